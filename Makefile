@@ -1,0 +1,37 @@
+# The targets that people and CI use. Each is a line or two over npm scripts; `make` alone lists them.
+.DEFAULT_GOAL := help
+NODE := bin/node
+
+.PHONY: help setup run check test test-real bench build clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: node_modules/.installed ## install what is missing (npm, from the lockfile; brings its own Node)
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+run: setup ## start the gateway on config/gateway.yaml
+	@exec bin/tailgate run
+
+check: setup ## types, lint and format
+	@$(NODE) node_modules/typescript/bin/tsc --noEmit
+	@node_modules/.bin/biome check --error-on-warnings .
+
+test: setup check ## every check and every test that needs Node alone
+	@$(NODE) node_modules/vitest/vitest.mjs run --config vitest.config.ts
+
+test-real: setup ## tests against real Consul, Tempo, Collector and SDKs; builds them once into a cache
+	@tools/servers/build.sh all
+	@$(NODE) node_modules/vitest/vitest.mjs run --config vitest.real.config.ts
+
+bench: setup ## measure, and write bench/results
+	@$(NODE) bench/main.ts
+
+build: setup ## compile to dist/, as the image does
+	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.build.json
+
+clean: ## forget what was built
+	rm -rf dist node_modules/.installed

@@ -1,0 +1,37 @@
+/**
+ * Every reason to refuse a request: what the sender is told over each protocol, and whether it may try again.
+ * gRPC codes and HTTP statuses: OTLP specification, "Failures" and "OTLP/gRPC Throttling"; reason is the metric label.
+ */
+export const refusals = {
+  malformed: { grpc: 3, http: 400, retryable: false },
+  too_large: { grpc: 8, http: 413, retryable: false },
+  unsupported_type: { grpc: 3, http: 415, retryable: false },
+  unsupported_encoding: { grpc: 12, http: 415, retryable: false },
+  wrong_method: { grpc: 12, http: 405, retryable: false },
+  not_found: { grpc: 12, http: 404, retryable: false },
+  unauthenticated: { grpc: 16, http: 401, retryable: false },
+  inflight_full: { grpc: 14, http: 503, retryable: true },
+  buffer_full: { grpc: 14, http: 503, retryable: true },
+  draining: { grpc: 14, http: 503, retryable: true },
+  timeout: { grpc: 4, http: 408, retryable: true },
+  internal: { grpc: 13, http: 500, retryable: false },
+} as const;
+export type RefusalReason = keyof typeof refusals;
+
+/** A request that was not taken. `retryAfterMs` is the hint for a retryable one, 0 otherwise. */
+export class Refusal {
+  readonly reason: RefusalReason;
+  readonly message: string;
+  readonly retryAfterMs: number;
+
+  constructor(reason: RefusalReason, message: string, retryAfterMs = refusals[reason].retryable ? 1000 : 0) {
+    this.reason = reason;
+    this.message = message;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A mistake of whoever starts or configures the program: told in one line, exit code 2, no stack. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

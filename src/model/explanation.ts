@@ -1,0 +1,22 @@
+import type { Trigger } from './outcome.ts';
+
+/** Why a trace was kept or dropped: the answer of /api/explain/{traceId}. Times are Unix milliseconds. */
+export interface Explanation {
+  readonly traceId: string;
+  readonly verdict: 'keep' | 'drop' | 'waiting';
+  readonly policy: string;
+  readonly votes: readonly { readonly policy: string; readonly vote: 'keep' | 'drop' | 'abstain' }[];
+  readonly shadowVotes: readonly { readonly policy: string; readonly vote: 'keep' | 'drop' | 'abstain' }[];
+  /** The `th` value written on kept spans, e.g. "0" or "fd70a"; empty where none applies. */
+  readonly threshold: string;
+  /** How many traces of its kind this one stands for; 0 for a dropped one. */
+  readonly adjustedCount: number;
+  readonly revision: string;
+  readonly trigger: Trigger | '';
+  readonly complete: boolean;
+  readonly spans: number;
+  readonly bytes: number;
+  readonly firstSpanAt: number;
+  readonly decidedAt: number;
+  readonly lateSpans: number;
+}

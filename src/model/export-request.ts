@@ -1,0 +1,33 @@
+/** A batch ready to leave: whole traces as one serialized ExportTraceServiceRequest. Immutable, shared by all exporters. */
+export interface ExportRequest {
+  readonly body: Uint8Array;
+  readonly spans: number;
+  readonly traces: number;
+}
+
+/** An exporter's books and health. For each exporter: kept + late_kept = exported + queued + failed, in spans. */
+export interface ExporterStats {
+  exportedSpans: number;
+  exportedRequests: number;
+  /** Everything offered and neither exported nor failed yet, requests in flight included. */
+  queuedSpans: number;
+  queuedBytes: number;
+  queueLimitBytes: number;
+  /** Spans given up, by reason (a closed set: queue_full, rejected, too_large, expired, shutdown, partial, …). */
+  failedSpans: Record<string, number>;
+  retries: number;
+  lastError: string;
+  /** Unix milliseconds; 0 = never. */
+  lastErrorAt: number;
+  lastSuccessAt: number;
+}
+
+/** The far end of the path. One that is slow or broken never holds back another. */
+export interface Exporter {
+  readonly name: string;
+  readonly stats: ExporterStats;
+  /** Takes the request or counts it as failed (queue_full); never throws, never blocks. */
+  offer(request: ExportRequest): void;
+  /** Sends what is queued until done or `deadlineMs` (Unix milliseconds) is reached; what is left counts as failed (shutdown). Then closes. */
+  drain(deadlineMs: number): Promise<void>;
+}

@@ -1,0 +1,11 @@
+/** How a span left, or that it has not left yet. The books: received = the sum of these + waiting. */
+export const outcomes = ['kept', 'dropped', 'late_kept', 'late_dropped', 'invalid', 'lost'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** The three ways in. */
+export const protocols = ['grpc', 'http_protobuf', 'http_json'] as const;
+export type Protocol = (typeof protocols)[number];
+
+/** What made a trace's decision fall due. */
+export const triggers = ['wait', 'root', 'size', 'full', 'shutdown'] as const;
+export type Trigger = (typeof triggers)[number];

@@ -1,0 +1,56 @@
+import type { ExporterStats } from './export-request.ts';
+import type { Outcome, Protocol, Trigger } from './outcome.ts';
+
+/** A histogram kept as plain numbers: `counts[i]` values were ≤ `bounds[i]`, the last count is of those above all bounds. */
+export interface Histogram {
+  readonly bounds: readonly number[];
+  readonly counts: number[];
+  sum: number;
+}
+
+/** What is known about the rules in force and about their source. Times are Unix milliseconds, 0 = never. */
+export interface RulesStatus {
+  readonly revision: string;
+  /** First 12 hex digits of the SHA-256 of the rules as they were compiled. */
+  readonly hash: string;
+  /** `file:…`, `consul:…`, `last-good:…` or `built-in`. */
+  readonly source: string;
+  /** Consul's ModifyIndex of the revision; 0 for a file. */
+  readonly modifyIndex: number;
+  readonly loadedAt: number;
+  readonly policies: readonly string[];
+  readonly debug: boolean;
+  readonly lastRefusal: { readonly at: number; readonly error: string } | null;
+  readonly lastLoadSucceeded: boolean;
+  readonly loads: { readonly accepted: number; readonly refused: number };
+  /** When the source last answered, whatever it said. */
+  readonly sourceAnsweredAt: number;
+}
+
+/** Every number the gateway keeps about itself, gathered when somebody asks (a scrape, /api/status). */
+export interface GatewayStats {
+  readonly received: Readonly<Record<Protocol, { spans: number; bytes: number; requests: number }>>;
+  /** By reason, see errors.ts. */
+  readonly refused: Readonly<Record<string, { requests: number; bytes: number }>>;
+  readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
+  readonly triggers: Readonly<Record<Trigger, number>>;
+  readonly waiting: { readonly spans: number; readonly traces: number };
+  readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly oldestSeconds: number };
+  readonly inflightBytes: number;
+  readonly lateness: Histogram;
+  /** Decisions remembered for late spans and explain. */
+  readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
+  readonly redactions: Readonly<Record<string, number>>;
+  readonly malformedTraceStates: number;
+  readonly exporters: readonly { readonly name: string; readonly stats: ExporterStats }[];
+  readonly rules: RulesStatus;
+}
+
+/** The first part of /api/status that is not numbers. */
+export interface GatewayIdentity {
+  readonly version: string;
+  readonly environment: string;
+  readonly shards: number;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+}

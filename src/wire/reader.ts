@@ -1,0 +1,146 @@
+/** Thrown for protobuf that breaks the encoding rules; the message says what, and at which byte. */
+export class MalformedError extends Error {
+  override readonly name = 'MalformedError';
+}
+
+const utf8 = new TextDecoder('utf-8');
+
+/** Groups may nest; nothing in OTLP uses them, so a shallow cap is generous. */
+const maxGroupDepth = 32;
+
+/**
+ * A cursor over protobuf bytes, for everything but the hot path: `while (r.next()) switch (r.field) …`.
+ * It never reads past `end`, reads 64-bit values without rounding, and owns no bytes: what it returns as
+ * `bytes()` are views into the buffer it was given. Encoding: protobuf.dev/programming-guides/encoding.
+ */
+export class Reader {
+  readonly buf: Uint8Array;
+  pos: number;
+  readonly end: number;
+  /** Field number and wire type of the field that the last `next()` stopped at. */
+  field = 0;
+  wireType = 0;
+
+  constructor(buf: Uint8Array, pos = 0, end = buf.length) {
+    this.buf = buf;
+    this.pos = pos;
+    this.end = end;
+  }
+
+  /** Moves to the next field; false at the end of the message. */
+  next(): boolean {
+    if (this.pos >= this.end) return false;
+    const tag = this.varint();
+    this.field = Math.floor(tag / 8);
+    this.wireType = tag & 7;
+    if (this.field === 0 || this.field > 0x1fffffff) throw this.malformed(`field number ${this.field}`);
+    return true;
+  }
+
+  /** An unsigned varint as a number; exact up to 2^53, which is enough for lengths, tags, enums and counts. */
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 10; i++) {
+      if (this.pos >= this.end) throw this.malformed('a varint runs past the end');
+      const byte = this.buf[this.pos++];
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 128;
+    }
+    throw this.malformed('a varint of more than 10 bytes');
+  }
+
+  /** A varint as a signed 64-bit integer. */
+  int64(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      if (this.pos >= this.end) throw this.malformed('a varint runs past the end');
+      const byte = this.buf[this.pos++];
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asIntN(64, value);
+    }
+    throw this.malformed('a varint of more than 10 bytes');
+  }
+
+  fixed32(): number {
+    const at = this.take(4);
+    const b = this.buf;
+    return (b[at] | (b[at + 1] << 8) | (b[at + 2] << 16) | (b[at + 3] << 24)) >>> 0;
+  }
+
+  fixed64(): bigint {
+    const low = this.fixed32();
+    return (BigInt(this.fixed32()) << 32n) | BigInt(low);
+  }
+
+  double(): number {
+    const at = this.take(8);
+    return new DataView(this.buf.buffer, this.buf.byteOffset + at, 8).getFloat64(0, true);
+  }
+
+  /** The bytes of a length-delimited field, as a view. */
+  bytes(): Uint8Array {
+    const length = this.varint();
+    const at = this.take(length);
+    return this.buf.subarray(at, at + length);
+  }
+
+  /** A string field; invalid UTF-8 becomes U+FFFD. */
+  string(): string {
+    return utf8.decode(this.bytes());
+  }
+
+  /** A cursor over a nested message; this one moves past it. */
+  message(): Reader {
+    const length = this.varint();
+    const at = this.take(length);
+    return new Reader(this.buf, at, at + length);
+  }
+
+  /** Moves past the value of the current field, whatever it is. */
+  skip(depth = 0): void {
+    switch (this.wireType) {
+      case 0:
+        this.varint();
+        return;
+      case 1:
+        this.take(8);
+        return;
+      case 2:
+        this.take(this.varint());
+        return;
+      case 3:
+        this.skipGroup(this.field, depth);
+        return;
+      case 5:
+        this.take(4);
+        return;
+      default:
+        throw this.malformed(`wire type ${this.wireType}`);
+    }
+  }
+
+  private skipGroup(field: number, depth: number): void {
+    if (depth >= maxGroupDepth) throw this.malformed('groups nested too deeply');
+    while (this.next()) {
+      if (this.wireType === 4) {
+        if (this.field !== field) throw this.malformed('a group ends that was not open');
+        return;
+      }
+      this.skip(depth + 1);
+    }
+    throw this.malformed('a group without an end');
+  }
+
+  private take(length: number): number {
+    const at = this.pos;
+    if (length > this.end - at) throw this.malformed(`a field of ${length} bytes where ${this.end - at} are left`);
+    this.pos = at + length;
+    return at;
+  }
+
+  malformed(what: string): MalformedError {
+    return new MalformedError(`malformed protobuf at byte ${this.pos}: ${what}`);
+  }
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Builds the real servers and tools that the tests against real peers run, and keeps them in a cache.
+#
+#   build.sh NAME... | all     build what the cache does not have yet
+#   build.sh --path NAME       print where the binary is
+#   build.sh --list            print all names
+#
+# Cache: ${TAILGATE_CACHE:-$HOME/.cache/tailgate}/servers/NAME-HASH/NAME
+# Exit: 0 all there, 1 something failed or is missing, 2 wrong call,
+#       3 only Tempo is missing, because its version cannot be downloaded any more.
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+names=(consul tempo otelcol helm kubectl-validate telemetrygen)
+cache=${TAILGATE_CACHE:-${HOME:-/tmp}/.cache/tailgate}/servers
+goflags="-p=2 -buildvcs=false -mod=readonly"
+
+die() { echo "build.sh: $1" >&2; exit "${2:-1}"; }
+say() { echo "servers: $*"; }
+
+# The package to build and the linker flags, for one name; part of the cache key.
+recipe() {
+  link="-s -w"
+  case $1 in
+    consul) package=github.com/hashicorp/consul ;;
+    tempo) package=github.com/grafana/tempo/cmd/tempo; link+=" -X main.Version=2.8.0-87c2dc380cec" ;;
+    otelcol) package=. ;;
+    telemetrygen) package=github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen ;;
+    helm)
+      package=helm.sh/helm/v3/cmd/helm
+      link+=" -X helm.sh/helm/v3/internal/version.version=v3.22.0"
+      # the Kubernetes version that charts see in `helm template` and `helm lint`
+      local k8s
+      for k8s in chartutil lint/rules; do
+        link+=" -X helm.sh/helm/v3/pkg/$k8s.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/$k8s.k8sVersionMinor=36"
+      done
+      ;;
+    kubectl-validate) package=sigs.k8s.io/kubectl-validate ;;
+    *) die "unknown name '$1' (known: ${names[*]})" 2 ;;
+  esac
+}
+
+sha() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
+
+# Sets dir and binary for the recipe of $1. The hash covers the module files, own sources and all flags.
+locate() {
+  local hash
+  recipe "$1"
+  hash=$({
+    uname -sm
+    echo "$goflags|$link|$package"
+    cd "$here/$1" && cat go.mod go.sum && { [ "$package" != . ] || cat ./*.go; }
+  } | sha | cut -c1-16) || die "cannot read $here/$1"
+  dir=$cache/$1-$hash
+  binary=$dir/$1
+}
+
+path() {
+  locate "$1"
+  if [ -x "$binary" ]; then echo "$binary"; return 0; fi
+  if [ -f "$dir/REFUSED" ]; then
+    echo "build.sh: $1 cannot be had: this version was refused at download; see $dir/REFUSED" >&2
+    return 3
+  fi
+  echo "build.sh: $1 is not built yet (no $binary); run tools/servers/build.sh $1" >&2
+  return 1
+}
+
+# Is the log of a failed download a refusal (the version is not offered), not trouble with network or checksums?
+refused() {
+  ! grep -qiE 'checksum mismatch|SECURITY ERROR|dial tcp|no such host|i/o timeout|connection re(fused|set)|TLS handshake|x509|no space left' "$1" &&
+    grep -qiE '40[34] (Forbidden|Not Found)|410 Gone|451 |not available|unknown revision|unrecognized import path' "$1"
+}
+
+build() {
+  local name=$1 log tmp start fetched
+  locate "$name"
+  if [ -x "$binary" ]; then say "$name is cached: $binary"; return 0; fi
+
+  command -v go >/dev/null || die "no go command found: $name is built from source and needs Go 1.26 or newer"
+  mkdir -p "$dir" || die "cannot create $dir"
+  log=$dir/build.log
+  # one builder per binary; the second waits and then finds it
+  if command -v flock >/dev/null; then
+    exec 9>"$dir/lock"
+    flock 9
+    if [ -x "$binary" ]; then say "$name is cached: $binary"; return 0; fi
+  fi
+  tmp=$dir/.$name.$$.tmp
+  trap 'rm -f "$tmp"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  start=$SECONDS
+
+  say "$name: downloading modules"
+  if ! (cd "$here/$name" && go list -deps -f '' "$package") >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    if [ "$name" = tempo ] && refused "$log"; then
+      cp "$log" "$dir/REFUSED"
+      cat >&2 <<'END'
+build.sh: ******************************************************************
+build.sh: *  TEMPO CANNOT BE DOWNLOADED: its version was refused (see above) *
+build.sh: *  The tests against Tempo do not run on this machine.            *
+build.sh: ******************************************************************
+END
+      return 3
+    fi
+    echo "build.sh: $name: downloading the modules failed, log: $log" >&2
+    return 1
+  fi
+  fetched=$((SECONDS - start))
+
+  say "$name: compiling (download took ${fetched} s)"
+  if ! (cd "$here/$name" && go build -trimpath -ldflags "$link" -o "$tmp" "$package") >>"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "build.sh: $name: go build failed, log: $log" >&2
+    return 1
+  fi
+  chmod 755 "$tmp" && mv -f "$tmp" "$binary" || return 1
+  rm -f "$dir/REFUSED"
+  say "$name: built in $((SECONDS - start)) s, $(($(wc -c <"$binary") / 1000000)) MB: $binary"
+}
+
+[ $# -gt 0 ] || die "usage: build.sh NAME...|all, build.sh --path NAME, build.sh --list" 2
+case $1 in
+  --list) printf '%s\n' "${names[@]}"; exit 0 ;;
+  --path) [ $# -eq 2 ] || die "usage: build.sh --path NAME" 2; path "$2"; exit ;;
+  all) set -- "${names[@]}" ;;
+  -*) die "unknown option '$1'" 2 ;;
+esac
+
+export CGO_ENABLED=0 GOFLAGS=$goflags GOWORK=off
+for name in "$@"; do recipe "$name"; done # wrong names end it before anything is built
+worst=0
+for name in "$@"; do
+  (build "$name")
+  code=$?
+  case $code in
+    0) ;;
+    3) [ "$worst" -ne 0 ] || worst=3 ;;
+    130 | 143) exit "$code" ;;
+    *) worst=1 ;;
+  esac
+done
+exit "$worst"
