@@ -73,11 +73,10 @@ refused() {
 }
 
 build() {
-  local name=$1 log tmp start fetched
+  local name=$1 log start fetched
   locate "$name"
   if [ -x "$binary" ]; then say "$name is cached: $binary"; return 0; fi
 
-  command -v go >/dev/null || die "no go command found: $name is built from source and needs Go 1.26 or newer"
   mkdir -p "$dir" || die "cannot create $dir"
   log=$dir/build.log
   # one builder per binary; the second waits and then finds it
@@ -90,6 +89,7 @@ build() {
   trap 'rm -f "$tmp"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  rm -f "$dir/REFUSED"
   start=$SECONDS
 
   say "$name: downloading modules"
@@ -98,10 +98,10 @@ build() {
     if [ "$name" = tempo ] && refused "$log"; then
       cp "$log" "$dir/REFUSED"
       cat >&2 <<'END'
-build.sh: ******************************************************************
-build.sh: *  TEMPO CANNOT BE DOWNLOADED: its version was refused (see above) *
+build.sh: *******************************************************************
+build.sh: *  TEMPO CANNOT BE DOWNLOADED: its version was refused, see above *
 build.sh: *  The tests against Tempo do not run on this machine.            *
-build.sh: ******************************************************************
+build.sh: *******************************************************************
 END
       return 3
     fi
@@ -117,7 +117,6 @@ END
     return 1
   fi
   chmod 755 "$tmp" && mv -f "$tmp" "$binary" || return 1
-  rm -f "$dir/REFUSED"
   say "$name: built in $((SECONDS - start)) s, $(($(wc -c <"$binary") / 1000000)) MB: $binary"
 }
 
@@ -130,7 +129,15 @@ case $1 in
 esac
 
 export CGO_ENABLED=0 GOFLAGS=$goflags GOWORK=off
-for name in "$@"; do recipe "$name"; done # wrong names end it before anything is built
+if command -v go >/dev/null; then
+  # a module that the mirror does not have is a refusal; its repository is not asked instead
+  proxy=$(go env GOPROXY)
+  export GOPROXY=${proxy%[,|]direct}
+fi
+for name in "$@"; do # what cannot work ends it before anything is built
+  locate "$name"
+  [ -x "$binary" ] || command -v go >/dev/null || die "no go command found: $name is built from source, with Go 1.26 or newer"
+done
 worst=0
 for name in "$@"; do
   (build "$name")

@@ -1,0 +1,82 @@
+import type { Segment } from './segments.ts';
+
+/**
+ * The rows that say where waiting slices lie, six Int32 words each, in pages that belong to one segment and go with it:
+ *
+ *   start | length, root in the top bit | resourceSpans at | scopeSpans at | trace slot | next row of the trace, -1 ends
+ *
+ * A row is named by page × 1024 + index.
+ */
+export const Row = { start: 0, length: 1, resourceSpans: 2, scopeSpans: 3, trace: 4, next: 5 } as const;
+export const rowWords = 6;
+const pageRows = 1024;
+const pageShift = 10;
+const rowMask = pageRows - 1;
+const rootFlag = 1 << 31;
+
+export class Slices {
+  readonly #pages: Int32Array[] = [];
+  /** Which segment a page's slices lie in, and how many rows it has. */
+  readonly #segmentOf: number[] = [];
+  readonly #rows: number[] = [];
+  #free: number[] = [];
+
+  /** Adds a row to a segment's pages. */
+  add(number: number, segment: Segment, start: number, length: number, root: boolean): number {
+    let page = segment.rowPages.at(-1) ?? -1;
+    if (page < 0 || this.#rows[page] === pageRows) page = this.#open(number, segment);
+    const index = this.#rows[page]++;
+    const words = this.#pages[page];
+    const at = index * rowWords;
+    words[at] = start;
+    words[at + 1] = root ? length | rootFlag : length;
+    words[at + 5] = -1;
+    return (page << pageShift) | index;
+  }
+
+  words(row: number): Int32Array {
+    return this.#pages[row >>> pageShift];
+  }
+
+  at(row: number): number {
+    return (row & rowMask) * rowWords;
+  }
+
+  segmentOf(row: number): number {
+    return this.#segmentOf[row >>> pageShift];
+  }
+
+  /** Every row of a page: how many, to be walked as page × 1024 + i. */
+  rowsIn(page: number): number {
+    return this.#rows[page];
+  }
+
+  /** Takes back the pages of a segment that is given back. */
+  release(segment: Segment): void {
+    for (const page of segment.rowPages) this.#free.push(page);
+    segment.rowPages.length = 0;
+    if (this.#free.length === this.#pages.length && this.#pages.length > 64) this.#shrink();
+  }
+
+  get bytes(): number {
+    return this.#pages.length * pageRows * rowWords * 4;
+  }
+
+  #open(number: number, segment: Segment): number {
+    const page = this.#free.pop() ?? this.#pages.length;
+    this.#pages[page] ??= new Int32Array(pageRows * rowWords);
+    this.#segmentOf[page] = number;
+    this.#rows[page] = 0;
+    segment.rowPages.push(page);
+    return page;
+  }
+
+  /** Nothing waits: the pages of a burst go. */
+  #shrink(): void {
+    this.#pages.length = 0;
+    this.#free = [];
+  }
+}
+
+export const isRoot = (length: number): boolean => length < 0;
+export const bytesOf = (length: number): number => length & ~rootFlag;

@@ -1,0 +1,177 @@
+import { IdIndex } from '../tables/id-index.ts';
+import { Records } from '../tables/records.ts';
+import { Deadlines } from './deadlines.ts';
+import { type Segment, Segments } from './segments.ts';
+import { bytesOf, Slices } from './slices.ts';
+
+/** The record of a waiting trace, in Int32 words. */
+export const Trace = {
+  /** Four words. */
+  id: 0,
+  head: 4,
+  tail: 5,
+  spans: 6,
+  bytes: 7,
+  /** All bits that any of its spans set, see model/conditions.ts. */
+  bits: 8,
+  randomnessHigh: 9,
+  randomnessLow: 10,
+  /** Unix ms of the first span: upper and lower 32 bits. */
+  firstHigh: 11,
+  firstLow: 12,
+  /** Which conditions its bits were set by; others mean a rescan. */
+  conditions: 13,
+  due: 14,
+  previous: 15,
+  next: 16,
+  bucket: 17,
+} as const;
+const traceWords = 18;
+
+export interface BufferOptions {
+  readonly decisionWaitMs: number;
+  /** 0 = off. */
+  readonly decisionWaitAfterRootMs: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * Traces that wait for their decision. Owns the segments that requests land in, the rows that say where slices lie, and the
+ * records of traces; all of them are numbers in typed arrays, whatever the traffic.
+ */
+export class TraceBuffer {
+  readonly segments: Segments;
+  readonly slices = new Slices();
+  readonly traces = new Records(traceWords);
+  readonly #index: IdIndex;
+  readonly #deadlines: Deadlines;
+  readonly #waitMs: number;
+  readonly #afterRootMs: number;
+  /** Waiting spans; waiting traces are `traces.size`. */
+  spans = 0;
+
+  constructor(options: BufferOptions, seed: number) {
+    this.#waitMs = options.decisionWaitMs;
+    this.#afterRootMs = options.decisionWaitAfterRootMs;
+    this.segments = new Segments(options.maxBytes, (segment: Segment) => this.slices.release(segment));
+    this.#index = new IdIndex(this.traces, seed);
+    const longestMs = Math.max(this.#waitMs, this.#afterRootMs);
+    this.#deadlines = new Deadlines(this.traces, Trace, longestMs);
+  }
+
+  find(a: number, b: number, c: number, d: number): number {
+    return this.#index.find(a, b, c, d);
+  }
+
+  /** Starts a trace; its wait runs from `now`. */
+  start(a: number, b: number, c: number, d: number, conditions: number, now: number): number {
+    const slot = this.traces.allocate();
+    const words = this.traces.page(slot);
+    const at = this.traces.at(slot);
+    words[at] = a;
+    words[at + 1] = b;
+    words[at + 2] = c;
+    words[at + 3] = d;
+    words[at + Trace.head] = -1;
+    words[at + Trace.tail] = -1;
+    words[at + Trace.firstHigh] = Math.floor(now / 4294967296);
+    words[at + Trace.firstLow] = now | 0;
+    words[at + Trace.conditions] = conditions;
+    this.#index.insert(slot);
+    this.#deadlines.add(slot, now + this.#waitMs);
+    return slot;
+  }
+
+  /** Hangs the slice at [start, start + length) of a segment to a trace. The caller has reserved its bytes there. */
+  append(slot: number, number: number, start: number, length: number, root: boolean): number {
+    const segment = this.segments.get(number);
+    const row = this.slices.add(number, segment, start, length, root);
+    this.slices.words(row)[this.slices.at(row) + 4] = slot;
+    segment.live++;
+    const words = this.traces.page(slot);
+    const at = this.traces.at(slot);
+    const tail = words[at + Trace.tail];
+    if (tail < 0) words[at + Trace.head] = row;
+    else this.slices.words(tail)[this.slices.at(tail) + 5] = row;
+    words[at + Trace.tail] = row;
+    words[at + Trace.spans]++;
+    words[at + Trace.bytes] += length;
+    this.spans++;
+    return row;
+  }
+
+  /** The root came: the decision falls due `decisionWaitAfterRootMs` later, unless it is due before. */
+  hasten(slot: number, now: number): void {
+    if (this.#afterRootMs === 0) return;
+    const due = now + this.#afterRootMs;
+    const present = this.traces.page(slot)[this.traces.at(slot) + Trace.due];
+    if (((due - present) | 0) >= 0) return;
+    this.#deadlines.remove(slot);
+    this.#deadlines.add(slot, due);
+  }
+
+  /** A trace whose decision is due at `now`, or -1. */
+  due(now: number): number {
+    return this.#deadlines.due(now);
+  }
+
+  /** The trace whose decision falls due first, or -1. */
+  first(): number {
+    return this.#deadlines.first();
+  }
+
+  /** Unix ms of a trace's first span. */
+  firstSpanAt(slot: number): number {
+    const words = this.traces.page(slot);
+    const at = this.traces.at(slot);
+    return words[at + Trace.firstHigh] * 4294967296 + (words[at + Trace.firstLow] >>> 0);
+  }
+
+  /** Forgets a trace and its rows; segments in which nothing waits any more are given back. */
+  release(slot: number): void {
+    const words = this.traces.page(slot);
+    const at = this.traces.at(slot);
+    this.#index.remove(slot);
+    this.#deadlines.remove(slot);
+    this.spans -= words[at + Trace.spans];
+    let touched = -1;
+    for (let row = words[at + Trace.head]; row >= 0; ) {
+      const page = this.slices.words(row);
+      const r = this.slices.at(row);
+      const segment = this.slices.segmentOf(row);
+      if (segment !== touched && touched >= 0) this.segments.settle(touched);
+      touched = segment;
+      this.segments.get(segment).live--;
+      page[r + 4] = -1;
+      row = page[r + 5];
+    }
+    this.traces.release(slot);
+    if (touched >= 0) this.segments.settle(touched);
+  }
+
+  /**
+   * The traces with slices in the oldest segment that holds any, those whose root came first: deciding them all gives the
+   * segment back. Empty when nothing waits.
+   */
+  *oldest(isComplete: (slot: number) => boolean): Generator<number> {
+    const number = this.segments.oldest();
+    if (number < 0) return;
+    const segment = this.segments.get(number);
+    for (const complete of [true, false]) {
+      for (const page of [...segment.rowPages]) {
+        for (let i = 0; i < this.slices.rowsIn(page) && segment.live > 0; i++) {
+          const row = page * 1024 + i;
+          const slot = this.slices.words(row)[this.slices.at(row) + 4];
+          if (slot >= 0 && isComplete(slot) === complete) yield slot;
+        }
+      }
+    }
+  }
+
+  /** Bytes that the bookkeeping holds beside the segments. */
+  get overheadBytes(): number {
+    return this.traces.bytes + this.slices.bytes + this.#index.bytes;
+  }
+}
+
+export { bytesOf };

@@ -1,0 +1,115 @@
+import { MalformedError } from '../wire/reader.ts';
+
+/**
+ * Field cursors for the hot path: plain functions over (buf, pos, end) that allocate nothing. Callers keep at least
+ * `slackBytes` readable bytes behind `end`, so that a short look ahead needs no check of its own; nothing read there is
+ * ever used, because every length is compared with `end` before its body is.
+ */
+export const slackBytes = 16;
+
+/** Where the body that `open` entered ends. Valid until the next call of `open`. */
+export let bodyEnd = 0;
+
+/** Enters the length-delimited value whose length stands at `pos`: returns where its body starts and sets `bodyEnd`. */
+export function open(buf: Uint8Array, pos: number, end: number): number {
+  let length = buf[pos++];
+  if (length >= 0x80) {
+    length &= 0x7f;
+    let shift = 7;
+    for (;;) {
+      if (pos >= end) throw malformed(pos, 'a length runs past the end');
+      const byte = buf[pos++];
+      if (shift < 28) length |= (byte & 0x7f) << shift;
+      else if ((byte & 0x7f) !== 0) throw malformed(pos, 'a length beyond every limit');
+      if (byte < 0x80) break;
+      if ((shift += 7) > 63) throw malformed(pos, 'a length of more than 10 bytes');
+    }
+  }
+  if (length > end - pos) throw malformed(pos, `a field of ${length} bytes where ${Math.max(0, end - pos)} are left`);
+  bodyEnd = pos + length;
+  return pos;
+}
+
+/** Moves past the varint at `pos`. */
+export function skipVarint(buf: Uint8Array, pos: number, end: number): number {
+  const limit = pos + 10;
+  while (pos < end) {
+    if (buf[pos++] < 0x80) return pos;
+    if (pos === limit) throw malformed(pos, 'a varint of more than 10 bytes');
+  }
+  throw malformed(pos, 'a varint runs past the end');
+}
+
+/** The low 32 bits of the varint that ends before `end`; enums and bools need no more. */
+export function varint32(buf: Uint8Array, pos: number, end: number): number {
+  let value = 0;
+  for (let shift = 0; pos < end; shift += 7) {
+    const byte = buf[pos++];
+    if (shift < 32) value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  return value;
+}
+
+/** The number of the field whose tag `readTag` read, and where its value starts. */
+export let fieldNumber = 0;
+export let fieldType = 0;
+
+/** Reads the tag at `pos`, sets `fieldNumber` and `fieldType`, returns where the value starts. */
+export function readTag(buf: Uint8Array, pos: number, end: number): number {
+  const after = skipVarint(buf, pos, end);
+  let tag = 0;
+  let scale = 1;
+  for (let i = pos; i < after; i++) {
+    tag += (buf[i] & 0x7f) * scale;
+    scale *= 128;
+  }
+  fieldType = tag % 8;
+  fieldNumber = Math.floor(tag / 8);
+  if (fieldNumber === 0 || fieldNumber > 0x1fffffff) throw malformed(pos, `field number ${fieldNumber}`);
+  return after;
+}
+
+const maxGroupDepth = 32;
+
+/** Moves past a value of wire type `type` that starts at `pos`; `number` is its field's, for groups. */
+export function skipValue(buf: Uint8Array, pos: number, end: number, number: number, type: number, depth = 0): number {
+  switch (type) {
+    case 0:
+      return skipVarint(buf, pos, end);
+    case 1:
+      return skipFixed(pos, end, 8);
+    case 2:
+      open(buf, pos, end);
+      return bodyEnd;
+    case 3:
+      return skipGroup(buf, pos, end, number, depth);
+    case 5:
+      return skipFixed(pos, end, 4);
+    default:
+      throw malformed(pos, `wire type ${type}`);
+  }
+}
+
+export function skipFixed(pos: number, end: number, bytes: number): number {
+  if (bytes > end - pos) throw malformed(pos, `a field of ${bytes} bytes where ${Math.max(0, end - pos)} are left`);
+  return pos + bytes;
+}
+
+function skipGroup(buf: Uint8Array, pos: number, end: number, number: number, depth: number): number {
+  if (depth >= maxGroupDepth) throw malformed(pos, 'groups nested too deeply');
+  while (pos < end) {
+    pos = readTag(buf, pos, end);
+    const inner = fieldNumber;
+    if (fieldType === 4) {
+      if (inner !== number) throw malformed(pos, 'a group ends that was not open');
+      return pos;
+    }
+    pos = skipValue(buf, pos, end, inner, fieldType, depth + 1);
+  }
+  throw malformed(pos, 'a group without an end');
+}
+
+export function malformed(at: number, what: string): MalformedError {
+  return new MalformedError(`malformed protobuf: ${what} (byte ${at})`);
+}

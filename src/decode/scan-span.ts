@@ -1,0 +1,239 @@
+import { type SpanConditions, randomnessBit, rootBit } from '../model/conditions.ts';
+import { parseRandomness, randomness } from '../wire/tracestate.ts';
+import {
+  bodyEnd,
+  fieldNumber,
+  fieldType,
+  malformed,
+  open,
+  readTag,
+  skipFixed,
+  skipValue,
+  skipVarint,
+  varint32,
+} from './protobuf.ts';
+import { kindOf, validate } from './validate.ts';
+
+const keyValueKind = kindOf('keyValue');
+const anyValueKind = kindOf('anyValue');
+const eventKind = kindOf('event');
+const linkKind = kindOf('link');
+const statusKind = kindOf('status');
+
+/**
+ * Reads one span in one walk over its fields, in whatever order they come; the last of a repeated scalar wins. Results stand in
+ * the fields of this object until the next run.
+ */
+export class SpanScan {
+  /** Where the 16 bytes of the trace id lie; -1 when the trace id or the span id is not valid. */
+  traceIdAt = -1;
+  bits = 0;
+  /** Explicit randomness, where `randomnessBit` is set. */
+  randomnessHigh = 0;
+  randomnessLow = 0;
+
+  run(buf: Uint8Array, pos: number, end: number, conditions: SpanConditions): void {
+    let traceIdAt = -1;
+    let traceIdBytes = 0;
+    let spanIdAt = -1;
+    let spanIdBytes = 0;
+    let parentAt = 0;
+    let parentBytes = 0;
+    let startAt = -1;
+    let endAt = -1;
+    let code = 0;
+    let bits = 0;
+    while (pos < end) {
+      switch (buf[pos]) {
+        case 0x0a:
+          traceIdAt = pos = open(buf, pos + 1, end);
+          traceIdBytes = bodyEnd - pos;
+          pos = bodyEnd;
+          break;
+        case 0x12:
+          spanIdAt = pos = open(buf, pos + 1, end);
+          spanIdBytes = bodyEnd - pos;
+          pos = bodyEnd;
+          break;
+        case 0x1a:
+          pos = open(buf, pos + 1, end);
+          if (bodyEnd > pos && parseRandomness(buf, pos, bodyEnd)) {
+            bits |= randomnessBit;
+            this.randomnessHigh = randomness.high;
+            this.randomnessLow = randomness.low;
+          }
+          pos = bodyEnd;
+          break;
+        case 0x22:
+          parentAt = pos = open(buf, pos + 1, end);
+          parentBytes = bodyEnd - pos;
+          pos = bodyEnd;
+          break;
+        case 0x2a:
+          open(buf, pos + 1, end);
+          pos = bodyEnd;
+          break;
+        case 0x30:
+        case 0x50:
+        case 0x60:
+        case 0x70:
+          pos = skipVarint(buf, pos + 1, end);
+          break;
+        case 0x39:
+          startAt = pos + 1;
+          pos = skipFixed(startAt, end, 8);
+          break;
+        case 0x41:
+          endAt = pos + 1;
+          pos = skipFixed(endAt, end, 8);
+          break;
+        case 0x4a: {
+          pos = open(buf, pos + 1, end);
+          const to = bodyEnd;
+          bits |= attributeBits(buf, pos, to, bits, conditions);
+          pos = to;
+          break;
+        }
+        case 0x5a:
+        case 0x6a: {
+          const kind = buf[pos] === 0x5a ? eventKind : linkKind;
+          pos = open(buf, pos + 1, end);
+          const to = bodyEnd;
+          validate(kind, buf, pos, to);
+          pos = to;
+          break;
+        }
+        case 0x7a: {
+          pos = open(buf, pos + 1, end);
+          const to = bodyEnd;
+          validate(statusKind, buf, pos, to);
+          code = statusCode(buf, pos, to, code);
+          pos = to;
+          break;
+        }
+        default:
+          pos = otherField(buf, pos, end);
+      }
+    }
+    const valid = traceIdBytes === 16 && spanIdBytes === 8 && !isZero(buf, traceIdAt, 16) && !isZero(buf, spanIdAt, 8);
+    this.traceIdAt = valid ? traceIdAt : -1;
+    if (parentBytes === 0 || isZero(buf, parentAt, parentBytes)) bits |= rootBit;
+    bits |= conditions.statusBits[code === 0 || code === 1 || code === 2 ? code : 3];
+    if (startAt >= 0 && endAt >= 0 && durationNs(buf, startAt, endAt) > conditions.slowNs) bits |= conditions.slowBits;
+    this.bits = bits;
+  }
+}
+
+/** A field that is not one of the usual ones: `flags`, an unknown one, or a known one with a wire type that it cannot have. */
+function otherField(buf: Uint8Array, pos: number, end: number): number {
+  const tagAt = pos;
+  pos = readTag(buf, pos, end);
+  if (fieldNumber < 16 || (fieldNumber === 16 && fieldType !== 5)) {
+    throw malformed(tagAt, `Span field ${fieldNumber} has wire type ${fieldType}`);
+  }
+  return skipValue(buf, pos, end, fieldNumber, fieldType);
+}
+
+function isZero(buf: Uint8Array, at: number, length: number): boolean {
+  for (let i = at; i < at + length; i++) if (buf[i] !== 0) return false;
+  return true;
+}
+
+/** end − start; a missing (zero) time or an end before its start is no duration at all. Exact below 104 days. */
+function durationNs(buf: Uint8Array, startAt: number, endAt: number): number {
+  const startHigh = word(buf, startAt + 4);
+  const startLow = word(buf, startAt);
+  const endHigh = word(buf, endAt + 4);
+  if (startHigh === 0 && startLow === 0) return 0;
+  return (endHigh - startHigh) * 4294967296 + (word(buf, endAt) - startLow);
+}
+
+function word(buf: Uint8Array, at: number): number {
+  return (buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)) >>> 0;
+}
+
+function statusCode(buf: Uint8Array, pos: number, end: number, code: number): number {
+  while (pos < end) {
+    pos = readTag(buf, pos, end);
+    const isCode = fieldNumber === 3;
+    if (isCode) code = varint32(buf, pos, end);
+    pos = skipValue(buf, pos, end, fieldNumber, fieldType);
+  }
+  return code;
+}
+
+/** The bits that the KeyValue at buf[pos, end) sets; checks its form on the way. */
+function attributeBits(buf: Uint8Array, pos: number, end: number, bits: number, conditions: SpanConditions): number {
+  // As every SDK writes it: key, then value, each once, and short. Anything else takes the patient way.
+  const keyBytes = buf[pos + 1];
+  const keyAt = pos + 2;
+  const valueTagAt = keyAt + keyBytes;
+  if (buf[pos] === 0x0a && keyBytes < 0x80 && valueTagAt + 1 < end && buf[valueTagAt] === 0x12) {
+    const valueAt = open(buf, valueTagAt + 1, end);
+    if (bodyEnd === end) {
+      if (!isPlainValue(buf, valueAt, end)) validate(anyValueKind, buf, valueAt, end);
+      const named = conditions.keysByLength[keyBytes];
+      return named === undefined ? 0 : namedBits(named, buf, keyAt, valueAt, end, bits);
+    }
+  }
+  validate(keyValueKind, buf, pos, end);
+  return looseAttributeBits(buf, pos, end, bits, conditions);
+}
+
+/** A string, bool, integer or double that fills its message exactly; the common values, checked without a loop over fields. */
+function isPlainValue(buf: Uint8Array, at: number, end: number): boolean {
+  switch (buf[at]) {
+    case 0x0a: {
+      const bytes = buf[at + 1];
+      return bytes < 0x80 ? at + 2 + bytes === end : false;
+    }
+    case 0x10:
+      return at + 2 === end && buf[at + 1] < 0x80;
+    case 0x18:
+      return at + 1 < end && skipVarint(buf, at + 1, end) === end;
+    case 0x21:
+      return at + 9 === end;
+    default:
+      return false;
+  }
+}
+
+type Named = NonNullable<SpanConditions['keysByLength'][number]>;
+
+function namedBits(named: Named, buf: Uint8Array, keyAt: number, valueAt: number, valueEnd: number, bits: number): number {
+  let found = 0;
+  for (let n = 0; n < named.length; n++) {
+    const condition = named[n];
+    if ((bits & condition.bits) === condition.bits) continue;
+    const key = condition.key;
+    let i = 0;
+    while (i < key.length && key[i] === buf[keyAt + i]) i++;
+    if (i === key.length) found |= condition.match(buf, valueAt, valueEnd);
+  }
+  return found;
+}
+
+/** For a KeyValue in an unusual form: fields in another order, repeated, or with unknown ones between. */
+function looseAttributeBits(buf: Uint8Array, pos: number, end: number, bits: number, conditions: SpanConditions): number {
+  let keyAt = 0;
+  let keyBytes = 0;
+  let valueAt = 0;
+  let valueEnd = 0;
+  while (pos < end) {
+    pos = readTag(buf, pos, end);
+    const number = fieldNumber;
+    if (fieldType === 2) {
+      pos = open(buf, pos, end);
+      if (number === 1) {
+        keyAt = pos;
+        keyBytes = bodyEnd - pos;
+      } else if (number === 2) {
+        valueAt = pos;
+        valueEnd = bodyEnd;
+      }
+      pos = bodyEnd;
+    } else pos = skipValue(buf, pos, end, number, fieldType);
+  }
+  const named = conditions.keysByLength[keyBytes];
+  return named === undefined ? 0 : namedBits(named, buf, keyAt, valueAt, valueEnd, bits);
+}
