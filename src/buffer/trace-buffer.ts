@@ -100,6 +100,14 @@ export class TraceBuffer {
     return row;
   }
 
+  /** Notes where the envelope of a slice stands, see wire/envelope.ts. */
+  envelope(row: number, resourceSpansAt: number, scopeSpansAt: number): void {
+    const words = this.slices.words(row);
+    const at = this.slices.at(row);
+    words[at + 2] = resourceSpansAt;
+    words[at + 3] = scopeSpansAt;
+  }
+
   /** The root came: the decision falls due `decisionWaitAfterRootMs` later, unless it is due before. */
   hasten(slot: number, now: number): void {
     if (this.#afterRootMs === 0) return;
@@ -108,6 +116,18 @@ export class TraceBuffer {
     if (((due - present) | 0) >= 0) return;
     this.#deadlines.remove(slot);
     this.#deadlines.add(slot, due);
+  }
+
+  /** Milliseconds since the decision fell due. */
+  overdue(slot: number, now: number): number {
+    return (now - this.traces.page(slot)[this.traces.at(slot) + Trace.due]) | 0;
+  }
+
+  /** Did the root make the decision fall due earlier than the wait alone? */
+  wasHastened(slot: number): boolean {
+    const words = this.traces.page(slot);
+    const at = this.traces.at(slot);
+    return ((words[at + Trace.due] - words[at + Trace.firstLow]) | 0) < this.#waitMs;
   }
 
   /** A trace whose decision is due at `now`, or -1. */

@@ -1,0 +1,144 @@
+import type { Envelope } from '../wire/envelope.ts';
+import { Writer } from '../wire/writer.ts';
+
+/** Writes what leaves: the seam to enrichment. Each writes whole fields: Resource and Scope as field 1 of what holds them. */
+export interface EnvelopeWriter {
+  resource(out: Writer, buf: Uint8Array, start: number, end: number): void;
+  scope(out: Writer, buf: Uint8Array, start: number, end: number): void;
+}
+
+/** All spans of a batch that share resource, scope and schema URLs. */
+export interface ScopeGroup {
+  readonly scope: Uint8Array;
+  readonly scopeRest: Uint8Array;
+  /** The scope field as it leaves. */
+  readonly head: Uint8Array;
+  /** Span fields, one after the other. */
+  readonly spans: Writer;
+  count: number;
+  /** Where the trace that is being added starts in `spans`, valid while `unit` is its number. */
+  unit: number;
+  unitStart: number;
+  unitCount: number;
+}
+
+export interface ResourceGroup {
+  readonly hash: number;
+  readonly resource: Uint8Array;
+  readonly resourceRest: Uint8Array;
+  readonly head: Uint8Array;
+  readonly scopes: ScopeGroup[];
+}
+
+/** The groups of one batch. Envelopes are compared by their bytes, so that spans of one sender merge across requests. */
+export class Groups {
+  readonly resources: ResourceGroup[] = [];
+  readonly #write: EnvelopeWriter;
+  readonly #scratch = new Writer(256);
+
+  constructor(write: EnvelopeWriter) {
+    this.#write = write;
+  }
+
+  /** The group of an envelope, made where there is none yet; the envelope's bytes are copied. */
+  of(envelope: Envelope): ScopeGroup {
+    const resource = this.#resource(envelope);
+    for (const scope of resource.scopes) {
+      if (equal(scope.scope, envelope.scope) && equal(scope.scopeRest, envelope.scopeRest)) return scope;
+    }
+    const out = this.#scratch.reset();
+    if (envelope.scope.length > 0) this.#write.scope(out, envelope.scope, 0, envelope.scope.length);
+    const made: ScopeGroup = {
+      scope: envelope.scope.slice(),
+      scopeRest: envelope.scopeRest.slice(),
+      head: out.finish(),
+      spans: new Writer(2048),
+      count: 0,
+      unit: -1,
+      unitStart: 0,
+      unitCount: 0,
+    };
+    resource.scopes.push(made);
+    return made;
+  }
+
+  #resource(envelope: Envelope): ResourceGroup {
+    const hash = hashOf(envelope.resource) ^ hashOf(envelope.resourceRest);
+    for (const group of this.resources) {
+      if (group.hash !== hash) continue;
+      if (equal(group.resource, envelope.resource) && equal(group.resourceRest, envelope.resourceRest)) return group;
+    }
+    const out = this.#scratch.reset();
+    this.#write.resource(out, envelope.resource, 0, envelope.resource.length);
+    const made: ResourceGroup = {
+      hash,
+      resource: envelope.resource.slice(),
+      resourceRest: envelope.resourceRest.slice(),
+      head: out.finish(),
+      scopes: [],
+    };
+    this.resources.push(made);
+    return made;
+  }
+
+  /** The exact length of the request that `finish` would make. */
+  bytes(): number {
+    let total = 0;
+    for (const resource of this.resources) {
+      const inner = resourceBytes(resource);
+      if (inner > 0) total += framed(inner);
+    }
+    return total;
+  }
+
+  /** The batch as one ExportTraceServiceRequest; groups without spans are left out. */
+  finish(): Uint8Array {
+    const out = new Writer(this.bytes());
+    for (const resource of this.resources) {
+      const inner = resourceBytes(resource);
+      if (inner === 0) continue;
+      out.tag(1, 2);
+      out.varint(inner);
+      out.raw(resource.head);
+      for (const scope of resource.scopes) if (scope.count > 0) finishScope(out, scope);
+      out.raw(resource.resourceRest);
+    }
+    return out.buf.length === out.pos ? out.buf : out.finish();
+  }
+}
+
+function finishScope(out: Writer, scope: ScopeGroup): void {
+  out.tag(2, 2);
+  out.varint(scopeBytes(scope));
+  out.raw(scope.head);
+  out.raw(scope.spans.buf, 0, scope.spans.pos);
+  out.raw(scope.scopeRest);
+}
+
+function resourceBytes(group: ResourceGroup): number {
+  let inner = 0;
+  for (const scope of group.scopes) if (scope.count > 0) inner += framed(scopeBytes(scope));
+  return inner === 0 ? 0 : inner + group.head.length + group.resourceRest.length;
+}
+
+const scopeBytes = (scope: ScopeGroup): number => scope.head.length + scope.spans.pos + scope.scopeRest.length;
+
+/** A one-byte tag, the length, the message. */
+function framed(length: number): number {
+  let bytes = 2;
+  for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 128)) bytes++;
+  return bytes + length;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  return hash;
+}

@@ -1,0 +1,76 @@
+import { Refusal } from './errors.ts';
+import type { Explanation } from './model/explanation.ts';
+import type { ExportRequest } from './model/export-request.ts';
+import type { Intake, Landing, Receipt } from './model/intake.ts';
+import type { Protocol } from './model/outcome.ts';
+import type { PolicySet } from './model/verdict.ts';
+import { Shard, type ShardOptions } from './shard/shard.ts';
+
+type ShardWriter = ConstructorParameters<typeof Shard>[2];
+
+/**
+ * The map. A request's way, and where each step lives:
+ *
+ *   receive ─ land ─▶ decode ─▶ route ─▶ buffer … wait … decide ─▶ enrich ─▶ batch ─▶ export
+ *             └──── accept(): shard/shard.ts ────┘   └── tick(): shard/judge.ts, shard/emit.ts ──┘
+ *
+ * There is one shard, in this thread; a second one would stand beside it and get the traces that `route` gives it.
+ */
+export class Pipeline implements Intake {
+  readonly shard: Shard;
+  readonly received = { grpc: tally(), http_protobuf: tally(), http_json: tally() } satisfies Record<Protocol, unknown>;
+  readonly #now: () => number;
+  #draining = false;
+
+  constructor(
+    options: ShardOptions,
+    rules: { readonly set: PolicySet; readonly name: string },
+    enrich: ShardWriter,
+    emit: (request: ExportRequest) => void,
+    now: () => number,
+  ) {
+    this.shard = new Shard(options, rules, enrich, emit);
+    this.#now = now;
+  }
+
+  land(length: number): Landing | Refusal {
+    if (this.#draining) return new Refusal('draining', 'the gateway is shutting down: send again, to another one');
+    return this.shard.land(length, this.#now());
+  }
+
+  accept(landing: Landing, protocol: Protocol): Receipt | Refusal {
+    const answer = this.shard.accept(landing, this.#now());
+    if (answer instanceof Refusal) return answer;
+    const tally = this.received[protocol];
+    tally.requests++;
+    tally.spans += answer.spans;
+    tally.bytes += landing.length;
+    return answer;
+  }
+
+  abandon(landing: Landing): void {
+    this.shard.abandon(landing);
+  }
+
+  /** Decides what is due; true when there is more than one turn's worth. */
+  tick(limit: number): boolean {
+    return this.shard.tick(this.#now(), limit);
+  }
+
+  /** Puts rules in force. */
+  swap(set: PolicySet, name: string): void {
+    this.shard.revisions.swap(set, name);
+  }
+
+  /** Takes nothing new, decides everything that waits, hands it all to the exporters. */
+  drain(): void {
+    this.#draining = true;
+    this.shard.drain(this.#now());
+  }
+
+  explain(traceId: string): Explanation | undefined {
+    return this.shard.explain(traceId);
+  }
+}
+
+const tally = (): { requests: number; spans: number; bytes: number } => ({ requests: 0, spans: 0, bytes: 0 });

@@ -1,0 +1,73 @@
+import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
+import { completeFlag, Decision, type Decisions, keepFlag, policyOf, timeAt, triggerOf } from '../decide/decisions.ts';
+import { rootBit } from '../model/conditions.ts';
+import type { Explanation } from '../model/explanation.ts';
+import { triggers } from '../model/outcome.ts';
+import { adjustedCount, thresholdText } from '../model/threshold.ts';
+import { noPolicy, type Revisions } from './revision.ts';
+
+/** The four words of a trace id in hex, or undefined where it is not one. */
+export function parseTraceId(hex: string): [number, number, number, number] | undefined {
+  if (!/^[0-9a-fA-F]{1,32}$/.test(hex)) return undefined;
+  const digits = hex.padStart(32, '0');
+  const word = (i: number): number => Number.parseInt(digits.slice(i * 8, i * 8 + 8), 16) | 0;
+  return [word(0), word(1), word(2), word(3)];
+}
+
+/** Why the trace at a decision's slot was kept or dropped. */
+export function explainDecided(traceId: string, slot: number, decisions: Decisions, revisions: Revisions): Explanation {
+  const words = decisions.records.page(slot);
+  const at = decisions.records.at(slot);
+  const word = (name: keyof typeof Decision): number => words[at + Decision[name]];
+  const flags = word('flags');
+  const kept = (flags & keepFlag) !== 0;
+  const revision = revisions.get(word('revision'));
+  const policies = revision?.set.policies ?? [];
+  const high = word('thresholdHigh');
+  const low = word('thresholdLow') >>> 0;
+  return {
+    traceId: traceId.toLowerCase().padStart(32, '0'),
+    verdict: kept ? 'keep' : 'drop',
+    policy: policies[policyOf(flags)]?.name ?? noPolicy,
+    votes: policies.map((policy, i) => ({ policy: policy.name, vote: voteAt(i, word('keepVotes'), word('dropVotes')) })),
+    shadowVotes: [],
+    threshold: kept ? thresholdText(high, low) : '',
+    adjustedCount: kept ? adjustedCount(high, low) : 0,
+    revision: revision?.name ?? '',
+    trigger: triggers[triggerOf(flags)],
+    complete: (flags & completeFlag) !== 0,
+    spans: word('spans'),
+    bytes: word('bytes') >>> 0,
+    firstSpanAt: timeAt(words, at + Decision.firstHigh),
+    decidedAt: timeAt(words, at + Decision.decidedHigh),
+    lateSpans: word('lateSpans'),
+  };
+}
+
+/** What is known of a trace that still waits. */
+export function explainWaiting(traceId: string, slot: number, buffer: TraceBuffer, revisions: Revisions): Explanation {
+  const words = buffer.traces.page(slot);
+  const at = buffer.traces.at(slot);
+  return {
+    traceId: traceId.toLowerCase().padStart(32, '0'),
+    verdict: 'waiting',
+    policy: '',
+    votes: [],
+    shadowVotes: [],
+    threshold: '',
+    adjustedCount: 0,
+    revision: revisions.current.name,
+    trigger: '',
+    complete: (words[at + Trace.bits] & rootBit) !== 0,
+    spans: words[at + Trace.spans],
+    bytes: words[at + Trace.bytes] >>> 0,
+    firstSpanAt: buffer.firstSpanAt(slot),
+    decidedAt: 0,
+    lateSpans: 0,
+  };
+}
+
+function voteAt(index: number, keepVotes: number, dropVotes: number): 'keep' | 'drop' | 'abstain' {
+  if (((keepVotes >>> index) & 1) === 1) return 'keep';
+  return ((dropVotes >>> index) & 1) === 1 ? 'drop' : 'abstain';
+}

@@ -1,0 +1,141 @@
+import { isRoot } from '../buffer/slices.ts';
+import { bytesOf, Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
+import { decide, undecided } from '../decide/decide.ts';
+import type { Decisions } from '../decide/decisions.ts';
+import type { RequestScan } from '../decode/scan.ts';
+import { randomnessBit, rootBit } from '../model/conditions.ts';
+import { type Trigger, triggers } from '../model/outcome.ts';
+import type { TraceFacts } from '../model/verdict.ts';
+import type { Emitter, Stamp } from './emit.ts';
+import type { Ledger } from './ledger.ts';
+import { localRoot } from './local-root.ts';
+import type { Revision, Revisions } from './revision.ts';
+
+export const emptyStamp = (): Stamp => ({
+  thresholdHigh: 0,
+  thresholdLow: 0,
+  policy: '',
+  revision: '',
+  incomplete: false,
+  late: false,
+});
+
+export interface JudgeParts {
+  readonly buffer: TraceBuffer;
+  readonly scan: RequestScan;
+  readonly decisions: Decisions;
+  readonly emitter: Emitter;
+  readonly revisions: Revisions;
+  readonly ledger: Ledger;
+}
+
+/** Ends a trace's wait: facts → verdict → remembered → counted → emitted or not → released. */
+export class Judge {
+  readonly #parts: JudgeParts;
+  readonly #facts: TraceFacts = { bits: 0, randomnessHigh: 0, randomnessLow: 0, spans: 0, bytes: 0 };
+  readonly #verdict = undecided();
+  readonly #stamp = emptyStamp();
+  readonly triggers: Record<Trigger, number> = { wait: 0, root: 0, size: 0, full: 0, shutdown: 0 };
+
+  constructor(parts: JudgeParts) {
+    this.#parts = parts;
+  }
+
+  isComplete(slot: number): boolean {
+    const { traces } = this.#parts.buffer;
+    return (traces.page(slot)[traces.at(slot) + Trace.bits] & rootBit) !== 0;
+  }
+
+  judge(slot: number, trigger: Trigger, now: number): void {
+    const { buffer, decisions, revisions, ledger, emitter } = this.#parts;
+    const revision = revisions.current;
+    const words = buffer.traces.page(slot);
+    const at = buffer.traces.at(slot);
+    if (words[at + Trace.conditions] !== revision.conditions) this.#rescan(words, at, revision);
+    this.#gather(words, at);
+    const verdict = this.#verdict;
+    const { spans, bytes } = this.#facts;
+    decide(revision.set, this.#facts, verdict);
+    const complete = (words[at + Trace.bits] & rootBit) !== 0;
+    const firstSpanAt = buffer.firstSpanAt(slot);
+    decisions.remember(words, at, verdict, {
+      trigger: triggers.indexOf(trigger),
+      complete,
+      revision: revision.number,
+      spans,
+      bytes,
+      firstSpanAt,
+      decidedAt: now,
+    });
+    this.triggers[trigger]++;
+    const row = verdict.policy < 0 ? revision.noneRow : revision.rows[verdict.policy];
+    if (verdict.keep) {
+      const failed = emitter.failed;
+      this.#emit(words[at + Trace.head], complete, revision, now);
+      const lost = emitter.failed - failed;
+      ledger.add(row, 'kept', spans - lost, 1);
+      if (lost > 0) ledger.add(row, 'lost', lost, 0);
+    } else ledger.add(row, 'dropped', spans, 1);
+    buffer.release(slot);
+  }
+
+  #gather(words: Int32Array, at: number): void {
+    const facts = this.#facts;
+    const bits = words[at + Trace.bits];
+    const explicit = (bits & randomnessBit) !== 0;
+    facts.bits = bits;
+    facts.randomnessHigh = explicit ? words[at + Trace.randomnessHigh] : words[at + 2] & 0xffffff;
+    facts.randomnessLow = (explicit ? words[at + Trace.randomnessLow] : words[at + 3]) >>> 0;
+    facts.spans = words[at + Trace.spans];
+    facts.bytes = words[at + Trace.bytes] >>> 0;
+  }
+
+  /** Rules changed while the trace waited: its slices are asked again, so that one revision judges all of it. */
+  #rescan(words: Int32Array, at: number, revision: Revision): void {
+    const { buffer, scan } = this.#parts;
+    let bits = words[at + Trace.bits] & (rootBit | randomnessBit);
+    for (let row = words[at + Trace.head]; row >= 0; ) {
+      const page = buffer.slices.words(row);
+      const r = buffer.slices.at(row);
+      const { bytes } = buffer.segments.get(buffer.slices.segmentOf(row));
+      bits |= scan.rescan(bytes, page[r], page[r] + bytesOf(page[r + 1]), revision.set.conditions);
+      row = page[r + 5];
+    }
+    words[at + Trace.bits] = bits;
+    words[at + Trace.conditions] = revision.conditions;
+  }
+
+  #emit(head: number, complete: boolean, revision: Revision, now: number): void {
+    const { buffer, emitter } = this.#parts;
+    const stamp = this.#stamp;
+    stamp.thresholdHigh = this.#verdict.thresholdHigh;
+    stamp.thresholdLow = this.#verdict.thresholdLow;
+    stamp.policy = revision.set.policies[this.#verdict.policy].name;
+    stamp.revision = revision.name;
+    stamp.incomplete = !complete;
+    let toMark = complete ? -1 : this.#localRoot(head);
+    let marked = false;
+    emitter.begin(now);
+    for (let row = head; row >= 0; toMark--) {
+      const page = buffer.slices.words(row);
+      const r = buffer.slices.at(row);
+      const { bytes } = buffer.segments.get(buffer.slices.segmentOf(row));
+      const mark: boolean = !marked && (complete ? isRoot(page[r + 1]) : toMark === 0);
+      emitter.slice(bytes, page[r], bytesOf(page[r + 1]), page[r + 2], page[r + 3], stamp, mark);
+      marked ||= mark;
+      row = page[r + 5];
+    }
+    emitter.end();
+  }
+
+  #localRoot(head: number): number {
+    const { slices, segments } = this.#parts.buffer;
+    const spans: [Uint8Array, number, number][] = [];
+    for (let row = head; row >= 0; row = slices.words(row)[slices.at(row) + 5]) {
+      const page = slices.words(row);
+      const start = page[slices.at(row)];
+      spans.push([segments.get(slices.segmentOf(row)).bytes, start, start + bytesOf(page[slices.at(row) + 1])]);
+    }
+    return localRoot(spans);
+  }
+}

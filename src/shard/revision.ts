@@ -1,0 +1,53 @@
+import type { PolicySet } from '../model/verdict.ts';
+import type { Ledger } from './ledger.ts';
+
+/** A policy set in force, or once in force, with what counting and explaining need of it. */
+export interface Revision {
+  /** Counts up with every change of rules; decisions remember it. */
+  readonly number: number;
+  /** The operator's name for it, e.g. `file-1a2b3c4d`. */
+  readonly name: string;
+  readonly set: PolicySet;
+  /** Counts up when the conditions changed: spans scanned under other conditions must be scanned again. */
+  readonly conditions: number;
+  /** The ledger's row of each policy, and the row of "no policy". */
+  readonly rows: readonly number[];
+  readonly noneRow: number;
+}
+
+/** What counts where no policy had a say. */
+export const noPolicy = 'none';
+
+/** Revisions that remembered decisions may still name. */
+const maxRemembered = 1024;
+
+export class Revisions {
+  readonly #ledger: Ledger;
+  readonly #byNumber = new Map<number, Revision>();
+  current: Revision;
+
+  constructor(set: PolicySet, name: string, ledger: Ledger) {
+    this.#ledger = ledger;
+    this.current = this.#make(set, name, 0, 0);
+  }
+
+  /** Puts rules in force by one assignment; traces that wait will be judged wholly by them. */
+  swap(set: PolicySet, name: string): void {
+    const { number, conditions, set: old } = this.current;
+    const same = old.conditions.identity === set.conditions.identity;
+    this.current = this.#make(set, name, number + 1, same ? conditions : conditions + 1);
+  }
+
+  /** A revision by number; undefined when it is too long ago. */
+  get(number: number): Revision | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  #make(set: PolicySet, name: string, number: number, conditions: number): Revision {
+    const rows = set.policies.map((policy) => this.#ledger.row(policy.name));
+    const revision = { number, name, set, conditions, rows, noneRow: this.#ledger.row(noPolicy) };
+    this.#byNumber.set(number, revision);
+    this.#byNumber.delete(number - maxRemembered);
+    return revision;
+  }
+}

@@ -1,0 +1,50 @@
+import { ResourceSpans, ScopeSpans } from './otlp.ts';
+import { Reader } from './reader.ts';
+
+/**
+ * What surrounds a slice, as views into the request it came in: resource and scope messages, and everything else that stands beside
+ * them (schema URLs, unknown fields), tags included. Empty where there is nothing.
+ */
+export interface Envelope {
+  readonly resource: Uint8Array;
+  readonly resourceRest: Uint8Array;
+  readonly scope: Uint8Array;
+  readonly scopeRest: Uint8Array;
+}
+
+/**
+ * Looks up a slice's envelope from the two positions its scan noted: where the lengths of its ResourceSpans and its ScopeSpans stand.
+ * A message that occurs twice is joined, which is how protobuf merges it.
+ */
+export function readEnvelope(buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): Envelope {
+  const [resource, resourceRest] = collect(buf, resourceSpansAt, ResourceSpans.resource, ResourceSpans.scopeSpans);
+  const [scope, scopeRest] = collect(buf, scopeSpansAt, ScopeSpans.scope, ScopeSpans.spans);
+  return { resource, resourceRest, scope, scopeRest };
+}
+
+function collect(buf: Uint8Array, lengthAt: number, wanted: number, leftOut: number): [Uint8Array, Uint8Array] {
+  const reader = new Reader(buf, lengthAt).message();
+  const found: Uint8Array[] = [];
+  const rest: Uint8Array[] = [];
+  for (let from = reader.pos; reader.next(); from = reader.pos) {
+    if (reader.field === wanted) found.push(reader.bytes());
+    else {
+      reader.skip();
+      if (reader.field !== leftOut) rest.push(buf.subarray(from, reader.pos));
+    }
+  }
+  return [joined(found), joined(rest)];
+}
+
+const nothing = new Uint8Array(0);
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length < 2) return parts[0] ?? nothing;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
