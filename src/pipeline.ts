@@ -62,10 +62,10 @@ export class Pipeline implements Intake {
     this.shard.revisions.swap(set, name);
   }
 
-  /** Takes nothing new, decides everything that waits, hands it all to the exporters. */
-  drain(): void {
+  /** Takes nothing new and decides `limit` of the traces that wait; true when there are more. */
+  drain(limit: number): boolean {
     this.#draining = true;
-    this.shard.drain(this.#now());
+    return this.shard.drain(this.#now(), limit);
   }
 
   explain(traceId: string): Explanation | undefined {

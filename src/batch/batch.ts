@@ -42,6 +42,11 @@ export class Batch {
     return this.#spans;
   }
 
+  /** About the bytes of the request so far, never less. */
+  get bytes(): number {
+    return this.#atMostBytes;
+  }
+
   begin(now: number): void {
     if (this.#spans >= this.#options.maxSpans) this.flush();
     if (this.#spans === 0) this.#since = now;
@@ -93,7 +98,8 @@ export class Batch {
 
   /** Emits what there is. */
   flush(): void {
-    if (this.#spans > 0) this.#emit({ body: this.#groups.finish(), spans: this.#spans, traces: Math.max(1, this.#traces) });
+    if (this.#spans > 0)
+      this.#emit({ body: this.#groups.finish(), spans: this.#spans, traces: Math.max(1, this.#traces) });
     this.#reset(new Groups(this.#write));
   }
 
@@ -131,7 +137,12 @@ export class Batch {
       for (const scope of resource.scopes) {
         if (scope.unit !== this.#unit) continue;
         const { scope: bytes, scopeRest } = scope;
-        const moved = next.of({ resource: resource.resource, resourceRest: resource.resourceRest, scope: bytes, scopeRest });
+        const moved = next.of({
+          resource: resource.resource,
+          resourceRest: resource.resourceRest,
+          scope: bytes,
+          scopeRest,
+        });
         moved.spans.raw(scope.spans.buf, scope.unitStart, scope.spans.pos);
         moved.count = scope.count - scope.unitCount;
         moved.unit = this.#unit;

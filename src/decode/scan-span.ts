@@ -1,4 +1,4 @@
-import { type SpanConditions, randomnessBit, rootBit } from '../model/conditions.ts';
+import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
 import { parseRandomness, randomness } from '../wire/tracestate.ts';
 import {
   bodyEnd,
@@ -200,7 +200,14 @@ function isPlainValue(buf: Uint8Array, at: number, end: number): boolean {
 
 type Named = NonNullable<SpanConditions['keysByLength'][number]>;
 
-function namedBits(named: Named, buf: Uint8Array, keyAt: number, valueAt: number, valueEnd: number, bits: number): number {
+function namedBits(
+  named: Named,
+  buf: Uint8Array,
+  keyAt: number,
+  valueAt: number,
+  valueEnd: number,
+  bits: number,
+): number {
   let found = 0;
   for (let n = 0; n < named.length; n++) {
     const condition = named[n];
@@ -214,7 +221,13 @@ function namedBits(named: Named, buf: Uint8Array, keyAt: number, valueAt: number
 }
 
 /** For a KeyValue in an unusual form: fields in another order, repeated, or with unknown ones between. */
-function looseAttributeBits(buf: Uint8Array, pos: number, end: number, bits: number, conditions: SpanConditions): number {
+function looseAttributeBits(
+  buf: Uint8Array,
+  pos: number,
+  end: number,
+  bits: number,
+  conditions: SpanConditions,
+): number {
   let keyAt = 0;
   let keyBytes = 0;
   let valueAt = 0;

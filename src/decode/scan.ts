@@ -1,6 +1,6 @@
 import type { SpanConditions } from '../model/conditions.ts';
-import { SpanScan } from './scan-span.ts';
 import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from './protobuf.ts';
+import { SpanScan } from './scan-span.ts';
 import { kindOf, validate } from './validate.ts';
 
 /**

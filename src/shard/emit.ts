@@ -45,7 +45,15 @@ export class Emitter {
     this.#batch.begin(now);
   }
 
-  slice(buf: Uint8Array, start: number, length: number, resourceSpansAt: number, scopeSpansAt: number, stamp: Stamp, marked: boolean): void {
+  slice(
+    buf: Uint8Array,
+    start: number,
+    length: number,
+    resourceSpansAt: number,
+    scopeSpansAt: number,
+    stamp: Stamp,
+    marked: boolean,
+  ): void {
     const group = this.#groupOf(buf, resourceSpansAt, scopeSpansAt);
     const out = this.#batch.into(group);
     const before = out.pos;

@@ -29,7 +29,10 @@ export function explainDecided(traceId: string, slot: number, decisions: Decisio
     traceId: traceId.toLowerCase().padStart(32, '0'),
     verdict: kept ? 'keep' : 'drop',
     policy: policies[policyOf(flags)]?.name ?? noPolicy,
-    votes: policies.map((policy, i) => ({ policy: policy.name, vote: voteAt(i, word('keepVotes'), word('dropVotes')) })),
+    votes: policies.map((policy, i) => ({
+      policy: policy.name,
+      vote: voteAt(i, word('keepVotes'), word('dropVotes')),
+    })),
     shadowVotes: [],
     threshold: kept ? thresholdText(high, low) : '',
     adjustedCount: kept ? adjustedCount(high, low) : 0,

@@ -1,6 +1,6 @@
 import { Decision, type Decisions, keepFlag, policyOf } from '../decide/decisions.ts';
-import { emptyStamp } from './judge.ts';
 import type { Emitter } from './emit.ts';
+import { emptyStamp } from './judge.ts';
 import type { Ledger } from './ledger.ts';
 import type { Revisions } from './revision.ts';
 
@@ -22,7 +22,15 @@ export class Late {
   }
 
   /** Forwards or drops one late slice of the trace with the decision at `slot`. */
-  take(slot: number, buf: Uint8Array, start: number, length: number, resourceSpansAt: number, scopeSpansAt: number, now: number): void {
+  take(
+    slot: number,
+    buf: Uint8Array,
+    start: number,
+    length: number,
+    resourceSpansAt: number,
+    scopeSpansAt: number,
+    now: number,
+  ): void {
     const words = this.#decisions.records.page(slot);
     const at = this.#decisions.records.at(slot);
     const first = words[at + Decision.lateSpans]++ === 0 ? 1 : 0;

@@ -41,11 +41,11 @@ export class Shard {
   readonly revisions: Revisions;
   readonly emitter: Emitter;
   readonly judge: Judge;
+  readonly batch: Batch;
   readonly lateness: Histogram = histogram();
   readonly #options: ShardOptions;
   readonly #scan = new RequestScan();
   readonly #late: Late;
-  readonly #batch: Batch;
 
   constructor(
     options: ShardOptions,
@@ -57,26 +57,25 @@ export class Shard {
     this.buffer = new TraceBuffer(options.buffer, options.seed);
     this.decisions = new Decisions(options.buffer.rememberedDecisions, options.seed);
     this.revisions = new Revisions(rules.set, rules.name, this.ledger);
-    this.#batch = new Batch(options.batch, enrich, emit);
-    this.emitter = new Emitter(this.#batch, enrich);
+    this.batch = new Batch(options.batch, enrich, emit);
+    this.emitter = new Emitter(this.batch, enrich);
     this.#late = new Late(this.decisions, this.revisions, this.ledger, this.emitter);
     const { buffer, decisions, revisions, ledger, emitter } = this;
     this.judge = new Judge({ buffer, decisions, revisions, ledger, emitter, scan: this.#scan });
-  }
-
-  /** Kept spans that wait in the batch. */
-  get batched(): number {
-    return this.#batch.spans;
   }
 
   /** A place for a message, after room was made for it where `on_full` says so. */
   land(length: number, now: number): Landing | Refusal {
     const { segments } = this.buffer;
     if (length > segments.maxBytes) {
-      return new Refusal('too_large', `a request of ${length} bytes is larger than buffer.max_bytes (${segments.maxBytes})`);
+      return new Refusal(
+        'too_large',
+        `a request of ${length} bytes is larger than buffer.max_bytes (${segments.maxBytes})`,
+      );
     }
     if (!segments.fits(length) && this.#options.buffer.onFull === 'decide_oldest') this.#makeRoom(length, now);
-    if (!segments.fits(length)) return new Refusal('buffer_full', 'the buffer is full (buffer.max_bytes): try again later');
+    if (!segments.fits(length))
+      return new Refusal('buffer_full', 'the buffer is full (buffer.max_bytes): try again later');
     const segment = segments.reserve(length);
     const { bytes, used } = segments.get(segment);
     return { bytes, start: used - length, length, segment };
@@ -89,7 +88,12 @@ export class Shard {
   /** Cuts the message at `landing` into slices and hangs each to its trace; all of them or, when malformed, none. */
   accept(landing: Landing, now: number): Receipt | Refusal {
     try {
-      this.#scan.run(landing.bytes, landing.start, landing.start + landing.length, this.revisions.current.set.conditions);
+      this.#scan.run(
+        landing.bytes,
+        landing.start,
+        landing.start + landing.length,
+        this.revisions.current.set.conditions,
+      );
     } catch (error) {
       this.#settle(landing.segment);
       if (error instanceof MalformedError) return new Refusal('malformed', error.message);
@@ -99,7 +103,8 @@ export class Shard {
     this.#take(landing, count, now);
     this.#settle(landing.segment);
     if (invalid > 0) this.ledger.add(this.ledger.row(noPolicy), 'invalid', invalid, 0);
-    const message = invalid === 0 ? '' : `${invalid} spans without a valid trace id (16 bytes) and span id (8 bytes), not all zero`;
+    const message =
+      invalid === 0 ? '' : `${invalid} spans without a valid trace id (16 bytes) and span id (8 bytes), not all zero`;
     return { spans: count + invalid, rejectedSpans: invalid, message };
   }
 
@@ -108,7 +113,7 @@ export class Shard {
     for (let n = 0; n < limit; n++) {
       const slot = this.buffer.due(now);
       if (slot < 0) {
-        this.#batch.tick(now);
+        this.batch.tick(now);
         return false;
       }
       const lateMs = this.buffer.overdue(slot, now);
@@ -118,10 +123,17 @@ export class Shard {
     return true;
   }
 
-  /** Decides everything that waits and emits it. */
-  drain(now: number): void {
-    for (let slot = this.buffer.first(); slot >= 0; slot = this.buffer.first()) this.judge.judge(slot, 'shutdown', now);
-    this.#batch.flush();
+  /** The end: decides at most `limit` of the traces that wait, due or not; true when there are more. */
+  drain(now: number, limit: number): boolean {
+    for (let n = 0; n < limit; n++) {
+      const slot = this.buffer.first();
+      if (slot < 0) {
+        this.batch.flush();
+        return false;
+      }
+      this.judge.judge(slot, 'shutdown', now);
+    }
+    return true;
   }
 
   explain(traceId: string): Explanation | undefined {
@@ -142,7 +154,14 @@ export class Shard {
       const c = rows[row + 6];
       const d = rows[row + 7];
       // Spans of one trace mostly come together; the last one's place is good for the next.
-      if (trace < 0 || i === 0 || rows[row - 4] !== d || rows[row - 5] !== c || rows[row - 6] !== b || rows[row - 7] !== a) {
+      if (
+        trace < 0 ||
+        i === 0 ||
+        rows[row - 4] !== d ||
+        rows[row - 5] !== c ||
+        rows[row - 6] !== b ||
+        rows[row - 7] !== a
+      ) {
         trace = this.buffer.find(a, b, c, d);
       }
       if (trace < 0) {

@@ -48,9 +48,22 @@ export interface RequestObject {
 
 const base64ToHex = (text: string): string => Buffer.from(text, 'base64').toString('hex');
 
+/**
+ * Decodes a request without minding whether its strings are UTF-8: the gateway, like the collector, forwards text as it came.
+ * Everything else that is malformed throws.
+ */
+export function decodeAnyText(bytes: Uint8Array): void {
+  const reader = protobuf.Reader.create(bytes);
+  reader.string = reader.stringVerify = () => Buffer.from(reader.bytes()).toString('latin1');
+  ExportRequestType.decode(reader);
+}
+
 /** Decodes a request; ids in hex, 64-bit integers as decimal strings, bytes in base64, enums as numbers. */
 export function decodeRequest(bytes: Uint8Array): RequestObject {
-  const request = ExportRequestType.toObject(ExportRequestType.decode(bytes), { longs: String, bytes: String }) as RequestObject;
+  const request = ExportRequestType.toObject(ExportRequestType.decode(bytes), {
+    longs: String,
+    bytes: String,
+  }) as RequestObject;
   for (const span of spansIn(request)) {
     span.traceId = base64ToHex(span.traceId ?? '');
     span.spanId = base64ToHex(span.spanId ?? '');

@@ -97,7 +97,8 @@ export function requestBytes(...spans: Told[]): Uint8Array {
     const scopeMark = w.open(1);
     w.string(1, scope ?? 'tests');
     w.close(scopeMark);
-    for (; i < spans.length && spans[i].service === service && spans[i].scope === scope; i++) w.bytes(2, spanBytes(spans[i]));
+    for (; i < spans.length && spans[i].service === service && spans[i].scope === scope; i++)
+      w.bytes(2, spanBytes(spans[i]));
     w.close(scopeSpans);
     w.string(3, 'https://opentelemetry.io/schemas/1.44.0');
     w.close(resourceSpans);

@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { readBoot } from '../config/read.ts';
+import type { BootConfig } from '../config/schema.ts';
+import { UsageError } from '../errors.ts';
+import { type Gateway, startGateway } from '../gateway.ts';
+import { createLog } from '../telemetry/log.ts';
+import type { Io } from './io.ts';
+import { version } from './version.ts';
+
+/** `tailgate run`: starts the gateway and says where it listens. Throws UsageError where it cannot start. */
+export async function run(argv: readonly string[], io: Pick<Io, 'env' | 'stderr'>): Promise<Gateway> {
+  const config = readBoot(bootFile(argv, io.env), io.env, process.cwd());
+  const log = createLog(config.log.level);
+  const gateway = await startGateway(config, version, log);
+  const { grpc, http, admin } = gateway.addresses;
+  io.stderr.write(welcome(gateway.addresses, config));
+  log.info('ready', {
+    grpc: text(grpc),
+    http: text(http),
+    admin: text(admin),
+    version,
+    environment: config.environment,
+  });
+  return gateway;
+}
+
+function bootFile(argv: readonly string[], env: Io['env']): string {
+  const shipped = new URL('../../config/gateway.yaml', import.meta.url).pathname;
+  try {
+    const { values } = parseArgs({ args: [...argv], options: { config: { type: 'string' } } });
+    return values.config ?? env['TAILGATE_CONFIG'] ?? shipped;
+  } catch (error) {
+    throw new UsageError(`tailgate run: ${(error as Error).message}; usage: tailgate run [--config FILE]`);
+  }
+}
+
+const text = (endpoint: Gateway['addresses']['admin'] | undefined): string | undefined =>
+  endpoint &&
+  (endpoint.host.includes(':') ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`);
+
+function welcome({ grpc, http, admin }: Gateway['addresses'], config: BootConfig): string {
+  const exporters = config.export.map(({ name }) => name).join(', ');
+  return [
+    `Tailgate ${version}, environment ${config.environment}; decides ${config.buffer.decisionWaitMs / 1000} s after a trace's first span`,
+    `  send    ${[grpc && `OTLP/gRPC ${text(grpc)}`, http && `OTLP/HTTP http://${text(http)}/v1/traces`].filter(Boolean).join('   ')}`,
+    `  kept    ${exporters}`,
+    `  look    http://${text(admin)}/`,
+    '  try     bin/tailgate demo        then: bin/obsctl trace find --last 5m',
+    '',
+  ].join('\n');
+}

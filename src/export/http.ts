@@ -1,0 +1,116 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { type Answer, type Client, judgeHttp, type Payload, parseRetryAfter } from './answer.ts';
+import type { OtlpExporterConfig } from './options.ts';
+import { readExportResponse, readRpcStatus, shorten } from './response.ts';
+
+/** Of a response; what is beyond it is not read. The collector's figure. */
+const maxResponseBytes = 64 * 1024;
+
+/** Twice the requests that are under way at once: a connection is free again a moment after its answer was read. */
+const maxConnections = 8;
+
+/** So that a name is looked up again and new replicas get their share. */
+const connectionAgeMs = 5 * 60_000;
+
+/** OTLP/HTTP in protobuf, on kept-alive HTTP/1.1 connections, through HTTP(S)_PROXY where that is set. */
+export class HttpClient implements Client {
+  readonly #origin: string;
+  readonly #path: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #agent: EnvHttpProxyAgent;
+
+  /** Throws for a header that HTTP does not allow. */
+  constructor(url: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp']) {
+    this.#origin = url.origin;
+    this.#path = (url.pathname === '/' ? '/v1/traces' : url.pathname) + url.search;
+    this.#headers = { 'user-agent': 'tailgate', ...lowerCased(headers), 'content-type': 'application/x-protobuf' };
+    this.#agent = new EnvHttpProxyAgent({
+      connections: maxConnections,
+      allowH2: false,
+      keepAliveTimeout: 30_000,
+      clientTtl: connectionAgeMs,
+      connect: { timeout: timeoutMs },
+      // The chain's timeout covers the whole attempt.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  async send({ bytes, encoding }: Payload, signal: AbortSignal): Promise<Answer> {
+    const headers = encoding === 'none' ? this.#headers : { ...this.#headers, 'content-encoding': encoding };
+    const request = { origin: this.#origin, path: this.#path, method: 'POST', headers, body: bytes, signal } as const;
+    try {
+      return await judge(await this.#agent.request(request));
+    } catch (error) {
+      return { kind: 'retryable', waitMs: 0, message: shorten(describe(error)) };
+    }
+  }
+
+  close(): void {
+    void this.#agent.destroy();
+  }
+}
+
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  }
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+async function judge({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer> {
+  const bytes = await readCapped(body);
+  const type = String(headers['content-type'] ?? '');
+  if (statusCode >= 200 && statusCode < 300) return judgeSuccess(statusCode, type, bytes);
+  const said = statusCode < 400 ? `moved to ${headers.location ?? 'nowhere'}` : complaint(type, bytes);
+  return judgeHttp(statusCode, said, parseRetryAfter(headers['retry-after']?.toString(), Date.now()));
+}
+
+async function readCapped(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    if ((length += chunk.length) >= maxResponseBytes) break;
+  }
+  return Buffer.concat(chunks).subarray(0, maxResponseBytes);
+}
+
+/** Success in any other form than OTLP's is taken at its word, but for a web page: no receiver answers with one. */
+function judgeSuccess(status: number, type: string, bytes: Uint8Array): Answer {
+  try {
+    if (/protobuf/.test(type)) return readExportResponse(bytes);
+    if (/json/.test(type) && bytes.length > 0) return readJsonResponse(bytes);
+  } catch (error) {
+    return { kind: 'rejected', message: `HTTP ${status}, but not an OTLP response: ${(error as Error).message}` };
+  }
+  if (/html/.test(type)) return { kind: 'rejected', message: `HTTP ${status} with a web page: not an OTLP endpoint` };
+  return { kind: 'accepted', rejectedSpans: 0, message: '' };
+}
+
+function readJsonResponse(bytes: Uint8Array): Answer {
+  const { partialSuccess } = JSON.parse(Buffer.from(bytes).toString());
+  const rejectedSpans = Math.max(0, Number(partialSuccess?.rejectedSpans ?? 0)) || 0;
+  return { kind: 'accepted', rejectedSpans, message: shorten(String(partialSuccess?.errorMessage ?? '')) };
+}
+
+/** What an error's body says: the message of a google.rpc.Status, or the text of whatever else it is. */
+function complaint(type: string, bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString();
+  try {
+    if (/protobuf/.test(type)) return readRpcStatus(bytes).message;
+    if (/json/.test(type)) return shorten(String(JSON.parse(text).message ?? text));
+  } catch {
+    // Not what it says it is: show it as it came.
+  }
+  return shorten(text);
+}
+
+/** undici hides the reasons of a failed connection one level down, several of them where a name has several addresses. */
+function describe(error: unknown): string {
+  const { message, cause, errors } = error as { message?: string; cause?: unknown; errors?: unknown[] };
+  if (errors?.length) return errors.map(describe).join('; ');
+  return message || (cause ? describe(cause) : String(error));
+}

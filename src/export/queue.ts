@@ -1,0 +1,101 @@
+import type { Exporter, ExporterStats, ExportRequest } from '../model/export-request.ts';
+import type { Books } from './books.ts';
+import type { Clock } from './clock.ts';
+import type { Closing } from './retry.ts';
+
+export interface QueueOptions {
+  readonly name: string;
+  /** Of uncompressed bodies, those in flight included. */
+  readonly maxBytes: number;
+  /** How many requests are under way at once. */
+  readonly consumers: number;
+}
+
+/** What stands behind the queue. */
+export interface Delivery {
+  /** Brings a request to its end, whatever it takes, and books it. Never throws. */
+  readonly deliver: (request: ExportRequest) => Promise<void>;
+  readonly closing: Closing;
+  /** Called last, when nothing is under way any more. */
+  readonly close: () => void;
+}
+
+/** First in, first out, bounded in bytes. When it is full the newest request is given up, and the books say so. */
+export class Queue implements Exporter {
+  readonly name: string;
+  readonly stats: ExporterStats;
+  readonly #options: QueueOptions;
+  readonly #delivery: Delivery;
+  readonly #books: Books;
+  readonly #clock: Clock;
+  readonly #waiting: ExportRequest[] = [];
+  readonly #drained = Promise.withResolvers<void>();
+  #inFlight = 0;
+  #open = true;
+
+  constructor(options: QueueOptions, delivery: Delivery, books: Books, clock: Clock) {
+    this.name = options.name;
+    this.stats = books.stats;
+    this.#options = options;
+    this.#delivery = delivery;
+    this.#books = books;
+    this.#clock = clock;
+  }
+
+  offer(request: ExportRequest): void {
+    if (!this.#open) this.#books.failed('shutdown', request.spans, 'offered after the exporter was shut down');
+    else if (this.stats.queuedBytes + request.body.length > this.#options.maxBytes) this.#refuse(request);
+    else this.#enqueue(request);
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    this.#open = false;
+    this.#delivery.closing.hurry.abort();
+    const callOff = this.#clock.after(Math.max(0, deadlineMs - this.#clock.now()), () => this.#abandon());
+    this.#settleDrain();
+    await this.#drained.promise;
+    callOff();
+    this.#delivery.close();
+  }
+
+  #refuse(request: ExportRequest): void {
+    const room = this.#options.maxBytes - this.stats.queuedBytes;
+    const need = `${request.body.length} bytes offered, ${room} of queue.max_bytes ${this.#options.maxBytes} free`;
+    this.#books.failed('queue_full', request.spans, `queue full: ${need}`);
+  }
+
+  #enqueue(request: ExportRequest): void {
+    this.#books.enqueued(request);
+    this.#waiting.push(request);
+    this.#start();
+  }
+
+  #start(): void {
+    while (this.#inFlight < this.#options.consumers && this.#waiting.length > 0) {
+      this.#inFlight++;
+      void this.#consume(this.#waiting.shift()!);
+    }
+  }
+
+  async #consume(request: ExportRequest): Promise<void> {
+    await this.#delivery.deliver(request);
+    this.#inFlight--;
+    this.#books.released(request);
+    this.#start();
+    this.#settleDrain();
+  }
+
+  #settleDrain(): void {
+    if (!this.#open && this.#inFlight === 0) this.#drained.resolve();
+  }
+
+  /** The deadline has come: what waits is given up, what is under way is cut off. */
+  #abandon(): void {
+    const message = 'the shutdown deadline came before it was sent';
+    for (const request of this.#waiting.splice(0)) {
+      this.#books.settled(request, { kind: 'shutdown', message });
+      this.#books.released(request);
+    }
+    this.#delivery.closing.stop.abort();
+  }
+}

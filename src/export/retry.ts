@@ -1,0 +1,55 @@
+import type { Answer, Attempt, Payload, Result } from './answer.ts';
+import { type Clock, sleep } from './clock.ts';
+import type { OtlpExporterConfig } from './options.ts';
+
+/** `giveUpAfterMs` counts from the first attempt; 0 = never. */
+type RetryOptions = OtlpExporterConfig['retry'];
+
+/** How an exporter ends, in this order: it waits no longer between tries (`hurry`), it tries no longer (`stop`). */
+export interface Closing {
+  readonly hurry: AbortController;
+  readonly stop: AbortController;
+}
+
+const multiplier = 2;
+const jitter = 0.5;
+
+/** The wait after failed try number `failures` (from 1): exponential up to `maxMs`, spread ±50 % by `random`. */
+export function backoffMs(failures: number, options: RetryOptions, random: number): number {
+  const base = Math.min(options.initialMs * multiplier ** (failures - 1), options.maxMs);
+  return base * (1 - jitter + 2 * jitter * random);
+}
+
+/**
+ * Tries until the answer is final. The server's hint is the least wait, backoff the other. Like the collector it gives
+ * up as soon as the next try would come after `giveUpAfterMs`. Told to hurry, it skips the wait and tries once more; after
+ * that it waits only for a server that named a time, since that one is alive.
+ */
+export function retrying(
+  next: Attempt,
+  options: RetryOptions,
+  clock: Clock,
+  { hurry: { signal: hurry }, stop: { signal: stop } }: Closing,
+  onRetry: (message: string) => void,
+): (payload: Payload) => Promise<Result> {
+  return async (payload) => {
+    const startedAt = clock.now();
+    let answer: Answer = { kind: 'retryable', waitMs: 0, message: 'not tried yet' };
+    for (let failures = 1; !stop.aborted; failures++) {
+      const hurried = hurry.aborted;
+      answer = await next(payload, stop);
+      if (answer.kind !== 'retryable') return answer;
+      if (hurried && answer.waitMs === 0) break;
+      const waitMs = hurried ? answer.waitMs : Math.max(answer.waitMs, backoffMs(failures, options, clock.random()));
+      const ageMs = clock.now() - startedAt;
+      if (options.giveUpAfterMs > 0 && ageMs + waitMs > options.giveUpAfterMs) return expired(ageMs, answer.message);
+      onRetry(answer.message);
+      await sleep(clock, waitMs, hurried ? stop : hurry);
+    }
+    return { kind: 'shutdown', message: `shut down before it was delivered: ${answer.message}` };
+  };
+}
+
+function expired(ageMs: number, message: string): Result {
+  return { kind: 'expired', message: `gave up after ${Math.round(ageMs / 1000)} s of trying: ${message}` };
+}

@@ -1,0 +1,41 @@
+import type { StorageStats } from './retain.ts';
+
+/** A question for Tempo's read API: the path and query as they came, and the Accept header. */
+export interface TempoRequest {
+  readonly path: string;
+  readonly query: string;
+  readonly accept: string;
+}
+
+export interface TempoAnswer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string | Uint8Array;
+}
+
+/** What the store's worker is started with. */
+export interface WorkerOptions {
+  readonly directory: string;
+  readonly retentionMs: number;
+  readonly maxBytes: number;
+}
+
+/** To the worker; every message is answered once, under its id. `now` is Unix milliseconds. */
+export type Command =
+  | { readonly id: number; readonly type: 'append'; readonly body: Uint8Array; readonly now: number }
+  | { readonly id: number; readonly type: 'answer'; readonly request: TempoRequest }
+  | { readonly id: number; readonly type: 'retain'; readonly now: number }
+  | { readonly id: number; readonly type: 'close' };
+
+/** What a command came to. */
+export interface Outcome {
+  readonly answer?: TempoAnswer;
+  readonly storage?: StorageStats;
+}
+
+/** From the worker: first `ready` or `refused`, then one `done` or `failed` a command. */
+export type Reply =
+  | { readonly type: 'ready'; readonly storage: StorageStats }
+  | { readonly type: 'refused'; readonly message: string }
+  | ({ readonly type: 'done'; readonly id: number } & Outcome)
+  | { readonly type: 'failed'; readonly id: number; readonly message: string; readonly malformed: boolean };

@@ -1,0 +1,44 @@
+import { plain } from './answer.ts';
+import type { TempoAnswer, TempoRequest } from './messages.ts';
+
+/** Whoever answers the read API: the store's worker. Rejects while it is not running. */
+export interface TempoReader {
+  answer(request: TempoRequest): Promise<TempoAnswer>;
+}
+
+export interface TempoApi {
+  /** The answer to a request, or undefined for a path that is not Tempo's. `url` may have any host. */
+  handle(method: string, url: URL, accept: string | undefined): Promise<TempoAnswer | undefined>;
+}
+
+const paths = /^\/api\/(?:(?:v2\/)?traces\/[^/]+|search|(?:v2\/)?search\/tags|(?:v2\/)?search\/tag\/[^/]+\/values)$/;
+
+/** Grafana enables features by this; it is the version of Tempo whose API this is. */
+const buildInfo = { version: '2.8.0', revision: '', branch: '', buildUser: '', buildDate: '', goVersion: '' };
+
+/** Tempo's read API over the embedded store, for Grafana's Tempo data source and obsctl. */
+export function createTempoApi(reader: TempoReader): TempoApi {
+  return {
+    async handle(method, url, accept) {
+      const answer = fixed(url.pathname);
+      if (answer === undefined && !paths.test(url.pathname)) return undefined;
+      if (method !== 'GET' && method !== 'HEAD')
+        return { ...plain(405, 'method not allowed'), headers: { allow: 'GET, HEAD' } };
+      return answer ?? ask(reader, { path: url.pathname, query: url.search, accept: accept ?? '' });
+    },
+  };
+}
+
+function fixed(path: string): TempoAnswer | undefined {
+  if (path === '/api/echo') return plain(200, 'echo');
+  if (path !== '/api/status/buildinfo') return undefined;
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(buildInfo) };
+}
+
+async function ask(reader: TempoReader, request: TempoRequest): Promise<TempoAnswer> {
+  try {
+    return await reader.answer(request);
+  } catch (error) {
+    return plain(503, `the store cannot answer now: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,26 @@
+import type { Answer, Attempt } from './answer.ts';
+import type { Clock } from './clock.ts';
+
+/**
+ * Ends each attempt after `timeoutMs`, which is worth another try, or when its caller stops it. The answer never waits
+ * for `next`, so a client that hangs costs no more than this.
+ */
+export function timingOut(next: Attempt, timeoutMs: number, clock: Clock): Attempt {
+  return (payload, stop) =>
+    new Promise((resolve) => {
+      const attempt = new AbortController();
+      const end = (answer: Answer) => {
+        callOff();
+        stop.removeEventListener('abort', stopped);
+        resolve(answer);
+      };
+      const giveUp = (message: string) => {
+        end({ kind: 'retryable', waitMs: 0, message });
+        attempt.abort(new Error(message));
+      };
+      const stopped = () => giveUp('stopped before an answer came');
+      const callOff = clock.after(timeoutMs, () => giveUp(`no answer within ${timeoutMs} ms`));
+      stop.addEventListener('abort', stopped);
+      next(payload, attempt.signal).then(end, (error) => giveUp(String(error)));
+    });
+}

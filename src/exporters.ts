@@ -1,0 +1,29 @@
+import type { BootConfig } from './config/schema.ts';
+import { createOtlpExporter } from './export/export.ts';
+import type { TempoApi } from './export/store/tempo-api.ts';
+import type { Exporter } from './model/export-request.ts';
+import { type Log, limitLog } from './telemetry/log.ts';
+
+const logEveryMs = 10_000;
+
+/** The exporters that the boot file names, and the embedded store's read API where it names one. */
+export async function openExporters(
+  configs: BootConfig['export'],
+  log: Log,
+): Promise<{ exporters: Exporter[]; tempo: TempoApi | undefined }> {
+  const exporters: Exporter[] = [];
+  let tempo: TempoApi | undefined;
+  for (const config of configs) {
+    const limited = limitLog(log, logEveryMs, Date.now);
+    const onError = (message: string): void => limited.warn('export_error', { exporter: config.name }, message);
+    if ('store' in config) {
+      // Loaded where it is asked for: a gateway that only forwards needs no database.
+      const { createStore } = await import('./export/store/store.ts');
+      const { createTempoApi } = await import('./export/store/tempo-api.ts');
+      const store = await createStore({ name: config.name, ...config.store });
+      tempo ??= createTempoApi(store.read);
+      exporters.push(store);
+    } else exporters.push(createOtlpExporter(config, { onError }));
+  }
+  return { exporters, tempo };
+}

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { RequestScan, Slice, sliceWords } from '../../src/decode/scan.ts';
+import { rootBit } from '../../src/model/conditions.ts';
+import { MalformedError } from '../../src/wire/reader.ts';
+import { Writer } from '../../src/wire/writer.ts';
+import { idOf, requestBytes, spanBytes } from '../support/spans.ts';
+import { compiled, seedRules } from '../support/story.ts';
+
+const { conditions } = compiled(seedRules);
+
+/** Bytes as they lie in a segment: other data before and behind. */
+function scanned(bytes: Uint8Array): RequestScan {
+  const segment = new Uint8Array(bytes.length + 200).fill(0xff);
+  segment.set(bytes, 100);
+  const scan = new RequestScan();
+  scan.run(segment, 100, 100 + bytes.length, conditions);
+  return scan;
+}
+
+function nested(...path: (readonly [field: number, body: Uint8Array | readonly number[]])[]): Uint8Array {
+  let inner: Uint8Array = Uint8Array.from(path.at(-1)![1]);
+  for (const [field] of [...path].reverse()) {
+    const w = new Writer();
+    w.bytes(field, inner);
+    inner = w.finish();
+  }
+  return inner;
+}
+const inSpan = (bytes: readonly number[] | Uint8Array): Uint8Array =>
+  nested([1, []], [2, []], [2, Uint8Array.from([...spanBytes({ trace: 'a' }), ...bytes])]);
+const attribute = (body: readonly number[]): Uint8Array => inSpan(nested([9, body]));
+
+describe('the scan', () => {
+  it('notes where each slice lies, its id, and its envelope', () => {
+    const bytes = requestBytes(
+      { trace: 'a', id: 'r' },
+      { trace: 'b', parent: 'r' },
+      { trace: 'a', service: 'y', status: 'ERROR' },
+    );
+    const { count, slices } = scanned(bytes);
+    expect(count).toBe(3);
+    const row = (i: number, column: number): number => slices[i * sliceWords + column];
+    const id = new DataView(idOf('b', 16).buffer);
+    expect([0, 4, 8, 12].map((at) => id.getInt32(at))).toEqual([4, 5, 6, 7].map((column) => row(1, column)));
+    expect(row(0, Slice.resourceSpans)).toBe(row(1, Slice.resourceSpans));
+    expect(row(2, Slice.resourceSpans)).toBeGreaterThan(row(1, Slice.start));
+    expect([0, 1, 2].map((i) => row(i, Slice.bits) < 0)).toEqual([true, false, true]);
+    expect(row(0, Slice.bits) & rootBit).toBe(rootBit);
+  });
+
+  it('takes groups, unknown fields and values nested ninety deep', () => {
+    let value: Uint8Array = Uint8Array.from([0x18, 1]);
+    for (let i = 0; i < 45; i++) value = nested([5, []], [1, value]);
+    const w = new Writer();
+    w.string(1, 'deep');
+    w.bytes(2, value);
+    expect(scanned(attribute([...w.finish()])).count).toBe(1);
+    expect(scanned(inSpan([0xa3, 0x06, 0x08, 0x01, 0xa4, 0x06])).count).toBe(1);
+    expect(scanned(Uint8Array.from([0x7a, 2, 1, 2])).count).toBe(0);
+  });
+
+  it.each<[string, Uint8Array]>([
+    ['a request that ends inside a tag', Uint8Array.from([0x80])],
+    ['a length beyond the request', Uint8Array.from([0x0a, 0x05, 0x00])],
+    ['a length of 2^31 and more', Uint8Array.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f])],
+    ['a length of 2^63', Uint8Array.from([0x0a, ...new Array(9).fill(0xff), 0x01])],
+    ['a length of eleven bytes', Uint8Array.from([0x0a, ...new Array(10).fill(0x80), 0x00])],
+    ['field number 0', Uint8Array.from([0x02, 0x00])],
+    ['wire type 6', Uint8Array.from([0x0e])],
+    ['wire type 7 in a span', inSpan([0x1f])],
+    ['resource_spans as a varint', Uint8Array.from([0x08, 0x01])],
+    ['scope_spans as a varint', nested([1, [0x10, 0x01]])],
+    ['a resource as a fixed64', nested([1, [0x09, 0, 0, 0, 0, 0, 0, 0, 0]])],
+    ['spans as a varint', nested([1, []], [2, [0x10, 0x01]])],
+    ['a trace id as a varint', inSpan([0x08, 0x01])],
+    ['a name as a fixed32', inSpan([0x2d, 0, 0, 0, 0])],
+    ['a start time cut short', inSpan([0x39, 1, 2, 3])],
+    ['flags as a varint', inSpan([0x80, 0x01, 0x01])],
+    ['a kind whose varint never ends', inSpan([0x30, ...new Array(11).fill(0x80), 1])],
+    ['an attribute longer than its span', inSpan([0x4a, 0x7f])],
+    ['an attribute whose key is a varint', attribute([0x08, 0x01])],
+    ['an attribute whose value runs over', attribute([0x0a, 1, 0x6b, 0x12, 9, 0x0a, 1])],
+    ['a string value shorter than it says', attribute([0x0a, 1, 0x6b, 0x12, 3, 0x0a, 5, 0x61])],
+    ['a value with a wrong wire type', attribute([0x0a, 1, 0x6b, 0x12, 2, 0x08, 1])],
+    ['an integer value whose varint ends outside', attribute([0x0a, 1, 0x6b, 0x12, 2, 0x18, 0x80])],
+    ['a value nested too deeply', attribute([0x0a, 1, 0x6b, 0x12, ...deep(120)])],
+    ['an event with a broken time', inSpan([0x5a, 3, 0x09, 1, 2])],
+    ['a link whose flags are a varint', inSpan([0x6a, 2, 0x30, 1])],
+    ['a status whose code is text', inSpan([0x7a, 3, 0x1a, 1, 0x61])],
+    ['a group without an end', inSpan([0xa3, 0x06, 0x08, 0x01])],
+    ['a group that ends twice', inSpan([0xa3, 0x06, 0xa4, 0x06, 0xa4, 0x06])],
+    ['groups nested a thousand deep', inSpan(new Array(1000).fill([0xa3, 0x06]).flat())],
+    ['a broken resource attribute', nested([1, []], [1, [0x0a, 2, 0x0a, 9]])],
+    ['a broken scope attribute', nested([1, []], [2, []], [1, [0x1a, 1, 0x0a]])],
+  ])('refuses %s', (_, bytes) => {
+    expect(() => scanned(bytes)).toThrow(MalformedError);
+  });
+});
+
+/** An ArrayValue in an ArrayValue, with lengths, as the bytes that follow the tag. */
+function deep(levels: number): number[] {
+  let inner: number[] = [0x18, 1];
+  for (let i = 0; i < levels; i++) {
+    const array = nested([1, inner]);
+    inner = [...nested([5, array])];
+  }
+  const w = new Writer();
+  w.varint(inner.length);
+  w.raw(Uint8Array.from(inner));
+  return [...w.finish()];
+}

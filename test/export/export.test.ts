@@ -1,0 +1,421 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../src/errors.ts';
+import type { Answer, Payload } from '../../src/export/answer.ts';
+import { createOtlpExporter } from '../../src/export/export.ts';
+import {
+  accepted,
+  bytesOf,
+  configOf,
+  FakeClient,
+  failedIn,
+  HandClock,
+  never,
+  partial,
+  rejected,
+  requestOf,
+  settle,
+  spansOf,
+  sumOf,
+  tooLarge,
+  unavailable,
+} from './fakes.ts';
+
+type Answers = (payload: Payload, attempt: number) => Answer | Promise<Answer>;
+
+function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {}, consumers = 4) {
+  const clock = new HandClock();
+  const client = new FakeClient(clock, answers);
+  const errors: string[] = [];
+  const onError = (message: string) => errors.push(message);
+  const exporter = createOtlpExporter(configOf(overrides), { clock, client, consumers, onError });
+  return { clock, client, exporter, stats: exporter.stats, errors };
+}
+
+describe('an answer that is final', () => {
+  it('books what was taken as exported', async () => {
+    const { exporter, stats, client, clock } = start(() => accepted);
+    exporter.offer(spansOf(7));
+    expect(stats).toMatchObject({ queuedSpans: 7, queuedBytes: spansOf(7).body.length });
+    await clock.turn(0);
+    expect(stats).toMatchObject({ exportedSpans: 7, exportedRequests: 1, queuedSpans: 0, queuedBytes: 0, retries: 0 });
+    expect(stats).toMatchObject({ lastSuccessAt: clock.now(), lastError: '', lastErrorAt: 0 });
+    expect(client.sent).toHaveLength(1);
+    expect(client.sent[0].payload.bytes).toEqual(spansOf(7).body);
+  });
+
+  it('gives up what is refused for good, with the reason the server gave', async () => {
+    const { exporter, stats, clock, client, errors } = start(() => rejected);
+    exporter.offer(spansOf(3));
+    await clock.turn(600_000);
+    expect(client.sent).toHaveLength(1);
+    expect(stats).toMatchObject({ exportedSpans: 0, queuedSpans: 0, queuedBytes: 0 });
+    expect(stats.failedSpans).toMatchObject({ rejected: 3 });
+    expect(stats.lastError).toBe('INVALID_ARGUMENT: trace ids must be 128 bit');
+    expect(errors).toEqual([stats.lastError]);
+  });
+
+  it('reads a partial success: some spans arrived, the others did not, and nothing is sent twice', async () => {
+    const { exporter, stats, clock, client } = start(() => partial(2));
+    exporter.offer(spansOf(5));
+    await clock.turn(600_000);
+    expect(client.sent).toHaveLength(1);
+    expect(stats).toMatchObject({ exportedSpans: 3, exportedRequests: 1, lastSuccessAt: expect.any(Number) });
+    expect(stats.failedSpans.partial).toBe(2);
+    expect(stats.lastError).toBe('2 of 5 spans rejected: bad ids');
+  });
+
+  it('does not believe a server that rejects more spans than it was sent', async () => {
+    const { exporter, stats, clock } = start(() => partial(99));
+    exporter.offer(spansOf(5));
+    await clock.turn(0);
+    expect(stats).toMatchObject({ exportedSpans: 0, queuedSpans: 0 });
+    expect(stats.failedSpans.partial).toBe(5);
+  });
+
+  it('shows a warning that came with full success', async () => {
+    const { exporter, stats, clock } = start(() => ({ kind: 'accepted', rejectedSpans: 0, message: 'use TLS' }));
+    exporter.offer(spansOf(5));
+    await clock.turn(0);
+    expect(stats).toMatchObject({ exportedSpans: 5, lastError: 'accepted with a warning: use TLS' });
+    expect(failedIn(stats)).toBe(0);
+  });
+});
+
+describe('an answer worth another try', () => {
+  const until = (attempts: number, answer: Answer) => (_: Payload, attempt: number) =>
+    attempt < attempts ? answer : accepted;
+
+  it('tries again after exponential backoff, up to the longest wait', async () => {
+    const { exporter, stats, clock, client } = start(until(8, unavailable()), { maxMs: 10_000 });
+    exporter.offer(spansOf(4));
+    await clock.turn(120_000);
+    expect(client.waits).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
+    expect(stats).toMatchObject({ exportedSpans: 4, retries: 7, lastError: 'UNAVAILABLE: try later' });
+    expect(failedIn(stats)).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it.each([
+    [0, 500],
+    [0.999, 1499],
+  ])('spreads the waits by half to either side (chance %f)', async (chance, waitMs) => {
+    const { exporter, clock, client } = start(until(2, unavailable()));
+    clock.random = () => chance;
+    exporter.offer(spansOf(1));
+    await clock.turn(5000);
+    expect(client.waits).toEqual([waitMs]);
+  });
+
+  it('waits at least as long as the server asks, and never shorter than backoff', async () => {
+    const hints = [7000, 100, 100];
+    const answers: Answers = (_, attempt) => (attempt <= 3 ? unavailable(hints[attempt - 1]) : accepted);
+    const { exporter, clock, client } = start(answers);
+    exporter.offer(spansOf(1));
+    await clock.turn(60_000);
+    expect(client.waits).toEqual([7000, 2000, 4000]);
+  });
+
+  it('takes an attempt without an answer for a failed one', async () => {
+    const { exporter, stats, clock, client } = start((_, attempt) => (attempt === 1 ? never : accepted));
+    exporter.offer(spansOf(1));
+    await clock.turn(9999);
+    expect(client.sent).toHaveLength(1);
+    expect(stats).toMatchObject({ queuedSpans: 1, retries: 0 });
+    await clock.turn(1 + 1000);
+    expect(client.waits).toEqual([11_000]);
+    expect(stats).toMatchObject({ exportedSpans: 1, retries: 1, lastError: 'no answer within 10000 ms' });
+  });
+
+  it('takes a client that breaks for one that failed', async () => {
+    const broken: Answers = (_, attempt) => (attempt === 1 ? Promise.reject(new Error('socket hang up')) : accepted);
+    const { exporter, stats, clock } = start(broken);
+    exporter.offer(spansOf(1));
+    await clock.turn(1000);
+    expect(stats).toMatchObject({ exportedSpans: 1, retries: 1, lastError: 'Error: socket hang up' });
+  });
+
+  it('gives up when the next try would come too late', async () => {
+    const { exporter, stats, clock, client } = start(() => unavailable(), { giveUpAfterMs: 20_000 });
+    exporter.offer(spansOf(6));
+    await clock.turn(3_600_000);
+    expect(client.waits).toEqual([1000, 2000, 4000, 8000]);
+    expect(stats.failedSpans.expired).toBe(6);
+    expect(stats).toMatchObject({ queuedSpans: 0, queuedBytes: 0, retries: 4 });
+    expect(stats.lastError).toBe('gave up after 15 s of trying: UNAVAILABLE: try later');
+  });
+
+  it('gives up at once when the server asks for more patience than there is', async () => {
+    const { exporter, stats, clock, client } = start(() => unavailable(300_001));
+    exporter.offer(spansOf(1));
+    await clock.turn(0);
+    expect(client.sent).toHaveLength(1);
+    expect(stats.failedSpans.expired).toBe(1);
+  });
+
+  it('never gives up where give_up_after is 0', async () => {
+    const { exporter, stats, clock } = start(() => unavailable(), { giveUpAfterMs: 0 });
+    exporter.offer(spansOf(1));
+    await clock.turn(24 * 3_600_000);
+    expect(stats).toMatchObject({ queuedSpans: 1 });
+    expect(failedIn(stats)).toBe(0);
+  });
+});
+
+describe('a request that is too large', () => {
+  /** A far end that takes no more than so many spans at once. */
+  const atMost =
+    (spans: number): Answers =>
+    (payload) =>
+      payload.spans > spans ? tooLarge : accepted;
+
+  it('goes in halves, and halves of halves, until it fits', async () => {
+    const { exporter, stats, clock, client } = start(atMost(3));
+    exporter.offer(spansOf(8));
+    await clock.turn(0);
+    expect(client.sent.map(({ payload }) => payload.spans)).toEqual([8, 4, 2, 2, 4, 2, 2]);
+    expect(stats).toMatchObject({ exportedSpans: 8, exportedRequests: 4, queuedSpans: 0, queuedBytes: 0, retries: 0 });
+    expect(stats.lastError).toBe('');
+  });
+
+  it('counts each half as it arrives, while the whole keeps its place in the queue', async () => {
+    const { exporter, stats, clock } = start((payload, attempt) =>
+      payload.spans > 4 ? tooLarge : attempt < 3 ? accepted : unavailable(),
+    );
+    exporter.offer(spansOf(8));
+    await clock.turn(0);
+    expect(stats).toMatchObject({ exportedSpans: 4, queuedSpans: 4, queuedBytes: spansOf(8).body.length });
+  });
+
+  it('gives up a single span that is still too large, and no other', async () => {
+    const huge: Answers = (payload) => (Buffer.from(payload.bytes).includes('huge') ? tooLarge : accepted);
+    const { exporter, stats, clock } = start(huge);
+    exporter.offer(requestOf(['a', 'b', 'huge', 'c', 'd'].map((name, trace) => ({ trace, name }))));
+    await clock.turn(0);
+    expect(stats.exportedSpans).toBe(4);
+    expect(stats.failedSpans.too_large).toBe(1);
+    expect(stats.lastError).toBe('RESOURCE_EXHAUSTED: message larger than max');
+  });
+
+  it('gives up what cannot be split because it is not protobuf', async () => {
+    const { exporter, stats, clock } = start(() => tooLarge);
+    exporter.offer({ body: Buffer.from('not protobuf'), spans: 9, traces: 9 });
+    await clock.turn(0);
+    expect(stats.failedSpans.too_large).toBe(9);
+  });
+});
+
+describe('the queue', () => {
+  it('takes requests up to its last byte and gives up the one that is a byte too many', async () => {
+    const { exporter, stats } = start(() => never, { maxBytes: 1000 });
+    exporter.offer(bytesOf(400));
+    exporter.offer(bytesOf(600));
+    expect(stats).toMatchObject({ queuedSpans: 2, queuedBytes: 1000, queueLimitBytes: 1000 });
+    expect(failedIn(stats)).toBe(0);
+    exporter.offer(bytesOf(1));
+    expect(stats).toMatchObject({ queuedSpans: 2, queuedBytes: 1000 });
+    expect(stats.failedSpans.queue_full).toBe(1);
+    expect(stats.lastError).toBe('queue full: 1 bytes offered, 0 of queue.max_bytes 1000 free');
+  });
+
+  it.each([
+    [999, 1, 0],
+    [1000, 1, 0],
+    [1001, 0, 1],
+  ])('holds one request of %i bytes in 1000: %i taken, %i given up', async (length, taken, refused) => {
+    const { exporter, stats } = start(() => never, { maxBytes: 1000 });
+    exporter.offer(bytesOf(length));
+    expect(stats.queuedSpans).toBe(taken);
+    expect(stats.failedSpans.queue_full).toBe(refused);
+  });
+
+  it('has room again when a request was delivered', async () => {
+    const { exporter, stats, clock } = start(() => accepted, { maxBytes: 1000 });
+    for (let round = 0; round < 5; round++) {
+      exporter.offer(bytesOf(1000));
+      await clock.turn(0);
+    }
+    expect(stats).toMatchObject({ exportedSpans: 5, queuedBytes: 0 });
+    expect(failedIn(stats)).toBe(0);
+  });
+
+  it('sends first what came first, a few at once', async () => {
+    let open!: () => void;
+    const gate = new Promise<Answer>((resolve) => {
+      open = () => resolve(accepted);
+    });
+    const { exporter, client, clock } = start(() => gate, {}, 3);
+    for (let spans = 1; spans <= 8; spans++) exporter.offer(spansOf(spans));
+    await clock.turn(0);
+    expect(client.sent.map(({ payload }) => payload.spans)).toEqual([1, 2, 3]);
+    open();
+    await clock.turn(0);
+    expect(client.sent.map(({ payload }) => payload.spans)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(client.mostUnderWay).toBe(3);
+  });
+});
+
+describe('several exporters', () => {
+  it('deliver each at its own pace, however long another hangs', async () => {
+    const stuck = start(() => never, { name: 'stuck', maxBytes: 2000 });
+    const refused = start(() => rejected, { name: 'refused' });
+    const healthy = start(() => accepted, { name: 'healthy' });
+    for (let round = 0; round < 50; round++) {
+      const request = bytesOf(100);
+      for (const { exporter } of [stuck, refused, healthy]) exporter.offer(request);
+      await settle();
+    }
+    expect(healthy.stats).toMatchObject({ exportedSpans: 50, queuedSpans: 0 });
+    expect(failedIn(healthy.stats)).toBe(0);
+    expect(refused.stats.failedSpans.rejected).toBe(50);
+    expect(stuck.stats).toMatchObject({ queuedSpans: 20, failedSpans: { queue_full: 30 } });
+  });
+});
+
+describe('draining', () => {
+  it('is over at once when nothing waits, and closes the client', async () => {
+    const { exporter, client, clock } = start(() => accepted);
+    await exporter.drain(clock.now() + 30_000);
+    expect(client.closed).toBe(true);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('sends everything that is queued', async () => {
+    const { exporter, stats, clock, client } = start(() => accepted, {}, 2);
+    for (let i = 0; i < 20; i++) exporter.offer(spansOf(3));
+    await exporter.drain(clock.now() + 30_000);
+    expect(stats).toMatchObject({ exportedSpans: 60, queuedSpans: 0, queuedBytes: 0 });
+    expect(client.closed).toBe(true);
+  });
+
+  it('waits no longer for a better time: one last try, now', async () => {
+    const { exporter, stats, clock, client } = start((_, attempt) => (attempt === 1 ? unavailable(60_000) : accepted));
+    exporter.offer(spansOf(2));
+    await clock.turn(5000);
+    await exporter.drain(clock.now() + 30_000);
+    expect(client.waits).toEqual([5000]);
+    expect(stats).toMatchObject({ exportedSpans: 2, queuedSpans: 0 });
+  });
+
+  it('gives up after one try each when the far end is down, long before the deadline', async () => {
+    const { exporter, stats, clock, client } = start(() => unavailable(), {}, 2);
+    for (let i = 0; i < 10; i++) exporter.offer(spansOf(1));
+    await clock.turn(0);
+    expect(client.sent).toHaveLength(2);
+    await exporter.drain(clock.now() + 30_000);
+    expect(client.sent).toHaveLength(12);
+    expect(stats.failedSpans.shutdown).toBe(10);
+    expect(stats).toMatchObject({ queuedSpans: 0, queuedBytes: 0 });
+    expect(stats.lastError).toBe('shut down before it was delivered: UNAVAILABLE: try later');
+  });
+
+  it('still waits for a far end that is alive and names a time before the deadline', async () => {
+    const answers: Answers = (_, attempt) => (attempt < 4 ? unavailable(5000) : accepted);
+    const { exporter, stats, clock, client } = start(answers, { initialMs: 20_000 });
+    exporter.offer(spansOf(1));
+    await clock.turn(100);
+    const drained = exporter.drain(clock.now() + 30_000);
+    await clock.turn(10_000);
+    await drained;
+    expect(client.waits).toEqual([100, 5000, 5000]);
+    expect(stats.exportedSpans).toBe(1);
+  });
+
+  it('ends at the deadline, whatever hangs, and counts what is left', async () => {
+    const { exporter, stats, clock, client } = start(() => never, { timeoutMs: 60_000 }, 2);
+    for (let i = 0; i < 10; i++) exporter.offer(spansOf(3));
+    let over = false;
+    const drained = exporter.drain(clock.now() + 30_000).then(() => {
+      over = true;
+    });
+    await clock.turn(29_999);
+    expect(over).toBe(false);
+    expect(stats.queuedSpans).toBe(30);
+    await clock.turn(1);
+    await drained;
+    expect(client.sent).toHaveLength(2);
+    expect(stats.failedSpans.shutdown).toBe(30);
+    expect(stats).toMatchObject({ queuedSpans: 0, queuedBytes: 0 });
+    expect(clock.pendingTimers).toBe(0);
+    expect(client.closed).toBe(true);
+  });
+
+  it('takes nothing new once it has begun', async () => {
+    const { exporter, stats, clock } = start(() => accepted);
+    await exporter.drain(clock.now());
+    exporter.offer(spansOf(4));
+    expect(stats.failedSpans.shutdown).toBe(4);
+    expect(stats.queuedSpans).toBe(0);
+  });
+});
+
+describe('a configuration that can never work', () => {
+  it.each([
+    [{ endpoint: 'tempo:4317' }, /endpoint "tempo:4317" is not a URL that begins with http/],
+    [{ headers: { 'x y': '1' } }, /export tempo: .*x y/i],
+    [{ headers: { 'x y': '1' }, protocol: 'http' as const }, /export tempo: .*x y/i],
+    [{ headers: { token: 'a\nb' }, protocol: 'http' as const }, /export tempo: .*token/i],
+  ])('is told at the start: %j', (overrides, message) => {
+    expect(() => createOtlpExporter(configOf(overrides))).toThrow(UsageError);
+    expect(() => createOtlpExporter(configOf(overrides))).toThrow(message);
+  });
+});
+
+interface Story {
+  answers: (Answer | 'never' | 'throws')[];
+  steps: ({ offer: number } | { turn: number })[];
+  maxBytes: number;
+  consumers: number;
+  drainMs: number;
+}
+
+describe('the books', () => {
+  const answer = fc.oneof(
+    { weight: 4, arbitrary: fc.constant(accepted) },
+    fc.integer({ min: 1, max: 12 }).map(partial),
+    fc.integer({ min: 0, max: 400_000 }).map(unavailable),
+    fc.constant(rejected),
+    { weight: 2, arbitrary: fc.constant(tooLarge) },
+    fc.constant('never' as const),
+    fc.constant('throws' as const),
+  );
+  const step = fc.oneof(
+    fc.record({ offer: fc.integer({ min: 1, max: 9 }) }),
+    fc.record({ turn: fc.integer({ min: 0, max: 90_000 }) }),
+  );
+
+  it('balance at every step, whatever the far end answers', async () => {
+    const story: fc.Arbitrary<Story> = fc.record({
+      answers: fc.array(answer, { minLength: 1, maxLength: 30 }),
+      steps: fc.array(step, { maxLength: 30 }),
+      maxBytes: fc.integer({ min: 50, max: 2000 }),
+      consumers: fc.integer({ min: 1, max: 4 }),
+      drainMs: fc.integer({ min: 0, max: 60_000 }),
+    });
+    const tell = async ({ answers, steps, maxBytes, consumers, drainMs }: Story) => {
+      const far: Answers = (_, attempt) => {
+        const chosen = answers[attempt % answers.length];
+        if (chosen === 'throws') throw new Error('broken');
+        return chosen === 'never' ? never : chosen;
+      };
+      let offered = 0;
+      const { exporter, stats, clock } = start(far, { maxBytes, giveUpAfterMs: 120_000 }, consumers);
+      for (const each of steps) {
+        if ('offer' in each) {
+          offered += each.offer;
+          exporter.offer(spansOf(each.offer));
+        } else await clock.turn(each.turn);
+        expect(sumOf(stats)).toBe(offered);
+        expect(stats.queuedBytes).toBeLessThanOrEqual(maxBytes);
+        expect(stats.queuedBytes === 0).toBe(stats.queuedSpans === 0);
+      }
+      const drained = exporter.drain(clock.now() + drainMs);
+      await clock.turn(drainMs);
+      await drained;
+      expect(stats).toMatchObject({ queuedSpans: 0, queuedBytes: 0 });
+      expect(sumOf(stats)).toBe(offered);
+      expect(clock.pendingTimers).toBe(0);
+    };
+    await fc.assert(fc.asyncProperty(story, tell), { numRuns: 300 });
+  });
+});

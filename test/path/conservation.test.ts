@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Told } from '../support/spans.ts';
+import { Story, seedRules } from '../support/story.ts';
+
+/** What may happen next in a random story. */
+type Step =
+  | { kind: 'send'; spans: Told[] }
+  | { kind: 'garbage'; bytes: Uint8Array }
+  | { kind: 'abandon'; length: number }
+  | { kind: 'wait'; ms: number }
+  | { kind: 'rules'; percent: number };
+
+const told: fc.Arbitrary<Told> = fc
+  .record({
+    trace: fc.integer({ min: 0, max: 40 }).map((n) => `trace-${n}`),
+    parent: fc.option(fc.constantFrom('a', 'b', 'c'), { nil: '' }),
+    service: fc.constantFrom('x', 'y'),
+    status: fc.constantFrom('UNSET', 'ERROR', 'OK'),
+    durationMs: fc.constantFrom(1, 499, 501),
+    padding: fc.integer({ min: 0, max: 4_000 }),
+    id: fc.constantFrom('a', 'b', 'c', 'd', '0000000000000000'),
+  })
+  .map(({ parent, ...rest }) => ({ ...rest, ...(parent !== '' && { parent }) }) as Told);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.array(told, { maxLength: 12 }).map((spans): Step => ({ kind: 'send', spans })) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 60 }).map((bytes): Step => ({ kind: 'garbage', bytes })) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 70_000 }).map((length): Step => ({ kind: 'abandon', length })) },
+  { weight: 3, arbitrary: fc.integer({ min: 0, max: 4_000 }).map((ms): Step => ({ kind: 'wait', ms })) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 10, 100).map((percent): Step => ({ kind: 'rules', percent })) },
+);
+
+const setting = fc.record({
+  maxBytes: fc.constantFrom(64 << 10, 256 << 10, 8 << 20),
+  maxTraceBytes: fc.constantFrom(2_000, 20_000, 64_000),
+  onFull: fc.constantFrom('decide_oldest' as const, 'refuse' as const),
+  decisionWaitAfterRootMs: fc.constantFrom(0, 500),
+  rememberedDecisions: fc.constantFrom(3, 1000),
+});
+
+function tell(buffer: ConstructorParameters<typeof Story>[0], steps: readonly Step[]): Story {
+  const story = new Story({ ...buffer, rules: seedRules, batch: { maxSpans: 7, maxBytes: 9_000, maxAgeMs: 300 } });
+  for (const it of steps) {
+    if (it.kind === 'send') story.trySend(...it.spans);
+    else if (it.kind === 'garbage') story.sendBytes(it.bytes);
+    else if (it.kind === 'wait') story.after(it.ms);
+    else if (it.kind === 'rules') story.swap({ ...seedRules, baseline_percent: it.percent });
+    else {
+      const landing = story.pipeline.land(it.length);
+      if ('bytes' in landing) story.pipeline.abandon(landing);
+    }
+  }
+  return story;
+}
+
+/** The books are checked by the story itself, after every step; here the end is. */
+function balances(seed: number): void {
+  fc.assert(
+    fc.property(setting, fc.array(step, { minLength: 5, maxLength: 60 }), (buffer, steps) => {
+      const story = tell({ buffer }, steps).drain();
+      const { shard } = story.pipeline;
+      expect([shard.buffer.spans, shard.buffer.traces.size, shard.buffer.segments.bytes]).toEqual([0, 0, 0]);
+      expect(story.left()).toHaveLength(story.spans('kept') + story.spans('late_kept'));
+      expect(story.spans('lost')).toBe(0);
+      expect(story.traces('kept') + story.traces('dropped')).toBe(shard.decisions.size + shard.decisions.evicted);
+    }),
+    { numRuns: 60, seed },
+  );
+}
+
+describe('the books balance at every step, whatever comes', () => {
+  it.each([1, 2, 3, 4, 5])('in sixty random stories from seed %d', (seed) => balances(seed));
+
+  it('and from a seed never tried before', () => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    console.log(`conservation: fresh seed ${seed}`);
+    balances(seed);
+  });
+});

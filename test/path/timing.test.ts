@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { attribute } from '../support/otlp.ts';
+import { Story } from '../support/story.ts';
+
+const afterRoot = { buffer: { decisionWaitMs: 30_000, decisionWaitAfterRootMs: 2_000 } };
+
+describe('the wait', () => {
+  it('runs from the first span, not from later ones', () => {
+    const story = new Story();
+    story.send({ trace: 'a', parent: 'x', status: 'ERROR' });
+    story.after(9_000);
+    story.send({ trace: 'a', id: 'x' });
+    story.after(1_000);
+    expect(story.leftOf('a')).toHaveLength(2);
+  });
+
+  it('ends after-root seconds after the root: root at 1 s, decision at 3 s', () => {
+    const story = new Story(afterRoot);
+    story.send({ trace: 'a', parent: 'r', status: 'ERROR' });
+    story.after(1_000);
+    story.send({ trace: 'a', id: 'r' });
+    story.after(1_980);
+    expect(story.left()).toEqual([]);
+    story.after(36);
+    expect(story.leftOf('a')).toHaveLength(2);
+    expect(story.explain('a')).toMatchObject({ trigger: 'root', complete: true });
+  });
+
+  it('is not prolonged by a root that comes shortly before its end', () => {
+    const story = new Story(afterRoot);
+    story.send({ trace: 'a', parent: 'r', status: 'ERROR' });
+    story.after(29_500);
+    story.send({ trace: 'a', id: 'r' });
+    story.after(516);
+    expect(story.leftOf('a')).toHaveLength(2);
+    expect(story.explain('a')).toMatchObject({ trigger: 'wait', complete: true });
+  });
+
+  it('includes a span that comes between the root and the decision', () => {
+    const story = new Story(afterRoot);
+    story.send({ trace: 'a', id: 'r' });
+    story.after(1_900);
+    story.send({ trace: 'a', parent: 'r', status: 'ERROR' });
+    story.after(120);
+    expect(story.leftOf('a')).toHaveLength(2);
+  });
+
+  it('ends without a root too, and the trace says that it is incomplete', () => {
+    const story = new Story();
+    story.send({ trace: 'a', id: 'b', parent: 'nobody', status: 'ERROR' }, { trace: 'a', id: 'c', parent: 'b' });
+    story.after(10_000);
+    const [localRoot, child] = story.leftOf('a');
+    expect(attribute(localRoot, 'tailgate.incomplete')).toBe(true);
+    expect(attribute(child, 'tailgate.incomplete')).toBeUndefined();
+    expect(story.explain('a')).toMatchObject({ trigger: 'wait', complete: false });
+  });
+
+  it('takes a parent id of zeros for none', () => {
+    const story = new Story();
+    story.send({ trace: 'a', parent: '0000000000000000' });
+    story.after(10_000);
+    expect(story.explain('a')).toMatchObject({ complete: true });
+  });
+
+  it('is one for a trace with two roots and a span id that comes twice, and both leave', () => {
+    const story = new Story({ rules: { debug: true } });
+    story.send({ trace: 'a', id: 'r' }, { trace: 'a', id: 'r', name: 'again' }, { trace: 'a', id: 'other-root' });
+    story.after(10_000);
+    expect(story.leftOf('a')).toHaveLength(3);
+    expect(story.traces('kept')).toBe(1);
+    expect(story.leftOf('a').filter((span) => attribute(span, 'tailgate.policy') !== undefined)).toHaveLength(1);
+  });
+
+  it('survives a clock that jumps back and one that jumps ahead', () => {
+    const story = new Story();
+    story.send({ trace: 'a', status: 'ERROR' });
+    story.now -= 3_600_000;
+    story.send({ trace: 'b', status: 'ERROR' });
+    story.after(10_000);
+    expect(story.leftOf('b')).toHaveLength(1);
+    story.after(3_600_000);
+    expect(story.leftOf('a')).toHaveLength(1);
+    story.now += 86_400_000;
+    story.send({ trace: 'c', status: 'ERROR' });
+    story.after(9_990);
+    expect(story.leftOf('c')).toEqual([]);
+    story.after(30);
+    expect(story.leftOf('c')).toHaveLength(1);
+  });
+
+  it('goes by the arrival, so a trace of 300 seconds is decided while it goes on', () => {
+    const story = new Story();
+    const startMs = story.now;
+    story.send({ trace: 'a', id: 'early', startMs, durationMs: 900 });
+    story.after(10_000);
+    expect(story.leftOf('a')).toHaveLength(1);
+    story.after(290_000);
+    story.send({ trace: 'a', id: 'late', startMs: startMs + 299_000 });
+    expect(story.after(1).leftOf('a')).toHaveLength(2);
+  });
+});
+
+describe('the end', () => {
+  it('decides what waits on what there is, and flushes it', () => {
+    const story = new Story();
+    story.send({ trace: 'a', parent: 'x', status: 'ERROR' }, { trace: 'b' });
+    story.drain();
+    expect(story.leftOf('a')).toHaveLength(1);
+    expect(story.explain('a')).toMatchObject({ trigger: 'shutdown', complete: false });
+    expect(story.pipeline.shard.buffer.spans).toBe(0);
+  });
+
+  it('tells senders to go elsewhere', () => {
+    const story = new Story();
+    story.drain();
+    expect(story.sendBytes(new Uint8Array(0))).toMatchObject({ reason: 'draining', retryAfterMs: 1000 });
+  });
+
+  it('can be asked for twice', () => {
+    const story = new Story();
+    story.send({ trace: 'a', status: 'ERROR' });
+    story.drain().drain();
+    expect(story.leftOf('a')).toHaveLength(1);
+  });
+});
