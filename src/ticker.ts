@@ -1,18 +1,20 @@
 /** How often the pipeline looks for what is due. */
 const everyMs = 10;
+/** How long one turn may hold the event loop. */
+const longestTurnMs = 5;
 
-/** The data path's only timer: a turn every 10 ms, and while there is more to do, one in every round of the event loop. */
+/** The data path's only timer: a turn every 10 ms, and while more is due, one in every round of the event loop. */
 export class Ticker {
-  readonly #turn: () => boolean;
+  readonly #step: () => boolean;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #lastAt = performance.now();
   #stopped = false;
 
-  /** `turn` does a few milliseconds of work and says whether there is more. */
-  constructor(turn: () => boolean) {
-    this.#turn = turn;
-    this.#timer = setTimeout(() => this.#run(), everyMs);
+  /** `step` does a fraction of a millisecond's work and says whether there is more. */
+  constructor(step: () => boolean) {
+    this.#step = step;
+    this.#timer = setTimeout(() => this.#turn(), everyMs);
   }
 
   /** Milliseconds since the last turn. */
@@ -26,11 +28,12 @@ export class Ticker {
     clearImmediate(this.#immediate);
   }
 
-  #run(): void {
+  #turn(): void {
     this.#lastAt = performance.now();
-    const more = this.#turn();
+    let more = this.#step();
+    while (more && performance.now() - this.#lastAt < longestTurnMs) more = this.#step();
     if (this.#stopped) return;
-    if (more) this.#immediate = setImmediate(() => this.#run());
-    else this.#timer = setTimeout(() => this.#run(), everyMs);
+    if (more) this.#immediate = setImmediate(() => this.#turn());
+    else this.#timer = setTimeout(() => this.#turn(), everyMs);
   }
 }

@@ -36,17 +36,21 @@ function parse(text: string): unknown {
 
 /** Parses what is known to be JSON, keeping integers that a double cannot hold. */
 function parseExactly(text: string): unknown {
-  return (JSON.parse as ParseWithSource)(text, (_key, value, context) =>
-    typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && context.source !== undefined
-      ? new IntegerText(context.source)
-      : value,
-  );
+  try {
+    return (JSON.parse as ParseWithSource)(text, keepInteger);
+  } catch (error) {
+    // Unlike plain parsing, this one descends on the stack.
+    if (error instanceof RangeError) throw new MalformedError('not OTLP/JSON: nested too deeply');
+    throw error;
+  }
 }
 
-type ParseWithSource = (
-  text: string,
-  reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
-) => unknown;
+function keepInteger(_key: string, value: unknown, context: { source?: string }): unknown {
+  const isRounded = typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isRounded && context.source !== undefined ? new IntegerText(context.source) : value;
+}
+
+type ParseWithSource = (text: string, reviver: typeof keepInteger) => unknown;
 
 function encode(request: unknown, jsonBytes: number): Uint8Array {
   const w = new Writer(Math.max(256, jsonBytes >> 1));

@@ -11,7 +11,7 @@ import {
   skipValue,
   skipVarint,
   varint32,
-} from './protobuf.ts';
+} from '../wire/cursor.ts';
 import { kindOf, validate } from './validate.ts';
 
 const keyValueKind = kindOf('keyValue');
@@ -213,9 +213,10 @@ function namedBits(
     const condition = named[n];
     if ((bits & condition.bits) === condition.bits) continue;
     const key = condition.key;
-    let i = 0;
-    while (i < key.length && key[i] === buf[keyAt + i]) i++;
-    if (i === key.length) found |= condition.match(buf, valueAt, valueEnd);
+    // From the end: keys of one length share their first letters more often than their last.
+    let i = key.length - 1;
+    while (i >= 0 && key[i] === buf[keyAt + i]) i--;
+    if (i < 0) found |= condition.match(buf, valueAt, valueEnd);
   }
   return found;
 }

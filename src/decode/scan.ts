@@ -1,5 +1,5 @@
 import type { SpanConditions } from '../model/conditions.ts';
-import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from './protobuf.ts';
+import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from '../wire/cursor.ts';
 import { SpanScan } from './scan-span.ts';
 import { kindOf, validate } from './validate.ts';
 

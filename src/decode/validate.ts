@@ -1,4 +1,4 @@
-import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from './protobuf.ts';
+import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from '../wire/cursor.ts';
 
 /**
  * The messages inside a request that nobody needs to read but whose form must be right, because a broken one would make

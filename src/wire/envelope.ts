@@ -1,5 +1,5 @@
+import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue } from './cursor.ts';
 import { ResourceSpans, ScopeSpans } from './otlp.ts';
-import { Reader } from './reader.ts';
 
 /**
  * What surrounds a slice, as views into the request it came in: resource and scope messages, and everything else that stands beside
@@ -22,16 +22,27 @@ export function readEnvelope(buf: Uint8Array, resourceSpansAt: number, scopeSpan
   return { resource, resourceRest, scope, scopeRest };
 }
 
+/** The bodies of field `wanted`, and all other fields but `leftOut`, of which there may be hundreds. */
 function collect(buf: Uint8Array, lengthAt: number, wanted: number, leftOut: number): [Uint8Array, Uint8Array] {
-  const reader = new Reader(buf, lengthAt).message();
   const found: Uint8Array[] = [];
   const rest: Uint8Array[] = [];
-  for (let from = reader.pos; reader.next(); from = reader.pos) {
-    if (reader.field === wanted) found.push(reader.bytes());
-    else {
-      reader.skip();
-      if (reader.field !== leftOut) rest.push(buf.subarray(from, reader.pos));
+  const leftOutTag = leftOut * 8 + 2;
+  let pos = open(buf, lengthAt, buf.length);
+  const end = bodyEnd;
+  while (pos < end) {
+    if (buf[pos] === leftOutTag) {
+      open(buf, pos + 1, end);
+      pos = bodyEnd;
+      continue;
     }
+    const from = pos;
+    pos = readTag(buf, pos, end);
+    const isWanted = fieldNumber === wanted;
+    const isLeftOut = fieldNumber === leftOut;
+    const at = fieldType === 2 ? open(buf, pos, end) : pos;
+    pos = skipValue(buf, pos, end, fieldNumber, fieldType);
+    if (isWanted) found.push(buf.subarray(at, pos));
+    else if (!isLeftOut) rest.push(buf.subarray(from, pos));
   }
   return [joined(found), joined(rest)];
 }

@@ -1,4 +1,4 @@
-import { MalformedError } from '../wire/reader.ts';
+import { MalformedError } from './reader.ts';
 
 /**
  * Field cursors for the hot path: plain functions over (buf, pos, end) that allocate nothing. Callers keep at least

@@ -1,0 +1,124 @@
+import { Writer } from '../src/wire/writer.ts';
+
+/** A shape of traffic. Sizes as measured on public captures: a span of about 450 bytes with a dozen attributes. */
+export interface Case {
+  readonly name: string;
+  readonly spansPerRequest: number;
+  readonly spansPerTrace: number;
+  /** Over how many requests a trace's spans are spread. */
+  readonly splitOver: number;
+}
+
+export const cases: readonly Case[] = [
+  { name: 'whole', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1 },
+  { name: 'split', spansPerRequest: 512, spansPerTrace: 8, splitOver: 4 },
+  { name: 'small', spansPerRequest: 64, spansPerTrace: 8, splitOver: 1 },
+];
+
+/** A request whose trace ids can be changed where they stand. */
+export interface Prepared {
+  readonly bytes: Buffer;
+  /** For each trace of the request: where its ids stand. */
+  readonly idsAt: readonly (readonly number[])[];
+}
+
+/** Of this many traces one carries an ERROR span, which every rule set here must keep: the sink counts them. */
+export const errorEvery = 64;
+
+/** Request `part` of `splitOver`, with ids of zeros. */
+export function prepare(shape: Case, part: number, startMs: number): Prepared {
+  const w = new Writer(1 << 19);
+  const idsAt: number[][] = [];
+  const spansHere = shape.spansPerTrace / shape.splitOver;
+  const traces = shape.spansPerRequest / spansHere;
+  const rs = w.open(1);
+  const resource = w.open(1);
+  attribute(w, 1, 'service.name', 'checkout');
+  attribute(w, 1, 'service.instance.id', '5f0c7a1e-6f1d-4c55-9a3e-2f6b8e0f9d11');
+  attribute(w, 1, 'telemetry.sdk.language', 'nodejs');
+  w.close(resource);
+  const ss = w.open(2);
+  const scope = w.open(1);
+  w.string(1, '@opentelemetry/instrumentation-http');
+  w.close(scope);
+  const at: [trace: number, mark: string][] = [];
+  for (let t = 0; t < traces; t++) {
+    idsAt.push([]);
+    for (let s = 0; s < spansHere; s++) {
+      span(w, t, part * spansHere + s, startMs);
+      at.push([t, marker(t, part * spansHere + s)]);
+    }
+  }
+  w.close(ss);
+  w.close(rs);
+  const bytes = Buffer.from(w.finish());
+  // Lengths in front were filled in while writing, so places are looked up when all is written.
+  let from = 0;
+  for (const [trace, mark] of at) {
+    from = bytes.indexOf(mark, from, 'latin1');
+    idsAt[trace].push(from);
+  }
+  return { bytes, idsAt };
+}
+
+/** Gives trace `t` of the request the id of trace number `first + t`; unrelated numbers give unrelated ids. */
+export function number(prepared: Prepared, first: number): void {
+  const { bytes, idsAt } = prepared;
+  for (let t = 0; t < idsAt.length; t++) {
+    const n = first + t;
+    const high = Math.imul(n ^ (n >>> 15), 0x2c1b3c6d) >>> 0;
+    const low = Math.imul(high ^ (high >>> 12) ^ n, 0x297a2d39) >>> 0;
+    for (const at of idsAt[t]) {
+      bytes.writeInt32BE(n | 0, at);
+      bytes.writeInt32BE(high | 0, at + 4);
+      bytes.writeInt32BE(low ^ 0x5bd1e995, at + 8);
+      bytes.writeInt32BE(low ^ (low >>> 15), at + 12);
+    }
+  }
+}
+
+/** 16 bytes that stand for a trace id until `number` writes one, and occur nowhere else. */
+const marker = (trace: number, span: number): string => `\x01T${String(trace).padStart(6, '0')}S${String(span).padStart(7, '0')}`;
+
+function span(w: Writer, trace: number, index: number, startMs: number): void {
+  const mark = w.open(2);
+  w.bytes(1, Buffer.from(marker(trace, index), 'latin1'));
+  w.bytes(2, Buffer.from(`sp${String(index + 1).padStart(6, '0')}`));
+  if (index > 0) w.bytes(4, Buffer.from('sp000001'));
+  w.string(5, index === 0 ? 'GET /api/v1/content' : 'SELECT shop.products');
+  w.tag(6, 0);
+  w.varint(index === 0 ? 2 : 3);
+  const start = BigInt(startMs) * 1_000_000n + BigInt(index * 250_000);
+  w.tag(7, 1);
+  w.fixed64(start);
+  w.tag(8, 1);
+  w.fixed64(start + 2_100_000n);
+  attribute(w, 9, 'http.request.method', 'GET');
+  attribute(w, 9, 'http.response.status_code', 200);
+  attribute(w, 9, 'url.path', '/api/v1/content');
+  attribute(w, 9, 'url.scheme', 'https');
+  attribute(w, 9, 'server.address', 'shop.example.org');
+  attribute(w, 9, 'server.port', 443);
+  attribute(w, 9, 'client.address', '203.0.113.77');
+  attribute(w, 9, 'network.protocol.version', '1.1');
+  attribute(w, 9, 'user_agent.original', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36');
+  attribute(w, 9, 'thread.id', 17);
+  attribute(w, 9, 'app.cart.items', 3);
+  if (trace % errorEvery === 0 && index === 1) w.bytes(15, Uint8Array.from([0x18, 2]));
+  w.tag(16, 5);
+  w.fixed32(257);
+  w.close(mark);
+}
+
+function attribute(w: Writer, field: number, key: string, value: string | number): void {
+  const mark = w.open(field);
+  w.string(1, key);
+  const any = w.open(2);
+  if (typeof value === 'string') w.string(1, value);
+  else {
+    w.tag(3, 0);
+    w.int64(BigInt(value));
+  }
+  w.close(any);
+  w.close(mark);
+}

@@ -1,0 +1,21 @@
+import { Admission } from '../src/receive/admission.ts';
+import { createGrpcReceiver } from '../src/receive/grpc.ts';
+import { ReceiveStats } from '../src/receive/stats.ts';
+import type { Intake, Landing } from '../src/model/intake.ts';
+
+/**
+ * A receiver that takes everything and does nothing: our gRPC receivers, with their windows, in front of an intake that forgets.
+ * `noop.ts grpc-js|http2` prints its port.
+ */
+const server = process.argv[2] === 'http2' ? 'http2' : 'grpc-js';
+const memory = new Uint8Array(64 << 20);
+const intake: Intake = {
+  land: (length): Landing => ({ bytes: memory, start: 0, length, segment: 0 }),
+  accept: () => ({ spans: 1, rejectedSpans: 0, message: '' }),
+  abandon: () => {},
+};
+const admission = new Admission({ maxRequestBytes: 64 << 20, maxInflightBytes: 256 << 20 });
+const endpoint = { host: '127.0.0.1', port: 0 };
+const receiver = createGrpcReceiver({ endpoint, server, intake, admission, stats: new ReceiveStats(), serving: () => true });
+const { port } = await receiver.start();
+console.log(JSON.stringify({ port }));

@@ -1,0 +1,75 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+const node = fileURLToPath(new URL('../bin/node', import.meta.url));
+
+/** A program under measurement, pinned to processors where the system can. */
+export class Measured {
+  readonly child: ChildProcess;
+  readonly #lines: string[] = [];
+  readonly #waiting: ((line: string) => void)[] = [];
+
+  constructor(command: string, args: readonly string[], options: { cpus?: string; env?: Record<string, string>; cwd?: string } = {}) {
+    const pinned = options.cpus === undefined ? [command, ...args] : ['taskset', '-c', options.cpus, command, ...args];
+    this.child = spawn(pinned[0], pinned.slice(1), {
+      env: { ...process.env, ...options.env },
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      stdio: ['ignore', 'pipe', process.env['BENCH_VERBOSE'] ? 'inherit' : 'ignore'],
+    });
+    if (this.child.stdout) {
+      createInterface(this.child.stdout).on('line', (line) => {
+        const waiting = this.#waiting.shift();
+        if (waiting) waiting(line);
+        else this.#lines.push(line);
+      });
+    }
+  }
+
+  /** A script of this folder, run by the Node that the gateway runs on, with its flags. */
+  static script(name: string, args: readonly string[], cpus?: string): Measured {
+    const file = fileURLToPath(new URL(name, import.meta.url));
+    return new Measured(node, [file, ...args], cpus === undefined ? {} : { cpus });
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  line(): Promise<string> {
+    const line = this.#lines.shift();
+    return line !== undefined ? Promise.resolve(line) : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The next line that is JSON and has this key. */
+  async json<T>(key: string): Promise<T> {
+    for (;;) {
+      const line = await this.line();
+      if (!line.startsWith('{')) continue;
+      const value = JSON.parse(line) as Record<string, unknown>;
+      if (key in value) return value as T;
+    }
+  }
+
+  /** CPU seconds so far, user and system, all threads. */
+  cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  }
+
+  /** Resident bytes, by the kernel's own sum over the mappings. */
+  residentBytes(): number {
+    const rss = /^Rss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/smaps_rollup`, 'utf8'));
+    return Number(rss?.[1] ?? 0) * 1024;
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.child.once('exit', () => resolve()));
+    this.child.kill('SIGTERM');
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), 20_000);
+    await ended;
+    clearTimeout(timer);
+  }
+}
