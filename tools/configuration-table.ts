@@ -23,8 +23,9 @@ export function configurationTable(): string[] {
 
 function rowsOf(key: Described, path: string): string[] {
   if (key.items?.properties) return rowsOf(key.items, `${path}[]`);
-  if (!key.properties) return [rowOf(key, path)];
-  return Object.entries(key.properties).flatMap(([name, child]) => rowsOf(child, path ? `${path}.${name}` : name));
+  const children = Object.entries(key.properties ?? {});
+  if (children.length === 0) return [rowOf(key, path)];
+  return children.flatMap(([name, child]) => rowsOf(child, path ? `${path}.${name}` : name));
 }
 
 function rowOf(key: Described, path: string): string {

@@ -17,7 +17,7 @@ const otlp = block({
 const queue = block({
   max_bytes: size('1KiB', '1TiB')
     .prefault('256MiB')
-    .describe('what waits for this exporter; what comes on top is lost, and counted'),
+    .describe('what waits for this exporter; what comes on top has failed, and is counted'),
   directory: notYet(),
 });
 

@@ -25,6 +25,8 @@ export interface RulesStatus {
   readonly loads: { readonly accepted: number; readonly refused: number };
   /** When the source last answered, whatever it said. */
   readonly sourceAnsweredAt: number;
+  /** Times that a source could not be reached or read. */
+  readonly sourceFailures?: number;
 }
 
 /** Every number the gateway keeps about itself, gathered when somebody asks (a scrape, /api/status). */

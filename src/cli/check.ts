@@ -1,0 +1,85 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readYaml } from '../config/document.ts';
+import { loadBoot } from '../config/load.ts';
+import { mergeLayers, parseRules, ruleFields } from '../config/rules.ts';
+import { bootSchema } from '../config/schema.ts';
+import { replaceVariables } from '../config/variables.ts';
+import { compileRules } from '../decide/compile.ts';
+import { exit } from './exit.ts';
+import type { Io } from './io.ts';
+
+/** What a file is, in words, or what is wrong with it. */
+type Finding =
+  | { readonly ok: string; readonly rules?: { readonly file: string; readonly environment: string } }
+  | { readonly errors: readonly string[] };
+
+/**
+ * `tailgate check FILE…`: loads and compiles boot files and rules with the code that runs them; the content tells which
+ * is which. A boot file's rules file is checked with it, for its environment. 0, or 2 with each error's file:line.
+ */
+export async function check(files: readonly string[], io: Pick<Io, 'stdout' | 'stderr' | 'env'>): Promise<number> {
+  if (files.length === 0) {
+    io.stderr.write('tailgate check: expected at least one boot file or rules file\n');
+    return exit.usage;
+  }
+  const results = files.map((file) => examine(file, io));
+  return results.every(Boolean) ? exit.found : exit.usage;
+}
+
+function examine(file: string, io: Pick<Io, 'stdout' | 'stderr' | 'env'>, environment?: string): boolean {
+  const finding = findingOf(file, io.env, environment);
+  if ('errors' in finding) {
+    for (const error of finding.errors) io.stderr.write(`${error}\n`);
+    return false;
+  }
+  io.stdout.write(`${file}: ${finding.ok}\n`);
+  return !finding.rules || examine(finding.rules.file, io, finding.rules.environment);
+}
+
+function findingOf(file: string, env: Io['env'], environment?: string): Finding {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return { errors: [`${file}: ${missing ? 'there is no such file' : (error as Error).message}`] };
+  }
+  const kind = environment === undefined ? kindOf(text, file, env) : 'rules';
+  if (kind === 'boot') return bootFinding(text, file, env);
+  if (kind === 'rules') return rulesFinding(text, file, environment ?? env.DEPLOYMENT_ENVIRONMENT);
+  return { errors: [`${file}: neither a boot file (receive, export, …) nor rules (routes, policies, …)`] };
+}
+
+/** By the keys at the top: the more of them belong to a kind, the more likely. Text without any is rules, perhaps empty. */
+function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | undefined {
+  const { value } = readYaml(replaceVariables(text, file, env).text, file);
+  const keys = value ? Object.keys(value) : Array.from(text.matchAll(/^(\w+):/gm), ([, key]) => key!);
+  const share = (known: object) => keys.filter((key) => Object.hasOwn(known, key)).length;
+  if (keys.length === 0) return 'rules';
+  if (share(bootSchema.shape) + share(ruleFields) === 0) return undefined;
+  return share(bootSchema.shape) >= share(ruleFields) ? 'boot' : 'rules';
+}
+
+function bootFinding(text: string, file: string, env: Io['env']): Finding {
+  const result = loadBoot(text, { file, env, cwd: process.cwd() });
+  if ('errors' in result) return result;
+  const { rules, environment, export: exporters } = result.config;
+  const ok = `ok (${environment}, exporting to ${exporters.map(({ name }) => name).join(', ')})`;
+  const optional = rules.consul && !existsSync(rules.file); // Consul may give all there is
+  return optional ? { ok } : { ok, rules: { file: rules.file, environment } };
+}
+
+/** Without an environment, the rules must compile for each that they name. */
+function rulesFinding(text: string, file: string, environment: string | undefined): Finding {
+  const parsed = parseRules(text, file);
+  if ('errors' in parsed) return parsed;
+  const { document, report } = mergeLayers([parsed.layer]);
+  const shares = document.baseline_percent;
+  const named = typeof shares === 'object' && shares !== null ? Object.keys(shares) : [];
+  const environments = environment ? [environment] : named.length > 0 ? named : ['home'];
+  const compiled = environments.map((each) => compileRules(document, each, { debug: false }));
+  const problems = compiled.flatMap((result) => ('problems' in result ? result.problems : []));
+  if (problems.length > 0) return { errors: [...new Set(report(problems))] };
+  const counts = compiled.map((result) => ('policies' in result ? result.policies.policies.length : 0));
+  return { ok: `ok (${Math.max(...counts)} policies)` };
+}

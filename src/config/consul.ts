@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KvEntry } from './rules-keys.ts';
+import type { Source, SourceListener } from './source.ts';
+
+/** What Consul said about all keys of a folder, in one read. */
+export interface ConsulAnswer {
+  /** X-Consul-Index: of the newest change in the folder, deletions included. */
+  readonly index: bigint;
+  readonly entries: readonly KvEntry[];
+  /** The token may not see all of it. */
+  readonly filtered: boolean;
+}
+
+/** One blocking query: answers when the folder's index passes `index`, or about when `waitMs` is over; 0n answers at once. */
+export type ReadFolder = (index: bigint, waitMs: number, signal: AbortSignal) => Promise<ConsulAnswer>;
+
+export interface ConsulTiming {
+  readonly waitMs: number;
+  /** Pause after the first failure; doubles up to the maximum. Each pause is a random part of it, at least half. */
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+  /** Reads that may follow each other at once, and how long one of them takes to be allowed again. */
+  readonly burst: number;
+  readonly refillMs: number;
+}
+
+const usualTiming: ConsulTiming = { waitMs: 25_000, backoffMs: 250, maxBackoffMs: 30_000, burst: 4, refillMs: 500 };
+
+/** What the loop needs from outside: the tests turn these by hand. */
+export interface Surroundings {
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<unknown>;
+}
+
+const realSurroundings: Surroundings = {
+  now: () => performance.now(),
+  random: Math.random,
+  sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
+};
+
+/**
+ * Watches a folder of Consul's KV store by one blocking query after another. Whatever goes wrong, it tries again for
+ * ever; the rules for the index are those of developer.hashicorp.com/consul/api-docs/features/blocking.
+ */
+export class ConsulSource implements Source<ConsulAnswer> {
+  readonly name: string;
+  readonly #read: ReadFolder;
+  readonly #timing: ConsulTiming;
+  readonly #world: Surroundings;
+  readonly #stopping = new AbortController();
+  #interrupt = new AbortController();
+  #index = 0n;
+  #failures = 0;
+  #seen: string | undefined;
+  #tokens: number;
+  #refilledAt: number;
+
+  constructor(folder: string, read: ReadFolder, timing = usualTiming, world = realSurroundings) {
+    this.name = `consul:${folder}`;
+    this.#read = read;
+    this.#timing = timing;
+    this.#world = world;
+    this.#tokens = timing.burst;
+    this.#refilledAt = world.now();
+  }
+
+  start(listener: SourceListener<ConsulAnswer>): void {
+    void this.#watch(listener);
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#interrupt.abort();
+  }
+
+  refresh(): void {
+    this.#index = 0n;
+    this.#interrupt.abort();
+  }
+
+  async #watch(listener: SourceListener<ConsulAnswer>): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#interrupt = new AbortController();
+      const { signal } = this.#interrupt;
+      try {
+        await this.#once(listener, signal);
+      } catch (error) {
+        if (!signal.aborted) await this.#backOff(error as Error, listener, signal);
+      }
+    }
+  }
+
+  async #once(listener: SourceListener<ConsulAnswer>, signal: AbortSignal): Promise<void> {
+    await this.#takeTurn(signal);
+    const answer = await this.#read(this.#index, this.#timing.waitMs, signal);
+    if (signal.aborted) return;
+    this.#failures = 0;
+    this.#index = nextIndex(this.#index, answer.index);
+    listener.answered();
+    const content = JSON.stringify([answer.entries, answer.filtered]);
+    if (content === this.#seen) return;
+    this.#seen = content;
+    listener.changed(answer);
+  }
+
+  /** An index of before the failure may be one of another life of Consul: start anew. */
+  async #backOff(error: Error, listener: SourceListener<ConsulAnswer>, signal: AbortSignal): Promise<void> {
+    this.#index = 0n;
+    const { backoffMs, maxBackoffMs } = this.#timing;
+    const pause = Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(this.#failures++, 30));
+    listener.failed(error);
+    await this.#world.sleep(pause * (0.5 + this.#world.random() / 2), signal).catch(() => {});
+  }
+
+  /** Something else under the folder may change without end, or a proxy never block: a few reads at once, then at an even pace. */
+  async #takeTurn(signal: AbortSignal): Promise<void> {
+    const { burst, refillMs } = this.#timing;
+    const passed = (this.#world.now() - this.#refilledAt) / refillMs;
+    this.#tokens = Math.min(burst, this.#tokens + passed);
+    this.#refilledAt = this.#world.now();
+    if (this.#tokens < 1) await this.#world.sleep((1 - this.#tokens) * refillMs, signal);
+    this.#tokens -= 1;
+  }
+}
+
+/** An index that went back belongs to a Consul that was restored or restarted; 0 would never block. */
+export function nextIndex(last: bigint, next: bigint): bigint {
+  if (next < last) return 0n;
+  return next < 1n ? 1n : next;
+}

@@ -1,0 +1,35 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { RulesDocument } from '../model/rules.ts';
+import type { KvEntry } from './rules-keys.ts';
+
+/** The revision that was last in force, for a start while Consul is silent. */
+export interface LastGood {
+  /** `consul:…` and the environment: those of another place are of no use. */
+  readonly source: string;
+  readonly environment: string;
+  readonly revision: string;
+  readonly index: number;
+  /** The keys as Consul had them, to be laid over the rules file of today. */
+  readonly keys: readonly KvEntry[];
+  /** Keys and file together, for the day when the file is gone as well. */
+  readonly document: RulesDocument;
+}
+
+/** What was written for this source and environment; undefined where there is nothing, or nothing whole. */
+export function readLastGood(file: string, source: string, environment: string): LastGood | undefined {
+  try {
+    const saved = JSON.parse(readFileSync(file, 'utf8'));
+    const fits = saved.source === source && saved.environment === environment;
+    return fits && Array.isArray(saved.keys) && saved.document ? saved : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes beside the file and renames, so that whoever reads finds the old one or the new one whole. */
+export function writeLastGood(file: string, saved: LastGood): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.new`, `${JSON.stringify(saved, null, 2)}\n`);
+  renameSync(`${file}.new`, file);
+}

@@ -1,0 +1,229 @@
+import { UsageError } from '../errors.ts';
+import type { Problem, RulesDocument } from '../model/rules.ts';
+import type { RulesStatus } from '../model/stats.ts';
+import type { ConsulAnswer } from './consul.ts';
+import type { FileText } from './file.ts';
+import { type LastGood, readLastGood, writeLastGood } from './last-good.ts';
+import { LoadRecord, type Log, type Origin } from './record.ts';
+import { hashOf, mergeLayers, parseRules, type RulesLayer } from './rules.ts';
+import { isFolder, type KvEntry, parseKeys } from './rules-keys.ts';
+import { hear, type Source } from './source.ts';
+
+/** Rules to what the shards judge by; `revision` is what kept spans will carry. */
+export type Compile<T> = (
+  document: RulesDocument,
+  revision: string,
+) => { readonly policies: T } | { readonly problems: readonly Problem[] };
+
+export interface LiveRulesOptions<T> {
+  readonly file: Source<FileText>;
+  readonly consul?: Source<ConsulAnswer> | undefined;
+  readonly environment: string;
+  /** Everything is kept, whatever the rules say: told by the status. */
+  readonly debug: boolean;
+  readonly compile: Compile<T>;
+  readonly policyNames: (policies: T) => readonly string[];
+  readonly lastGoodFile: string;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly log: Log;
+  /** How long a start waits for Consul's first word. */
+  readonly startWaitMs?: number;
+}
+
+/** Consul's keys and where they were read. */
+interface Keys {
+  readonly layer: RulesLayer;
+  readonly entries: readonly KvEntry[];
+  readonly index: number;
+  readonly source: string;
+}
+
+/**
+ * Source → load → compile → swap by one assignment. Each source's last good word counts: a document that is wrong, or a
+ * source that is silent or suddenly empty, leaves the revision in force as it is, and the other source at work.
+ */
+export class LiveRules<T> {
+  readonly #options: LiveRulesOptions<T>;
+  readonly #record: LoadRecord;
+  readonly #lastGood: LastGood | undefined;
+  readonly #swapped: ((policies: T) => void)[] = [];
+  #starting = true;
+  #file: RulesLayer | undefined;
+  #keys: Keys | undefined;
+  #current: T | undefined;
+  #inForce = { revision: '', hash: '', source: '', modifyIndex: 0, loadedAt: 0, debug: false };
+
+  constructor(options: LiveRulesOptions<T>) {
+    const { consul, environment, lastGoodFile, log, now } = options;
+    this.#options = options;
+    this.#record = new LoadRecord(log, now);
+    this.#lastGood = consul && readLastGood(lastGoodFile, consul.name, environment);
+  }
+
+  /** The policies in force. */
+  get current(): T {
+    if (this.#current === undefined) throw new Error('rules were read before start() came to its end');
+    return this.#current;
+  }
+
+  status(): RulesStatus {
+    return {
+      ...this.#inForce,
+      hash: this.#inForce.hash.slice(0, 12),
+      policies: this.#current === undefined ? [] : this.#options.policyNames(this.#current),
+      debug: this.#options.debug || this.#inForce.debug,
+      ...this.#record.status(),
+    };
+  }
+
+  /** Calls back after each swap, the first one included. */
+  onSwap(callback: (policies: T) => void): void {
+    this.#swapped.push(callback);
+  }
+
+  /** Resolves when rules are in force; UsageError with a line for each error where none can be. */
+  async start(): Promise<void> {
+    const { file, consul, startWaitMs = 3_000 } = this.#options;
+    await Promise.all([
+      hear(
+        file,
+        this.#listener('file', file.name, (text: FileText) => this.#fileChanged(text)),
+      ),
+      consul &&
+        hear(
+          consul,
+          this.#listener('consul', consul.name, (answer) => this.#keysChanged(answer)),
+          startWaitMs,
+        ),
+    ]);
+    this.#starting = false;
+    const why = this.#begin();
+    if (why === undefined) return;
+    this.stop();
+    throw new UsageError(why);
+  }
+
+  /** Asks every source now: SIGHUP. */
+  reload(): void {
+    this.#options.file.refresh();
+    this.#options.consul?.refresh();
+  }
+
+  stop(): void {
+    this.#options.file.stop();
+    this.#options.consul?.stop();
+  }
+
+  #listener<C>(origin: Origin, source: string, changed: (content: C) => void) {
+    const leading = origin === 'consul' || !this.#options.consul;
+    return {
+      changed,
+      answered: () => this.#record.answered(source, leading),
+      failed: (error: Error) => this.#failed(origin, source, error),
+    };
+  }
+
+  #failed(origin: Origin, source: string, error: Error): void {
+    this.#record.failed(source, error);
+    if (origin === 'file' && this.#starting) this.#refuse('file', [`${pathOf(this.#options.file)}: ${error.message}`]);
+  }
+
+  #fileChanged(text: FileText): void {
+    const path = pathOf(this.#options.file);
+    if (text === undefined && !this.#file && this.#options.consul) return; // where Consul rules, one may do without
+    const parsed = text === undefined ? { errors: [`${path}: there is no such rules file`] } : parseRules(text, path);
+    if ('errors' in parsed) this.#refuse('file', parsed.errors);
+    else if (this.#starting || this.#offer('file', parsed.layer, this.#keys)) this.#file = parsed.layer;
+  }
+
+  #keysChanged({ index, entries, filtered }: ConsulAnswer): void {
+    const source = this.#options.consul!.name;
+    const keys = entries.filter(({ key }) => !isFolder(key));
+    const none = keys.length === 0;
+    if (none && !filtered && !this.#keys && !this.#lastGood) return; // never any: the file alone
+    const parsed = none || filtered ? { errors: [missingKeys(source, filtered)] } : parseKeys(keys, folderOf(source));
+    if ('errors' in parsed) return void this.#refuse('consul', parsed.errors);
+    const candidate = { layer: parsed.layer, entries: keys, index: Number(index), source };
+    if (this.#starting || this.#offer('consul', this.#file, candidate)) this.#keys = candidate;
+  }
+
+  /** The best of what was heard: Consul's keys, else the last good ones, else the file alone. Says why where nothing will do. */
+  #begin(): string | undefined {
+    const fileErrors = this.#record.refusalOf('file');
+    if (fileErrors !== undefined) return fileErrors;
+    if (this.#keys && this.#offer('consul', this.#file, this.#keys)) return undefined;
+    this.#keys = undefined;
+    if (this.#lastGood && this.#offerLastGood(this.#lastGood)) return undefined;
+    if (this.#file && this.#offer('file', this.#file, undefined)) return undefined;
+    const refused = this.#record.refusalOf('file') ?? this.#record.refusalOf('consul');
+    return (
+      refused ??
+      `${pathOf(this.#options.file)}: there is no such rules file, and ${this.#options.consul?.name} gave no rules`
+    );
+  }
+
+  #offerLastGood({ keys: entries, source, index, document }: LastGood): boolean {
+    const parsed = parseKeys(entries, folderOf(source));
+    if ('errors' in parsed) return false;
+    const saved = {
+      fields: document,
+      report: (problems: readonly Problem[]) => problems.map(({ message }) => message),
+    };
+    const keys = { layer: parsed.layer, entries, index, source: `last-good:${source}` };
+    const taken = this.#offer('last-good', this.#file ?? saved, keys);
+    if (taken) this.#keys = keys;
+    return taken;
+  }
+
+  /** Compiles the layers together and puts them in force, or refuses them. */
+  #offer(origin: Origin, file: RulesLayer | undefined, keys: Keys | undefined): boolean {
+    const { document, report } = mergeLayers([file, keys?.layer].filter((layer) => layer !== undefined));
+    const hash = hashOf(document, this.#options.environment);
+    const next = { hash, source: keys?.source ?? this.#options.file.name, modifyIndex: keys?.index ?? 0 };
+    const revision = `${keys ? keys.index : 'file'}-${hash.slice(0, 8)}`;
+    if (hash === this.#inForce.hash && next.source === this.#inForce.source) {
+      this.#record.repeated(origin, this.#inForce);
+      return true;
+    }
+    const compiled = this.#options.compile(document, revision);
+    if ('problems' in compiled) return this.#refuse(origin, report(compiled.problems));
+    this.#inForce = { ...next, revision, loadedAt: this.#options.now(), debug: document.debug ?? false };
+    this.#swap(origin, compiled.policies);
+    if (keys && keys.source === this.#options.consul?.name) this.#save(keys, document);
+    return true;
+  }
+
+  #swap(origin: Origin, policies: T): void {
+    this.#current = policies;
+    const { revision, source } = this.#inForce;
+    this.#record.accepted(origin, { revision, source, policies: this.#options.policyNames(policies) });
+    for (const callback of this.#swapped) callback(policies);
+  }
+
+  #refuse(origin: Origin, errors: readonly string[]): false {
+    this.#record.refused(origin, errors, this.#inForce.revision);
+    return false;
+  }
+
+  #save({ entries: keys, index, source }: Keys, document: RulesDocument): void {
+    const { environment, lastGoodFile: file } = this.#options;
+    try {
+      writeLastGood(file, { source, environment, revision: this.#inForce.revision, index, keys, document });
+    } catch (error) {
+      this.#record.warn('the last good rules could not be written', { file, error: (error as Error).message });
+    }
+  }
+}
+
+export function createLiveRules<T>(options: LiveRulesOptions<T>): LiveRules<T> {
+  return new LiveRules(options);
+}
+
+const pathOf = (file: Source<FileText>) => file.name.replace(/^file:/, '');
+const folderOf = (source: string) => source.replace(/^consul:/, '');
+
+function missingKeys(source: string, filtered: boolean): string {
+  const why = filtered ? 'the token may not read all of its keys' : 'no key is left where there were some';
+  return `${source}: ${why}: restore them or the token's rights; docs/rules.md says how to go back to the file alone`;
+}

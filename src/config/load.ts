@@ -1,0 +1,76 @@
+import { dirname, join, resolve } from 'node:path';
+import type { ExporterConfig } from '../export/options.ts';
+import { show } from '../options.ts';
+import { type ConsulClient, consulClient } from './consul-options.ts';
+import { problemsOf, readYaml } from './document.ts';
+import { type BootConfig, type BootDocument, bootSchema } from './schema.ts';
+import { replaceVariables, type Variables } from './variables.ts';
+
+/** Where the text came from, and what its variables and relative paths refer to. */
+export interface BootSurroundings {
+  /** Path of the boot file: errors name it, and `rules.file` is relative to its folder. */
+  readonly file: string;
+  readonly env: Variables;
+  /** The working directory: `data_directory` and the store's directory are relative to it. */
+  readonly cwd: string;
+}
+
+export type BootResult = { readonly config: BootConfig } | { readonly errors: readonly string[] };
+
+/** The boot file's text to configuration, or every error in it as `file:line: key.path: what is wrong, what was expected`. */
+export function loadBoot(text: string, from: BootSurroundings): BootResult {
+  const replaced = replaceVariables(text, from.file, from.env);
+  const yaml = readYaml(replaced.text, from.file);
+  const broken = [...replaced.errors, ...yaml.errors];
+  if (broken.length > 0) return { errors: broken };
+  const parsed = bootSchema.safeParse(yaml.value ?? {});
+  if (!parsed.success) return { errors: yaml.report(problemsOf(parsed.error)) };
+  const client = consulOf(parsed.data, from.env);
+  if (typeof client === 'string') {
+    return { errors: yaml.report([{ path: ['rules', 'consul', 'address'], message: client }]) };
+  }
+  return { config: toConfig(parsed.data, from, client) };
+}
+
+/** How to reach Consul, undefined where it is off, or what is wrong with its address. */
+function consulOf({ rules }: BootDocument, env: Variables): ConsulClient | undefined | string {
+  if (!rules.consul || rules.consul.address === '') return undefined;
+  try {
+    return consulClient(env, rules.consul.address);
+  } catch {
+    const address = rules.consul.address ?? `CONSUL_HTTP_ADDR=${env.CONSUL_HTTP_ADDR}`;
+    return `${show(address)}: expected an address such as 127.0.0.1:8500, https://consul:8501 or unix:///run/consul.sock`;
+  }
+}
+
+function toConfig(raw: BootDocument, { file, cwd }: BootSurroundings, client?: ConsulClient): BootConfig {
+  const dataDirectory = resolve(cwd, raw.data_directory);
+  return {
+    environment: raw.environment,
+    traceDebug: raw.trace_debug,
+    shards: raw.shards,
+    shutdownTimeoutMs: raw.shutdown_timeout,
+    dataDirectory,
+    receive: raw.receive,
+    buffer: raw.buffer,
+    rules: {
+      file: resolve(cwd, dirname(file), raw.rules.file),
+      ...(client && { consul: { prefix: raw.rules.consul!.prefix, client } }),
+    },
+    enrich: raw.enrich,
+    redact: raw.redact,
+    batch: raw.batch,
+    export: raw.export.map((exporter) => withDirectory(exporter, cwd, dataDirectory)),
+    admin: raw.admin,
+    log: raw.log,
+  };
+}
+
+function withDirectory(exporter: ExporterConfig, cwd: string, dataDirectory: string): ExporterConfig {
+  if (!('store' in exporter)) return exporter;
+  const { directory } = exporter.store;
+  return {
+    ...exporter,
+    store: { ...exporter.store, directory: resolve(cwd, directory || join(dataDirectory, 'store')) },
+  };
+}

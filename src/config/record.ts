@@ -1,0 +1,75 @@
+import type { RulesStatus } from '../model/stats.ts';
+
+export type Origin = 'file' | 'consul' | 'last-good';
+
+export type Log = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void;
+
+/** What was loaded, refused and missed: counted for the metrics, told in the log, once each time it begins and ends. */
+export class LoadRecord {
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #loads = { accepted: 0, refused: 0 };
+  readonly #refused = new Map<Origin, string>();
+  readonly #silent = new Set<string>();
+  #lastRefusal: { at: number; error: string } | null = null;
+  #sourceFailures = 0;
+  #answeredAt = 0;
+
+  constructor(log: Log, now: () => number) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  accepted(origin: Origin, fields: Record<string, unknown>): void {
+    this.#loads.accepted++;
+    this.#refused.delete(origin);
+    this.#log('info', 'rules in force', fields);
+  }
+
+  /** What is in force was said once more: after a refusal, that is the way back. */
+  repeated(origin: Origin, fields: Record<string, unknown>): void {
+    if (this.#refused.has(origin)) this.accepted(origin, fields);
+  }
+
+  refused(origin: Origin, errors: readonly string[], revision: string): void {
+    const error = errors.join('\n');
+    this.#loads.refused++;
+    this.#refused.set(origin, error);
+    this.#lastRefusal = { at: this.#now(), error };
+    if (!revision && origin === 'file') return; // a start that fails says it itself
+    const message = revision ? 'rules refused, the last good revision stays in force' : 'rules refused';
+    this.#log('error', message, { errors, ...(revision && { revision }) });
+  }
+
+  /** The errors of the origin's last word, where that was refused. */
+  refusalOf(origin: Origin): string | undefined {
+    return this.#refused.get(origin);
+  }
+
+  answered(source: string, counts: boolean): void {
+    if (counts) this.#answeredAt = this.#now();
+    if (this.#silent.delete(source)) this.#log('info', 'the rules source answers again', { source });
+  }
+
+  failed(source: string, error: Error): void {
+    this.#sourceFailures++;
+    if (this.#silent.has(source)) return;
+    this.#silent.add(source);
+    const message = 'the rules source does not answer: trying on, what is in force stays';
+    this.#log('warn', message, { source, error: error.message });
+  }
+
+  warn(message: string, fields: Record<string, unknown>): void {
+    this.#log('warn', message, fields);
+  }
+
+  status(): Pick<RulesStatus, 'lastRefusal' | 'lastLoadSucceeded' | 'loads' | 'sourceFailures' | 'sourceAnsweredAt'> {
+    return {
+      lastRefusal: this.#lastRefusal,
+      lastLoadSucceeded: !this.#refused.has('file') && !this.#refused.has('consul'),
+      loads: { ...this.#loads },
+      sourceFailures: this.#sourceFailures,
+      sourceAnsweredAt: this.#answeredAt,
+    };
+  }
+}

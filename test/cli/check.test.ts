@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { check } from '../../src/cli/check.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tailgate-check-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function file(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+async function run(files: string[], env: Record<string, string> = {}) {
+  const [out, err]: string[][] = [[], []];
+  const collect = (lines: string[]) => ({ write: (text: string) => lines.push(text) });
+  const code = await check(files, { stdout: collect(out!), stderr: collect(err!), env });
+  return { code, out: out!.join(''), err: err!.join('') };
+}
+
+describe('tailgate check', () => {
+  it('finds the shipped files fine', async () => {
+    const shipped = fileURLToPath(new URL('../../config/gateway.yaml', import.meta.url));
+    const { code, out, err } = await run([shipped]);
+    expect(err).toBe('');
+    expect(out).toMatch(/gateway\.yaml: ok \(home, exporting to store\)\n.*rules\.yaml: ok \(4 policies\)\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('tells boot files and rules apart by what is in them', async () => {
+    const rules = file('a.yaml', 'routes: [/a]');
+    const boot = file('b.yaml', 'export: [{ name: s, store: {} }]\nrules: { file: a.yaml }');
+    const { code, out } = await run([boot, rules]);
+    expect(out).toBe(`${boot}: ok (home, exporting to s)\n${rules}: ok (4 policies)\n${rules}: ok (4 policies)\n`);
+    expect(code).toBe(0);
+  });
+
+  it('names each mistake in each file, with its line, and gives 2', async () => {
+    const rules = file('a.yaml', 'debug: false\nroutes: [a]\nlatency_threshold_ms: x');
+    const boot = file('b.yaml', 'export: []\nbuffer: { max_bites: 1 }');
+    const fine = file('c.yaml', '{}');
+    const { code, out, err } = await run([rules, boot, fine]);
+    expect(code).toBe(2);
+    expect(err.split('\n').map((line) => line.split(': ').slice(0, 2).join(': '))).toEqual([
+      `${rules}:2: routes[0]`,
+      `${rules}:3: latency_threshold_ms`,
+      `${boot}:1: export`,
+      `${boot}:2: buffer.max_bites`,
+      '',
+    ]);
+    expect(out).toBe(`${fine}: ok (4 policies)\n`);
+  });
+
+  it('compiles: a policy of an unknown type is an error with a line', async () => {
+    const rules = file('a.yaml', 'policies:\n- name: x\n  type: magic\n');
+    const { code, err } = await run([rules]);
+    expect(err).toContain(`${rules}:3: policies[0].type: unknown policy type 'magic'`);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect(code).toBe(2);
+  });
+
+  it('compiles for the environment that will run them', async () => {
+    const rules = file('rules.yaml', 'baseline_percent: { staging: 5 }');
+    expect((await run([rules])).code).toBe(0);
+    expect((await run([rules], { DEPLOYMENT_ENVIRONMENT: 'home' })).err).toContain(`${rules}:1: baseline_percent: `);
+    const boot = file('b.yaml', 'environment: production\nexport: [{ name: s, store: {} }]');
+    expect((await run([boot])).err).toContain(`${rules}:1: baseline_percent: `);
+  });
+
+  it('misses the rules file of a boot file, unless Consul may give the rules', async () => {
+    const boot = 'export: [{ name: s, store: {} }]\n';
+    const { code, err } = await run([file('b.yaml', boot)]);
+    expect(err).toBe(`${join(directory, 'rules.yaml')}: there is no such file\n`);
+    expect(code).toBe(2);
+    expect((await run([file('c.yaml', `${boot}rules: { consul: {} }`)])).code).toBe(0);
+  });
+
+  it('knows its kind even where the YAML is broken', async () => {
+    const boot = file('b.yaml', 'receive:\n  grpc: {\nexport: x');
+    const { err } = await run([boot]);
+    expect(err).toContain('not valid YAML');
+    expect(err).not.toContain('neither');
+  });
+
+  it.each([
+    ['another file', 'name: x\nversion: 1', 'neither a boot file (receive, export, …) nor rules (routes, policies, …)'],
+    ['an empty file', '', ':1: empty: expected rules'],
+    ['a list', '- a\n- b', 'neither a boot file'],
+    ['a word', 'hello', 'neither a boot file'],
+  ])('refuses %s', async (_, text, message) => {
+    const { code, err } = await run([file('x.yaml', text)]);
+    expect(err).toContain(message);
+    expect(code).toBe(2);
+  });
+
+  it('refuses what is not there, and nothing at all', async () => {
+    expect((await run([join(directory, 'none.yaml')])).err).toContain('there is no such file');
+    expect((await run([directory])).code).toBe(2);
+    expect((await run([])).code).toBe(2);
+  });
+});

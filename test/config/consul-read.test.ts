@@ -1,0 +1,188 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { consulClient } from '../../src/config/consul-options.ts';
+import { readFolder } from '../../src/config/consul-read.ts';
+import { type FakeConsul, fakeConsul } from './fake-consul.ts';
+
+const folder = 'tailgate/sampling/home';
+const never = new AbortController().signal;
+
+let consul: FakeConsul;
+let directory: string;
+beforeEach(async () => {
+  consul = await fakeConsul();
+  directory = mkdtempSync(join(tmpdir(), 'tailgate-consul-'));
+});
+afterEach(async () => {
+  await consul[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true });
+});
+
+const reader = (env = {}) => readFolder(consulClient({ CONSUL_HTTP_ADDR: consul.address, ...env }), folder);
+
+describe('a read of a Consul folder', () => {
+  it('asks for all of it at once, and gives keys relative to it', async () => {
+    const answer = reader()(0n, 25_000, never);
+    const asked = await consul.next();
+    expect(decodeURIComponent(asked.url.pathname)).toBe(`/v1/kv/${folder}/`);
+    expect(Object.fromEntries(asked.url.searchParams)).toEqual({ recurse: 'true' });
+    asked.answer(7, { routes: '/ü', debug: 'true' });
+    expect(await answer).toEqual({
+      index: 7n,
+      entries: [
+        { key: 'routes', value: '/ü' },
+        { key: 'debug', value: 'true' },
+      ],
+      filtered: false,
+    });
+  });
+
+  it('waits for what is newer than an index', async () => {
+    const answer = reader()(7n, 25_000, never);
+    const asked = await consul.next();
+    expect(Object.fromEntries(asked.url.searchParams)).toEqual({ recurse: 'true', index: '7', wait: '25000ms' });
+    asked.answer(8, { routes: '/a' });
+    expect((await answer).index).toBe(8n);
+  });
+
+  it('takes 404 with an index for an empty folder, and tells a filtered one', async () => {
+    const read = reader();
+    const empty = read(0n, 1, never);
+    (await consul.next()).answer(1, {});
+    expect(await empty).toEqual({ index: 1n, entries: [], filtered: false });
+    const filtered = read(0n, 1, never);
+    (await consul.next()).answer(1, {}, { headers: { 'x-consul-results-filtered-by-acls': 'true' } });
+    expect(await filtered).toEqual({ index: 1n, entries: [], filtered: true });
+  });
+
+  it('takes a key without a value for an empty one', async () => {
+    const answer = reader()(0n, 1, never);
+    const items = JSON.stringify([{ Key: `${folder}/old/`, Value: null }]);
+    (await consul.next()).raw(200, { 'content-type': 'application/json', 'x-consul-index': '3' }, items);
+    expect((await answer).entries).toEqual([{ key: 'old/', value: '' }]);
+  });
+
+  it.each([
+    ['400', 400, 'bad index', /bad index/],
+    ['403', 403, 'Permission denied', /Permission denied.*the token needs `read`/i],
+    ['404 of a proxy', 404, 'not here', /answered 404 without X-Consul-Index/],
+    ['429', 429, 'rate limit', /rate limit/],
+    ['500', 500, 'No cluster leader', /No cluster leader/],
+    ['200 without the index', 200, '[]', /answered 200 without X-Consul-Index/],
+  ])('fails by %s, and the next one works', async (_, status, body, message) => {
+    const read = reader();
+    const first = expect(read(0n, 1, never)).rejects.toThrow(message);
+    (await consul.next()).raw(status, { 'content-type': 'text/plain' }, body);
+    await first;
+    const second = read(0n, 1, never);
+    (await consul.next()).answer(2, { routes: '/a' });
+    expect((await second).index).toBe(2n);
+  });
+
+  it.each([
+    ['garbage', 'application/json', '[{"Key":'],
+    ['a page of HTML', 'text/html', '<h1>Welcome</h1>'],
+    ['an object', 'application/json', '{"a":1}'],
+    ['entries of another shape', 'application/json', '[{"a":1}]'],
+    ['nothing', 'application/json', ''],
+  ])('fails by 200 with %s: that is not an empty folder', async (_, type, body) => {
+    const answer = expect(reader()(0n, 1, never)).rejects.toThrow();
+    (await consul.next()).raw(200, { 'content-type': type, 'x-consul-index': '5' }, body);
+    await answer;
+  });
+
+  it('fails by an index that is no number', async () => {
+    const answer = expect(reader()(0n, 1, never)).rejects.toThrow('X-Consul-Index');
+    (await consul.next()).raw(200, { 'content-type': 'application/json', 'x-consul-index': 'x' }, '[]');
+    await answer;
+  });
+
+  it('fails at once by a connection that ends, before or within the answer', async () => {
+    const read = reader();
+    for (const end of ['hangUp', 'cutShort'] as const) {
+      const answer = expect(read(9n, 25_000, never)).rejects.toThrow();
+      (await consul.next())[end]();
+      await answer;
+    }
+  });
+
+  it('is not disturbed by a server that closes each connection after its answer', async () => {
+    const read = reader();
+    for (const index of [1, 2, 3]) {
+      const answer = read(BigInt(index - 1), 25_000, never);
+      (await consul.next()).answer(index, { routes: '/a' }, { headers: { connection: 'close' } });
+      expect((await answer).index).toBe(BigInt(index));
+    }
+  });
+
+  it('fails by a Consul that is not there', async () => {
+    await consul[Symbol.asyncDispose]();
+    await expect(reader()(0n, 1, never)).rejects.toThrow('ECONNREFUSED');
+    consul = await fakeConsul();
+  });
+
+  it('fails by a Consul that hangs, when an answer is overdue', async () => {
+    const read = readFolder(consulClient({ CONSUL_HTTP_ADDR: consul.address }), folder, 30);
+    await expect(read(0n, 25_000, never)).rejects.toThrow(/timed out \(30ms\)/);
+    await expect(read(7n, 160, never)).rejects.toThrow(/timed out \(200ms\)/);
+  });
+
+  it('ends with the signal, and hangs up', async () => {
+    const stop = new AbortController();
+    const answer = expect(reader()(7n, 25_000, stop.signal)).rejects.toThrow();
+    const asked = await consul.next();
+    stop.abort();
+    await answer;
+    await asked.gone;
+    await expect(reader()(7n, 25_000, stop.signal)).rejects.toThrow();
+  });
+});
+
+describe('who asks', () => {
+  it('shows token, namespace, partition and password', async () => {
+    const env = { CONSUL_HTTP_TOKEN: 't', CONSUL_NAMESPACE: 'n', CONSUL_PARTITION: 'p', CONSUL_HTTP_AUTH: 'u:p:w' };
+    const answer = reader(env)(0n, 1, never);
+    const asked = await consul.next();
+    expect(asked.headers).toMatchObject({
+      'x-consul-token': 't',
+      'x-consul-namespace': 'n',
+      authorization: `Basic ${btoa('u:p:w')}`,
+    });
+    expect(asked.url.searchParams.get('partition')).toBe('p');
+    asked.answer(1, {});
+    await answer;
+  });
+
+  it('reads the token file each time, so that a rotated one counts', async () => {
+    const file = join(directory, 'token');
+    const read = reader({ CONSUL_HTTP_TOKEN_FILE: file, CONSUL_HTTP_TOKEN: 'ignored' });
+    for (const token of ['one', 'two']) {
+      writeFileSync(file, `${token}\n`);
+      const answer = read(0n, 1, never);
+      const asked = await consul.next();
+      expect(asked.headers['x-consul-token']).toBe(token);
+      asked.answer(1, {});
+      await answer;
+    }
+  });
+
+  it('fails, and may recover, where a token file is missing', async () => {
+    await expect(reader({ CONSUL_HTTP_TOKEN_FILE: join(directory, 'none') })(0n, 1, never)).rejects.toThrow('ENOENT');
+    await expect(
+      reader({ CONSUL_HTTP_SSL: '1', CONSUL_CACERT: join(directory, 'none') })(0n, 1, never),
+    ).rejects.toThrow('ENOENT');
+  });
+
+  it('reaches a unix socket', async () => {
+    const socket = join(directory, 'consul.sock');
+    const server = createServer((_, response) => response.writeHead(404, { 'x-consul-index': '4' }).end());
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    const read = readFolder(consulClient({ CONSUL_HTTP_ADDR: `unix://${socket}` }), folder);
+    expect((await read(0n, 1, never)).index).toBe(4n);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+});

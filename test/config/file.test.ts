@@ -1,0 +1,142 @@
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FileSource } from '../../src/config/file.ts';
+
+let directory: string;
+let source: FileSource | undefined;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tailgate-file-'));
+});
+afterEach(() => {
+  source?.stop();
+  rmSync(directory, { recursive: true });
+});
+
+const never = 3_600_000;
+
+/** What a source of this file tells, each text or failure as it comes. */
+function watch(path: string, timing = { settleMs: 5, pollMs: never }) {
+  const told: (string | undefined)[] = [];
+  let answers = 0;
+  source = new FileSource(path, timing);
+  source.start({
+    changed: (text) => told.push(text),
+    answered: () => answers++,
+    failed: (error) => told.push(`failed: ${error.message}`),
+  });
+  const until = (...expected: (string | undefined)[]) =>
+    vi.waitFor(() => expect(told).toEqual(expected), { timeout: 5_000, interval: 2 });
+  return { told, until, answers: () => answers };
+}
+
+describe('a watched rules file', () => {
+  it('is told at first and when it changes, not when it is only touched', async () => {
+    const path = join(directory, 'rules.yaml');
+    writeFileSync(path, 'one');
+    const { until, told, answers } = watch(path);
+    await until('one');
+    const before = answers();
+    writeFileSync(path, 'one');
+    await vi.waitFor(() => expect(answers()).toBeGreaterThan(before));
+    writeFileSync(path, 'two');
+    await until('one', 'two');
+    expect(told).toEqual(['one', 'two']);
+  });
+
+  it('may be replaced by an editor that renames', async () => {
+    const path = join(directory, 'rules.yaml');
+    writeFileSync(path, 'one');
+    const { until } = watch(path);
+    await until('one');
+    writeFileSync(`${path}~`, 'two');
+    renameSync(`${path}~`, path);
+    await until('one', 'two');
+  });
+
+  it('may be a ConfigMap: Kubernetes swaps the link to the folder it is in', async () => {
+    const release = (name: string, text: string) => {
+      mkdirSync(join(directory, name));
+      writeFileSync(join(directory, name, 'rules.yaml'), text);
+      symlinkSync(name, join(directory, '..data_tmp'));
+      renameSync(join(directory, '..data_tmp'), join(directory, '..data'));
+    };
+    release('..1', 'one');
+    symlinkSync(join('..data', 'rules.yaml'), join(directory, 'rules.yaml'));
+    const { until } = watch(join(directory, 'rules.yaml'));
+    await until('one');
+    release('..2', 'two');
+    await until('one', 'two');
+    release('..3', 'three');
+    await until('one', 'two', 'three');
+  });
+
+  it('is seen by polling where the system tells nothing', async () => {
+    const folder = join(directory, 'later');
+    const { until } = watch(join(folder, 'rules.yaml'), { settleMs: 1, pollMs: 5 });
+    await until(undefined);
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'rules.yaml'), 'one');
+    await until(undefined, 'one');
+  });
+
+  it('is told when it goes, and when it comes back', async () => {
+    const path = join(directory, 'rules.yaml');
+    writeFileSync(path, 'one');
+    const { until } = watch(path);
+    await until('one');
+    rmSync(path);
+    await until('one', undefined);
+    writeFileSync(path, 'one');
+    await until('one', undefined, 'one');
+  });
+
+  it('is not told while it is still being written', async () => {
+    const path = join(directory, 'rules.yaml');
+    writeFileSync(path, 'one');
+    const { until, told } = watch(path, { settleMs: 300, pollMs: never });
+    await until('one');
+    for (const part of ['r', 'ro', 'rou', 'routes']) {
+      writeFileSync(path, part);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await until('one', 'routes');
+    expect(told).not.toContain('rou');
+  });
+
+  it('that cannot be read is a failure, and is read when it can be', async () => {
+    const path = join(directory, 'rules.yaml');
+    mkdirSync(path); // a folder: the superuser may read every file
+    const { told, until } = watch(path, { settleMs: 1, pollMs: never });
+    await vi.waitFor(() => expect(told[0]).toMatch(/^failed: EISDIR/));
+    told.length = 0;
+    rmSync(path, { recursive: true });
+    writeFileSync(path, 'one');
+    chmodSync(path, 0o600);
+    await vi.waitFor(() => expect(told.at(-1)).toBe('one'));
+    await until(...told);
+  });
+
+  it('is looked at when asked', async () => {
+    const folder = join(directory, 'later');
+    const { until } = watch(join(folder, 'rules.yaml'));
+    await until(undefined);
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'rules.yaml'), 'one');
+    source?.refresh();
+    await until(undefined, 'one');
+  });
+
+  it('tells nothing after a stop', async () => {
+    const path = join(directory, 'rules.yaml');
+    writeFileSync(path, 'one');
+    const { until, told } = watch(path);
+    await until('one');
+    source?.stop();
+    writeFileSync(path, 'two');
+    source?.refresh();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(told).toEqual(['one']);
+  });
+});

@@ -1,0 +1,454 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ConsulAnswer } from '../../src/config/consul.ts';
+import type { FileText } from '../../src/config/file.ts';
+import { type Compile, createLiveRules, type LiveRules } from '../../src/config/live.ts';
+import type { Source, SourceListener } from '../../src/config/source.ts';
+import { UsageError } from '../../src/errors.ts';
+import type { RulesDocument } from '../../src/model/rules.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tailgate-live-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** A source that says what the test lets it say. */
+class HandSource<C> implements Source<C> {
+  readonly name: string;
+  readonly #first: C | Error | undefined;
+  #listener: SourceListener<C> | undefined;
+  refreshed = 0;
+  stopped = false;
+
+  constructor(name: string, first?: C | Error) {
+    this.name = name;
+    this.#first = first;
+  }
+
+  start(listener: SourceListener<C>): void {
+    this.#listener = listener;
+    if (this.#first instanceof Error) this.fail(this.#first.message);
+    else if (this.#first !== undefined) this.say(this.#first);
+  }
+
+  say(content: C): void {
+    this.#listener?.answered();
+    this.#listener?.changed(content);
+  }
+
+  fail(message: string): void {
+    this.#listener?.failed(new Error(message));
+  }
+
+  refresh(): void {
+    this.refreshed++;
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+}
+
+/** What the fake compiler makes of a document: the document, and its revision. */
+interface Compiled {
+  readonly document: RulesDocument;
+  readonly revision: string;
+}
+
+/** Refuses a route /bad, as a compiler may refuse what a parser lets pass. */
+const compile: Compile<Compiled> = (document, revision) => {
+  const bad = document.routes?.indexOf('/bad') ?? -1;
+  if (bad >= 0) return { problems: [{ path: ['routes', bad], message: 'is bad' }] };
+  return { policies: { document, revision } };
+};
+
+const folder = 'consul:tailgate/sampling/home';
+
+function keys(index: number, values: Record<string, string>, filtered = false): ConsulAnswer {
+  return { index: BigInt(index), entries: Object.entries(values).map(([key, value]) => ({ key, value })), filtered };
+}
+
+interface Setting {
+  file?: FileText | Error | null;
+  consul?: ConsulAnswer | Error | 'silent';
+  environment?: string;
+}
+
+/** `file: null`: there is none. `consul` left out: not configured. */
+function setting({ file = '{}', consul, environment = 'home' }: Setting = {}) {
+  const world = { now: 1_000 };
+  const logged: string[] = [];
+  const swaps: string[] = [];
+  const fileSource = new HandSource<FileText>('file:/etc/rules.yaml');
+  const consulSource = new HandSource<ConsulAnswer>(folder, consul === 'silent' ? undefined : consul);
+  // undefined is a word of the file source, so it is said here
+  const start = fileSource.start.bind(fileSource);
+  fileSource.start = (listener) => {
+    start(listener);
+    if (file instanceof Error) fileSource.fail(file.message);
+    else fileSource.say(file ?? undefined);
+  };
+  const rules: LiveRules<Compiled> = createLiveRules({
+    file: fileSource,
+    consul: consul && consulSource,
+    environment,
+    debug: false,
+    compile,
+    policyNames: ({ document }) => (document.routes ?? []).map((route) => `routes ${route}`),
+    lastGoodFile: join(directory, 'data', 'rules.last-good.json'),
+    now: () => world.now,
+    log: (level, message, fields) => logged.push(`${level}: ${message} ${JSON.stringify(fields)}`),
+    startWaitMs: 10,
+  });
+  rules.onSwap(({ revision }) => swaps.push(revision));
+  return {
+    rules,
+    world,
+    logged,
+    swaps,
+    file: fileSource,
+    consul: consulSource,
+    routes: () => rules.current.document.routes,
+  };
+}
+
+async function started(what?: Setting) {
+  const it = setting(what);
+  await it.rules.start();
+  return it;
+}
+
+async function failure(what: Setting): Promise<unknown> {
+  return await setting(what)
+    .rules.start()
+    .catch((error) => error);
+}
+
+describe('rules from a file', () => {
+  it('are in force after the start, and the status says which', async () => {
+    const { rules, swaps } = await started({ file: 'routes: [/a]\ndebug: true' });
+    expect(rules.current.document.routes).toEqual(['/a']);
+    expect(rules.status()).toEqual({
+      revision: expect.stringMatching(/^file-[0-9a-f]{8}$/),
+      hash: expect.stringMatching(/^[0-9a-f]{12}$/),
+      source: 'file:/etc/rules.yaml',
+      modifyIndex: 0,
+      loadedAt: 1_000,
+      policies: ['routes /a'],
+      debug: true,
+      lastRefusal: null,
+      lastLoadSucceeded: true,
+      loads: { accepted: 1, refused: 0 },
+      sourceFailures: 0,
+      sourceAnsweredAt: 1_000,
+    });
+    expect(swaps).toEqual([rules.status().revision]);
+    expect(rules.current.revision).toBe(rules.status().revision);
+  });
+
+  it('are swapped when the file changes', async () => {
+    const { rules, world, file, swaps, routes } = await started();
+    const before = rules.status();
+    world.now = 5_000;
+    file.say('routes: [/b]');
+    expect(routes()).toEqual(['/b']);
+    expect(rules.status()).toMatchObject({ loadedAt: 5_000, loads: { accepted: 2, refused: 0 } });
+    expect(rules.status().hash).not.toBe(before.hash);
+    expect(swaps).toHaveLength(2);
+  });
+
+  it('are not swapped when the file says the same in other words', async () => {
+    const { file, swaps } = await started({ file: 'routes: [/a]' });
+    file.say('# the same\nroutes:\n  - /a\n');
+    expect(swaps).toHaveLength(1);
+  });
+
+  it.each([
+    ['not YAML', 'routes: [', '/etc/rules.yaml:1: not valid YAML'],
+    ['of a wrong type', 'debug: 3', '/etc/rules.yaml:1: debug: 3: expected true or false'],
+    ['refused by the compiler', 'debug: true\nroutes: [/a, /bad]', '/etc/rules.yaml:2: routes[1]: is bad'],
+    ['empty', '', '/etc/rules.yaml:1: empty'],
+    ['deleted', undefined, '/etc/rules.yaml: there is no such rules file'],
+  ])('that are %s leave the last good revision in force and say so', async (_, text, error) => {
+    const { rules, world, file, logged, routes } = await started({ file: 'routes: [/a]' });
+    const { revision } = rules.status();
+    world.now = 7_000;
+    file.say(text);
+    expect(routes()).toEqual(['/a']);
+    expect(rules.status()).toMatchObject({
+      revision,
+      loadedAt: 1_000,
+      lastLoadSucceeded: false,
+      lastRefusal: { at: 7_000, error: expect.stringContaining(error) },
+      loads: { accepted: 1, refused: 1 },
+    });
+    expect(logged.at(-1)).toContain('error: rules refused, the last good revision stays in force');
+    expect(logged.at(-1)).toContain(revision);
+  });
+
+  it('that are put right again count as loaded', async () => {
+    const { rules, file, swaps } = await started({ file: 'routes: [/a]' });
+    file.say('nonsense');
+    file.say('routes: [/a]');
+    expect(rules.status()).toMatchObject({ lastLoadSucceeded: true, loads: { accepted: 2, refused: 1 } });
+    expect(rules.status().lastRefusal).not.toBeNull();
+    expect(swaps).toHaveLength(1);
+  });
+
+  it('outlive a file that cannot be read, which is told once', async () => {
+    const { rules, world, file, logged, routes } = await started({ file: 'routes: [/a]' });
+    const before = logged.length;
+    world.now = 9_000;
+    for (let i = 0; i < 3; i++) file.fail('EIO');
+    expect(routes()).toEqual(['/a']);
+    expect(rules.status()).toMatchObject({ sourceFailures: 3, sourceAnsweredAt: 1_000, lastLoadSucceeded: true });
+    expect(logged).toHaveLength(before + 1);
+    file.say('routes: [/a]');
+    expect(logged.at(-1)).toContain('answers again');
+    expect(rules.status().sourceAnsweredAt).toBe(9_000);
+  });
+
+  it('are asked for by a reload, and by nobody after a stop', async () => {
+    const { rules, file, consul } = await started({ consul: keys(1, {}) });
+    rules.reload();
+    expect([file.refreshed, consul.refreshed]).toEqual([1, 1]);
+    rules.stop();
+    expect([file.stopped, consul.stopped]).toEqual([true, true]);
+  });
+});
+
+describe('a start without rules', () => {
+  it.each([
+    ['no file', null, '/etc/rules.yaml: there is no such rules file'],
+    ['a file that cannot be read', new Error('EACCES: permission denied'), '/etc/rules.yaml: EACCES'],
+    [
+      'a file with mistakes',
+      'routes: 3\ndebug: 4',
+      '/etc/rules.yaml:1: routes: 3: expected a list\n/etc/rules.yaml:2: debug: 4',
+    ],
+    ['a file that does not compile', 'routes: [/bad]', '/etc/rules.yaml:1: routes[0]: is bad'],
+  ])('for %s ends with what is wrong', async (_, file, message) => {
+    const error = await failure({ file });
+    expect(error).toBeInstanceOf(UsageError);
+    expect((error as Error).message).toContain(message);
+  });
+
+  it('says so, rather than give undefined, to whoever reads them too early', () => {
+    expect(() => setting().rules.current).toThrow('before start()');
+  });
+});
+
+describe('rules from Consul', () => {
+  it('override the file from the start, in one revision', async () => {
+    const { rules, swaps, routes } = await started({
+      file: 'routes: [/file]\nlatency_threshold_ms: 7',
+      consul: keys(42, { routes: '/consul' }),
+    });
+    expect(routes()).toEqual(['/consul']);
+    expect(rules.current.document.latency_threshold_ms).toBe(7);
+    expect(rules.status()).toMatchObject({
+      revision: expect.stringMatching(/^42-[0-9a-f]{8}$/),
+      source: folder,
+      modifyIndex: 42,
+      loads: { accepted: 1 },
+    });
+    expect(swaps).toHaveLength(1);
+  });
+
+  it('are the file alone where Consul never had a key', async () => {
+    const { rules, routes } = await started({ file: 'routes: [/file]', consul: keys(1, {}) });
+    expect(routes()).toEqual(['/file']);
+    expect(rules.status()).toMatchObject({
+      source: 'file:/etc/rules.yaml',
+      lastLoadSucceeded: true,
+      lastRefusal: null,
+    });
+  });
+
+  it('are the file alone, and it says so, where the token may not see them', async () => {
+    const { rules, routes } = await started({ file: 'routes: [/file]', consul: keys(1, {}, true) });
+    expect(routes()).toEqual(['/file']);
+    expect(rules.status().lastLoadSucceeded).toBe(false);
+    expect(rules.status().lastRefusal?.error).toContain('the token may not read all of its keys');
+  });
+
+  it('need no file', async () => {
+    const { rules, routes } = await started({ file: null, consul: keys(3, { routes: '/consul' }) });
+    expect(routes()).toEqual(['/consul']);
+    expect(rules.current.document.latency_threshold_ms).toBe(500);
+    expect(rules.status().lastLoadSucceeded).toBe(true);
+  });
+
+  it('change as keys are put, changed and deleted', async () => {
+    const { consul, routes, rules } = await started({ file: 'routes: [/file]', consul: keys(1, {}) });
+    consul.say(keys(5, { routes: '/a' }));
+    expect(routes()).toEqual(['/a']);
+    consul.say(keys(6, { routes: '/b', debug: 'false' }));
+    expect(routes()).toEqual(['/b']);
+    consul.say(keys(7, { debug: 'false' }));
+    expect(routes()).toEqual(['/file']);
+    expect(rules.status()).toMatchObject({ modifyIndex: 7, source: folder });
+  });
+
+  it('keep following the file where no key says otherwise', async () => {
+    const { file, rules, routes } = await started({ file: '{}', consul: keys(4, { routes: '/consul' }) });
+    file.say('routes: [/file]\nlatency_threshold_ms: 9');
+    expect(routes()).toEqual(['/consul']);
+    expect(rules.current.document.latency_threshold_ms).toBe(9);
+    expect(rules.status().revision).toMatch(/^4-/);
+  });
+
+  it.each([
+    ['a wrong value', { routes: '/new', debug: 'maybe' }, `${folder}/debug: "maybe": expected true or false`],
+    ['an unknown key', { routes: '/new', rotues: '/x' }, `${folder}/rotues: unknown key, did you mean routes?`],
+    ['what does not compile', { routes: '/new, /bad' }, `${folder}/routes: [1]: is bad`],
+  ])('with %s count as a whole or not at all', async (_, values, error) => {
+    const { rules, consul, routes } = await started({ consul: keys(4, { routes: '/good' }) });
+    consul.say(keys(5, values));
+    expect(routes()).toEqual(['/good']);
+    expect(rules.status()).toMatchObject({ modifyIndex: 4, lastLoadSucceeded: false, lastRefusal: { error } });
+  });
+
+  it('that are all gone, or partly hidden from the token, are not the wish for none', async () => {
+    const { rules, consul, routes } = await started({ consul: keys(4, { routes: '/good' }) });
+    consul.say(keys(5, {}));
+    expect(routes()).toEqual(['/good']);
+    expect(rules.status().lastRefusal?.error).toContain(`${folder}: no key is left where there were some`);
+    consul.say(keys(5, { 'old/': '' }));
+    expect(routes()).toEqual(['/good']);
+    consul.say(keys(6, { debug: 'true' }, true));
+    expect(routes()).toEqual(['/good']);
+    expect(rules.status().lastRefusal?.error).toContain(`${folder}: the token may not read all of its keys`);
+    consul.say(keys(7, { routes: '/good' }));
+    expect(rules.status()).toMatchObject({ lastLoadSucceeded: true, loads: { refused: 3 } });
+  });
+
+  it('are not held up by a file with mistakes, nor the file by wrong keys', async () => {
+    const { rules, file, consul, routes } = await started({ file: '{}', consul: keys(4, { routes: '/a' }) });
+    file.say('nonsense');
+    consul.say(keys(5, { routes: '/b' }));
+    expect(routes()).toEqual(['/b']);
+    expect(rules.status().lastLoadSucceeded).toBe(false); // the file is still wrong
+    consul.say(keys(6, { routes: 'nonsense' }));
+    file.say('latency_threshold_ms: 8');
+    expect(routes()).toEqual(['/b']);
+    expect(rules.current.document.latency_threshold_ms).toBe(8);
+  });
+
+  it('stay in force while Consul is silent, and the silence shows', async () => {
+    const { rules, world, consul, routes } = await started({ consul: keys(4, { routes: '/a' }) });
+    world.now = 60_000;
+    consul.fail('ECONNREFUSED');
+    expect(routes()).toEqual(['/a']);
+    expect(rules.status()).toMatchObject({ sourceAnsweredAt: 1_000, sourceFailures: 1, lastLoadSucceeded: true });
+    consul.say(keys(9, { routes: '/b' }));
+    expect(routes()).toEqual(['/b']);
+    expect(rules.status().sourceAnsweredAt).toBe(60_000);
+  });
+});
+
+describe('the last good rules on disk', () => {
+  const firstLife = async (file: string, values: Record<string, string>, environment = 'home') => {
+    const { rules } = await started({ file, consul: keys(42, values), environment });
+    rules.stop();
+    return rules.status();
+  };
+
+  it.each([
+    ['refuses connections', new Error('ECONNREFUSED')],
+    ['hangs', 'silent' as const],
+  ])('count at a start while Consul %s, until it answers', async (_, consulSays) => {
+    const before = await firstLife('routes: [/file]', { latency_threshold_ms: '77' });
+    const { rules, consul } = await started({ file: 'routes: [/file]', consul: consulSays });
+    expect(rules.current.document).toMatchObject({ routes: ['/file'], latency_threshold_ms: 77 });
+    expect(rules.status()).toMatchObject({
+      revision: before.revision,
+      hash: before.hash,
+      source: `last-good:${folder}`,
+    });
+    consul.say(keys(50, { latency_threshold_ms: '78' }));
+    expect(rules.status()).toMatchObject({ source: folder, modifyIndex: 50 });
+    expect(rules.current.document.latency_threshold_ms).toBe(78);
+  });
+
+  it('lie over the file of today', async () => {
+    await firstLife('routes: [/old]', { latency_threshold_ms: '77' });
+    const { rules } = await started({ file: 'routes: [/new]', consul: 'silent' });
+    expect(rules.current.document).toMatchObject({ routes: ['/new'], latency_threshold_ms: 77 });
+  });
+
+  it('serve a second start as well, though the file changed in between', async () => {
+    await firstLife('routes: [/old]', { latency_threshold_ms: '77' });
+    const second = await started({ file: 'routes: [/new]', consul: 'silent' });
+    second.file.say('routes: [/newer]');
+    expect(second.rules.current.document).toMatchObject({ routes: ['/newer'], latency_threshold_ms: 77 });
+    const third = await started({ file: 'routes: [/newest]', consul: 'silent' });
+    expect(third.rules.current.document).toMatchObject({ routes: ['/newest'], latency_threshold_ms: 77 });
+  });
+
+  it('stand for a file that is gone too', async () => {
+    await firstLife('routes: [/old]', { latency_threshold_ms: '77' });
+    const { rules } = await started({ file: null, consul: 'silent' });
+    expect(rules.current.document).toMatchObject({ routes: ['/old'], latency_threshold_ms: 77 });
+  });
+
+  it('are kept at a start where the keys are gone, and it says so', async () => {
+    await firstLife('{}', { routes: '/good' });
+    const { rules, routes } = await started({ consul: keys(60, {}) });
+    expect(routes()).toEqual(['/good']);
+    expect(rules.status()).toMatchObject({ source: `last-good:${folder}`, lastLoadSucceeded: false });
+  });
+
+  it('are kept at a start where the keys are wrong', async () => {
+    await firstLife('{}', { routes: '/good' });
+    for (const bad of ['/bad', 'nonsense']) {
+      const { rules, routes, logged } = await started({ consul: keys(60, { routes: bad }) });
+      expect(routes()).toEqual(['/good']);
+      expect(rules.status().lastLoadSucceeded).toBe(false);
+      expect(logged.join()).toContain('rules refused');
+      rules.stop();
+    }
+  });
+
+  it('are not those of another environment', async () => {
+    await firstLife('{}', { routes: '/home' });
+    const { routes } = await started({ file: 'routes: [/file]', consul: 'silent', environment: 'production' });
+    expect(routes()).toEqual(['/file']);
+  });
+
+  it('may be half written or nonsense: the file counts alone', async () => {
+    await firstLife('{}', { routes: '/good' });
+    const saved = join(directory, 'data', 'rules.last-good.json');
+    for (const text of ['', '{"source":', '7', 'null', `{"source":"${folder}","environment":"home"}`]) {
+      writeFileSync(saved, text);
+      const { routes, rules } = await started({ file: 'routes: [/file]', consul: 'silent' });
+      expect(routes()).toEqual(['/file']);
+      rules.stop();
+    }
+  });
+
+  it('are written whole, and follow each revision', async () => {
+    const { consul } = await started({ consul: keys(4, { routes: '/a' }) });
+    consul.say(keys(5, { routes: '/b' }));
+    consul.say(keys(6, { routes: '/bad' }));
+    const saved = JSON.parse(readFileSync(join(directory, 'data', 'rules.last-good.json'), 'utf8'));
+    expect(saved).toMatchObject({ source: folder, index: 5, keys: [{ key: 'routes', value: '/b' }] });
+    expect(existsSync(join(directory, 'data', 'rules.last-good.json.new'))).toBe(false);
+  });
+
+  it('that cannot be written cost a warning', async () => {
+    writeFileSync(join(directory, 'data'), 'a file where the folder should be');
+    const { routes, logged } = await started({ consul: keys(4, { routes: '/a' }) });
+    expect(routes()).toEqual(['/a']);
+    expect(logged.at(-1)).toContain('warn: the last good rules could not be written');
+  });
+
+  it('are not needed where there is neither file nor Consul: the start says what is missing', async () => {
+    const error = await failure({ file: null, consul: new Error('ECONNREFUSED') });
+    expect(error).toBeInstanceOf(UsageError);
+    expect((error as Error).message).toBe(`/etc/rules.yaml: there is no such rules file, and ${folder} gave no rules`);
+  });
+});

@@ -1,0 +1,298 @@
+import { describe, expect, it } from 'vitest';
+import { type BootSurroundings, loadBoot } from '../../src/config/load.ts';
+import type { BootConfig } from '../../src/config/schema.ts';
+
+const from: BootSurroundings = { file: '/etc/tailgate/gateway.yaml', env: {}, cwd: '/srv' };
+const withStore = 'export: [{ name: store, store: {} }]\n';
+
+function config(text: string, env: BootSurroundings['env'] = {}): BootConfig {
+  const result = loadBoot(text, { ...from, env });
+  if ('errors' in result) throw new Error(result.errors.join('\n'));
+  return result.config;
+}
+
+function errors(text: string, env: BootSurroundings['env'] = {}): readonly string[] {
+  const result = loadBoot(text, { ...from, env });
+  return 'errors' in result ? result.errors : [];
+}
+
+describe('a boot file that says little', () => {
+  it('gets the defaults of the contract', () => {
+    expect(config(withStore)).toMatchObject({
+      environment: 'home',
+      traceDebug: false,
+      shards: 'auto',
+      shutdownTimeoutMs: 30_000,
+      dataDirectory: '/srv/data',
+      receive: {
+        grpc: { endpoint: { host: '127.0.0.1', port: 4317 }, server: 'http2' },
+        http: { endpoint: { host: '127.0.0.1', port: 4318 }, cors: { allowedOrigins: [] } },
+        maxRequestBytes: 64 * 2 ** 20,
+        maxInflightBytes: 256 * 2 ** 20,
+      },
+      buffer: {
+        decisionWaitMs: 15_000,
+        decisionWaitAfterRootMs: 0,
+        maxBytes: 512 * 2 ** 20,
+        maxTraceBytes: 5_000_000,
+        onFull: 'decide_oldest',
+        rememberedDecisions: 262_144,
+      },
+      rules: { file: '/etc/tailgate/rules.yaml' },
+      enrich: { resource: {}, set: {} },
+      batch: { maxBytes: 3 * 2 ** 20, maxSpans: 8192, maxAgeMs: 1_000 },
+      export: [{ name: 'store', store: { directory: '/srv/data/store', retentionMs: 86_400_000, maxBytes: 2 ** 31 } }],
+      admin: { endpoint: { host: '127.0.0.1', port: 8888 } },
+      log: { level: 'info' },
+    });
+  });
+
+  it('hides secrets unless told otherwise', () => {
+    expect(config(withStore).redact.length).toBeGreaterThan(0);
+    expect(config(`${withStore}redact: []`).redact).toEqual([]);
+  });
+
+  it('gives an OTLP exporter a queue and retries', () => {
+    expect(config('export: [{ name: tempo, otlp: { endpoint: "http://tempo:4317" } }]').export).toEqual([
+      {
+        name: 'tempo',
+        otlp: { endpoint: 'http://tempo:4317', protocol: 'grpc', compression: 'gzip', headers: {}, timeoutMs: 10_000 },
+        queue: { maxBytes: 256 * 2 ** 20 },
+        retry: { initialMs: 1_000, maxMs: 30_000, giveUpAfterMs: 300_000 },
+      },
+    ]);
+  });
+
+  it('turns a protocol off that has no block where another has one', () => {
+    const { receive } = config(`${withStore}receive: { http: {} }`);
+    expect(receive.grpc).toBeUndefined();
+    expect(receive.http?.endpoint.port).toBe(4318);
+  });
+
+  it('accepts what says that the features to come are off', () => {
+    const off = 'mode: gateway\nobserve: {}\nshards: 1\nbuffer: { durable: { directory: "" } }\n';
+    expect(config(withStore + off).shards).toBe(1);
+  });
+});
+
+describe('paths', () => {
+  it('takes the rules from beside the boot file, and data from where the gateway was started', () => {
+    const {
+      rules,
+      dataDirectory,
+      export: exporters,
+    } = config(`${withStore}data_directory: d\nrules: { file: ../r.yaml }`);
+    expect(rules.file).toBe('/etc/r.yaml');
+    expect(dataDirectory).toBe('/srv/d');
+    expect(exporters).toMatchObject([{ store: { directory: '/srv/d/store' } }]);
+  });
+
+  it('leaves absolute ones as they are', () => {
+    const text =
+      'export: [{ name: s, store: { directory: /var/s } }]\ndata_directory: /var/d\nrules: { file: /r.yaml }';
+    expect(config(text)).toMatchObject({
+      rules: { file: '/r.yaml' },
+      dataDirectory: '/var/d',
+      export: [{ store: { directory: '/var/s' } }],
+    });
+  });
+});
+
+describe('what a variable can switch', () => {
+  it('leaves an exporter out whose endpoint is empty', () => {
+    const text = `export:\n - { name: store, store: {} }\n - { name: tempo, otlp: { endpoint: "\${env:TEMPO:-}" } }`;
+    expect(config(text).export.map(({ name }) => name)).toEqual(['store']);
+    expect(config(text, { TEMPO: 'http://t:4317' }).export.map(({ name }) => name)).toEqual(['store', 'tempo']);
+  });
+
+  it('reads rules from Consul where it has an address', () => {
+    const text = `${withStore}rules: { consul: { address: "\${env:CONSUL_HTTP_ADDR:-}" } }`;
+    expect(config(text).rules.consul).toBeUndefined();
+    expect(config(text, { CONSUL_HTTP_ADDR: 'c:8500' }).rules.consul).toMatchObject({
+      prefix: 'tailgate/sampling',
+      client: { url: 'http://c:8500' },
+    });
+  });
+
+  it('finds Consul where its own variables say when the block names no address', () => {
+    const text = `${withStore}rules: { consul: {} }`;
+    expect(config(text).rules.consul?.client.url).toBe('http://127.0.0.1:8500');
+    expect(config(text, { CONSUL_HTTP_ADDR: 'https://c' }).rules.consul?.client.url).toBe('https://c:443');
+  });
+
+  it('switches debugging on by 1 or true', () => {
+    const text = `${withStore}trace_debug: \${env:TRACE_DEBUG:-0}`;
+    expect(config(text).traceDebug).toBe(false);
+    expect(config(text, { TRACE_DEBUG: '1' }).traceDebug).toBe(true);
+    expect(config(text, { TRACE_DEBUG: 'true' }).traceDebug).toBe(true);
+    expect(errors(text, { TRACE_DEBUG: 'perhaps' })[0]).toContain('expected true or false');
+  });
+});
+
+describe('a boot file with mistakes', () => {
+  it('is told all of them, each with its line and key', () => {
+    const text = [
+      'environment: home',
+      'shutdown_timeout: 30',
+      'receive:',
+      '  grpc: { endpoint: 4317 }',
+      'buffer:',
+      '  decision_wiat: 5s',
+      '  max_bytes: 12 parsecs',
+      'export:',
+      '  - name: tempo',
+      '    otlp:',
+      '      endpoint: tempo:4317',
+    ].join('\n');
+    expect(errors(text)).toEqual([
+      '/etc/tailgate/gateway.yaml:2: shutdown_timeout: 30: expected a duration from 0s to 1h, such as 500ms, 15s, 2m',
+      '/etc/tailgate/gateway.yaml:4: receive.grpc.endpoint: 4317: expected host:port, such as 127.0.0.1:4317, [::1]:4317 or, for every interface, 0.0.0.0:4317',
+      '/etc/tailgate/gateway.yaml:6: buffer.decision_wiat: unknown key, did you mean decision_wait?',
+      '/etc/tailgate/gateway.yaml:7: buffer.max_bytes: "12 parsecs": expected a size from 64KiB to 4TiB, such as 64MiB, 5MB or a number of bytes',
+      '/etc/tailgate/gateway.yaml:11: export[0].otlp.endpoint: "tempo:4317": expected a URL such as http://tempo:4317',
+    ]);
+  });
+
+  it.each([
+    ['a key twice', 'log: {}\nadmin: {}\nlog: {}', ':3: log: stands here twice: expected each key once'],
+    ['broken YAML', 'receive:\n  grpc: {', ':2: not valid YAML: '],
+    ['two documents', `${withStore}---\nlog: {}`, 'not valid YAML: '],
+    ['a list', '- receive', ':1: ["receive"]: expected a block of keys'],
+    ['an empty block', `${withStore}buffer:`, ':2: buffer: empty: expected a block of keys; write {}'],
+    ['no exporter', 'log: {}', 'export: missing: expected a list'],
+    ['exporters that all are empty', 'export: [{ name: a, otlp: { endpoint: "" } }]', 'kept traces would go nowhere'],
+    ['an empty list of exporters', 'export: []', 'kept traces would go nowhere'],
+    ['two exporters of a name', 'export: [{name: a, store: {}}, {name: a, store: {}}]', 'export[1].name: "a" is taken'],
+    ['an exporter of nothing', 'export: [{name: a}]', 'export[0]: expected either an otlp or a store block'],
+    [
+      'a store with a queue',
+      'export: [{name: a, store: {}, queue: {}}]',
+      'export[0].queue: belongs to an otlp exporter',
+    ],
+    [
+      'retries that shrink',
+      'export: [{name: a, otlp: {endpoint: "http://a"}, retry: {initial: 1m}}]',
+      'retry.max: shorter',
+    ],
+    [
+      'a header that is a number',
+      'export: [{name: a, otlp: {endpoint: "http://a", headers: {X: 1}}}]',
+      'put numbers in quotes',
+    ],
+    ['no receiver', `${withStore}receive: { max_request_bytes: 1MiB }`, 'receive: nothing would listen'],
+    [
+      'requests above the limit',
+      `${withStore}receive: { http: {}, max_inflight_bytes: 1MiB }`,
+      'smaller than max_request_bytes',
+    ],
+    [
+      'traces above the buffer',
+      `${withStore}buffer: { max_bytes: 1MiB }`,
+      'buffer.max_trace_bytes: larger than max_bytes',
+    ],
+    ['a word', `${withStore}buffer: { on_full: panic }`, '"panic": expected one of decide_oldest, refuse'],
+    ['a port beyond the last', `${withStore}admin: { endpoint: "a:65536" }`, 'expected host:port'],
+    ['an environment with a slash', `${withStore}environment: a/b`, ':2: environment: "a/b": expected a name'],
+    [
+      'a Consul that is no address',
+      `${withStore}rules: { consul: { address: "a:b:c" } }`,
+      ':2: rules.consul.address: "a:b:c"',
+    ],
+    ['a prefix with a slash', `${withStore}rules: { consul: { prefix: /a } }`, 'rules.consul.prefix: "/a"'],
+    ['an attribute that is a list', `${withStore}enrich: { resource: { a: [1] } }`, ':2: enrich.resource.a: '],
+    ['a redaction rule of nothing', `${withStore}redact:\n  - name: x`, ':3: redact[0]: '],
+  ])('%s', (_, text, message) => {
+    const found = errors(text);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(message);
+  });
+
+  it.each([
+    'cluster: { name: a }',
+    'kafka: {}',
+    'mode: agent',
+    'shards: 4',
+    'receive: { grpc: { tls: {} } }',
+    'receive: { http: { auth: { bearer_token_file: x } } }',
+    'buffer: { durable: { directory: data/wal } }',
+  ])('refuses, rather than ignores, what is still to come: %s', (text) => {
+    const found = errors(`${withStore}\n${text}`);
+    expect(found.join()).toMatch(/gateway\.yaml:3: .*not supported in this version/);
+  });
+
+  it('refuses a queue on disk', () => {
+    expect(errors('export: [{ name: a, otlp: { endpoint: "http://a" }, queue: { directory: q } }]')[0]).toContain(
+      'export[0].queue.directory: not supported in this version',
+    );
+  });
+
+  it('names the variable of an address that is none', () => {
+    expect(errors(`${withStore}rules: { consul: {} }`, { CONSUL_HTTP_ADDR: 'a:b:c' })[0]).toContain(
+      'CONSUL_HTTP_ADDR=a:b:c',
+    );
+  });
+
+  it('does not repeat a header, which may be a secret', () => {
+    const text = 'export: [{ name: a, otlp: { endpoint: "http://a", headers: { Authorization: [hunter2] } } }]';
+    expect(errors(text).join()).not.toContain('hunter2');
+  });
+});
+
+describe('each limit', () => {
+  const sizes: [string, (value: unknown) => object, number, number][] = [
+    [
+      'receive.max_request_bytes',
+      (v) => ({ receive: { http: {}, max_request_bytes: v, max_inflight_bytes: '64GiB' } }),
+      1024,
+      2 ** 30,
+    ],
+    [
+      'receive.max_inflight_bytes',
+      (v) => ({ receive: { http: {}, max_request_bytes: 1024, max_inflight_bytes: v } }),
+      1024,
+      2 ** 36,
+    ],
+    ['buffer.max_bytes', (v) => ({ buffer: { max_bytes: v, max_trace_bytes: 1024 } }), 65_536, 2 ** 42],
+    ['buffer.max_trace_bytes', (v) => ({ buffer: { max_bytes: '4TiB', max_trace_bytes: v } }), 1024, 2 ** 30],
+    ['buffer.remembered_decisions', (v) => ({ buffer: { remembered_decisions: v } }), 1024, 100_000_000],
+    ['batch.max_bytes', (v) => ({ batch: { max_bytes: v } }), 1024, 2 ** 27],
+    ['batch.max_spans', (v) => ({ batch: { max_spans: v } }), 1, 10_000_000],
+    ['export[0].queue.max_bytes', (v) => ({ export: [{ ...otlp, queue: { max_bytes: v } }] }), 1024, 2 ** 40],
+    ['export[0].store.max_bytes', (v) => ({ export: [{ name: 's', store: { max_bytes: v } }] }), 65_536, 2 ** 46],
+  ];
+  const durations: [string, (value: unknown) => object, number, number][] = [
+    ['shutdown_timeout', (v) => ({ shutdown_timeout: v }), 0, 3_600_000],
+    ['buffer.decision_wait', (v) => ({ buffer: { decision_wait: v } }), 1, 3_600_000],
+    ['buffer.decision_wait_after_root', (v) => ({ buffer: { decision_wait_after_root: v } }), 0, 3_600_000],
+    ['batch.max_age', (v) => ({ batch: { max_age: v } }), 0, 600_000],
+    ['export[0].otlp.timeout', (v) => ({ export: [{ ...otlp, otlp: { ...otlp.otlp, timeout: v } }] }), 1, 600_000],
+    ['export[0].retry.initial', (v) => ({ export: [{ ...otlp, retry: { initial: v, max: '1h' } }] }), 1, 3_600_000],
+    ['export[0].retry.max', (v) => ({ export: [{ ...otlp, retry: { initial: '1ms', max: v } }] }), 1, 3_600_000],
+    ['export[0].retry.give_up_after', (v) => ({ export: [{ ...otlp, retry: { give_up_after: v } }] }), 0, 604_800_000],
+    [
+      'export[0].store.retention',
+      (v) => ({ export: [{ name: 's', store: { retention: v } }] }),
+      1_000,
+      315_360_000_000,
+    ],
+  ];
+  const otlp = { name: 'a', otlp: { endpoint: 'http://a' } };
+  const found = (block: object) => errors(JSON.stringify({ export: [{ name: 's', store: {} }], ...block })).join('\n');
+
+  it.each(sizes)('%s holds at its edges and breaks one beyond them', (key, block, low, high) => {
+    expect(found(block(low)) + found(block(high))).toBe('');
+    expect(found(block(low - 1))).toContain(` ${key}: ${low - 1}: expected `);
+    expect(found(block(high + 1))).toContain(` ${key}: ${high + 1}: expected `);
+  });
+
+  it.each(durations)('%s holds at its edges and breaks one beyond them', (key, block, low, high) => {
+    expect(found(block(`${low}ms`)) + found(block(`${high}ms`))).toBe('');
+    expect(found(block(`${low - 1}ms`))).toContain(` ${key}: "${low - 1}ms": expected `);
+    expect(found(block(`${high + 1}ms`))).toContain(` ${key}: "${high + 1}ms": expected `);
+  });
+
+  it('max_trace_bytes may be all of the buffer, and not a byte more', () => {
+    expect(found({ buffer: { max_bytes: 100_000, max_trace_bytes: 100_000 } })).toBe('');
+    expect(found({ buffer: { max_bytes: 100_000, max_trace_bytes: 100_001 } })).toContain('larger than max_bytes');
+  });
+});

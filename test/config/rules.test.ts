@@ -1,0 +1,227 @@
+import { describe, expect, it } from 'vitest';
+import { defaultRules, hashOf, mergeLayers, parseRules, type RulesLayer } from '../../src/config/rules.ts';
+import { parseKeys } from '../../src/config/rules-keys.ts';
+
+function layer(text: string): RulesLayer {
+  const parsed = parseRules(text, 'rules.yaml');
+  if ('errors' in parsed) throw new Error(parsed.errors.join('\n'));
+  return parsed.layer;
+}
+
+function keys(entries: Record<string, string>): RulesLayer {
+  const parsed = parseKeys(
+    Object.entries(entries).map(([key, value]) => ({ key, value })),
+    'p/home',
+  );
+  if ('errors' in parsed) throw new Error(parsed.errors.join('\n'));
+  return parsed.layer;
+}
+
+const errors = (text: string) => {
+  const parsed = parseRules(text, 'rules.yaml');
+  return 'errors' in parsed ? parsed.errors : [];
+};
+
+describe('a rules file', () => {
+  it('that says nothing has the defaults of the contract', () => {
+    expect(mergeLayers([layer('{}')]).document).toEqual({
+      baseline_percent: { home: 10, staging: 5, production: 1 },
+      latency_threshold_ms: 500,
+      error_status_codes: ['ERROR'],
+      routes: ['/login', '/upload'],
+      debug: false,
+      late: { rescue: false },
+      policies: [],
+      shadow: [],
+    });
+  });
+
+  it('switches a knob off with null, and leaves the others', () => {
+    const { document } = mergeLayers([layer('routes: null\nlatency_threshold_ms: ~')]);
+    expect(document).toEqual({ ...defaultRules, routes: null, latency_threshold_ms: null });
+  });
+
+  it('takes policies as the collector spells them, blocks untouched', () => {
+    const text = 'policies:\n- name: vip\n  type: string_attribute\n  string_attribute: { key: tier, values: [gold] }';
+    expect(mergeLayers([layer(text)]).document.policies).toEqual([
+      { name: 'vip', type: 'string_attribute', string_attribute: { key: 'tier', values: ['gold'] } },
+    ]);
+  });
+
+  it('may be JSON', () => {
+    expect(mergeLayers([layer('{"routes": ["/a", "/b/*"], "baseline_percent": 2.5}')]).document).toMatchObject({
+      routes: ['/a', '/b/*'],
+      baseline_percent: 2.5,
+    });
+  });
+
+  it('that is empty is half a write, not the wish for defaults', () => {
+    for (const text of ['', '\n', '# nothing', 'null']) {
+      expect(errors(text)).toEqual(['rules.yaml:1: empty: expected rules; write {} for the defaults']);
+    }
+  });
+
+  it('is told all its mistakes, with lines', () => {
+    const text = [
+      'baseline_percent: { home: 101 }',
+      'latency_treshold_ms: 5',
+      'policies:',
+      '  - { name: errors, type: always_sample }',
+      '  - { type: 3 }',
+    ].join('\n');
+    expect(errors(text)).toEqual([
+      'rules.yaml:1: baseline_percent.home: 101: expected a number from 0 to 100',
+      'rules.yaml:2: latency_treshold_ms: unknown key, did you mean latency_threshold_ms?',
+      'rules.yaml:4: policies[0].name: "errors": expected a name, but not debug, errors, slow, routes or baseline',
+      'rules.yaml:5: policies[1].name: missing: expected a name, but not debug, errors, slow, routes or baseline',
+      'rules.yaml:5: policies[1].type: 3: expected a policy type, such as latency or string_attribute',
+    ]);
+  });
+
+  it.each([
+    ['baseline_percent: -1', 'baseline_percent: -1: expected a number from 0 to 100'],
+    ['baseline_percent: 100.1', 'baseline_percent: 100.1: expected a number from 0 to 100'],
+    ['baseline_percent: ten', 'baseline_percent: "ten": expected a percentage from 0 to 100'],
+    ['latency_threshold_ms: 500ms', 'latency_threshold_ms: "500ms": expected milliseconds as a number'],
+    ['latency_threshold_ms: -1', 'latency_threshold_ms: -1: expected 0 or more milliseconds'],
+    ['error_status_codes: [error]', 'error_status_codes[0]: "error": expected one of ERROR, OK, UNSET'],
+    ['error_status_codes: ERROR', 'error_status_codes: "ERROR": expected a list'],
+    ['routes: [login]', 'routes[0]: "login": expected a path such as /login, or /prefix/*'],
+    ['routes: [/a/*/b]', 'routes[0]: "/a/*/b": expected a path'],
+    ['routes: [/a?b=1]', 'routes[0]: "/a?b=1": expected a path'],
+    ['debug: 1', 'debug: 1: expected true or false'],
+    ['late: { rescue: true }', 'late.rescue: expected false: true is not supported in this version'],
+    ['shadow: [{ name: a, type: b }]', 'shadow: expected []: shadow policies are not supported in this version'],
+    ['policies: [{ name: a, type: b }, { name: a, type: b }]', 'policies[1].name: "a" is taken by a policy above'],
+    ['debug: true\ndebug: false', 'debug: stands here twice'],
+    ['routes: *nowhere', ':1: not valid YAML: '],
+    ['constructor: 1', 'constructor: unknown key'],
+  ])('refuses %s', (text, message) => {
+    const found = errors(text);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(message);
+  });
+
+  it.each([
+    'routes: [/]',
+    'routes: ["/*"]',
+    'routes: ["/users/{id}"]',
+    'routes: []',
+    'baseline_percent: 0',
+    'baseline_percent: 100',
+  ])('takes %s', (text) => expect(errors(text)).toEqual([]));
+});
+
+describe('a document that is meant to hurt', () => {
+  it('is an error like another: aliases that multiply, nesting without end', () => {
+    const bomb = [
+      'a: &a [x, x]',
+      ...'bcdefghijk'.split('').map((c, i) => `${c}: &${c} [${`*${'abcdefghij'[i]},`.repeat(9)}]`),
+    ];
+    expect(errors(bomb.join('\n'))[0]).toContain('rules.yaml:1: not valid YAML: Excessive alias count');
+    expect(errors('['.repeat(100_000))[0]).toContain('not valid YAML');
+  });
+});
+
+describe('keys in Consul', () => {
+  it('override the fields of the file, one by one', () => {
+    const { document } = mergeLayers([
+      layer('routes: [/a]\nlatency_threshold_ms: 1'),
+      keys({ routes: '[/b]', debug: 'true' }),
+    ]);
+    expect(document).toEqual({ ...defaultRules, routes: ['/b'], latency_threshold_ms: 1, debug: true });
+  });
+
+  it.each([
+    ['/a, /b/*', ['/a', '/b/*']],
+    ['["/a", "/b/*"]', ['/a', '/b/*']],
+    ['- /a\n- /b/*\n', ['/a', '/b/*']],
+    ['/a\n', ['/a']],
+    ['[]', []],
+    ['null', null],
+  ])('write routes as %j', (value, routes) => expect(keys({ routes: value }).fields.routes).toEqual(routes));
+
+  it('write status codes as a list or with commas', () => {
+    expect(keys({ error_status_codes: 'ERROR,UNSET' }).fields.error_status_codes).toEqual(['ERROR', 'UNSET']);
+  });
+
+  it('may lie beside the folders that the UI of Consul makes', () => {
+    expect(keys({ '': '', 'old/': '', baseline_percent: '7' }).fields).toEqual({ baseline_percent: 7 });
+  });
+
+  it('are refused together, each named, where one is wrong', () => {
+    const parsed = parseKeys(
+      [
+        { key: 'baseline_percent', value: '{ home: 3 }' },
+        { key: 'routes', value: '/a, b' },
+        { key: 'rotues', value: '/a' },
+        { key: 'late', value: '{ rescue: false }' },
+        { key: 'debug', value: ' ' },
+        { key: 'policies', value: '- name: x\n  type: 3\n' },
+        { key: 'latency_threshold_ms', value: '5' },
+        { key: 'routes/more', value: '/c' },
+        { key: 'constructor', value: '1' },
+      ],
+      'tailgate/sampling/home',
+    );
+    const folder = 'consul:tailgate/sampling/home/';
+    expect('errors' in parsed && parsed.errors.map((error) => error.replace(/expected one of .*/, '…'))).toEqual([
+      `${folder}baseline_percent: {"home":3}: expected a number from 0 to 100`,
+      `${folder}routes: [1]: "b": expected a path such as /login, or /prefix/*`,
+      `${folder}rotues: unknown key, did you mean routes?`,
+      `${folder}late: unknown key, …`,
+      `${folder}debug: empty: write null to switch it off, or delete the key to use the file's`,
+      `${folder}policies:2: [0].type: 3: expected a policy type, such as latency or string_attribute`,
+      `${folder}routes/more: unknown key, …`,
+      `${folder}constructor: unknown key, …`,
+    ]);
+  });
+});
+
+describe('a problem found when compiling', () => {
+  it('is told where its field was written', () => {
+    const { report } = mergeLayers([
+      layer('debug: false\npolicies:\n- { name: a, type: b }'),
+      keys({ routes: '[/a]' }),
+    ]);
+    expect(
+      report([
+        { path: ['policies', 0, 'type'], message: 'unknown type' },
+        { path: ['routes', 0], message: 'no such route' },
+        { path: ['baseline_percent'], message: 'no share' },
+      ]),
+    ).toEqual([
+      'rules.yaml:1: baseline_percent: no share',
+      'rules.yaml:3: policies[0].type: unknown type',
+      'consul:p/home/routes: [0]: no such route',
+    ]);
+  });
+
+  it('is told of Consul where no file is and the field is a default', () => {
+    const { report } = mergeLayers([keys({ routes: '[/a]' })]);
+    expect(report([{ path: ['baseline_percent'], message: 'no share' }])).toEqual([
+      'consul:p/home: baseline_percent: no share',
+    ]);
+  });
+});
+
+describe('the hash of rules', () => {
+  const document = (text: string) => mergeLayers([layer(text)]).document;
+
+  it('is the same however the rules were written', () => {
+    const yaml = document('routes: [/a]\npolicies:\n- {name: x, type: y, y: {b: 1, a: 2}}');
+    const json = document('{"policies":[{"y":{"a":2,"b":1},"type":"y","name":"x"}],"routes":["/a"]}');
+    expect(hashOf(yaml, 'home')).toBe(hashOf(json, 'home'));
+  });
+
+  it('differs by environment, by value and by order of policies', () => {
+    const texts = [
+      'policies: [{ name: a, type: t }, { name: b, type: t }]',
+      'policies: [{ name: b, type: t }, { name: a, type: t }]',
+      'latency_threshold_ms: 501',
+      '{}',
+    ];
+    const hashes = texts.flatMap((text) => [hashOf(document(text), 'home'), hashOf(document(text), 'staging')]);
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+});
