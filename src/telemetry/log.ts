@@ -1,0 +1,71 @@
+import pino, { type DestinationStream } from 'pino';
+import { EventLimit } from './event-limit.ts';
+import type { LogConfig } from './options.ts';
+
+export type LogLevel = LogConfig['level'];
+
+/** What one line carries beside time, level and event. An Error goes under `err`; ids under `trace_id` and `span_id`. */
+export type LogFields = Readonly<Record<string, unknown>>;
+type Write = (event: string, fields?: LogFields, message?: string) => void;
+
+/**
+ * JSON lines: `{"level":"info","time":"2026-01-02T03:04:05.678Z","event":"ready",…fields,"msg":"…"}`.
+ * `event` is a fixed word that scripts and alerts match; whatever varies goes into fields.
+ */
+export interface Log {
+  readonly debug: Write;
+  readonly info: Write;
+  readonly warn: Write;
+  readonly error: Write;
+  /** Writes out what is still in memory, blocking. Called by itself when the process exits. */
+  flush(): void;
+}
+
+// A reader of stdout that has stopped reading must not stop the gateway: lines wait in memory up to this, then are dropped.
+const maxWaitingBytes = 4 * 1024 * 1024;
+
+/** The process's log, on stdout unless another destination is given. */
+export function createLog(level: LogLevel, destination: DestinationStream & { flushSync?(): void } = stdout()): Log {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  const at =
+    (name: 'debug' | 'info' | 'warn' | 'error'): Write =>
+    (event, fields, message) =>
+      logger[name]({ event, ...fields }, message);
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    flush: () => destination.flushSync?.(),
+  };
+}
+
+/**
+ * The same log, in which one kind of warning or error (its event) is written at most once per `intervalMs`;
+ * the next line of that kind says in `suppressed` how many were left out. `now` gives Unix milliseconds.
+ * Parts that fail independently of each other, such as two exporters, get a limited log each.
+ */
+export function limitLog(log: Log, intervalMs: number, now: () => number): Log {
+  const limit = new EventLimit(intervalMs);
+  const limited =
+    (write: Write): Write =>
+    (event, fields, message) => {
+      const suppressed = limit.admit(event, now());
+      if (suppressed === undefined) return;
+      write(event, suppressed > 0 ? { ...fields, suppressed } : fields, message);
+    };
+  return { ...log, warn: limited(log.warn), error: limited(log.error) };
+}
+
+// Asynchronous; pino flushes it when the process exits.
+function stdout(): DestinationStream & { flushSync(): void } {
+  return pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes });
+}

@@ -1,0 +1,17 @@
+import { bufferMetrics } from './metrics/buffer.ts';
+import { decisionsMetrics } from './metrics/decisions.ts';
+import { exportMetrics } from './metrics/export.ts';
+import { intakeMetrics } from './metrics/intake.ts';
+import type { Metric } from './metrics/metric.ts';
+import { processMetrics } from './metrics/process.ts';
+import { rulesMetrics } from './metrics/rules.ts';
+
+/** THE TABLE: every metric the gateway has. A scrape, docs/metrics.md and the tests are made from it. */
+export const metrics: readonly Metric[] = [
+  ...intakeMetrics,
+  ...bufferMetrics,
+  ...decisionsMetrics,
+  ...exportMetrics,
+  ...rulesMetrics,
+  ...processMetrics,
+];

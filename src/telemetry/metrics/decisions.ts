@@ -1,0 +1,96 @@
+import { outcomes } from '../../model/outcome.ts';
+import type { GatewayStats } from '../../model/stats.ts';
+import { type Metric, type Row, rowsBy } from './metric.ts';
+
+/** How spans and traces leave, why, and how their decisions are remembered. */
+export const decisionsMetrics: readonly Metric[] = [
+  {
+    name: 'tailgate_outcome_spans_total',
+    type: 'counter',
+    labels: ['outcome', 'policy'],
+    help: 'Spans by how they left, and by the policy that decided.',
+    advice:
+      'Anything in `lost` broke a promise: see docs/operations.md. `late_*` beyond a few per cent: a longer decision_wait. `invalid`: a sender without proper ids.',
+    read: (sample) => outcomeRows(sample.gateway, 'spans'),
+  },
+  {
+    name: 'tailgate_outcome_traces_total',
+    type: 'counter',
+    labels: ['outcome', 'policy'],
+    help: 'Traces by how they left, and by the policy that decided; late ones had late spans and count under kept or dropped too.',
+    advice: 'kept over kept + dropped is the share kept. 0 or 1 for ten minutes means a broken rule.',
+    read: (sample) => outcomeRows(sample.gateway, 'traces'),
+  },
+  {
+    name: 'tailgate_shadow_traces_total',
+    type: 'counter',
+    labels: ['policy', 'vote'],
+    help: 'Votes of shadow policies, which decide nothing.',
+    advice: 'What a policy would do, before it is moved from `shadow` to `policies`.',
+    read: ({ gateway }) =>
+      (gateway.shadow ?? []).map(({ policy, vote, traces }) => ({ labels: { policy, vote }, value: traces })),
+  },
+  {
+    name: 'tailgate_decision_triggers_traces_total',
+    type: 'counter',
+    labels: ['trigger'],
+    help: 'Traces by what made their decision fall due.',
+    advice: '`full` means the buffer is too small for the wait; `size` means traces above max_trace_bytes.',
+    read: ({ gateway }) => rowsBy('trigger', gateway.triggers, (traces) => traces),
+  },
+  {
+    name: 'tailgate_decision_lateness_seconds',
+    type: 'histogram',
+    labels: [],
+    help: 'How long after it was due a trace was decided.',
+    advice: 'Above a second at the 99th percentile the process lacks CPU: see event_loop_delay_p99_seconds.',
+    read: ({ gateway }) => gateway.lateness,
+  },
+  {
+    name: 'tailgate_decisions_remembered',
+    type: 'gauge',
+    labels: [],
+    help: 'Decisions remembered for late spans and for explain.',
+    advice: 'At its limit, the oldest is forgotten for each new one.',
+    read: ({ gateway }) => gateway.remembered.decisions,
+  },
+  {
+    name: 'tailgate_decisions_remembered_limit',
+    type: 'gauge',
+    labels: [],
+    help: 'How many decisions are remembered at most.',
+    advice: 'Over decided traces per second it is how many seconds late a span may come and still follow its trace.',
+    read: ({ gateway }) => gateway.remembered.limit,
+  },
+  {
+    name: 'tailgate_decisions_forgotten_total',
+    type: 'counter',
+    labels: [],
+    help: 'Remembered decisions that made room for newer ones.',
+    advice: 'Normal under load. A span that comes after that starts a new trace.',
+    read: ({ gateway }) => gateway.remembered.evicted,
+  },
+  {
+    name: 'tailgate_redactions_total',
+    type: 'counter',
+    labels: ['rule'],
+    help: 'Values that were redacted in kept spans, by rule.',
+    advice: 'A rule that starts counting tells of a service that began to send secrets.',
+    read: ({ gateway }) => rowsBy('rule', gateway.redactions, (values) => values),
+  },
+  {
+    name: 'tailgate_malformed_tracestates_total',
+    type: 'counter',
+    labels: [],
+    help: 'Kept spans whose tracestate could not be read and was replaced.',
+    advice: 'A sender writes broken tracestates; its weights from head sampling are lost.',
+    read: ({ gateway }) => gateway.malformedTraceStates,
+  },
+];
+
+/** What occurred, by policy, and a zero for each outcome that has not; `none` is what the shard calls the policy where none decided. */
+function outcomeRows({ outcomes: occurred }: GatewayStats, unit: 'spans' | 'traces'): Row[] {
+  const rows = occurred.map((it) => ({ labels: { outcome: it.outcome, policy: it.policy }, value: it[unit] }));
+  const missing = outcomes.filter((outcome) => !occurred.some((it) => it.outcome === outcome));
+  return [...rows, ...missing.map((outcome) => ({ labels: { outcome, policy: 'none' }, value: 0 }))];
+}

@@ -1,0 +1,62 @@
+import { type RefusalReason, refusals } from '../../errors.ts';
+import type { GatewayStats } from '../../model/stats.ts';
+import { type Metric, type Row, rowsBy } from './metric.ts';
+
+/** What comes in, and what is not taken. */
+export const intakeMetrics: readonly Metric[] = [
+  {
+    name: 'tailgate_received_spans_total',
+    type: 'counter',
+    labels: ['protocol'],
+    help: 'Spans that were taken, by protocol; those with invalid ids are among them.',
+    advice: 'The load. Falls to 0 while services run: look at their exporters and at refused_requests_total.',
+    read: ({ gateway }) => rowsBy('protocol', gateway.received, (it) => it.spans),
+  },
+  {
+    name: 'tailgate_received_bytes_total',
+    type: 'counter',
+    labels: ['protocol'],
+    help: 'Bytes of the requests that were taken, as protobuf and uncompressed.',
+    advice: 'Over received_spans_total it is the size of a span; times the wait it is what the buffer must hold.',
+    read: ({ gateway }) => rowsBy('protocol', gateway.received, (it) => it.bytes),
+  },
+  {
+    name: 'tailgate_received_requests_total',
+    type: 'counter',
+    labels: ['protocol'],
+    help: 'Export requests that were taken.',
+    advice: 'Spans per request below about 50 cost CPU: let the services batch more.',
+    read: ({ gateway }) => rowsBy('protocol', gateway.received, (it) => it.requests),
+  },
+  {
+    name: 'tailgate_refused_requests_total',
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Requests that were not taken; the sender was told so.',
+    advice:
+      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `draining`: a restart, harmless.',
+    read: (sample) => refusedRows(sample.gateway, 'requests'),
+  },
+  {
+    name: 'tailgate_refused_bytes_total',
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Bytes of the refused requests, as far as they were known.',
+    advice: 'How much the senders must keep and send again, or lose.',
+    read: (sample) => refusedRows(sample.gateway, 'bytes'),
+  },
+  {
+    name: 'tailgate_inflight_bytes',
+    type: 'gauge',
+    labels: [],
+    help: 'Bytes of requests that are being read right now.',
+    advice: 'Near receive.max_inflight_bytes, senders are refused with `inflight_full`.',
+    read: ({ gateway }) => gateway.inflightBytes,
+  },
+];
+
+/** Every known reason has a row from the start, so that the first refusal shows as an increase. */
+function refusedRows({ refused }: GatewayStats, unit: 'requests' | 'bytes'): Row[] {
+  const reasons = new Set([...(Object.keys(refusals) as RefusalReason[]), ...Object.keys(refused)]);
+  return [...reasons].map((reason) => ({ labels: { reason }, value: refused[reason]?.[unit] ?? 0 }));
+}

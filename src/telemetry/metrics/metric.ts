@@ -1,0 +1,34 @@
+import type { GatewayIdentity, GatewayStats, Histogram } from '../../model/stats.ts';
+import type { ProcessStats } from '../process.ts';
+
+/** All that a scrape looks at: plain numbers, read once. `now` in Unix milliseconds. */
+export interface Sample {
+  readonly identity: GatewayIdentity;
+  readonly gateway: GatewayStats;
+  readonly process: ProcessStats;
+  readonly now: number;
+}
+
+/** One series of a metric. */
+export interface Row {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** One line of THE TABLE: what a metric is called, means, asks of the operator, and how it is read. */
+export interface Metric {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  /** One sentence, printed with every scrape. */
+  readonly help: string;
+  /** What to watch for and what to do then; printed in docs/metrics.md. */
+  readonly advice: string;
+  /** A number for a metric without labels, a row per label set, or (type histogram) a histogram in the unit of the name. */
+  read(sample: Sample): number | readonly Row[] | Histogram;
+}
+
+/** A row per entry of `record`, the entry's key as the value of `label`. */
+export function rowsBy<T>(label: string, record: Readonly<Record<string, T>>, value: (entry: T) => number): Row[] {
+  return Object.entries(record).map(([key, entry]) => ({ labels: { [label]: key }, value: value(entry) }));
+}

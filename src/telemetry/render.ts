@@ -1,0 +1,80 @@
+import { Registry } from '@prometheus-io/client';
+import type { Histogram } from '../model/stats.ts';
+import type { Metric, Row, Sample } from './metrics/metric.ts';
+import { metrics } from './metrics.ts';
+
+export interface RenderedMetrics {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** A scrape in the format that `accept` (the request's header) prefers: Prometheus text, or OpenMetrics where it is asked for. */
+export async function renderMetrics(sample: Sample, accept = ''): Promise<RenderedMetrics> {
+  const registry = registryOf(sample, prefersOpenMetrics(accept) ? openMetricsType : textType);
+  return { contentType: registry.contentType, body: await registry.metrics() };
+}
+
+const textType = Registry.PROMETHEUS_CONTENT_TYPE;
+const openMetricsType = Registry.OPENMETRICS_CONTENT_TYPE;
+
+// The library's Counter and Histogram only count upwards by themselves; our numbers are counted elsewhere and read here.
+// So we use what lies under them: a registry renders whatever has a name, help, type and get(). It is made anew for each
+// scrape because in OpenMetrics mode the library writes into the metrics it renders.
+function registryOf(sample: Sample, contentType: typeof textType | typeof openMetricsType): Registry {
+  const registry = new Registry(contentType);
+  for (const metric of metrics) registry.registerMetric(snapshot(metric, sample) as never);
+  return registry;
+}
+
+interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  readonly metricName?: string;
+}
+
+function snapshot(metric: Metric, sample: Sample) {
+  const { name, type, help } = metric;
+  const values = seriesOf(name, metric.read(sample));
+  return {
+    name,
+    type,
+    help,
+    values,
+    get() {
+      return this;
+    },
+  };
+}
+
+function seriesOf(name: string, reading: ReturnType<Metric['read']>): readonly Series[] {
+  if (typeof reading === 'number') return [{ labels: {}, value: reading }];
+  return 'bounds' in reading ? histogramSeries(name, reading) : (reading as readonly Row[]);
+}
+
+/** Prometheus wants cumulative buckets; ours count each value once. */
+function histogramSeries(name: string, { bounds, counts, sum }: Histogram): Series[] {
+  let count = 0;
+  const buckets = counts.map((inBucket, i) => {
+    count += inBucket;
+    const le = i < bounds.length ? String(bounds[i]) : '+Inf';
+    return { metricName: `${name}_bucket`, labels: { le }, value: count };
+  });
+  const total = (suffix: string, value: number) => ({ metricName: `${name}_${suffix}`, labels: {}, value });
+  return [...buckets, total('sum', sum), total('count', count)];
+}
+
+/** Whoever names OpenMetrics gets it, unless the plain text is weighted higher (RFC 9110, section 12.5.1). */
+function prefersOpenMetrics(accept: string): boolean {
+  const openMetrics = weightOf(accept, 'application/openmetrics-text');
+  return openMetrics > 0 && openMetrics >= weightOf(accept, 'text/plain');
+}
+
+function weightOf(accept: string, type: string): number {
+  const weights = accept.split(',').map((range) => {
+    const [name = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    if (name !== type) return 0;
+    const weight = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1);
+    return Number.isNaN(weight) ? 0 : weight;
+  });
+  return Math.max(0, ...weights);
+}

@@ -1,0 +1,106 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Log } from './log.ts';
+import { page, pageHeaders } from './page.ts';
+import type { ProcessProbe } from './process.ts';
+import { renderMetrics } from './render.ts';
+import type { AdminSources } from './sources.ts';
+import { statusOf } from './status.ts';
+
+interface Context {
+  readonly sources: AdminSources;
+  readonly probe: ProcessProbe;
+  readonly log: Log;
+}
+
+/** Every path of the admin port; HEAD comes with GET. Errors are `{ "error": "…" }`. */
+export function adminRoutes(app: FastifyInstance, { sources, probe, log }: Context): void {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+  });
+  app.setNotFoundHandler(notFound);
+  app.setErrorHandler((error: FastifyError, request, reply) => failed(error, request, reply, log));
+
+  app.get('/', (_request, reply) => reply.headers(pageHeaders).send(page));
+  app.get('/livez', (_request, reply) => answerProbe(reply, sources.notLive()));
+  app.get('/readyz', (_request, reply) => answerProbe(reply, sources.notReady()));
+  app.get('/metrics', (request, reply) => answerMetrics(sources, probe, request, reply));
+  app.get('/api/status', () => statusOf(sources.identity, sources.stats(), Date.now()));
+  app.get<{ Params: { id: string } }>('/api/explain/:id', (request, reply) =>
+    answerExplain(sources, request.params.id, reply),
+  );
+  app.get('/api/*', (request, reply) => answerTempo(sources, request, reply));
+}
+
+function answerProbe(reply: FastifyReply, reason: string): FastifyReply {
+  return reply
+    .code(reason === '' ? 200 : 503)
+    .type('text/plain; charset=utf-8')
+    .send(`${reason.replaceAll(/\s+/g, ' ') || 'ok'}\n`);
+}
+
+async function answerMetrics(sources: AdminSources, probe: ProcessProbe, request: FastifyRequest, reply: FastifyReply) {
+  const now = Date.now();
+  const sample = { identity: sources.identity, gateway: sources.stats(), process: probe.read(now), now };
+  const { contentType, body } = await renderMetrics(sample, request.headers.accept);
+  return reply.header('content-type', contentType).send(body);
+}
+
+function answerExplain(sources: AdminSources, id: string, reply: FastifyReply): FastifyReply {
+  const traceId = traceIdOf(id);
+  if (traceId === undefined) {
+    return refuse(
+      reply,
+      400,
+      `"${id.slice(0, 64)}" is not a trace id: it is 32 hex digits, such as 4bf92f3577b34da6a3ce929d0e0e4736`,
+    );
+  }
+  const explanation = sources.explain(traceId);
+  return explanation === undefined ? refuse(reply, 404, forgotten(traceId, sources)) : reply.send(explanation);
+}
+
+function forgotten(traceId: string, sources: AdminSources): string {
+  const { limit } = sources.stats().remembered;
+  return `trace ${traceId} is not remembered: it never came here, or it was decided before the last ${limit} decisions`;
+}
+
+/** 32 lower-case hex digits; 64-bit ids and those that Tempo prints without leading zeros are padded. Undefined for all else. */
+function traceIdOf(text: string): string | undefined {
+  if (!/^[0-9a-f]{16,32}$/i.test(text) || /^0+$/.test(text)) return undefined;
+  return text.toLowerCase().padStart(32, '0');
+}
+
+async function answerTempo(sources: AdminSources, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  if (sources.tempo === undefined) return refuse(reply, 404, noStore(sources));
+  const url = new URL(request.raw.url ?? '/', 'http://admin');
+  const answer = await sources.tempo('GET', url, request.headers.accept ?? '');
+  if (answer === undefined) return notFound(request, reply);
+  return reply.code(answer.status).headers(answer.headers).send(answer.body);
+}
+
+function noStore(sources: AdminSources): string {
+  const names = sources.stats().exporters.map(({ name }) => name);
+  const where = names.length === 0 ? 'there is no exporter either' : `traces go to ${names.join(', ')}: ask there`;
+  return `this gateway keeps no traces itself (no exporter with a store block); ${where}`;
+}
+
+function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    return refuse(
+      reply,
+      404,
+      `no such path; there are /, /metrics, /livez, /readyz, /api/status, /api/explain/{traceId} and Tempo's /api/search and /api/traces/{id}`,
+    );
+  }
+  return refuse(reply.header('allow', 'GET, HEAD'), 405, 'this port only answers GET and HEAD');
+}
+
+function failed(error: FastifyError, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
+  const status = error.statusCode ?? 500;
+  if (status < 500) return refuse(reply, status, error.message);
+  log.error('admin_failed', { path: request.raw.url, err: error }, 'an admin request failed');
+  return refuse(reply, status, 'something went wrong inside the gateway; its log has the event "admin_failed"');
+}
+
+function refuse(reply: FastifyReply, status: number, error: string): FastifyReply {
+  return reply.code(status).send({ error });
+}

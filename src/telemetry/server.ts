@@ -1,0 +1,85 @@
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import { UsageError } from '../errors.ts';
+import type { Log } from './log.ts';
+import type { AdminConfig } from './options.ts';
+import { ProcessProbe } from './process.ts';
+import { adminRoutes } from './routes.ts';
+import type { AdminSources } from './sources.ts';
+
+type Endpoint = AdminConfig['endpoint'];
+
+export interface AdminServer {
+  /** Listens; the address that was bound. Throws UsageError in one line when it cannot, and leaves nothing behind. */
+  start(): Promise<Endpoint>;
+  stop(): Promise<void>;
+}
+
+export interface AdminOptions {
+  readonly endpoint: Endpoint;
+  readonly sources: AdminSources;
+  readonly log: Log;
+}
+
+const maxBodyBytes = 1024;
+const requestTimeoutMs = 10_000;
+const closeTimeoutMs = 2_000;
+
+/** The operator's side of the gateway: /metrics, probes, /api and the page. It only reads. */
+export function createAdminServer(options: AdminOptions): AdminServer {
+  const probe = new ProcessProbe(Date.now());
+  const app = createAdminApp(options, probe);
+  const stop = () => close(app).finally(() => probe.close());
+  const start = () =>
+    listen(app, options.endpoint).catch(async (error: unknown) => {
+      await stop();
+      throw error;
+    });
+  return { start, stop };
+}
+
+/** The same without a socket, for tests. */
+export function createAdminApp({ sources, log }: Omit<AdminOptions, 'endpoint'>, probe: ProcessProbe): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: 3 * requestTimeoutMs,
+    routerOptions: { maxParamLength: 4096 },
+    frameworkErrors: unreadable as never,
+  });
+  adminRoutes(app, { sources, probe, log });
+  return app;
+}
+
+/** A path that cannot be decoded; fastify answers these before any handler of ours, and types them by type parameters we do not have. */
+function unreadable(error: FastifyError, _request: unknown, reply: FastifyReply): void {
+  reply.code(error.statusCode ?? 400).send({ error: error.message });
+}
+
+async function listen(app: FastifyInstance, { host, port }: Endpoint): Promise<Endpoint> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    throw new UsageError(`admin: cannot listen on ${host}:${port}: ${whyNot(error as NodeJS.ErrnoException)}`);
+  }
+  const { address, port: bound } = app.server.address() as AddressInfo;
+  return { host: address, port: bound };
+}
+
+function whyNot({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE')
+    return 'the port is in use; stop what listens there or set admin.endpoint (TAILGATE_ADMIN)';
+  if (code === 'EACCES') return 'not allowed; choose a port of 1024 or above in admin.endpoint (TAILGATE_ADMIN)';
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return 'this machine has no such address; set admin.endpoint (TAILGATE_ADMIN)';
+  }
+  return message;
+}
+
+/** Answers under way are finished, but nobody holds up the end of the process. */
+async function close(app: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), closeTimeoutMs);
+  await app.close();
+  clearTimeout(timer);
+}

@@ -1,0 +1,23 @@
+import type { Explanation } from '../model/explanation.ts';
+import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
+
+/** An answer of the embedded store. */
+export interface TempoAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+/** What the admin server asks of the gateway, when somebody asks it. None of these may block or be slow. */
+export interface AdminSources {
+  readonly identity: GatewayIdentity;
+  stats(): GatewayStats;
+  /** Why a trace was kept or dropped; `traceIdHex` is 32 lower-case hex digits. Undefined when it is not remembered. */
+  explain(traceIdHex: string): Explanation | undefined;
+  /** Why no traffic should come here now, in one line; empty when it may. */
+  notReady(): string;
+  /** Why the process should be restarted, in one line; empty when it should not. */
+  notLive(): string;
+  /** Tempo's read API over the embedded store, where there is one. Undefined for a path that it does not have. */
+  readonly tempo?: (method: string, url: URL, accept: string) => Promise<TempoAnswer | undefined>;
+}

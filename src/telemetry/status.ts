@@ -1,0 +1,96 @@
+import type { Outcome } from '../model/outcome.ts';
+import { outcomes } from '../model/outcome.ts';
+import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
+
+/**
+ * The answer of /api/status. Times are ISO 8601, null where something never happened; bytes and seconds as the names say.
+ * The books are DESIGN.md's D8, with the names that the metrics have.
+ */
+export function statusOf(identity: GatewayIdentity, stats: GatewayStats, now: number) {
+  return {
+    version: identity.version,
+    environment: identity.environment,
+    uptimeSeconds: Math.floor((now - identity.startedAt) / 1000),
+    shards: identity.shards,
+    rules: rulesOf(stats),
+    buffer: bufferOf(stats),
+    export: stats.exporters.map(({ name, stats: exporter }) => ({
+      name,
+      queueBytes: exporter.queuedBytes,
+      lastError: exporter.lastError,
+      lastSuccessAt: isoTime(exporter.lastSuccessAt),
+    })),
+    books: booksOf(stats),
+  };
+}
+export type Status = ReturnType<typeof statusOf>;
+
+function rulesOf({ rules }: GatewayStats) {
+  const { revision, hash, source, modifyIndex, policies, debug, lastRefusal } = rules;
+  return {
+    revision,
+    hash,
+    source,
+    modifyIndex,
+    loadedAt: isoTime(rules.loadedAt),
+    policies,
+    debug,
+    lastRefusal: lastRefusal && { at: isoTime(lastRefusal.at), error: lastRefusal.error },
+  };
+}
+
+function bufferOf({ buffer, waiting }: GatewayStats) {
+  const { bytes, limitBytes, oldestSeconds } = buffer;
+  return { bytes, limitBytes, traces: waiting.traces, spans: waiting.spans, oldestSeconds };
+}
+
+/**
+ * received = kept + dropped + late_kept + late_dropped + invalid + lost + waiting, in spans, and for each exporter
+ * kept + late_kept = exported + queued + failed. Traces do not add up so: one with late spans counts under `late_*` as well.
+ */
+export function booksOf(stats: GatewayStats) {
+  const spans = spansOf(stats);
+  const exporters = exportersOf(stats, spans.kept + spans.late_kept);
+  return {
+    balanced: spans.balanced && exporters.every((exporter) => exporter.balanced),
+    spans,
+    traces: { ...sums(stats, 'traces'), waiting: stats.waiting.traces },
+    exporters,
+  };
+}
+
+function spansOf(stats: GatewayStats) {
+  const received = total(Object.values(stats.received).map((it) => it.spans));
+  const left = sums(stats, 'spans');
+  const waiting = stats.waiting.spans;
+  return { received, ...left, waiting, balanced: received === total(Object.values(left)) + waiting };
+}
+
+function exportersOf({ exporters, batching }: GatewayStats, kept: number) {
+  return exporters.map(({ name, stats }) => {
+    const queued = stats.queuedSpans + (batching?.spans ?? 0);
+    const failed = total(Object.values(stats.failedSpans));
+    return {
+      name,
+      kept,
+      exported: stats.exportedSpans,
+      queued,
+      failed,
+      balanced: kept === stats.exportedSpans + queued + failed,
+    };
+  });
+}
+
+function sums(stats: GatewayStats, unit: 'spans' | 'traces'): Record<Outcome, number> {
+  const result = Object.fromEntries(outcomes.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
+  for (const it of stats.outcomes) result[it.outcome] += it[unit];
+  return result;
+}
+
+function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}
+
+function isoTime(unixMs: number): string | null {
+  return unixMs === 0 ? null : new Date(unixMs).toISOString();
+}

@@ -1,0 +1,215 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * What each part of src/ may import beside itself. Imports go one way, downwards in this table:
+ * foundations ← pure stages (never each other) ← rim ← config, telemetry ← shard ← pipeline ← gateway ← cli ← main.
+ */
+const foundations = ['errors', 'model', 'tables', 'units', 'wire'];
+const pureStages = ['batch', 'buffer', 'decide', 'decode', 'enrich', 'observe', 'route'];
+const rim = ['cluster', 'export', 'receive'];
+const settings = ['config', 'telemetry'];
+const composition = ['shard', 'pipeline', 'ticker', 'gateway-stats', 'exporters', 'gateway', 'cli', 'main'];
+
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  units: [],
+  tables: [],
+  traceql: [],
+  wire: ['errors', 'model'],
+  model: ['errors', 'wire'],
+  options: ['errors', 'units'],
+  ...of(pureStages, foundations),
+  ...of(rim, [...foundations, ...pureStages, 'traceql']),
+  ...of(settings, [...foundations, ...pureStages, ...rim]),
+  ...Object.fromEntries(
+    composition.map((part, i) => [
+      part,
+      [...foundations, 'traceql', ...pureStages, ...rim, ...settings, ...composition.slice(0, i)],
+    ]),
+  ),
+};
+
+/** Every folder describes its own settings in options.ts, with the words of src/options.ts; config puts them together. */
+const isOptions = (file: string) => file.endsWith('/options.ts');
+const mayImportOptions = (file: string, target: string) =>
+  target === 'options.ts'
+    ? isOptions(file) || partOf(file) === 'config'
+    : isOptions(target) && partOf(file) === 'config';
+
+/** Each third-party package is named in one folder only, so that it can be replaced there. */
+const packageHomes: Readonly<Record<string, (file: string) => boolean>> = {
+  '@grpc/grpc-js': within('receive', 'export'),
+  '@grpc/proto-loader': within('receive', 'export'),
+  '@prometheus-io/client': within('telemetry'),
+  commander: within('cli'),
+  consul: within('config'),
+  fastify: within('telemetry'),
+  pino: within('telemetry'),
+  undici: within('export', 'cli'),
+  yaml: within('config'),
+  zod: (file) => file === 'options.ts' || isOptions(file) || within('config')(file),
+};
+
+/** Time is an argument, and I/O is at the rim: what the foundations and the pure stages may not say. */
+const impure =
+  /\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bset(?:Timeout|Interval|Immediate)\b|\bprocess\.(?!arch|platform)|\bconsole\.|\bfetch\(/;
+const isPure = (file: string) => [...foundations, ...pureStages].includes(partOf(file)) && !isOptions(file);
+
+interface Import {
+  readonly file: string;
+  readonly line: number;
+  readonly specifier: string;
+  /** The imported file below src/, or undefined for a package or a module of Node. */
+  readonly target: string | undefined;
+  /** `import type` is erased: it has a direction, but makes no circle. */
+  readonly typeOnly: boolean;
+}
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../src');
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => path.endsWith('.ts'))
+  .sort();
+const sources = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
+const imports = files.flatMap((file) => importsOf(file, sources.get(file)!));
+
+describe('the parts of src/', () => {
+  it('import downwards only', () => {
+    expect([...new Set(imports.flatMap(wrongDirection))]).toEqual([]);
+  });
+
+  it('name each third-party package in its one folder', () => {
+    expect(imports.flatMap(wrongPackage)).toEqual([]);
+  });
+
+  it('keep clocks, timers, sockets, logs and modules of Node out of foundations and pure stages', () => {
+    expect([...imports.flatMap(nodeInside), ...files.filter(isPure).flatMap(impureLines)]).toEqual([]);
+  });
+
+  it('load each other in no circle', () => {
+    expect(circles()).toEqual([]);
+  });
+});
+
+describe('this test', () => {
+  const found = (file: string, text: string) => importsOf(file, text);
+
+  it('sees every form of import', () => {
+    const text = `import a from './a.ts';\nimport {\n  b,\n} from '../wire/b.ts';\nimport 'pino';\nexport * from './c.ts';\nimport type { D } from "node:fs";\nconst e = await import('yaml');\n// import x from './x.ts'\n * import y from './y.ts'\n`;
+    expect(found('model/it.ts', text).map(({ line, specifier }) => [line, specifier])).toEqual([
+      [1, './a.ts'],
+      [2, '../wire/b.ts'],
+      [5, 'pino'],
+      [6, './c.ts'],
+      [7, 'node:fs'],
+      [8, 'yaml'],
+    ]);
+  });
+
+  it('objects to what it is there for', () => {
+    const wrong = (file: string, text: string) => {
+      const [only] = found(file, text);
+      return [...wrongDirection(only!), ...wrongPackage(only!), ...nodeInside(only!)].length;
+    };
+    expect(wrong('decide/it.ts', `import { x } from '../buffer/x.ts';`)).toBe(1);
+    expect(wrong('model/it.ts', `import type { x } from '../decode/x.ts';`)).toBe(1);
+    expect(wrong('telemetry/it.ts', `import { x } from '../config/x.ts';`)).toBe(1);
+    expect(wrong('shard/it.ts', `import { x } from '../gateway.ts';`)).toBe(1);
+    expect(wrong('cli/it.ts', `import { z } from 'zod';`)).toBe(1);
+    expect(wrong('wire/it.ts', `import { x } from 'node:fs';`)).toBe(1);
+    expect(wrong('gateway.ts', `import { x } from './telemetry/x.ts';`)).toBe(0);
+    expect(wrong('decide/options.ts', `import { z } from 'zod';`)).toBe(0);
+    expect(impure.test('const now = Date.now();')).toBe(true);
+  });
+});
+
+function of(parts: readonly string[], allowed: readonly string[]): Record<string, readonly string[]> {
+  return Object.fromEntries(parts.map((part) => [part, allowed]));
+}
+
+function within(...folders: string[]): (file: string) => boolean {
+  return (file) => folders.includes(partOf(file));
+}
+
+/** `decide/policies/x.ts` → decide, `pipeline.ts` → pipeline. */
+function partOf(file: string): string {
+  return file.split('/')[0]!.replace(/\.ts$/, '');
+}
+
+function importsOf(file: string, text: string): Import[] {
+  const statement =
+    /^(?:import|export)\b(?:[^'"`;]*?\bfrom)?\s*['"]([^'"]+)['"]|^(?!\s*(?:\/\/|\*)).*?\bimport\(\s*['"]([^'"]+)['"]/gm;
+  return [...text.matchAll(statement)].map((match) => {
+    const specifier = match[1] ?? match[2]!;
+    const line = text.slice(0, match.index).split('\n').length;
+    const target = specifier.startsWith('.') ? posix.normalize(posix.join(posix.dirname(file), specifier)) : undefined;
+    return { file, line, specifier, target, typeOnly: /^(?:import|export) type\b/.test(match[0]) };
+  });
+}
+
+function wrongDirection({ file, line, specifier, target }: Import): string[] {
+  if (target === undefined) return [];
+  const [from, to] = [partOf(file), partOf(target)];
+  const allowed = mayImport[from];
+  if (allowed === undefined)
+    return [`src/${file}: add "${from}" to the table in test/layers.test.ts, where it belongs`];
+  if (to === from || allowed.includes(to) || mayImportOptions(file, target)) return [];
+  return [
+    `src/${file}:${line} imports ${specifier}: ${from} may import ${allowed.join(', ') || 'nothing'} only; move what it needs down to model/, or this line up to whoever composes the two`,
+  ];
+}
+
+function wrongPackage({ file, line, specifier, target }: Import): string[] {
+  if (target !== undefined || isBuiltin(specifier)) return [];
+  const name = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+  const isHome = packageHomes[name];
+  if (isHome === undefined)
+    return [`src/${file}:${line} imports ${name}: add it to packageHomes in test/layers.test.ts, with its one folder`];
+  return isHome(file)
+    ? []
+    : [
+        `src/${file}:${line} imports ${name}, which has its home elsewhere (packageHomes in test/layers.test.ts); move the line there`,
+      ];
+}
+
+function nodeInside({ file, line, specifier }: Import): string[] {
+  if (!isPure(file) || !isBuiltin(specifier)) return [];
+  return [
+    `src/${file}:${line} imports ${specifier}: ${partOf(file)} is pure; move the line to the rim and pass a value in`,
+  ];
+}
+
+function impureLines(file: string): string[] {
+  return sources
+    .get(file)!
+    .split('\n')
+    .flatMap((text, i) => {
+      const said = impure.exec(text.replace(/^\s*(?:\/?\*|\/\/).*|\s\/\/ .*/, ''));
+      return said ? [`src/${file}:${i + 1} says ${said[0]}: ${partOf(file)} is pure; take it as an argument`] : [];
+    });
+}
+
+/** Each circle once, by its first file, as a → b → a. */
+function circles(): string[] {
+  const targets = Map.groupBy(
+    imports.filter(({ target, typeOnly }) => target !== undefined && !typeOnly),
+    ({ file }) => file,
+  );
+  const done = new Set<string>();
+  const found: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) found.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (done.has(file) || path.includes(file)) return;
+    for (const { target } of targets.get(file) ?? []) visit(target!, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  return found;
+}

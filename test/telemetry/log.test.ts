@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { createLog, type LogLevel, limitLog } from '../../src/telemetry/log.ts';
+
+function memoryLog(level: LogLevel = 'info') {
+  const lines: Record<string, unknown>[] = [];
+  const write = (line: string) => void lines.push(JSON.parse(line));
+  return { lines, log: createLog(level, { write }) };
+}
+
+describe('the log', () => {
+  it('writes one JSON line an event, with an ISO time and the level as a word', () => {
+    const { lines, log } = memoryLog();
+    log.info('ready', { grpc: '127.0.0.1:4317' }, 'taking spans');
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        event: 'ready',
+        grpc: '127.0.0.1:4317',
+        msg: 'taking spans',
+      },
+    ]);
+  });
+
+  it('writes errors with type, message and stack', () => {
+    const { lines, log } = memoryLog();
+    log.error('admin_failed', { err: new TypeError('no such thing') });
+    expect(lines[0]!.err).toMatchObject({
+      type: 'TypeError',
+      message: 'no such thing',
+      stack: expect.stringContaining('log.test.ts'),
+    });
+  });
+
+  it('leaves out what is below its level', () => {
+    const { lines, log } = memoryLog('warn');
+    log.debug('a');
+    log.info('b');
+    log.warn('c');
+    log.error('d');
+    expect(lines.map(({ event }) => event)).toEqual(['c', 'd']);
+  });
+
+  it('has written everything, in order, when the process ends at once', () => {
+    const url = new URL('../../src/telemetry/log.ts', import.meta.url).href;
+    const program = `import { createLog } from '${url}'; const log = createLog('info');
+      for (let i = 0; i < 1000; i++) log.info('line', { i }); log.error('last'); process.exit(3);`;
+    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect([status, events.length, events[999].i, events.at(-1).event]).toEqual([3, 1001, 999, 'last']);
+  });
+});
+
+describe('the limited log', () => {
+  it('writes one warning of a kind per interval and how many it left out, and every info', () => {
+    const { lines, log } = memoryLog();
+    let now = 0;
+    const limited = limitLog(log, 10_000, () => now);
+    for (now = 0; now <= 10_000; now += 2_500) {
+      limited.warn('export_failed', { exporter: 'tempo' });
+      limited.info('tick');
+    }
+    const warnings = lines.filter(({ event }) => event === 'export_failed');
+    expect(warnings.map(({ exporter, suppressed }) => [exporter, suppressed])).toEqual([
+      ['tempo', undefined],
+      ['tempo', 3],
+    ]);
+    expect(lines.filter(({ event }) => event === 'tick')).toHaveLength(5);
+  });
+});

@@ -1,0 +1,101 @@
+import type { GatewayStats } from '../../src/model/stats.ts';
+import type { Sample } from '../../src/telemetry/metrics/metric.ts';
+
+export const startedAt = Date.parse('2026-01-02T03:00:00.000Z');
+export const now = startedAt + 90_000;
+
+/** A gateway after a minute and a half of traffic, with balanced books. */
+export function statsAfterTraffic(): GatewayStats {
+  return {
+    received: {
+      grpc: { spans: 900, bytes: 400_000, requests: 9 },
+      http_protobuf: { spans: 100, bytes: 45_000, requests: 2 },
+      http_json: { spans: 5, bytes: 3_000, requests: 1 },
+    },
+    refused: { too_large: { requests: 2, bytes: 140_000_000 } },
+    outcomes: [
+      { outcome: 'kept', policy: 'errors', spans: 100, traces: 10 },
+      { outcome: 'kept', policy: 'baseline', spans: 40, traces: 5 },
+      { outcome: 'dropped', policy: 'none', spans: 700, traces: 80 },
+      { outcome: 'late_kept', policy: 'errors', spans: 10, traces: 0 },
+      { outcome: 'invalid', policy: 'none', spans: 5, traces: 0 },
+    ],
+    triggers: { wait: 90, root: 3, size: 1, full: 1, shutdown: 0 },
+    waiting: { spans: 150, traces: 12 },
+    buffer: { bytes: 8 << 20, limitBytes: 512 << 20, oldestSeconds: 14.5 },
+    inflightBytes: 0,
+    lateness: { bounds: [0.01, 0.1, 1], counts: [80, 10, 4, 1], sum: 6.5 },
+    remembered: { decisions: 95, limit: 200_000, evicted: 0 },
+    redactions: { passwords: 7 },
+    malformedTraceStates: 1,
+    shadow: [{ policy: 'big', vote: 'keep', traces: 3 }],
+    batching: { spans: 20, bytes: 9_000 },
+    exporters: [
+      {
+        name: 'tempo',
+        stats: {
+          exportedSpans: 100,
+          exportedRequests: 4,
+          queuedSpans: 20,
+          queuedBytes: 9_500,
+          queueLimitBytes: 256 << 20,
+          failedSpans: { queue_full: 0, rejected: 10 },
+          retries: 1,
+          lastError: 'UNAVAILABLE: connection refused',
+          lastErrorAt: startedAt + 20_000,
+          lastSuccessAt: startedAt + 80_000,
+        },
+      },
+    ],
+    rules: {
+      revision: 'r7',
+      hash: 'abcdef012345',
+      source: 'consul:tailgate/sampling/staging',
+      modifyIndex: 42,
+      loadedAt: startedAt + 60_000,
+      policies: ['errors', 'slow', 'routes', 'baseline'],
+      debug: false,
+      lastRefusal: { at: startedAt + 70_000, error: 'baseline_percent: expected a number from 0 to 100' },
+      lastLoadSucceeded: false,
+      loads: { accepted: 2, refused: 1 },
+      sourceAnsweredAt: startedAt + 85_000,
+    },
+  };
+}
+
+/** The same before the first span. */
+export function statsAtStart(): GatewayStats {
+  const none = { spans: 0, bytes: 0, requests: 0 };
+  return {
+    ...statsAfterTraffic(),
+    received: { grpc: { ...none }, http_protobuf: { ...none }, http_json: { ...none } },
+    refused: {},
+    outcomes: [],
+    waiting: { spans: 0, traces: 0 },
+    lateness: { bounds: [0.01, 0.1, 1], counts: [0, 0, 0, 0], sum: 0 },
+    redactions: {},
+    exporters: [],
+  };
+}
+
+export function sampleOf(gateway: GatewayStats = statsAfterTraffic()): Sample {
+  return {
+    identity: { version: '1.2.3', environment: 'staging', shards: 1, startedAt },
+    gateway,
+    process: {
+      cpu: { user: 2, system: 0.5 },
+      residentBytes: 100e6,
+      heapUsedBytes: 20e6,
+      heapLimitBytes: 2e9,
+      externalBytes: 60e6,
+      eventLoop: { activeSeconds: 3, idleSeconds: 87, delayP99Seconds: 0.002, delayMaxSeconds: 0.01 },
+      gc: {
+        minor: { count: 10, seconds: 0.02 },
+        major: { count: 1, seconds: 0.01 },
+        incremental: { count: 0, seconds: 0 },
+        weakcb: { count: 0, seconds: 0 },
+      },
+    },
+    now,
+  };
+}
