@@ -26,20 +26,30 @@ export function compileRules(
     ...listed(document.policies, conditions, problems),
   ];
   if (policies.length > maxPolicies) {
-    problems.push({ path: ['policies'], message: `${policies.length} policies with the knobs; expected at most ${maxPolicies}` });
+    problems.push({
+      path: ['policies'],
+      message: `${policies.length} policies with the knobs; expected at most ${maxPolicies}`,
+    });
   }
   if (problems.length > 0) return { problems };
   return { policies: { policies, conditions: conditions.build(), debug } };
 }
 
 /** The policies with fixed names, in the order in which they win a tie. */
-function knobs(document: RulesDocument, environment: string, conditions: ConditionsBuilder, problems: Problem[]): Policy[] {
+function knobs(
+  document: RulesDocument,
+  environment: string,
+  conditions: ConditionsBuilder,
+  problems: Problem[],
+): Policy[] {
   const policies: Policy[] = [];
   const { error_status_codes: codes, latency_threshold_ms: slowMs, routes } = document;
   if (codes !== null) policies.push(whereBit('errors', conditions.status(codes)));
   if (slowMs !== null) policies.push(whereBit('slow', conditions.slowerThan(slowMs)));
   if (routes !== null && routes.length > 0) {
-    policies.push(whereBit('routes', conditions.attribute(`routes ${routes.join(' ')}`, routeKeys, compileRoutes(routes))));
+    policies.push(
+      whereBit('routes', conditions.attribute(`routes ${routes.join(' ')}`, routeKeys, compileRoutes(routes))),
+    );
   }
   const percent = baseline(document, environment, problems);
   if (percent !== null) policies.push(probabilistic('baseline', percent));

@@ -27,7 +27,11 @@ export class ConditionsBuilder {
   }
 
   /** Some span has one of these attributes and `match` says true of its value, an AnyValue message. */
-  attribute(asked: string, keys: readonly string[], match: (key: string) => (buf: Uint8Array, start: number, end: number) => boolean): number {
+  attribute(
+    asked: string,
+    keys: readonly string[],
+    match: (key: string) => (buf: Uint8Array, start: number, end: number) => boolean,
+  ): number {
     const bit = this.#bit(asked);
     for (const key of keys) {
       const test = match(key);

@@ -78,10 +78,7 @@ export class Decisions {
     const to = this.records.at(slot);
     for (let i = 0; i < 4; i++) words[to + i] = ids[at + i];
     words[to + Decision.flags] =
-      (verdict.policy + 1) |
-      (facts.trigger << 8) |
-      (verdict.keep ? keepFlag : 0) |
-      (facts.complete ? completeFlag : 0);
+      (verdict.policy + 1) | (facts.trigger << 8) | (verdict.keep ? keepFlag : 0) | (facts.complete ? completeFlag : 0);
     words[to + Decision.keepVotes] = verdict.keepVotes;
     words[to + Decision.dropVotes] = verdict.dropVotes;
     words[to + Decision.revision] = facts.revision;

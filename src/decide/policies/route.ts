@@ -7,7 +7,9 @@ export const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', '
  * Compiles routes to a test of an AnyValue message whose string is a path (`http.route`, `url.path`), a path with query
  * (`http.target`), or a whole URL. A route is an exact path, or `/prefix/*` for everything below the prefix and the prefix itself.
  */
-export function compileRoutes(routes: readonly string[]): (key: string) => (buf: Uint8Array, start: number, end: number) => boolean {
+export function compileRoutes(
+  routes: readonly string[],
+): (key: string) => (buf: Uint8Array, start: number, end: number) => boolean {
   const exact = routes.filter((route) => !route.endsWith('/*')).map((route) => utf8.encode(route));
   const below = routes.filter((route) => route.endsWith('/*')).map((route) => utf8.encode(route.slice(0, -2)));
   const matches = (buf: Uint8Array, start: number, end: number): boolean => {

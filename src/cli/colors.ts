@@ -1,0 +1,37 @@
+/** Turns text into coloured text, or leaves it alone. */
+export interface Paint {
+  red(text: string): string;
+  dim(text: string): string;
+  bold(text: string): string;
+  /** A colour that stays with the service, here and in other traces; never red, which means error. */
+  service(text: string, name: string): string;
+}
+
+const ansi =
+  (code: string) =>
+  (text: string): string =>
+    text === '' ? '' : `\x1b[${code}m${text}\x1b[0m`;
+
+const palette = ['36', '33', '35', '34', '32', '96', '93', '95', '94', '92'].map(ansi);
+
+const coloured: Paint = {
+  red: ansi('31'),
+  dim: ansi('2'),
+  bold: ansi('1'),
+  service: (text, name) => palette[hash(name) % palette.length](text),
+};
+
+const plain: Paint = { red: same, dim: same, bold: same, service: same };
+
+export const paint = (color: boolean): Paint => (color ? coloured : plain);
+
+function same(text: string): string {
+  return text;
+}
+
+/** FNV-1a. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}

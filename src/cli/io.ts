@@ -1,0 +1,43 @@
+/**
+ * What a command sees of the process it runs in, so that tests can be the process.
+ * `now` gives Unix milliseconds; `columns` is the terminal's width, absent where stdout is not a terminal.
+ */
+export interface Io {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly isTTY: boolean;
+  readonly columns?: number | undefined;
+  readonly now: () => number;
+  /** Aborted when the user wants a long-running command to end (SIGINT, SIGTERM, a closed pipe). */
+  readonly signal?: AbortSignal | undefined;
+  /** IANA name; the process's own zone where absent. */
+  readonly timeZone?: string | undefined;
+}
+
+export interface Sink {
+  write(text: string): unknown;
+}
+
+/** The real process. A reader that went away (`obsctl … | head`) ends the output, quietly. */
+export function processIo(signal?: AbortSignal): Io {
+  const closed = new AbortController();
+  const signals = signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]);
+  return {
+    stdout: untilClosed(process.stdout, closed),
+    stderr: untilClosed(process.stderr, closed),
+    env: process.env,
+    isTTY: process.stdout.isTTY === true,
+    columns: process.stdout.columns,
+    now: Date.now,
+    signal: signals,
+  };
+}
+
+function untilClosed(stream: NodeJS.WriteStream, closed: AbortController): Sink {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    closed.abort();
+  });
+  return { write: (text) => stream.writable && stream.write(text) };
+}
