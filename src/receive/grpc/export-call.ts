@@ -1,0 +1,158 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { Refusal } from '../../errors.ts';
+import type { Landing, Receipt } from '../../model/intake.ts';
+import { encodeExportResponse, isFullSuccess } from '../export-response.ts';
+import { Inbound } from '../inbound.ts';
+import { type Encoding, encodings, inflate } from '../inflate.ts';
+import type { Ports } from '../receiver.ts';
+import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
+import { answerOk, answerRefusal, frame } from './answer.ts';
+import { parseTimeout } from './timeout.ts';
+
+const prefixBytes = 5;
+/** The answer to nearly every call: an empty ExportTraceServiceResponse. */
+const fullSuccess = frame(new Uint8Array(0));
+
+/**
+ * One Export call: DATA chunks → prefix → message, copied from the chunks straight into its landing. A compressed
+ * message is collected in a buffer of its own, unpacked off the main loop, and lands after that.
+ */
+export class ExportCall implements Watched {
+  touchedAt: number;
+  readonly dueAt: number;
+  readonly #stream: ServerHttp2Stream;
+  readonly #watch: Watch;
+  readonly #inbound: Inbound;
+  readonly #encoding: string;
+  #done = false;
+  /** Bytes of the prefix, then of the message, that have come. */
+  #prefixed = 0;
+  #filled = 0;
+  #flag = 0;
+  #length = 0;
+  /** Where the message is copied: the landing, or our own buffer for compressed bytes. */
+  #target: Uint8Array | undefined = undefined;
+  #start = 0;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ports: Ports, watch: Watch) {
+    this.#stream = stream;
+    this.#watch = watch;
+    this.#inbound = new Inbound(ports, 'grpc');
+    this.#encoding = (headers['grpc-encoding'] as string | undefined) ?? 'identity';
+    const timeout = headers['grpc-timeout'] as string | undefined;
+    const timeoutMs = timeout === undefined ? maxRequestMs : parseTimeout(timeout);
+    this.touchedAt = watch.now;
+    this.dueAt = Date.now() + Math.min(timeoutMs, maxRequestMs);
+    watch.add(this);
+    if (Number.isNaN(timeoutMs)) this.#refuse(new Refusal('malformed', `grpc-timeout ${timeout}: not a gRPC timeout`));
+  }
+
+  /** A DATA chunk, ours to read until we return. */
+  data(chunk: Buffer): void {
+    this.touchedAt = this.#watch.now;
+    let at = 0;
+    while (at < chunk.length && !this.#done) {
+      if (this.#prefixed < prefixBytes) at = this.#readPrefix(chunk, at);
+      else at = this.#readMessage(chunk, at);
+    }
+  }
+
+  /** The client has sent everything. */
+  end(): void {
+    if (this.#done) return;
+    if (this.#prefixed < prefixBytes) this.#refuse(new Refusal('malformed', 'a call without a message'));
+    else if (this.#filled < this.#length) this.#refuse(this.#cutShort());
+    else if (this.#flag === 1) this.#unpack();
+    else this.#answer(this.#inbound.accept());
+  }
+
+  expire(why: string): void {
+    this.#refuse(new Refusal('timeout', why));
+  }
+
+  /** The stream is gone, with or without an answer. */
+  close(): void {
+    this.#done = true;
+    this.#watch.delete(this);
+    this.#inbound.close();
+  }
+
+  #readPrefix(chunk: Buffer, at: number): number {
+    for (; at < chunk.length && this.#prefixed < prefixBytes; at++, this.#prefixed++) {
+      if (this.#prefixed === 0) this.#flag = chunk[at];
+      else this.#length = this.#length * 256 + chunk[at];
+    }
+    if (this.#prefixed === prefixBytes) this.#prepare();
+    return at;
+  }
+
+  /** The message's length is known: asks for admission and a place. */
+  #prepare(): void {
+    const refusal = this.#checkFlag() ?? this.#inbound.claim(this.#length, this.#length) ?? this.#makeRoom();
+    if (refusal !== undefined) this.#refuse(refusal);
+  }
+
+  #checkFlag(): Refusal | undefined {
+    if (this.#flag === 0) return undefined;
+    if (this.#flag !== 1) return new Refusal('malformed', `compressed flag ${this.#flag}: neither 0 nor 1`);
+    if (this.#encoding === 'identity') return new Refusal('malformed', 'a compressed message without a grpc-encoding');
+    if (encodings.includes(this.#encoding as Encoding)) return undefined;
+    return new Refusal(
+      'unsupported_encoding',
+      `grpc-encoding ${this.#encoding}: use identity, ${encodings.join(', ')}`,
+    );
+  }
+
+  #makeRoom(): Refusal | undefined {
+    if (this.#flag === 1) {
+      this.#target = Buffer.allocUnsafe(this.#length);
+      return undefined;
+    }
+    const landing: Landing | Refusal = this.#inbound.land(this.#length);
+    if (landing instanceof Refusal) return landing;
+    this.#target = landing.bytes;
+    this.#start = landing.start;
+    return undefined;
+  }
+
+  #readMessage(chunk: Buffer, at: number): number {
+    const bytes = Math.min(chunk.length - at, this.#length - this.#filled);
+    if (bytes === 0) {
+      this.#refuse(new Refusal('malformed', 'more than one message in a unary call'));
+      return chunk.length;
+    }
+    chunk.copy(this.#target as Uint8Array, this.#start + this.#filled, at, at + bytes);
+    this.#filled += bytes;
+    return at + bytes;
+  }
+
+  async #unpack(): Promise<void> {
+    const compressed = this.#target as Uint8Array;
+    const inflated = await inflate(this.#encoding as Encoding, compressed, (extra, total) =>
+      this.#done ? new Refusal('timeout', 'the sender went away') : this.#inbound.claim(extra, total),
+    );
+    if (this.#done) return;
+    if (inflated instanceof Refusal) this.#refuse(inflated);
+    else this.#answer(this.#inbound.deliver(inflated.parts, inflated.length));
+  }
+
+  #answer(receipt: Receipt | Refusal): void {
+    if (receipt instanceof Refusal) {
+      this.#refuse(receipt);
+      return;
+    }
+    this.close();
+    answerOk(this.#stream, isFullSuccess(receipt) ? fullSuccess : frame(encodeExportResponse(receipt)));
+  }
+
+  #refuse(refusal: Refusal): void {
+    if (this.#done) return;
+    this.#inbound.refused(refusal, this.#length);
+    this.close();
+    answerRefusal(this.#stream, refusal);
+  }
+
+  #cutShort(): Refusal {
+    return new Refusal('malformed', `message of ${this.#length} bytes cut short at ${this.#filled}`);
+  }
+}

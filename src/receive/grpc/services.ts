@@ -1,0 +1,10 @@
+/** Names and method paths as they stand in proto/. */
+export const traceService = 'opentelemetry.proto.collector.trace.v1.TraceService';
+export const healthService = 'grpc.health.v1.Health';
+/** v1 and the name it had before: the same messages. Older clients know the latter alone. */
+export const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
+
+export const exportPath = `/${traceService}/Export`;
+export const healthCheckPath = `/${healthService}/Check`;
+export const healthWatchPath = `/${healthService}/Watch`;
+export const reflectionPaths = reflectionServices.map((service) => `/${service}/ServerReflectionInfo`);

@@ -1,0 +1,119 @@
+import http, { type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Refusal } from '../errors.ts';
+import { closeBy } from './close-by.ts';
+import { answerRaw, answerRefusal } from './http/answer.ts';
+import { type BodyType, bodyTypeOf, encodingOf } from './http/content.ts';
+import { Cors } from './http/cors.ts';
+import { type Content, Exchange } from './http/exchange.ts';
+import { listen } from './listen.ts';
+import type { Endpoint, HttpReceiver, Ports } from './receiver.ts';
+import { maxRequestMs, Watch } from './watch.ts';
+
+export interface HttpReceiverOptions extends Ports {
+  readonly endpoint: Endpoint;
+  /** Pages that may send from a browser; empty = none. */
+  readonly cors: { readonly allowedOrigins: readonly string[] };
+}
+
+const tracesPath = '/v1/traces';
+const serverOptions: http.ServerOptions = {
+  // Longer than any sender keeps an idle connection, so that it is never we who close one that is about to be used.
+  keepAliveTimeout: 125_000,
+  headersTimeout: 30_000,
+  requestTimeout: maxRequestMs + 10_000,
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+  noDelay: true,
+};
+
+/** OTLP/HTTP on node:http. Source: OTLP specification 1.11, "OTLP/HTTP". */
+export function createHttpReceiver(options: HttpReceiverOptions): HttpReceiver {
+  return new NodeHttpReceiver(options);
+}
+
+class NodeHttpReceiver implements HttpReceiver {
+  readonly #options: HttpReceiverOptions;
+  readonly #cors: Cors;
+  readonly #server: Server;
+  readonly #watch = new Watch();
+  #draining = false;
+
+  constructor(options: HttpReceiverOptions) {
+    this.#options = options;
+    this.#cors = new Cors(options.cors.allowedOrigins);
+    this.#server = http.createServer(serverOptions, (request, response) => this.#serve(request, response));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#unreadable(error, socket));
+  }
+
+  async start(): Promise<Endpoint> {
+    const bound = await listen(this.#server, 'receive.http', this.#options.endpoint);
+    this.#watch.start();
+    return bound;
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true;
+    await closeBy(
+      deadlineMs,
+      (done) => this.#server.close(done),
+      () => this.#server.closeAllConnections(),
+    );
+    this.#watch.stop();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const type = bodyTypeOf(request.headers['content-type']);
+    if (this.#cors.isPreflight(request)) response.writeHead(204, this.#cors.preflightHeaders(request)).end();
+    else {
+      const content = this.#contentOf(request, type);
+      const headers = (): OutgoingHttpHeaders => this.#headersFor(request);
+      if (content instanceof Refusal) this.#refuse(response, type, content, headers());
+      else new Exchange(response, content, headers, this.#options, this.#watch).read(request);
+    }
+  }
+
+  /** Asked when the answer leaves: a drain may have begun since the request came. */
+  #headersFor(request: IncomingMessage): OutgoingHttpHeaders {
+    const headers = this.#cors.headers(request.headers.origin);
+    return this.#draining ? { ...headers, connection: 'close' } : headers;
+  }
+
+  #contentOf(request: IncomingMessage, type: BodyType | undefined): Content | Refusal {
+    const path = (request.url ?? '').split('?', 1)[0];
+    if (path !== tracesPath) return new Refusal('not_found', `nothing at ${path}: traces go to ${tracesPath}`);
+    if (request.method !== 'POST') return new Refusal('wrong_method', `${request.method}: traces are sent by POST`);
+    if (type === undefined) return unsupportedType(request.headers['content-type']);
+    const encoding = encodingOf(request.headers['content-encoding']);
+    if (encoding === undefined) return unsupportedEncoding(request.headers['content-encoding']);
+    return { type, encoding };
+  }
+
+  #refuse(response: ServerResponse, type: BodyType | undefined, refusal: Refusal, headers: OutgoingHttpHeaders): void {
+    this.#options.stats.refuse(refusal.reason, 0);
+    answerRefusal(response, type, refusal, headers);
+  }
+
+  /** What came is not HTTP, or its head did not come in time. */
+  #unreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (error.code === 'ECONNRESET') return;
+    const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    const refusal = late
+      ? new Refusal('timeout', 'the request did not arrive in time')
+      : new Refusal('malformed', 'not an HTTP request');
+    this.#options.stats.refuse(refusal.reason, 0);
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : late ? 408 : 400;
+    answerRaw(socket, status, refusal);
+  }
+}
+
+function unsupportedType(type: string | undefined): Refusal {
+  return new Refusal(
+    'unsupported_type',
+    `content type ${type ?? 'missing'}: use application/x-protobuf or application/json`,
+  );
+}
+
+function unsupportedEncoding(encoding: string | undefined): Refusal {
+  return new Refusal('unsupported_encoding', `content encoding ${encoding}: use gzip, deflate, zstd or none`);
+}

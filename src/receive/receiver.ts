@@ -1,0 +1,28 @@
+import type { Intake } from '../model/intake.ts';
+import type { Admission } from './admission.ts';
+import type { ReceiveStats } from './stats.ts';
+
+/** Port 0 picks a free one. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What every receiver works with: where requests go, whether they may come in, and where refusals are counted. */
+export interface Ports {
+  readonly intake: Intake;
+  readonly admission: Admission;
+  readonly stats: ReceiveStats;
+  /** Told of a fault of ours (the sender gets INTERNAL or 500), so that it reaches the log. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Receiver {
+  /** Binds and returns the address bound. Throws UsageError where it cannot. */
+  start(): Promise<Endpoint>;
+  /** Stops accepting at once, lets requests under way finish until `deadlineMs` (Unix milliseconds), then cuts what is left. */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+export type GrpcReceiver = Receiver;
+export type HttpReceiver = Receiver;

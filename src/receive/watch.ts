@@ -1,0 +1,63 @@
+/** How long a sender may be silent in the middle of a request, and how long one request may take to arrive. */
+export const idleMs = 30_000;
+export const maxRequestMs = 120_000;
+const sweepMs = 200;
+
+/** A request under way, as the watch sees it. Times are Unix milliseconds. */
+export interface Watched {
+  /** When bytes last came, by the watch's coarse clock. */
+  touchedAt: number;
+  readonly dueAt: number;
+  /** Called once when it was silent too long or is past due; it answers the sender. */
+  expire(why: string): void;
+  /** Gives back what it holds; nobody is left to answer. */
+  close(): void;
+}
+
+/**
+ * Keeps the requests under way and ends those whose sender fell silent or whose deadline passed: one timer for all,
+ * and a coarse clock, so that a request costs no timer and a chunk no system call.
+ */
+export class Watch {
+  /** Unix milliseconds at the last sweep or `add`. */
+  now: number;
+  readonly #open = new Set<Watched>();
+  #timer: NodeJS.Timeout | undefined = undefined;
+  readonly #onSweep: ((now: number) => void) | undefined;
+
+  constructor(onSweep?: (now: number) => void, now = Date.now()) {
+    this.#onSweep = onSweep;
+    this.now = now;
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.sweep(Date.now()), sweepMs).unref();
+  }
+
+  /** Ends the watch, and with it whatever is still under way. */
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const watched of this.#open) watched.close();
+  }
+
+  add(watched: Watched): void {
+    this.#open.add(watched);
+  }
+
+  delete(watched: Watched): void {
+    this.#open.delete(watched);
+  }
+
+  sweep(now: number): void {
+    this.now = now;
+    for (const watched of this.#open) {
+      if (now >= watched.dueAt) watched.expire('the request did not arrive in time');
+      else if (now - watched.touchedAt >= idleMs) watched.expire(`no data for ${idleMs / 1000} s`);
+    }
+    this.#onSweep?.(now);
+  }
+}

@@ -1,0 +1,66 @@
+import { expect } from 'vitest';
+import { Admission, type AdmissionLimits } from '../../../src/receive/admission.ts';
+import { createGrpcReceiver } from '../../../src/receive/grpc.ts';
+import { createHttpReceiver } from '../../../src/receive/http.ts';
+import type { Receiver } from '../../../src/receive/receiver.ts';
+import { ReceiveStats } from '../../../src/receive/stats.ts';
+import { ParsingIntake } from './intake.ts';
+
+const MiB = 1024 * 1024;
+
+export interface Started extends AsyncDisposable {
+  readonly port: number;
+  readonly receiver: Receiver;
+  readonly intake: ParsingIntake;
+  readonly admission: Admission;
+  readonly stats: ReceiveStats;
+  readonly errors: unknown[];
+  serving: boolean;
+}
+
+export type Kind = 'http2' | 'grpc-js' | 'http';
+
+interface Settings extends Partial<AdmissionLimits> {
+  readonly allowedOrigins?: readonly string[];
+}
+
+/** Starts a receiver on a free port. When disposed of, it must have given back all it took. */
+export async function start(kind: Kind, settings: Settings = {}): Promise<Started> {
+  const { maxRequestBytes = 8 * MiB, maxInflightBytes = 32 * MiB, allowedOrigins = [] } = settings;
+  const errors: unknown[] = [];
+  const ports = {
+    endpoint: { host: '127.0.0.1', port: 0 },
+    intake: new ParsingIntake(),
+    admission: new Admission({ maxRequestBytes, maxInflightBytes }),
+    stats: new ReceiveStats(),
+    onError: (error: unknown) => errors.push(error),
+  };
+  const receiver =
+    kind === 'http'
+      ? createHttpReceiver({ ...ports, cors: { allowedOrigins } })
+      : createGrpcReceiver({ ...ports, server: kind, serving: () => started.serving });
+  const { port } = await receiver.start();
+  const started: Started = {
+    ...ports,
+    port,
+    receiver,
+    errors,
+    serving: true,
+    [Symbol.asyncDispose]: async () => {
+      await receiver.drain(Date.now() + 2000);
+      expect(ports.admission.inflightBytes, 'bytes in flight after all is over').toBe(0);
+      expect(ports.intake.open, 'landings neither accepted nor abandoned').toBe(0);
+    },
+  };
+  return started;
+}
+
+/** Waits for what happens on its own account, e.g. that a closed connection is noticed. */
+export async function until(condition: () => boolean): Promise<void> {
+  await expect.poll(condition, { timeout: 5000, interval: 5 }).toBe(true);
+}
+
+export const refusals = (stats: ReceiveStats): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(stats.refused).flatMap(([reason, { requests }]) => (requests > 0 ? [[reason, requests]] : [])),
+  );

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { idleMs, Watch, type Watched } from '../../src/receive/watch.ts';
+
+const begin = 1_753_000_000_000;
+
+function request(watch: Watch, dueAt = begin + 120_000): Watched & { ended: string[] } {
+  const watched = {
+    touchedAt: watch.now,
+    dueAt,
+    ended: [] as string[],
+    expire(why: string) {
+      this.ended.push(why);
+      watch.delete(this);
+    },
+    close() {
+      this.ended.push('closed');
+    },
+  };
+  watch.add(watched);
+  return watched;
+}
+
+describe('the watch over requests under way', () => {
+  it('ends one whose sender says nothing for 30 s, and leaves one that goes on', () => {
+    const watch = new Watch(undefined, begin);
+    const silent = request(watch);
+    const slow = request(watch);
+    watch.sweep(begin + idleMs - 1);
+    slow.touchedAt = watch.now;
+    watch.sweep(begin + idleMs);
+    expect([silent.ended, slow.ended]).toEqual([['no data for 30 s'], []]);
+    expect(watch.open).toBe(1);
+  });
+
+  it('ends one at its deadline, however busy it is', () => {
+    const watch = new Watch(undefined, begin);
+    const due = request(watch, begin + 500);
+    watch.sweep(begin + 499);
+    due.touchedAt = watch.now;
+    expect(due.ended).toEqual([]);
+    watch.sweep(begin + 500);
+    watch.sweep(begin + 700);
+    expect(due.ended).toEqual(['the request did not arrive in time']);
+  });
+
+  it('gives back what is still held when it stops', () => {
+    const watch = new Watch(undefined, begin);
+    const left = request(watch);
+    watch.stop();
+    expect(left.ended).toEqual(['closed']);
+  });
+
+  it('lets others do their periodic work at each sweep', () => {
+    const sweeps: number[] = [];
+    const watch = new Watch((now) => sweeps.push(now), begin);
+    watch.sweep(begin + 200);
+    watch.sweep(begin + 400);
+    expect(sweeps).toEqual([begin + 200, begin + 400]);
+  });
+});
