@@ -5,6 +5,7 @@ import { parseField, parseQuery } from '../../traceql/parse.ts';
 import { Writer } from '../../wire/writer.ts';
 import { BadRequest } from './bad-request.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
+import { json, plain, protobuf } from './respond.ts';
 import { namedFields, TraceReader } from './search.ts';
 import { metricsJson, plainTraceJson, traceJson } from './search-json.ts';
 import { parseSearchRequest, parseWindow } from './search-request.ts';
@@ -101,22 +102,6 @@ export class TempoAnswers {
 }
 
 const knownScopes = new Set(['', 'none', 'resource', 'span', 'intrinsic', 'event', 'link', 'instrumentation']);
-
-const json = (value: unknown): TempoAnswer => ({
-  status: 200,
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify(value),
-});
-const protobuf = (body: Uint8Array): TempoAnswer => ({
-  status: 200,
-  headers: { 'content-type': 'application/protobuf' },
-  body,
-});
-export const plain = (status: number, body: string): TempoAnswer => ({
-  status,
-  headers: { 'content-type': 'text/plain; charset=utf-8' },
-  body,
-});
 
 const wantsProtobuf = (accept: string): boolean => accept.includes('application/protobuf');
 

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { UsageError } from '../../errors.ts';
 
@@ -27,7 +27,7 @@ PRAGMA user_version = ${formatVersion};
  */
 export function openDatabase(directory: string): DatabaseSync {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
   } catch (error) {
     throw new UsageError(`store: cannot make the directory ${directory}: ${(error as Error).message}`);
   }
@@ -41,6 +41,13 @@ export function openDatabase(directory: string): DatabaseSync {
     db?.close();
     throw error instanceof UsageError ? error : new UsageError(explain(file, error as Error & { errcode?: number }));
   }
+}
+
+/** Like `mkdir -p`. Node's `recursive` tries for ever where the system answers ENOENT although the parent is there, as /proc does. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path);
 }
 
 function prepare(db: DatabaseSync, file: string): void {

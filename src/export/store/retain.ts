@@ -48,12 +48,12 @@ export class Retention {
     this.#statements = prepare(db);
   }
 
-  /** True when something was deleted: then there may be more. */
+  /** True when something was done: then there may be more. */
   step(now: number): boolean {
     const plan = retentionPlan(now, this.#limits);
     const deleted = this.#deleteBefore(plan.storedBefore) + (this.#usedBytes() > plan.bytes ? this.#deleteOldest() : 0);
-    this.#shrink();
-    return deleted > 0;
+    const shrunk = this.#shrink();
+    return deleted > 0 || shrunk;
   }
 
   /** Values that no stored trace is young enough to have. */
@@ -102,10 +102,11 @@ export class Retention {
     return (all - free) * size;
   }
 
-  #shrink(): void {
+  #shrink(): boolean {
     const { all, free } = this.#pages();
     const excess = free - Math.ceil(all * spareShare);
     if (excess > 0) this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(excess, pagesPerStep)})`);
+    return excess > 0 && this.#pages().free < free;
   }
 }
 

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Exporter, ExporterStats, ExportRequest } from '../../model/export-request.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
+import { type Machinery, SteadyThread } from './steady-thread.ts';
 import type { TempoReader } from './tempo-api.ts';
-import { StoreError, WorkerDied, WriterThread } from './writer-thread.ts';
+import { StoreError, WorkerDied } from './writer-thread.ts';
 
 export interface StoreOptions extends WorkerOptions {
   readonly name: string;
@@ -18,21 +19,22 @@ export interface Store extends Exporter {
   readonly read: TempoReader;
   /** As of the last write or clean-up. */
   readonly storage: StorageStats;
-  /** Deletes what is too old or too much. Runs by itself once a minute and after writes that went over the limit. */
+  /** Deletes what is too old or too much. Runs by itself once a minute, and after a write that went over the limit. */
   retain(): Promise<void>;
 }
 
 const retainEveryMs = 60_000;
-const restartAfterMs = 1_000;
 /** A request during which the worker dies this often is the one that kills it. */
 const maxAttempts = 2;
 
 /** Opens the store in `directory`, making it where absent. Rejects with UsageError where it cannot be used. */
-export async function createStore(options: StoreOptions): Promise<Store> {
+export async function createStore(options: StoreOptions, machinery: Partial<Machinery> = {}): Promise<Store> {
   const { directory, retentionMs, maxBytes } = options;
-  const worker = { directory, retentionMs, maxBytes };
-  const { thread, outcome } = await WriterThread.start(worker);
-  return new EmbeddedStore(options, worker, thread, outcome);
+  let store: EmbeddedStore | undefined;
+  const onTrouble = (reason: string): void => store?.noteDeath(reason);
+  const { thread, storage } = await SteadyThread.start({ directory, retentionMs, maxBytes }, machinery, onTrouble);
+  store = new EmbeddedStore(options, thread, storage);
+  return store;
 }
 
 class EmbeddedStore implements Store {
@@ -40,22 +42,21 @@ class EmbeddedStore implements Store {
   readonly stats: ExporterStats;
   readonly read: TempoReader = { answer: (request) => this.#answer(request) };
   storage: StorageStats;
-  readonly #worker: WorkerOptions;
+  readonly #thread: SteadyThread;
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
-  #thread: WriterThread;
-  #restarting: Promise<void> | undefined;
-  #idle: (() => void) | undefined;
-  #retaining = false;
+  /** The first is being written, and stays here until its outcome is known. */
+  readonly #queue: ExportRequest[] = [];
+  #writing: Promise<void> | undefined;
+  #retaining: Promise<void> | undefined;
   #closed = false;
 
-  constructor(options: StoreOptions, worker: WorkerOptions, thread: WriterThread, { storage }: Outcome) {
+  constructor(options: StoreOptions, thread: SteadyThread, storage: StorageStats) {
     this.name = options.name;
     this.stats = emptyStats(options.queueBytes ?? 64 * 1024 * 1024);
-    this.storage = storage!;
-    this.#worker = worker;
+    this.storage = storage;
+    this.#thread = thread;
     this.#now = options.now ?? Date.now;
-    this.#thread = this.#watched(thread);
     this.#timer = setInterval(() => void this.retain(), retainEveryMs).unref();
   }
 
@@ -68,59 +69,49 @@ class EmbeddedStore implements Store {
     }
     stats.queuedBytes += request.body.length;
     stats.queuedSpans += request.spans;
-    void this.#write(request);
+    this.#queue.push(request);
+    this.#writing ??= this.#writeAll();
   }
 
-  async retain(): Promise<void> {
-    if (this.#retaining || this.#closed) return;
-    this.#retaining = true;
-    try {
-      const { storage } = await this.#thread.ask({ type: 'retain', now: this.#now() });
-      this.storage = storage!;
-    } catch (error) {
-      this.#note(error as Error);
-    } finally {
-      this.#retaining = false;
-    }
+  retain(): Promise<void> {
+    this.#retaining ??= this.#retain().finally(() => {
+      this.#retaining = undefined;
+    });
+    return this.#retaining;
   }
 
   async drain(deadlineMs: number): Promise<void> {
     if (this.#closed) return;
-    const idle = new Promise<void>((resolve) => (this.#idle = resolve));
-    if (this.stats.queuedSpans > 0 || this.stats.queuedBytes > 0) await this.#before(deadlineMs, idle);
+    const enough = new AbortController();
+    const deadline = sleep(Math.max(0, deadlineMs - Date.now()), undefined, { signal: enough.signal }).catch(() => {});
+    await Promise.race([this.#writing, deadline]);
     this.#closed = true;
     clearInterval(this.#timer);
-    const { stats } = this;
-    if (stats.queuedSpans > 0) count(stats.failedSpans, 'shutdown', stats.queuedSpans);
-    stats.queuedSpans = 0;
-    stats.queuedBytes = 0;
-    const closed = this.#thread.ask({ type: 'close' }).then(
-      () => this.#thread.ended,
-      () => undefined,
-    );
-    await this.#before(deadlineMs, closed);
-    await this.#thread.kill();
+    while (this.#queue.length > 0) this.#fail(this.#unqueue(), 'shutdown');
+    await this.#thread.close(deadline);
+    enough.abort();
   }
 
-  async #before(deadlineMs: number, done: Promise<unknown>): Promise<void> {
-    const enough = new AbortController();
-    const late = sleep(Math.max(0, deadlineMs - Date.now()), undefined, { signal: enough.signal }).catch(
-      () => undefined,
-    );
-    await Promise.race([done, late]);
-    enough.abort();
+  /** For the worker's keeper: it died, or could not be started again. */
+  noteDeath(reason: string): void {
+    this.stats.retries++;
+    this.#note(new WorkerDied(reason));
+  }
+
+  /** One after the other: so a request that kills the worker is known, and no second copy of the queue is made. */
+  async #writeAll(): Promise<void> {
+    while (this.#queue.length > 0) await this.#write(this.#queue[0]);
+    this.#writing = undefined;
   }
 
   async #write(request: ExportRequest): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      try {
-        return this.#written(request, await this.#append(request.body));
-      } catch (error) {
-        if (this.#closed) return;
-        this.#note(error as Error);
-        if (error instanceof WorkerDied && attempt < maxAttempts) await this.#running();
-        else return this.#notWritten(request, error as Error);
-      }
+      const outcome = await this.#append(request.body).catch((error: Error) => error);
+      if (this.#closed) return;
+      if (!(outcome instanceof Error)) return this.#written(outcome.storage!);
+      this.#note(outcome);
+      if (outcome instanceof WorkerDied && attempt < maxAttempts) await this.#thread.running();
+      else return this.#notWritten(outcome);
     }
   }
 
@@ -130,29 +121,28 @@ class EmbeddedStore implements Store {
     return this.#thread.ask({ type: 'append', body: copy, now: this.#now() }, [copy.buffer]);
   }
 
-  #written(request: ExportRequest, { storage }: Outcome): void {
-    if (this.#closed) return;
-    this.#unqueue(request);
-    this.stats.exportedSpans += request.spans;
+  #written(storage: StorageStats): void {
+    this.stats.exportedSpans += this.#unqueue().spans;
     this.stats.exportedRequests++;
     this.stats.lastSuccessAt = this.#now();
-    this.storage = storage!;
-    if (storage!.overLimit) void this.retain();
+    this.storage = storage;
+    if (storage.overLimit) void this.retain();
   }
 
-  #notWritten(request: ExportRequest, error: Error): void {
-    this.#unqueue(request);
-    this.#fail(request, error instanceof StoreError && error.malformed ? 'rejected' : 'write_failed');
+  #notWritten(error: Error): void {
+    this.#fail(this.#unqueue(), error instanceof StoreError && error.malformed ? 'rejected' : 'write_failed');
   }
 
-  #unqueue(request: ExportRequest): void {
+  #unqueue(): ExportRequest {
+    const request = this.#queue.shift()!;
     this.stats.queuedBytes -= request.body.length;
     this.stats.queuedSpans -= request.spans;
-    if (this.stats.queuedBytes === 0) this.#idle?.();
+    return request;
   }
 
   #fail(request: ExportRequest, reason: string): void {
-    count(this.stats.failedSpans, reason, request.spans);
+    const { failedSpans } = this.stats;
+    failedSpans[reason] = (failedSpans[reason] ?? 0) + request.spans;
   }
 
   #note(error: Error): void {
@@ -160,40 +150,18 @@ class EmbeddedStore implements Store {
     this.stats.lastErrorAt = this.#now();
   }
 
+  async #retain(): Promise<void> {
+    try {
+      const { storage } = await this.#thread.ask({ type: 'retain', now: this.#now() });
+      this.storage = storage!;
+    } catch (error) {
+      if (!this.#closed) this.#note(error as Error);
+    }
+  }
+
   async #answer(request: TempoRequest): Promise<TempoAnswer> {
-    if (this.#closed) throw new StoreError('it is closed');
     const { answer } = await this.#thread.ask({ type: 'answer', request });
     return answer!;
-  }
-
-  /** Resolves when a worker runs again, which may be the case already. */
-  async #running(): Promise<void> {
-    await this.#thread.ended;
-    await this.#restarting;
-  }
-
-  #watched(thread: WriterThread): WriterThread {
-    void thread.ended.then((reason) => {
-      if (this.#closed) return;
-      this.#note(new WorkerDied(reason));
-      this.stats.retries++;
-      this.#restarting = this.#restart();
-    });
-    return thread;
-  }
-
-  async #restart(): Promise<void> {
-    while (!this.#closed) {
-      await sleep(restartAfterMs, undefined, { ref: false });
-      try {
-        const { thread } = await WriterThread.start(this.#worker);
-        if (this.#closed) return await thread.kill();
-        this.#thread = this.#watched(thread);
-        return;
-      } catch (error) {
-        this.#note(error as Error);
-      }
-    }
   }
 }
 
@@ -209,7 +177,3 @@ const emptyStats = (queueLimitBytes: number): ExporterStats => ({
   lastErrorAt: 0,
   lastSuccessAt: 0,
 });
-
-const count = (table: Record<string, number>, reason: string, spans: number): void => {
-  table[reason] = (table[reason] ?? 0) + spans;
-};

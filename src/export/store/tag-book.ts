@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Reader } from '../../wire/reader.ts';
 import { readScalar, type ScalarType } from './any-value.ts';
-import type { TagSink } from './cut.ts';
+import type { TagSink } from './attribute-terms.ts';
 import { hashKey, type TermScope } from './terms.ts';
 
 /** More values a key than anybody completes from; what comes later is not kept. */

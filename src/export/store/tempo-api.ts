@@ -1,5 +1,5 @@
-import { plain } from './answer.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
+import { json, plain } from './respond.ts';
 
 /** Whoever answers the read API: the store's worker. Rejects while it is not running. */
 export interface TempoReader {
@@ -31,8 +31,7 @@ export function createTempoApi(reader: TempoReader): TempoApi {
 
 function fixed(path: string): TempoAnswer | undefined {
   if (path === '/api/echo') return plain(200, 'echo');
-  if (path !== '/api/status/buildinfo') return undefined;
-  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(buildInfo) };
+  return path === '/api/status/buildinfo' ? json(buildInfo) : undefined;
 }
 
 async function ask(reader: TempoReader, request: TempoRequest): Promise<TempoAnswer> {

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { UsageError } from '../../errors.ts';
 import type { Command, Outcome, Reply, WorkerOptions } from './messages.ts';
+import type { StorageStats } from './retain.ts';
 
 /** A command that the worker could not carry out. */
 export class StoreError extends Error {
@@ -22,16 +23,23 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-type Asked = Command extends infer C ? (C extends { id: number } ? Omit<C, 'id'> : never) : never;
+export type Asked = Command extends infer C ? (C extends { id: number } ? Omit<C, 'id'> : never) : never;
+
+/** One run of the store's worker: every command gets its outcome, or WorkerDied. */
+export interface StoreThread {
+  /** Settles when the worker has ended, with the reason where it died. */
+  readonly ended: Promise<string>;
+  ask(command: Asked, transfer?: readonly ArrayBuffer[]): Promise<Outcome>;
+  /** Ends it at once, whatever it does. */
+  kill(): Promise<void>;
+}
 
 /** The worker file under its own extension: .ts as checked out, .js as compiled. */
 const workerFile = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
-/** One run of the store's worker: every command gets its outcome, or WorkerDied. */
-export class WriterThread {
+export class WriterThread implements StoreThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
-  /** Settles when the worker has ended, with the reason where it died. */
   readonly ended: Promise<string>;
   #nextId = 1;
   #crash = '';
@@ -45,13 +53,13 @@ export class WriterThread {
   }
 
   /** Resolves when the database is open; rejects with UsageError when it cannot be. */
-  static async start(options: WorkerOptions): Promise<{ thread: WriterThread; outcome: Outcome }> {
+  static async start(options: WorkerOptions): Promise<{ thread: StoreThread; storage: StorageStats }> {
     const thread = new WriterThread(options);
     const reply = await thread.#firstReply();
     if (reply.type !== 'ready')
       throw new UsageError(reply.type === 'refused' ? reply.message : 'store: unexpected reply');
     thread.#worker.on('message', (message: Reply) => thread.#receive(message));
-    return { thread, outcome: { storage: reply.storage } };
+    return { thread, storage: reply.storage };
   }
 
   ask(command: Asked, transfer: readonly ArrayBuffer[] = []): Promise<Outcome> {
@@ -62,7 +70,6 @@ export class WriterThread {
     return outcome;
   }
 
-  /** Ends it at once, whatever it does. */
   async kill(): Promise<void> {
     await this.#worker.terminate();
   }

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { compilePattern } from '../../src/traceql/regex.ts';
+
+describe('a pattern', () => {
+  it.each([
+    ['foo', 'foo', true],
+    ['foo', 'a foo', false],
+    ['foo', 'food', false],
+    ['foo|bar', 'bar', true],
+    ['foo|bar', 'foobar', false],
+    ['fo+.*', 'foooo d', true],
+    ['.*', 'a\nb', false],
+    ['(?s).*', 'a\nb', true],
+    ['(?i)GET /[a-c]x', 'get /Bx', true],
+    ['(?i)[^a]bc', 'ABC', false],
+    ['(?i)\\Dx', '5x', false],
+    ['日.語', '日本語', true],
+    ['\\d{3}', '404', true],
+  ])('%s against %j: %s', (pattern, text, expected) => {
+    expect(compilePattern(pattern).test(text)).toBe(expected);
+  });
+
+  it('cannot be made to hang', () => {
+    const started = performance.now();
+    expect(compilePattern('(a+)+(a|aa)*(.*.*)*b').test('a'.repeat(5000))).toBe(false);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it('of nothing but alternatives tells them', () => {
+    expect(compilePattern('cart|check out').literals).toEqual(['cart', 'check out']);
+    expect(compilePattern('cart.*').literals).toBeUndefined();
+  });
+
+  it('may have 1024 characters and not 1025', () => {
+    expect(() => compilePattern('a'.repeat(1024))).not.toThrow();
+    expect(() => compilePattern('a'.repeat(1025))).toThrow('longer than 1024 characters');
+  });
+});
