@@ -1,0 +1,108 @@
+import { ResourceSpans, ScopeSpans, Span } from '../wire/otlp.ts';
+import { Reader } from '../wire/reader.ts';
+import type { Writer } from '../wire/writer.ts';
+import type { AttributeValue } from './attributes.ts';
+import { lastTraceState } from './last-tracestate.ts';
+import { Marks } from './marks.ts';
+import { Redactor, scopeShape, spanShape } from './redactor.ts';
+import { ResourceAttributes } from './resource.ts';
+import type { RedactRule } from './rule.ts';
+import { raiseThreshold, thresholdFieldBytes, writeThreshold } from './tracestate.ts';
+
+/** What a verdict writes on the spans it keeps. */
+export interface Stamp {
+  /** The threshold of 56 bits: its upper 24 and its lower 32, unsigned. */
+  readonly thresholdHigh: number;
+  readonly thresholdLow: number;
+  readonly policy: string;
+  readonly revision: string;
+  /** Decided without a root. */
+  readonly incomplete: boolean;
+  /** This span came after the decision. */
+  readonly late: boolean;
+}
+
+export interface EnrichOptions {
+  /** Resource attributes added where absent. */
+  readonly resource: Readonly<Record<string, AttributeValue>>;
+  /** Resource attributes written whether present or not. */
+  readonly set: Readonly<Record<string, AttributeValue>>;
+  readonly redact: readonly RedactRule[];
+}
+
+export interface EnrichStats {
+  /** Masked values and matches, by rule. */
+  readonly redactions: Record<string, number>;
+  /** Spans whose `ot` tracestate member breaks its rules, and stayed as it was. */
+  malformedTraceStates: number;
+}
+
+const nothing = new Uint8Array(0);
+
+/**
+ * Writes kept spans and their envelopes: the weight (`ot=th`) on each span, the verdict on a marked one, the configured
+ * resource attributes; redaction last. Everything else leaves byte for byte as it came. It owns no bytes.
+ * Messages must be well-formed at their own level.
+ */
+export class Enricher {
+  readonly stats: EnrichStats;
+  readonly #redactor: Redactor;
+  readonly #marks = new Marks();
+  readonly #resource: ResourceAttributes;
+
+  constructor({ resource, set, redact }: EnrichOptions) {
+    this.#redactor = new Redactor(redact);
+    this.#resource = new ResourceAttributes(resource, set, this.#redactor);
+    this.stats = { redactions: this.#redactor.counts, malformedTraceStates: 0 };
+  }
+
+  /** Writes buf[start, end), a Span message, as a field of ScopeSpans. `marked`: it also gets the `tailgate.*` attributes. */
+  span(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
+    const stateAt = lastTraceState(buf, start, end);
+    const plain =
+      stateAt < 0 && !this.#redactor.suspects(buf, start, end) && !(marked && this.#marks.among(buf, start, end));
+    if (plain) this.#append(out, buf, start, end, stamp, marked);
+    else this.#rewrite(out, new Reader(buf, start, end), stateAt, stamp, marked);
+  }
+
+  /** Writes buf[start, end), a Resource message, as a field of ResourceSpans; start = end where there was none. */
+  resource(out: Writer, buf: Uint8Array, start: number, end: number): void {
+    this.#resource.write(out, ResourceSpans.resource, buf, start, end);
+  }
+
+  /** Writes buf[start, end), an InstrumentationScope, as a field of ScopeSpans; nothing for start < 0: there was none. */
+  scope(out: Writer, buf: Uint8Array, start: number, end: number): void {
+    if (start >= 0) this.#redactor.whole(out, ScopeSpans.scope, buf, start, end, scopeShape);
+  }
+
+  /** The common span: as it came, and behind it what it did not have. */
+  #append(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
+    const { thresholdHigh: high, thresholdLow: low } = stamp;
+    const marks = marked ? this.#marks.of(stamp) : nothing;
+    out.tag(ScopeSpans.spans, 2);
+    out.varint(end - start + thresholdFieldBytes(high, low) + marks.length);
+    out.raw(buf, start, end);
+    writeThreshold(out, Span.traceState, high, low);
+    out.raw(marks);
+  }
+
+  #rewrite(out: Writer, r: Reader, stateAt: number, stamp: Stamp, marked: boolean): void {
+    const span = out.open(ScopeSpans.spans);
+    for (let from = r.pos; r.next(); from = r.pos) {
+      if (from === stateAt) this.#traceState(out, r, from, stamp);
+      else if (marked && r.field === Span.attributes && this.#marks.skips(r)) continue;
+      else this.#redactor.field(out, r, from, spanShape);
+    }
+    if (stateAt < 0) writeThreshold(out, Span.traceState, stamp.thresholdHigh, stamp.thresholdLow);
+    if (marked) out.raw(this.#marks.of(stamp));
+    out.close(span);
+  }
+
+  #traceState(out: Writer, r: Reader, from: number, stamp: Stamp): void {
+    const before = r.string();
+    const after = raiseThreshold(before, stamp.thresholdHigh, stamp.thresholdLow);
+    if (after === null) this.stats.malformedTraceStates++;
+    if (after === null || after === before) out.raw(r.buf, from, r.pos);
+    else out.string(Span.traceState, after);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * What to hide. A rule masks the whole value of attributes named by `keys`, or the part of a text that `query`,
+ * `userinfo` or `pattern` describes. Names compare without case; `-` and `_` in them match each other and nothing at all,
+ * so `api_key` is `api-key` and `apiKey` too.
+ */
+export interface RedactRule {
+  /** The label of the counter. */
+  readonly name: string;
+  /** Attribute keys, `*` standing for anything. */
+  readonly keys?: readonly string[] | undefined;
+  /** Attribute keys that no rule touches, `*` as above. */
+  readonly keep?: readonly string[] | undefined;
+  /** Parameter names, `*` as above: the value in `name=value`. */
+  readonly query?: readonly string[] | undefined;
+  /** `user:password@` in URLs. */
+  readonly userinfo?: boolean | undefined;
+  /** A JavaScript regular expression; a leading `(?i)` ignores case. */
+  readonly pattern?: string | undefined;
+  /** Texts one of which every match of `pattern` has, in any case. Without them every span is taken apart. */
+  readonly contains?: readonly string[] | undefined;
+  /** A match of `pattern` counts only when its digits, 13 or more, pass the Luhn check. */
+  readonly luhn?: boolean | undefined;
+}
+
+/** What stands in the place of what was hidden. */
+export const mask = '****';
+
+/** A rule's pattern as JavaScript has it; throws SyntaxError. */
+export function compilePattern(text: string): RegExp {
+  return text.startsWith('(?i)') ? new RegExp(text.slice(4), 'gi') : new RegExp(text, 'g');
+}
+
+/** Matches whole attribute keys, and whole parameter names. */
+export function keyPattern(keys: readonly string[]): RegExp {
+  return new RegExp(`^(?:${keys.map(loosely).join('|')})$`, 'is');
+}
+
+/**
+ * Matches `name=value` as URLs, connection strings and command lines have it; groups: what is before the name, the name, the
+ * equals sign with the bracket before it, the value. A value ends at `&`, `#`, white space or a quote, and at a `;` behind
+ * which another name follows; a quoted one at its quote. Linear: a run of name characters is entered only at its start.
+ */
+export const parameterPattern =
+  /((?:%5b|(?<![\w-]))-{0,2})([\w-]{1,128})((?:\]|%5d)?=)("[^"]*|'[^']*|(?:(?!;[\w -]*=)[^&#\s"'<>])+)/gi;
+
+/** `user:password` in `scheme://user:password@host`. */
+export const userinfoPattern = /(?<=:\/\/)[^/?#\s"'<>\\]+(?=@)/g;
+
+/** Luhn's check digit, over the digits of `text`. Source: ISO/IEC 7812-1, annex B. */
+export function passesLuhn(text: string): boolean {
+  const digits = text.replace(/\D/g, '');
+  if (digits.length < 13) return false;
+  let sum = 0;
+  for (let i = 0; i < digits.length; i++) {
+    const digit = Number(digits[digits.length - 1 - i]);
+    sum += i % 2 === 0 ? digit : digit * 2 - (digit > 4 ? 9 : 0);
+  }
+  return sum % 10 === 0;
+}
+
+function loosely(name: string): string {
+  return name
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/[-_]/g, '[-_]?')
+    .replace(/\*+/g, '.*');
+}
