@@ -1,0 +1,182 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { loadBoot } from '../../src/config/load.ts';
+import type { BootConfig } from '../../src/config/schema.ts';
+import { serverBinary } from '../../tools/servers/start.ts';
+
+const chart = fileURLToPath(new URL('../../helm/tailgate', import.meta.url));
+const scenarios = readdirSync(join(chart, 'ci')).map((file) => file.replace('-values.yaml', ''));
+
+// biome-ignore lint/suspicious/noExplicitAny: Kubernetes objects of every kind
+type Manifest = any;
+
+let helm: string;
+let validate: string;
+let temporary: string;
+beforeAll(() => {
+  helm = serverBinary('helm');
+  validate = serverBinary('kubectl-validate');
+  temporary = mkdtempSync(join(tmpdir(), 'tailgate-helm-'));
+});
+afterAll(() => rmSync(temporary, { recursive: true, force: true }));
+
+function run(program: string, ...args: string[]): { ok: boolean; stdout: string; output: string } {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
+  if (error) throw error;
+  return { ok: status === 0, stdout, output: stdout + stderr };
+}
+
+const render = (...args: string[]) => run(helm, 'template', 'tailgate', chart, '-n', 'observability', ...args);
+const valuesOf = (scenario: string) => ['-f', join(chart, 'ci', `${scenario}-values.yaml`)];
+
+function manifests(...args: string[]): Manifest[] {
+  const { ok, stdout, output } = render(...args);
+  if (!ok) throw new Error(output);
+  return parseAllDocuments(stdout).map((document) => (document as { toJS(): Manifest }).toJS());
+}
+
+const find = (all: Manifest[], kind: string, name = 'tailgate') =>
+  all.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
+
+/** What the gateway itself makes of the boot file in the chart. */
+function bootConfig(all: Manifest[], env: Record<string, string> = {}): BootConfig {
+  const text = find(all, 'ConfigMap', 'tailgate-gateway').data['gateway.yaml'];
+  const result = loadBoot(text, { file: '/etc/tailgate/gateway.yaml', env, cwd: '/app' });
+  if ('errors' in result) throw new Error(result.errors.join('\n'));
+  return result.config;
+}
+
+describe.each(scenarios)('the chart with ci/%s-values.yaml', (scenario) => {
+  it('passes helm lint', () => {
+    const { ok, output } = run(helm, 'lint', '--strict', chart, ...valuesOf(scenario));
+    expect(ok, output).toBe(true);
+  });
+
+  it('renders what golden/ has; UPDATE=1 renews it', () => {
+    const golden = join(chart, 'golden', `${scenario}.yaml`);
+    const { ok, stdout, output } = render(...valuesOf(scenario));
+    expect(ok, output).toBe(true);
+    if (process.env.UPDATE) writeFileSync(golden, stdout);
+    expect(stdout).toBe(readFileSync(golden, 'utf8'));
+  });
+
+  it('is valid to Kubernetes, oldest and newest', () => {
+    // Custom resources have no schema there.
+    const known = render(...valuesOf(scenario))
+      .stdout.split(/^---$/m)
+      .filter((text) => !text.includes('monitoring.coreos.com'));
+    const file = join(temporary, `${scenario}.yaml`);
+    writeFileSync(file, known.join('---\n'));
+    for (const version of ['1.25', '1.30']) {
+      const { ok, output } = run(validate, '--version', version, file);
+      expect(ok, output).toBe(true);
+    }
+  });
+
+  it('gives the gateway a boot file that it takes', () => {
+    expect(bootConfig(manifests(...valuesOf(scenario)), { TENANT: '42' }).admin.endpoint.port).toBe(8888);
+  });
+
+  it('runs without privileges, on a file system that it cannot write', () => {
+    const all = manifests(...valuesOf(scenario));
+    const pods = all.flatMap(
+      (manifest) => manifest.spec?.template?.spec ?? (manifest.kind === 'Pod' ? manifest.spec : []),
+    );
+    expect(pods).toHaveLength(2);
+    for (const pod of pods) {
+      expect(pod.automountServiceAccountToken).toBe(false);
+      expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+      expect(pod.containers[0].securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    }
+  });
+});
+
+describe('what the chart derives', () => {
+  const heap = (all: Manifest[]) => find(all, 'Deployment').spec.template.spec.containers[0].env[0].value;
+
+  it('divides the memory limit between buffer, heap and queue', () => {
+    const all = manifests('--set', 'resources.limits.memory=4Gi,tempo.endpoint=http://tempo:4317');
+    const config = bootConfig(all);
+    expect(config.buffer.maxBytes).toBe(1638 * 2 ** 20);
+    expect(heap(all)).toBe('--max-old-space-size=819');
+    expect(config.receive.maxInflightBytes).toBe(256 * 2 ** 20);
+    expect(config.export[0]).toMatchObject({ name: 'tempo', queue: { maxBytes: 614 * 2 ** 20 } });
+  });
+
+  it.each([
+    ['1Gi', 1024],
+    ['1024Mi', 1024],
+    ['1073741824', 1024],
+    ['2G', 1907],
+    ['1.5Gi', 1536],
+  ])('reads a limit of %s as %d MiB', (limit, mebibytes) => {
+    expect(heap(manifests('--set', `resources.limits.memory=${limit}`))).toBe(
+      `--max-old-space-size=${Math.floor(mebibytes / 5)}`,
+    );
+  });
+
+  it.each([
+    ['15s', 30, 40],
+    ['1m30s', 105, 115],
+    ['500ms', 30, 40],
+    ['1h', 3600, 3610],
+  ])('with a wait of %s takes up to %d s to stop, and gets %d s', (wait, shutdown, grace) => {
+    const all = manifests('--set', `decisionWait=${wait}`);
+    expect(bootConfig(all).shutdownTimeoutMs).toBe(shutdown * 1000);
+    expect(find(all, 'Deployment').spec.template.spec.terminationGracePeriodSeconds).toBe(grace);
+  });
+
+  it('starts new pods for another boot file, and not for other rules', () => {
+    const sum = (...args: string[]) =>
+      find(manifests(...args), 'Deployment').spec.template.metadata.annotations['checksum/gateway'];
+    expect(sum('--set', 'onFull=refuse')).not.toBe(sum());
+    expect(sum('--set', 'rules=debug: true')).toBe(sum());
+  });
+
+  it('runs the same gateway on each node as a DaemonSet, for the senders of that node', () => {
+    const all = manifests('--set', 'mode=daemonset');
+    expect(find(all, 'Deployment')).toBeUndefined();
+    expect(find(all, 'PodDisruptionBudget')).toBeUndefined();
+    expect(find(all, 'Service').spec.internalTrafficPolicy).toBe('Local');
+    expect(find(all, 'DaemonSet').spec.template).toEqual(find(manifests(), 'Deployment').spec.template);
+  });
+
+  it('lets `config` have the last word over the boot file', () => {
+    const config = bootConfig(manifests('--set', 'config.buffer.max_bytes=64MiB,config.batch.max_spans=10'));
+    expect(config.buffer).toMatchObject({ maxBytes: 64 * 2 ** 20, decisionWaitMs: 15_000 });
+    expect(config.batch.maxSpans).toBe(10);
+  });
+});
+
+describe('the chart refuses', () => {
+  it.each([
+    ['mode=agent', /mode.*one of 'gateway', 'daemonset'/s],
+    ['unknown=1', /'unknown' not allowed/],
+    ['image.tga=x', /'tga' not allowed/],
+    ['decisionWait=15', /decisionWait.*got number, want string/s],
+    ['decisionWait=fast', /decisionWait.*does not match pattern/s],
+    ['tempo.endpoint=tempo:4317', /tempo\/endpoint.*does not match pattern/s],
+    ['resources.limits.memory=2Gb', /limits\/memory.*does not match pattern/s],
+    ['resources.limits.memory=511Mi', /expected at least 512Mi/],
+    ['resources.limits.memory=null', /resources\.limits\.memory: missing/],
+    ['replicas=2', /replicas: 2: .*acceptSplitTraces=true/],
+    ['store.enabled=false', /kept traces would go nowhere: set tempo\.endpoint/],
+    ['terminationGracePeriodSeconds=39', /expected at least 40/],
+    ['config.buffer.decision_wait=1s', /set decisionWait instead/],
+    ['hostPorts=true', /only for mode daemonset/],
+    ['redact[0].name=x,redact[0].regex=y', /redact/],
+  ])('%s', (setting, message) => {
+    const { ok, output } = render('--set', setting);
+    expect(ok).toBe(false);
+    expect(output).toMatch(message);
+  });
+});

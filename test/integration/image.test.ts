@@ -1,0 +1,13 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const script = fileURLToPath(new URL('../../tools/image-steps.sh', import.meta.url));
+
+it('the steps of the Dockerfile build an image that starts, is healthy, and stops on SIGTERM', {
+  timeout: 600_000,
+}, () => {
+  const { status, stdout, stderr } = spawnSync(script, { encoding: 'utf8' });
+  expect(status, stdout + stderr).toBe(0);
+  expect(stdout).toMatch(/HEALTHCHECK says it is well\n.*SIGTERM: exit code 0\nimage: all steps worked\n$/s);
+});
