@@ -1,15 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
+/** The stories of the path, told again with more than one shard. */
+const withShards = (shards: number) => ({
+  extends: true as const,
+  test: { name: `${shards} shards`, include: ['test/path/**/*.test.ts'], env: { SHARDS: String(shards) } },
+});
+
 /** `make test`: everything that needs Node alone. */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/integration/**'],
     reporters: ['default', './tools/closing-line.ts'],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    fileParallelism: true,
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/integration/**'] } },
+      withShards(2),
+      withShards(4),
+    ],
   },
 });

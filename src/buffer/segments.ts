@@ -5,22 +5,38 @@
  *   slab (one allocation) = | segment | segment | segment | segment |
  *   segment               = | message | message | … | free | slack |
  *
- * A message larger than a segment gets a segment (and a slab) of its own.
+ * A message larger than a segment gets a segment (and a slab) of its own. Where there are more shards, slabs are shared memory: a
+ * slice may belong to another shard's trace, and its segment then has users there, see lending.ts.
  */
 export interface Segment {
   readonly bytes: Uint8Array;
   readonly capacity: number;
   /** Bytes landed so far; the next message starts here. */
   used: number;
-  /** Waiting slices that lie here. */
+  /** Waiting slices of this shard's traces that lie here. */
   live: number;
-  /** Places handed out whose message has not been accepted or abandoned yet. */
+  /** Places handed out whose message has not been accepted or abandoned yet; of a borrowed segment: batches being taken over. */
   pending: number;
   /** Pages of slice rows, see slices.ts; given back with the segment. */
   readonly rowPages: number[];
   /** When it was opened, in order of opening. */
   sequence: number;
   readonly slab: number;
+  /** Another shard's segment: how many batches of it are in use here, and how to give them back. */
+  readonly loan?: { batches: number; readonly giveBack: (batches: number) => void };
+}
+
+/** What other shards have to do with this one's segments. */
+export interface Lender {
+  /** Memory that others can read. */
+  allocate(bytes: number): ArrayBufferLike;
+  /** New segments, and ones that are no more. */
+  announce(numbers: readonly number[], memory: ArrayBufferLike, capacity: number): void;
+  withdraw(numbers: readonly number[]): void;
+  /** Does another shard still use the segment? */
+  isLent(number: number): boolean;
+  /** Nobody uses the segment any more. */
+  returned(number: number): void;
 }
 
 /** Readable bytes behind the last message of a segment, so that the scan may look ahead without asking. */
@@ -42,18 +58,22 @@ export class Segments {
   bytes = 0;
   /** Segments by number; undefined where a slab was given back. */
   readonly list: (Segment | undefined)[] = [];
+  /** Those in which nothing of ours waits but that another shard still uses. */
+  readonly #lent = new Set<number>();
   readonly #free: number[] = [];
   /** Of each slab: its segments' numbers, and how many are in use. */
   readonly #slabs: { readonly members: number[]; inUse: number }[] = [];
   readonly #vacant: number[] = [];
+  readonly #onFree: (segment: Segment) => void;
+  readonly #lender: Lender | undefined;
   #open = -1;
   #sequence = 0;
-  readonly #onFree: (segment: Segment) => void;
 
-  constructor(maxBytes: number, onFree: (segment: Segment) => void) {
+  constructor(maxBytes: number, onFree: (segment: Segment) => void, lender?: Lender) {
     this.maxBytes = maxBytes;
     this.segmentBytes = segmentBytesFor(maxBytes);
     this.#onFree = onFree;
+    this.#lender = lender;
   }
 
   get(number: number): Segment {
@@ -77,25 +97,57 @@ export class Segments {
     return number;
   }
 
-  /** To be called whenever `live` or `pending` of a segment went down: gives it back when it is empty. */
+  /** To be called whenever `live` or `pending` of a segment went down: gives it back when nobody uses it. */
   settle(number: number): void {
     const segment = this.get(number);
-    if (segment.live > 0 || segment.pending > 0) return;
+    if (segment.loan !== undefined) {
+      this.#settleLoan(segment, segment.loan);
+      return;
+    }
+    if (segment.live > 0 || segment.pending > 0 || segment.used === 0) return;
+    if (this.#lender?.isLent(number)) {
+      this.#lent.add(number);
+      return;
+    }
+    this.#lent.delete(number);
+    this.#lender?.returned(number);
     this.bytes -= segment.used;
     this.#onFree(segment);
     segment.used = 0;
     if (number !== this.#open) this.#giveBack(number, segment);
   }
 
-  /** Of the segments in which something waits, the one that was opened first; -1 when nothing waits. */
-  oldest(): number {
-    let best = -1;
-    for (let n = 0; n < this.list.length; n++) {
-      const segment = this.list[n];
-      if (segment === undefined || segment.live === 0) continue;
-      if (best < 0 || segment.sequence < this.get(best).sequence) best = n;
-    }
-    return best;
+  /** Looks again at the segments that only others used when they were last looked at. */
+  settleLent(): void {
+    for (const number of this.#lent) this.settle(number);
+  }
+
+  /** Enters another shard's segment in this table; its memory does not count here. */
+  borrow(bytes: Uint8Array, giveBack: (batches: number) => void): number {
+    const number = this.#emptyNumber();
+    const capacity = bytes.length;
+    const loan = { batches: 0, giveBack };
+    this.list[number] = { bytes, capacity, used: 0, live: 0, pending: 0, rowPages: [], sequence: 0, slab: -1, loan };
+    return number;
+  }
+
+  /** A borrowed segment is no more; nothing of it waits here. */
+  forget(number: number): void {
+    this.list[number] = undefined;
+  }
+
+  /** Of the segments that hold messages, the ones that were opened first, at most `most`. */
+  oldest(most: number): number[] {
+    const inUse: number[] = [];
+    for (let n = 0; n < this.list.length; n++) if ((this.list[n]?.used ?? 0) > 0) inUse.push(n);
+    return inUse.sort((a, b) => this.get(a).sequence - this.get(b).sequence).slice(0, most);
+  }
+
+  #settleLoan(segment: Segment, loan: NonNullable<Segment['loan']>): void {
+    if (segment.live > 0 || segment.pending > 0 || loan.batches === 0) return;
+    this.#onFree(segment);
+    loan.giveBack(loan.batches);
+    loan.batches = 0;
   }
 
   #next(length: number): number {
@@ -117,7 +169,7 @@ export class Segments {
   }
 
   #allocate(capacity: number, count: number): number {
-    const memory = new ArrayBuffer(capacity * count);
+    const memory = this.#lender?.allocate(capacity * count) ?? new ArrayBuffer(capacity * count);
     const slab = this.#vacant.pop() ?? this.#slabs.length;
     const members: number[] = [];
     for (let i = 0; i < count; i++) {
@@ -128,6 +180,7 @@ export class Segments {
       if (count > 1) this.#free.push(number);
     }
     this.#slabs[slab] = { members, inUse: 0 };
+    this.#lender?.announce(members, memory, capacity);
     return members[0];
   }
 
@@ -147,6 +200,7 @@ export class Segments {
       const at = this.#free.indexOf(member);
       if (at >= 0) this.#free.splice(at, 1);
     }
+    this.#lender?.withdraw(slab.members);
     this.#vacant.push(segment.slab);
   }
 }

@@ -1,7 +1,7 @@
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
-import { type Segment, Segments } from './segments.ts';
+import { type Lender, type Segment, Segments } from './segments.ts';
 import { bytesOf, Slices } from './slices.ts';
 
 /** The record of a waiting trace, in Int32 words. */
@@ -50,10 +50,10 @@ export class TraceBuffer {
   /** Waiting spans; waiting traces are `traces.size`. */
   spans = 0;
 
-  constructor(options: BufferOptions, seed: number) {
+  constructor(options: BufferOptions, seed: number, lender?: Lender) {
     this.#waitMs = options.decisionWaitMs;
     this.#afterRootMs = options.decisionWaitAfterRootMs;
-    this.segments = new Segments(options.maxBytes, (segment: Segment) => this.slices.release(segment));
+    this.segments = new Segments(options.maxBytes, (segment: Segment) => this.slices.release(segment), lender);
     this.#index = new IdIndex(this.traces, seed);
     const longestMs = Math.max(this.#waitMs, this.#afterRootMs);
     this.#deadlines = new Deadlines(this.traces, Trace, longestMs);
@@ -174,9 +174,13 @@ export class TraceBuffer {
    * segment back. Empty when nothing waits.
    */
   *oldest(isComplete: (slot: number) => boolean): Generator<number> {
-    const number = this.segments.oldest();
-    if (number < 0) return;
-    const segment = this.segments.get(number);
+    const number = this.segments.oldest(Number.POSITIVE_INFINITY).find((n) => this.segments.get(n).live > 0);
+    if (number === undefined) return;
+    yield* this.tracesIn(this.segments.get(number), isComplete);
+  }
+
+  /** The traces with slices in a segment, those whose root came first; the segment may be given back while they are walked. */
+  *tracesIn(segment: Segment, isComplete: (slot: number) => boolean): Generator<number> {
     for (const complete of [true, false]) {
       for (const page of [...segment.rowPages]) {
         for (let i = 0; i < this.slices.rowsIn(page) && segment.live > 0; i++) {

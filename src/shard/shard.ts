@@ -17,6 +17,7 @@ import { Judge } from './judge.ts';
 import { Late } from './late.ts';
 import { histogram, observe } from './lateness.ts';
 import { Ledger } from './ledger.ts';
+import { type NeighbourOptions, Neighbours } from './neighbours.ts';
 import { noPolicy, Revisions } from './revision.ts';
 
 export interface ShardOptions {
@@ -28,7 +29,14 @@ export interface ShardOptions {
   readonly batch: BatchOptions;
   /** Differs between processes, see tables/id-index.ts. */
   readonly seed: number;
+  /** Where there are more shards: this one's place among them. */
+  readonly neighbours?: NeighbourOptions;
 }
+
+/** From here on the oldest segments are decided early, so that there is room when it is needed; only where others must help. */
+const tightShare = 0.9;
+/** Spans scanned under different conditions: none of a revision's. */
+const mixedConditions = -1;
 
 /**
  * One core's whole pipeline and the sole owner of the traces that come to it: buffer → decide → enrich → batch → export. It has no
@@ -43,6 +51,7 @@ export class Shard {
   readonly judge: Judge;
   readonly batch: Batch;
   readonly lateness: Histogram = histogram();
+  readonly neighbours: Neighbours | undefined;
   readonly #options: ShardOptions;
   readonly #scan = new RequestScan();
   readonly #late: Late;
@@ -54,7 +63,9 @@ export class Shard {
     emit: (request: ExportRequest) => void,
   ) {
     this.#options = options;
-    this.buffer = new TraceBuffer(options.buffer, options.seed);
+    this.neighbours = options.neighbours && new Neighbours(options.neighbours);
+    this.buffer = new TraceBuffer(options.buffer, options.seed, this.neighbours?.lending);
+    this.neighbours?.join(this.buffer);
     this.decisions = new Decisions(options.buffer.rememberedDecisions, options.seed);
     this.revisions = new Revisions(rules.set, rules.name, this.ledger);
     this.batch = new Batch(options.batch, enrich, emit);
@@ -99,25 +110,29 @@ export class Shard {
       if (error instanceof MalformedError) return new Refusal('malformed', error.message);
       throw error;
     }
-    const { count, invalid } = this.#scan;
-    this.#take(landing, count, now);
-    this.#settle(landing.segment);
+    const { slices, count, invalid } = this.#scan;
+    const { segment, bytes } = landing;
+    const { conditions } = this.revisions.current;
+    const refusal = this.neighbours?.handOver(slices, count, segment, conditions);
+    if (refusal === undefined) this.#take(bytes, segment, slices, count, conditions, now, this.neighbours?.owners);
+    this.#settle(segment);
+    if (refusal !== undefined) return refusal;
     if (invalid > 0) this.ledger.add(this.ledger.row(noPolicy), 'invalid', invalid, 0);
     const message =
       invalid === 0 ? '' : `${invalid} spans without a valid trace id (16 bytes) and span id (8 bytes), not all zero`;
     return { spans: count + invalid, rejectedSpans: invalid, message };
   }
 
-  /** Decides at most `limit` traces that are due; true when there may be more. */
+  /** Takes over what other shards handed over, and decides at most `limit` traces that are due; true when there may be more. */
   tick(now: number, limit: number): boolean {
+    if (this.neighbours !== undefined) this.#mindNeighbours(this.neighbours, now);
     for (let n = 0; n < limit; n++) {
       const slot = this.buffer.due(now);
       if (slot < 0) {
         this.batch.tick(now);
         return false;
       }
-      const lateMs = this.buffer.overdue(slot, now);
-      observe(this.lateness, lateMs / 1000);
+      observe(this.lateness, this.buffer.overdue(slot, now) / 1000);
       this.judge.judge(slot, this.buffer.wasHastened(slot) ? 'root' : 'wait', now);
     }
     return true;
@@ -125,11 +140,12 @@ export class Shard {
 
   /** The end: decides at most `limit` of the traces that wait, due or not; true when there are more. */
   drain(now: number, limit: number): boolean {
+    if (this.neighbours !== undefined) this.#mindNeighbours(this.neighbours, now);
     for (let n = 0; n < limit; n++) {
       const slot = this.buffer.first();
       if (slot < 0) {
         this.batch.flush();
-        return false;
+        return this.neighbours?.expects ?? false;
       }
       this.judge.judge(slot, 'shutdown', now);
     }
@@ -145,40 +161,41 @@ export class Shard {
     return decided < 0 ? undefined : explainDecided(traceId, decided, this.decisions, this.revisions);
   }
 
-  #take(landing: Landing, count: number, now: number): void {
-    const rows = this.#scan.slices;
+  #take(
+    bytes: Uint8Array,
+    segment: number,
+    rows: Int32Array,
+    count: number,
+    conditions: number,
+    now: number,
+    owners?: Uint8Array,
+  ): void {
     let trace = -1;
     for (let i = 0, row = 0; i < count; i++, row += sliceWords) {
+      if (owners !== undefined && owners[i] !== this.neighbours?.self) continue;
       const a = rows[row + 4];
       const b = rows[row + 5];
       const c = rows[row + 6];
       const d = rows[row + 7];
       // Spans of one trace mostly come together; the last one's place is good for the next.
-      if (
-        trace < 0 ||
-        i === 0 ||
-        rows[row - 4] !== d ||
-        rows[row - 5] !== c ||
-        rows[row - 6] !== b ||
-        rows[row - 7] !== a
-      ) {
+      if (trace < 0 || rows[row - 4] !== d || rows[row - 5] !== c || rows[row - 6] !== b || rows[row - 7] !== a) {
         trace = this.buffer.find(a, b, c, d);
       }
       if (trace < 0) {
         const decided = this.decisions.find(a, b, c, d);
         if (decided >= 0) {
-          this.#late.take(decided, landing.bytes, rows[row], rows[row + 1], rows[row + 2], rows[row + 3], now);
+          this.#late.take(decided, bytes, rows[row], rows[row + 1], rows[row + 2], rows[row + 3], now);
           continue;
         }
-        trace = this.buffer.start(a, b, c, d, this.revisions.current.conditions, now);
+        trace = this.buffer.start(a, b, c, d, conditions, now);
       }
-      if (!this.#hang(trace, landing.segment, rows, row, now)) trace = -1;
+      if (!this.#hang(trace, segment, rows, row, conditions, now)) trace = -1;
     }
     this.#late.end();
   }
 
   /** Hangs one slice to its trace; false when that made the trace so large that it was decided. */
-  #hang(trace: number, segment: number, rows: Int32Array, row: number, now: number): boolean {
+  #hang(trace: number, segment: number, rows: Int32Array, row: number, conditions: number, now: number): boolean {
     const { buffer } = this;
     const bits = rows[row + 8];
     const slice = buffer.append(trace, segment, rows[row], rows[row + 1], (bits & rootBit) !== 0);
@@ -186,6 +203,7 @@ export class Shard {
     const words = buffer.traces.page(trace);
     const at = buffer.traces.at(trace);
     words[at + Trace.bits] |= bits;
+    if (words[at + Trace.conditions] !== conditions) words[at + Trace.conditions] = mixedConditions;
     if ((bits & randomnessBit) !== 0) {
       words[at + Trace.randomnessHigh] = rows[row + 9];
       words[at + Trace.randomnessLow] = rows[row + 10];
@@ -200,10 +218,38 @@ export class Shard {
   #makeRoom(length: number, now: number): void {
     const { segments } = this.buffer;
     while (!segments.fits(length) && this.buffer.traces.size > 0) {
+      const before = this.buffer.traces.size;
       for (const slot of this.buffer.oldest((trace) => this.judge.isComplete(trace))) {
         this.judge.judge(slot, 'full', now);
         if (segments.fits(length)) return;
       }
+      if (this.buffer.traces.size === before) return;
+    }
+  }
+
+  /** Other shards' slices come in; segments that only others still use are looked at again; and memory is asked back in time. */
+  #mindNeighbours(neighbours: Neighbours, now: number): void {
+    const { segments } = this.buffer;
+    while (neighbours.takeOver(this.buffer)) {
+      const { segment, rows, count, conditions } = neighbours;
+      // A trace may be decided while its batch is taken over: the segment must outlast that.
+      segments.get(segment).pending++;
+      this.#take(segments.get(segment).bytes, segment, rows, count, conditions, now);
+      this.#settle(segment);
+    }
+    for (let wanted = neighbours.wanted(); wanted >= 0; wanted = neighbours.wanted()) this.#decideAllIn(wanted, now);
+    segments.settleLent();
+    if (this.#options.buffer.onFull === 'refuse' || segments.bytes < tightShare * segments.maxBytes) return;
+    for (const number of segments.oldest(2)) {
+      if (segments.get(number).live > 0) this.#decideAllIn(number, now);
+      if (neighbours.lending.isLent(number)) neighbours.lending.want(number);
+    }
+  }
+
+  #decideAllIn(number: number, now: number): void {
+    const segment = this.buffer.segments.get(number);
+    for (const slot of this.buffer.tracesIn(segment, (trace) => this.judge.isComplete(trace))) {
+      this.judge.judge(slot, 'full', now);
     }
   }
 

@@ -47,8 +47,9 @@ function tell(buffer: ConstructorParameters<typeof Story>[0], steps: readonly St
     else if (it.kind === 'wait') story.after(it.ms);
     else if (it.kind === 'rules') story.swap({ ...seedRules, baseline_percent: it.percent });
     else {
-      const landing = story.pipeline.land(it.length);
-      if ('bytes' in landing) story.pipeline.abandon(landing);
+      const pipeline = story.next;
+      const landing = pipeline.land(it.length);
+      if ('bytes' in landing) pipeline.abandon(landing);
     }
   }
   return story;
@@ -59,11 +60,11 @@ function balances(seed: number): void {
   fc.assert(
     fc.property(setting, fc.array(step, { minLength: 5, maxLength: 60 }), (buffer, steps) => {
       const story = tell({ buffer }, steps).drain();
-      const { shard } = story.pipeline;
-      expect([shard.buffer.spans, shard.buffer.traces.size, shard.buffer.segments.bytes]).toEqual([0, 0, 0]);
+      story.after(0);
+      expect([story.waiting, story.waitingTraces, story.bufferBytes]).toEqual([0, 0, 0]);
       expect(story.left()).toHaveLength(story.spans('kept') + story.spans('late_kept'));
       expect(story.spans('lost')).toBe(0);
-      expect(story.traces('kept') + story.traces('dropped')).toBe(shard.decisions.size + shard.decisions.evicted);
+      expect(story.traces('kept') + story.traces('dropped')).toBe(story.decided.size + story.decided.evicted);
     }),
     { numRuns: 60, seed },
   );

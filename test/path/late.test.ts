@@ -49,10 +49,10 @@ describe('a late span', () => {
   });
 
   it('starts a new trace once the verdict is forgotten, oldest first', () => {
-    const story = new Story({ rules: { error_status_codes: ['ERROR'] }, buffer: { rememberedDecisions: 2 } });
+    const story = new Story({ rules: { error_status_codes: ['ERROR'] }, buffer: { rememberedDecisions: 2 }, shards: 1 });
     story.send({ trace: 'a' }, { trace: 'b' }, { trace: 'c' });
     story.after(10_000);
-    expect(story.pipeline.shard.decisions).toMatchObject({ size: 2, evicted: 1 });
+    expect(story.decided).toMatchObject({ size: 2, evicted: 1 });
     story.send({ trace: 'a', status: 'ERROR' }, { trace: 'b', status: 'ERROR' });
     story.after(10_000);
     expect(story.leftOf('a')).toHaveLength(1);

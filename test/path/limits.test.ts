@@ -12,13 +12,13 @@ describe('buffer.max_trace_bytes', () => {
   const bytes = spanBytes(one).length + spanBytes(two).length;
 
   it('one byte under: the trace waits', () => {
-    const story = new Story({ rules: errorsOnly, buffer: { maxTraceBytes: bytes } });
+    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxTraceBytes: bytes } });
     story.send(one, two);
     expect(story.after(0).left()).toEqual([]);
   });
 
   it('one byte over: it is decided at once, what follows is late, others are untouched', () => {
-    const story = new Story({ rules: errorsOnly, buffer: { maxTraceBytes: bytes - 1 } });
+    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxTraceBytes: bytes - 1 } });
     story.send(one, two, { trace: 'b' }, { trace: 'a', id: '3' });
     story.after(0);
     expect(story.leftOf('a')).toHaveLength(3);
@@ -36,13 +36,13 @@ describe('buffer.max_bytes', () => {
   const bytes = message('t-0').length;
 
   it('exactly full is not over: nothing is decided early', () => {
-    const story = new Story({ rules: errorsOnly, buffer: { maxBytes: 100 * bytes } });
+    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes } });
     for (let i = 0; i < 10; i++) for (let j = 0; j < 10; j++) story.sendBytes(message(`t-${i}${j}`.slice(0, 5)));
     expect(story.after(0).left()).toEqual([]);
   });
 
   it('full, decide_oldest: those whose root came are decided before their neighbours without one, none is lost', () => {
-    const story = new Story({ rules: errorsOnly, buffer: { maxBytes: 100 * bytes } });
+    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes } });
     const order: string[] = [];
     for (let i = 0; i < 140; i++) {
       const name = `u-${String(i).padStart(3, '0')}`;
@@ -65,7 +65,7 @@ describe('buffer.max_bytes', () => {
   });
 
   it('full, refuse: the sender is told to try again later, and later works', () => {
-    const story = new Story({ rules: errorsOnly, buffer: { maxBytes: 100 * bytes, onFull: 'refuse' } });
+    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes, onFull: 'refuse' } });
     for (let i = 0; i < 100; i++) expect(story.sendBytes(message(`v-${i + 100}`))).not.toBeInstanceOf(Refusal);
     const refused = story.sendBytes(message('v-999'));
     expect(refused).toMatchObject({ reason: 'buffer_full', retryAfterMs: 1000 });
@@ -75,23 +75,23 @@ describe('buffer.max_bytes', () => {
   });
 
   it('a message larger than the whole buffer can never be taken', () => {
-    const story = new Story({ buffer: { maxBytes: 100_000 } });
-    const at = (length: number) => story.pipeline.land(length);
+    const story = new Story({ shards: 1, buffer: { maxBytes: 100_000 } });
+    const at = (length: number) => story.next.land(length);
     expect(at(100_001)).toMatchObject({ reason: 'too_large' });
     expect(at(100_000)).not.toBeInstanceOf(Refusal);
   });
 
   it('takes a message larger than a segment, and gives its memory back', () => {
-    const story = new Story({ rules: errorsOnly });
+    const story = new Story({ shards: 1, rules: errorsOnly });
     story.send(...Array.from({ length: 30 }, (_, i) => ({ trace: `w-${i}`, padding: 200_000 })));
-    expect(story.pipeline.shard.buffer.segments.bytes).toBeGreaterThan(6_000_000);
+    expect(story.bufferBytes).toBeGreaterThan(6_000_000);
     story.after(10_000);
-    expect(story.pipeline.shard.buffer.segments.bytes).toBe(0);
+    expect(story.bufferBytes).toBe(0);
   });
 });
 
 describe('batch', () => {
-  const kept = { rules: { debug: true } };
+  const kept = { shards: 1, rules: { debug: true } };
 
   it('merges spans of the same resource and scope, across traces and requests', () => {
     const story = new Story(kept);
@@ -104,7 +104,7 @@ describe('batch', () => {
   });
 
   it('leaves when it is old enough', () => {
-    const story = new Story({ ...kept, batch: { maxAgeMs: 1_000 } });
+    const story = new Story({ shards: 1, ...kept, batch: { maxAgeMs: 1_000 } });
     story.send({ trace: 'a' });
     story.after(10_000);
     expect(story.requests).toHaveLength(0);
@@ -115,7 +115,7 @@ describe('batch', () => {
   });
 
   it('holds max_spans spans and not one more', () => {
-    const story = new Story({ ...kept, batch: { maxSpans: 4 } });
+    const story = new Story({ shards: 1, ...kept, batch: { maxSpans: 4 } });
     for (const trace of ['a', 'b', 'c']) story.send({ trace, id: `${trace}1` }, { trace, id: `${trace}2` });
     story.after(10_000);
     expect(story.requests.map((r) => [r.spans, r.traces])).toEqual([
@@ -127,7 +127,7 @@ describe('batch', () => {
   it('fits max_bytes to the byte, in whole traces', () => {
     const spans = (trace: string) => [1, 2, 3].map((n) => ({ trace, id: `${trace}${n}`, padding: 400 }));
     const sizes = (maxBytes: number) => {
-      const story = new Story({ ...kept, batch: { maxBytes } });
+      const story = new Story({ shards: 1, ...kept, batch: { maxBytes } });
       story.send(...spans('a'), ...spans('b'));
       story.after(10_000);
       return story.requests.map((r) => [r.body.length, r.spans]);
@@ -138,7 +138,7 @@ describe('batch', () => {
   });
 
   it('divides only a trace that is too large for a batch of its own', () => {
-    const story = new Story({ ...kept, batch: { maxBytes: 2_000 } });
+    const story = new Story({ shards: 1, ...kept, batch: { maxBytes: 2_000 } });
     story.send(
       { trace: 'small' },
       ...Array.from({ length: 10 }, (_, i) => ({ trace: 'big', id: `b${i}`, padding: 500 })),
@@ -151,7 +151,7 @@ describe('batch', () => {
   });
 
   it('sends a span that is larger than a batch alone', () => {
-    const story = new Story({ ...kept, batch: { maxBytes: 1_500 } });
+    const story = new Story({ shards: 1, ...kept, batch: { maxBytes: 1_500 } });
     story.send({ trace: 'a' }, { trace: 'b', padding: 4_000 }, { trace: 'c' });
     story.after(10_000);
     expect(story.requests.map((r) => r.spans)).toEqual([1, 1, 1]);

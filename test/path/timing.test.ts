@@ -107,7 +107,7 @@ describe('the end', () => {
     story.drain();
     expect(story.leftOf('a')).toHaveLength(1);
     expect(story.explain('a')).toMatchObject({ trigger: 'shutdown', complete: false });
-    expect(story.pipeline.shard.buffer.spans).toBe(0);
+    expect(story.waiting).toBe(0);
   });
 
   it('tells senders to go elsewhere', () => {

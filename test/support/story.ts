@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { lendingMemory, type SlabNews } from '../../src/buffer/lending.ts';
 import { compileRules } from '../../src/decide/compile.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
@@ -8,6 +9,7 @@ import type { Protocol } from '../../src/model/outcome.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
 import type { PolicySet } from '../../src/model/verdict.ts';
 import { Pipeline } from '../../src/pipeline.ts';
+import { shareMemory } from '../../src/shard/neighbours.ts';
 import type { ShardOptions } from '../../src/shard/shard.ts';
 import { decodeRequest, type SpanObject, spansIn } from './otlp.ts';
 import { requestBytes, type Told, traceIdHex } from './spans.ts';
@@ -45,40 +47,62 @@ export interface Setting {
   buffer?: Partial<ShardOptions['buffer']>;
   batch?: Partial<ShardOptions['batch']>;
   enrich?: Partial<EnrichOptions>;
+  /** Default: the variable SHARDS, so that every story can be told with more than one. */
+  shards?: number;
 }
 
-/** A pipeline with a clock that is turned by hand and a sink that remembers. The books are checked at every step. */
+/**
+ * A gateway with a clock that is turned by hand and a sink that remembers; requests go to its shards in turn. The books are
+ * checked at every step.
+ */
 export class Story {
   now = 1_790_000_000_000;
-  readonly pipeline: Pipeline;
+  readonly shards: readonly Pipeline[];
   readonly enricher: Enricher;
   readonly requests: ExportRequest[] = [];
+  #sent = 0;
 
-  constructor({ rules = seedRules, environment, buffer, batch, enrich }: Setting = {}) {
+  constructor({
+    rules = seedRules,
+    environment,
+    buffer,
+    batch,
+    enrich,
+    shards = Number(process.env.SHARDS ?? 1),
+  }: Setting = {}) {
     this.enricher = new Enricher({ resource: {}, set: {}, redact: [], ...enrich });
-    this.pipeline = new Pipeline(
-      {
-        buffer: {
-          decisionWaitMs: 10_000,
-          decisionWaitAfterRootMs: 0,
-          maxBytes: 64 << 20,
-          maxTraceBytes: 5_000_000,
-          onFull: 'decide_oldest',
-          rememberedDecisions: 100_000,
-          ...buffer,
-        },
-        batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0, ...batch },
-        seed: 1,
+    const shared = shards > 1 ? shareMemory(shards, lendingMemory) : undefined;
+    const options = {
+      buffer: {
+        decisionWaitMs: 10_000,
+        decisionWaitAfterRootMs: 0,
+        maxBytes: 64 << 20,
+        maxTraceBytes: 5_000_000,
+        onFull: 'decide_oldest',
+        rememberedDecisions: 100_000,
+        ...buffer,
       },
-      { set: compiled(rules, environment), name: 'r1' },
-      this.enricher,
-      (request) => this.requests.push(request),
-      () => this.now,
+      batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0, ...batch },
+      seed: 1,
+    } satisfies ShardOptions;
+    const tell = (news: SlabNews): void => {
+      for (const { shard } of this.shards) shard.neighbours?.learn(news);
+    };
+    this.shards = Array.from(
+      { length: shards },
+      (_, self) =>
+        new Pipeline(
+          { ...options, ...(shared && { neighbours: { self, shared, tell } }) },
+          { set: compiled(rules, environment), name: 'r1' },
+          this.enricher,
+          (request) => this.requests.push(request),
+          () => this.now,
+        ),
     );
   }
 
   send(...spans: Told[]): Receipt {
-    const answer = this.sendBytes(requestBytes(...spans));
+    const answer = this.trySend(...spans);
     if (answer instanceof Refusal) throw new Error(`refused: ${answer.reason}: ${answer.message}`);
     return answer;
   }
@@ -88,31 +112,39 @@ export class Story {
     return this.sendBytes(requestBytes(...spans));
   }
 
+  /** The shard that the next request goes to. */
+  get next(): Pipeline {
+    return this.shards[this.#sent++ % this.shards.length];
+  }
+
   sendBytes(bytes: Uint8Array, protocol: Protocol = 'grpc'): Receipt | Refusal {
-    const landing = this.pipeline.land(bytes.length);
+    const pipeline = this.next;
+    const landing = pipeline.land(bytes.length);
     if (landing instanceof Refusal) return landing;
     landing.bytes.set(bytes, landing.start);
-    const answer = this.pipeline.accept(landing, protocol);
+    const answer = pipeline.accept(landing, protocol);
     this.checkBooks();
+    // What was handed over is taken over in the next turn of the event loop, before time passes.
+    if (this.shards.length > 1) this.after(0);
     return answer;
   }
 
   /** Time passes, with a tick at its end. */
   after(ms: number): this {
     this.now += ms;
-    while (this.pipeline.tick(1000));
+    while (this.shards.map((pipeline) => pipeline.tick(1000)).includes(true));
     this.checkBooks();
     return this;
   }
 
   drain(): this {
-    while (this.pipeline.drain(1000));
+    while (this.shards.map((pipeline) => pipeline.drain(1000)).includes(true));
     this.checkBooks();
     return this;
   }
 
   swap(rules: Partial<RulesDocument>, name = 'r2'): this {
-    this.pipeline.swap(compiled(rules), name);
+    for (const pipeline of this.shards) pipeline.swap(compiled(rules), name);
     return this;
   }
 
@@ -127,7 +159,7 @@ export class Story {
   }
 
   explain(trace: string) {
-    return this.pipeline.explain(traceIdHex(trace));
+    return this.shards.map((pipeline) => pipeline.explain(traceIdHex(trace))).find((it) => it !== undefined);
   }
 
   spans(outcome: string): number {
@@ -139,23 +171,50 @@ export class Story {
   }
 
   get received(): number {
-    const { grpc, http_protobuf, http_json } = this.pipeline.received;
-    return grpc.spans + http_protobuf.spans + http_json.spans;
+    return this.#total(
+      ({ received: { grpc, http_protobuf, http_json } }) => grpc.spans + http_protobuf.spans + http_json.spans,
+    );
+  }
+
+  /** Waiting spans, those between two shards included. */
+  get waiting(): number {
+    return this.#total(
+      ({ shard: { buffer, neighbours } }) =>
+        buffer.spans + (neighbours ? neighbours.handedOver - neighbours.takenOver : 0),
+    );
+  }
+
+  /** Waiting traces, bytes that occupy the buffer, remembered and forgotten verdicts. */
+  get waitingTraces(): number {
+    return this.#total(({ shard }) => shard.buffer.traces.size);
+  }
+  get bufferBytes(): number {
+    return this.#total(({ shard }) => shard.buffer.segments.bytes);
+  }
+  get decided(): { size: number; evicted: number } {
+    return {
+      size: this.#total(({ shard }) => shard.decisions.size),
+      evicted: this.#total(({ shard }) => shard.decisions.evicted),
+    };
   }
 
   /** received = kept + dropped + late_kept + late_dropped + invalid + lost + waiting; and what was kept left or waits in the batch. */
   checkBooks(): void {
-    const { shard } = this.pipeline;
-    const out = shard.ledger.entries().reduce((sum, entry) => sum + entry.spans, 0);
-    expect(this.received, 'received = every outcome + waiting').toBe(out + shard.buffer.spans);
+    const out = this.#total(({ shard }) => shard.ledger.entries().reduce((sum, entry) => sum + entry.spans, 0));
+    expect(this.received, 'received = every outcome + waiting').toBe(out + this.waiting);
     const emitted = this.requests.reduce((sum, request) => sum + request.spans, 0);
-    expect(this.spans('kept') + this.spans('late_kept'), 'kept = emitted + in the batch').toBe(
-      emitted + shard.batch.spans,
-    );
+    const batched = this.#total(({ shard }) => shard.batch.spans);
+    expect(this.spans('kept') + this.spans('late_kept'), 'kept = emitted + in the batch').toBe(emitted + batched);
+  }
+
+  #total(count: (pipeline: Pipeline) => number): number {
+    return this.shards.reduce((sum, pipeline) => sum + count(pipeline), 0);
   }
 
   #sum(outcome: string, what: 'spans' | 'traces'): number {
-    const entries = this.pipeline.shard.ledger.entries().filter((entry) => entry.outcome === outcome);
+    const entries = this.shards
+      .flatMap(({ shard }) => shard.ledger.entries())
+      .filter((entry) => entry.outcome === outcome);
     return entries.reduce((sum, entry) => sum + entry[what], 0);
   }
 }

@@ -1,0 +1,147 @@
+import { Borrowing, Lending, type LendingMemory, type SlabNews } from '../buffer/lending.ts';
+import type { TraceBuffer } from '../buffer/trace-buffer.ts';
+import { sliceWords } from '../decode/scan.ts';
+import { Refusal } from '../errors.ts';
+import { Handover, type HandoverMemory, handoverMemory } from '../route/handover.ts';
+import { ownerOf } from '../route/route.ts';
+
+/** What the threads of one gateway share. `handovers[from][to]`; the diagonal is empty. */
+export interface SharedMemory {
+  readonly lendings: readonly LendingMemory[];
+  readonly handovers: readonly (readonly (HandoverMemory | undefined)[])[];
+}
+
+/** Words of all rings into one shard, together: a tenth of a second of the fastest traffic. */
+const ringWordsPerShard = 1 << 22;
+
+export function ringWordsFor(shards: number): number {
+  return 2 ** Math.floor(Math.log2(ringWordsPerShard / Math.max(1, shards - 1)));
+}
+
+/** `self` among `shards`; `tell` takes news of this shard's slabs to all others. */
+export interface NeighbourOptions {
+  readonly self: number;
+  readonly shared: SharedMemory;
+  readonly tell: (news: SlabNews) => void;
+}
+
+/**
+ * A shard's dealings with the others: slices of their traces are handed over as rows, their bytes stay in this shard's segments;
+ * and the other way round.
+ */
+export class Neighbours {
+  readonly self: number;
+  readonly lending: Lending;
+  readonly #count: number;
+  readonly #out: (Handover | undefined)[];
+  readonly #in: (Handover | undefined)[];
+  #borrowing: Borrowing | undefined;
+  readonly #lendings: readonly LendingMemory[];
+  readonly #counts: Int32Array;
+  /** Of the request at hand: the owner of each slice. */
+  owners = new Uint8Array(1024);
+  /** Of the batch taken over last. */
+  rows = new Int32Array(sliceWords * 1024);
+  segment = -1;
+  conditions = 0;
+  count = 0;
+
+  constructor({ self, shared, tell }: NeighbourOptions) {
+    this.self = self;
+    this.#count = shared.lendings.length;
+    this.#lendings = shared.lendings;
+    this.#counts = new Int32Array(this.#count);
+    this.lending = new Lending(shared.lendings[self], (news) => tell({ ...news, lender: self }));
+    const ring = (memory: HandoverMemory | undefined) => memory && new Handover(memory, sliceWords);
+    this.#out = shared.handovers[self].map(ring);
+    this.#in = shared.handovers.map((from) => ring(from[self]));
+  }
+
+  /** Once the shard's buffer is there. */
+  join(buffer: TraceBuffer): void {
+    this.#borrowing = new Borrowing(buffer.segments, this.#lendings);
+  }
+
+  learn(news: SlabNews): void {
+    if (news.lender !== this.self) this.#borrowing?.learn(news);
+  }
+
+  /**
+   * Hands the slices of other shards' traces to them, all or, where one of them is too far behind, none. `owners` then says which
+   * of the slices stay.
+   */
+  handOver(rows: Int32Array, count: number, segment: number, conditions: number): Refusal | undefined {
+    if (count > this.owners.length) this.owners = new Uint8Array(count * 2);
+    this.#counts.fill(0);
+    for (let i = 0; i < count; i++) {
+      const owner = ownerOf(rows[i * sliceWords + 7], this.#count);
+      this.owners[i] = owner;
+      this.#counts[owner]++;
+    }
+    for (let to = 0; to < this.#count; to++) {
+      const ring = this.#out[to];
+      if (ring === undefined || this.#counts[to] === 0 || ring.fits(this.#counts[to])) continue;
+      if (this.#counts[to] > ring.largest)
+        return new Refusal('too_large', `a request of ${count} spans: send fewer at once`);
+      return new Refusal('buffer_full', 'another shard is behind: try again later');
+    }
+    for (let to = 0; to < this.#count; to++) {
+      if (to === this.self || this.#counts[to] === 0) continue;
+      this.lending.lend(segment);
+      this.#out[to]?.begin(segment, conditions, this.#counts[to]);
+    }
+    for (let i = 0; i < count; i++)
+      if (this.owners[i] !== this.self) this.#out[this.owners[i]]?.push(rows, i * sliceWords);
+    for (let to = 0; to < this.#count; to++) if (to !== this.self && this.#counts[to] > 0) this.#out[to]?.commit();
+    return undefined;
+  }
+
+  /** Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, or the news of its slab is still to come. */
+  takeOver(buffer: TraceBuffer): boolean {
+    for (let from = 0; from < this.#count; from++) {
+      const ring = this.#in[from];
+      if (!ring?.peek()) continue;
+      const local = this.#borrowing?.local(from, ring.segment) ?? -1;
+      if (local < 0) continue;
+      const { loan } = buffer.segments.get(local);
+      if (loan === undefined) continue;
+      if (ring.count * sliceWords > this.rows.length) this.rows = new Int32Array(ring.count * sliceWords * 2);
+      loan.batches++;
+      this.segment = local;
+      this.conditions = ring.conditions;
+      this.count = ring.count;
+      ring.take(this.rows);
+      return true;
+    }
+    return false;
+  }
+
+  /** Is anything on its way here? */
+  get expects(): boolean {
+    return this.#in.some((ring) => ring?.peek());
+  }
+
+  /** A segment whose traces here should be decided because its lender is short of memory; -1 = none. */
+  wanted(): number {
+    return this.#borrowing?.wanted() ?? -1;
+  }
+
+  /** Spans handed over and taken over so far. */
+  get handedOver(): number {
+    return this.#out.reduce((sum, ring) => sum + (ring?.rows ?? 0), 0);
+  }
+
+  get takenOver(): number {
+    return this.#in.reduce((sum, ring) => sum + (ring?.rows ?? 0), 0);
+  }
+}
+
+/** Memory for `shards` shards that hand slices to each other. */
+export function shareMemory(shards: number, lendingOf: () => LendingMemory): SharedMemory {
+  const all = Array.from({ length: shards }, (_, i) => i);
+  const words = ringWordsFor(shards);
+  return {
+    lendings: all.map(lendingOf),
+    handovers: all.map((from) => all.map((to) => (from === to ? undefined : handoverMemory(words)))),
+  };
+}
