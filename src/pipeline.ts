@@ -14,7 +14,7 @@ type ShardWriter = ConstructorParameters<typeof Shard>[2];
  *   receive ─ land ─▶ decode ─▶ route ─▶ buffer … wait … decide ─▶ enrich ─▶ batch ─▶ export
  *             └──── accept(): shard/shard.ts ────┘   └── tick(): shard/judge.ts, shard/emit.ts ──┘
  *
- * There is one shard, in this thread; a second one would stand beside it and get the traces that `route` gives it.
+ * This is one shard's pipeline; threads/ runs one in each thread, and route/ says which trace is whose.
  */
 export class Pipeline implements Intake {
   readonly shard: Shard;

@@ -12,7 +12,7 @@ const foundations = ['errors', 'model', 'tables', 'units', 'wire'];
 const pureStages = ['batch', 'buffer', 'decide', 'decode', 'enrich', 'observe', 'route'];
 const rim = ['cluster', 'export', 'receive'];
 const settings = ['config', 'telemetry'];
-const composition = ['shard', 'pipeline', 'ticker', 'gateway-stats', 'exporters', 'gateway', 'cli', 'main'];
+const composition = ['shard', 'pipeline', 'threads', 'gateway-stats', 'exporters', 'gateway', 'cli', 'main'];
 
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   errors: [],

@@ -44,6 +44,7 @@ const slackBytes = 64;
 const largestSegment = 4 * 1024 * 1024;
 const smallestSegment = 64 * 1024;
 const segmentsPerSlab = 8;
+const spareShare = 0.1;
 
 /** A power of two, so that a buffer is at least 32 segments and gives memory back in small parts. */
 export function segmentBytesFor(maxBytes: number): number {
@@ -67,6 +68,7 @@ export class Segments {
   readonly #onFree: (segment: Segment) => void;
   readonly #lender: Lender | undefined;
   #open = -1;
+  #inUse = 0;
   #sequence = 0;
 
   constructor(maxBytes: number, onFree: (segment: Segment) => void, lender?: Lender) {
@@ -165,6 +167,7 @@ export class Segments {
     const segment = this.get(number);
     segment.sequence = this.#sequence++;
     this.#slabs[segment.slab].inUse++;
+    this.#inUse++;
     return number;
   }
 
@@ -184,17 +187,23 @@ export class Segments {
     return members[0];
   }
 
+  /** Free segments worth keeping: traffic goes up and down by so much in a wait. */
+  #spare(): number {
+    return Math.max(segmentsPerSlab, this.#inUse * spareShare);
+  }
+
   #emptyNumber(): number {
     const gap = this.list.indexOf(undefined);
     return gap >= 0 ? gap : this.list.length;
   }
 
-  /** A slab without a segment in use is given back to the system, unless it is the last one. */
+  /** A slab without a segment in use is given back to the system, unless it will soon be needed again. */
   #giveBack(number: number, segment: Segment): void {
     const slab = this.#slabs[segment.slab];
     slab.inUse--;
+    this.#inUse--;
     if (slab.members.length > 1) this.#free.push(number);
-    if (slab.inUse > 0 || (slab.members.length > 1 && this.#free.length <= slab.members.length)) return;
+    if (slab.inUse > 0 || (slab.members.length > 1 && this.#free.length <= this.#spare())) return;
     for (const member of slab.members) {
       this.list[member] = undefined;
       const at = this.#free.indexOf(member);

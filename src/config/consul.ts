@@ -26,6 +26,9 @@ export interface ConsulTiming {
 
 const usualTiming: ConsulTiming = { waitMs: 25_000, backoffMs: 250, maxBackoffMs: 30_000, burst: 4, refillMs: 500 };
 
+/** A question that waits is answered by the rights of when it was asked, so while keys are hidden it must not wait long. */
+const filteredWaitMs = 1_000;
+
 /** What the loop needs from outside: the tests turn these by hand. */
 export interface Surroundings {
   readonly now: () => number;
@@ -51,6 +54,7 @@ export class ConsulSource implements Source<ConsulAnswer> {
   readonly #stopping = new AbortController();
   #interrupt = new AbortController();
   #index = 0n;
+  #waitMs: number;
   #failures = 0;
   #seen: string | undefined;
   #tokens: number;
@@ -60,6 +64,7 @@ export class ConsulSource implements Source<ConsulAnswer> {
     this.name = `consul:${folder}`;
     this.#read = read;
     this.#timing = timing;
+    this.#waitMs = timing.waitMs;
     this.#world = world;
     this.#tokens = timing.burst;
     this.#refilledAt = world.now();
@@ -93,10 +98,11 @@ export class ConsulSource implements Source<ConsulAnswer> {
 
   async #once(listener: SourceListener<ConsulAnswer>, signal: AbortSignal): Promise<void> {
     await this.#takeTurn(signal);
-    const answer = await this.#read(this.#index, this.#timing.waitMs, signal);
+    const answer = await this.#read(this.#index, this.#waitMs, signal);
     if (signal.aborted) return;
     this.#failures = 0;
     this.#index = nextIndex(this.#index, answer.index);
+    this.#waitMs = answer.filtered ? filteredWaitMs : this.#timing.waitMs;
     listener.answered();
     const content = JSON.stringify([answer.entries, answer.filtered]);
     if (content === this.#seen) return;

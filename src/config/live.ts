@@ -141,7 +141,7 @@ export class LiveRules<T> {
     const source = this.#options.consul!.name;
     const keys = entries.filter(({ key }) => !isFolder(key));
     const none = keys.length === 0;
-    if (none && !filtered && !this.#keys && !this.#lastGood) return; // never any: the file alone
+    if (none && !filtered && !this.#keys && !this.#lastGood) return void this.#record.warn(neverAny, { source });
     const parsed = none || filtered ? { errors: [missingKeys(source, filtered)] } : parseKeys(keys, folderOf(source));
     if ('errors' in parsed) return void this.#refuse('consul', parsed.errors);
     const candidate = { layer: parsed.layer, entries: keys, index: Number(index), source };
@@ -222,6 +222,10 @@ export function createLiveRules<T>(options: LiveRulesOptions<T>): LiveRules<T> {
 
 const pathOf = (file: Source<FileText>) => file.name.replace(/^file:/, '');
 const folderOf = (source: string) => source.replace(/^consul:/, '');
+
+/** Consul does not tell an empty folder from one that nobody without a token may see. */
+const neverAny =
+  'no key there: the rules file alone counts; where there should be some, look at the environment and the token';
 
 function missingKeys(source: string, filtered: boolean): string {
   const why = filtered ? 'the token may not read all of its keys' : 'no key is left where there were some';

@@ -25,11 +25,15 @@ const rules = block({
   consul: consul.optional(),
 });
 
+const expectedShards = (issue: { readonly input?: unknown }) =>
+  `${show(issue.input)}: expected auto or a number from 1 to 64`;
+
 const shards = z
-  .union([z.literal('auto'), z.literal(1)], {
-    error: (issue) => `${show(issue.input)}: expected auto or 1; more shards are not supported in this version`,
+  .union([z.literal('auto'), z.number()], { error: expectedShards })
+  .refine((count) => count === 'auto' || (Number.isInteger(count) && count >= 1 && count <= 64), {
+    error: expectedShards,
   })
-  .describe('auto or 1; more are not supported in this version');
+  .describe('auto = one a core the process may use; 1 = no worker threads');
 
 const mode = z
   .literal('gateway', {

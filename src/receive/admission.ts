@@ -18,9 +18,15 @@ export class Admission {
   readonly maxRequestBytes: number;
   readonly maxInflightBytes: number;
 
-  constructor({ maxRequestBytes, maxInflightBytes }: AdmissionLimits) {
+  /** KiB in flight in all shards of the gateway, in one shared word; this shard's part of it. */
+  readonly #shared: Int32Array | undefined;
+  #sharedKiB = 0;
+
+  /** `shared`: where other shards draw on the same budget; 4 bytes. */
+  constructor({ maxRequestBytes, maxInflightBytes }: AdmissionLimits, shared?: SharedArrayBuffer) {
     this.maxRequestBytes = maxRequestBytes;
     this.maxInflightBytes = maxInflightBytes;
+    this.#shared = shared && new Int32Array(shared);
   }
 
   /** Admits a message of `bytes`, or says why not. */
@@ -35,11 +41,23 @@ export class Admission {
     if (messageBytes > this.maxInflightBytes) return this.#tooLarge(messageBytes, this.maxInflightBytes);
     if (this.inflightBytes + extraBytes > this.maxInflightBytes) return this.#full();
     this.inflightBytes += extraBytes;
-    return undefined;
+    if (this.#publish() <= this.maxInflightBytes / 1024) return undefined;
+    this.leave(extraBytes);
+    return this.#full();
   }
 
   leave(bytes: number): void {
     this.inflightBytes -= bytes;
+    this.#publish();
+  }
+
+  /** Brings this shard's part of the shared word up to date; returns the whole. */
+  #publish(): number {
+    if (this.#shared === undefined) return 0;
+    const kiB = Math.ceil(this.inflightBytes / 1024);
+    const change = kiB - this.#sharedKiB;
+    this.#sharedKiB = kiB;
+    return Atomics.add(this.#shared, 0, change) + change;
   }
 
   #tooLarge(bytes: number, limit: number): Refusal {

@@ -20,7 +20,7 @@ export function listen(server: Server, where: string, endpoint: Endpoint): Promi
     const fail = (error: NodeJS.ErrnoException): void =>
       reject(cannotListen(where, endpoint, error.code ?? error.message));
     server.once('error', fail);
-    server.listen({ host: endpoint.host, port: endpoint.port, backlog: 1024 }, () => {
+    server.listen({ ...endpoint, backlog: 1024 }, () => {
       server.removeListener('error', fail);
       const { address, port } = server.address() as AddressInfo;
       resolve({ host: address, port });

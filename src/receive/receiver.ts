@@ -6,6 +6,8 @@ import type { ReceiveStats } from './stats.ts';
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Other threads of this process listen at the same address; connections are spread over them. Linux. */
+  readonly reusePort?: boolean;
 }
 
 /** What every receiver works with: where requests go, whether they may come in, and where refusals are counted. */

@@ -24,7 +24,7 @@ export function adminRoutes(app: FastifyInstance, { sources, probe, log }: Conte
   app.get('/livez', (_request, reply) => answerProbe(reply, sources.notLive()));
   app.get('/readyz', (_request, reply) => answerProbe(reply, sources.notReady()));
   app.get('/metrics', (request, reply) => answerMetrics(sources, probe, request, reply));
-  app.get('/api/status', () => statusOf(sources.identity, sources.stats(), Date.now()));
+  app.get('/api/status', async () => statusOf(sources.identity, await sources.stats(), Date.now()));
   app.get<{ Params: { id: string } }>('/api/explain/:id', (request, reply) =>
     answerExplain(sources, request.params.id, reply),
   );
@@ -40,12 +40,12 @@ function answerProbe(reply: FastifyReply, reason: string): FastifyReply {
 
 async function answerMetrics(sources: AdminSources, probe: ProcessProbe, request: FastifyRequest, reply: FastifyReply) {
   const now = Date.now();
-  const sample = { identity: sources.identity, gateway: sources.stats(), process: probe.read(now), now };
+  const sample = { identity: sources.identity, gateway: await sources.stats(), process: probe.read(now), now };
   const { contentType, body } = await renderMetrics(sample, request.headers.accept);
   return reply.header('content-type', contentType).send(body);
 }
 
-function answerExplain(sources: AdminSources, id: string, reply: FastifyReply): FastifyReply {
+async function answerExplain(sources: AdminSources, id: string, reply: FastifyReply): Promise<FastifyReply> {
   const traceId = traceIdOf(id);
   if (traceId === undefined) {
     return refuse(
@@ -54,12 +54,12 @@ function answerExplain(sources: AdminSources, id: string, reply: FastifyReply): 
       `"${id.slice(0, 64)}" is not a trace id: it is 32 hex digits, such as 4bf92f3577b34da6a3ce929d0e0e4736`,
     );
   }
-  const explanation = sources.explain(traceId);
-  return explanation === undefined ? refuse(reply, 404, forgotten(traceId, sources)) : reply.send(explanation);
+  const explanation = await sources.explain(traceId);
+  return explanation === undefined ? refuse(reply, 404, await forgotten(traceId, sources)) : reply.send(explanation);
 }
 
-function forgotten(traceId: string, sources: AdminSources): string {
-  const { limit } = sources.stats().remembered;
+async function forgotten(traceId: string, sources: AdminSources): Promise<string> {
+  const { limit } = (await sources.stats()).remembered;
   return `trace ${traceId} is not remembered: it never came here, or it was decided before the last ${limit} decisions`;
 }
 
@@ -70,15 +70,15 @@ function traceIdOf(text: string): string | undefined {
 }
 
 async function answerTempo(sources: AdminSources, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  if (sources.tempo === undefined) return refuse(reply, 404, noStore(sources));
+  if (sources.tempo === undefined) return refuse(reply, 404, await noStore(sources));
   const url = new URL(request.raw.url ?? '/', 'http://admin');
   const answer = await sources.tempo('GET', url, request.headers.accept ?? '');
   if (answer === undefined) return notFound(request, reply);
   return reply.code(answer.status).headers(answer.headers).send(answer.body);
 }
 
-function noStore(sources: AdminSources): string {
-  const names = sources.stats().exporters.map(({ name }) => name);
+async function noStore(sources: AdminSources): Promise<string> {
+  const names = (await sources.stats()).exporters.map(({ name }) => name);
   const where = names.length === 0 ? 'there is no exporter either' : `traces go to ${names.join(', ')}: ask there`;
   return `this gateway keeps no traces itself (no exporter with a store block); ${where}`;
 }

@@ -11,9 +11,9 @@ export interface TempoAnswer {
 /** What the admin server asks of the gateway, when somebody asks it. None of these may block or be slow. */
 export interface AdminSources {
   readonly identity: GatewayIdentity;
-  stats(): GatewayStats;
+  stats(): Promise<GatewayStats>;
   /** Why a trace was kept or dropped; `traceIdHex` is 32 lower-case hex digits. Undefined when it is not remembered. */
-  explain(traceIdHex: string): Explanation | undefined;
+  explain(traceIdHex: string): Promise<Explanation | undefined>;
   /** Why no traffic should come here now, in one line; empty when it may. */
   notReady(): string;
   /** Why the process should be restarted, in one line; empty when it should not. */

@@ -4,6 +4,7 @@ import { type ConsulAnswer, ConsulSource, nextIndex } from '../../src/config/con
 /** A read or a pause that the source has begun, for the test to end. */
 interface Begun<T> {
   readonly index?: bigint;
+  readonly waitMs?: number;
   readonly ms?: number;
   readonly signal: AbortSignal;
   done(value: T): void;
@@ -23,7 +24,7 @@ function world(random = 1) {
     });
   const source = new ConsulSource(
     'p/home',
-    (index, _, signal) => begin(reads, signal, { index }),
+    (index, waitMs, signal) => begin(reads, signal, { index, waitMs }),
     { waitMs: 25_000, backoffMs: 250, maxBackoffMs: 30_000, burst: 4, refillMs: 500 },
     { now: () => clock.ms, random: () => random, sleep: (ms, signal) => begin(pauses, signal, { ms }) },
   );
@@ -75,6 +76,15 @@ describe('watching a Consul folder', () => {
     (await read()).done(answer(8n));
     await read();
     expect(heard.at(-1)).toBe('changed 8: ');
+  });
+
+  it('asks anew each second while the token may not see all, so that its rights are noticed when it gets them', async () => {
+    const { read } = world();
+    expect((await read()).waitMs).toBe(25_000);
+    (await read()).done({ ...answer(7n), filtered: true });
+    expect(await read()).toMatchObject({ index: 7n, waitMs: 1_000 });
+    (await read()).done(answer(7n, 'routes'));
+    expect(await read()).toMatchObject({ index: 7n, waitMs: 25_000 });
   });
 
   it('starts anew when the index goes back: Consul was restored', async () => {

@@ -259,13 +259,14 @@ describe('rules from Consul', () => {
   });
 
   it('are the file alone where Consul never had a key', async () => {
-    const { rules, routes } = await started({ file: 'routes: [/file]', consul: keys(1, {}) });
+    const { rules, routes, logged } = await started({ file: 'routes: [/file]', consul: keys(1, {}) });
     expect(routes()).toEqual(['/file']);
     expect(rules.status()).toMatchObject({
       source: 'file:/etc/rules.yaml',
       lastLoadSucceeded: true,
       lastRefusal: null,
     });
+    expect(logged.filter((line) => line.startsWith('warn: no key there'))).toHaveLength(1);
   });
 
   it('are the file alone, and it says so, where the token may not see them', async () => {

@@ -49,7 +49,11 @@ describe('a late span', () => {
   });
 
   it('starts a new trace once the verdict is forgotten, oldest first', () => {
-    const story = new Story({ rules: { error_status_codes: ['ERROR'] }, buffer: { rememberedDecisions: 2 }, shards: 1 });
+    const story = new Story({
+      rules: { error_status_codes: ['ERROR'] },
+      buffer: { rememberedDecisions: 2 },
+      shards: 1,
+    });
     story.send({ trace: 'a' }, { trace: 'b' }, { trace: 'c' });
     story.after(10_000);
     expect(story.decided).toMatchObject({ size: 2, evicted: 1 });

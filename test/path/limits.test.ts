@@ -104,7 +104,7 @@ describe('batch', () => {
   });
 
   it('leaves when it is old enough', () => {
-    const story = new Story({ shards: 1, ...kept, batch: { maxAgeMs: 1_000 } });
+    const story = new Story({ ...kept, batch: { maxAgeMs: 1_000 } });
     story.send({ trace: 'a' });
     story.after(10_000);
     expect(story.requests).toHaveLength(0);
@@ -115,7 +115,7 @@ describe('batch', () => {
   });
 
   it('holds max_spans spans and not one more', () => {
-    const story = new Story({ shards: 1, ...kept, batch: { maxSpans: 4 } });
+    const story = new Story({ ...kept, batch: { maxSpans: 4 } });
     for (const trace of ['a', 'b', 'c']) story.send({ trace, id: `${trace}1` }, { trace, id: `${trace}2` });
     story.after(10_000);
     expect(story.requests.map((r) => [r.spans, r.traces])).toEqual([
@@ -127,7 +127,7 @@ describe('batch', () => {
   it('fits max_bytes to the byte, in whole traces', () => {
     const spans = (trace: string) => [1, 2, 3].map((n) => ({ trace, id: `${trace}${n}`, padding: 400 }));
     const sizes = (maxBytes: number) => {
-      const story = new Story({ shards: 1, ...kept, batch: { maxBytes } });
+      const story = new Story({ ...kept, batch: { maxBytes } });
       story.send(...spans('a'), ...spans('b'));
       story.after(10_000);
       return story.requests.map((r) => [r.body.length, r.spans]);
@@ -138,7 +138,7 @@ describe('batch', () => {
   });
 
   it('divides only a trace that is too large for a batch of its own', () => {
-    const story = new Story({ shards: 1, ...kept, batch: { maxBytes: 2_000 } });
+    const story = new Story({ ...kept, batch: { maxBytes: 2_000 } });
     story.send(
       { trace: 'small' },
       ...Array.from({ length: 10 }, (_, i) => ({ trace: 'big', id: `b${i}`, padding: 500 })),
@@ -151,7 +151,7 @@ describe('batch', () => {
   });
 
   it('sends a span that is larger than a batch alone', () => {
-    const story = new Story({ shards: 1, ...kept, batch: { maxBytes: 1_500 } });
+    const story = new Story({ ...kept, batch: { maxBytes: 1_500 } });
     story.send({ trace: 'a' }, { trace: 'b', padding: 4_000 }, { trace: 'c' });
     story.after(10_000);
     expect(story.requests.map((r) => r.spans)).toEqual([1, 1, 1]);

@@ -32,8 +32,8 @@ const explanation: Explanation = {
 function sources(changes: Partial<AdminSources> = {}): AdminSources {
   return {
     identity: { version: '1.2.3', environment: 'staging', shards: 1, startedAt },
-    stats: statsAfterTraffic,
-    explain: (id) => (id === traceId ? explanation : undefined),
+    stats: async () => statsAfterTraffic(),
+    explain: async (id) => (id === traceId ? explanation : undefined),
     notReady: () => '',
     notLive: () => '',
     ...changes,
@@ -159,7 +159,7 @@ describe('/api/explain/{traceId}', () => {
 
   it('finds ids that were printed without leading zeros', async () => {
     const asked: string[] = [];
-    await get('/api/explain/4bf92f3577b34da6', { explain: (id) => void asked.push(id) });
+    await get('/api/explain/4bf92f3577b34da6', { explain: async (id) => void asked.push(id) });
     expect(asked).toEqual(['00000000000000004bf92f3577b34da6']);
   });
 

@@ -1,0 +1,111 @@
+import { randomInt } from 'node:crypto';
+import { compileRules } from '../decide/compile.ts';
+import { Enricher } from '../enrich/enrich.ts';
+import type { ExportRequest } from '../model/export-request.ts';
+import type { PolicySet } from '../model/verdict.ts';
+import { Pipeline } from '../pipeline.ts';
+import { Admission } from '../receive/admission.ts';
+import { createGrpcReceiver } from '../receive/grpc.ts';
+import { createHttpReceiver } from '../receive/http.ts';
+import type { Receiver } from '../receive/receiver.ts';
+import { ReceiveStats } from '../receive/stats.ts';
+import type { NeighbourOptions } from '../shard/neighbours.ts';
+import type { Addresses, PathConfig, PathEvents, RulesRevision } from './paths.ts';
+import { Ticker } from './ticker.ts';
+
+/** Traces decided at a stretch: less than a millisecond's worth. */
+const tracesPerStep = 200;
+
+/** One of several data paths of one gateway. */
+export interface Membership {
+  readonly neighbours: NeighbourOptions;
+  /** Bytes in flight in all paths, see receive/admission.ts. */
+  readonly inflight: SharedArrayBuffer;
+}
+
+/** Receivers, pipeline and ticker of one thread. */
+export class DataPath {
+  readonly pipeline: Pipeline;
+  readonly enricher: Enricher;
+  readonly admission: Admission;
+  readonly refused = new ReceiveStats();
+  readonly #config: PathConfig;
+  readonly #events: PathEvents;
+  readonly #ticker: Ticker;
+  readonly #receivers: Receiver[] = [];
+  #stopping = false;
+  /** Kept spans handed to the exporters. */
+  emittedSpans = 0;
+
+  constructor(config: PathConfig, rules: RulesRevision, events: PathEvents, member?: Membership) {
+    this.#config = config;
+    this.#events = events;
+    this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
+    this.admission = new Admission(config.receive, member?.inflight);
+    const { buffer, batch } = config;
+    const neighbours = member?.neighbours;
+    this.pipeline = new Pipeline(
+      { buffer, batch, seed: randomInt(2 ** 31), ...(neighbours && { neighbours }) },
+      { set: this.#compile(rules), name: rules.name },
+      this.enricher,
+      (request) => this.#emit(request),
+      Date.now,
+    );
+    this.#ticker = new Ticker(() => this.pipeline.tick(tracesPerStep));
+  }
+
+  /** Listens at the addresses given, or at the configured ones. */
+  async start({ grpc, http } = this.#config.receive): Promise<Addresses> {
+    const ports = {
+      intake: this.pipeline,
+      admission: this.admission,
+      stats: this.refused,
+      onError: (error: unknown) => this.#events.fault(error),
+    };
+    const listen = async (receiver: Receiver) => {
+      const address = await receiver.start();
+      this.#receivers.push(receiver);
+      return address;
+    };
+    const serving = (): boolean => !this.#stopping;
+    return {
+      ...(grpc && { grpc: await listen(createGrpcReceiver({ ...grpc, ...ports, serving })) }),
+      ...(http && { http: await listen(createHttpReceiver({ ...http, ...ports })) }),
+    };
+  }
+
+  swap(rules: RulesRevision): void {
+    this.pipeline.swap(this.#compile(rules), rules.name);
+  }
+
+  async stopReceiving(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#receivers.map((receiver) => receiver.drain(deadlineMs)));
+  }
+
+  /** Takes part of what waits to its end; the ticker goes on, for other shards may still need this one. */
+  decide(limit: number): boolean {
+    return this.pipeline.drain(limit);
+  }
+
+  end(): void {
+    this.#ticker.stop();
+  }
+
+  stalledMs(): number {
+    return this.#ticker.stalledMs();
+  }
+
+  #emit(request: ExportRequest): void {
+    this.emittedSpans += request.spans;
+    this.#events.emit(request);
+  }
+
+  #compile({ document }: RulesRevision): PolicySet {
+    const { environment, traceDebug: debug } = this.#config;
+    const result = compileRules(document, environment, { debug });
+    if ('problems' in result)
+      throw new Error(`rules that were found good do not compile: ${JSON.stringify(result.problems)}`);
+    return result.policies;
+  }
+}

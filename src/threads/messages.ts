@@ -1,0 +1,35 @@
+import type { SlabNews } from '../buffer/lending.ts';
+import type { ExportRequest } from '../model/export-request.ts';
+import type { SharedMemory } from '../shard/neighbours.ts';
+import type { PathConfig, RulesRevision } from './paths.ts';
+
+/** What a shard's thread is started with. */
+export interface ThreadData {
+  readonly self: number;
+  readonly config: PathConfig;
+  readonly rules: RulesRevision;
+  readonly shared: SharedMemory;
+  readonly inflight: SharedArrayBuffer;
+  /** Unix ms of each shard's last turn, as Float64. */
+  readonly turns: SharedArrayBuffer;
+}
+
+/** Questions, each with an answer. */
+export type Question =
+  | { readonly ask: 'start'; readonly config: PathConfig['receive'] }
+  | { readonly ask: 'stats' }
+  | { readonly ask: 'explain'; readonly traceId: string }
+  | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }
+  | { readonly ask: 'decide'; readonly limit: number };
+
+export type ToThread =
+  | { readonly type: 'question'; readonly id: number; readonly question: Question }
+  | { readonly type: 'swap'; readonly rules: RulesRevision }
+  | { readonly type: 'news'; readonly news: SlabNews };
+
+export type FromThread =
+  | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'failure'; readonly id: number; readonly message: string; readonly usage: boolean }
+  | { readonly type: 'emit'; readonly request: ExportRequest }
+  | { readonly type: 'news'; readonly news: SlabNews }
+  | { readonly type: 'fault'; readonly message: string };

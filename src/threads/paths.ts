@@ -1,0 +1,48 @@
+import type { BootConfig } from '../config/schema.ts';
+import type { Explanation } from '../model/explanation.ts';
+import type { ExportRequest } from '../model/export-request.ts';
+import type { RulesDocument } from '../model/rules.ts';
+import type { Endpoint } from '../receive/receiver.ts';
+import type { ShardStats } from './shard-stats.ts';
+
+/** What a data path needs of the boot file; plain values, so that it can be sent to another thread. */
+export type PathConfig = Pick<
+  BootConfig,
+  'environment' | 'traceDebug' | 'receive' | 'buffer' | 'batch' | 'enrich' | 'redact'
+>;
+
+/** Rules as they travel: every thread compiles them itself, with the code that has found them good. */
+export interface RulesRevision {
+  readonly document: RulesDocument;
+  readonly name: string;
+}
+
+export interface Addresses {
+  readonly grpc?: Endpoint;
+  readonly http?: Endpoint;
+}
+
+/** What the paths tell whoever runs them. */
+export interface PathEvents {
+  emit(request: ExportRequest): void;
+  /** A fault of ours while receiving. */
+  fault(error: unknown): void;
+}
+
+/** The way from the receivers to the batches, on one thread or on several. */
+export interface Paths {
+  readonly shards: number;
+  /** Listens. Throws UsageError where it cannot. */
+  start(): Promise<Addresses>;
+  swap(rules: RulesRevision): void;
+  /** One entry a shard. */
+  stats(): Promise<readonly ShardStats[]>;
+  explain(traceId: string): Promise<Explanation | undefined>;
+  /** Takes no new request; those under way are finished or cut at `deadlineMs`. */
+  stopReceiving(deadlineMs: number): Promise<void>;
+  /** Decides at most `limit` waiting traces a shard; true when there are more. */
+  decide(limit: number): Promise<boolean>;
+  end(): Promise<void>;
+  /** Milliseconds since the slowest shard last looked for what is due. */
+  stalledMs(): number;
+}

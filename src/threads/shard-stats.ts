@@ -1,0 +1,124 @@
+import type { Outcome, Protocol, Trigger } from '../model/outcome.ts';
+import type { GatewayStats, Histogram } from '../model/stats.ts';
+import type { DataPath } from './data-path.ts';
+
+type Tally = { spans: number; bytes: number; requests: number };
+
+/** What one shard and its receivers count: plain numbers, taken at one moment of that shard. */
+export interface ShardStats {
+  readonly received: Record<Protocol, Tally>;
+  readonly refused: Record<string, { requests: number; bytes: number }>;
+  readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
+  readonly triggers: Record<Trigger, number>;
+  readonly waiting: { readonly spans: number; readonly traces: number };
+  readonly bufferBytes: number;
+  readonly bufferLimitBytes: number;
+  /** Unix ms; 0 = nothing waits. */
+  readonly oldestAt: number;
+  readonly inflightBytes: number;
+  readonly lateness: Histogram;
+  readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
+  readonly redactions: Record<string, number>;
+  readonly malformedTraceStates: number;
+  /** In the open batch, and handed to the exporters since the start. */
+  readonly batching: { readonly spans: number; readonly bytes: number };
+  readonly emittedSpans: number;
+  /** Spans given to and got from other shards. */
+  readonly handedOver: number;
+  readonly takenOver: number;
+}
+
+export function shardStats({ pipeline, enricher, admission, refused, emittedSpans }: DataPath): ShardStats {
+  const { shard, received } = pipeline;
+  const { buffer, decisions, ledger, neighbours, batch } = shard;
+  const first = buffer.first();
+  return {
+    received,
+    refused: refused.refused,
+    outcomes: ledger.entries(),
+    triggers: shard.judge.triggers,
+    waiting: { spans: buffer.spans, traces: buffer.traces.size },
+    bufferBytes: buffer.segments.bytes,
+    bufferLimitBytes: buffer.segments.maxBytes,
+    oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
+    inflightBytes: admission.inflightBytes,
+    lateness: shard.lateness,
+    remembered: { decisions: decisions.size, limit: decisions.limit, evicted: decisions.evicted },
+    redactions: enricher.stats.redactions,
+    malformedTraceStates: enricher.stats.malformedTraceStates,
+    batching: { spans: batch.spans, bytes: batch.bytes },
+    emittedSpans,
+    handedOver: neighbours?.handedOver ?? 0,
+    takenOver: neighbours?.takenOver ?? 0,
+  };
+}
+
+type Summed = Omit<GatewayStats, 'exporters' | 'rules'>;
+
+/**
+ * The shards' numbers, added. Each shard's were taken at a moment of its own, and the sum balances all the same: what one gave away
+ * and another has not got yet, or has got already, is the difference of two counters, and counts as waiting.
+ */
+export function sumStats(shards: readonly ShardStats[], offeredSpans: number, now: number): Summed {
+  const total = (of: (shard: ShardStats) => number): number => shards.reduce((sum, shard) => sum + of(shard), 0);
+  const oldestAt = Math.min(...shards.map((shard) => shard.oldestAt || Number.POSITIVE_INFINITY));
+  return {
+    received: addTables(shards.map((shard) => shard.received)),
+    refused: addTables(shards.map((shard) => shard.refused)),
+    outcomes: addOutcomes(shards),
+    triggers: addRecords(shards.map((shard) => shard.triggers)),
+    waiting: {
+      spans: total(({ waiting, handedOver, takenOver }) => waiting.spans + handedOver - takenOver),
+      traces: total(({ waiting }) => waiting.traces),
+    },
+    buffer: {
+      bytes: total((shard) => shard.bufferBytes),
+      limitBytes: total((shard) => shard.bufferLimitBytes),
+      oldestSeconds: Number.isFinite(oldestAt) ? Math.max(0, now - oldestAt) / 1000 : 0,
+    },
+    inflightBytes: total((shard) => shard.inflightBytes),
+    lateness: addHistograms(shards.map((shard) => shard.lateness)),
+    remembered: {
+      decisions: total((shard) => shard.remembered.decisions),
+      limit: total((shard) => shard.remembered.limit),
+      evicted: total((shard) => shard.remembered.evicted),
+    },
+    redactions: addRecords(shards.map((shard) => shard.redactions)),
+    malformedTraceStates: total((shard) => shard.malformedTraceStates),
+    batching: {
+      spans: total(({ batching, emittedSpans }) => batching.spans + emittedSpans) - offeredSpans,
+      bytes: total(({ batching }) => batching.bytes),
+    },
+  };
+}
+
+function addRecords<K extends string>(records: readonly Record<K, number>[]): Record<K, number> {
+  const sum = {} as Record<K, number>;
+  for (const record of records) {
+    for (const key of Object.keys(record) as K[]) sum[key] = (sum[key] ?? 0) + record[key];
+  }
+  return sum;
+}
+
+function addTables<K extends string, T extends Record<string, number>>(tables: readonly Record<K, T>[]): Record<K, T> {
+  const keys = Object.keys(tables[0]) as K[];
+  return Object.fromEntries(keys.map((key) => [key, addRecords(tables.map((table) => table[key]))])) as Record<K, T>;
+}
+
+function addOutcomes(shards: readonly ShardStats[]): Summed['outcomes'] {
+  const sums = new Map<string, { outcome: Outcome; policy: string; spans: number; traces: number }>();
+  for (const entry of shards.flatMap((shard) => shard.outcomes)) {
+    const key = `${entry.outcome} ${entry.policy}`;
+    const sum = sums.get(key) ?? { ...entry, spans: 0, traces: 0 };
+    sums.set(key, { ...sum, spans: sum.spans + entry.spans, traces: sum.traces + entry.traces });
+  }
+  return [...sums.values()];
+}
+
+function addHistograms(all: readonly Histogram[]): Histogram {
+  return {
+    bounds: all[0].bounds,
+    counts: all[0].counts.map((_, i) => all.reduce((sum, { counts }) => sum + counts[i], 0)),
+    sum: all.reduce((sum, histogram) => sum + histogram.sum, 0),
+  };
+}

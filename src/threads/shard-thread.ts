@@ -1,0 +1,51 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { UsageError } from '../errors.ts';
+import { DataPath } from './data-path.ts';
+import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
+import { shardStats } from './shard-stats.ts';
+
+/** The thread of one shard: a data path that is asked and told by messages. Everything else it shares is memory. */
+const { self, config, rules, shared, inflight, turns } = workerData as ThreadData;
+const port = parentPort!;
+const tell = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+const lastTurns = new Float64Array(turns);
+
+const path = new DataPath(
+  config,
+  rules,
+  {
+    emit: (request) => tell({ type: 'emit', request }, [request.body.buffer as ArrayBuffer]),
+    fault: (error) => tell({ type: 'fault', message: String(error) }),
+  },
+  { inflight, neighbours: { self, shared, tell: (news) => tell({ type: 'news', news }) } },
+);
+setInterval(() => (lastTurns[self] = Date.now() - path.stalledMs()), 500).unref();
+
+port.on('message', (message: ToThread) => {
+  if (message.type === 'news') path.pipeline.shard.neighbours?.learn(message.news);
+  else if (message.type === 'swap') path.swap(message.rules);
+  else void answer(message.id, message.question);
+});
+
+async function answer(id: number, question: Question): Promise<void> {
+  try {
+    tell({ type: 'answer', id, value: await answerTo(question) });
+  } catch (error) {
+    tell({ type: 'failure', id, message: (error as Error).message, usage: error instanceof UsageError });
+  }
+}
+
+function answerTo(question: Question): unknown {
+  switch (question.ask) {
+    case 'start':
+      return path.start(question.config);
+    case 'stats':
+      return shardStats(path);
+    case 'explain':
+      return path.pipeline.explain(question.traceId);
+    case 'stopReceiving':
+      return path.stopReceiving(question.deadlineMs);
+    case 'decide':
+      return path.decide(question.limit);
+  }
+}

@@ -1,0 +1,19 @@
+import type { BootConfig } from '../config/schema.ts';
+import { UsageError } from '../errors.ts';
+
+/**
+ * How many shards: as many as the operator says, or one a core the process may use. Each shard's part of the buffer must hold the largest
+ * request, so a small buffer means fewer.
+ */
+export function shardsFor(
+  { shards, buffer, receive }: Pick<BootConfig, 'shards' | 'buffer' | 'receive'>,
+  cores: number,
+): number {
+  const most = Math.max(1, Math.floor(buffer.maxBytes / receive.maxRequestBytes));
+  if (shards === 'auto') return Math.min(cores, most);
+  if (shards <= most) return shards;
+  throw new UsageError(
+    `shards: ${shards} would divide buffer.max_bytes (${buffer.maxBytes}) into parts that do not hold receive.max_request_bytes ` +
+      `(${receive.maxRequestBytes}): expected at most ${most}, or a larger buffer`,
+  );
+}
