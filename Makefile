@@ -25,6 +25,7 @@ test: setup check ## every check and every test that needs Node alone
 
 test-real: setup ## tests against real Consul, Tempo, Collector and SDKs; builds them once into a cache
 	@tools/servers/build.sh all
+	@tools/clients/setup.sh
 	@$(NODE) node_modules/vitest/vitest.mjs run --config vitest.real.config.ts
 
 bench: setup ## measure, and write bench/results

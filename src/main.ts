@@ -33,18 +33,19 @@ async function tailgate([command, ...argv]: readonly string[]): Promise<number |
   }
 }
 
+/** Signals are heard from the first moment: as process 1 of a container, one that nobody listens for would be lost. */
 async function runUntilStopped(argv: readonly string[]): Promise<undefined> {
-  const { run } = await import('./cli/run.ts');
-  const gateway = await run(argv, { env: process.env, stderr: process.stderr });
+  const starting = import('./cli/run.ts').then(({ run }) => run(argv, { env: process.env, stderr: process.stderr }));
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (stopping) process.exit(1);
       stopping = true;
-      gateway.stop().then((whole) => process.exit(whole ? 0 : 1), failed);
+      starting.then((gateway) => gateway.stop()).then((whole) => process.exit(whole ? 0 : 1), failed);
     });
   }
-  process.on('SIGHUP', () => gateway.reload());
+  process.on('SIGHUP', () => starting.then((gateway) => gateway.reload(), failed));
+  await starting;
 }
 
 /** Aborted by the first Ctrl-C or SIGTERM. */

@@ -16,8 +16,8 @@ export const bufferOptions = block({
     .describe('from its root span to its verdict, where that is sooner; 0s = off'),
   max_bytes: size('64KiB', '4TiB').prefault('512MiB').describe('memory of everything that waits'),
   max_trace_bytes: size('1KiB', '1GiB')
-    .prefault('5MB')
-    .describe('a larger trace is decided at once; what follows is late'),
+    .optional()
+    .describe('a larger trace is decided at once; what follows is late; 5MB, or max_bytes where that is less'),
   on_full: oneOf('decide_oldest', 'refuse')
     .prefault('decide_oldest')
     .describe('when max_bytes is reached: decide the oldest traces early, or tell senders to try again'),
@@ -27,7 +27,7 @@ export const bufferOptions = block({
   durable: durable.optional(),
 })
   .superRefine((raw, context) => {
-    if (raw.max_trace_bytes <= raw.max_bytes) return;
+    if ((raw.max_trace_bytes ?? 0) <= raw.max_bytes) return;
     const message = 'larger than max_bytes: expected at most as much';
     context.addIssue({ code: 'custom', path: ['max_trace_bytes'], message });
   })
@@ -35,7 +35,7 @@ export const bufferOptions = block({
     decisionWaitMs: raw.decision_wait,
     decisionWaitAfterRootMs: raw.decision_wait_after_root,
     maxBytes: raw.max_bytes,
-    maxTraceBytes: raw.max_trace_bytes,
+    maxTraceBytes: raw.max_trace_bytes ?? Math.min(5_000_000, raw.max_bytes),
     onFull: raw.on_full,
     rememberedDecisions: raw.remembered_decisions,
   }));

@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Home, makeHome } from '../support/boot-file.ts';
+import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
+import { decodeRequest } from '../support/otlp.ts';
+import { type Sender, senderTo } from '../support/otlp-send.ts';
+import { scrape } from '../support/scrape.ts';
+import { requestBytes } from '../support/spans.ts';
+import { type ClientName, findClient, type OtlpProtocol, type Said, tell } from './clients/clients.ts';
+import { arrivedSpans, expectedSpans, spansInStory, story } from './clients/story.ts';
+
+/** The SDKs, and each way of sending that they have. */
+const ways: Record<ClientName, [OtlpProtocol, string][]> = {
+  python: [
+    ['grpc', 'none'],
+    ['grpc', 'gzip'],
+    ['http/protobuf', 'none'],
+    ['http/protobuf', 'gzip'],
+    ['http/protobuf', 'deflate'],
+  ],
+  go: [
+    ['grpc', 'none'],
+    ['grpc', 'gzip'],
+    ['http/protobuf', 'none'],
+    ['http/protobuf', 'gzip'],
+  ],
+  node: [
+    ['grpc', 'none'],
+    ['grpc', 'gzip'],
+    ['http/protobuf', 'none'],
+    ['http/protobuf', 'gzip'],
+    ['http/json', 'none'],
+    ['http/json', 'gzip'],
+  ],
+};
+const clients = Object.keys(ways) as ClientName[];
+const folders = Object.fromEntries(clients.map((name) => [name, findClient(name)])) as Record<ClientName, string>;
+
+const labels: Record<OtlpProtocol, string> = {
+  grpc: 'grpc',
+  'http/protobuf': 'http_protobuf',
+  'http/json': 'http_json',
+};
+const rules =
+  'baseline_percent: 0\nlatency_threshold_ms: 500\nerror_status_codes: [ERROR]\nroutes: [/login, /upload]\n';
+
+const endpointOf = (gateway: GatewayProcess, protocol: OtlpProtocol): string =>
+  `http://${protocol === 'grpc' ? gateway.grpc : gateway.http}`;
+const received = async (gateway: GatewayProcess) =>
+  (await scrape(gateway.admin)).by('tailgate_received_spans_total', 'protocol');
+
+describe('the SDKs send, and the gateway keeps what it should, whole', () => {
+  let home: Home;
+  let gateway: GatewayProcess;
+  beforeAll(async () => {
+    home = makeHome({ buffer: { decision_wait: '500ms' }, batch: { max_age: '50ms' } }, rules);
+    gateway = await startGatewayProcess({ args: home.args });
+  });
+  afterAll(async () => {
+    await gateway?.stop();
+    home?.[Symbol.dispose]();
+  });
+
+  /** Its verdict on each trace of the story, once it has one. */
+  const verdicts = (said: Said) =>
+    eventually(async () => {
+      const asked = story.map(async ({ name }) => {
+        const explanation = JSON.parse(await gateway.get(`/api/explain/${said.traces[name].traceId}`));
+        expect(explanation.verdict).not.toBe('waiting');
+        const { verdict, policy, spans, lateSpans } = explanation;
+        return [name, { verdict, policy: verdict === 'keep' ? policy : null, spans, lateSpans }] as const;
+      });
+      return Object.fromEntries(await Promise.all(asked));
+    });
+
+  async function fetchTrace(traceId: string) {
+    const accept = 'application/protobuf';
+    const answer = await fetch(`http://${gateway.admin}/api/traces/${traceId}`, { headers: { accept } });
+    expect(answer.status).toBe(200);
+    return decodeRequest(new Uint8Array(await answer.arrayBuffer()));
+  }
+
+  describe.each(clients)('%s', (name) => {
+    it.skipIf(!folders[name]).each(ways[name])('over %s, compression %s', async (protocol, compression) => {
+      const before = await received(gateway);
+      const endpoint = endpointOf(gateway, protocol);
+      const { said, complaints } = await tell(name, folders[name], { protocol, compression, endpoint });
+      expect(complaints).toBe('');
+
+      const label = labels[protocol];
+      expect(await received(gateway)).toEqual({ ...before, [label]: before[label] + spansInStory });
+      const expected = story.map(({ name, keptBy, spans }) => [
+        name,
+        { verdict: keptBy === null ? 'drop' : 'keep', policy: keptBy, spans: spans.length, lateSpans: 0 },
+      ]);
+      expect(await verdicts(said)).toEqual(Object.fromEntries(expected));
+
+      const { revision } = (await gateway.status()).rules;
+      for (const told of story.filter(({ keptBy }) => keptBy !== null)) {
+        const ids = said.traces[told.name];
+        const spans = await eventually(async () => {
+          const arrived = arrivedSpans(await fetchTrace(ids.traceId), ids);
+          expect(arrived).toHaveLength(told.spans.length);
+          return arrived;
+        });
+        expect(spans).toEqual(expectedSpans(told, said, revision));
+      }
+    });
+  });
+
+  it('and the books balance after all of them', async () => {
+    const { books } = await gateway.status();
+    const metrics = await scrape(gateway.admin);
+    expect(books).toMatchObject({ balanced: true, spans: { waiting: 0, lost: 0, invalid: 0, late_kept: 0 } });
+    expect(metrics.value('tailgate_refused_requests_total')).toBe(0);
+  });
+});
+
+describe('the SDKs meet a gateway that is busy', () => {
+  const bufferBytes = 1 << 20;
+  let home: Home;
+  let gateway: GatewayProcess;
+  let sender: Sender;
+  beforeAll(async () => {
+    const buffer = { decision_wait: '1m', decision_wait_after_root: '1ms', max_trace_bytes: '1MiB' };
+    // one shard, so that the buffer is one and can be filled to the byte
+    home = makeHome({ shards: 1, buffer: { ...buffer, max_bytes: bufferBytes, on_full: 'refuse' } }, rules);
+    gateway = await startGatewayProcess({ args: home.args });
+    sender = senderTo(gateway);
+  });
+  afterAll(async () => {
+    sender?.close();
+    await gateway?.stop();
+    home?.[Symbol.dispose]();
+  });
+
+  const refused = async () =>
+    (await scrape(gateway.admin)).value('tailgate_refused_requests_total', { reason: 'buffer_full' });
+  const receivedSpans = async () => (await scrape(gateway.admin)).value('tailgate_received_spans_total');
+
+  /** Fills the buffer to the last byte, but for the root that ends the wait of what fills it. */
+  async function fill(trace: string): Promise<{ release(): Promise<unknown> }> {
+    const bytes = (await scrape(gateway.admin)).value('tailgate_buffer_bytes');
+    const root = requestBytes({ trace, id: 'root' });
+    const filler = (padding: number) => requestBytes({ trace, id: 'child', parent: 'root', padding });
+    const room = bufferBytes - bytes - root.length;
+    await sender.http(filler(room - (filler(room).length - room)));
+    return { release: () => sender.http(root) };
+  }
+
+  /** A client tells its story; there is room only after it has been refused. What arrived of the story, in spans. */
+  async function tellWhileBusy(name: ClientName, protocol: OtlpProtocol) {
+    const [spans, refusals] = [await receivedSpans(), await refused()];
+    const full = await fill(`${name} ${protocol}`);
+    const endpoint = endpointOf(gateway, protocol);
+    const telling = tell(name, folders[name], { protocol, compression: 'gzip', endpoint });
+    await eventually(async () => expect(await refused()).toBeGreaterThan(refusals));
+    await full.release();
+    const { complaints } = await telling;
+    return { complaints, arrived: (await receivedSpans()) - spans - 2 };
+  }
+
+  const patient = clients
+    .flatMap((name) =>
+      [...new Set(ways[name].map(([protocol]) => protocol))].map((protocol) => [name, protocol] as const),
+    )
+    .filter(([name, protocol]) => folders[name] && !(name === 'node' && protocol === 'grpc'));
+  it.each(patient)('%s over %s tries again, and all of it arrives', async (name, protocol) => {
+    const { arrived } = await tellWhileBusy(name, protocol);
+    expect(arrived).toBe(spansInStory);
+  });
+
+  it.skipIf(!folders.node)('node over grpc does not, in this version: it tells its user', async () => {
+    const { complaints, arrived } = await tellWhileBusy('node', 'grpc');
+    expect(complaints).toContain('UNAVAILABLE: the buffer is full');
+    expect(arrived).toBe(0);
+  });
+
+  it('and the books balance: what was refused was not received', async () => {
+    const { books } = await gateway.status();
+    expect(books).toMatchObject({ balanced: true, spans: { lost: 0, invalid: 0 } });
+    const fillers = 2 * (patient.length + (folders.node ? 1 : 0));
+    expect(books).toMatchObject({ spans: { received: patient.length * spansInStory + fillers } });
+  });
+});
