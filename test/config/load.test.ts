@@ -187,7 +187,7 @@ describe('a boot file with mistakes', () => {
     ],
     [
       'traces above the buffer',
-      `${withStore}buffer: { max_bytes: 1MiB }`,
+      `${withStore}buffer: { max_bytes: 1MiB, max_trace_bytes: 2MiB }`,
       'buffer.max_trace_bytes: larger than max_bytes',
     ],
     ['a word', `${withStore}buffer: { on_full: panic }`, '"panic": expected one of decide_oldest, refuse'],
@@ -290,6 +290,11 @@ describe('each limit', () => {
     expect(found(block(`${low}ms`)) + found(block(`${high}ms`))).toBe('');
     expect(found(block(`${low - 1}ms`))).toContain(` ${key}: "${low - 1}ms": expected `);
     expect(found(block(`${high + 1}ms`))).toContain(` ${key}: "${high + 1}ms": expected `);
+  });
+
+  it('max_trace_bytes is as large as a small buffer where nobody says otherwise', () => {
+    expect(config(`${withStore}buffer: { max_bytes: 1MiB }`).buffer.maxTraceBytes).toBe(1 << 20);
+    expect(config(`${withStore}buffer: { max_bytes: 6MB }`).buffer.maxTraceBytes).toBe(5_000_000);
   });
 
   it('max_trace_bytes may be all of the buffer, and not a byte more', () => {
