@@ -82,11 +82,26 @@ export class TraceBuffer {
     return slot;
   }
 
-  /** Hangs the slice at [start, start + length) of a segment to a trace. The caller has reserved its bytes there. */
-  append(slot: number, number: number, start: number, length: number, root: boolean): number {
+  /**
+   * Hangs the slice at [start, start + length) of a segment to a trace; the last two positions say where its envelope stands, see
+   * wire/envelope.ts.
+   */
+  append(
+    slot: number,
+    number: number,
+    start: number,
+    length: number,
+    resourceSpansAt: number,
+    scopeSpansAt: number,
+    root: boolean,
+  ): void {
     const segment = this.segments.get(number);
     const row = this.slices.add(number, segment, start, length, root);
-    this.slices.words(row)[this.slices.at(row) + 4] = slot;
+    const slice = this.slices.words(row);
+    const sliceAt = this.slices.at(row);
+    slice[sliceAt + 2] = resourceSpansAt;
+    slice[sliceAt + 3] = scopeSpansAt;
+    slice[sliceAt + 4] = slot;
     segment.live++;
     const words = this.traces.page(slot);
     const at = this.traces.at(slot);
@@ -97,15 +112,6 @@ export class TraceBuffer {
     words[at + Trace.spans]++;
     words[at + Trace.bytes] += length;
     this.spans++;
-    return row;
-  }
-
-  /** Notes where the envelope of a slice stands, see wire/envelope.ts. */
-  envelope(row: number, resourceSpansAt: number, scopeSpansAt: number): void {
-    const words = this.slices.words(row);
-    const at = this.slices.at(row);
-    words[at + 2] = resourceSpansAt;
-    words[at + 3] = scopeSpansAt;
   }
 
   /** The root came: the decision falls due `decisionWaitAfterRootMs` later, unless it is due before. */

@@ -1,16 +1,16 @@
 import { Batch, type BatchOptions } from '../batch/batch.ts';
 import type { EnvelopeWriter } from '../batch/group.ts';
-import { type BufferOptions, Trace, TraceBuffer } from '../buffer/trace-buffer.ts';
+import { type BufferOptions, TraceBuffer } from '../buffer/trace-buffer.ts';
 import { Decisions } from '../decide/decisions.ts';
-import { RequestScan, sliceWords } from '../decode/scan.ts';
+import { RequestScan } from '../decode/scan.ts';
 import { Refusal } from '../errors.ts';
-import { randomnessBit, rootBit } from '../model/conditions.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { Landing, Receipt } from '../model/intake.ts';
 import type { Histogram } from '../model/stats.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { MalformedError } from '../wire/reader.ts';
+import { Arrivals } from './arrivals.ts';
 import { Emitter, type SpanWriter } from './emit.ts';
 import { explainDecided, explainWaiting, parseTraceId } from './explain.ts';
 import { Judge } from './judge.ts';
@@ -19,6 +19,7 @@ import { histogram, observe } from './lateness.ts';
 import { Ledger } from './ledger.ts';
 import { type NeighbourOptions, Neighbours } from './neighbours.ts';
 import { noPolicy, Revisions } from './revision.ts';
+import { Room } from './room.ts';
 
 export interface ShardOptions {
   readonly buffer: BufferOptions & {
@@ -32,11 +33,6 @@ export interface ShardOptions {
   /** Where there are more shards: this one's place among them. */
   readonly neighbours?: NeighbourOptions;
 }
-
-/** From here on the oldest segments are decided early, so that there is room when it is needed; only where others must help. */
-const tightShare = 0.9;
-/** Spans scanned under different conditions: none of a revision's. */
-const mixedConditions = -1;
 
 /**
  * One core's whole pipeline and the sole owner of the traces that come to it: buffer → decide → enrich → batch → export. It has no
@@ -52,9 +48,10 @@ export class Shard {
   readonly batch: Batch;
   readonly lateness: Histogram = histogram();
   readonly neighbours: Neighbours | undefined;
-  readonly #options: ShardOptions;
   readonly #scan = new RequestScan();
-  readonly #late: Late;
+  readonly #arrivals: Arrivals;
+  readonly #room: Room;
+  #mindedAt = 0;
 
   constructor(
     options: ShardOptions,
@@ -62,7 +59,6 @@ export class Shard {
     enrich: SpanWriter & EnvelopeWriter,
     emit: (request: ExportRequest) => void,
   ) {
-    this.#options = options;
     this.neighbours = options.neighbours && new Neighbours(options.neighbours);
     this.buffer = new TraceBuffer(options.buffer, options.seed, this.neighbours?.lending);
     this.neighbours?.join(this.buffer);
@@ -70,9 +66,13 @@ export class Shard {
     this.revisions = new Revisions(rules.set, rules.name, this.ledger);
     this.batch = new Batch(options.batch, enrich, emit);
     this.emitter = new Emitter(this.batch, enrich);
-    this.#late = new Late(this.decisions, this.revisions, this.ledger, this.emitter);
     const { buffer, decisions, revisions, ledger, emitter } = this;
-    this.judge = new Judge({ buffer, decisions, revisions, ledger, emitter, scan: this.#scan });
+    const judge = new Judge({ buffer, decisions, revisions, ledger, emitter, scan: this.#scan });
+    const late = new Late(decisions, revisions, ledger, emitter);
+    const { maxTraceBytes, onFull } = options.buffer;
+    this.judge = judge;
+    this.#arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: this.neighbours?.self ?? 0 });
+    this.#room = new Room(buffer, judge, onFull);
   }
 
   /** A place for a message, after room was made for it where `on_full` says so. */
@@ -84,9 +84,9 @@ export class Shard {
         `a request of ${length} bytes is larger than buffer.max_bytes (${segments.maxBytes})`,
       );
     }
-    if (!segments.fits(length) && this.#options.buffer.onFull === 'decide_oldest') this.#makeRoom(length, now);
-    if (!segments.fits(length))
+    if (!this.#room.make(length, now)) {
       return new Refusal('buffer_full', 'the buffer is full (buffer.max_bytes): try again later');
+    }
     const segment = segments.reserve(length);
     const { bytes, used } = segments.get(segment);
     return { bytes, start: used - length, length, segment };
@@ -114,7 +114,8 @@ export class Shard {
     const { segment, bytes } = landing;
     const { conditions } = this.revisions.current;
     const refusal = this.neighbours?.handOver(slices, count, segment, conditions);
-    if (refusal === undefined) this.#take(bytes, segment, slices, count, conditions, now, this.neighbours?.owners);
+    if (refusal === undefined)
+      this.#arrivals.take(bytes, segment, slices, count, conditions, now, this.neighbours?.owners);
     this.#settle(segment);
     if (refusal !== undefined) return refusal;
     if (invalid > 0) this.ledger.add(this.ledger.row(noPolicy), 'invalid', invalid, 0);
@@ -161,96 +162,19 @@ export class Shard {
     return decided < 0 ? undefined : explainDecided(traceId, decided, this.decisions, this.revisions);
   }
 
-  #take(
-    bytes: Uint8Array,
-    segment: number,
-    rows: Int32Array,
-    count: number,
-    conditions: number,
-    now: number,
-    owners?: Uint8Array,
-  ): void {
-    let trace = -1;
-    for (let i = 0, row = 0; i < count; i++, row += sliceWords) {
-      if (owners !== undefined && owners[i] !== this.neighbours?.self) continue;
-      const a = rows[row + 4];
-      const b = rows[row + 5];
-      const c = rows[row + 6];
-      const d = rows[row + 7];
-      // Spans of one trace mostly come together; the last one's place is good for the next.
-      if (trace < 0 || rows[row - 4] !== d || rows[row - 5] !== c || rows[row - 6] !== b || rows[row - 7] !== a) {
-        trace = this.buffer.find(a, b, c, d);
-      }
-      if (trace < 0) {
-        const decided = this.decisions.find(a, b, c, d);
-        if (decided >= 0) {
-          this.#late.take(decided, bytes, rows[row], rows[row + 1], rows[row + 2], rows[row + 3], now);
-          continue;
-        }
-        trace = this.buffer.start(a, b, c, d, conditions, now);
-      }
-      if (!this.#hang(trace, segment, rows, row, conditions, now)) trace = -1;
-    }
-    this.#late.end();
-  }
-
-  /** Hangs one slice to its trace; false when that made the trace so large that it was decided. */
-  #hang(trace: number, segment: number, rows: Int32Array, row: number, conditions: number, now: number): boolean {
-    const { buffer } = this;
-    const bits = rows[row + 8];
-    const slice = buffer.append(trace, segment, rows[row], rows[row + 1], (bits & rootBit) !== 0);
-    buffer.envelope(slice, rows[row + 2], rows[row + 3]);
-    const words = buffer.traces.page(trace);
-    const at = buffer.traces.at(trace);
-    words[at + Trace.bits] |= bits;
-    if (words[at + Trace.conditions] !== conditions) words[at + Trace.conditions] = mixedConditions;
-    if ((bits & randomnessBit) !== 0) {
-      words[at + Trace.randomnessHigh] = rows[row + 9];
-      words[at + Trace.randomnessLow] = rows[row + 10];
-    }
-    if ((bits & rootBit) !== 0) buffer.hasten(trace, now);
-    if (words[at + Trace.bytes] >>> 0 <= this.#options.buffer.maxTraceBytes) return true;
-    this.#late.end();
-    this.judge.judge(trace, 'size', now);
-    return false;
-  }
-
-  #makeRoom(length: number, now: number): void {
-    const { segments } = this.buffer;
-    while (!segments.fits(length) && this.buffer.traces.size > 0) {
-      const before = this.buffer.traces.size;
-      for (const slot of this.buffer.oldest((trace) => this.judge.isComplete(trace))) {
-        this.judge.judge(slot, 'full', now);
-        if (segments.fits(length)) return;
-      }
-      if (this.buffer.traces.size === before) return;
-    }
-  }
-
-  /** Other shards' slices come in; segments that only others still use are looked at again; and memory is asked back in time. */
+  /** Slices that other shards handed over come in; once a millisecond the memory that is shared is minded. */
   #mindNeighbours(neighbours: Neighbours, now: number): void {
     const { segments } = this.buffer;
     while (neighbours.takeOver(this.buffer)) {
       const { segment, rows, count, conditions } = neighbours;
       // A trace may be decided while its batch is taken over: the segment must outlast that.
       segments.get(segment).pending++;
-      this.#take(segments.get(segment).bytes, segment, rows, count, conditions, now);
+      this.#arrivals.take(segments.get(segment).bytes, segment, rows, count, conditions, now);
       this.#settle(segment);
     }
-    for (let wanted = neighbours.wanted(); wanted >= 0; wanted = neighbours.wanted()) this.#decideAllIn(wanted, now);
-    segments.settleLent();
-    if (this.#options.buffer.onFull === 'refuse' || segments.bytes < tightShare * segments.maxBytes) return;
-    for (const number of segments.oldest(2)) {
-      if (segments.get(number).live > 0) this.#decideAllIn(number, now);
-      if (neighbours.lending.isLent(number)) neighbours.lending.want(number);
-    }
-  }
-
-  #decideAllIn(number: number, now: number): void {
-    const segment = this.buffer.segments.get(number);
-    for (const slot of this.buffer.tracesIn(segment, (trace) => this.judge.isComplete(trace))) {
-      this.judge.judge(slot, 'full', now);
-    }
+    if (now === this.#mindedAt) return;
+    this.#mindedAt = now;
+    this.#room.mind(neighbours, now);
   }
 
   #settle(segment: number): void {
