@@ -78,7 +78,8 @@ export function number(prepared: Prepared, first: number): void {
 }
 
 /** 16 bytes that stand for a trace id until `number` writes one, and occur nowhere else. */
-const marker = (trace: number, span: number): string => `\x01T${String(trace).padStart(6, '0')}S${String(span).padStart(7, '0')}`;
+const marker = (trace: number, span: number): string =>
+  `\x01T${String(trace).padStart(6, '0')}S${String(span).padStart(7, '0')}`;
 
 function span(w: Writer, trace: number, index: number, startMs: number): void {
   const mark = w.open(2);

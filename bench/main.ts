@@ -19,7 +19,8 @@ const { values } = parseArgs({
   },
 });
 const names = values.subjects.split(',').map((name) => name.trim());
-for (const name of names) if (!(name in subjects)) throw new Error(`unknown subject '${name}'; there are ${Object.keys(subjects).join(', ')}`);
+for (const name of names)
+  if (!(name in subjects)) throw new Error(`unknown subject '${name}'; there are ${Object.keys(subjects).join(', ')}`);
 const many = availableParallelism() > 1;
 const plan: Plan = {
   warmSeconds: 3,
@@ -36,8 +37,11 @@ for (const shape of values.cases.split(',')) {
       const run = await measure(name, shape, plan);
       runs.push(run);
       const memory = run.residentPerSpan === undefined ? '' : `, ${run.residentPerSpan.toFixed(0)} B resident a span`;
-      const marked = run.marked && run.marked.sent !== run.marked.arrived ? ` LOST ${run.marked.sent - run.marked.arrived}` : '';
-      console.error(`${shape} ${round + 1}: ${name}: ${(run.spansPerCpuSecond / 1e3).toFixed(0)} k spans per CPU-second${memory}${marked}`);
+      const marked =
+        run.marked && run.marked.sent !== run.marked.arrived ? ` LOST ${run.marked.sent - run.marked.arrived}` : '';
+      console.error(
+        `${shape} ${round + 1}: ${name}: ${(run.spansPerCpuSecond / 1e3).toFixed(0)} k spans per CPU-second${memory}${marked}`,
+      );
     }
   }
 }
@@ -45,8 +49,13 @@ for (const shape of values.cases.split(',')) {
 const median = (all: number[]): number => all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)];
 const git = (): string => execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
 const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}, commit ${git()}`;
-const lines = [`Measured on ${machine}; ${values.runs} alternating runs, ${plan.seconds} s each, ${plan.waitSeconds} s wait, one core.`, ''];
-lines.push('| case | subject | k spans per CPU-second: median (min–max) | of the first | B resident a waiting span (wire) | p99 ms | lost |');
+const lines = [
+  `Measured on ${machine}; ${values.runs} alternating runs, ${plan.seconds} s each, ${plan.waitSeconds} s wait, one core.`,
+  '',
+];
+lines.push(
+  '| case | subject | k spans per CPU-second: median (min–max) | of the first | B resident a waiting span (wire) | p99 ms | lost |',
+);
 lines.push('|---|---|---|---|---|---|---|');
 for (const shape of values.cases.split(',')) {
   const of = (name: string) => runs.filter((run) => run.subject === name && run.case === shape);
@@ -66,4 +75,7 @@ for (const shape of values.cases.split(',')) {
 console.log(lines.join('\n'));
 const folder = new URL('results/', import.meta.url);
 mkdirSync(folder, { recursive: true });
-writeFileSync(new URL(`${new Date().toISOString().replaceAll(':', '-')}.json`, folder), JSON.stringify({ machine, plan, runs }, null, 2));
+writeFileSync(
+  new URL(`${new Date().toISOString().replaceAll(':', '-')}.json`, folder),
+  JSON.stringify({ machine, plan, runs }, null, 2),
+);

@@ -1,7 +1,7 @@
+import type { Intake, Landing } from '../src/model/intake.ts';
 import { Admission } from '../src/receive/admission.ts';
 import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';
-import type { Intake, Landing } from '../src/model/intake.ts';
 
 /**
  * A receiver that takes everything and does nothing: our gRPC receivers, with their windows, in front of an intake that forgets.
@@ -16,6 +16,13 @@ const intake: Intake = {
 };
 const admission = new Admission({ maxRequestBytes: 64 << 20, maxInflightBytes: 256 << 20 });
 const endpoint = { host: '127.0.0.1', port: 0 };
-const receiver = createGrpcReceiver({ endpoint, server, intake, admission, stats: new ReceiveStats(), serving: () => true });
+const receiver = createGrpcReceiver({
+  endpoint,
+  server,
+  intake,
+  admission,
+  stats: new ReceiveStats(),
+  serving: () => true,
+});
 const { port } = await receiver.start();
 console.log(JSON.stringify({ port }));

@@ -12,12 +12,16 @@ export class Measured {
   readonly #lines: string[] = [];
   readonly #waiting: ((line: string) => void)[] = [];
 
-  constructor(command: string, args: readonly string[], options: { cpus?: string; env?: Record<string, string>; cwd?: string } = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    options: { cpus?: string; env?: Record<string, string>; cwd?: string } = {},
+  ) {
     const pinned = options.cpus === undefined ? [command, ...args] : ['taskset', '-c', options.cpus, command, ...args];
     this.child = spawn(pinned[0], pinned.slice(1), {
       env: { ...process.env, ...options.env },
       ...(options.cwd !== undefined && { cwd: options.cwd }),
-      stdio: ['ignore', 'pipe', process.env['BENCH_VERBOSE'] ? 'inherit' : 'ignore'],
+      stdio: ['ignore', 'pipe', process.env.BENCH_VERBOSE ? 'inherit' : 'ignore'],
     });
     if (this.child.stdout) {
       createInterface(this.child.stdout).on('line', (line) => {

@@ -33,7 +33,8 @@ export async function measure(name: string, shape: string, plan: Plan): Promise<
   const buffers = name === 'tailgate' || name.includes('tail_sampling');
   try {
     const restBytes = subject.process.residentBytes();
-    const load = (seconds: number, first: number) => loadOnce({ port: subject.port, case: shape, seconds, first }, plan.loadCpus);
+    const load = (seconds: number, first: number) =>
+      loadOnce({ port: subject.port, case: shape, seconds, first }, plan.loadCpus);
     // As long as the wait, so that as much is decided as comes while it is measured.
     const warm = await load(buffers ? Math.max(plan.waitSeconds + 1, plan.warmSeconds) : plan.warmSeconds, 1);
     const cpu = subject.process.cpuSeconds();
@@ -41,7 +42,9 @@ export async function measure(name: string, shape: string, plan: Plan): Promise<
     const cpuSeconds = subject.process.cpuSeconds() - cpu;
     const waiting = (hot.spans / hot.seconds) * Math.min(plan.waitSeconds, hot.seconds);
     const residentPerSpan = (subject.process.residentBytes() - restBytes) / waiting;
-    const marked = buffers ? { sent: warm.errorTraces + hot.errorTraces, arrived: await arrived(sink, plan.waitSeconds) } : undefined;
+    const marked = buffers
+      ? { sent: warm.errorTraces + hot.errorTraces, arrived: await arrived(sink, plan.waitSeconds) }
+      : undefined;
     return {
       subject: name,
       case: shape,

@@ -1,9 +1,9 @@
+import { ConditionsBuilder } from '../src/decide/conditions.ts';
+import { RequestScan, Slice, sliceWords } from '../src/decode/scan.ts';
+import type { Intake, Landing } from '../src/model/intake.ts';
 import { Admission } from '../src/receive/admission.ts';
 import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';
-import { RequestScan, Slice, sliceWords } from '../src/decode/scan.ts';
-import { ConditionsBuilder } from '../src/decide/conditions.ts';
-import type { Intake, Landing } from '../src/model/intake.ts';
 
 /** Where kept traces go: an OTLP/gRPC server that counts spans, and spans with an ERROR. SIGUSR2 prints the counts. */
 const builder = new ConditionsBuilder();
@@ -24,7 +24,14 @@ const intake: Intake = {
 };
 const admission = new Admission({ maxRequestBytes: 64 << 20, maxInflightBytes: 1 << 30 });
 const endpoint = { host: '127.0.0.1', port: 0 };
-const receiver = createGrpcReceiver({ endpoint, server: 'http2', intake, admission, stats: new ReceiveStats(), serving: () => true });
+const receiver = createGrpcReceiver({
+  endpoint,
+  server: 'http2',
+  intake,
+  admission,
+  stats: new ReceiveStats(),
+  serving: () => true,
+});
 const { port } = await receiver.start();
 console.log(JSON.stringify({ port }));
 process.on('SIGUSR2', () => console.log(JSON.stringify({ spans, errors })));

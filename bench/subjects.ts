@@ -34,7 +34,10 @@ const noop =
 const tailgate: Start = async ({ cpus, waitSeconds, sinkPort }) => {
   const directory = mkdtempSync(join(tmpdir(), 'tailgate-bench-'));
   const boot = join(directory, 'gateway.yaml');
-  writeFileSync(join(directory, 'rules.yaml'), 'baseline_percent: 1\nlatency_threshold_ms: 500\nroutes: [/login, /upload]\n');
+  writeFileSync(
+    join(directory, 'rules.yaml'),
+    'baseline_percent: 1\nlatency_threshold_ms: 500\nroutes: [/login, /upload]\n',
+  );
   writeFileSync(
     boot,
     `environment: production
@@ -55,11 +58,16 @@ const collector =
   (decides: boolean): Start =>
   async ({ cpus, waitSeconds, sinkPort }) => {
     const directory = mkdtempSync(join(tmpdir(), 'tailgate-bench-'));
-    const binary = execFileSync(join(root, 'tools/servers/build.sh'), ['--path', 'otelcol'], { encoding: 'utf8' }).trim();
+    const binary = execFileSync(join(root, 'tools/servers/build.sh'), ['--path', 'otelcol'], {
+      encoding: 'utf8',
+    }).trim();
     const port = await freePort();
     const file = join(directory, 'collector.yaml');
     writeFileSync(file, collectorConfig(decides, port, waitSeconds, sinkPort));
-    const process = new Measured(binary, ['--config', file], { cpus, env: { GOMAXPROCS: String(cpus.split(',').length) } });
+    const process = new Measured(binary, ['--config', file], {
+      cpus,
+      env: { GOMAXPROCS: String(cpus.split(',').length) },
+    });
     await reachable(port);
     return started(process, port);
   };

@@ -28,7 +28,7 @@ function bootFile(argv: readonly string[], env: Io['env']): string {
   const shipped = new URL('../../config/gateway.yaml', import.meta.url).pathname;
   try {
     const { values } = parseArgs({ args: [...argv], options: { config: { type: 'string' } } });
-    return values.config ?? env['TAILGATE_CONFIG'] ?? shipped;
+    return values.config ?? env.TAILGATE_CONFIG ?? shipped;
   } catch (error) {
     throw new UsageError(`tailgate run: ${(error as Error).message}; usage: tailgate run [--config FILE]`);
   }

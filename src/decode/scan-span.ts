@@ -1,5 +1,4 @@
 import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
-import { parseRandomness, randomness } from '../wire/tracestate.ts';
 import {
   bodyEnd,
   fieldNumber,
@@ -12,6 +11,7 @@ import {
   skipVarint,
   varint32,
 } from '../wire/cursor.ts';
+import { parseRandomness, randomness } from '../wire/tracestate.ts';
 import { kindOf, validate } from './validate.ts';
 
 const keyValueKind = kindOf('keyValue');

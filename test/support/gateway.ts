@@ -51,7 +51,7 @@ export async function startGatewayProcess(
   const child = spawn(tailgate, ['run', ...(options.args ?? [])], {
     cwd: directory,
     env: {
-      PATH: process.env['PATH'] ?? '',
+      PATH: process.env.PATH ?? '',
       TAILGATE_GRPC: '127.0.0.1:0',
       TAILGATE_HTTP: '127.0.0.1:0',
       TAILGATE_ADMIN: '127.0.0.1:0',
@@ -63,7 +63,7 @@ export async function startGatewayProcess(
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk));
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-  const events = (event: string) => logLines(printed).filter((line) => line['event'] === event);
+  const events = (event: string) => logLines(printed).filter((line) => line.event === event);
   const ready = await waitForReady(child, ended, events, () => printed);
   const forget = (): void => rmSync(directory, { recursive: true, force: true });
   const get = async (path: string): Promise<string> => (await fetch(`http://${ready.admin}${path}`)).text();

@@ -25,7 +25,7 @@ export const kinds: Readonly<Record<string, Compile>> = {
   always_sample: (policy) => always(policy.name),
 
   status_code: (policy, conditions) => {
-    const codes = (policy['status_code'] as { status_codes?: unknown } | undefined)?.status_codes;
+    const codes = (policy.status_code as { status_codes?: unknown } | undefined)?.status_codes;
     if (Array.isArray(codes) && codes.length > 0 && codes.every((code) => statusNames.includes(code as string))) {
       return whereBit(policy.name, conditions.status(codes as StatusCodeName[]));
     }
@@ -34,7 +34,7 @@ export const kinds: Readonly<Record<string, Compile>> = {
   },
 
   probabilistic: (policy) => {
-    const percent = (policy['probabilistic'] as { sampling_percentage?: unknown } | undefined)?.sampling_percentage;
+    const percent = (policy.probabilistic as { sampling_percentage?: unknown } | undefined)?.sampling_percentage;
     if (typeof percent === 'number' && percent >= 0 && percent <= 100) return probabilistic(policy.name, percent);
     return [{ path: ['probabilistic', 'sampling_percentage'], message: 'expected a number from 0 to 100' }];
   },
