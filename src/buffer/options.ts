@@ -21,6 +21,9 @@ export const bufferOptions = block({
   on_full: oneOf('decide_oldest', 'refuse')
     .prefault('decide_oldest')
     .describe('when max_bytes is reached: decide the oldest traces early, or tell senders to try again'),
+  compress_after: duration('0s', '1h')
+    .prefault('0s')
+    .describe('waiting segments older than this are kept compressed (zstd), with one shard; 0s = off'),
   remembered_decisions: count(1024, 100_000_000)
     .prefault(262_144)
     .describe('verdicts remembered for late spans and for explain'),
@@ -37,6 +40,7 @@ export const bufferOptions = block({
     maxBytes: raw.max_bytes,
     maxTraceBytes: raw.max_trace_bytes ?? Math.min(5_000_000, raw.max_bytes),
     onFull: raw.on_full,
+    compressAfterMs: raw.compress_after,
     rememberedDecisions: raw.remembered_decisions,
   }));
 

@@ -22,6 +22,10 @@ export interface Segment {
   /** When it was opened, in order of opening. */
   sequence: number;
   readonly slab: number;
+  /** Compressed: `bytes` is empty, and this takes its place. */
+  readonly packed?: Uint8Array;
+  /** When it was opened, in Unix ms; Infinity = not to be compressed. */
+  openedAt: number;
   /** Another shard's segment: how many batches of it are in use here, and how to give them back. */
   readonly loan?: { batches: number; readonly giveBack: (batches: number) => void };
 }
@@ -45,6 +49,7 @@ const largestSegment = 4 * 1024 * 1024;
 const smallestSegment = 64 * 1024;
 const segmentsPerSlab = 8;
 const spareShare = 0.1;
+const nothing = new Uint8Array(0);
 
 /** A power of two, so that a buffer is at least 32 segments and gives memory back in small parts. */
 export function segmentBytesFor(maxBytes: number): number {
@@ -87,12 +92,13 @@ export class Segments {
   }
 
   /** The number of a segment with room for `length` bytes at its `used`; the bytes count from now on. */
-  reserve(length: number): number {
+  reserve(length: number, now: number): number {
     let number = this.#open;
     if (number < 0 || this.get(number).used + length > this.get(number).capacity - slackBytes) {
       number = this.#next(length);
     }
     const segment = this.get(number);
+    if (segment.used === 0) segment.openedAt = now;
     segment.used += length;
     segment.pending++;
     this.bytes += length;
@@ -116,7 +122,8 @@ export class Segments {
     this.bytes -= segment.used;
     this.#onFree(segment);
     segment.used = 0;
-    if (number !== this.#open) this.#giveBack(number, segment);
+    if (segment.packed !== undefined) this.list[number] = undefined;
+    else if (number !== this.#open) this.#giveBack(number, segment);
   }
 
   /** Looks again at the segments that only others used when they were last looked at. */
@@ -124,12 +131,58 @@ export class Segments {
     for (const number of this.#lent) this.settle(number);
   }
 
+  /** A full segment that was opened before `before` (Unix ms) and is neither packed nor being written to; -1 = none. */
+  packable(before: number): number {
+    return this.list.findIndex(
+      (segment, number) =>
+        segment !== undefined &&
+        number !== this.#open &&
+        segment.live > 0 &&
+        segment.pending === 0 &&
+        segment.packed === undefined &&
+        segment.loan === undefined &&
+        segment.openedAt < before,
+    );
+  }
+
+  /**
+   * Puts compressed bytes in a segment's place, under a new number, and frees its memory. Its rows' pages must be told. From now on only
+   * the compressed bytes count.
+   */
+  pack(number: number, packed: Uint8Array): number {
+    const segment = this.get(number);
+    const place = this.#emptyNumber();
+    this.list[place] = {
+      ...segment,
+      bytes: nothing,
+      packed,
+      used: packed.length,
+      rowPages: segment.rowPages.splice(0),
+    };
+    this.bytes += packed.length - segment.used;
+    segment.used = 0;
+    segment.live = 0;
+    this.#giveBack(number, segment);
+    return place;
+  }
+
   /** Enters another shard's segment in this table; its memory does not count here. */
   borrow(bytes: Uint8Array, giveBack: (batches: number) => void): number {
     const number = this.#emptyNumber();
     const capacity = bytes.length;
     const loan = { batches: 0, giveBack };
-    this.list[number] = { bytes, capacity, used: 0, live: 0, pending: 0, rowPages: [], sequence: 0, slab: -1, loan };
+    this.list[number] = {
+      bytes,
+      capacity,
+      used: 0,
+      live: 0,
+      pending: 0,
+      rowPages: [],
+      sequence: 0,
+      slab: -1,
+      openedAt: 0,
+      loan,
+    };
     return number;
   }
 
@@ -178,7 +231,17 @@ export class Segments {
     for (let i = 0; i < count; i++) {
       const number = this.#emptyNumber();
       const bytes = new Uint8Array(memory, i * capacity, capacity);
-      this.list[number] = { bytes, capacity, used: 0, live: 0, pending: 0, rowPages: [], sequence: 0, slab };
+      this.list[number] = {
+        bytes,
+        capacity,
+        used: 0,
+        live: 0,
+        pending: 0,
+        rowPages: [],
+        sequence: 0,
+        slab,
+        openedAt: 0,
+      };
       members.push(number);
       if (count > 1) this.#free.push(number);
     }

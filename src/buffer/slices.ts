@@ -46,6 +46,11 @@ export class Slices {
     return this.#segmentOf[row >>> pageShift];
   }
 
+  /** The slices of a page now lie in another segment. */
+  move(page: number, segment: number): void {
+    this.#segmentOf[page] = segment;
+  }
+
   /** Every row of a page: how many, to be walked as page × 1024 + i. */
   rowsIn(page: number): number {
     return this.#rows[page];

@@ -33,7 +33,12 @@ export interface BufferOptions {
   /** 0 = off. */
   readonly decisionWaitAfterRootMs: number;
   readonly maxBytes: number;
+  /** Decompresses what `pack` was given; where waiting segments are compressed. */
+  readonly unpack?: (packed: Uint8Array) => Uint8Array;
 }
+
+/** Unpacked segments kept at hand: traces that fall due together lie in few of them. */
+const maxUnpacked = 4;
 
 /**
  * Traces that wait for their decision. Owns the segments that requests land in, the rows that say where slices lie, and the
@@ -47,13 +52,17 @@ export class TraceBuffer {
   readonly #deadlines: Deadlines;
   readonly #waitMs: number;
   readonly #afterRootMs: number;
+  readonly #unpack: BufferOptions['unpack'];
+  /** By the segment's place in time; the ones unpacked last. */
+  readonly #unpacked = new Map<number, Uint8Array>();
   /** Waiting spans; waiting traces are `traces.size`. */
   spans = 0;
 
   constructor(options: BufferOptions, seed: number, lender?: Lender) {
     this.#waitMs = options.decisionWaitMs;
     this.#afterRootMs = options.decisionWaitAfterRootMs;
-    this.segments = new Segments(options.maxBytes, (segment: Segment) => this.slices.release(segment), lender);
+    this.#unpack = options.unpack;
+    this.segments = new Segments(options.maxBytes, (segment: Segment) => this.#forget(segment), lender);
     this.#index = new IdIndex(this.traces, seed);
     const longestMs = Math.max(this.#waitMs, this.#afterRootMs);
     this.#deadlines = new Deadlines(this.traces, Trace, longestMs);
@@ -122,6 +131,51 @@ export class TraceBuffer {
     if (((due - present) | 0) >= 0) return;
     this.#deadlines.remove(slot);
     this.#deadlines.add(slot, due);
+  }
+
+  /** The bytes in which a row's slice lies. They may be lent for this turn only: nobody may keep them. */
+  bytesAt(row: number): Uint8Array {
+    const number = this.slices.segmentOf(row);
+    const { bytes, packed } = this.segments.get(number);
+    return packed === undefined ? bytes : this.#unpackedAt(number, packed);
+  }
+
+  /** A segment worth compressing, with its messages' bytes; undefined when there is none. */
+  packable(
+    before: number,
+  ): { readonly number: number; readonly sequence: number; readonly bytes: Uint8Array } | undefined {
+    const number = this.segments.packable(before);
+    if (number < 0) return undefined;
+    const { bytes, used, sequence } = this.segments.get(number);
+    return { number, sequence, bytes: bytes.subarray(0, used) };
+  }
+
+  /** The compressed bytes of a segment that was `packable`, or undefined where it cannot be compressed; ignored when it is gone. */
+  pack(number: number, sequence: number, packed: Uint8Array | undefined): void {
+    const segment = this.segments.list[number];
+    if (segment?.sequence !== sequence || segment.live === 0) return;
+    if (packed === undefined || packed.length >= segment.used) {
+      segment.openedAt = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const place = this.segments.pack(number, packed);
+    for (const page of this.segments.get(place).rowPages) this.slices.move(page, place);
+  }
+
+  #forget(segment: Segment): void {
+    this.slices.release(segment);
+    this.#unpacked.delete(segment.sequence);
+  }
+
+  #unpackedAt(number: number, packed: Uint8Array): Uint8Array {
+    const { sequence } = this.segments.get(number);
+    const known = this.#unpacked.get(sequence);
+    if (known !== undefined) return known;
+    if (this.#unpacked.size === maxUnpacked) this.#unpacked.delete(this.#unpacked.keys().next().value as number);
+    const bytes = this.#unpack?.(packed);
+    if (bytes === undefined) throw new Error('a segment was packed, and nobody can unpack it');
+    this.#unpacked.set(sequence, bytes);
+    return bytes;
   }
 
   /** Milliseconds since the decision fell due. */

@@ -97,7 +97,7 @@ export class Judge {
     for (let row = words[at + Trace.head]; row >= 0; ) {
       const page = buffer.slices.words(row);
       const r = buffer.slices.at(row);
-      const { bytes } = buffer.segments.get(buffer.slices.segmentOf(row));
+      const bytes = buffer.bytesAt(row);
       bits |= scan.rescan(bytes, page[r], page[r] + bytesOf(page[r + 1]), revision.set.conditions);
       row = page[r + 5];
     }
@@ -119,7 +119,7 @@ export class Judge {
     for (let row = head; row >= 0; toMark--) {
       const page = buffer.slices.words(row);
       const r = buffer.slices.at(row);
-      const { bytes } = buffer.segments.get(buffer.slices.segmentOf(row));
+      const bytes = buffer.bytesAt(row);
       const mark: boolean = !marked && (complete ? isRoot(page[r + 1]) : toMark === 0);
       emitter.slice(bytes, page[r], bytesOf(page[r + 1]), page[r + 2], page[r + 3], stamp, mark);
       marked ||= mark;
@@ -129,12 +129,13 @@ export class Judge {
   }
 
   #localRoot(head: number): number {
-    const { slices, segments } = this.#parts.buffer;
+    const { buffer } = this.#parts;
+    const { slices } = buffer;
     const spans: [Uint8Array, number, number][] = [];
     for (let row = head; row >= 0; row = slices.words(row)[slices.at(row) + 5]) {
       const page = slices.words(row);
       const start = page[slices.at(row)];
-      spans.push([segments.get(slices.segmentOf(row)).bytes, start, start + bytesOf(page[slices.at(row) + 1])]);
+      spans.push([buffer.bytesAt(row), start, start + bytesOf(page[slices.at(row) + 1])]);
     }
     return localRoot(spans);
   }

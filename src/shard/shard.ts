@@ -87,7 +87,7 @@ export class Shard {
     if (!this.#room.make(length, now)) {
       return new Refusal('buffer_full', 'the buffer is full (buffer.max_bytes): try again later');
     }
-    const segment = segments.reserve(length);
+    const segment = segments.reserve(length, now);
     const { bytes, used } = segments.get(segment);
     return { bytes, start: used - length, length, segment };
   }

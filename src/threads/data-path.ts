@@ -10,6 +10,7 @@ import { createHttpReceiver } from '../receive/http.ts';
 import type { Receiver } from '../receive/receiver.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
+import { Packer, unpack } from './packer.ts';
 import type { Addresses, PathConfig, PathEvents, RulesRevision } from './paths.ts';
 import { Ticker } from './ticker.ts';
 
@@ -32,6 +33,7 @@ export class DataPath {
   readonly #config: PathConfig;
   readonly #events: PathEvents;
   readonly #ticker: Ticker;
+  readonly #packer: Packer | undefined;
   readonly #receivers: Receiver[] = [];
   #stopping = false;
   /** Kept spans handed to the exporters. */
@@ -45,13 +47,14 @@ export class DataPath {
     const { buffer, batch } = config;
     const neighbours = member?.neighbours;
     this.pipeline = new Pipeline(
-      { buffer, batch, seed: randomInt(2 ** 31), ...(neighbours && { neighbours }) },
+      { buffer: { ...buffer, unpack }, batch, seed: randomInt(2 ** 31), ...(neighbours && { neighbours }) },
       { set: this.#compile(rules), name: rules.name },
       this.enricher,
       (request) => this.#emit(request),
       Date.now,
     );
     this.#ticker = new Ticker(() => this.pipeline.tick(tracesPerStep));
+    if (buffer.compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, buffer.compressAfterMs);
   }
 
   /** Listens at the addresses given, or at the configured ones. */
@@ -90,6 +93,7 @@ export class DataPath {
 
   end(): void {
     this.#ticker.stop();
+    this.#packer?.stop();
   }
 
   stalledMs(): number {

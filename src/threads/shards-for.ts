@@ -10,6 +10,10 @@ export function shardsFor(
   cores: number,
 ): number {
   const most = Math.max(1, Math.floor(buffer.maxBytes / receive.maxRequestBytes));
+  if (buffer.compressAfterMs > 0) {
+    if (shards === 'auto' || shards === 1) return 1;
+    throw new UsageError('buffer.compress_after: works with one shard; set shards: 1, or compress_after: 0s');
+  }
   if (shards === 'auto') return Math.min(cores, most);
   if (shards <= most) return shards;
   throw new UsageError(

@@ -12,7 +12,7 @@ describe('segments', () => {
   it('are given back whole, when the last thing in them is settled', () => {
     const freed: number[] = [];
     const segments = new Segments(64 << 20, (segment) => freed.push(segment.sequence));
-    const places = Array.from({ length: 20 }, () => segments.reserve(500_000));
+    const places = Array.from({ length: 20 }, () => segments.reserve(500_000, 0));
     expect(new Set(places).size).toBeGreaterThan(4);
     expect(segments.bytes).toBe(20 * 500_000);
     for (const place of places) {
@@ -25,7 +25,7 @@ describe('segments', () => {
 
   it('give the memory of a burst back to the system, but for one slab', () => {
     const segments = new Segments(256 << 20, () => {});
-    const places = Array.from({ length: 60 }, () => segments.reserve(3_000_000));
+    const places = Array.from({ length: 60 }, () => segments.reserve(3_000_000, 0));
     const slabs = () => new Set(segments.list.flatMap((segment) => (segment ? [segment.bytes.buffer] : []))).size;
     expect(slabs()).toBeGreaterThan(4);
     for (const place of places) {
@@ -38,7 +38,7 @@ describe('segments', () => {
   it('leave room behind every message for a scan that looks ahead', () => {
     const segments = new Segments(1 << 20, () => {});
     for (let i = 0; i < 300; i++) {
-      const segment = segments.get(segments.reserve(1000));
+      const segment = segments.get(segments.reserve(1000, 0));
       expect(segment.used).toBeLessThanOrEqual(segment.bytes.length - 64);
     }
   });

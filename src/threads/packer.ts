@@ -1,0 +1,41 @@
+import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib';
+import type { TraceBuffer } from '../buffer/trace-buffer.ts';
+
+const everyMs = 100;
+/** The fastest level: telemetry repeats itself so much that higher ones gain little. */
+const options = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+
+export const unpack = (packed: Uint8Array): Uint8Array => zstdDecompressSync(packed);
+
+/** Compresses segments that have waited long enough, off the main loop, one after the other. */
+export class Packer {
+  readonly #buffer: TraceBuffer;
+  readonly #afterMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(buffer: TraceBuffer, afterMs: number) {
+    this.#buffer = buffer;
+    this.#afterMs = afterMs;
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #next(): void {
+    if (this.#stopped) return;
+    const found = this.#buffer.packable(Date.now() - this.#afterMs);
+    if (found === undefined) {
+      this.#timer = setTimeout(() => this.#next(), everyMs);
+      return;
+    }
+    // The memory stays as it is meanwhile: a segment that is given back and written anew has another sequence, and is left alone.
+    zstdCompress(found.bytes, options, (error, packed) => {
+      this.#buffer.pack(found.number, found.sequence, error === null ? packed : undefined);
+      this.#next();
+    });
+  }
+}
