@@ -3,6 +3,7 @@ import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Lender, type Segment, Segments } from './segments.ts';
 import { bytesOf, Slices } from './slices.ts';
+import { Unpacked } from './unpacked.ts';
 
 /** The record of a waiting trace, in Int32 words. */
 export const Trace = {
@@ -37,9 +38,6 @@ export interface BufferOptions {
   readonly unpack?: (packed: Uint8Array) => Uint8Array;
 }
 
-/** Unpacked segments kept at hand: traces that fall due together lie in few of them. */
-const maxUnpacked = 4;
-
 /**
  * Traces that wait for their decision. Owns the segments that requests land in, the rows that say where slices lie, and the
  * records of traces; all of them are numbers in typed arrays, whatever the traffic.
@@ -52,16 +50,14 @@ export class TraceBuffer {
   readonly #deadlines: Deadlines;
   readonly #waitMs: number;
   readonly #afterRootMs: number;
-  readonly #unpack: BufferOptions['unpack'];
-  /** By the segment's place in time; the ones unpacked last. */
-  readonly #unpacked = new Map<number, Uint8Array>();
+  readonly #unpacked: Unpacked;
   /** Waiting spans; waiting traces are `traces.size`. */
   spans = 0;
 
   constructor(options: BufferOptions, seed: number, lender?: Lender) {
     this.#waitMs = options.decisionWaitMs;
     this.#afterRootMs = options.decisionWaitAfterRootMs;
-    this.#unpack = options.unpack;
+    this.#unpacked = new Unpacked(options.unpack);
     this.segments = new Segments(options.maxBytes, (segment: Segment) => this.#forget(segment), lender);
     this.#index = new IdIndex(this.traces, seed);
     const longestMs = Math.max(this.#waitMs, this.#afterRootMs);
@@ -136,8 +132,8 @@ export class TraceBuffer {
   /** The bytes in which a row's slice lies. They may be lent for this turn only: nobody may keep them. */
   bytesAt(row: number): Uint8Array {
     const number = this.slices.segmentOf(row);
-    const { bytes, packed } = this.segments.get(number);
-    return packed === undefined ? bytes : this.#unpackedAt(number, packed);
+    const { bytes, packed, sequence } = this.segments.get(number);
+    return packed === undefined ? bytes : this.#unpacked.of(sequence, packed);
   }
 
   /** A segment worth compressing, with its messages' bytes; undefined when there is none. */
@@ -164,18 +160,7 @@ export class TraceBuffer {
 
   #forget(segment: Segment): void {
     this.slices.release(segment);
-    this.#unpacked.delete(segment.sequence);
-  }
-
-  #unpackedAt(number: number, packed: Uint8Array): Uint8Array {
-    const { sequence } = this.segments.get(number);
-    const known = this.#unpacked.get(sequence);
-    if (known !== undefined) return known;
-    if (this.#unpacked.size === maxUnpacked) this.#unpacked.delete(this.#unpacked.keys().next().value as number);
-    const bytes = this.#unpack?.(packed);
-    if (bytes === undefined) throw new Error('a segment was packed, and nobody can unpack it');
-    this.#unpacked.set(sequence, bytes);
-    return bytes;
+    this.#unpacked.forget(segment.sequence);
   }
 
   /** Milliseconds since the decision fell due. */
