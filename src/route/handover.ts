@@ -64,7 +64,12 @@ export class Handover {
 
   /** Writer: the row at rows[at …]. */
   push(rows: Int32Array, at: number): void {
-    for (let i = 0; i < this.#rowWords; i++) this.#put(rows[at + i]);
+    const words = this.#words;
+    const mask = this.#mask;
+    const to = this.#at;
+    const count = this.#rowWords;
+    for (let i = 0; i < count; i++) words[(to + i) & mask] = rows[at + i];
+    this.#at = (to + count) | 0;
   }
 
   /** Writer: makes the batch visible. */
