@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real bench build clean
+.PHONY: help setup run check test test-real bench bench-micro bench-compare bench-gate bench-readme build clean
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: node_modules/.installed ## install what is missing (npm, from the lockfile; brings its own Node)
 
@@ -28,8 +28,20 @@ test-real: setup ## tests against real Consul, Tempo, Collector and SDKs; builds
 	@tools/clients/setup.sh
 	@$(NODE) node_modules/vitest/vitest.mjs run --config vitest.real.config.ts
 
-bench: setup ## measure, and write bench/results
-	@$(NODE) bench/main.ts
+bench: setup ## measure beside no-op receivers and the Collector (BENCH=--full for all of it); writes bench/results
+	@$(NODE) bench/main.ts $(BENCH)
+
+bench-micro: setup ## nanoseconds and bytes allocated a span, stage by stage
+	@$(NODE) bench/micro.ts
+
+bench-compare: setup ## this checkout against a commit: make bench-compare BASE=HEAD~1
+	@$(NODE) bench/compare.ts $(BASE) $(BENCH)
+
+bench-gate: setup ## fails when the gateway fell far behind a no-op receiver (40 s)
+	@$(NODE) bench/gate.ts
+
+bench-readme: setup ## put the newest result into README.md
+	@$(NODE) bench/readme.ts $(RESULT)
 
 build: setup ## compile to dist/, as the image does
 	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.build.json

@@ -7,13 +7,21 @@ export interface Case {
   readonly spansPerTrace: number;
   /** Over how many requests a trace's spans are spread. */
   readonly splitOver: number;
+  readonly protocol: 'grpc' | 'http';
 }
 
 export const cases: readonly Case[] = [
-  { name: 'whole', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1 },
-  { name: 'split', spansPerRequest: 512, spansPerTrace: 8, splitOver: 4 },
-  { name: 'small', spansPerRequest: 64, spansPerTrace: 8, splitOver: 1 },
+  { name: 'whole', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc' },
+  { name: 'split', spansPerRequest: 512, spansPerTrace: 8, splitOver: 4, protocol: 'grpc' },
+  { name: 'small', spansPerRequest: 64, spansPerTrace: 8, splitOver: 1, protocol: 'grpc' },
+  { name: 'http', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'http' },
 ];
+
+export function caseOf(name: string): Case {
+  const found = cases.find((shape) => shape.name === name);
+  if (found === undefined) throw new Error(`unknown case '${name}'; there are ${cases.map((c) => c.name).join(', ')}`);
+  return found;
+}
 
 /** A request whose trace ids can be changed where they stand. */
 export interface Prepared {
@@ -25,12 +33,16 @@ export interface Prepared {
 /** Of this many traces one carries an ERROR span, which every rule set here must keep: the sink counts them. */
 export const errorEvery = 64;
 
-/** Request `part` of `splitOver`, with ids of zeros. */
-export function prepare(shape: Case, part: number, startMs: number): Prepared {
+/** How many traces a request has part in. */
+export const tracesIn = ({ spansPerRequest, spansPerTrace, splitOver }: Case): number =>
+  (spansPerRequest / spansPerTrace) * splitOver;
+
+/** Request `part` of `splitOver`; `marked`: with an ERROR span in every 64th of its traces, the first one included. */
+export function prepare(shape: Case, part: number, startMs: number, marked = true): Prepared {
   const w = new Writer(1 << 19);
   const idsAt: number[][] = [];
   const spansHere = shape.spansPerTrace / shape.splitOver;
-  const traces = shape.spansPerRequest / spansHere;
+  const traces = tracesIn(shape);
   const rs = w.open(1);
   const resource = w.open(1);
   attribute(w, 1, 'service.name', 'checkout');
@@ -45,7 +57,7 @@ export function prepare(shape: Case, part: number, startMs: number): Prepared {
   for (let t = 0; t < traces; t++) {
     idsAt.push([]);
     for (let s = 0; s < spansHere; s++) {
-      span(w, t, part * spansHere + s, startMs);
+      span(w, t, part * spansHere + s, startMs, marked && t % errorEvery === 0);
       at.push([t, marker(t, part * spansHere + s)]);
     }
   }
@@ -69,19 +81,26 @@ export function number(prepared: Prepared, first: number): void {
     const high = Math.imul(n ^ (n >>> 15), 0x2c1b3c6d) >>> 0;
     const low = Math.imul(high ^ (high >>> 12) ^ n, 0x297a2d39) >>> 0;
     for (const at of idsAt[t]) {
-      bytes.writeInt32BE(n | 0, at);
-      bytes.writeInt32BE(high | 0, at + 4);
-      bytes.writeInt32BE(low ^ 0x5bd1e995, at + 8);
-      bytes.writeInt32BE(low ^ (low >>> 15), at + 12);
+      word(bytes, at, n);
+      word(bytes, at + 4, high);
+      word(bytes, at + 8, low ^ 0x5bd1e995);
+      word(bytes, at + 12, low ^ (low >>> 15));
     }
   }
+}
+
+function word(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 /** 16 bytes that stand for a trace id until `number` writes one, and occur nowhere else. */
 const marker = (trace: number, span: number): string =>
   `\x01T${String(trace).padStart(6, '0')}S${String(span).padStart(7, '0')}`;
 
-function span(w: Writer, trace: number, index: number, startMs: number): void {
+function span(w: Writer, trace: number, index: number, startMs: number, marked: boolean): void {
   const mark = w.open(2);
   w.bytes(1, Buffer.from(marker(trace, index), 'latin1'));
   w.bytes(2, Buffer.from(`sp${String(index + 1).padStart(6, '0')}`));
@@ -105,7 +124,7 @@ function span(w: Writer, trace: number, index: number, startMs: number): void {
   attribute(w, 9, 'user_agent.original', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36');
   attribute(w, 9, 'thread.id', 17);
   attribute(w, 9, 'app.cart.items', 3);
-  if (trace % errorEvery === 0 && index === 1) w.bytes(15, Uint8Array.from([0x18, 2]));
+  if (marked && index === 1) w.bytes(15, Uint8Array.from([0x18, 2]));
   w.tag(16, 5);
   w.fixed32(257);
   w.close(mark);

@@ -1,22 +1,24 @@
-import { type ClientHttp2Session, connect } from 'node:http2';
-import { type Case, cases, errorEvery, number, type Prepared, prepare } from './corpus.ts';
+import { type Case, caseOf, errorEvery, number, type Prepared, prepare, tracesIn } from './corpus.ts';
+import { HttpClient } from './http-client.ts';
+import { type Client, GrpcClient } from './http2-client.ts';
 
 /**
- * The load client, a process of its own: `load.ts '{"port":…,"case":"whole","seconds":10}'`. Sends prepared gRPC requests over
- * `connections`, `inflight` at a time, or at `rate` requests a second where given (then latency counts from the moment a request
- * was due, so that queueing shows). Prints one line of JSON.
+ * The load client, a process of its own: `load.ts '{"port":…,"case":"whole","seconds":10}'`. Sends prepared requests over
+ * `connections`, `inflight` at a time, or at `rate` requests a second where given: then latency counts from the moment a request
+ * was due, whatever was in its way. Prints one line of JSON.
  */
-interface Order {
+export interface LoadOrder {
   readonly port: number;
   readonly case: string;
   readonly seconds: number;
   readonly connections?: number;
   readonly inflight?: number;
+  /** Requests a second, open loop. */
   readonly rate?: number;
+  /** Latencies before that many seconds are not counted: what went before still has its effect, and code is not compiled yet. */
+  readonly settleSeconds?: number;
   /** Number of the first trace; runs against one gateway must not repeat numbers. */
   readonly first?: number;
-  /** Sends exactly this many spans and ends. */
-  readonly spans?: number;
 }
 
 export interface LoadResult {
@@ -29,125 +31,158 @@ export interface LoadResult {
   readonly p50: number;
   readonly p99: number;
   readonly nextTrace: number;
+  /** Of this client. */
+  readonly cpuSeconds: number;
 }
 
-const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
-const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+/** Requests under way at most in an open loop. */
+const openLanes = 128;
+
+interface Body {
+  /** What is sent: the request, behind its gRPC prefix where that is spoken. */
+  readonly message: Buffer;
+  readonly prepared: Prepared;
+}
 
 class Load {
-  readonly #order: Order;
+  readonly #order: LoadOrder;
   readonly #shape: Case;
-  readonly #sessions: ClientHttp2Session[] = [];
-  readonly #idle: { frame: Buffer; prepared: Prepared }[][] = [];
+  readonly #clients: Client[];
+  /** A request without and one with ERROR spans by part, of which the others are copies. */
+  readonly #models: Prepared[] = [];
+  /** Requests that are not under way, by model. */
+  readonly #idle: Body[][];
   readonly #latencies: number[] = [];
-  #sent = 0;
+  #countFrom = 0;
+  #begun = 0;
+  #under = 0;
   #spans = 0;
   #errorTraces = 0;
   #bytes = 0;
   #refused = 0;
-  #under = 0;
 
-  constructor(order: Order) {
+  constructor(order: LoadOrder) {
     this.#order = order;
-    this.#shape = cases.find(({ name }) => name === order.case) as Case;
-    const { inflight = 16 } = order;
+    this.#shape = caseOf(order.case);
+    const { inflight = 16, connections = 4, port } = order;
+    const isHttp = this.#shape.protocol === 'http';
+    this.#clients = Array.from({ length: isHttp ? inflight : connections }, () =>
+      isHttp ? new HttpClient(port) : new GrpcClient(port),
+    );
+    // Small requests have fewer traces than one in which an ERROR is due, so not all of them carry one.
     for (let part = 0; part < this.#shape.splitOver; part++) {
-      this.#idle.push(
-        Array.from({ length: Math.ceil(inflight / this.#shape.splitOver) + 1 }, () => {
-          const prepared = prepare(this.#shape, part, Date.now());
-          const frame = Buffer.alloc(5 + prepared.bytes.length);
-          frame.writeUInt32BE(prepared.bytes.length, 1);
-          prepared.bytes.copy(frame, 5);
-          return { frame, prepared: { bytes: frame.subarray(5), idsAt: prepared.idsAt } };
-        }),
-      );
+      for (const marked of [false, true]) this.#models.push(prepare(this.#shape, part, Date.now(), marked));
     }
+    const each = Math.ceil((order.rate === undefined ? inflight : openLanes) / this.#shape.splitOver) + 1;
+    this.#idle = this.#models.map((model) => Array.from({ length: each }, () => this.#copy(model)));
   }
 
   async run(): Promise<LoadResult> {
-    const { port, connections = 4, seconds, rate, spans = Number.POSITIVE_INFINITY } = this.#order;
-    for (let i = 0; i < connections; i++) this.#sessions.push(connect(`http://127.0.0.1:${port}`));
-    for (const session of this.#sessions) session.setMaxListeners(0);
+    const before = process.cpuUsage();
     const start = performance.now();
-    const end = start + seconds * 1000;
-    const most = Math.ceil(spans / this.#shape.spansPerRequest);
-    const { inflight = 16 } = this.#order;
-    if (rate === undefined) {
-      await Promise.all(Array.from({ length: inflight }, () => this.#loop(end, most)));
-    } else {
-      for (let n = 0; performance.now() < end && n < most; n++) {
-        const due = start + (n * 1000) / rate;
-        while (performance.now() < due) await new Promise((resolve) => setTimeout(resolve, 1));
-        void this.#one(due);
-      }
-    }
-    while (this.#under > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    const took = (performance.now() - start) / 1000;
-    for (const session of this.#sessions) session.close();
+    this.#countFrom = start + (this.#order.settleSeconds ?? 0) * 1000;
+    if (this.#order.rate === undefined) await this.#closedLoop(start + this.#order.seconds * 1000);
+    else await this.#openLoop(start, this.#order.rate);
+    const seconds = (performance.now() - start) / 1000;
+    while (this.#under > 0 && performance.now() - start < (this.#order.seconds + 30) * 1000) await pause(2);
+    const cpu = process.cpuUsage(before);
+    for (const client of this.#clients) client.close();
     this.#latencies.sort((a, b) => a - b);
     const at = (share: number): number => this.#latencies[Math.floor(this.#latencies.length * share)] ?? 0;
     return {
       spans: this.#spans,
       errorTraces: this.#errorTraces,
       wireBytes: this.#bytes,
-      refused: this.#refused,
-      seconds: took,
+      refused: this.#refused + this.#under,
+      seconds,
       p50: at(0.5),
       p99: at(0.99),
-      nextTrace: this.#firstOf(this.#sent + this.#shape.splitOver),
+      nextTrace: this.#firstOf(this.#begun + this.#shape.splitOver),
+      cpuSeconds: (cpu.user + cpu.system) / 1e6,
     };
   }
 
-  async #loop(end: number, most: number): Promise<void> {
-    while (performance.now() < end && this.#sent < most) await this.#one(performance.now());
+  /** Each of `inflight` lanes sends its next request when the last one was answered. */
+  async #closedLoop(end: number): Promise<void> {
+    const { inflight = 16 } = this.#order;
+    const lane = async (client: Client): Promise<void> => {
+      while (performance.now() < end) await this.#one(client, performance.now());
+    };
+    await Promise.all(this.#lanes(inflight).map(lane));
+  }
+
+  /** What is due while all lanes are busy waits, and its latency runs. */
+  async #openLoop(start: number, rate: number): Promise<void> {
+    const free = this.#shape.protocol === 'http' ? [...this.#clients] : this.#lanes(openLanes);
+    const due: number[] = [];
+    const next = (): void => {
+      while (free.length > 0 && due.length > 0) {
+        const client = free.shift() as Client;
+        void this.#one(client, due.shift() as number).then(() => {
+          free.push(client);
+          next();
+        });
+      }
+    };
+    const all = Math.floor(rate * this.#order.seconds);
+    for (let n = 0; n < all; n++) {
+      const at = start + (n * 1000) / rate;
+      // Behind time or not, answers must be read.
+      do await pause(performance.now() < at ? 1 : 0);
+      while (performance.now() < at);
+      due.push(at);
+      while (n + 1 < all && performance.now() >= start + ((n + 1) * 1000) / rate) due.push(start + (++n * 1000) / rate);
+      next();
+    }
+    while (due.length > 0 && performance.now() - start < (this.#order.seconds + 30) * 1000) await pause(2);
+  }
+
+  #lanes(count: number): Client[] {
+    return Array.from({ length: count }, (_, i) => this.#clients[i % this.#clients.length]);
+  }
+
+  async #one(client: Client, since: number): Promise<void> {
+    const n = this.#begun++;
+    const marked = this.#isMarked(n);
+    const model = (n % this.#shape.splitOver) * 2 + (marked ? 1 : 0);
+    const body = this.#idle[model].pop() ?? this.#copy(this.#models[model]);
+    number(body.prepared, this.#firstOf(n));
+    this.#under++;
+    const ok = await client.send(body.message);
+    this.#under--;
+    this.#idle[model].push(body);
+    if (!ok) this.#refused++;
+    else this.#taken(body, model === 1, since);
+  }
+
+  #isMarked(n: number): boolean {
+    const every = Math.max(1, errorEvery / tracesIn(this.#shape));
+    return Math.floor(n / this.#shape.splitOver) % every === 0;
   }
 
   #firstOf(n: number): number {
-    const { spansPerRequest, spansPerTrace, splitOver } = this.#shape;
-    const traces = (spansPerRequest / spansPerTrace) * splitOver;
-    return (this.#order.first ?? 1) + Math.floor(n / splitOver) * traces;
+    return (this.#order.first ?? 1) + Math.floor(n / this.#shape.splitOver) * tracesIn(this.#shape);
   }
 
-  #one(since: number): Promise<void> {
-    const n = this.#sent++;
-    const part = n % this.#shape.splitOver;
-    const body = this.#idle[part].pop() ?? this.#extra(part);
-    number(body.prepared, this.#firstOf(n));
-    const session = this.#sessions[n % this.#sessions.length];
-    this.#under++;
-    return new Promise((resolve) => {
-      const stream = session.request(headers);
-      let status: string | undefined;
-      stream.on('trailers', (trailers) => (status = String(trailers['grpc-status'])));
-      stream.on('response', (head) => (status ??= head['grpc-status'] as string | undefined));
-      stream.on('error', () => (status = 'error'));
-      stream.on('close', () => {
-        this.#under--;
-        this.#idle[part].push(body);
-        if (status === '0') this.#taken(body, part, since);
-        else this.#refused++;
-        resolve();
-      });
-      stream.resume();
-      stream.end(body.frame);
-    });
+  #copy({ bytes, idsAt }: Prepared): Body {
+    const prefix = this.#shape.protocol === 'http' ? 0 : 5;
+    const message = Buffer.alloc(prefix + bytes.length);
+    if (prefix > 0) message.writeUInt32BE(bytes.length, 1);
+    bytes.copy(message, prefix);
+    return { message, prepared: { bytes: message.subarray(prefix), idsAt } };
   }
 
-  #extra(part: number) {
-    const prepared = prepare(this.#shape, part, Date.now());
-    const frame = Buffer.alloc(5 + prepared.bytes.length);
-    frame.writeUInt32BE(prepared.bytes.length, 1);
-    prepared.bytes.copy(frame, 5);
-    return { frame, prepared: { bytes: frame.subarray(5), idsAt: prepared.idsAt } };
-  }
-
-  #taken(body: { frame: Buffer; prepared: Prepared }, part: number, since: number): void {
+  /** `hasErrors`: the ERROR span is the second of its trace, so it comes with the first part. */
+  #taken(body: Body, hasErrors: boolean, since: number): void {
     this.#spans += this.#shape.spansPerRequest;
-    if (part === 0) this.#errorTraces += Math.ceil(body.prepared.idsAt.length / errorEvery);
-    this.#bytes += body.frame.length - 5;
-    this.#latencies.push(performance.now() - since);
+    if (hasErrors) this.#errorTraces += Math.ceil(body.prepared.idsAt.length / errorEvery);
+    this.#bytes += body.prepared.bytes.length;
+    if (since >= this.#countFrom) this.#latencies.push(performance.now() - since);
   }
 }
 
-const order = JSON.parse(process.argv[2] ?? '{}') as Order;
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const order = JSON.parse(process.argv[2] ?? '{}') as LoadOrder;
 console.log(JSON.stringify(await new Load(order).run()));
+process.exit(0);

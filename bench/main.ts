@@ -2,80 +2,90 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { caseOf } from './corpus.ts';
 import { measure, type Plan, type Run } from './run.ts';
-import { subjects } from './subjects.ts';
+import { collectorBinary, gatewayCpu, type SubjectName, subjects } from './subjects.ts';
+import { type Results, tableOf } from './table.ts';
 
 /**
- * `make bench`: alternating runs of every subject on one load, each pinned to one processor; medians, spread and ratios to the
- * first subject named. BENCH arguments: --subjects a,b --cases whole,split --runs 5 --seconds 10 --wait 10.
+ * `make bench`: alternating runs of every subject on one load, each pinned to one processor. Without arguments some three minutes;
+ * `--full` takes half an hour and longer. --subjects "a,b" --cases whole,split --runs 5 --seconds 10 --wait 10 --cpus 0,1 --shards 2.
  */
 const { values } = parseArgs({
   options: {
-    subjects: { type: 'string', default: 'tailgate,no-op on grpc-js,no-op on node:http2' },
-    cases: { type: 'string', default: 'whole' },
-    runs: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '8' },
-    wait: { type: 'string', default: '10' },
+    full: { type: 'boolean', default: false },
+    subjects: { type: 'string' },
+    cases: { type: 'string' },
+    runs: { type: 'string' },
+    seconds: { type: 'string' },
+    wait: { type: 'string' },
+    cpus: { type: 'string', default: gatewayCpu },
+    shards: { type: 'string', default: '1' },
   },
 });
-const names = values.subjects.split(',').map((name) => name.trim());
-for (const name of names)
-  if (!(name in subjects)) throw new Error(`unknown subject '${name}'; there are ${Object.keys(subjects).join(', ')}`);
-const many = availableParallelism() > 1;
 const plan: Plan = {
   warmSeconds: 3,
-  seconds: Number(values.seconds),
-  waitSeconds: Number(values.wait),
-  cpus: many ? '1' : '0',
-  loadCpus: '0',
+  seconds: Number(values.seconds ?? (values.full ? 10 : 4)),
+  // The gateway's event-loop delay looks back 30 s: longer than that, and it says nothing of the saturation before.
+  steadySeconds: values.full ? 35 : 4,
+  waitSeconds: Number(values.wait ?? (values.full ? 10 : 5)),
+  cpus: values.cpus,
+  shards: Number(values.shards),
 };
+const rounds = Number(values.runs ?? (values.full ? 5 : 1));
 
+const everything = Object.keys(subjects) as SubjectName[];
+const decidingOnly = everything.filter((name) => subjects[name].decides);
+
+/** The quick form compares all on the first case, and on the others only what decides. Names hold commas, so they are looked for in the text. */
+function subjectsFor(shape: string): SubjectName[] {
+  if (caseOf(shape).protocol === 'http') return ['tailgate'];
+  if (values.subjects === undefined) return shape === 'whole' || values.full ? everything : decidingOnly;
+  const wanted = values.subjects;
+  return everything.filter((name) => wanted.includes(name));
+}
+
+function hasCollector(): boolean {
+  try {
+    collectorBinary();
+    return true;
+  } catch {
+    console.error('no Collector here (tools/servers/build.sh otelcol builds it); measuring without');
+    return false;
+  }
+}
+
+const collector = hasCollector();
+const shapes = (values.cases ?? 'whole,split,small,http').split(',');
 const runs: Run[] = [];
-for (const shape of values.cases.split(',')) {
-  for (let round = 0; round < Number(values.runs); round++) {
-    for (const name of names) {
+for (let round = 1; round <= rounds; round++) {
+  for (const shape of shapes) {
+    for (const name of subjectsFor(shape)) {
+      if (name.startsWith('Collector') && !collector) continue;
       const run = await measure(name, shape, plan);
       runs.push(run);
-      const memory = run.residentPerSpan === undefined ? '' : `, ${run.residentPerSpan.toFixed(0)} B resident a span`;
-      const marked =
-        run.marked && run.marked.sent !== run.marked.arrived ? ` LOST ${run.marked.sent - run.marked.arrived}` : '';
       console.error(
-        `${shape} ${round + 1}: ${name}: ${(run.spansPerCpuSecond / 1e3).toFixed(0)} k spans per CPU-second${memory}${marked}`,
+        `${round}/${rounds} ${shape}: ${name}: ${(run.spansPerCpuSecond / 1e3).toFixed(0)} k spans per CPU-second`,
       );
     }
   }
 }
 
-const median = (all: number[]): number => all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)];
-const git = (): string => execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}, commit ${git()}`;
-const lines = [
-  `Measured on ${machine}; ${values.runs} alternating runs, ${plan.seconds} s each, ${plan.waitSeconds} s wait, one core.`,
-  '',
-];
-lines.push(
-  '| case | subject | k spans per CPU-second: median (min–max) | of the first | B resident a waiting span (wire) | p99 ms | lost |',
-);
-lines.push('|---|---|---|---|---|---|---|');
-for (const shape of values.cases.split(',')) {
-  const of = (name: string) => runs.filter((run) => run.subject === name && run.case === shape);
-  const first = median(of(names[0]).map((run) => run.spansPerCpuSecond));
-  for (const name of names) {
-    const rates = of(name).map((run) => run.spansPerCpuSecond / 1e3);
-    const memory = of(name).map((run) => run.residentPerSpan ?? 0);
-    const wire = of(name)[0].wireBytesPerSpan;
-    const lost = of(name).reduce((sum, { marked }) => sum + (marked ? marked.sent - marked.arrived : 0), 0);
-    lines.push(
-      `| ${shape} | ${name} | ${median(rates).toFixed(0)} (${Math.min(...rates).toFixed(0)}–${Math.max(...rates).toFixed(0)}) ` +
-        `| ${((median(rates) * 1e3) / first).toFixed(2)} | ${median(memory) > 0 ? `${median(memory).toFixed(0)} (${wire.toFixed(0)})` : ''} ` +
-        `| ${median(of(name).map((run) => run.p99Ms)).toFixed(1)} | ${of(name)[0].marked ? lost : ''} |`,
-    );
-  }
-}
-console.log(lines.join('\n'));
+const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
+const results: Results = {
+  at: new Date().toISOString(),
+  machine: `${availableParallelism()} cores ${cpus()[0]?.model.trim() ?? ''}`,
+  versions: `Tailgate ${commit}, Node ${process.version}${collector ? `, ${collectorVersion()}` : ''}`,
+  plan,
+  rounds,
+  runs,
+};
 const folder = new URL('results/', import.meta.url);
 mkdirSync(folder, { recursive: true });
-writeFileSync(
-  new URL(`${new Date().toISOString().replaceAll(':', '-')}.json`, folder),
-  JSON.stringify({ machine, plan, runs }, null, 2),
-);
+writeFileSync(new URL(`${results.at.replaceAll(':', '-')}.json`, folder), JSON.stringify(results, null, 2));
+console.log(tableOf(results));
+
+function collectorVersion(): string {
+  const text = execFileSync(collectorBinary(), ['--version'], { encoding: 'utf8' });
+  return `Collector ${/\d+\.\d+\.\d+/.exec(text)?.[0] ?? text.trim()}`;
+}

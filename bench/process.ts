@@ -10,7 +10,7 @@ const node = fileURLToPath(new URL('../bin/node', import.meta.url));
 export class Measured {
   readonly child: ChildProcess;
   readonly #lines: string[] = [];
-  readonly #waiting: ((line: string) => void)[] = [];
+  readonly #waiting: { readonly resolve: (line: string) => void; readonly reject: (error: Error) => void }[] = [];
 
   constructor(
     command: string,
@@ -23,10 +23,14 @@ export class Measured {
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       stdio: ['ignore', 'pipe', process.env.BENCH_VERBOSE ? 'inherit' : 'ignore'],
     });
+    this.child.on('exit', (code) => {
+      const error = new Error(`${pinned.join(' ')} ended, ${code}; BENCH_VERBOSE=1 shows what it said`);
+      for (const { reject } of this.#waiting) reject(error);
+    });
     if (this.child.stdout) {
       createInterface(this.child.stdout).on('line', (line) => {
         const waiting = this.#waiting.shift();
-        if (waiting) waiting(line);
+        if (waiting) waiting.resolve(line);
         else this.#lines.push(line);
       });
     }
@@ -44,7 +48,8 @@ export class Measured {
 
   line(): Promise<string> {
     const line = this.#lines.shift();
-    return line !== undefined ? Promise.resolve(line) : new Promise((resolve) => this.#waiting.push(resolve));
+    if (line !== undefined) return Promise.resolve(line);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   /** The next line that is JSON and has this key. */

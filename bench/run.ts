@@ -1,82 +1,142 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LoadResult } from './load.ts';
+import { type Admin, adminOf, type Delays } from './admin.ts';
+import { caseOf } from './corpus.ts';
+import type { LoadOrder, LoadResult } from './load.ts';
 import { Measured } from './process.ts';
-import { subjects } from './subjects.ts';
+import { loadCpu, type Subject, type SubjectName, startSink, subjects } from './subjects.ts';
+
+export interface Plan {
+  /** Until the code is compiled and what is decided is as much as what comes: at least the wait. */
+  readonly warmSeconds: number;
+  readonly seconds: number;
+  /** At a fixed rate, for latencies. */
+  readonly steadySeconds: number;
+  readonly waitSeconds: number;
+  readonly cpus: string;
+  readonly shards: number;
+}
 
 export interface Run {
-  readonly subject: string;
+  readonly subject: SubjectName;
   readonly case: string;
   readonly spansPerCpuSecond: number;
   readonly spansPerSecond: number;
-  readonly p99Ms: number;
-  readonly wireBytesPerSpan: number;
-  /** Resident bytes beyond those at rest, per waiting span, in steady traffic; undefined for what does not buffer. */
-  readonly residentPerSpan?: number;
   readonly refused: number;
+  readonly wireBytesPerSpan: number;
+  /** Resident bytes beyond those at rest, per span that waited when they were read, in saturated traffic. */
+  readonly residentPerSpan?: number;
+  readonly restBytes: number;
+  /** At 70 % of the rate reached, open loop, from the moment a request was due. */
+  readonly steady?: { readonly p50Ms: number; readonly p99Ms: number } & Partial<Delays>;
   /** ERROR traces that were acknowledged, and that came to the sink in the end. */
   readonly marked?: { readonly sent: number; readonly arrived: number };
 }
 
-export interface Plan {
-  readonly warmSeconds: number;
-  readonly seconds: number;
-  readonly waitSeconds: number;
-  readonly cpus: string;
-  readonly loadCpus: string;
-}
-
-/** Starts a subject and a sink, loads it for a while, measures, stops both. The load's CPU is not counted. */
-export async function measure(name: string, shape: string, plan: Plan): Promise<Run> {
-  const sink = Measured.script('sink.ts', [], plan.loadCpus);
-  const { port: sinkPort } = await sink.json<{ port: number }>('port');
-  const subject = await subjects[name]({ cpus: plan.cpus, waitSeconds: plan.waitSeconds, sinkPort });
-  const buffers = name === 'tailgate' || name.includes('tail_sampling');
+/** Starts a subject and a sink, loads it for a while, measures, stops both. What the load and the sink spend is not counted. */
+export async function measure(name: SubjectName, shape: string, plan: Plan): Promise<Run> {
+  const { sink, sinkPort } = await startSink();
+  const subject = await subjects[name].start({ ...plan, sinkPort });
   try {
-    const restBytes = subject.process.residentBytes();
-    const load = (seconds: number, first: number) =>
-      loadOnce({ port: subject.port, case: shape, seconds, first }, plan.loadCpus);
-    // As long as the wait, so that as much is decided as comes while it is measured.
-    const warm = await load(buffers ? Math.max(plan.waitSeconds + 1, plan.warmSeconds) : plan.warmSeconds, 1);
-    const cpu = subject.process.cpuSeconds();
-    const hot = await load(plan.seconds, warm.nextTrace);
-    const cpuSeconds = subject.process.cpuSeconds() - cpu;
-    const waiting = (hot.spans / hot.seconds) * Math.min(plan.waitSeconds, hot.seconds);
-    const residentPerSpan = (subject.process.residentBytes() - restBytes) / waiting;
-    const marked = buffers
-      ? { sent: warm.errorTraces + hot.errorTraces, arrived: await arrived(sink, plan.waitSeconds) }
-      : undefined;
-    return {
-      subject: name,
-      case: shape,
-      spansPerCpuSecond: hot.spans / cpuSeconds,
-      spansPerSecond: hot.spans / hot.seconds,
-      p99Ms: hot.p99,
-      wireBytesPerSpan: hot.wireBytes / hot.spans,
-      ...(buffers && { residentPerSpan }),
-      refused: warm.refused + hot.refused,
-      ...(marked && { marked }),
-    };
+    return await new Measurement(name, shape, plan, subject, sink).run();
   } finally {
-    await subject.stop();
+    await subject.process.stop();
     await sink.stop();
   }
 }
 
-async function loadOnce(order: object, cpus: string): Promise<LoadResult> {
-  const load = Measured.script('load.ts', [JSON.stringify(order)], cpus);
-  return load.json<LoadResult>('spans');
-}
+class Measurement {
+  readonly #name: SubjectName;
+  readonly #shape: string;
+  readonly #plan: Plan;
+  readonly #subject: Subject;
+  readonly #sink: Measured;
+  readonly #admin: Admin | undefined;
+  readonly #port: number;
+  #nextTrace = 1;
+  #errorTraces = 0;
+  #refused = 0;
 
-/** ERROR spans at the sink once everything has been decided and sent. */
-async function arrived(sink: Measured, waitSeconds: number): Promise<number> {
-  await sleep(waitSeconds * 1000 + 1_500);
-  let last = -1;
-  for (let i = 0; i < 30; i++) {
-    sink.child.kill('SIGUSR2');
-    const { errors } = await sink.json<{ errors: number }>('errors');
-    if (errors === last) break;
-    last = errors;
-    await sleep(1_000);
+  constructor(name: SubjectName, shape: string, plan: Plan, subject: Subject, sink: Measured) {
+    this.#name = name;
+    this.#shape = shape;
+    this.#plan = plan;
+    this.#subject = subject;
+    this.#sink = sink;
+    this.#admin = subject.admin === undefined ? undefined : adminOf(subject.admin);
+    this.#port = (caseOf(shape).protocol === 'http' ? subject.httpPort : subject.grpcPort) as number;
   }
-  return last;
+
+  async run(): Promise<Run> {
+    const { process } = this.#subject;
+    const { seconds, waitSeconds, warmSeconds } = this.#plan;
+    const { decides } = subjects[this.#name];
+    const restBytes = process.residentBytes();
+    await this.#load(decides ? Math.max(waitSeconds + 1, warmSeconds) : warmSeconds);
+    const cpu = process.cpuSeconds();
+    const memory = decides ? this.#memoryAfter(seconds - 0.5) : undefined;
+    const hot = await this.#load(seconds);
+    const cpuSeconds = process.cpuSeconds() - cpu;
+    const { residentBytes, waiting } = (await memory) ?? {};
+    const spansPerSecond = hot.spans / hot.seconds;
+    const steady = decides ? await this.#steady(spansPerSecond) : undefined;
+    const marked = decides ? { arrived: await this.#arrived(), sent: this.#errorTraces } : undefined;
+    return {
+      subject: this.#name,
+      case: this.#shape,
+      spansPerCpuSecond: hot.spans / cpuSeconds,
+      spansPerSecond,
+      refused: this.#refused,
+      wireBytesPerSpan: hot.wireBytes / hot.spans,
+      restBytes,
+      ...(residentBytes && {
+        residentPerSpan: (residentBytes - restBytes) / (waiting ?? spansPerSecond * waitSeconds),
+      }),
+      ...(steady && { steady }),
+      ...(marked && { marked }),
+    };
+  }
+
+  async #load(seconds: number, more: Partial<LoadOrder> = {}): Promise<LoadResult> {
+    const order: LoadOrder = { port: this.#port, case: this.#shape, seconds, first: this.#nextTrace, ...more };
+    const load = Measured.script('load.ts', [JSON.stringify(order)], loadCpu);
+    const result = await load.json<LoadResult>('spans');
+    this.#nextTrace = result.nextTrace;
+    this.#errorTraces += result.errorTraces;
+    this.#refused += result.refused;
+    return result;
+  }
+
+  /** Read in the midst of traffic; the gateway says itself how many spans wait, elsewhere it is the rate times the wait. */
+  async #memoryAfter(seconds: number): Promise<{ residentBytes: number; waiting?: number }> {
+    await sleep(seconds * 1000);
+    const waiting = await this.#admin?.waitingSpans();
+    const residentBytes = this.#subject.process.residentBytes();
+    return waiting === undefined ? { residentBytes } : { residentBytes, waiting };
+  }
+
+  /** Counts when all that was taken at full speed has been decided. */
+  async #steady(spansPerSecond: number): Promise<Run['steady']> {
+    const rate = (0.7 * spansPerSecond) / caseOf(this.#shape).spansPerRequest;
+    const settleSeconds = this.#plan.waitSeconds + 2;
+    const load = this.#load(settleSeconds + this.#plan.steadySeconds, { rate, settleSeconds });
+    await sleep(settleSeconds * 1000);
+    const before = await this.#admin?.lateness();
+    const { p50: p50Ms, p99: p99Ms } = await load;
+    const delays = before && (await this.#admin?.delaysSince(before));
+    return { p50Ms, p99Ms, ...delays };
+  }
+
+  /** ERROR spans at the sink once everything has been decided and sent, and nothing came for three seconds. */
+  async #arrived(): Promise<number> {
+    await sleep(this.#plan.waitSeconds * 1000 + 1_500);
+    let last = -1;
+    for (let calm = 0; calm < 6; ) {
+      this.#sink.child.kill('SIGUSR2');
+      const { errors } = await this.#sink.json<{ errors: number }>('errors');
+      calm = errors === last ? calm + 1 : 0;
+      last = errors;
+      await sleep(500);
+    }
+    return last;
+  }
 }

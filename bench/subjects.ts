@@ -1,76 +1,101 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { connect, createServer } from 'node:net';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Measured } from './process.ts';
 
-/** Something that takes OTLP/gRPC, started for one run. */
+/** Something that takes OTLP, started for one run. */
 export interface Subject {
   readonly process: Measured;
-  readonly port: number;
-  stop(): Promise<void>;
+  readonly grpcPort: number;
+  readonly httpPort?: number;
+  /** Base address of the gateway's admin server. */
+  readonly admin?: string;
 }
+
 export interface Setting {
   readonly cpus: string;
   readonly waitSeconds: number;
   readonly sinkPort: number;
+  /** Of the gateway. */
+  readonly shards?: number;
 }
-export type Start = (setting: Setting) => Promise<Subject>;
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const started = (process: Measured, port: number): Subject => ({ process, port, stop: () => process.stop() });
+export interface SubjectKind {
+  /** It holds traces and decides: memory, latency and losses are worth a look. */
+  readonly decides: boolean;
+  readonly start: (setting: Setting) => Promise<Subject>;
+}
 
-const noop =
-  (server: string): Start =>
-  async ({ cpus }) => {
+const here = fileURLToPath(new URL('..', import.meta.url));
+const temporary = (): string => mkdtempSync(join(tmpdir(), 'tailgate-bench-'));
+
+/** Where what is measured is pinned to, and the load and the sink. */
+export const gatewayCpu = availableParallelism() > 1 ? '1' : '0';
+export const loadCpu = '0';
+
+export const startSink = async (): Promise<{ sink: Measured; sinkPort: number }> => {
+  const sink = Measured.script('sink.ts', [], loadCpu);
+  const { port } = await sink.json<{ port: number }>('port');
+  return { sink, sinkPort: port };
+};
+
+const noop = (server: string): SubjectKind => ({
+  decides: false,
+  start: async ({ cpus }) => {
     const process = Measured.script('noop.ts', [server], cpus);
     const { port } = await process.json<{ port: number }>('port');
-    return started(process, port);
-  };
+    return { process, grpcPort: port };
+  },
+});
 
-/** The whole gateway: the seed rules, a 1 % baseline, books, weights, explain, redaction and metrics on. */
-const tailgate: Start = async ({ cpus, waitSeconds, sinkPort }) => {
-  const directory = mkdtempSync(join(tmpdir(), 'tailgate-bench-'));
-  const boot = join(directory, 'gateway.yaml');
-  writeFileSync(
-    join(directory, 'rules.yaml'),
-    'baseline_percent: 1\nlatency_threshold_ms: 500\nroutes: [/login, /upload]\n',
-  );
-  writeFileSync(
-    boot,
-    `environment: production
-receive: { grpc: { endpoint: "127.0.0.1:0" } }
+/** The whole gateway of a checkout: seed rules, 1 % baseline, books, weights, explain, redaction and metrics on. */
+export const gateway = (root: string): SubjectKind => ({
+  decides: true,
+  start: async ({ cpus, waitSeconds, sinkPort, shards = 1 }) => {
+    const directory = temporary();
+    const boot = join(directory, 'gateway.yaml');
+    writeFileSync(
+      join(directory, 'rules.yaml'),
+      'baseline_percent: 1\nlatency_threshold_ms: 500\nroutes: [/login, /upload]\n',
+    );
+    writeFileSync(boot, bootFile(waitSeconds, sinkPort, shards));
+    const process = new Measured(join(root, 'bin/tailgate'), ['run', '--config', boot], { cpus, cwd: directory });
+    const { grpc, http, admin } = await process.json<{ grpc: string; http: string; admin: string }>('grpc');
+    return { process, grpcPort: portOf(grpc), httpPort: portOf(http), admin: `http://${admin}` };
+  },
+});
+
+const portOf = (address: string): number => Number(address.split(':').at(-1));
+
+const bootFile = (waitSeconds: number, sinkPort: number, shards: number): string => `environment: production
+shards: ${shards}
+receive: { grpc: { endpoint: "127.0.0.1:0" }, http: { endpoint: "127.0.0.1:0" } }
 buffer: { decision_wait: ${waitSeconds}s, max_bytes: 8GiB }
 export:
   - { name: sink, otlp: { endpoint: "http://127.0.0.1:${sinkPort}", protocol: grpc, compression: none } }
 admin: { endpoint: "127.0.0.1:0" }
-`,
-  );
-  const process = new Measured(join(root, 'bin/tailgate'), ['run', '--config', boot], { cpus, cwd: directory });
-  const { grpc } = await process.json<{ grpc: string }>('grpc');
-  return started(process, Number(grpc.split(':')[1]));
-};
+`;
 
 /** The OpenTelemetry Collector with the same four policies and the same wait, or with nothing behind its receiver. */
-const collector =
-  (decides: boolean): Start =>
-  async ({ cpus, waitSeconds, sinkPort }) => {
-    const directory = mkdtempSync(join(tmpdir(), 'tailgate-bench-'));
-    const binary = execFileSync(join(root, 'tools/servers/build.sh'), ['--path', 'otelcol'], {
-      encoding: 'utf8',
-    }).trim();
+const collector = (decides: boolean): SubjectKind => ({
+  decides,
+  start: async ({ cpus, waitSeconds, sinkPort }) => {
     const port = await freePort();
-    const file = join(directory, 'collector.yaml');
+    const file = join(temporary(), 'collector.yaml');
     writeFileSync(file, collectorConfig(decides, port, waitSeconds, sinkPort));
-    const process = new Measured(binary, ['--config', file], {
-      cpus,
-      env: { GOMAXPROCS: String(cpus.split(',').length) },
-    });
+    const env = { GOMAXPROCS: String(cpus.split(',').length) };
+    const process = new Measured(collectorBinary(), ['--config', file], { cpus, env });
     await reachable(port);
-    return started(process, port);
-  };
+    return { process, grpcPort: port };
+  },
+});
+
+export function collectorBinary(): string {
+  return execFileSync(join(here, 'tools/servers/build.sh'), ['--path', 'otelcol'], { encoding: 'utf8' }).trim();
+}
 
 const collectorConfig = (decides: boolean, port: number, waitSeconds: number, sinkPort: number): string => `
 receivers:
@@ -94,13 +119,14 @@ service:
 `;
 
 /** What is measured, by name. */
-export const subjects: Readonly<Record<string, Start>> = {
-  tailgate,
+export const subjects = {
+  tailgate: gateway(here),
   'no-op on grpc-js': noop('grpc-js'),
   'no-op on node:http2': noop('http2'),
   'Collector, tail_sampling': collector(true),
   'Collector, to nowhere': collector(false),
-};
+} satisfies Record<string, SubjectKind>;
+export type SubjectName = keyof typeof subjects;
 
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
@@ -112,15 +138,19 @@ function freePort(): Promise<number> {
 }
 
 async function reachable(port: number): Promise<void> {
-  const { connect } = await import('node:net');
   for (let i = 0; i < 400; i++) {
-    const ok = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
-      socket.on('close', () => {}).setTimeout(500, () => socket.destroy());
-      socket.on('connect', () => socket.end());
-    });
-    if (ok) return;
+    if (await connects(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`nothing listens on port ${port}`);
+}
+
+function connects(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
 }

@@ -1,5 +1,5 @@
 import type { BootConfig } from './config/schema.ts';
-import { createOtlpExporter } from './export/export.ts';
+import { openOtlpExporter } from './export/export.ts';
 import type { TempoApi } from './export/store/tempo-api.ts';
 import type { Exporter } from './model/export-request.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
@@ -23,7 +23,7 @@ export async function openExporters(
       const store = await createStore({ name: config.name, ...config.store });
       tempo ??= createTempoApi(store.read);
       exporters.push(store);
-    } else exporters.push(createOtlpExporter(config, { onError }));
+    } else exporters.push(await openOtlpExporter(config, { onError }));
   }
   return { exporters, tempo };
 }

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { readBoot } from '../config/read.ts';
 import type { BootConfig } from '../config/schema.ts';
@@ -21,6 +22,8 @@ export async function run(argv: readonly string[], io: Pick<Io, 'env' | 'stderr'
     version,
     environment: config.environment,
   });
+  // Node itself does this when a process ends in peace, which the first one need not.
+  setImmediate(flushCompileCache);
   return gateway;
 }
 

@@ -1,4 +1,4 @@
-import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
+import { type AttributeCondition, randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
 import {
   bodyEnd,
   fieldNumber,
@@ -31,8 +31,12 @@ export class SpanScan {
   /** Explicit randomness, where `randomnessBit` is set. */
   randomnessHigh = 0;
   randomnessLow = 0;
+  #conditions: SpanConditions | undefined = undefined;
+  #named: NamedKeys | undefined = undefined;
 
   run(buf: Uint8Array, pos: number, end: number, conditions: SpanConditions): void {
+    const named = this.#namedBy(conditions);
+    const { bucketOf, buckets } = named;
     let traceIdAt = -1;
     let traceIdBytes = 0;
     let spanIdAt = -1;
@@ -44,7 +48,36 @@ export class SpanScan {
     let code = 0;
     let bits = 0;
     while (pos < end) {
-      switch (buf[pos]) {
+      const tag = buf[pos];
+      // Attributes first: a switch asks its cases one by one, and these are most of a span.
+      if (tag === 0x4a) {
+        // As every SDK writes it: key, then value, each once, and short. Anything else takes the patient way.
+        const bytes = buf[pos + 1];
+        const keyBytes = buf[pos + 3];
+        const to = pos + 2 + bytes;
+        const valueAt = pos + 6 + keyBytes;
+        if (
+          bytes < 0x80 &&
+          keyBytes > 0 &&
+          valueAt <= to &&
+          to <= end &&
+          buf[pos + 2] === 0x0a &&
+          buf[valueAt - 2] === 0x12 &&
+          buf[valueAt - 1] === to - valueAt
+        ) {
+          if (!isPlainValue(buf, valueAt, to)) validate(anyValueKind, buf, valueAt, to);
+          const bucket = bucketOf[keyHash(keyBytes, buf[pos + 4], buf[valueAt - 3])];
+          if (bucket !== 0) bits |= namedBits(buckets[bucket], buf, pos + 4, keyBytes, valueAt, to, bits);
+          pos = to;
+        } else {
+          pos = open(buf, pos + 1, end);
+          const body = pos;
+          pos = bodyEnd;
+          bits |= looseAttributeBits(buf, body, pos, bits, named);
+        }
+        continue;
+      }
+      switch (tag) {
         case 0x0a:
           traceIdAt = pos = open(buf, pos + 1, end);
           traceIdBytes = bodyEnd - pos;
@@ -87,16 +120,9 @@ export class SpanScan {
           endAt = pos + 1;
           pos = skipFixed(endAt, end, 8);
           break;
-        case 0x4a: {
-          pos = open(buf, pos + 1, end);
-          const to = bodyEnd;
-          bits |= attributeBits(buf, pos, to, bits, conditions);
-          pos = to;
-          break;
-        }
         case 0x5a:
         case 0x6a: {
-          const kind = buf[pos] === 0x5a ? eventKind : linkKind;
+          const kind = tag === 0x5a ? eventKind : linkKind;
           pos = open(buf, pos + 1, end);
           const to = bodyEnd;
           validate(kind, buf, pos, to);
@@ -111,6 +137,10 @@ export class SpanScan {
           pos = to;
           break;
         }
+        case 0x85:
+          // `flags`, if its tag's second byte says so.
+          pos = buf[pos + 1] === 1 ? skipFixed(pos + 2, end, 4) : otherField(buf, pos, end);
+          break;
         default:
           pos = otherField(buf, pos, end);
       }
@@ -122,9 +152,16 @@ export class SpanScan {
     if (startAt >= 0 && endAt >= 0 && durationNs(buf, startAt, endAt) > conditions.slowNs) bits |= conditions.slowBits;
     this.bits = bits;
   }
+
+  #namedBy(conditions: SpanConditions): NamedKeys {
+    if (conditions === this.#conditions && this.#named !== undefined) return this.#named;
+    this.#conditions = conditions;
+    this.#named = new NamedKeys(conditions);
+    return this.#named;
+  }
 }
 
-/** A field that is not one of the usual ones: `flags`, an unknown one, or a known one with a wire type that it cannot have. */
+/** A field that is not one of the usual ones: an unknown one, or a known one with a wire type that it cannot have. */
 function otherField(buf: Uint8Array, pos: number, end: number): number {
   const tagAt = pos;
   pos = readTag(buf, pos, end);
@@ -162,23 +199,28 @@ function statusCode(buf: Uint8Array, pos: number, end: number, code: number): nu
   return code;
 }
 
-/** The bits that the KeyValue at buf[pos, end) sets; checks its form on the way. */
-function attributeBits(buf: Uint8Array, pos: number, end: number, bits: number, conditions: SpanConditions): number {
-  // As every SDK writes it: key, then value, each once, and short. Anything else takes the patient way.
-  const keyBytes = buf[pos + 1];
-  const keyAt = pos + 2;
-  const valueTagAt = keyAt + keyBytes;
-  if (buf[pos] === 0x0a && keyBytes < 0x80 && valueTagAt + 1 < end && buf[valueTagAt] === 0x12) {
-    const valueAt = open(buf, valueTagAt + 1, end);
-    if (bodyEnd === end) {
-      if (!isPlainValue(buf, valueAt, end)) validate(anyValueKind, buf, valueAt, end);
-      const named = conditions.keysByLength[keyBytes];
-      return named === undefined ? 0 : namedBits(named, buf, keyAt, valueAt, end, bits);
+/** The attributes that rules name, by a few bits of their keys: nearly all others cost no comparison. */
+class NamedKeys {
+  /** By `keyHash`, the bucket of conditions; 0 = none. */
+  readonly bucketOf = new Uint8Array(0x400);
+  readonly buckets: AttributeCondition[][] = [[]];
+
+  constructor(conditions: SpanConditions) {
+    for (const condition of conditions.keysByLength.flatMap((named) => named ?? [])) {
+      const { key } = condition;
+      const hash = hashOf(key, 0, key.length);
+      this.bucketOf[hash] ||= Math.min(255, this.buckets.length);
+      (this.buckets[this.bucketOf[hash]] ??= []).push(condition);
     }
   }
-  validate(keyValueKind, buf, pos, end);
-  return looseAttributeBits(buf, pos, end, bits, conditions);
 }
+
+const hashOf = (buf: Uint8Array, at: number, keyBytes: number): number =>
+  keyBytes === 0 ? 0 : keyHash(keyBytes, buf[at], buf[at + keyBytes - 1]);
+
+/** Of a key's length, first and last byte. */
+const keyHash = (keyBytes: number, first: number, last: number): number =>
+  ((keyBytes << 5) ^ (first << 2) ^ last) & 0x3ff;
 
 /** A string, bool, integer or double that fills its message exactly; the common values, checked without a loop over fields. */
 function isPlainValue(buf: Uint8Array, at: number, end: number): boolean {
@@ -198,37 +240,36 @@ function isPlainValue(buf: Uint8Array, at: number, end: number): boolean {
   }
 }
 
-type Named = NonNullable<SpanConditions['keysByLength'][number]>;
-
+/** The bits of one attribute by the conditions of its bucket. */
 function namedBits(
-  named: Named,
+  named: readonly AttributeCondition[],
   buf: Uint8Array,
   keyAt: number,
+  keyBytes: number,
   valueAt: number,
   valueEnd: number,
   bits: number,
 ): number {
   let found = 0;
   for (let n = 0; n < named.length; n++) {
-    const condition = named[n];
-    if ((bits & condition.bits) === condition.bits) continue;
-    const key = condition.key;
-    // From the end: keys of one length share their first letters more often than their last.
-    let i = key.length - 1;
-    while (i >= 0 && key[i] === buf[keyAt + i]) i--;
-    if (i < 0) found |= condition.match(buf, valueAt, valueEnd);
+    const { key, bits: possible } = named[n];
+    if (key.length !== keyBytes || (bits & possible) === possible) continue;
+    let i = 0;
+    while (i < keyBytes && key[i] === buf[keyAt + i]) i++;
+    if (i === keyBytes) found |= named[n].match(buf, valueAt, valueEnd);
   }
   return found;
 }
 
-/** For a KeyValue in an unusual form: fields in another order, repeated, or with unknown ones between. */
+/** The bits of a KeyValue in whatever form: fields in another order, repeated, or with unknown ones between; checks its form. */
 function looseAttributeBits(
   buf: Uint8Array,
   pos: number,
   end: number,
   bits: number,
-  conditions: SpanConditions,
+  { bucketOf, buckets }: NamedKeys,
 ): number {
+  validate(keyValueKind, buf, pos, end);
   let keyAt = 0;
   let keyBytes = 0;
   let valueAt = 0;
@@ -248,6 +289,6 @@ function looseAttributeBits(
       pos = bodyEnd;
     } else pos = skipValue(buf, pos, end, number, fieldType);
   }
-  const named = conditions.keysByLength[keyBytes];
-  return named === undefined ? 0 : namedBits(named, buf, keyAt, valueAt, valueEnd, bits);
+  const bucket = bucketOf[hashOf(buf, keyAt, keyBytes)];
+  return namedBits(buckets[bucket], buf, keyAt, keyBytes, valueAt, valueEnd, bits);
 }

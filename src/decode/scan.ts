@@ -1,5 +1,6 @@
 import type { SpanConditions } from '../model/conditions.ts';
 import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from '../wire/cursor.ts';
+import { skippable, tailAt } from '../wire/envelope.ts';
 import { SpanScan } from './scan-span.ts';
 import { kindOf, validate } from './validate.ts';
 
@@ -12,6 +13,7 @@ export const Slice = {
   start: 0,
   length: 1,
   resourceSpans: 2,
+  /** With `skippable` where that holds. */
   scopeSpans: 3,
   /** Four words, big-endian. */
   traceId: 4,
@@ -20,6 +22,9 @@ export const Slice = {
   randomnessHigh: 9,
   randomnessLow: 10,
 } as const;
+
+/** So many spans are worth a mark that they can be skipped at once when their envelope is read. */
+const manySpans = 8;
 
 const resourceKind = kindOf('resource');
 const scopeKind = kindOf('scope');
@@ -90,11 +95,16 @@ export class RequestScan {
     scopeSpansAt: number,
     conditions: SpanConditions,
   ): void {
+    const firstRow = this.count;
+    let spansTo = -1;
+    let gaps = 0;
     while (pos < end) {
       const tag = buf[pos];
       if (tag === 0x12) {
+        if (spansTo >= 0 && pos !== spansTo) gaps++;
         pos = open(buf, pos + 1, end);
         const bodyTo = bodyEnd;
+        spansTo = bodyTo;
         this.#span.run(buf, pos, bodyTo, conditions);
         this.#note(buf, pos, bodyTo - pos, resourceSpansAt, scopeSpansAt);
         pos = bodyTo;
@@ -110,6 +120,11 @@ export class RequestScan {
         pos = skipValue(buf, pos, end, fieldNumber, fieldType);
       }
     }
+    if (this.count - firstRow >= manySpans && gaps === 0 && tailAt(buf, end) === spansTo) this.#markSkippable(firstRow);
+  }
+
+  #markSkippable(firstRow: number): void {
+    for (let i = firstRow; i < this.count; i++) this.slices[i * sliceWords + Slice.scopeSpans] |= skippable;
   }
 
   #note(buf: Uint8Array, start: number, length: number, resourceSpansAt: number, scopeSpansAt: number): void {

@@ -1,5 +1,25 @@
-import { status as Code } from '@grpc/grpc-js';
 import type { ExportRequest } from '../model/export-request.ts';
+
+/** gRPC status codes (grpc/doc/statuscodes.md) by name; grpc-js has them too, but is not loaded where only HTTP is spoken. */
+const Code = {
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
 
 /** What one attempt came to. */
 export type Answer =
@@ -61,7 +81,7 @@ const sizeStatuses: ReadonlySet<number> = new Set([400, 429]);
 
 /** Judges a gRPC status other than OK. `retryInfoMs` is RetryInfo's delay, null where there was none. */
 export function judgeGrpc(code: number, details: string, retryInfoMs: number | null): Answer {
-  const message = sentence(Code[code] ?? `code ${code}`, details);
+  const message = sentence(codeNames.get(code) ?? `code ${code}`, details);
   if (sizeCodes.has(code) && sizeComplaint.test(details)) return { kind: 'too_large', message };
   const retryable = code === Code.RESOURCE_EXHAUSTED ? retryInfoMs !== null : retryableCodes.has(code);
   return retryable ? { kind: 'retryable', waitMs: retryInfoMs ?? 0, message } : { kind: 'rejected', message };

@@ -12,18 +12,23 @@ export let bodyEnd = 0;
 
 /** Enters the length-delimited value whose length stands at `pos`: returns where its body starts and sets `bodyEnd`. */
 export function open(buf: Uint8Array, pos: number, end: number): number {
-  let length = buf[pos++];
-  if (length >= 0x80) {
-    length &= 0x7f;
-    let shift = 7;
-    for (;;) {
-      if (pos >= end) throw malformed(pos, 'a length runs past the end');
-      const byte = buf[pos++];
-      if (shift < 28) length |= (byte & 0x7f) << shift;
-      else if ((byte & 0x7f) !== 0) throw malformed(pos, 'a length beyond every limit');
-      if (byte < 0x80) break;
-      if ((shift += 7) > 63) throw malformed(pos, 'a length of more than 10 bytes');
-    }
+  // Small enough to be compiled into its callers: nearly every length is a single byte.
+  const to = pos + 1 + buf[pos];
+  if (buf[pos] >= 0x80 || to > end) return openLong(buf, pos, end);
+  bodyEnd = to;
+  return pos + 1;
+}
+
+/** A length of several bytes, or one that is too large. */
+function openLong(buf: Uint8Array, pos: number, end: number): number {
+  let length = 0;
+  for (let shift = 0; ; shift += 7) {
+    if (pos >= end) throw malformed(pos, 'a length runs past the end');
+    if (shift > 63) throw malformed(pos, 'a length of more than 10 bytes');
+    const byte = buf[pos++];
+    if (shift < 28) length |= (byte & 0x7f) << shift;
+    else if ((byte & 0x7f) !== 0) throw malformed(pos, 'a length beyond every limit');
+    if (byte < 0x80) break;
   }
   if (length > end - pos) throw malformed(pos, `a field of ${length} bytes where ${Math.max(0, end - pos)} are left`);
   bodyEnd = pos + length;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ConditionsBuilder } from '../../src/decide/conditions.ts';
 import { RequestScan, Slice, sliceWords } from '../../src/decode/scan.ts';
 import { rootBit } from '../../src/model/conditions.ts';
 import { MalformedError } from '../../src/wire/reader.ts';
@@ -46,6 +47,33 @@ describe('the scan', () => {
     expect(row(2, Slice.resourceSpans)).toBeGreaterThan(row(1, Slice.start));
     expect([0, 1, 2].map((i) => row(i, Slice.bits) < 0)).toEqual([true, false, true]);
     expect(row(0, Slice.bits) & rootBit).toBe(rootBit);
+  });
+
+  it('tells named keys from others that look like them', () => {
+    const keys = [
+      '',
+      'k',
+      'http.route',
+      'http.rouge',
+      'ahttp.route',
+      'l'.repeat(127),
+      'l'.repeat(128),
+      'l'.repeat(300),
+    ];
+    const builder = new ConditionsBuilder();
+    const bits = keys.map((key) => builder.attribute(key, [key], () => () => true));
+    const named = builder.build();
+    const others = ['j', 'url.scheme', 'http.roube', 'l'.repeat(126), `${'l'.repeat(127)}m`];
+    const bitsOf = (key: string): number => {
+      const bytes = requestBytes({ trace: 'a', attributes: { [key]: 'v' } });
+      const buf = new Uint8Array(bytes.length + 64);
+      buf.set(bytes);
+      const scan = new RequestScan();
+      scan.run(buf, 0, bytes.length, named);
+      return scan.slices[Slice.bits] & ~rootBit;
+    };
+    expect(keys.map(bitsOf)).toEqual(bits);
+    expect(others.map(bitsOf)).toEqual(others.map(() => 0));
   });
 
   it('takes groups, unknown fields and values nested ninety deep', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import type { Answer, Payload } from '../../src/export/answer.ts';
-import { createOtlpExporter } from '../../src/export/export.ts';
+import { createOtlpExporter, openOtlpExporter } from '../../src/export/export.ts';
 import {
   accepted,
   bytesOf,
@@ -28,7 +28,7 @@ function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {},
   const client = new FakeClient(clock, answers);
   const errors: string[] = [];
   const onError = (message: string) => errors.push(message);
-  const exporter = createOtlpExporter(configOf(overrides), { clock, client, consumers, onError });
+  const exporter = createOtlpExporter(configOf(overrides), client, { clock, consumers, onError });
   return { clock, client, exporter, stats: exporter.stats, errors };
 }
 
@@ -355,9 +355,10 @@ describe('a configuration that can never work', () => {
     [{ headers: { 'x y': '1' } }, /export tempo: .*x y/i],
     [{ headers: { 'x y': '1' }, protocol: 'http' as const }, /export tempo: .*x y/i],
     [{ headers: { token: 'a\nb' }, protocol: 'http' as const }, /export tempo: .*token/i],
-  ])('is told at the start: %j', (overrides, message) => {
-    expect(() => createOtlpExporter(configOf(overrides))).toThrow(UsageError);
-    expect(() => createOtlpExporter(configOf(overrides))).toThrow(message);
+  ])('is told at the start: %j', async (overrides, message) => {
+    const opened = openOtlpExporter(configOf(overrides));
+    await expect(opened).rejects.toThrow(UsageError);
+    await expect(opened).rejects.toThrow(message);
   });
 });
 

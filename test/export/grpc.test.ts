@@ -3,15 +3,15 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { gunzipSync } from 'node:zlib';
 import { status as Code } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createOtlpExporter } from '../../src/export/export.ts';
+import { openOtlpExporter } from '../../src/export/export.ts';
 import type { Exporter } from '../../src/model/export-request.ts';
 import { configOf, failedIn, spansOf, sumOf } from './fakes.ts';
 import { type GrpcAnswer, grpcFailure, grpcServer, partialSuccess } from './servers.ts';
 
 const empty = Buffer.alloc(0);
 
-function exporterTo(endpoint: string, overrides: Parameters<typeof configOf>[0] = {}): Exporter {
-  const exporter = createOtlpExporter(configOf({ endpoint, initialMs: 5, maxMs: 20, ...overrides }));
+async function exporterTo(endpoint: string, overrides: Parameters<typeof configOf>[0] = {}): Promise<Exporter> {
+  const exporter = await openOtlpExporter(configOf({ endpoint, initialMs: 5, maxMs: 20, ...overrides }));
   onTestFinished(() => exporter.drain(0));
   return exporter;
 }
@@ -27,7 +27,7 @@ async function deliver(exporter: Exporter, request = spansOf(5)) {
 describe('an OTLP/gRPC server', () => {
   it.each(['gzip', 'none'] as const)('gets the very bytes, with the headers (compression %s)', async (compression) => {
     const server = await grpcServer(() => empty);
-    const exporter = exporterTo(server.url, { compression, headers: { 'X-Scope-OrgID': 'shop' } });
+    const exporter = await exporterTo(server.url, { compression, headers: { 'X-Scope-OrgID': 'shop' } });
     const stats = await deliver(exporter, spansOf(200));
     expect(stats).toMatchObject({ exportedSpans: 200, lastError: '', retries: 0 });
     expect(server.received[0].body).toEqual(Buffer.from(spansOf(200).body));
@@ -37,7 +37,7 @@ describe('an OTLP/gRPC server', () => {
 
   it('gets a request above 4 MiB in one piece when it takes it, and many over one connection', async () => {
     const server = await grpcServer(() => empty);
-    const exporter = exporterTo(server.url, { maxBytes: 1 << 26 });
+    const exporter = await exporterTo(server.url, { maxBytes: 1 << 26 });
     for (let i = 0; i < 20; i++) exporter.offer(spansOf(1000));
     await vi.waitFor(() => expect(exporter.stats.exportedSpans).toBe(20_000));
     expect(server.received).toHaveLength(20);
@@ -49,7 +49,7 @@ describe('an OTLP/gRPC server', () => {
       arrivals.push(performance.now());
       return nth === 1 ? grpcFailure(Code.UNAVAILABLE, 'starting', 150) : empty;
     });
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(stats).toMatchObject({ exportedSpans: 5, retries: 1, lastError: 'UNAVAILABLE: starting' });
     expect(arrivals[1] - arrivals[0]).toBeGreaterThanOrEqual(149);
   });
@@ -58,14 +58,14 @@ describe('an OTLP/gRPC server', () => {
     const withInfo = await grpcServer((_, nth) =>
       nth === 1 ? grpcFailure(Code.RESOURCE_EXHAUSTED, 'RATE_LIMITED', 20) : empty,
     );
-    expect(await deliver(exporterTo(withInfo.url))).toMatchObject({ exportedSpans: 5, retries: 1 });
+    expect(await deliver(await exporterTo(withInfo.url))).toMatchObject({ exportedSpans: 5, retries: 1 });
     const without = await grpcServer(() => grpcFailure(Code.RESOURCE_EXHAUSTED, 'RATE_LIMITED'));
-    expect((await deliver(exporterTo(without.url))).failedSpans.rejected).toBe(5);
+    expect((await deliver(await exporterTo(without.url))).failedSpans.rejected).toBe(5);
   });
 
   it('that refuses for good is asked once', async () => {
     const server = await grpcServer(() => grpcFailure(Code.INVALID_ARGUMENT, 'trace ids must be 128 bit'));
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(server.received).toHaveLength(1);
     expect(stats.failedSpans.rejected).toBe(5);
     expect(stats.lastError).toBe('INVALID_ARGUMENT: trace ids must be 128 bit');
@@ -73,7 +73,7 @@ describe('an OTLP/gRPC server', () => {
 
   it('that has no such method is told apart from one that is down', async () => {
     const server = await grpcServer(() => grpcFailure(Code.UNIMPLEMENTED, 'unknown service'));
-    expect((await deliver(exporterTo(server.url))).lastError).toBe('UNIMPLEMENTED: unknown service');
+    expect((await deliver(await exporterTo(server.url))).lastError).toBe('UNIMPLEMENTED: unknown service');
   });
 
   it('with a small message limit gets smaller pieces, each span once', async () => {
@@ -82,7 +82,7 @@ describe('an OTLP/gRPC server', () => {
         ? grpcFailure(Code.RESOURCE_EXHAUSTED, `Received message larger than max (${body.length} vs 300)`)
         : empty,
     );
-    const stats = await deliver(exporterTo(server.url), spansOf(40));
+    const stats = await deliver(await exporterTo(server.url), spansOf(40));
     expect(stats).toMatchObject({ exportedSpans: 40 });
     const names = server.received
       .filter(({ body }) => body.length <= 300)
@@ -92,21 +92,21 @@ describe('an OTLP/gRPC server', () => {
 
   it('that takes a part of it says which', async () => {
     const server = await grpcServer(() => partialSuccess(2, 'two spans are too old'));
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(stats).toMatchObject({ exportedSpans: 3, failedSpans: { partial: 2 } });
     expect(stats.lastError).toBe('2 of 5 spans rejected: two spans are too old');
   });
 
   it('that answers with something else is not taken for one', async () => {
     const server = await grpcServer(() => Buffer.from('<html>'));
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(stats.failedSpans.rejected).toBe(5);
     expect(stats.lastError).toMatch(/not an OTLP response/);
   });
 
   it('that never answers is asked again after the timeout, and counts once it does', async () => {
     const server = await grpcServer((_, nth): GrpcAnswer => (nth === 1 ? 'never' : empty));
-    const stats = await deliver(exporterTo(server.url, { timeoutMs: 100 }));
+    const stats = await deliver(await exporterTo(server.url, { timeoutMs: 100 }));
     expect(stats).toMatchObject({ exportedSpans: 5, retries: 1 });
     expect(stats.lastError).toMatch(/no answer within 100 ms|DEADLINE_EXCEEDED/);
   });
@@ -114,7 +114,7 @@ describe('an OTLP/gRPC server', () => {
   it('that is down is waited for', async () => {
     const down = await grpcServer(() => empty);
     down.stop();
-    const exporter = exporterTo(down.url);
+    const exporter = await exporterTo(down.url);
     exporter.offer(spansOf(5));
     await vi.waitFor(() => expect(exporter.stats.retries).toBeGreaterThan(2));
     expect(exporter.stats.lastError).toMatch(/UNAVAILABLE.*ECONNREFUSED/);
@@ -126,7 +126,7 @@ describe('an OTLP/gRPC server', () => {
 
   it('that goes away between two requests is found again', async () => {
     const first = await grpcServer(() => empty);
-    const exporter = exporterTo(first.url);
+    const exporter = await exporterTo(first.url);
     await deliver(exporter);
     first.stop();
     await grpcServer(() => empty, first.port);
@@ -137,7 +137,7 @@ describe('an OTLP/gRPC server', () => {
   it('whose machine vanished without a word is reached by a new connection', async () => {
     const server = await grpcServer(() => empty);
     const relay = await blackoutRelay(server.port);
-    const exporter = exporterTo(relay.url, { timeoutMs: 300 });
+    const exporter = await exporterTo(relay.url, { timeoutMs: 300 });
     await deliver(exporter);
     relay.blackout();
     exporter.offer(spansOf(5));
@@ -147,7 +147,7 @@ describe('an OTLP/gRPC server', () => {
 
   it('that never answers is let go at the shutdown deadline', async () => {
     const server = await grpcServer((): GrpcAnswer => 'never');
-    const exporter = exporterTo(server.url);
+    const exporter = await exporterTo(server.url);
     exporter.offer(spansOf(5));
     await vi.waitFor(() => expect(server.received).toHaveLength(1));
     await exporter.drain(Date.now() + 50);
@@ -158,7 +158,7 @@ describe('an OTLP/gRPC server', () => {
   it('nobody is there at shutdown: the spans are counted and the exporter ends', async () => {
     const down = await grpcServer(() => empty);
     down.stop();
-    const exporter = exporterTo(down.url, { initialMs: 60_000, maxMs: 60_000 });
+    const exporter = await exporterTo(down.url, { initialMs: 60_000, maxMs: 60_000 });
     exporter.offer(spansOf(5));
     await vi.waitFor(() => expect(exporter.stats.retries).toBe(1));
     await exporter.drain(Date.now() + 10_000);
@@ -201,7 +201,7 @@ describe('what is on the wire', () => {
     'is one frame whose flag, header and bytes agree (compression %s)',
     async (compression) => {
       const { url, calls } = await wireServer();
-      await deliver(exporterTo(url, { compression }), spansOf(300));
+      await deliver(await exporterTo(url, { compression }), spansOf(300));
       const [{ headers, frame }] = calls;
       const message = frame.subarray(5);
       expect(headers['grpc-encoding']).toBe(compression === 'gzip' ? 'gzip' : undefined);
@@ -216,7 +216,7 @@ describe('what is on the wire', () => {
 
   it('was compressed once: each try sends the same bytes', async () => {
     const { url, calls } = await wireServer(2);
-    const stats = await deliver(exporterTo(url, { compression: 'gzip' }));
+    const stats = await deliver(await exporterTo(url, { compression: 'gzip' }));
     expect(stats).toMatchObject({ exportedSpans: 5, retries: 2 });
     expect(calls).toHaveLength(3);
     expect(calls[1].frame).toEqual(calls[0].frame);

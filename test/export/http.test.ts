@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createOtlpExporter } from '../../src/export/export.ts';
+import { openOtlpExporter } from '../../src/export/export.ts';
 import type { Exporter } from '../../src/model/export-request.ts';
 import { configOf, failedIn, spansOf, sumOf } from './fakes.ts';
 import { type HttpHandler, httpServer, partialSuccess, rpcStatus } from './servers.ts';
@@ -7,9 +7,9 @@ import { type HttpHandler, httpServer, partialSuccess, rpcStatus } from './serve
 const protobuf = { 'content-type': 'application/x-protobuf' };
 const ok: HttpHandler = (_, response) => response.writeHead(200, protobuf).end();
 
-function exporterTo(endpoint: string, overrides: Parameters<typeof configOf>[0] = {}): Exporter {
+async function exporterTo(endpoint: string, overrides: Parameters<typeof configOf>[0] = {}): Promise<Exporter> {
   const settings = { endpoint, protocol: 'http' as const, initialMs: 5, maxMs: 20, ...overrides };
-  const exporter = createOtlpExporter(configOf(settings));
+  const exporter = await openOtlpExporter(configOf(settings));
   onTestFinished(() => exporter.drain(0));
   return exporter;
 }
@@ -25,7 +25,7 @@ async function deliver(exporter: Exporter, request = spansOf(5)) {
 describe('an OTLP/HTTP server', () => {
   it.each(['gzip', 'none'] as const)('gets the very bytes, with the headers (compression %s)', async (compression) => {
     const server = await httpServer(ok);
-    const exporter = exporterTo(server.url, { compression, headers: { 'X-Scope-OrgID': 'shop' } });
+    const exporter = await exporterTo(server.url, { compression, headers: { 'X-Scope-OrgID': 'shop' } });
     expect(await deliver(exporter, spansOf(200))).toMatchObject({ exportedSpans: 200, lastError: '', retries: 0 });
     const [{ body, headers }] = server.received;
     expect(body).toEqual(Buffer.from(spansOf(200).body));
@@ -44,13 +44,13 @@ describe('an OTLP/HTTP server', () => {
     ['/?token=x', '/v1/traces?token=x'],
   ])('with the path "%s" is asked at %s', async (given, path) => {
     const server = await httpServer(ok);
-    await deliver(exporterTo(server.url + given));
+    await deliver(await exporterTo(server.url + given));
     expect(server.requests[0]).toMatchObject({ method: 'POST', url: path });
   });
 
   it('is sent many requests over few connections', async () => {
     const server = await httpServer(ok);
-    const exporter = exporterTo(server.url);
+    const exporter = await exporterTo(server.url);
     for (let i = 0; i < 40; i++) exporter.offer(spansOf(10));
     await vi.waitFor(() => expect(exporter.stats.exportedSpans).toBe(400));
     expect(new Set(server.requests.map(({ socket }) => socket)).size).toBeLessThanOrEqual(8);
@@ -63,7 +63,7 @@ describe('an OTLP/HTTP server', () => {
       if (arrivals.length > 1) return ok(request, response, received);
       response.writeHead(503, { ...protobuf, 'retry-after': '1' }).end(rpcStatus('starting'));
     });
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(stats).toMatchObject({ exportedSpans: 5, retries: 1, lastError: 'HTTP 503: starting' });
     expect(arrivals[1] - arrivals[0]).toBeGreaterThanOrEqual(999);
   });
@@ -75,7 +75,7 @@ describe('an OTLP/HTTP server', () => {
     ['broken protobuf', protobuf, 'oops', 'oops'],
   ])('that refuses for good is asked once, and its reason shown (%s)', async (_, headers, body, reason) => {
     const server = await httpServer((_request, response) => response.writeHead(400, headers).end(body));
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(server.received).toHaveLength(1);
     expect(stats.failedSpans.rejected).toBe(5);
     expect(stats.lastError).toBe(`HTTP 400: ${reason}`);
@@ -83,7 +83,7 @@ describe('an OTLP/HTTP server', () => {
 
   it('that answers 413 gets smaller pieces', async () => {
     const server = await httpServer((_, response, { body }) => response.writeHead(body.length > 300 ? 413 : 200).end());
-    expect(await deliver(exporterTo(server.url), spansOf(40))).toMatchObject({ exportedSpans: 40 });
+    expect(await deliver(await exporterTo(server.url), spansOf(40))).toMatchObject({ exportedSpans: 40 });
   });
 
   it.each([
@@ -95,7 +95,7 @@ describe('an OTLP/HTTP server', () => {
     ],
   ])('that takes a part of it says which (%s)', async (_, headers, body) => {
     const server = await httpServer((_request, response) => response.writeHead(200, headers).end(body));
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(stats).toMatchObject({ exportedSpans: 3, failedSpans: { partial: 2 } });
     expect(stats.lastError).toBe('2 of 5 spans rejected: two are too old');
   });
@@ -109,7 +109,7 @@ describe('an OTLP/HTTP server', () => {
     [302, { location: 'https://elsewhere/' }, undefined, 0],
   ])('that answers %i %j %j took %i of 5 spans', async (status, headers, body, exportedSpans) => {
     const server = await httpServer((_, response) => response.writeHead(status, headers).end(body));
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(stats).toMatchObject({ exportedSpans, failedSpans: { rejected: 5 - exportedSpans } });
   });
 
@@ -122,7 +122,7 @@ describe('an OTLP/HTTP server', () => {
       response.on('drain', talk);
       talk();
     });
-    const stats = await deliver(exporterTo(server.url));
+    const stats = await deliver(await exporterTo(server.url));
     expect(stats.failedSpans.rejected).toBe(5);
     expect(stats.lastError.length).toBeLessThan(600);
   });
@@ -131,7 +131,7 @@ describe('an OTLP/HTTP server', () => {
     const server = await httpServer((request, response, received) => {
       if (server.received.length > 1) ok(request, response, received);
     });
-    const stats = await deliver(exporterTo(server.url, { timeoutMs: 100 }));
+    const stats = await deliver(await exporterTo(server.url, { timeoutMs: 100 }));
     expect(stats).toMatchObject({ exportedSpans: 5, retries: 1, lastError: 'no answer within 100 ms' });
     await vi.waitFor(() => expect(server.requests[0].socket.destroyed).toBe(true));
   });
@@ -141,13 +141,13 @@ describe('an OTLP/HTTP server', () => {
       if (server.received.length > 1) ok(request, response, received);
       else request.socket.destroy();
     });
-    expect(await deliver(exporterTo(server.url))).toMatchObject({ exportedSpans: 5, retries: 1 });
+    expect(await deliver(await exporterTo(server.url))).toMatchObject({ exportedSpans: 5, retries: 1 });
   });
 
   it('that is down is waited for', async () => {
     const down = await httpServer(ok);
     await down.stop();
-    const exporter = exporterTo(down.url);
+    const exporter = await exporterTo(down.url);
     exporter.offer(spansOf(5));
     await vi.waitFor(() => expect(exporter.stats.retries).toBeGreaterThan(2));
     expect(exporter.stats.lastError).toMatch(/ECONNREFUSED/);

@@ -3,7 +3,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createOtlpExporter } from '../../src/export/export.ts';
+import { openOtlpExporter } from '../../src/export/export.ts';
 import { certificateFor } from './certificate.ts';
 import { configOf, spansOf } from './fakes.ts';
 
@@ -37,7 +37,7 @@ async function secureServer(protocol: Protocol, certificate: { cert: string; key
 }
 
 async function send(endpoint: string, protocol: Protocol) {
-  const exporter = createOtlpExporter(configOf({ endpoint, protocol, initialMs: 5, maxMs: 20 }));
+  const exporter = await openOtlpExporter(configOf({ endpoint, protocol, initialMs: 5, maxMs: 20 }));
   onTestFinished(() => exporter.drain(0));
   exporter.offer(spansOf(3));
   const { stats } = exporter;

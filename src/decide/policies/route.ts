@@ -12,12 +12,16 @@ export function compileRoutes(
 ): (key: string) => (buf: Uint8Array, start: number, end: number) => boolean {
   const exact = routes.filter((route) => !route.endsWith('/*')).map((route) => utf8.encode(route));
   const below = routes.filter((route) => route.endsWith('/*')).map((route) => utf8.encode(route.slice(0, -2)));
-  const matches = (buf: Uint8Array, start: number, end: number): boolean => {
-    for (const path of exact) if (end - start === path.length && startsWith(buf, start, path)) return true;
+  // The text in front is compared first: most paths differ there, and only a path that agrees is looked at for its end.
+  const matches = (buf: Uint8Array, start: number, end: number, hasQuery: boolean): boolean => {
+    for (const path of exact) {
+      const to = start + path.length;
+      if (to <= end && startsWith(buf, start, path) && isPathEnd(buf, to, end, hasQuery)) return true;
+    }
     for (const path of below) {
-      const length = end - start;
-      if (length < path.length || !startsWith(buf, start, path)) continue;
-      if (length === path.length || buf[start + path.length] === 0x2f) return true;
+      const to = start + path.length;
+      if (to > end || !startsWith(buf, start, path)) continue;
+      if (isPathEnd(buf, to, end, hasQuery) || buf[to] === 0x2f) return true;
     }
     return false;
   };
@@ -28,7 +32,7 @@ export function compileRoutes(
       let pos = stringStart(buf, start, end);
       if (pos < 0) return false;
       if (isUrl) pos = pathStart(buf, pos, end);
-      return matches(buf, pos, hasQuery ? pathEnd(buf, pos, end) : end);
+      return matches(buf, pos, end, hasQuery);
     };
   };
 }
@@ -54,10 +58,9 @@ function pathStart(buf: Uint8Array, start: number, end: number): number {
   return pos;
 }
 
-function pathEnd(buf: Uint8Array, start: number, end: number): number {
-  let pos = start;
-  while (pos < end && buf[pos] !== 0x3f && buf[pos] !== 0x23) pos++;
-  return pos;
+/** Does the path end at `pos`: with the text, or before a query or fragment? */
+function isPathEnd(buf: Uint8Array, pos: number, end: number, hasQuery: boolean): boolean {
+  return pos === end || (hasQuery && (buf[pos] === 0x3f || buf[pos] === 0x23));
 }
 
 function startsWith(buf: Uint8Array, at: number, prefix: Uint8Array): boolean {
