@@ -28,7 +28,7 @@ const plan: Plan = {
   seconds: Number(values.seconds ?? (values.full ? 10 : 4)),
   // The gateway's event-loop delay looks back 30 s: longer than that, and it says nothing of the saturation before.
   steadySeconds: values.full ? 35 : 4,
-  waitSeconds: Number(values.wait ?? (values.full ? 10 : 5)),
+  waitSeconds: Number(values.wait ?? (values.full ? 10 : 3)),
   cpus: values.cpus,
   shards: Number(values.shards),
 };
@@ -37,12 +37,16 @@ const rounds = Number(values.runs ?? (values.full ? 5 : 1));
 const everything = Object.keys(subjects) as SubjectName[];
 const decidingOnly = everything.filter((name) => subjects[name].decides);
 
-/** The quick form compares all on the first case, and on the others only what decides. Names hold commas, so they are looked for in the text. */
+/**
+ * The quick form compares all on the first case, the Collector on the second too, and then looks at the gateway alone. Names hold
+ * commas, so they are looked for in the text.
+ */
 function subjectsFor(shape: string): SubjectName[] {
   if (caseOf(shape).protocol === 'http') return ['tailgate'];
-  if (values.subjects === undefined) return shape === 'whole' || values.full ? everything : decidingOnly;
   const wanted = values.subjects;
-  return everything.filter((name) => wanted.includes(name));
+  if (wanted !== undefined) return everything.filter((name) => wanted.includes(name));
+  if (shape === 'whole' || values.full) return everything;
+  return shape === 'split' ? decidingOnly : ['tailgate'];
 }
 
 function hasCollector(): boolean {
