@@ -57,6 +57,18 @@ export function segmentBytesFor(maxBytes: number): number {
   return Math.max(smallestSegment, Math.min(largestSegment, wanted));
 }
 
+const emptySegment = (bytes: Uint8Array, slab: number): Segment => ({
+  bytes,
+  capacity: bytes.length,
+  used: 0,
+  live: 0,
+  pending: 0,
+  rowPages: [],
+  sequence: 0,
+  slab,
+  openedAt: 0,
+});
+
 export class Segments {
   readonly segmentBytes: number;
   readonly maxBytes: number;
@@ -169,20 +181,7 @@ export class Segments {
   /** Enters another shard's segment in this table; its memory does not count here. */
   borrow(bytes: Uint8Array, giveBack: (batches: number) => void): number {
     const number = this.#emptyNumber();
-    const capacity = bytes.length;
-    const loan = { batches: 0, giveBack };
-    this.list[number] = {
-      bytes,
-      capacity,
-      used: 0,
-      live: 0,
-      pending: 0,
-      rowPages: [],
-      sequence: 0,
-      slab: -1,
-      openedAt: 0,
-      loan,
-    };
+    this.list[number] = { ...emptySegment(bytes, -1), loan: { batches: 0, giveBack } };
     return number;
   }
 
@@ -231,17 +230,7 @@ export class Segments {
     for (let i = 0; i < count; i++) {
       const number = this.#emptyNumber();
       const bytes = new Uint8Array(memory, i * capacity, capacity);
-      this.list[number] = {
-        bytes,
-        capacity,
-        used: 0,
-        live: 0,
-        pending: 0,
-        rowPages: [],
-        sequence: 0,
-        slab,
-        openedAt: 0,
-      };
+      this.list[number] = emptySegment(bytes, slab);
       members.push(number);
       if (count > 1) this.#free.push(number);
     }
