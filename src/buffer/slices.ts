@@ -7,7 +7,6 @@ import type { Segment } from './segments.ts';
  *
  * A row is named by page × 1024 + index.
  */
-export const Row = { start: 0, length: 1, resourceSpans: 2, scopeSpans: 3, trace: 4, next: 5 } as const;
 export const rowWords = 6;
 const pageRows = 1024;
 const pageShift = 10;
@@ -61,10 +60,6 @@ export class Slices {
     for (const page of segment.rowPages) this.#free.push(page);
     segment.rowPages.length = 0;
     if (this.#free.length === this.#pages.length && this.#pages.length > 64) this.#shrink();
-  }
-
-  get bytes(): number {
-    return this.#pages.length * pageRows * rowWords * 4;
   }
 
   #open(number: number, segment: Segment): number {

@@ -2,7 +2,7 @@ import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Lender, type Segment, Segments } from './segments.ts';
-import { bytesOf, Slices } from './slices.ts';
+import { Slices } from './slices.ts';
 import { Unpacked } from './unpacked.ts';
 
 /** The record of a waiting trace, in Int32 words. */
@@ -236,11 +236,4 @@ export class TraceBuffer {
       }
     }
   }
-
-  /** Bytes that the bookkeeping holds beside the segments. */
-  get overheadBytes(): number {
-    return this.traces.bytes + this.slices.bytes + this.#index.bytes;
-  }
 }
-
-export { bytesOf };

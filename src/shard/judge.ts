@@ -1,5 +1,5 @@
-import { isRoot } from '../buffer/slices.ts';
-import { bytesOf, Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
+import { bytesOf, isRoot } from '../buffer/slices.ts';
+import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import { decide, undecided } from '../decide/decide.ts';
 import type { Decisions } from '../decide/decisions.ts';
 import type { RequestScan } from '../decode/scan.ts';
