@@ -1,12 +1,10 @@
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
-import type { Policy, PolicySet } from '../model/verdict.ts';
+import { maxPolicies, type Policy, type PolicySet } from '../model/verdict.ts';
 import { ConditionsBuilder } from './conditions.ts';
 import { always, kinds, whereBit } from './policies/index.ts';
 import { probabilistic } from './policies/probabilistic.ts';
 import { compileRoutes, routeKeys } from './policies/route.ts';
-
-/** More would not fit the bits in which votes are remembered. */
-const maxPolicies = 31;
+import { voteTable } from './vote-table.ts';
 
 /**
  * Rules document → policy set, or everything that is wrong with it. Pure: the same document always compiles to the same set.
@@ -32,7 +30,7 @@ export function compileRules(
     });
   }
   if (problems.length > 0) return { problems };
-  return { policies: { policies, conditions: conditions.build(), debug } };
+  return { policies: { policies, votes: voteTable(policies), conditions: conditions.build(), debug } };
 }
 
 /** The policies with fixed names, in the order in which they win a tie. */
@@ -77,7 +75,7 @@ function listed(documents: readonly PolicyDocument[], conditions: ConditionsBuil
       return;
     }
     const compiled = compile(document, conditions);
-    if ('vote' in compiled) policies.push(compiled);
+    if ('name' in compiled) policies.push(compiled);
     else for (const problem of compiled) problems.push({ ...problem, path: ['policies', index, ...problem.path] });
   });
   return policies;

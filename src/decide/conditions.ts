@@ -14,8 +14,10 @@ export class ConditionsBuilder {
 
   /** Some span has one of these status codes. */
   status(names: readonly StatusCodeName[]): number {
-    const bit = this.#bit(`status ${names.join(',')}`);
-    for (const name of names) this.#statusBits[codes[name]] |= bit;
+    // However a policy writes them, there are only seven sets of codes to ask for.
+    const asked = [...new Set(names)].sort();
+    const bit = this.#bit(`status ${asked.join(',')}`);
+    for (const name of asked) this.#statusBits[codes[name]] |= bit;
     return bit;
   }
 

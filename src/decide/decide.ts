@@ -1,42 +1,82 @@
-import { type PolicySet, type TraceFacts, type Verdict, Vote } from '../model/verdict.ts';
+import { reaches } from '../model/threshold.ts';
+import {
+  type Policy,
+  type PolicySet,
+  type TraceFacts,
+  type Verdict,
+  Vote,
+  type VoteTable,
+  voteWords,
+} from '../model/verdict.ts';
+import { addVote, compareKeepers } from './vote-table.ts';
 
 export const undecided = (): Verdict => ({
   keep: false,
   policy: -1,
   thresholdHigh: 0,
   thresholdLow: 0,
-  keepVotes: 0,
-  dropVotes: 0,
+  keepVotes: new Int32Array(voteWords),
+  dropVotes: new Int32Array(voteWords),
 });
 
 /**
  * Judges a trace: any drop vote wins; else any keep; else dropped. Of several keeping policies the one with the smallest threshold
- * (the greatest chance of inclusion) wins, then the first in order. Every policy is asked, so that every vote can be explained.
+ * (the greatest chance of inclusion) wins, then the first in order. Every policy votes, so that every vote can be explained.
  */
-export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict): void {
-  let keeper = -1;
+export function decide({ policies, votes }: PolicySet, facts: TraceFacts, verdict: Verdict): void {
+  const { keepVotes, dropVotes } = verdict;
+  // Calling fill() would take longer than all the rest.
+  for (let word = 0; word < voteWords; word++) keepVotes[word] = dropVotes[word] = 0;
+  for (let bits = facts.bits & votes.bits; bits !== 0; bits &= bits - 1) addRow(keepVotes, votes.byBit, lowest(bits));
+  let keeper = firstOf(keepVotes);
+  const reached = sharesReached(votes, facts);
+  if (reached > 0) {
+    addRow(keepVotes, votes.byReached, reached);
+    keeper = better(policies, keeper, votes.largestShare);
+  }
   let dropper = -1;
-  let keepVotes = 0;
-  let dropVotes = 0;
-  const { policies } = set;
-  for (let i = 0; i < policies.length; i++) {
-    const vote = policies[i].vote(facts);
+  for (const { index, policy } of votes.asked) {
+    const vote = policy.vote(facts);
     if (vote === Vote.keep) {
-      keepVotes |= 1 << i;
-      if (keeper < 0 || isLower(policies[i], policies[keeper])) keeper = i;
+      addVote(keepVotes, 0, index);
+      keeper = better(policies, keeper, index);
     } else if (vote === Vote.drop) {
-      dropVotes |= 1 << i;
-      if (dropper < 0) dropper = i;
+      addVote(dropVotes, 0, index);
+      if (dropper < 0) dropper = index;
     }
   }
   verdict.keep = dropper < 0 && keeper >= 0;
   verdict.policy = dropper >= 0 ? dropper : keeper;
   verdict.thresholdHigh = verdict.keep ? policies[keeper].thresholdHigh : 0;
   verdict.thresholdLow = verdict.keep ? policies[keeper].thresholdLow : 0;
-  verdict.keepVotes = keepVotes;
-  verdict.dropVotes = dropVotes;
 }
 
-function isLower(a: PolicySet['policies'][number], b: PolicySet['policies'][number]): boolean {
-  return a.thresholdHigh !== b.thresholdHigh ? a.thresholdHigh < b.thresholdHigh : a.thresholdLow < b.thresholdLow;
+/** How many of the rising thresholds the trace's randomness reaches: they are the first ones. */
+function sharesReached({ sharesHigh, sharesLow }: VoteTable, { randomnessHigh, randomnessLow }: TraceFacts): number {
+  let from = 0;
+  let to = sharesHigh.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (reaches(randomnessHigh, randomnessLow, sharesHigh[middle], sharesLow[middle])) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+function addRow(votes: Int32Array, rows: Int32Array, row: number): void {
+  for (let word = 0; word < voteWords; word++) votes[word] |= rows[row * voteWords + word];
+}
+
+/** The first policy in a set of votes, or -1. */
+function firstOf(votes: Int32Array): number {
+  for (let word = 0; word < voteWords; word++) if (votes[word] !== 0) return word * 32 + lowest(votes[word]);
+  return -1;
+}
+
+const lowest = (bits: number): number => 31 - Math.clz32(bits & -bits);
+
+/** Of two keepers the better one; -1 is nobody. */
+function better(policies: readonly Policy[], a: number, b: number): number {
+  if (a < 0 || b < 0) return Math.max(a, b);
+  return compareKeepers(policies, a, b) < 0 ? a : b;
 }

@@ -1,46 +1,58 @@
-import type { Verdict } from '../model/verdict.ts';
+import { type Verdict, voteWords } from '../model/verdict.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
+import { hasVote } from './vote-table.ts';
 
-/** The record of a decided trace, in Int32 words. */
+/** The record of a decided trace, in Int32 words: 92 bytes, of which the votes of up to 128 policies take 32. */
 export const Decision = {
   /** Four words. */
   id: 0,
   /** Bits 0–7 policy + 1 (0 = none), 8–10 trigger, 16 keep, 17 complete. */
   flags: 4,
-  keepVotes: 5,
-  dropVotes: 6,
   /** Number of the revision that judged it, see pipeline.ts. */
-  revision: 7,
-  spans: 8,
-  bytes: 9,
+  revision: 5,
+  spans: 6,
+  bytes: 7,
   /** Unix ms: upper and lower 32 bits. */
-  firstHigh: 10,
-  firstLow: 11,
-  decidedHigh: 12,
-  decidedLow: 13,
-  thresholdHigh: 14,
-  thresholdLow: 15,
-  lateSpans: 16,
+  firstHigh: 8,
+  firstLow: 9,
+  decidedHigh: 10,
+  decidedLow: 11,
+  thresholdHigh: 12,
+  thresholdLow: 13,
+  lateSpans: 14,
+  /** `voteWords` words each. */
+  keepVotes: 15,
+  dropVotes: 15 + voteWords,
 } as const;
-const decisionWords = 17;
+const decisionWords = Decision.dropVotes + voteWords;
 
 export const keepFlag = 1 << 16;
 export const completeFlag = 1 << 17;
 export const policyOf = (flags: number): number => (flags & 0xff) - 1;
 export const triggerOf = (flags: number): number => (flags >>> 8) & 7;
 
-/** What is remembered of a decision beside the verdict. */
+/** What is remembered of a decision beside the verdict. One object is reused for all traces. */
 export interface DecisionFacts {
-  readonly trigger: number;
-  readonly complete: boolean;
-  readonly revision: number;
-  readonly spans: number;
-  readonly bytes: number;
+  trigger: number;
+  complete: boolean;
+  revision: number;
+  spans: number;
+  bytes: number;
   /** Unix ms. */
-  readonly firstSpanAt: number;
-  readonly decidedAt: number;
+  firstSpanAt: number;
+  decidedAt: number;
 }
+
+export const unremembered = (): DecisionFacts => ({
+  trigger: 0,
+  complete: false,
+  revision: 0,
+  spans: 0,
+  bytes: 0,
+  firstSpanAt: 0,
+  decidedAt: 0,
+});
 
 /**
  * The last `limit` verdicts, for late spans and for explain: a ring of records in order of decision, so the oldest is forgotten
@@ -79,8 +91,6 @@ export class Decisions {
     for (let i = 0; i < 4; i++) words[to + i] = ids[at + i];
     words[to + Decision.flags] =
       (verdict.policy + 1) | (facts.trigger << 8) | (verdict.keep ? keepFlag : 0) | (facts.complete ? completeFlag : 0);
-    words[to + Decision.keepVotes] = verdict.keepVotes;
-    words[to + Decision.dropVotes] = verdict.dropVotes;
     words[to + Decision.revision] = facts.revision;
     words[to + Decision.spans] = facts.spans;
     words[to + Decision.bytes] = facts.bytes;
@@ -89,6 +99,10 @@ export class Decisions {
     words[to + Decision.thresholdHigh] = verdict.thresholdHigh;
     words[to + Decision.thresholdLow] = verdict.thresholdLow;
     words[to + Decision.lateSpans] = 0;
+    for (let word = 0; word < voteWords; word++) {
+      words[to + Decision.keepVotes + word] = verdict.keepVotes[word];
+      words[to + Decision.dropVotes + word] = verdict.dropVotes[word];
+    }
     this.#index.insert(slot);
     this.#ring[this.#next] = slot;
     this.#next = this.#next + 1 === this.limit ? 0 : this.#next + 1;
@@ -100,6 +114,12 @@ export class Decisions {
     this.records.release(slot);
     this.evicted++;
   }
+}
+
+/** How policy `index` voted on the decision whose record starts at words[at]. */
+export function voteAt(words: Int32Array, at: number, index: number): 'keep' | 'drop' | 'abstain' {
+  if (hasVote(words, at + Decision.keepVotes, index)) return 'keep';
+  return hasVote(words, at + Decision.dropVotes, index) ? 'drop' : 'abstain';
 }
 
 function setTime(words: Int32Array, at: number, ms: number): void {

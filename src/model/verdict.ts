@@ -15,18 +15,48 @@ export interface TraceFacts {
   bytes: number;
 }
 
-/** One policy, compiled. */
-export interface Policy {
+interface Named {
   readonly name: string;
-  vote(facts: TraceFacts): Vote;
   /** The inclusion threshold of its keep votes: 0 = always; see model/threshold.ts. */
   readonly thresholdHigh: number;
   readonly thresholdLow: number;
 }
 
+/** Keeps traces of which some span set one of these bits; its threshold is 0. */
+export type BitsPolicy = Named & { readonly bits: number };
+/** Keeps traces whose randomness reaches its threshold. */
+export type SharePolicy = Named & { readonly share: true };
+/** Says for itself: asked once about every trace. */
+export type AskedPolicy = Named & { vote(facts: TraceFacts): Vote };
+
+/** One policy, compiled. The first two forms are numbers, so that a hundred of them cost what one does. */
+export type Policy = BitsPolicy | SharePolicy | AskedPolicy;
+
+/** The most policies a set may have: so many votes are remembered of a decision. */
+export const maxPolicies = 128;
+/** A set of votes in Int32 words: policy i is bit `i & 31` of word `i >>> 5`. */
+export const voteWords = maxPolicies / 32;
+
+/** A policy set by what its votes depend on: a decision reads rows of `voteWords` words instead of asking every policy. */
+export interface VoteTable {
+  /** Every bit that some policy keeps on. */
+  readonly bits: number;
+  /** Row b: who keeps a trace with bit b. */
+  readonly byBit: Int32Array;
+  /** Thresholds of the shares, rising; of equal ones the first policy's first. */
+  readonly sharesHigh: Uint32Array;
+  readonly sharesLow: Uint32Array;
+  /** Row n: who keeps a trace whose randomness reaches the first n thresholds. */
+  readonly byReached: Int32Array;
+  /** Whose the first threshold is; -1 where there are no shares. */
+  readonly largestShare: number;
+  readonly asked: readonly { readonly index: number; readonly policy: AskedPolicy }[];
+}
+
 /** Rules, compiled: immutable, and exchanged whole. */
 export interface PolicySet {
   readonly policies: readonly Policy[];
+  readonly votes: VoteTable;
   readonly conditions: SpanConditions;
   readonly debug: boolean;
 }
@@ -38,7 +68,7 @@ export interface Verdict {
   policy: number;
   thresholdHigh: number;
   thresholdLow: number;
-  /** Bit i: policy i voted so. */
-  keepVotes: number;
-  dropVotes: number;
+  /** Who voted so, in `voteWords` words. */
+  readonly keepVotes: Int32Array;
+  readonly dropVotes: Int32Array;
 }

@@ -1,5 +1,14 @@
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
-import { completeFlag, Decision, type Decisions, keepFlag, policyOf, timeAt, triggerOf } from '../decide/decisions.ts';
+import {
+  completeFlag,
+  Decision,
+  type Decisions,
+  keepFlag,
+  policyOf,
+  timeAt,
+  triggerOf,
+  voteAt,
+} from '../decide/decisions.ts';
 import { rootBit } from '../model/conditions.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { triggers } from '../model/outcome.ts';
@@ -29,10 +38,7 @@ export function explainDecided(traceId: string, slot: number, decisions: Decisio
     traceId: traceId.toLowerCase().padStart(32, '0'),
     verdict: kept ? 'keep' : 'drop',
     policy: policies[policyOf(flags)]?.name ?? noPolicy,
-    votes: policies.map((policy, i) => ({
-      policy: policy.name,
-      vote: voteAt(i, word('keepVotes'), word('dropVotes')),
-    })),
+    votes: policies.map((policy, i) => ({ policy: policy.name, vote: voteAt(words, at, i) })),
     shadowVotes: [],
     threshold: kept ? thresholdText(high, low) : '',
     adjustedCount: kept ? adjustedCount(high, low) : 0,
@@ -68,9 +74,4 @@ export function explainWaiting(traceId: string, slot: number, buffer: TraceBuffe
     decidedAt: 0,
     lateSpans: 0,
   };
-}
-
-function voteAt(index: number, keepVotes: number, dropVotes: number): 'keep' | 'drop' | 'abstain' {
-  if (((keepVotes >>> index) & 1) === 1) return 'keep';
-  return ((dropVotes >>> index) & 1) === 1 ? 'drop' : 'abstain';
 }

@@ -1,7 +1,7 @@
 import { bytesOf, isRoot } from '../buffer/slices.ts';
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import { decide, undecided } from '../decide/decide.ts';
-import type { Decisions } from '../decide/decisions.ts';
+import { type Decisions, unremembered } from '../decide/decisions.ts';
 import type { RequestScan } from '../decode/scan.ts';
 import { randomnessBit, rootBit } from '../model/conditions.ts';
 import { type Trigger, triggers } from '../model/outcome.ts';
@@ -34,6 +34,7 @@ export class Judge {
   readonly #parts: JudgeParts;
   readonly #facts: TraceFacts = { bits: 0, randomnessHigh: 0, randomnessLow: 0, spans: 0, bytes: 0 };
   readonly #verdict = undecided();
+  readonly #about = unremembered();
   readonly #stamp = emptyStamp();
   readonly triggers: Record<Trigger, number> = { wait: 0, root: 0, size: 0, full: 0, shutdown: 0 };
 
@@ -54,19 +55,18 @@ export class Judge {
     if (words[at + Trace.conditions] !== revision.conditions) this.#rescan(words, at, revision);
     this.#gather(words, at);
     const verdict = this.#verdict;
-    const { spans, bytes } = this.#facts;
+    const { spans } = this.#facts;
     decide(revision.set, this.#facts, verdict);
     const complete = (words[at + Trace.bits] & rootBit) !== 0;
-    const firstSpanAt = buffer.firstSpanAt(slot);
-    decisions.remember(words, at, verdict, {
-      trigger: triggers.indexOf(trigger),
-      complete,
-      revision: revision.number,
-      spans,
-      bytes,
-      firstSpanAt,
-      decidedAt: now,
-    });
+    const about = this.#about;
+    about.trigger = triggers.indexOf(trigger);
+    about.complete = complete;
+    about.revision = revision.number;
+    about.spans = spans;
+    about.bytes = this.#facts.bytes;
+    about.firstSpanAt = buffer.firstSpanAt(slot);
+    about.decidedAt = now;
+    decisions.remember(words, at, verdict, about);
     this.triggers[trigger]++;
     const row = verdict.policy < 0 ? revision.noneRow : revision.rows[verdict.policy];
     if (verdict.keep) {

@@ -1,19 +1,17 @@
 import type { PolicyDocument, Problem, StatusCodeName } from '../../model/rules.ts';
-import { type Policy, Vote } from '../../model/verdict.ts';
+import type { BitsPolicy, Policy, SharePolicy } from '../../model/verdict.ts';
 import type { ConditionsBuilder } from '../conditions.ts';
 import { probabilistic } from './probabilistic.ts';
 
 /** Keeps traces in which some span answers yes to a condition. */
-export function whereBit(name: string, bit: number): Policy {
-  return {
-    name,
-    thresholdHigh: 0,
-    thresholdLow: 0,
-    vote: (facts) => ((facts.bits & bit) !== 0 ? Vote.keep : Vote.abstain),
-  };
-}
+export const whereBit = (name: string, bit: number): BitsPolicy => ({
+  name,
+  thresholdHigh: 0,
+  thresholdLow: 0,
+  bits: bit,
+});
 
-export const always = (name: string): Policy => ({ name, thresholdHigh: 0, thresholdLow: 0, vote: () => Vote.keep });
+export const always = (name: string): SharePolicy => ({ name, thresholdHigh: 0, thresholdLow: 0, share: true });
 
 /** Compiles one kind of policy, or says what is wrong with its block; paths start inside the policy. */
 type Compile = (policy: PolicyDocument, conditions: ConditionsBuilder) => Policy | readonly Problem[];

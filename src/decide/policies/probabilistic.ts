@@ -1,5 +1,5 @@
-import { reaches, thresholdOf } from '../../model/threshold.ts';
-import { type Policy, Vote } from '../../model/verdict.ts';
+import { thresholdOf } from '../../model/threshold.ts';
+import type { Policy } from '../../model/verdict.ts';
 
 /** Below this share a threshold has no room left in 56 bits; it means never. */
 const smallestShare = 2 ** -50;
@@ -11,12 +11,7 @@ const smallestShare = 2 ** -50;
  */
 export function probabilistic(name: string, percent: number): Policy {
   const share = percent / 100;
-  if (share < smallestShare) return { name, thresholdHigh: 0, thresholdLow: 0, vote: () => Vote.abstain };
+  if (share < smallestShare) return { name, thresholdHigh: 0, thresholdLow: 0, bits: 0 };
   const { high, low } = thresholdOf(share);
-  return {
-    name,
-    thresholdHigh: high,
-    thresholdLow: low,
-    vote: (facts) => (reaches(facts.randomnessHigh, facts.randomnessLow, high, low) ? Vote.keep : Vote.abstain),
-  };
+  return { name, thresholdHigh: high, thresholdLow: low, share: true };
 }

@@ -1,4 +1,4 @@
-const utf8 = new TextEncoder();
+import { RouteTree } from './route-tree.ts';
 
 /** Where a request's path stands, newest convention first; the value's form decides what is cut off. */
 export const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', 'http.url'] as const;
@@ -10,21 +10,7 @@ export const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', '
 export function compileRoutes(
   routes: readonly string[],
 ): (key: string) => (buf: Uint8Array, start: number, end: number) => boolean {
-  const exact = routes.filter((route) => !route.endsWith('/*')).map((route) => utf8.encode(route));
-  const below = routes.filter((route) => route.endsWith('/*')).map((route) => utf8.encode(route.slice(0, -2)));
-  // The text in front is compared first: most paths differ there, and only a path that agrees is looked at for its end.
-  const matches = (buf: Uint8Array, start: number, end: number, hasQuery: boolean): boolean => {
-    for (const path of exact) {
-      const to = start + path.length;
-      if (to <= end && startsWith(buf, start, path) && isPathEnd(buf, to, end, hasQuery)) return true;
-    }
-    for (const path of below) {
-      const to = start + path.length;
-      if (to > end || !startsWith(buf, start, path)) continue;
-      if (isPathEnd(buf, to, end, hasQuery) || buf[to] === 0x2f) return true;
-    }
-    return false;
-  };
+  const tree = new RouteTree(routes);
   return (key) => {
     const isUrl = key === 'url.full' || key === 'http.url';
     const hasQuery = key !== 'http.route';
@@ -32,7 +18,7 @@ export function compileRoutes(
       let pos = stringStart(buf, start, end);
       if (pos < 0) return false;
       if (isUrl) pos = pathStart(buf, pos, end);
-      return matches(buf, pos, end, hasQuery);
+      return tree.has(buf, pos, end, hasQuery);
     };
   };
 }
@@ -56,14 +42,4 @@ function pathStart(buf: Uint8Array, start: number, end: number): number {
   pos += 3;
   while (pos < end && buf[pos] !== 0x2f && buf[pos] !== 0x3f && buf[pos] !== 0x23) pos++;
   return pos;
-}
-
-/** Does the path end at `pos`: with the text, or before a query or fragment? */
-function isPathEnd(buf: Uint8Array, pos: number, end: number, hasQuery: boolean): boolean {
-  return pos === end || (hasQuery && (buf[pos] === 0x3f || buf[pos] === 0x23));
-}
-
-function startsWith(buf: Uint8Array, at: number, prefix: Uint8Array): boolean {
-  for (let i = 0; i < prefix.length; i++) if (buf[at + i] !== prefix[i]) return false;
-  return true;
 }

@@ -1,0 +1,58 @@
+import { maxConditions } from '../model/conditions.ts';
+import { type Policy, type VoteTable, voteWords } from '../model/verdict.ts';
+
+/**
+ * Which votes follow from which facts. A condition's bit means always the same votes; and as shares contain each other, so does
+ * the number of them that a trace's randomness reaches. What a decision costs grows with neither, only with the policies that must be asked.
+ */
+export function voteTable(policies: readonly Policy[]): VoteTable {
+  const shares = policies.flatMap((policy, index) => ('share' in policy ? [index] : []));
+  shares.sort((a, b) => compareKeepers(policies, a, b));
+  return {
+    ...bitVotes(policies),
+    sharesHigh: Uint32Array.from(shares, (index) => policies[index].thresholdHigh),
+    sharesLow: Uint32Array.from(shares, (index) => policies[index].thresholdLow),
+    byReached: reachedVotes(shares),
+    largestShare: shares[0] ?? -1,
+    asked: policies.flatMap((policy, index) => ('vote' in policy ? [{ index, policy }] : [])),
+  };
+}
+
+/** The better keeper first: the lower threshold (the greater chance of inclusion), then the order of policies. */
+export function compareKeepers(policies: readonly Policy[], a: number, b: number): number {
+  const one = policies[a];
+  const other = policies[b];
+  return one.thresholdHigh - other.thresholdHigh || one.thresholdLow - other.thresholdLow || a - b;
+}
+
+/** Puts policy `index` into the set of votes that starts at words[at]. */
+export function addVote(words: Int32Array, at: number, index: number): void {
+  words[at + (index >>> 5)] |= 1 << (index & 31);
+}
+
+export function hasVote(words: Int32Array, at: number, index: number): boolean {
+  return (words[at + (index >>> 5)] & (1 << (index & 31))) !== 0;
+}
+
+function bitVotes(policies: readonly Policy[]): Pick<VoteTable, 'bits' | 'byBit'> {
+  const byBit = new Int32Array(maxConditions * voteWords);
+  let bits = 0;
+  policies.forEach((policy, index) => {
+    if (!('bits' in policy)) return;
+    bits |= policy.bits;
+    for (let bit = 0; bit < maxConditions; bit++) {
+      if ((policy.bits & (1 << bit)) !== 0) addVote(byBit, bit * voteWords, index);
+    }
+  });
+  return { bits, byBit };
+}
+
+function reachedVotes(shares: readonly number[]): Int32Array {
+  const rows = new Int32Array((shares.length + 1) * voteWords);
+  shares.forEach((index, n) => {
+    const next = (n + 1) * voteWords;
+    rows.copyWithin(next, next - voteWords, next);
+    addVote(rows, next, index);
+  });
+  return rows;
+}

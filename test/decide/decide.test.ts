@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decide, undecided } from '../../src/decide/decide.ts';
+import { always, whereBit } from '../../src/decide/policies/index.ts';
+import { probabilistic } from '../../src/decide/policies/probabilistic.ts';
+import { hasVote, voteTable } from '../../src/decide/vote-table.ts';
+import { maxConditions, randomnessBit, rootBit } from '../../src/model/conditions.ts';
+import {
+  maxPolicies,
+  type Policy,
+  type PolicySet,
+  type TraceFacts,
+  type Verdict,
+  Vote,
+} from '../../src/model/verdict.ts';
+import { compiled } from '../support/story.ts';
+
+const setOf = (policies: readonly Policy[]): PolicySet => ({ ...compiled({}), policies, votes: voteTable(policies) });
+
+const votesIn = ({ keepVotes, dropVotes }: Verdict): Vote[] =>
+  Array.from({ length: maxPolicies }, (_, i) => {
+    if (hasVote(keepVotes, 0, i)) return Vote.keep;
+    return hasVote(dropVotes, 0, i) ? Vote.drop : Vote.abstain;
+  });
+
+/** Asks one policy after the other, with 56-bit numbers as such: how it reads in docs/rules.md. */
+function plainly(policies: readonly Policy[], facts: TraceFacts) {
+  const whole = (high: number, low: number): bigint => (BigInt(high) << 32n) | BigInt(low);
+  const randomness = whole(facts.randomnessHigh, facts.randomnessLow);
+  const thresholds = policies.map((policy) => whole(policy.thresholdHigh, policy.thresholdLow));
+  const votes = policies.map((policy, i): Vote => {
+    if ('vote' in policy) return policy.vote(facts);
+    const keeps = 'bits' in policy ? (facts.bits & policy.bits) !== 0 : randomness >= thresholds[i];
+    return keeps ? Vote.keep : Vote.abstain;
+  });
+  const dropper = votes.indexOf(Vote.drop);
+  let keeper = -1;
+  votes.forEach((vote, i) => {
+    if (vote === Vote.keep && (keeper < 0 || thresholds[i] < thresholds[keeper])) keeper = i;
+  });
+  const keep = dropper < 0 && keeper >= 0;
+  return {
+    keep,
+    policy: dropper >= 0 ? dropper : keeper,
+    thresholdHigh: keep ? policies[keeper].thresholdHigh : 0,
+    thresholdLow: keep ? policies[keeper].thresholdLow : 0,
+    votes: [...votes, ...new Array<Vote>(maxPolicies - votes.length).fill(Vote.abstain)],
+  };
+}
+
+/** Few different ones, so that they often tie and a trace's randomness often stands exactly on one. */
+const shares = [0, 0.001, 1, 12.5, 33.3, 50, 99.999, 100].map((percent) => probabilistic('share', percent));
+const bits = fc.integer({ min: 0, max: 2 ** maxConditions - 1 });
+const policy: fc.Arbitrary<Policy> = fc.oneof(
+  { weight: 4, arbitrary: bits.map((some) => whereBit('some', some)) },
+  { weight: 4, arbitrary: fc.nat(maxConditions - 1).map((bit) => whereBit('one', 1 << bit)) },
+  { weight: 8, arbitrary: fc.constantFrom(...shares) },
+  { weight: 1, arbitrary: fc.constant(always('all')) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...shares), fc.array(fc.constantFrom(0, 0, 0, 1, 2), { minLength: 3, maxLength: 3 }))
+      .map(
+        ([{ thresholdHigh, thresholdLow }, bySpans]): Policy => ({
+          name: 'asked',
+          thresholdHigh,
+          thresholdLow,
+          vote: ({ spans }) => bySpans[spans - 1] as Vote,
+        }),
+      ),
+  },
+);
+const randomness = fc.oneof(
+  fc.record({ randomnessHigh: fc.nat(0xff_ffff), randomnessLow: fc.nat(0xffff_ffff) }),
+  fc.constantFrom(...shares).map((share) => ({
+    randomnessHigh: share.thresholdHigh,
+    randomnessLow: share.thresholdLow,
+  })),
+);
+const facts: fc.Arbitrary<TraceFacts> = fc
+  .record({
+    bits: fc.oneof(bits, fc.constant(0)),
+    facts: fc.constantFrom(0, rootBit, randomnessBit),
+    spans: fc.integer({ min: 1, max: 3 }),
+    randomness,
+  })
+  .map((it) => ({ bits: it.bits | it.facts, spans: it.spans, bytes: 0, ...it.randomness }));
+
+describe('a verdict', () => {
+  it('is what asking one policy after the other says, with every vote, trace after trace', () => {
+    fc.assert(
+      fc.property(
+        fc.array(policy, { maxLength: maxPolicies, size: 'max' }),
+        fc.array(facts, { minLength: 1, maxLength: 8 }),
+        (policies, traces) => {
+          const set = setOf(policies);
+          const verdict = undecided();
+          for (const trace of traces) {
+            decide(set, trace, verdict);
+            const { keep, policy, thresholdHigh, thresholdLow } = verdict;
+            const read = { keep, policy, thresholdHigh, thresholdLow, votes: votesIn(verdict) };
+            expect(read).toEqual(plainly(policies, trace));
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('asks every policy that votes for itself once about every trace, whoever won before', () => {
+    const asked: number[] = [];
+    const voter = (name: string, vote: Vote): Policy => ({
+      name,
+      thresholdHigh: 0,
+      thresholdLow: 0,
+      vote: ({ spans }) => {
+        asked.push(spans);
+        return vote;
+      },
+    });
+    const set = setOf([always('all'), voter('no', Vote.drop), voter('yes', Vote.keep), voter('well', Vote.abstain)]);
+    const verdict = undecided();
+    for (const spans of [1, 2]) decide(set, { bits: 0, randomnessHigh: 0, randomnessLow: 0, spans, bytes: 0 }, verdict);
+    expect(asked).toEqual([1, 1, 1, 2, 2, 2]);
+    expect(verdict).toMatchObject({ keep: false, policy: 1 });
+    expect(votesIn(verdict).slice(0, 4)).toEqual([Vote.keep, Vote.drop, Vote.keep, Vote.abstain]);
+  });
+});
