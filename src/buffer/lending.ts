@@ -3,7 +3,8 @@ import type { Lender, Segments } from './segments.ts';
 /**
  * Segments whose slices belong to traces of other shards. The lender counts, in shared memory, how many handed-over batches of
  * each of its segments are still in use elsewhere; a borrower gives a segment's counts back when nothing of it waits there.
- * One Int32 a segment: `users` as said; `wanted` = 1 asks the borrowers to decide what lies in it, because memory is short.
+ * One Int32 a segment: `users` as said; `wanted` = 1 asks the borrowers to decide what lies in it, because memory is short. The last
+ * word of `wanted` counts the ones, so that nobody need look at all of them as long as there are none.
  */
 export interface LendingMemory {
   readonly users: SharedArrayBuffer;
@@ -15,7 +16,7 @@ const maxSegments = 1 << 18;
 
 export const lendingMemory = (): LendingMemory => ({
   users: new SharedArrayBuffer(maxSegments * 4),
-  wanted: new SharedArrayBuffer(maxSegments * 4),
+  wanted: new SharedArrayBuffer((maxSegments + 1) * 4),
 });
 
 /** A slab as other shards learn of it. */
@@ -47,8 +48,8 @@ export class Lending implements Lender {
     this.#tell({ numbers, memory: memory as SharedArrayBuffer, capacity });
   }
 
-  withdraw(numbers: readonly number[]): void {
-    this.#tell({ numbers, capacity: 0 });
+  withdraw(numbers: readonly number[], capacity: number): void {
+    this.#tell({ numbers, capacity });
   }
 
   isLent(number: number): boolean {
@@ -60,11 +61,11 @@ export class Lending implements Lender {
   }
 
   want(number: number): void {
-    Atomics.store(this.#wanted, number, 1);
+    if (Atomics.exchange(this.#wanted, number, 1) === 0) Atomics.add(this.#wanted, maxSegments, 1);
   }
 
   returned(number: number): void {
-    Atomics.store(this.#wanted, number, 0);
+    if (Atomics.exchange(this.#wanted, number, 0) === 1) Atomics.sub(this.#wanted, maxSegments, 1);
   }
 }
 
@@ -103,6 +104,7 @@ export class Borrowing {
   /** The first borrowed segment that its lender wants back and in which something waits here; -1 = none. */
   wanted(): number {
     for (let lender = 0; lender < this.#local.length; lender++) {
+      if (Atomics.load(this.#wanted[lender], maxSegments) === 0) continue;
       for (const [number, local] of this.#local[lender]) {
         if (this.#segments.get(local).live > 0 && Atomics.load(this.#wanted[lender], number) === 1) return local;
       }

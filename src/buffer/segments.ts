@@ -15,7 +15,7 @@ export interface Segment {
   used: number;
   /** Waiting slices of this shard's traces that lie here. */
   live: number;
-  /** Places handed out whose message has not been accepted or abandoned yet; of a borrowed segment: batches being taken over. */
+  /** Whoever uses the bytes though no slice waits: messages on their way in, compression; of a borrowed segment: batches being taken over. */
   pending: number;
   /** Pages of slice rows, see slices.ts; given back with the segment. */
   readonly rowPages: number[];
@@ -36,7 +36,7 @@ export interface Lender {
   allocate(bytes: number): ArrayBufferLike;
   /** New segments, and ones that are no more. */
   announce(numbers: readonly number[], memory: ArrayBufferLike, capacity: number): void;
-  withdraw(numbers: readonly number[]): void;
+  withdraw(numbers: readonly number[], capacity: number): void;
   /** Does another shard still use the segment? */
   isLent(number: number): boolean;
   /** Nobody uses the segment any more. */
@@ -80,8 +80,12 @@ export class Segments {
   readonly #lent = new Set<number>();
   readonly #free: number[] = [];
   /** Of each slab: its segments' numbers, and how many are in use. */
-  readonly #slabs: { readonly members: number[]; inUse: number }[] = [];
+  readonly #slabs: { readonly memory: ArrayBufferLike; readonly members: number[]; inUse: number }[] = [];
   readonly #vacant: number[] = [];
+  /** Slabs of several segments of which none is in use. */
+  readonly #idle = new Set<number>();
+  /** Bytes of slabs given back so far, to the system or to the shard that lent them. */
+  returnedBytes = 0;
   readonly #onFree: (segment: Segment) => void;
   readonly #lender: Lender | undefined;
   #open = -1;
@@ -187,6 +191,7 @@ export class Segments {
 
   /** A borrowed segment is no more; nothing of it waits here. */
   forget(number: number): void {
+    this.returnedBytes += this.get(number).capacity;
     this.list[number] = undefined;
   }
 
@@ -219,6 +224,7 @@ export class Segments {
     const segment = this.get(number);
     segment.sequence = this.#sequence++;
     this.#slabs[segment.slab].inUse++;
+    this.#idle.delete(segment.slab);
     this.#inUse++;
     return number;
   }
@@ -234,7 +240,7 @@ export class Segments {
       members.push(number);
       if (count > 1) this.#free.push(number);
     }
-    this.#slabs[slab] = { members, inUse: 0 };
+    this.#slabs[slab] = { memory, members, inUse: 0 };
     this.#lender?.announce(members, memory, capacity);
     return members[0];
   }
@@ -249,19 +255,34 @@ export class Segments {
     return gap >= 0 ? gap : this.list.length;
   }
 
-  /** A slab without a segment in use is given back to the system, unless it will soon be needed again. */
-  #giveBack(number: number, segment: Segment): void {
-    const slab = this.#slabs[segment.slab];
-    slab.inUse--;
+  /** Slabs without a segment in use are given back to the system, but for those that will soon be needed again. */
+  #giveBack(number: number, { slab }: Segment): void {
+    const { members } = this.#slabs[slab];
     this.#inUse--;
-    if (slab.members.length > 1) this.#free.push(number);
-    if (slab.inUse > 0 || (slab.members.length > 1 && this.#free.length <= this.#spare())) return;
+    if (--this.#slabs[slab].inUse === 0) {
+      if (members.length > 1) this.#idle.add(slab);
+      else this.#return(slab);
+    }
+    if (members.length > 1) this.#free.push(number);
+    for (const idle of this.#idle) {
+      if (this.#free.length <= this.#spare()) return;
+      this.#return(idle);
+    }
+  }
+
+  #return(number: number): void {
+    const slab = this.#slabs[number];
+    this.#idle.delete(number);
     for (const member of slab.members) {
       this.list[member] = undefined;
       const at = this.#free.indexOf(member);
       if (at >= 0) this.#free.splice(at, 1);
     }
-    this.#lender?.withdraw(slab.members);
-    this.#vacant.push(segment.slab);
+    const capacity = slab.memory.byteLength / slab.members.length;
+    this.returnedBytes += slab.memory.byteLength;
+    // Not left to the garbage collector, which an idle process does not run; of shared memory others have views.
+    if (slab.memory instanceof ArrayBuffer) slab.memory.transfer(0);
+    this.#lender?.withdraw(slab.members, capacity);
+    this.#vacant.push(number);
   }
 }

@@ -1,3 +1,4 @@
+import { Pages } from '../tables/pages.ts';
 import type { Segment } from './segments.ts';
 
 /**
@@ -12,20 +13,27 @@ const pageRows = 1024;
 const pageShift = 10;
 const rowMask = pageRows - 1;
 const rootFlag = 1 << 31;
+/** Free pages that keep their memory: traffic goes up and down by so much in a wait. */
+const leastSparePages = 64;
+const spareShare = 0.1;
 
 export class Slices {
-  readonly #pages: Int32Array[] = [];
+  /** Undefined where a page's memory was given back. */
+  readonly #pages: (Int32Array | undefined)[] = [];
+  readonly #memory = new Pages(pageRows * rowWords);
   /** Which segment a page's slices lie in, and how many rows it has. */
   readonly #segmentOf: number[] = [];
   readonly #rows: number[] = [];
-  #free: number[] = [];
+  readonly #free: number[] = [];
+  /** Free pages without memory: the ones at the start of `#free`. */
+  #bare = 0;
 
   /** Adds a row to a segment's pages. */
   add(number: number, segment: Segment, start: number, length: number, root: boolean): number {
     let page = segment.rowPages.at(-1) ?? -1;
     if (page < 0 || this.#rows[page] === pageRows) page = this.#open(number, segment);
     const index = this.#rows[page]++;
-    const words = this.#pages[page];
+    const words = this.#pages[page] as Int32Array;
     const at = index * rowWords;
     words[at] = start;
     words[at + 1] = root ? length | rootFlag : length;
@@ -34,7 +42,7 @@ export class Slices {
   }
 
   words(row: number): Int32Array {
-    return this.#pages[row >>> pageShift];
+    return this.#pages[row >>> pageShift] as Int32Array;
   }
 
   at(row: number): number {
@@ -59,22 +67,23 @@ export class Slices {
   release(segment: Segment): void {
     for (const page of segment.rowPages) this.#free.push(page);
     segment.rowPages.length = 0;
-    if (this.#free.length === this.#pages.length && this.#pages.length > 64) this.#shrink();
+    const inUse = this.#pages.length - this.#free.length;
+    const keep = Math.max(leastSparePages, inUse * spareShare);
+    for (; this.#free.length - this.#bare > keep; this.#bare++) {
+      const page = this.#free[this.#bare];
+      this.#memory.giveBack(this.#pages[page] as Int32Array);
+      this.#pages[page] = undefined;
+    }
   }
 
   #open(number: number, segment: Segment): number {
     const page = this.#free.pop() ?? this.#pages.length;
-    this.#pages[page] ??= new Int32Array(pageRows * rowWords);
+    this.#bare = Math.min(this.#bare, this.#free.length);
+    this.#pages[page] ??= this.#memory.take();
     this.#segmentOf[page] = number;
     this.#rows[page] = 0;
     segment.rowPages.push(page);
     return page;
-  }
-
-  /** Nothing waits: the pages of a burst go. */
-  #shrink(): void {
-    this.#pages.length = 0;
-    this.#free = [];
   }
 }
 

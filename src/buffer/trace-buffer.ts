@@ -136,20 +136,23 @@ export class TraceBuffer {
     return packed === undefined ? bytes : this.#unpacked.of(sequence, packed);
   }
 
-  /** A segment worth compressing, with its messages' bytes; undefined when there is none. */
-  packable(
-    before: number,
-  ): { readonly number: number; readonly sequence: number; readonly bytes: Uint8Array } | undefined {
+  /** A segment worth compressing, with its messages' bytes; undefined when there is none. They stay what they are until `pack`. */
+  packable(before: number): { readonly number: number; readonly bytes: Uint8Array } | undefined {
     const number = this.segments.packable(before);
     if (number < 0) return undefined;
-    const { bytes, used, sequence } = this.segments.get(number);
-    return { number, sequence, bytes: bytes.subarray(0, used) };
+    const segment = this.segments.get(number);
+    segment.pending++;
+    return { number, bytes: segment.bytes.subarray(0, segment.used) };
   }
 
-  /** The compressed bytes of a segment that was `packable`, or undefined where it cannot be compressed; ignored when it is gone. */
-  pack(number: number, sequence: number, packed: Uint8Array | undefined): void {
-    const segment = this.segments.list[number];
-    if (segment?.sequence !== sequence || segment.live === 0) return;
+  /** The compressed bytes of the segment that was `packable`, or undefined where it cannot be compressed. */
+  pack(number: number, packed: Uint8Array | undefined): void {
+    const segment = this.segments.get(number);
+    segment.pending--;
+    if (segment.live === 0) {
+      this.segments.settle(number);
+      return;
+    }
     if (packed === undefined || packed.length >= segment.used) {
       segment.openedAt = Number.POSITIVE_INFINITY;
       return;

@@ -8,6 +8,19 @@ export interface Histogram {
   sum: number;
 }
 
+export type GcKind = 'minor' | 'major' | 'incremental' | 'weakcb';
+
+/** What a thread's event loop does. Seconds; counters run from the start of the thread. */
+export interface LoopStats {
+  readonly activeSeconds: number;
+  readonly idleSeconds: number;
+  /** How much later than due timers ran in the last 15 to 30 seconds, or since the last read where that is longer. */
+  readonly delayP99Seconds: number;
+  readonly delayMaxSeconds: number;
+  /** Pauses for garbage collection, by kind. */
+  readonly gc: Readonly<Record<GcKind, { count: number; seconds: number }>>;
+}
+
 /** What is known about the rules in force and about their source. Times are Unix milliseconds, 0 = never. */
 export interface RulesStatus {
   readonly revision: string;
@@ -40,6 +53,10 @@ export interface GatewayStats {
   readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly oldestSeconds: number };
   readonly inflightBytes: number;
   readonly lateness: Histogram;
+  /** Seconds for which each turn of deciding held its event loop. */
+  readonly turns: Histogram;
+  /** By thread, where shards have threads of their own. */
+  readonly loops: readonly { readonly thread: string; readonly loop: LoopStats }[];
   /** Decisions remembered for late spans and explain. */
   readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
   readonly redactions: Readonly<Record<string, number>>;

@@ -1,6 +1,7 @@
 import { Refusal } from '../errors.ts';
 import type { Landing, Receipt } from '../model/intake.ts';
 import type { Protocol } from '../model/outcome.ts';
+import { copyBytes } from '../wire/copy.ts';
 import type { Ports } from './receiver.ts';
 
 /**
@@ -53,7 +54,7 @@ export class Inbound {
     if (landing instanceof Refusal) return landing;
     let at = landing.start;
     for (const part of parts) {
-      landing.bytes.set(part, at);
+      copyBytes(part, 0, part.length, landing.bytes, at);
       at += part.length;
     }
     return this.accept();

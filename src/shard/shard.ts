@@ -6,6 +6,7 @@ import { RequestScan } from '../decode/scan.ts';
 import { Refusal } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
+import { histogram, observe } from '../model/histogram.ts';
 import type { Landing, Receipt } from '../model/intake.ts';
 import type { Histogram } from '../model/stats.ts';
 import type { PolicySet } from '../model/verdict.ts';
@@ -15,7 +16,7 @@ import { Emitter, type SpanWriter } from './emit.ts';
 import { explainDecided, explainWaiting, parseTraceId } from './explain.ts';
 import { Judge } from './judge.ts';
 import { Late } from './late.ts';
-import { histogram, observe } from './lateness.ts';
+import { latenessBounds } from './lateness.ts';
 import { Ledger } from './ledger.ts';
 import { type NeighbourOptions, Neighbours } from './neighbours.ts';
 import { noPolicy, Revisions } from './revision.ts';
@@ -34,6 +35,9 @@ export interface ShardOptions {
   readonly neighbours?: NeighbourOptions;
 }
 
+/** Of what other shards hand over: some thousands of slices, less than a millisecond's work. */
+const batchesPerTurn = 16;
+
 /**
  * One core's whole pipeline and the sole owner of the traces that come to it: buffer → decide → enrich → batch → export. It has no
  * clock and no timer: every call says what time it is, in Unix milliseconds.
@@ -46,7 +50,7 @@ export class Shard {
   readonly emitter: Emitter;
   readonly judge: Judge;
   readonly batch: Batch;
-  readonly lateness: Histogram = histogram();
+  readonly lateness: Histogram = histogram(latenessBounds);
   readonly neighbours: Neighbours | undefined;
   readonly #scan = new RequestScan();
   readonly #arrivals: Arrivals;
@@ -126,12 +130,12 @@ export class Shard {
 
   /** Takes over what other shards handed over, and decides at most `limit` traces that are due; true when there may be more. */
   tick(now: number, limit: number): boolean {
-    if (this.neighbours !== undefined) this.#mindNeighbours(this.neighbours, now);
+    const more = this.neighbours !== undefined && this.#mindNeighbours(this.neighbours, now);
     for (let n = 0; n < limit; n++) {
       const slot = this.buffer.due(now);
       if (slot < 0) {
         this.batch.tick(now);
-        return false;
+        return more;
       }
       observe(this.lateness, this.buffer.overdue(slot, now) / 1000);
       this.judge.judge(slot, this.buffer.wasHastened(slot) ? 'root' : 'wait', now);
@@ -162,19 +166,23 @@ export class Shard {
     return decided < 0 ? undefined : explainDecided(traceId, decided, this.decisions, this.revisions);
   }
 
-  /** Slices that other shards handed over come in; once a millisecond the memory that is shared is minded. */
-  #mindNeighbours(neighbours: Neighbours, now: number): void {
+  /** Slices that other shards handed over come in, true when there may be more; once a millisecond the memory that is shared is minded. */
+  #mindNeighbours(neighbours: Neighbours, now: number): boolean {
     const { segments } = this.buffer;
-    while (neighbours.takeOver(this.buffer)) {
+    let batches = 0;
+    while (batches < batchesPerTurn && neighbours.takeOver(this.buffer)) {
+      batches++;
       const { segment, rows, count, conditions } = neighbours;
       // A trace may be decided while its batch is taken over: the segment must outlast that.
       segments.get(segment).pending++;
       this.#arrivals.take(segments.get(segment).bytes, segment, rows, count, conditions, now);
       this.#settle(segment);
     }
-    if (now === this.#mindedAt) return;
-    this.#mindedAt = now;
-    this.#room.mind(neighbours, now);
+    if (now !== this.#mindedAt) {
+      this.#mindedAt = now;
+      this.#room.mind(neighbours, now);
+    }
+    return batches === batchesPerTurn;
   }
 
   #settle(segment: number): void {

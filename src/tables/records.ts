@@ -1,3 +1,5 @@
+import { Pages } from './pages.ts';
+
 /**
  * Fixed-size records of Int32 words, in pages, so that a table of millions grows without copying and shrinks page by page.
  * A record is named by its slot. Records hold numbers only: nothing here is visible to the garbage collector but the pages.
@@ -12,6 +14,7 @@ export class Records {
   readonly stride: number;
   /** Pages by number; undefined where a page was given back. */
   readonly pages: (Int32Array | undefined)[] = [];
+  readonly #memory: Pages;
   readonly #live: number[] = [];
   /** First row of each page's list of free rows; a free row's first word names the next, -1 ends. Rows past `#fresh` were never used. */
   readonly #free: number[] = [];
@@ -23,6 +26,7 @@ export class Records {
 
   constructor(stride: number) {
     this.stride = stride;
+    this.#memory = new Pages(pageRows * stride);
   }
 
   /** The page that holds a slot; with `at(slot)` the way to its words. */
@@ -60,7 +64,9 @@ export class Records {
     this.#free[number] = row;
     this.size--;
     if (number < this.#firstWithRoom) this.#firstWithRoom = number;
-    if (--this.#live[number] === 0 && number > 0) this.pages[number] = undefined;
+    if (--this.#live[number] > 0 || number === 0) return;
+    this.#memory.giveBack(page);
+    this.pages[number] = undefined;
   }
 
   /** Bytes held by pages. */
@@ -74,6 +80,6 @@ export class Records {
     this.#live[number] = 0;
     this.#free[number] = -1;
     this.#fresh[number] = 0;
-    return new Int32Array(pageRows * this.stride);
+    return this.#memory.take().fill(0);
   }
 }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { compileRules } from '../decide/compile.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { ExportRequest } from '../model/export-request.ts';
+import type { Histogram } from '../model/stats.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Pipeline } from '../pipeline.ts';
 import { Admission } from '../receive/admission.ts';
@@ -10,8 +11,10 @@ import { createHttpReceiver } from '../receive/http.ts';
 import type { Receiver } from '../receive/receiver.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
+import { allocateBallast } from './ballast.ts';
 import { Packer, unpack } from './packer.ts';
 import type { Addresses, PathConfig, PathEvents, RulesRevision } from './paths.ts';
+import { settleAfterBursts } from './settle.ts';
 import { Ticker } from './ticker.ts';
 
 /** Traces decided at a stretch: less than a millisecond's worth. */
@@ -33,8 +36,11 @@ export class DataPath {
   readonly #config: PathConfig;
   readonly #events: PathEvents;
   readonly #ticker: Ticker;
+  readonly #settling: NodeJS.Timeout;
   readonly #packer: Packer | undefined;
   readonly #receivers: Receiver[] = [];
+  /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
+  readonly ballast: ArrayBuffer | undefined;
   #stopping = false;
   /** Kept spans handed to the exporters. */
   emittedSpans = 0;
@@ -42,6 +48,7 @@ export class DataPath {
   constructor(config: PathConfig, rules: RulesRevision, events: PathEvents, member?: Membership) {
     this.#config = config;
     this.#events = events;
+    if (member !== undefined) this.ballast = allocateBallast();
     this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
     this.admission = new Admission(config.receive, member?.inflight);
     const { buffer, batch } = config;
@@ -54,6 +61,8 @@ export class DataPath {
       Date.now,
     );
     this.#ticker = new Ticker(() => this.pipeline.tick(tracesPerStep));
+    const { segments } = this.pipeline.shard.buffer;
+    this.#settling = settleAfterBursts(() => segments.returnedBytes);
     if (buffer.compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, buffer.compressAfterMs);
   }
 
@@ -93,7 +102,12 @@ export class DataPath {
 
   end(): void {
     this.#ticker.stop();
+    clearInterval(this.#settling);
     this.#packer?.stop();
+  }
+
+  get turns(): Histogram {
+    return this.#ticker.turns;
   }
 
   stalledMs(): number {

@@ -32,9 +32,8 @@ export class Packer {
       this.#timer = setTimeout(() => this.#next(), everyMs);
       return;
     }
-    // The memory stays as it is meanwhile: a segment that is given back and written anew has another sequence, and is left alone.
     zstdCompress(found.bytes, options, (error, packed) => {
-      this.#buffer.pack(found.number, found.sequence, error === null ? packed : undefined);
+      this.#buffer.pack(found.number, error === null ? packed : undefined);
       this.#next();
     });
   }

@@ -1,5 +1,5 @@
 import type { Outcome, Protocol, Trigger } from '../model/outcome.ts';
-import type { GatewayStats, Histogram } from '../model/stats.ts';
+import type { GatewayStats, Histogram, LoopStats } from '../model/stats.ts';
 import type { DataPath } from './data-path.ts';
 
 type Tally = { spans: number; bytes: number; requests: number };
@@ -17,6 +17,9 @@ export interface ShardStats {
   readonly oldestAt: number;
   readonly inflightBytes: number;
   readonly lateness: Histogram;
+  readonly turns: Histogram;
+  /** Of the shard's own thread, where it has one. */
+  readonly loop?: LoopStats;
   readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
   readonly redactions: Record<string, number>;
   readonly malformedTraceStates: number;
@@ -28,7 +31,8 @@ export interface ShardStats {
   readonly takenOver: number;
 }
 
-export function shardStats({ pipeline, enricher, admission, refused, emittedSpans }: DataPath): ShardStats {
+export function shardStats(path: DataPath, loop?: LoopStats): ShardStats {
+  const { pipeline, enricher, admission, refused, emittedSpans, turns } = path;
   const { shard, received } = pipeline;
   const { buffer, decisions, ledger, neighbours, batch } = shard;
   const first = buffer.first();
@@ -43,6 +47,8 @@ export function shardStats({ pipeline, enricher, admission, refused, emittedSpan
     oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
     inflightBytes: admission.inflightBytes,
     lateness: shard.lateness,
+    turns,
+    ...(loop && { loop }),
     remembered: { decisions: decisions.size, limit: decisions.limit, evicted: decisions.evicted },
     redactions: enricher.stats.redactions,
     malformedTraceStates: enricher.stats.malformedTraceStates,
@@ -78,6 +84,8 @@ export function sumStats(shards: readonly ShardStats[], offeredSpans: number, no
     },
     inflightBytes: total((shard) => shard.inflightBytes),
     lateness: addHistograms(shards.map((shard) => shard.lateness)),
+    turns: addHistograms(shards.map((shard) => shard.turns)),
+    loops: shards.flatMap(({ loop }, number) => (loop === undefined ? [] : [{ thread: `shard ${number}`, loop }])),
     remembered: {
       decisions: total((shard) => shard.remembered.decisions),
       limit: total((shard) => shard.remembered.limit),

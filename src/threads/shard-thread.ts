@@ -1,7 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { UsageError } from '../errors.ts';
+import { LoopProbe } from '../telemetry/loop.ts';
 import { DataPath } from './data-path.ts';
 import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
+import { settleSoon } from './settle.ts';
 import { shardStats } from './shard-stats.ts';
 
 /** The thread of one shard: a data path that is asked and told by messages. Everything else it shares is memory. */
@@ -19,7 +21,9 @@ const path = new DataPath(
   },
   { inflight, neighbours: { self, shared, tell: (news) => tell({ type: 'news', news }) } },
 );
+const probe = new LoopProbe(Date.now());
 setInterval(() => (lastTurns[self] = Date.now() - path.stalledMs()), 500).unref();
+settleSoon();
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'news') path.pipeline.shard.neighbours?.learn(message.news);
@@ -40,7 +44,7 @@ function answerTo(question: Question): unknown {
     case 'start':
       return path.start(question.config);
     case 'stats':
-      return shardStats(path);
+      return shardStats(path, probe.read(Date.now()));
     case 'explain':
       return path.pipeline.explain(question.traceId);
     case 'stopReceiving':

@@ -8,6 +8,7 @@ import type { Endpoint } from '../receive/receiver.ts';
 import { shareMemory } from '../shard/neighbours.ts';
 import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
 import type { Addresses, PathConfig, PathEvents, Paths, RulesRevision } from './paths.ts';
+import { settleAfterBursts } from './settle.ts';
 import type { ShardStats } from './shard-stats.ts';
 
 /** Beside this file, as it is run: TypeScript in a checkout, JavaScript in the image. */
@@ -31,6 +32,9 @@ export class Threads implements Paths {
   readonly #workers: Worker[];
   readonly #turns: Float64Array;
   readonly #waiting = new Map<number, Waiting>();
+  /** Of shared memory that passed through this thread on its way from shard to shard. */
+  #returnedBytes = 0;
+  readonly #settling = settleAfterBursts(() => this.#returnedBytes);
   #asked = 0;
   #ending = false;
 
@@ -91,6 +95,7 @@ export class Threads implements Paths {
 
   async end(): Promise<void> {
     this.#ending = true;
+    clearInterval(this.#settling);
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 
@@ -120,6 +125,8 @@ export class Threads implements Paths {
         this.#events.fault(new Error(message.message));
         return;
       case 'news':
+        if (message.news.memory === undefined)
+          this.#returnedBytes += message.news.numbers.length * message.news.capacity;
         for (const [self, worker] of this.#workers.entries()) if (self !== from) post(worker, message);
         return;
       default: {

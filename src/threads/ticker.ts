@@ -1,10 +1,18 @@
+import { histogram, observe } from '../model/histogram.ts';
+import type { Histogram } from '../model/stats.ts';
+
 /** How often the pipeline looks for what is due. */
 const everyMs = 10;
 /** How long one turn may hold the event loop. */
 const longestTurnMs = 5;
 
+/** Seconds that a turn may take; the goal is never more than a hundredth. */
+const turnBounds = [0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1];
+
 /** The data path's only timer: a turn every 10 ms, and while more is due, one in every round of the event loop. */
 export class Ticker {
+  /** Seconds for which each turn held the event loop. */
+  readonly turns: Histogram = histogram(turnBounds);
   readonly #step: () => boolean;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -31,7 +39,12 @@ export class Ticker {
   #turn(): void {
     this.#lastAt = performance.now();
     let more = this.#step();
-    while (more && performance.now() - this.#lastAt < longestTurnMs) more = this.#step();
+    let tookMs = performance.now() - this.#lastAt;
+    while (more && tookMs < longestTurnMs) {
+      more = this.#step();
+      tookMs = performance.now() - this.#lastAt;
+    }
+    observe(this.turns, tookMs / 1000);
     if (this.#stopped) return;
     if (more) this.#immediate = setImmediate(() => this.#turn());
     else this.#timer = setTimeout(() => this.#turn(), everyMs);

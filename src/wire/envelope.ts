@@ -1,3 +1,4 @@
+import { copyBytes } from './copy.ts';
 import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue } from './cursor.ts';
 import { ResourceSpans, ScopeSpans } from './otlp.ts';
 
@@ -79,7 +80,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
-    whole.set(part, at);
+    copyBytes(part, 0, part.length, whole, at);
     at += part.length;
   }
   return whole;

@@ -1,3 +1,5 @@
+import { copyBytes } from './copy.ts';
+
 const utf8 = new TextEncoder();
 
 /**
@@ -84,9 +86,7 @@ export class Writer {
   raw(bytes: Uint8Array, start = 0, end = bytes.length): void {
     const length = end - start;
     this.reserve(length);
-    // A short copy in a loop is cheaper than the view object that set() would need.
-    if (length < 64) for (let i = 0; i < length; i++) this.buf[this.pos + i] = bytes[start + i];
-    else this.buf.set(bytes.subarray(start, end), this.pos);
+    copyBytes(bytes, start, end, this.buf, this.pos);
     this.pos += length;
   }
 

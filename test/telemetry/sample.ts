@@ -1,8 +1,21 @@
-import type { GatewayStats } from '../../src/model/stats.ts';
+import type { GatewayStats, LoopStats } from '../../src/model/stats.ts';
 import type { Sample } from '../../src/telemetry/metrics/metric.ts';
 
 export const startedAt = Date.parse('2026-01-02T03:00:00.000Z');
 export const now = startedAt + 90_000;
+
+const loop: LoopStats = {
+  activeSeconds: 3,
+  idleSeconds: 87,
+  delayP99Seconds: 0.002,
+  delayMaxSeconds: 0.01,
+  gc: {
+    minor: { count: 10, seconds: 0.02 },
+    major: { count: 1, seconds: 0.01 },
+    incremental: { count: 0, seconds: 0 },
+    weakcb: { count: 0, seconds: 0 },
+  },
+};
 
 /** A gateway after a minute and a half of traffic, with balanced books. */
 export function statsAfterTraffic(): GatewayStats {
@@ -25,6 +38,8 @@ export function statsAfterTraffic(): GatewayStats {
     buffer: { bytes: 8 << 20, limitBytes: 512 << 20, oldestSeconds: 14.5 },
     inflightBytes: 0,
     lateness: { bounds: [0.01, 0.1, 1], counts: [80, 10, 4, 1], sum: 6.5 },
+    turns: { bounds: [0.005, 0.01], counts: [990, 10, 0], sum: 1.5 },
+    loops: [{ thread: 'shard 0', loop }],
     remembered: { decisions: 95, limit: 200_000, evicted: 0 },
     redactions: { passwords: 7 },
     malformedTraceStates: 1,
@@ -88,13 +103,7 @@ export function sampleOf(gateway: GatewayStats = statsAfterTraffic()): Sample {
       heapUsedBytes: 20e6,
       heapLimitBytes: 2e9,
       externalBytes: 60e6,
-      eventLoop: { activeSeconds: 3, idleSeconds: 87, delayP99Seconds: 0.002, delayMaxSeconds: 0.01 },
-      gc: {
-        minor: { count: 10, seconds: 0.02 },
-        major: { count: 1, seconds: 0.01 },
-        incremental: { count: 0, seconds: 0 },
-        weakcb: { count: 0, seconds: 0 },
-      },
+      loop,
     },
     now,
   };

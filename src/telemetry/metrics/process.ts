@@ -1,4 +1,18 @@
-import { type Metric, rowsBy } from './metric.ts';
+import type { LoopStats } from '../../model/stats.ts';
+import { type Metric, type Row, rowsBy, type Sample } from './metric.ts';
+
+/** The main thread's event loop, and each shard's that has a thread of its own. */
+function loopsOf({ process, gateway }: Sample): { thread: string; loop: LoopStats }[] {
+  return [{ thread: 'main', loop: process.loop }, ...gateway.loops];
+}
+
+const byThread = (sample: Sample, value: (loop: LoopStats) => number): Row[] =>
+  loopsOf(sample).map(({ thread, loop }) => ({ labels: { thread }, value: value(loop) }));
+
+const byThreadAndKind = (sample: Sample, value: (pauses: LoopStats['gc']['minor']) => number): Row[] =>
+  loopsOf(sample).flatMap(({ thread, loop }) =>
+    rowsBy('kind', loop.gc, value).map((row) => ({ ...row, labels: { thread, ...row.labels } })),
+  );
 
 /** What the process is and what it spends. */
 export const processMetrics: readonly Metric[] = [
@@ -71,41 +85,41 @@ export const processMetrics: readonly Metric[] = [
   {
     name: 'tailgate_event_loop_active_seconds_total',
     type: 'counter',
-    labels: [],
-    help: 'Time the main event loop was busy.',
+    labels: ['thread'],
+    help: 'Time the event loop was busy, by thread: `main`, and `shard 0` and so on where shards have threads.',
     advice: 'Its rate near 1: the thread is at its limit.',
-    read: ({ process }) => process.eventLoop.activeSeconds,
+    read: (sample) => byThread(sample, (loop) => loop.activeSeconds),
   },
   {
     name: 'tailgate_event_loop_delay_p99_seconds',
     type: 'gauge',
-    labels: [],
+    labels: ['thread'],
     help: 'How late timers run, 99th percentile of the last half minute.',
     advice: 'Above 0.2 for minutes: it lacks CPU, or something blocks it.',
-    read: ({ process }) => process.eventLoop.delayP99Seconds,
+    read: (sample) => byThread(sample, (loop) => loop.delayP99Seconds),
   },
   {
     name: 'tailgate_event_loop_delay_max_seconds',
     type: 'gauge',
-    labels: [],
+    labels: ['thread'],
     help: 'How late timers run, the worst of the last half minute.',
     advice: 'Above 1, probes and senders see timeouts.',
-    read: ({ process }) => process.eventLoop.delayMaxSeconds,
+    read: (sample) => byThread(sample, (loop) => loop.delayMaxSeconds),
   },
   {
     name: 'tailgate_gc_pauses_total',
     type: 'counter',
-    labels: ['kind'],
+    labels: ['thread', 'kind'],
     help: 'Pauses for garbage collection.',
     advice: '`major` more than once a second under load: check the V8 flags that bin/tailgate sets.',
-    read: ({ process }) => rowsBy('kind', process.gc, (it) => it.count),
+    read: (sample) => byThreadAndKind(sample, (it) => it.count),
   },
   {
     name: 'tailgate_gc_pause_seconds_total',
     type: 'counter',
-    labels: ['kind'],
+    labels: ['thread', 'kind'],
     help: 'Time spent in pauses for garbage collection.',
     advice: 'A rate above 0.1 is a tenth of a core.',
-    read: ({ process }) => rowsBy('kind', process.gc, (it) => it.seconds),
+    read: (sample) => byThreadAndKind(sample, (it) => it.seconds),
   },
 ];

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { Pages } from '../../src/tables/pages.ts';
+
+it('come from blocks of a mebibyte, which go back at once when nothing in them is in use, but for one', () => {
+  const pages = new Pages(6 * 1024);
+  const taken = Array.from({ length: 400 }, () => pages.take());
+  const blocks = new Set(taken.map((page) => page.buffer));
+  expect(taken.every((page) => page.length === 6 * 1024)).toBe(true);
+  expect(blocks.size).toBe(Math.ceil(400 / 43));
+  expect(new Set(taken.map((page) => `${[...blocks].indexOf(page.buffer)} ${page.byteOffset}`)).size).toBe(400);
+  const most = pages.bytes;
+  for (const page of taken) pages.giveBack(page);
+  expect(pages.bytes).toBe(most / blocks.size);
+  expect([...blocks].filter((block) => block.byteLength > 0)).toHaveLength(1);
+});
+
+it('do not go to and fro where one is taken and given back again and again', () => {
+  const pages = new Pages(1 << 18);
+  const kept = pages.take();
+  const once = pages.take();
+  pages.giveBack(once);
+  expect(pages.take()).toBe(once);
+  expect(kept.buffer.byteLength).toBeGreaterThan(0);
+});
+
+it('fill what has room before they open another block, so that the others can empty', () => {
+  const pages = new Pages(1 << 17);
+  const taken = Array.from({ length: 6 }, () => pages.take());
+  pages.giveBack(taken[0]);
+  pages.giveBack(taken[4]);
+  expect(pages.take().buffer).toBe(taken[0].buffer);
+});

@@ -1,0 +1,50 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { settleAfterBursts, settleSoon } from '../../src/threads/settle.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+it('collects once, a second after the start', () => {
+  vi.useFakeTimers();
+  const collect = vi.fn();
+  vi.stubGlobal('gc', collect);
+  settleSoon();
+  vi.advanceTimersByTime(999);
+  expect(collect).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(60_000);
+  expect(collect.mock.calls).toEqual([[{ type: 'major', flavor: 'last-resort' }]]);
+});
+
+it('leaves it to V8 where nobody may ask for it', () => {
+  vi.useFakeTimers();
+  vi.stubGlobal('gc', undefined);
+  settleSoon();
+  expect(() => vi.advanceTimersByTime(60_000)).not.toThrow();
+});
+
+it('collects once after each burst, when nothing more is given back', () => {
+  vi.useFakeTimers();
+  const collect = vi.fn();
+  vi.stubGlobal('gc', collect);
+  let returned = 0;
+  const timer = settleAfterBursts(() => returned);
+  const collected = (seconds: number): number => {
+    vi.advanceTimersByTime(seconds * 1000);
+    return collect.mock.calls.length;
+  };
+  expect(collected(60)).toBe(0);
+  for (let second = 0; second < 20; second += 5) {
+    returned += 100 << 20;
+    expect(collected(5)).toBe(0);
+  }
+  expect(collected(60)).toBe(1);
+  returned += 1 << 20;
+  expect(collected(60)).toBe(1);
+  returned += 64 << 20;
+  expect(collected(60)).toBe(2);
+  clearInterval(timer);
+  returned += 1 << 30;
+  expect(collected(60)).toBe(2);
+});
