@@ -8,12 +8,23 @@ export interface Case {
   /** Over how many requests a trace's spans are spread. */
   readonly splitOver: number;
   readonly protocol: 'grpc' | 'http';
+  /** Bytes of DATA in an HTTP/2 frame at most. */
+  readonly frameBytes?: number;
+  /** Spans of 3 to 17 attributes, the values from short to long, instead of equal ones. */
+  readonly varied?: boolean;
 }
+
+/** What Go's and Node's clients send, whatever the server permits. */
+export const usualFrameBytes = 16_384;
 
 export const cases: readonly Case[] = [
   { name: 'whole', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc' },
   { name: 'split', spansPerRequest: 512, spansPerTrace: 8, splitOver: 4, protocol: 'grpc' },
   { name: 'small', spansPerRequest: 64, spansPerTrace: 8, splitOver: 1, protocol: 'grpc' },
+  { name: 'tiny', spansPerRequest: 8, spansPerTrace: 8, splitOver: 1, protocol: 'grpc' },
+  { name: 'long', spansPerRequest: 512, spansPerTrace: 256, splitOver: 1, protocol: 'grpc' },
+  { name: 'varied', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc', varied: true },
+  { name: 'frames', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc', frameBytes: 1 << 20 },
   { name: 'http', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'http' },
 ];
 
@@ -57,7 +68,7 @@ export function prepare(shape: Case, part: number, startMs: number, marked = tru
   for (let t = 0; t < traces; t++) {
     idsAt.push([]);
     for (let s = 0; s < spansHere; s++) {
-      span(w, t, part * spansHere + s, startMs, marked && t % errorEvery === 0);
+      span(w, shape, t, part * spansHere + s, startMs, marked && t % errorEvery === 0);
       at.push([t, marker(t, part * spansHere + s)]);
     }
   }
@@ -100,7 +111,7 @@ function word(bytes: Buffer, at: number, value: number): void {
 const marker = (trace: number, span: number): string =>
   `\x01T${String(trace).padStart(6, '0')}S${String(span).padStart(7, '0')}`;
 
-function span(w: Writer, trace: number, index: number, startMs: number, marked: boolean): void {
+function span(w: Writer, shape: Case, trace: number, index: number, startMs: number, marked: boolean): void {
   const mark = w.open(2);
   w.bytes(1, Buffer.from(marker(trace, index), 'latin1'));
   w.bytes(2, Buffer.from(`sp${String(index + 1).padStart(6, '0')}`));
@@ -113,22 +124,37 @@ function span(w: Writer, trace: number, index: number, startMs: number, marked: 
   w.fixed64(start);
   w.tag(8, 1);
   w.fixed64(start + 2_100_000n);
-  attribute(w, 9, 'http.request.method', 'GET');
-  attribute(w, 9, 'http.response.status_code', 200);
-  attribute(w, 9, 'url.path', '/api/v1/content');
-  attribute(w, 9, 'url.scheme', 'https');
-  attribute(w, 9, 'server.address', 'shop.example.org');
-  attribute(w, 9, 'server.port', 443);
-  attribute(w, 9, 'client.address', '203.0.113.77');
-  attribute(w, 9, 'network.protocol.version', '1.1');
-  attribute(w, 9, 'user_agent.original', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36');
-  attribute(w, 9, 'thread.id', 17);
-  attribute(w, 9, 'app.cart.items', 3);
+  const count = shape.varied ? variedCounts[(trace + index) % variedCounts.length] : 11;
+  for (const [key, value] of attributes.slice(0, count)) attribute(w, 9, key, value);
   if (marked && index === 1) w.bytes(15, Uint8Array.from([0x18, 2]));
   w.tag(16, 5);
   w.fixed32(257);
   w.close(mark);
 }
+
+/** The first eleven make the usual span. */
+const attributes: readonly (readonly [key: string, value: string | number])[] = [
+  ['http.request.method', 'GET'],
+  ['http.response.status_code', 200],
+  ['url.path', '/api/v1/content'],
+  ['url.scheme', 'https'],
+  ['server.address', 'shop.example.org'],
+  ['server.port', 443],
+  ['client.address', '203.0.113.77'],
+  ['network.protocol.version', '1.1'],
+  ['user_agent.original', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36'],
+  ['thread.id', 17],
+  ['app.cart.items', 3],
+  ['db.system.name', 'postgresql'],
+  ['db.namespace', 'shop'],
+  ['db.query.text', 'SELECT id, name, price, stock FROM products WHERE id = ANY ($1) ORDER BY name LIMIT 50'],
+  ['network.peer.address', '10.42.7.19'],
+  ['network.peer.port', 5432],
+  ['k8s.pod.name', 'checkout-6d5c8f7b9d-x2x7q'],
+];
+
+/** Two humps, as in the captures: spans of some 330 and of some 660 bytes. */
+const variedCounts = [3, 6, 7, 8, 11, 15, 17, 17];
 
 function attribute(w: Writer, field: number, key: string, value: string | number): void {
   const mark = w.open(field);

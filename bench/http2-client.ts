@@ -45,7 +45,11 @@ export class GrpcClient implements Client {
   #streamWindow = 65_535;
   #maxFrame = 16_384;
 
-  constructor(port: number) {
+  readonly #largestFrame: number;
+
+  /** `largestFrame`: bytes of DATA in a frame at most, also where the server permits more. */
+  constructor(port: number, largestFrame: number) {
+    this.#largestFrame = largestFrame;
     this.#socket = connect(port, '127.0.0.1').setNoDelay(true);
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('error', () => this.close());
@@ -125,7 +129,7 @@ export class GrpcClient implements Client {
   #settings(body: Buffer): void {
     for (let at = 0; at + 6 <= body.length; at += 6) {
       const value = body.readUInt32BE(at + 2);
-      if (body.readUInt16BE(at) === 5) this.#maxFrame = value;
+      if (body.readUInt16BE(at) === 5) this.#maxFrame = Math.min(value, this.#largestFrame);
       if (body.readUInt16BE(at) !== 4) continue;
       for (const call of this.#calls.values()) call.window += value - this.#streamWindow;
       this.#streamWindow = value;

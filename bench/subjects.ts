@@ -21,6 +21,8 @@ export interface Setting {
   readonly sinkPort: number;
   /** Of the gateway. */
   readonly shards?: number;
+  /** Of the gateway: compresses what has waited so long. */
+  readonly compressAfterSeconds?: number;
 }
 
 export interface SubjectKind {
@@ -36,8 +38,8 @@ const temporary = (): string => mkdtempSync(join(tmpdir(), 'tailgate-bench-'));
 export const gatewayCpu = availableParallelism() > 1 ? '1' : '0';
 export const loadCpu = '0';
 
-export const startSink = async (): Promise<{ sink: Measured; sinkPort: number }> => {
-  const sink = Measured.script('sink.ts', [], loadCpu);
+export const startSink = async (cpus = loadCpu): Promise<{ sink: Measured; sinkPort: number }> => {
+  const sink = Measured.script('sink.ts', [], cpus);
   const { port } = await sink.json<{ port: number }>('port');
   return { sink, sinkPort: port };
 };
@@ -54,14 +56,14 @@ const noop = (server: string): SubjectKind => ({
 /** The whole gateway of a checkout: seed rules, 1 % baseline, books, weights, explain, redaction and metrics on. */
 export const gateway = (root: string): SubjectKind => ({
   decides: true,
-  start: async ({ cpus, waitSeconds, sinkPort, shards = 1 }) => {
+  start: async ({ cpus, sinkPort, ...settings }) => {
     const directory = temporary();
     const boot = join(directory, 'gateway.yaml');
     writeFileSync(
       join(directory, 'rules.yaml'),
       'baseline_percent: 1\nlatency_threshold_ms: 500\nroutes: [/login, /upload]\n',
     );
-    writeFileSync(boot, bootFile(waitSeconds, sinkPort, shards));
+    writeFileSync(boot, bootFile(sinkPort, settings));
     const process = new Measured(join(root, 'bin/tailgate'), ['run', '--config', boot], { cpus, cwd: directory });
     const { grpc, http, admin } = await process.json<{ grpc: string; http: string; admin: string }>('grpc');
     return { process, grpcPort: portOf(grpc), httpPort: portOf(http), admin: `http://${admin}` };
@@ -70,10 +72,15 @@ export const gateway = (root: string): SubjectKind => ({
 
 const portOf = (address: string): number => Number(address.split(':').at(-1));
 
-const bootFile = (waitSeconds: number, sinkPort: number, shards: number): string => `environment: production
+type GatewaySettings = Pick<Setting, 'waitSeconds' | 'shards' | 'compressAfterSeconds'>;
+
+const bootFile = (
+  sinkPort: number,
+  { waitSeconds, shards = 1, compressAfterSeconds = 0 }: GatewaySettings,
+): string => `environment: production
 shards: ${shards}
 receive: { grpc: { endpoint: "127.0.0.1:0" }, http: { endpoint: "127.0.0.1:0" } }
-buffer: { decision_wait: ${waitSeconds}s, max_bytes: 8GiB }
+buffer: { decision_wait: ${Math.round(waitSeconds * 1000)}ms, max_bytes: 16GiB, compress_after: ${compressAfterSeconds}s }
 export:
   - { name: sink, otlp: { endpoint: "http://127.0.0.1:${sinkPort}", protocol: grpc, compression: none } }
 admin: { endpoint: "127.0.0.1:0" }

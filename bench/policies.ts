@@ -1,0 +1,89 @@
+import { compileRules } from '../src/decide/compile.ts';
+import { decide, undecided } from '../src/decide/decide.ts';
+import { voteTable } from '../src/decide/vote-table.ts';
+import { RequestScan } from '../src/decode/scan.ts';
+import type { RulesDocument, StatusCodeName } from '../src/model/rules.ts';
+import { type PolicySet, Vote } from '../src/model/verdict.ts';
+import { benchRules } from './path.ts';
+import { print, report, requests, spansInRequests } from './turns.ts';
+
+/** A policy set of the seed rules with changes. */
+export function compiled(changes: Partial<RulesDocument> = {}): PolicySet {
+  const result = compileRules({ ...benchRules, ...changes }, 'production', { debug: false });
+  if ('problems' in result) throw new Error('the rules of the bench do not compile');
+  return result.policies;
+}
+
+/** So many policies of the kinds there are: status codes, shares of half a per cent to twenty, now and then everything. */
+const mixed = (count: number): RulesDocument['policies'] => Array.from({ length: count }, (_, i) => policy(i));
+
+const statusCodes: readonly StatusCodeName[][] = [['ERROR'], ['OK'], ['ERROR', 'OK']];
+function policy(i: number): RulesDocument['policies'][number] {
+  const name = `policy-${i}`;
+  if (i % 2 === 0) return { name, type: 'status_code', status_code: { status_codes: statusCodes[(i >> 1) % 3] } };
+  if (i % 50 === 49) return { name, type: 'always_sample' };
+  return { name, type: 'probabilistic', probabilistic: { sampling_percentage: 0.5 + ((i * 7) % 20) } };
+}
+
+/** What a decision costs as policies become more, and what the scan does: with conditions, then with routes. */
+export function reportPolicies(): void {
+  const knobsOff = { baseline_percent: null, latency_threshold_ms: null, error_status_codes: null, routes: null };
+  report('decide: seed rules; a trace', decisions(compiled()));
+  const [five, , , , hundred] = [5, 10, 25, 50, 100].map((count) =>
+    report(`decide: ${count} policies; a trace`, decisions(compiled({ ...knobsOff, policies: mixed(count) })), 0.5),
+  );
+  print('decide: one more', (hundred - five) / 95);
+  const hundredAsked = report('decide: 100 that vote for themselves; a trace', decisions(asked(100)), 0.5);
+  print('decide: one more that votes for itself', hundredAsked / 100);
+
+  for (const count of [1, 101]) {
+    report(`scan: ${count + 4} policies; a span`, scanning(compiled({ policies: mixed(count) })), 0.5);
+  }
+  for (const count of [1, 10, 100]) {
+    const routes = Array.from({ length: count }, (_, i) => `/api/v1/items-${i}`);
+    report(`scan: ${count} routes that begin as the path does; a span`, scanning(compiled({ routes })), 0.5);
+  }
+}
+
+/** As many different functions as there are policies, as kinds with a state of their own would be. */
+function asked(count: number): PolicySet {
+  const voters = [
+    ({ spans }: { spans: number }) => (spans > 1000 ? Vote.drop : Vote.abstain),
+    ({ bytes }: { bytes: number }) => (bytes > 1e6 ? Vote.keep : Vote.abstain),
+    ({ bits }: { bits: number }) => ((bits & 3) === 3 ? Vote.keep : Vote.abstain),
+    ({ randomnessHigh }: { randomnessHigh: number }) => (randomnessHigh < 0xffff ? Vote.keep : Vote.abstain),
+    () => Vote.abstain,
+  ];
+  const policies = Array.from({ length: count }, (_, i) => ({
+    name: `policy-${i}`,
+    thresholdHigh: 0,
+    thresholdLow: 0,
+    vote: voters[i % voters.length],
+  }));
+  return { ...compiled(), policies, votes: voteTable(policies) };
+}
+
+/** Decisions on traces as they come: any randomness, one in 64 with an error. */
+function decisions(set: PolicySet): () => number {
+  const facts = { bits: 0, randomnessHigh: 0, randomnessLow: 0, spans: 8, bytes: 3600 };
+  const verdict = undecided();
+  let random = 1;
+  return () => {
+    for (let i = 0; i < 8192; i++) {
+      random = (Math.imul(random, 1_664_525) + 1_013_904_223) | 0;
+      facts.bits = i % 64 === 0 ? 1 : 0;
+      facts.randomnessHigh = random >>> 8;
+      facts.randomnessLow = random >>> 0;
+      decide(set, facts, verdict);
+    }
+    return 8192;
+  };
+}
+
+export function scanning({ conditions }: PolicySet): () => number {
+  const scan = new RequestScan();
+  return () => {
+    for (const { bytes, length } of requests) scan.run(bytes, 0, length, conditions);
+    return spansInRequests;
+  };
+}
