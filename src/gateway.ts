@@ -8,8 +8,6 @@ import { openExporters } from './exporters.ts';
 import { gatherStats } from './gateway-stats.ts';
 import type { Exporter, ExportRequest } from './model/export-request.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
-import { createAdminServer } from './telemetry/server.ts';
-import { LocalPath } from './threads/local.ts';
 import type { Addresses, PathEvents, Paths, RulesRevision } from './threads/paths.ts';
 import { shardsFor } from './threads/shards-for.ts';
 
@@ -28,30 +26,32 @@ const logEveryMs = 10_000;
 const stalledMs = 60_000;
 
 /**
- * The composition root: builds every part by hand. They start from the far end to the near one, so that nothing is taken
+ * The composition root: builds every part by hand. They listen from the far end to the near one, so that nothing is taken
  * before it can leave, and stop the other way round. Throws UsageError, with nothing left running, when one cannot start.
  */
 export async function startGateway(config: BootConfig, version: string, log: Log): Promise<Gateway> {
   const startedAt = now();
   const undo: (() => unknown)[] = [];
   try {
-    const rules = liveRules(config, log);
+    const rules = await liveRules(config, log);
     undo.unshift(() => rules.stop());
     await rules.start();
 
-    const { exporters, tempo } = await openExporters(config.export, log);
-    undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
+    // Threads load their modules while this one loads what follows; nothing comes before they are told to listen.
     let offeredSpans = 0;
     const emit = (request: ExportRequest): void => {
       offeredSpans += request.spans;
       for (const exporter of exporters) exporter.offer(request);
     };
-
     const paths = await openPaths(config, rules.current, { emit, fault: faults(log) });
     undo.unshift(() => paths.end());
     rules.onSwap((revision) => paths.swap(revision));
 
+    const { exporters, tempo } = await openExporters(config.export, log);
+    undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
+
     let notReady = 'starting';
+    const { createAdminServer } = await import('./telemetry/server.ts');
     const admin = createAdminServer({
       endpoint: config.admin.endpoint,
       log,
@@ -92,10 +92,10 @@ export async function startGateway(config: BootConfig, version: string, log: Log
   }
 }
 
-function liveRules(config: BootConfig, log: Log) {
+async function liveRules(config: BootConfig, log: Log) {
   const { environment, traceDebug: debug, dataDirectory } = config;
   return createLiveRules<RulesRevision & { readonly names: readonly string[] }>({
-    ...rulesSources(config),
+    ...(await rulesSources(config)),
     environment,
     debug,
     compile: (document, name) => {
@@ -115,7 +115,7 @@ async function openPaths(config: BootConfig, rules: RulesRevision, events: PathE
   const shards = shardsFor(config, availableParallelism());
   const { environment, traceDebug, receive, buffer, batch, enrich, redact } = config;
   const path = { environment, traceDebug, receive, buffer, batch, enrich, redact };
-  if (shards === 1) return new LocalPath(path, rules, events);
+  if (shards === 1) return new (await import('./threads/local.ts')).LocalPath(path, rules, events);
   const { Threads } = await import('./threads/threads.ts');
   return new Threads(shards, path, rules, events);
 }

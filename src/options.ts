@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 import { closest, parseDuration, parseSize } from './units.ts';
 
 /**
@@ -6,20 +6,13 @@ import { closest, parseDuration, parseSize } from './units.ts';
  * told who writes them otherwise. A message says what is wrong and what was expected; where is added by config/load.ts.
  */
 
+type Keys = Readonly<Record<string, v.GenericSchema>>;
+type Message = (issue: { readonly input: unknown }) => string;
+
 /** A place to listen at. Port 0 = any that is free. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
-}
-
-/** `parse` gives undefined for what is not as `expected`. */
-function scalar<T>(expected: string, parse: (value: unknown) => T | undefined) {
-  return z.unknown().transform((input, context): T => {
-    const value = parse(input);
-    if (value !== undefined) return value;
-    context.issues.push({ code: 'custom', message: `${show(input)}: expected ${expected}`, input });
-    return z.NEVER;
-  });
 }
 
 /** A value as the operator wrote it, cut to a readable length. */
@@ -29,6 +22,19 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
+/** A message for valibot: what stands there, where that is no secret, and what should. */
+export function expected(what: string): Message {
+  return ({ input }) => `${show(input)}: expected ${what}`;
+}
+
+/** `parse` gives undefined for what is not as `what` says. */
+export function scalar<T>(what: string, parse: (input: unknown) => T | undefined) {
+  return v.pipe(
+    v.custom<unknown>((input) => parse(input) !== undefined, expected(what)),
+    v.transform((input) => parse(input)!),
+  );
+}
+
 function within(value: number | undefined, low: number, high: number): number | undefined {
   return value !== undefined && value >= low && value <= high ? value : undefined;
 }
@@ -36,69 +42,79 @@ function within(value: number | undefined, low: number, high: number): number | 
 /** Milliseconds, from a duration of `min` to `max`. */
 export function duration(min: string, max: string) {
   const [low, high] = [parseDuration(min)!, parseDuration(max)!];
-  const expected = `a duration from ${min} to ${max}, such as 500ms, 15s, 2m`;
-  return scalar(expected, (value) => within(parseDuration(value), low, high));
+  const what = `a duration from ${min} to ${max}, such as 500ms, 15s, 2m`;
+  return scalar(what, (input) => within(parseDuration(input), low, high));
 }
 
 /** Bytes, from a size of `min` to `max`. */
 export function size(min: string, max: string) {
   const [low, high] = [parseSize(min)!, parseSize(max)!];
-  const expected = `a size from ${min} to ${max}, such as 64MiB, 5MB or a number of bytes`;
-  return scalar(expected, (value) => within(parseSize(value), low, high));
+  const what = `a size from ${min} to ${max}, such as 64MiB, 5MB or a number of bytes`;
+  return scalar(what, (input) => within(parseSize(input), low, high));
 }
 
 export function count(min: number, max: number) {
-  return scalar(`a whole number from ${min} to ${max}`, (value) =>
-    Number.isInteger(value) ? within(value as number, min, max) : undefined,
+  return scalar(`a whole number from ${min} to ${max}`, (input) =>
+    Number.isInteger(input) ? within(input as number, min, max) : undefined,
   );
 }
 
 /** Text that matches `pattern`. */
-export function text(pattern: RegExp, expected: string) {
-  return scalar(expected, (value) => (typeof value === 'string' && pattern.test(value) ? value : undefined));
+export function text(pattern: RegExp, what: string) {
+  return v.pipe(v.string(expected(what)), v.regex(pattern, expected(what)));
 }
 
-export function oneOf<const T extends string>(...words: T[]) {
-  const expected = words.length > 1 ? `one of ${words.join(', ')}` : `${words[0]}`;
-  return scalar(expected, (value) => words.find((word) => word === value));
+export function oneOf<const T extends readonly [string, string, ...string[]]>(...words: T) {
+  return v.picklist(words, expected(`one of ${words.join(', ')}`));
 }
 
 /** true or false, as YAML or as an environment variable has them. */
 export function flag() {
-  const words = new Map<unknown, boolean>([
-    [true, true],
-    [1, true],
-    ['true', true],
-    ['1', true],
-  ]);
-  for (const word of [false, 0, 'false', '0', '']) words.set(word, false);
-  return scalar('true or false', (value) => words.get(value));
+  const yes: unknown[] = [true, 1, 'true', '1'];
+  const no: unknown[] = [false, 0, 'false', '0', ''];
+  return scalar('true or false', (input) => yes.includes(input) || (no.includes(input) ? false : undefined));
 }
 
 /** `host:port`, IPv6 hosts in brackets. */
 export function listenEndpoint() {
-  const expected = 'host:port, such as 127.0.0.1:4317, [::1]:4317 or, for every interface, 0.0.0.0:4317';
-  return scalar(expected, (value): Endpoint | undefined => {
-    const match = typeof value === 'string' ? /^(?:\[([\w:.%]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(value) : null;
+  const what = 'host:port, such as 127.0.0.1:4317, [::1]:4317 or, for every interface, 0.0.0.0:4317';
+  return scalar(what, (input): Endpoint | undefined => {
+    const match = typeof input === 'string' ? /^(?:\[([\w:.%]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(input) : null;
     const port = Number(match?.[3]);
     return match && port <= 65_535 ? { host: (match[1] ?? match[2])!, port } : undefined;
   });
 }
 
-/** A block of exactly these keys: any other is an error, with the key that was probably meant. */
-export function block<S extends z.core.$ZodShape>(shape: S) {
-  const keys = Object.keys(shape);
-  return z.strictObject(shape, {
-    error: (issue) => {
-      if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, keys)).join('\n');
-      if (issue.input === null)
-        return 'empty: expected a block of keys; write {} for its defaults, or leave the key out';
-      return `${show(issue.input)}: expected a block of keys (${keys.join(', ')})`;
-    },
-  });
+export function isBlock(input: unknown): input is Readonly<Record<string, unknown>> {
+  return typeof input === 'object' && input !== null && !Array.isArray(input);
 }
 
-/** One line per unknown key, in order: config/load.ts takes them apart again. */
+const empty = 'empty: expected a block of keys; write {} for its defaults, or leave the key out';
+
+/** A block of exactly these keys: any other is an error, with the key that was probably meant. */
+export function block<K extends Keys>(keys: K) {
+  const known = Object.keys(keys);
+  const notBlock = expected(`a block of keys (${known.join(', ')})`);
+  const whole: Message = (issue) => (issue.input === null ? empty : notBlock(issue));
+  return fields(keys, (key) => v.never(unknownKey(key, known)), whole);
+}
+
+/**
+ * A block of these keys, with others as `other` says. Its schema is made of what stands there: valibot's own objects take a list
+ * for a block, tell the first unknown key only, and pass over names such as `constructor` in silence.
+ */
+export function fields<K extends Keys>(keys: K, other: (key: string) => v.GenericSchema, whole: Message) {
+  const missing = ({ path }: v.BaseIssue<unknown>) =>
+    v.safeParse(keys[String(path?.[0].key)]!, undefined).issues![0].message;
+  const schema = v.lazy((input) => {
+    if (!isBlock(input)) return v.never(whole);
+    const others = Object.keys(input).filter((key) => !Object.hasOwn(keys, key));
+    const entries = others.map((key) => [key, key === '__proto__' ? v.never('not possible as a name') : other(key)]);
+    return v.object<K, typeof missing>({ ...Object.fromEntries(entries), ...keys }, missing);
+  });
+  return v.pipe(schema, v.metadata({ keys }));
+}
+
 export function unknownKey(key: string, known: readonly string[]): string {
   const meant = closest(key, known);
   return meant ? `unknown key, did you mean ${meant}?` : `unknown key, expected one of ${known.join(', ')}`;
@@ -106,17 +122,38 @@ export function unknownKey(key: string, known: readonly string[]): string {
 
 /** A key of the format that this version does not act on yet: refused, never ignored. */
 export function notYet() {
-  return z.never({ error: 'not supported in this version: leave the key out' }).optional();
+  return v.optional(v.never('not supported in this version: leave the key out'));
 }
 
 /** A list, of anything that `item` takes. */
-export function list<T extends z.ZodType>(item: T) {
-  return z.array(item, { error: (issue) => `${show(issue.input)}: expected a list` });
+export function list<S extends v.GenericSchema>(item: S) {
+  return v.array(item, expected('a list'));
+}
+
+/** The same, of one item or more. */
+export function someOf<S extends v.GenericSchema>(item: S) {
+  return v.pipe(list(item), v.minLength(1, '[]: expected at least one'));
+}
+
+/** No two items of a list have the same name; `taken` says so of the later one. */
+export function ownNames<T extends { readonly name: string }>(taken: string) {
+  return v.rawCheck<T[]>(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const input = dataset.value;
+    input.forEach((value, at) => {
+      const { name } = value;
+      if (input.findIndex((other) => other.name === name) === at) return;
+      const step = { type: 'unknown', origin: 'value', input, value } as const;
+      const path = [
+        { ...step, key: at },
+        { ...step, key: 'name' },
+      ] as [v.IssuePathItem, v.IssuePathItem];
+      addIssue({ message: `"${name}" ${taken}: expected a name of its own`, path });
+    });
+  });
 }
 
 /** Names to plain values: attributes and headers. */
-export function mapOf<T extends z.ZodType>(value: T) {
-  return z.record(z.string(), value, {
-    error: (issue) => `${show(issue.input)}: expected a block of names and values`,
-  });
+export function mapOf<T>(each: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, Record<string, T>> {
+  return fields({}, () => each, expected('a block of names and values')) as v.GenericSchema<unknown, Record<string, T>>;
 }

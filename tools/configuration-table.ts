@@ -1,37 +1,40 @@
 // Writes the table of docs/configuration.md from the schema of the boot file: bin/node tools/configuration-table.ts
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as v from 'valibot';
 import { bootSchema } from '../src/config/schema.ts';
-
-/** What zod tells of a key. */
-interface Described {
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly properties?: Readonly<Record<string, Described>>;
-  readonly items?: Described;
-  readonly not?: object;
-}
 
 export const page = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
 
+/** What valibot's schemas have in them, as far as the table asks. */
+type Key = v.GenericSchema & {
+  readonly default?: unknown;
+  readonly item?: Key;
+  readonly wrapped?: Key;
+};
+
 /** The table's lines, one for each key that holds a value, in the order of the schema. */
 export function configurationTable(): string[] {
-  const schema = z.toJSONSchema(bootSchema, { io: 'input', unrepresentable: 'any' }) as Described;
-  return ['| Key | Default | Meaning |', '|---|---|---|', ...rowsOf(schema, '')];
+  return ['| Key | Default | Meaning |', '|---|---|---|', ...rowsOf(bootSchema, '')];
 }
 
-function rowsOf(key: Described, path: string): string[] {
-  if (key.items?.properties) return rowsOf(key.items, `${path}[]`);
-  const children = Object.entries(key.properties ?? {});
+function rowsOf(key: Key, path: string): string[] {
+  const [inner, { item }] = [key.wrapped ?? key, key];
+  if (item && keysOf(item).length > 0) return rowsOf(item, `${path}[]`);
+  const children = keysOf(inner);
   if (children.length === 0) return [rowOf(key, path)];
   return children.flatMap(([name, child]) => rowsOf(child, path ? `${path}.${name}` : name));
 }
 
-function rowOf(key: Described, path: string): string {
-  if (key.not) return `| \`${path}\` | | not supported in this version |`;
+function keysOf(schema: v.GenericSchema): [string, Key][] {
+  return Object.entries((v.getMetadata(schema).keys ?? {}) as Readonly<Record<string, Key>>);
+}
+
+function rowOf(key: Key, path: string): string {
+  if (key.wrapped?.type === 'never') return `| \`${path}\` | | not supported in this version |`;
+  const meaning = v.getDescription(key) ?? '';
   const value = typeof key.default === 'string' ? key.default : JSON.stringify(key.default);
-  return `| \`${path}\` | ${value === undefined ? '' : `\`${value}\``} | ${(key.description ?? '').replaceAll('|', '\\|')} |`;
+  return `| \`${path}\` | ${value === undefined ? '' : `\`${value}\``} | ${meaning.replaceAll('|', '\\|')} |`;
 }
 
 /** The page with the table in the place of the one it has. */

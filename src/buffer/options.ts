@@ -1,40 +1,49 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 import { block, count, duration, oneOf, size } from '../options.ts';
 
 /** Crash safety is not built yet; an empty directory is the way to say so that a variable can express. */
 const durable = block({
-  directory: z
-    .literal('', { error: 'not supported in this version: leave it empty' })
-    .describe('empty: crash safety is not supported in this version'),
+  directory: v.pipe(
+    v.literal('', 'not supported in this version: leave it empty'),
+    v.description('empty: crash safety is not supported in this version'),
+  ),
 });
 
 /** `buffer:`. */
-export const bufferOptions = block({
-  decision_wait: duration('1ms', '1h').prefault('15s').describe("from a trace's first span to its verdict"),
-  decision_wait_after_root: duration('0s', '1h')
-    .prefault('0s')
-    .describe('from its root span to its verdict, where that is sooner; 0s = off'),
-  max_bytes: size('64KiB', '4TiB').prefault('512MiB').describe('memory of everything that waits'),
-  max_trace_bytes: size('1KiB', '1GiB')
-    .optional()
-    .describe('a larger trace is decided at once; what follows is late; 5MB, or max_bytes where that is less'),
-  on_full: oneOf('decide_oldest', 'refuse')
-    .prefault('decide_oldest')
-    .describe('when max_bytes is reached: decide the oldest traces early, or tell senders to try again'),
-  compress_after: duration('0s', '1h')
-    .prefault('0s')
-    .describe('waiting segments older than this are kept compressed (zstd), with one shard; 0s = off'),
-  remembered_decisions: count(1024, 100_000_000)
-    .prefault(262_144)
-    .describe('verdicts remembered for late spans and for explain'),
-  durable: durable.optional(),
-})
-  .superRefine((raw, context) => {
-    if ((raw.max_trace_bytes ?? 0) <= raw.max_bytes) return;
-    const message = 'larger than max_bytes: expected at most as much';
-    context.addIssue({ code: 'custom', path: ['max_trace_bytes'], message });
-  })
-  .transform((raw) => ({
+export const bufferOptions = v.pipe(
+  block({
+    decision_wait: v.pipe(
+      v.optional(duration('1ms', '1h'), '15s'),
+      v.description("from a trace's first span to its verdict"),
+    ),
+    decision_wait_after_root: v.pipe(
+      v.optional(duration('0s', '1h'), '0s'),
+      v.description('from its root span to its verdict, where that is sooner; 0s = off'),
+    ),
+    max_bytes: v.pipe(v.optional(size('64KiB', '4TiB'), '512MiB'), v.description('memory of everything that waits')),
+    max_trace_bytes: v.pipe(
+      v.optional(size('1KiB', '1GiB')),
+      v.description('a larger trace is decided at once; what follows is late; 5MB, or max_bytes where that is less'),
+    ),
+    on_full: v.pipe(
+      v.optional(oneOf('decide_oldest', 'refuse'), 'decide_oldest'),
+      v.description('when max_bytes is reached: decide the oldest traces early, or tell senders to try again'),
+    ),
+    compress_after: v.pipe(
+      v.optional(duration('0s', '1h'), '0s'),
+      v.description('waiting segments older than this are kept compressed (zstd), with one shard; 0s = off'),
+    ),
+    remembered_decisions: v.pipe(
+      v.optional(count(1024, 100_000_000), 262_144),
+      v.description('verdicts remembered for late spans and for explain'),
+    ),
+    durable: v.optional(durable),
+  }),
+  v.forward(
+    v.check((raw) => (raw.max_trace_bytes ?? 0) <= raw.max_bytes, 'larger than max_bytes: expected at most as much'),
+    ['max_trace_bytes'],
+  ),
+  v.transform((raw) => ({
     decisionWaitMs: raw.decision_wait,
     decisionWaitAfterRootMs: raw.decision_wait_after_root,
     maxBytes: raw.max_bytes,
@@ -42,6 +51,7 @@ export const bufferOptions = block({
     onFull: raw.on_full,
     compressAfterMs: raw.compress_after,
     rememberedDecisions: raw.remembered_decisions,
-  }));
+  })),
+);
 
-export type BufferConfig = z.output<typeof bufferOptions>;
+export type BufferConfig = v.InferOutput<typeof bufferOptions>;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readYaml } from '../config/document.ts';
 import { loadBoot } from '../config/load.ts';
 import { mergeLayers, parseRules, ruleFields } from '../config/rules.ts';
-import { bootSchema } from '../config/schema.ts';
+import { bootFields } from '../config/schema.ts';
 import { replaceVariables } from '../config/variables.ts';
 import { compileRules } from '../decide/compile.ts';
 import { exit } from './exit.ts';
@@ -56,8 +56,9 @@ function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | 
   const keys = value ? Object.keys(value) : Array.from(text.matchAll(/^(\w+):/gm), ([, key]) => key!);
   const share = (known: object) => keys.filter((key) => Object.hasOwn(known, key)).length;
   if (keys.length === 0) return 'rules';
-  if (share(bootSchema.shape) + share(ruleFields) === 0) return undefined;
-  return share(bootSchema.shape) >= share(ruleFields) ? 'boot' : 'rules';
+  const [boot, rules] = [share(bootFields), share(ruleFields)];
+  if (boot + rules === 0) return undefined;
+  return boot >= rules ? 'boot' : 'rules';
 }
 
 function bootFinding(text: string, file: string, env: Io['env']): Finding {

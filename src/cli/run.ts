@@ -5,6 +5,7 @@ import type { BootConfig } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { type Gateway, startGateway } from '../gateway.ts';
 import { createLog } from '../telemetry/log.ts';
+import { settleSoon } from '../threads/settle.ts';
 import type { Io } from './io.ts';
 import { version } from './version.ts';
 
@@ -24,6 +25,7 @@ export async function run(argv: readonly string[], io: Pick<Io, 'env' | 'stderr'
   });
   // Node itself does this when a process ends in peace, which the first one need not.
   setImmediate(flushCompileCache);
+  settleSoon();
   return gateway;
 }
 

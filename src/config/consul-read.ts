@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Agent as HttpAgent, type IncomingHttpHeaders } from 'node:http';
+import type { Agent as HttpAgent, IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { join } from 'node:path';
 import Consul from 'consul';
+import { Agent } from '../node-http.ts';
 import type { ConsulAnswer, ReadFolder } from './consul.ts';
 import type { ConsulClient } from './consul-options.ts';
 
@@ -58,7 +59,7 @@ function connect(client: ConsulClient): Connection {
   const secure = client.url.startsWith('https:');
   const options: Options = {
     baseUrl: baseUrl(client),
-    agent: noticing(secure ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions), () => running.cancel()),
+    agent: noticing(secure ? new HttpsAgent(agentOptions) : new Agent(agentOptions), () => running.cancel()),
     socketPath: client.socketPath,
     headers: client.namespace ? { 'x-consul-namespace': client.namespace } : {},
     defaults: client.partition ? { partition: client.partition } : {},

@@ -1,3 +1,4 @@
+import type { BaseIssue } from 'valibot';
 import {
   isMap,
   isNode,
@@ -10,7 +11,6 @@ import {
   parseDocument,
   type YAMLParseError,
 } from 'yaml';
-import type { z } from 'zod';
 import type { Problem } from '../model/rules.ts';
 
 /** A YAML (or JSON) text: its plain value, and for every path in it the place where an operator finds it. */
@@ -98,13 +98,7 @@ function startOf(node: unknown): number | undefined {
   return isNode(node) ? node.range?.[0] : undefined;
 }
 
-/** What zod found, one problem per key. */
-export function problemsOf(error: z.ZodError): Problem[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
-    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
-    const messages = issue.message.split('\n');
-    const hinted = messages.length === issue.keys.length && messages[0]?.startsWith('unknown key');
-    return issue.keys.map((key, at) => ({ path: [...path, key], message: hinted ? messages[at]! : 'unknown key' }));
-  });
+/** What valibot found, each with its path. */
+export function problemsOf(issues: readonly BaseIssue<unknown>[]): Problem[] {
+  return issues.map(({ path = [], message }) => ({ path: path.map(({ key }) => key as string | number), message }));
 }

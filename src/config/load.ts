@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
+import * as v from 'valibot';
 import type { ExporterConfig } from '../export/options.ts';
 import { show } from '../options.ts';
 import { type ConsulClient, consulClient } from './consul-options.ts';
@@ -23,13 +24,13 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   const yaml = readYaml(replaced.text, from.file);
   const broken = [...replaced.errors, ...yaml.errors];
   if (broken.length > 0) return { errors: broken };
-  const parsed = bootSchema.safeParse(yaml.value ?? {});
-  if (!parsed.success) return { errors: yaml.report(problemsOf(parsed.error)) };
-  const client = consulOf(parsed.data, from.env);
+  const parsed = v.safeParse(bootSchema, yaml.value ?? {});
+  if (!parsed.success) return { errors: yaml.report(problemsOf(parsed.issues)) };
+  const client = consulOf(parsed.output, from.env);
   if (typeof client === 'string') {
     return { errors: yaml.report([{ path: ['rules', 'consul', 'address'], message: client }]) };
   }
-  return { config: toConfig(parsed.data, from, client) };
+  return { config: toConfig(parsed.output, from, client) };
 }
 
 /** How to reach Consul, undefined where it is off, or what is wrong with its address. */

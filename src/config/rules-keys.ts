@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import * as v from 'valibot';
 import type { Problem, RulesDocument } from '../model/rules.ts';
 import { unknownKey } from '../options.ts';
 import { problemsOf, readYaml, sentence, type YamlText } from './document.ts';
@@ -12,7 +12,7 @@ export interface KvEntry {
 
 /** The fields that may be keys. A folder belongs to one environment, so its baseline is one number; `late` is the file's alone. */
 const { late: _, ...others } = ruleFields;
-const keyFields: Record<string, z.ZodType> = { ...others, baseline_percent: percent.nullable() };
+const keyFields: Record<string, v.GenericSchema> = { ...others, baseline_percent: v.nullable(percent) };
 
 /** These may be written `a, b` as well. */
 const separable = ['error_status_codes', 'routes'];
@@ -56,9 +56,9 @@ function parseKey({ key, value }: KvEntry, folder: string): KeyValue {
   if (value.trim() === '')
     return wrong(`${name}: empty: write null to switch it off, or delete the key to use the file's`);
   if (yaml.errors.length > 0) return wrong(...yaml.errors);
-  const parsed = field.safeParse(separable.includes(key) ? separated(yaml.value) : yaml.value);
-  if (!parsed.success) return wrong(...yaml.report(problemsOf(parsed.error)));
-  return { key, yaml, value: parsed.data, errors: [] };
+  const parsed = v.safeParse(field, separable.includes(key) ? separated(yaml.value) : yaml.value);
+  if (!parsed.success) return wrong(...yaml.report(problemsOf(parsed.issues)));
+  return { key, yaml, value: parsed.output, errors: [] };
 }
 
 /** `/login, /upload` as a list. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
-import type { PolicyDocument, Problem, RulesDocument, StatusCodeName } from '../model/rules.ts';
-import { block, list, show, text } from '../options.ts';
+import * as v from 'valibot';
+import type { Problem, RulesDocument } from '../model/rules.ts';
+import { block, expected, fields, isBlock, list, mapOf, oneOf, ownNames, text } from '../options.ts';
 import { problemsOf, readYaml } from './document.ts';
 
 /** What a source says: fields present there, and its own words for where a problem lies. */
@@ -13,61 +13,60 @@ export interface RulesLayer {
 export type LayerResult = { readonly layer: RulesLayer } | { readonly errors: readonly string[] };
 
 /** A share in per cent. */
-export const percent = z
-  .number({ error: (issue) => `${show(issue.input)}: expected a number from 0 to 100` })
-  .min(0)
-  .max(100);
-const code = text(/^(ERROR|OK|UNSET)$/, 'one of ERROR, OK, UNSET') as unknown as z.ZodType<StatusCodeName>;
+export const percent = v.custom<number>(
+  (input) => typeof input === 'number' && input >= 0 && input <= 100,
+  expected('a number from 0 to 100'),
+);
+const perEnvironment = mapOf(percent);
+const notAShare = v.never(expected('a percentage from 0 to 100, a block of environment: percentage, or null'));
+/** Each form tells its own mistakes. */
+const share = v.lazy((input) => (typeof input === 'number' ? percent : isBlock(input) ? perEnvironment : notAShare));
+
+const code = oneOf('ERROR', 'OK', 'UNSET');
 const route = text(/^\/([^\s*?#]*|[^\s*?#]*\/\*|\*)$/, 'a path such as /login, or /prefix/*');
-const milliseconds = z
-  .number({ error: (issue) => `${show(issue.input)}: expected milliseconds as a number, such as 500, or null` })
-  .min(0, { error: (issue) => `${show(issue.input)}: expected 0 or more milliseconds` });
+const milliseconds = v.pipe(
+  v.number(expected('milliseconds as a number, such as 500, or null')),
+  v.check((ms) => ms >= 0 && ms < Number.POSITIVE_INFINITY, expected('0 or more milliseconds')),
+);
 
 /** The knobs are policies of these names. */
 const policyName = text(
   /^(?!(debug|errors|slow|routes|baseline)$).*\S/,
   'a name, but not debug, errors, slow, routes or baseline',
 );
+/** What its type asks for, decide/compile.ts knows. */
+const policy = fields(
+  { name: policyName, type: text(/\S/, 'a policy type, such as latency or string_attribute') },
+  () => v.unknown(),
+  expected('a policy: a block with name and type'),
+);
 
-const policy = z
-  .looseObject(
-    { name: policyName, type: text(/\S/, 'a policy type, such as latency or string_attribute') },
-    { error: (issue) => `${show(issue.input)}: expected a policy: a block with name and type` },
-  )
-  .transform((raw) => raw as PolicyDocument);
-
-const policies = list(policy).superRefine((all, context) => {
-  const names = all.map(({ name }) => name);
-  names.forEach((name, at) => {
-    const message = `"${name}" is taken by a policy above: expected a name of its own`;
-    if (names.indexOf(name) !== at) context.addIssue({ code: 'custom', path: [at, 'name'], message });
-  });
-});
+const policies = v.pipe(list(policy), ownNames('is taken by a policy above'));
 
 const late = block({
-  rescue: z.literal(false, { error: 'expected false: true is not supported in this version' }).default(false),
+  rescue: v.optional(v.literal(false, 'expected false: true is not supported in this version'), false),
 });
 
-const shadow = z.tuple([], { error: 'expected []: shadow policies are not supported in this version' });
+const shadow = v.custom<[]>(
+  (input) => Array.isArray(input) && input.length === 0,
+  'expected []: shadow policies are not supported in this version',
+);
 
 /** Each field as a document of one line or more may write it; docs/rules.md says what it means. */
 export const ruleFields = {
-  baseline_percent: z.union([percent, z.record(z.string(), percent), z.null()], {
-    error: (issue) =>
-      `${show(issue.input)}: expected a percentage from 0 to 100, a block of environment: percentage, or null`,
-  }),
-  latency_threshold_ms: milliseconds.nullable(),
-  error_status_codes: list(code).nullable(),
-  routes: list(route).nullable(),
-  debug: z.boolean({ error: (issue) => `${show(issue.input)}: expected true or false` }).nullable(),
+  baseline_percent: v.nullable(share),
+  latency_threshold_ms: v.nullable(milliseconds),
+  error_status_codes: v.nullable(list(code)),
+  routes: v.nullable(list(route)),
+  debug: v.nullable(v.boolean(expected('true or false'))),
   late,
   policies,
   shadow,
 };
 
 const document = block(
-  Object.fromEntries(Object.entries(ruleFields).map(([name, field]) => [name, field.optional()])),
-) as unknown as z.ZodType<Partial<RulesDocument>>;
+  Object.fromEntries(Object.entries(ruleFields).map(([name, field]) => [name, v.optional<v.GenericSchema>(field)])),
+);
 
 /** What holds for a field that no source names. */
 export const defaultRules: RulesDocument = {
@@ -86,9 +85,9 @@ export function parseRules(text: string, name: string): LayerResult {
   const yaml = readYaml(text, name);
   if (yaml.errors.length > 0) return { errors: yaml.errors };
   if (yaml.value === null) return { errors: [`${name}:1: empty: expected rules; write {} for the defaults`] };
-  const parsed = document.safeParse(yaml.value);
-  if (!parsed.success) return { errors: yaml.report(problemsOf(parsed.error)) };
-  return { layer: { fields: parsed.data, report: yaml.report } };
+  const parsed = v.safeParse(document, yaml.value);
+  if (!parsed.success) return { errors: yaml.report(problemsOf(parsed.issues)) };
+  return { layer: { fields: parsed.output as Partial<RulesDocument>, report: yaml.report } };
 }
 
 /** The layers as one document: a field of a later layer counts, and problems are told in the words of the layer they come from. */

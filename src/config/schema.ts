@@ -1,76 +1,87 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 import { batchOptions } from '../batch/options.ts';
 import { bufferOptions } from '../buffer/options.ts';
 import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
-import { block, duration, flag, notYet, show, text } from '../options.ts';
+import { block, duration, expected, flag, notYet, scalar, text } from '../options.ts';
 import { receiveOptions } from '../receive/options.ts';
 import { adminOptions, logOptions } from '../telemetry/options.ts';
 import type { ConsulClient } from './consul-options.ts';
 
 const consul = block({
-  prefix: text(/^[^\s/](\S*[^\s/])?$/, 'a key prefix such as tailgate/sampling, without a slash at its ends')
-    .prefault('tailgate/sampling')
-    .describe('the rules are the keys under PREFIX/ENVIRONMENT/'),
-  address: z
-    .string({ error: 'expected an address such as http://127.0.0.1:8500' })
-    .optional()
-    .describe('of the Consul agent (CONSUL_HTTP_ADDR, else 127.0.0.1:8500); an empty one switches Consul off'),
+  prefix: v.pipe(
+    v.optional(
+      text(/^[^\s/](\S*[^\s/])?$/, 'a key prefix such as tailgate/sampling, without a slash at its ends'),
+      'tailgate/sampling',
+    ),
+    v.description('the rules are the keys under PREFIX/ENVIRONMENT/'),
+  ),
+  address: v.pipe(
+    v.optional(v.string('expected an address such as http://127.0.0.1:8500')),
+    v.description('of the Consul agent (CONSUL_HTTP_ADDR, else 127.0.0.1:8500); an empty one switches Consul off'),
+  ),
 });
 
 const rules = block({
-  file: text(/./, 'a file name')
-    .prefault('rules.yaml')
-    .describe("the rules document, relative to this file's folder; watched"),
-  consul: consul.optional(),
+  file: v.pipe(
+    v.optional(text(/./, 'a file name'), 'rules.yaml'),
+    v.description("the rules document, relative to this file's folder; watched"),
+  ),
+  consul: v.optional(consul),
 });
 
-const expectedShards = (issue: { readonly input?: unknown }) =>
-  `${show(issue.input)}: expected auto or a number from 1 to 64`;
+const shards = scalar('auto or a number from 1 to 64', (input): number | 'auto' | undefined =>
+  input === 'auto' || (Number.isInteger(input) && Number(input) >= 1 && Number(input) <= 64)
+    ? (input as number | 'auto')
+    : undefined,
+);
 
-const shards = z
-  .union([z.literal('auto'), z.number()], { error: expectedShards })
-  .refine((count) => count === 'auto' || (Number.isInteger(count) && count >= 1 && count <= 64), {
-    error: expectedShards,
-  })
-  .describe('auto = one a core the process may use; 1 = no worker threads');
+const mode = v.literal('gateway', expected('gateway; others are not supported in this version'));
 
-const mode = z
-  .literal('gateway', {
-    error: (issue) => `${show(issue.input)}: expected gateway; others are not supported in this version`,
-  })
-  .describe('gateway; agent is not supported in this version');
-
-/** The boot file, key by key as docs/configuration.md lists it. */
-export const bootSchema = block({
-  environment: text(/^[A-Za-z0-9_.-]{1,64}$/, 'a name such as home, staging or production')
-    .prefault('home')
-    .describe('whose baseline of the rules applies'),
-  trace_debug: flag().prefault(false).describe('keep every trace, whatever the rules say, but for drop policies'),
-  mode: mode.prefault('gateway'),
-  shards: shards.prefault('auto'),
-  shutdown_timeout: duration('0s', '1h').prefault('30s').describe('longest that a stop may take to flush'),
-  data_directory: text(/./, 'a directory')
-    .prefault('data')
-    .describe('embedded store and last good rules; relative to the working directory'),
-  receive: receiveOptions.prefault({ grpc: {}, http: {} }),
-  buffer: bufferOptions.prefault({}),
-  rules: rules.prefault({}),
-  enrich: enrichOptions.prefault({}).describe('attributes added to kept traces'),
-  redact: redactOptions.describe('what is hidden, see docs/redaction.md; [] = nothing'),
-  batch: batchOptions.prefault({}),
+/** The keys of the boot file, as docs/configuration.md lists them. */
+export const bootFields = {
+  environment: v.pipe(
+    v.optional(text(/^[A-Za-z0-9_.-]{1,64}$/, 'a name such as home, staging or production'), 'home'),
+    v.description('whose baseline of the rules applies'),
+  ),
+  trace_debug: v.pipe(
+    v.optional(flag(), false),
+    v.description('keep every trace, whatever the rules say, but for drop policies'),
+  ),
+  mode: v.pipe(v.optional(mode, 'gateway'), v.description('gateway; agent is not supported in this version')),
+  shards: v.pipe(
+    v.optional(shards, 'auto'),
+    v.description('auto = one a core the process may use; 1 = no worker threads'),
+  ),
+  shutdown_timeout: v.pipe(
+    v.optional(duration('0s', '1h'), '30s'),
+    v.description('longest that a stop may take to flush'),
+  ),
+  data_directory: v.pipe(
+    v.optional(text(/./, 'a directory'), 'data'),
+    v.description('embedded store and last good rules; relative to the working directory'),
+  ),
+  receive: v.optional(receiveOptions, { grpc: {}, http: {} }),
+  buffer: v.optional(bufferOptions, {}),
+  rules: v.optional(rules, {}),
+  enrich: v.pipe(v.optional(enrichOptions, {}), v.description('attributes added to kept traces')),
+  redact: v.pipe(redactOptions, v.description('what is hidden, see docs/redaction.md; [] = nothing')),
+  batch: v.optional(batchOptions, {}),
   export: exportOptions,
-  observe: block({})
-    .optional()
-    .describe('must be empty: metrics from spans before sampling are not supported in this version'),
+  observe: v.pipe(
+    v.optional(block({})),
+    v.description('must be empty: metrics from spans before sampling are not supported in this version'),
+  ),
   cluster: notYet(),
   kafka: notYet(),
-  admin: adminOptions.prefault({}),
-  log: logOptions.prefault({}),
-});
+  admin: v.optional(adminOptions, {}),
+  log: v.optional(logOptions, {}),
+};
+
+export const bootSchema = block(bootFields);
 
 /** The boot file after parsing: units converted, defaults filled in, names and paths as written. */
-export type BootDocument = z.output<typeof bootSchema>;
+export type BootDocument = v.InferOutput<typeof bootSchema>;
 
 /** What gateway.yaml says, defaults filled in: units in the names, paths absolute. */
 export interface BootConfig {
@@ -80,16 +91,16 @@ export interface BootConfig {
   readonly shards: number | 'auto';
   readonly shutdownTimeoutMs: number;
   readonly dataDirectory: string;
-  readonly receive: z.output<typeof receiveOptions>;
-  readonly buffer: z.output<typeof bufferOptions>;
+  readonly receive: v.InferOutput<typeof receiveOptions>;
+  readonly buffer: v.InferOutput<typeof bufferOptions>;
   readonly rules: {
     readonly file: string;
     readonly consul?: { readonly prefix: string; readonly client: ConsulClient };
   };
-  readonly enrich: z.output<typeof enrichOptions>;
-  readonly redact: z.output<typeof redactOptions>;
-  readonly batch: z.output<typeof batchOptions>;
-  readonly export: z.output<typeof exportOptions>;
-  readonly admin: z.output<typeof adminOptions>;
-  readonly log: z.output<typeof logOptions>;
+  readonly enrich: v.InferOutput<typeof enrichOptions>;
+  readonly redact: v.InferOutput<typeof redactOptions>;
+  readonly batch: v.InferOutput<typeof batchOptions>;
+  readonly export: v.InferOutput<typeof exportOptions>;
+  readonly admin: v.InferOutput<typeof adminOptions>;
+  readonly log: v.InferOutput<typeof logOptions>;
 }

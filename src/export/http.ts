@@ -1,5 +1,5 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { validateHeaderName, validateHeaderValue } from '../node-http.ts';
 import { type Answer, type Client, judgeHttp, type Payload, parseRetryAfter } from './answer.ts';
 import type { OtlpExporterConfig } from './options.ts';
 import { readExportResponse, readRpcStatus, shorten } from './response.ts';

@@ -1,6 +1,7 @@
-import http, { type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Refusal } from '../errors.ts';
+import { createServer } from '../node-http.ts';
 import { closeBy } from './close-by.ts';
 import { answerRaw, answerRefusal } from './http/answer.ts';
 import { type BodyType, bodyTypeOf, encodingOf } from './http/content.ts';
@@ -17,7 +18,7 @@ export interface HttpReceiverOptions extends Ports {
 }
 
 const tracesPath = '/v1/traces';
-const serverOptions: http.ServerOptions = {
+const serverOptions: ServerOptions = {
   // Longer than any sender keeps an idle connection, so that it is never we who close one that is about to be used.
   keepAliveTimeout: 125_000,
   headersTimeout: 30_000,
@@ -42,7 +43,7 @@ class NodeHttpReceiver implements HttpReceiver {
   constructor(options: HttpReceiverOptions) {
     this.#options = options;
     this.#cors = new Cors(options.cors.allowedOrigins);
-    this.#server = http.createServer(serverOptions, (request, response) => this.#serve(request, response));
+    this.#server = createServer(serverOptions, (request, response) => this.#serve(request, response));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#unreadable(error, socket));
   }
 

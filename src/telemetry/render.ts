@@ -1,7 +1,11 @@
-import { Registry } from '@prometheus-io/client';
+import type * as client from '@prometheus-io/client';
+// @ts-expect-error The package has types for its entry alone, and that loads 80 files more: OpenTelemetry's API, every kind of metric.
+import registry from '@prometheus-io/client/lib/registry.js';
 import type { Histogram } from '../model/stats.ts';
 import type { Metric, Row, Sample } from './metrics/metric.ts';
 import { metrics } from './metrics.ts';
+
+const Registry: typeof client.Registry = registry;
 
 export interface RenderedMetrics {
   readonly contentType: string;
@@ -20,7 +24,7 @@ const openMetricsType = Registry.OPENMETRICS_CONTENT_TYPE;
 // The library's Counter and Histogram only count upwards by themselves; our numbers are counted elsewhere and read here.
 // So we use what lies under them: a registry renders whatever has a name, help, type and get(). It is made anew for each
 // scrape because in OpenMetrics mode the library writes into the metrics it renders.
-function registryOf(sample: Sample, contentType: typeof textType | typeof openMetricsType): Registry {
+function registryOf(sample: Sample, contentType: typeof textType | typeof openMetricsType): client.Registry {
   const registry = new Registry(contentType);
   for (const metric of metrics) registry.registerMetric(snapshot(metric, sample) as never);
   return registry;

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { Enricher, type EnrichOptions, type Stamp } from '../../src/enrich/enrich.ts';
 import { redactOptions } from '../../src/enrich/options.ts';
 import { thresholdOf } from '../../src/model/threshold.ts';
@@ -14,7 +15,7 @@ export const encodeSpan = (span: object): Uint8Array =>
   Uint8Array.from(SpanType.encode(SpanType.fromObject(span)).finish());
 
 /** The text of a list as the boot file has it, through its own schema. */
-export const rules = (...entries: unknown[]) => redactOptions.parse(entries);
+export const rules = (...entries: unknown[]) => v.parse(redactOptions, entries);
 
 export function enricher(options: Partial<EnrichOptions> = {}): Enricher {
   return new Enricher({ resource: {}, set: {}, redact: rules('default'), ...options });

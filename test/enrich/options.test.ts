@@ -1,24 +1,28 @@
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
+import { problemsOf } from '../../src/config/document.ts';
 import { defaultRules } from '../../src/enrich/default-rules.ts';
 import { redactOptions } from '../../src/enrich/options.ts';
 
-const messages = (...entries: unknown[]) =>
-  redactOptions.safeParse(entries).error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? [];
+const messages = (...entries: unknown[]) => {
+  const { issues = [] } = v.safeParse(redactOptions, entries);
+  return problemsOf(issues).map(({ path, message }) => `${path.join('.')}: ${message}`);
+};
 
 describe('redact: in the boot file', () => {
   it('is the default list where nothing is said', () => {
-    expect(redactOptions.parse(undefined)).toEqual(defaultRules);
-    expect(redactOptions.parse(['default'])).toEqual(defaultRules);
+    expect(v.parse(redactOptions, undefined)).toEqual(defaultRules);
+    expect(v.parse(redactOptions, ['default'])).toEqual(defaultRules);
   });
 
   it('is off when empty', () => {
-    expect(redactOptions.parse([])).toEqual([]);
+    expect(v.parse(redactOptions, [])).toEqual([]);
   });
 
   it('is what the operator lists, in order', () => {
     const own = { name: 'own', keys: ['a'] };
-    expect(redactOptions.parse(['jwt', own].slice(1))).toEqual([own]);
-    expect(redactOptions.parse(['card_numbers', own]).map((rule) => rule.name)).toEqual(['card_numbers', 'own']);
+    expect(v.parse(redactOptions, ['jwt', own].slice(1))).toEqual([own]);
+    expect(v.parse(redactOptions, ['card_numbers', own]).map((rule) => rule.name)).toEqual(['card_numbers', 'own']);
   });
 
   it.each([
@@ -27,7 +31,7 @@ describe('redact: in the boot file', () => {
     [{ name: 'x' }, '0: hides nothing: expected one of keys, keep, query, userinfo, pattern'],
     [{ keys: ['a'] }, '0.name: missing: expected a name'],
     [{ name: 'a b', keys: ['a'] }, '0.name: "a b": expected a name'],
-    [{ name: 'x', key: ['a'] }, '0: unknown key, did you mean keys?'],
+    [{ name: 'x', key: ['a'] }, '0.key: unknown key, did you mean keys?'],
     [{ name: 'x', pattern: '(' }, '0.pattern: "(": not a regular expression'],
     [{ name: 'x', pattern: 'a*' }, '0.pattern: "a*": matches the empty text'],
     [{ name: 'x', keys: ['a'], contains: ['abc'] }, '0: contains and luhn belong to a pattern'],

@@ -12,12 +12,12 @@ const prefix = 'tailgate/sampling';
 const folder = `consul:${prefix}/home`;
 
 /** Rules as a gateway has them, from this file and this Consul. */
-function liveRules(directory: string, env: Record<string, string>) {
+async function liveRules(directory: string, env: Record<string, string>) {
   const client = consulClient(env);
   const config = { environment: 'home', rules: { file: join(directory, 'rules.yaml'), consul: { prefix, client } } };
   const logged: string[] = [];
   const rules = createLiveRules({
-    ...rulesSources(config),
+    ...(await rulesSources(config)),
     environment: 'home',
     debug: false,
     compile: (document) => {
@@ -68,7 +68,7 @@ afterEach(async () => {
 });
 
 async function started(env: Record<string, string>) {
-  const live = liveRules(directory, env);
+  const live = await liveRules(directory, env);
   stops.push(() => live.rules.stop());
   await live.rules.start();
   return live;

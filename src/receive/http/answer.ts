@@ -1,7 +1,8 @@
-import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Refusal, refusals } from '../../errors.ts';
 import type { Receipt } from '../../model/intake.ts';
+import { STATUS_CODES } from '../../node-http.ts';
 import { encodeExportResponse, exportResponseJson } from '../export-response.ts';
 import { encodings } from '../inflate.ts';
 import { encodeStatus, statusJson } from '../rpc-status.ts';
