@@ -48,7 +48,6 @@ const slackBytes = 64;
 const largestSegment = 4 * 1024 * 1024;
 const smallestSegment = 64 * 1024;
 const segmentsPerSlab = 8;
-const spareShare = 0.1;
 const nothing = new Uint8Array(0);
 
 /** A power of two, so that a buffer is at least 32 segments and gives memory back in small parts. */
@@ -84,12 +83,13 @@ export class Segments {
   readonly #vacant: number[] = [];
   /** Slabs of several segments of which none is in use. */
   readonly #idle = new Set<number>();
+  /** The fewest of them that there were since the last `trim`. */
+  #unneeded = 0;
   /** Bytes of slabs given back so far, to the system or to the shard that lent them. */
   returnedBytes = 0;
   readonly #onFree: (segment: Segment) => void;
   readonly #lender: Lender | undefined;
   #open = -1;
-  #inUse = 0;
   #sequence = 0;
 
   constructor(maxBytes: number, onFree: (segment: Segment) => void, lender?: Lender) {
@@ -195,6 +195,15 @@ export class Segments {
     this.list[number] = undefined;
   }
 
+  /** Gives the slabs back that nobody has needed since the last call: traffic comes in bursts, and fresh memory is slow. */
+  trim(): void {
+    for (const slab of this.#idle) {
+      if (this.#unneeded-- <= 0) break;
+      this.#return(slab);
+    }
+    this.#unneeded = this.#idle.size;
+  }
+
   /** Of the segments that hold messages, the ones that were opened first, at most `most`. */
   oldest(most: number): number[] {
     const inUse: number[] = [];
@@ -224,8 +233,7 @@ export class Segments {
     const segment = this.get(number);
     segment.sequence = this.#sequence++;
     this.#slabs[segment.slab].inUse++;
-    this.#idle.delete(segment.slab);
-    this.#inUse++;
+    if (this.#idle.delete(segment.slab)) this.#unneeded = Math.min(this.#unneeded, this.#idle.size);
     return number;
   }
 
@@ -245,29 +253,20 @@ export class Segments {
     return members[0];
   }
 
-  /** Free segments worth keeping: traffic goes up and down by so much in a wait. */
-  #spare(): number {
-    return Math.max(segmentsPerSlab, this.#inUse * spareShare);
-  }
-
   #emptyNumber(): number {
     const gap = this.list.indexOf(undefined);
     return gap >= 0 ? gap : this.list.length;
   }
 
-  /** Slabs without a segment in use are given back to the system, but for those that will soon be needed again. */
   #giveBack(number: number, { slab }: Segment): void {
     const { members } = this.#slabs[slab];
-    this.#inUse--;
-    if (--this.#slabs[slab].inUse === 0) {
-      if (members.length > 1) this.#idle.add(slab);
-      else this.#return(slab);
+    this.#slabs[slab].inUse--;
+    if (members.length === 1) {
+      this.#return(slab);
+      return;
     }
-    if (members.length > 1) this.#free.push(number);
-    for (const idle of this.#idle) {
-      if (this.#free.length <= this.#spare()) return;
-      this.#return(idle);
-    }
+    this.#free.push(number);
+    if (this.#slabs[slab].inUse === 0) this.#idle.add(slab);
   }
 
   #return(number: number): void {

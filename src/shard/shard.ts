@@ -35,6 +35,8 @@ export interface ShardOptions {
   readonly neighbours?: NeighbourOptions;
 }
 
+/** Memory that was not needed for so long is given back. */
+const trimEveryMs = 10_000;
 /** Of what other shards hand over: some thousands of slices, less than a millisecond's work. */
 const batchesPerTurn = 16;
 
@@ -56,6 +58,7 @@ export class Shard {
   readonly #arrivals: Arrivals;
   readonly #room: Room;
   #mindedAt = 0;
+  #trimmedAt = 0;
 
   constructor(
     options: ShardOptions,
@@ -131,6 +134,10 @@ export class Shard {
   /** Takes over what other shards handed over, and decides at most `limit` traces that are due; true when there may be more. */
   tick(now: number, limit: number): boolean {
     const more = this.neighbours !== undefined && this.#mindNeighbours(this.neighbours, now);
+    if (now - this.#trimmedAt >= trimEveryMs) {
+      this.#trimmedAt = now;
+      this.buffer.segments.trim();
+    }
     for (let n = 0; n < limit; n++) {
       const slot = this.buffer.due(now);
       if (slot < 0) {

@@ -1,5 +1,5 @@
 const settleMs = 1_000;
-const burstWatchMs = 5_000;
+const burstWatchMs = 15_000;
 /** What a burst must have given back to be worth a pause. */
 const leastBytes = 64 * 2 ** 20;
 
@@ -13,7 +13,7 @@ export function settleSoon(): void {
 
 /**
  * Does the same whenever a burst is over: when `returnedBytes`, which grows with the segments that this thread gave up, has grown and
- * then stood still for some seconds. An idle thread collects no garbage by itself: what lay around those segments (sockets'
+ * then stood still for a quarter of a minute: the collection leaves the young generation small, which the next burst pays for. An idle thread collects no garbage by itself: what lay around those segments (sockets'
  * buffers, pages of records, other threads' views of shared memory) would stay until the next traffic. Ends when the timer is cleared.
  */
 export function settleAfterBursts(returnedBytes: () => number): NodeJS.Timeout {

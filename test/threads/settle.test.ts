@@ -35,9 +35,9 @@ it('collects once after each burst, when nothing more is given back', () => {
     return collect.mock.calls.length;
   };
   expect(collected(60)).toBe(0);
-  for (let second = 0; second < 20; second += 5) {
+  for (let second = 0; second < 60; second += 15) {
     returned += 100 << 20;
-    expect(collected(5)).toBe(0);
+    expect(collected(15)).toBe(0);
   }
   expect(collected(60)).toBe(1);
   returned += 1 << 20;
