@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real bench bench-micro bench-compare bench-gate bench-readme build clean
+.PHONY: help setup run check test test-real bench bench-micro bench-scale bench-cores bench-waiting bench-independent bench-compare bench-gate bench-readme build clean
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 setup: node_modules/.installed ## install what is missing (npm, from the lockfile; brings its own Node)
 
@@ -33,6 +33,18 @@ bench: setup ## measure beside no-op receivers and the Collector (BENCH=--full f
 
 bench-micro: setup ## nanoseconds and bytes allocated a span, stage by stage
 	@$(NODE) bench/micro.ts
+
+bench-scale: setup ## shards in threads that feed themselves: two on two cores, one connection, up to 16 (2 min)
+	@$(NODE) bench/scale.ts $(BENCH)
+
+bench-cores: setup ## everything on one core, then on two, beside the Collector (3 min)
+	@$(NODE) bench/cores.ts $(BENCH)
+
+bench-waiting: setup ## a span's time and memory while 50,000 to 10 million wait, and what stays after (6 min, 8 GB)
+	@$(NODE) bench/waiting.ts $(BENCH)
+
+bench-independent: setup ## our load client beside h2load and wrk (needs nghttp2-client and wrk)
+	@$(NODE) bench/independent.ts
 
 bench-compare: setup ## this checkout against a commit: make bench-compare BASE=HEAD~1
 	@$(NODE) bench/compare.ts $(BASE) $(BENCH)

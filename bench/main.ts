@@ -9,7 +9,8 @@ import { type Results, tableOf } from './table.ts';
 
 /**
  * `make bench`: alternating runs of every subject on one load, each pinned to one processor. Without arguments some three minutes;
- * `--full` takes half an hour and longer. --subjects "a,b" --cases whole,split --runs 5 --seconds 10 --wait 10 --cpus 0,1 --shards 2.
+ * `--full` takes half an hour: five runs, latencies in the last. --subjects "a,b" --cases whole,split --runs 5 --seconds 10 --wait 10
+ * --steady 20 --cpus 0,1 --shards 2.
  */
 const { values } = parseArgs({
   options: {
@@ -19,15 +20,16 @@ const { values } = parseArgs({
     runs: { type: 'string' },
     seconds: { type: 'string' },
     wait: { type: 'string' },
+    steady: { type: 'string' },
     cpus: { type: 'string', default: gatewayCpu },
     shards: { type: 'string', default: '1' },
   },
 });
 const plan: Plan = {
   warmSeconds: 3,
-  seconds: Number(values.seconds ?? (values.full ? 10 : 4)),
-  // The gateway's event-loop delay looks back 30 s: longer than that, and it says nothing of the saturation before.
-  steadySeconds: values.full ? 35 : 4,
+  seconds: Number(values.seconds ?? (values.full ? 8 : 4)),
+  // The gateway's event-loop delay looks back 30 s: with the wait that goes before, it says nothing of the saturation any more.
+  steadySeconds: Number(values.steady ?? (values.full ? 25 : 4)),
   waitSeconds: Number(values.wait ?? (values.full ? 10 : 3)),
   cpus: values.cpus,
   shards: Number(values.shards),
@@ -38,15 +40,15 @@ const everything = Object.keys(subjects) as SubjectName[];
 const decidingOnly = everything.filter((name) => subjects[name].decides);
 
 /**
- * The quick form compares all on the first case, the Collector on the second too, and then looks at the gateway alone. Names hold
- * commas, so they are looked for in the text.
+ * All are compared on the first case, those that decide on the second and, in the full form, on the third; then the gateway alone. Names
+ * hold commas, so they are looked for in the text.
  */
 function subjectsFor(shape: string): SubjectName[] {
   if (caseOf(shape).protocol === 'http') return ['tailgate'];
   const wanted = values.subjects;
   if (wanted !== undefined) return everything.filter((name) => wanted.includes(name));
-  if (shape === 'whole' || values.full) return everything;
-  return shape === 'split' ? decidingOnly : ['tailgate'];
+  if (shape === 'whole') return everything;
+  return shape === 'split' || values.full ? decidingOnly : ['tailgate'];
 }
 
 function hasCollector(): boolean {
@@ -66,7 +68,7 @@ for (let round = 1; round <= rounds; round++) {
   for (const shape of shapes) {
     for (const name of subjectsFor(shape)) {
       if (name.startsWith('Collector') && !collector) continue;
-      const run = await measure(name, shape, plan);
+      const run = await measure(name, shape, { ...plan, steadySeconds: round === rounds ? plan.steadySeconds : 0 });
       runs.push(run);
       console.error(
         `${round}/${rounds} ${shape}: ${name}: ${(run.spansPerCpuSecond / 1e3).toFixed(0)} k spans per CPU-second`,

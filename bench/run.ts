@@ -9,7 +9,7 @@ export interface Plan {
   /** Until the code is compiled and what is decided is as much as what comes: at least the wait. */
   readonly warmSeconds: number;
   readonly seconds: number;
-  /** At a fixed rate, for latencies. */
+  /** At a fixed rate, for latencies; 0 = without them. */
   readonly steadySeconds: number;
   readonly waitSeconds: number;
   readonly cpus: string;
@@ -78,7 +78,7 @@ class Measurement {
     const cpuSeconds = process.cpuSeconds() - cpu;
     const { residentBytes, waiting } = (await memory) ?? {};
     const spansPerSecond = hot.spans / hot.seconds;
-    const steady = decides ? await this.#steady(spansPerSecond) : undefined;
+    const steady = decides && this.#plan.steadySeconds > 0 ? await this.#steady(spansPerSecond) : undefined;
     const marked = decides ? { arrived: await this.#arrived(), sent: this.#errorTraces } : undefined;
     return {
       subject: this.#name,

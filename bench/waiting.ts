@@ -53,7 +53,7 @@ async function measure(target: number, spansPerSecond: number, compressed: boole
     const { latenessP99Ms, loopDelayP99Ms } = await admin.delaysSince(lateness);
     const scrapeMs = await scrape(admin);
     const { wireBytes, spans: sent } = await load;
-    await sleep(waitSeconds * 1000 + 15_000);
+    await sleep(waitSeconds * 1000 + 45_000);
     return {
       spans,
       nsPerSpan: (cpuSeconds * 1e9) / (spansPerSecond * (seconds - 0.5)),
@@ -103,7 +103,7 @@ for (let round = 1; round <= Number(values.runs); round++) {
         `${(w.spans / 1e3).toFixed(0)} k waiting at ${(rate / 1e3).toFixed(0)} k/s${compressed ? ', compressed' : ''}: ${w.nsPerSpan.toFixed(0)} ns CPU a span`,
         `${share(w.bytesPerSpan)} resident a waiting span`,
         `late p99 ≤ ${w.latenessP99Ms} ms, loop delay p99 ${w.loopDelayP99Ms.toFixed(1)} ms, scrape ${w.scrapeMs.toFixed(1)} ms`,
-        `${(w.leftBytes / 1e6).toFixed(0)} MB above rest 15 s after the last decision`,
+        `${(w.leftBytes / 1e6).toFixed(0)} MB above rest 45 s after the last decision`,
       ].join('; '),
     );
   }
