@@ -1,3 +1,5 @@
+import { Slabs } from './slabs.ts';
+
 /**
  * The log that requests land in. A segment is a stretch of off-heap memory; messages are written to the open segment one after
  * the other, and a segment is given back whole, when nothing that lies in it waits any more.
@@ -78,13 +80,7 @@ export class Segments {
   /** Those in which nothing of ours waits but that another shard still uses. */
   readonly #lent = new Set<number>();
   readonly #free: number[] = [];
-  /** Of each slab: its segments' numbers, and how many are in use. */
-  readonly #slabs: { readonly memory: ArrayBufferLike; readonly members: number[]; inUse: number }[] = [];
-  readonly #vacant: number[] = [];
-  /** Slabs of several segments of which none is in use. */
-  readonly #idle = new Set<number>();
-  /** The fewest of them that there were since the last `trim`. */
-  #unneeded = 0;
+  readonly #slabs = new Slabs();
   /** Bytes of slabs given back so far, to the system or to the shard that lent them. */
   returnedBytes = 0;
   readonly #onFree: (segment: Segment) => void;
@@ -197,11 +193,7 @@ export class Segments {
 
   /** Gives the slabs back that nobody has needed since the last call: traffic comes in bursts, and fresh memory is slow. */
   trim(): void {
-    for (const slab of this.#idle) {
-      if (this.#unneeded-- <= 0) break;
-      this.#return(slab);
-    }
-    this.#unneeded = this.#idle.size;
+    for (const slab of this.#slabs.unneeded()) this.#return(slab);
   }
 
   /** Of the segments that hold messages, the ones that were opened first, at most `most`. */
@@ -232,15 +224,14 @@ export class Segments {
   #claim(number: number): number {
     const segment = this.get(number);
     segment.sequence = this.#sequence++;
-    this.#slabs[segment.slab].inUse++;
-    if (this.#idle.delete(segment.slab)) this.#unneeded = Math.min(this.#unneeded, this.#idle.size);
+    this.#slabs.use(segment.slab);
     return number;
   }
 
   #allocate(capacity: number, count: number): number {
     const memory = this.#lender?.allocate(capacity * count) ?? new ArrayBuffer(capacity * count);
-    const slab = this.#vacant.pop() ?? this.#slabs.length;
     const members: number[] = [];
+    const slab = this.#slabs.add(memory, members);
     for (let i = 0; i < count; i++) {
       const number = this.#emptyNumber();
       const bytes = new Uint8Array(memory, i * capacity, capacity);
@@ -248,7 +239,6 @@ export class Segments {
       members.push(number);
       if (count > 1) this.#free.push(number);
     }
-    this.#slabs[slab] = { memory, members, inUse: 0 };
     this.#lender?.announce(members, memory, capacity);
     return members[0];
   }
@@ -259,29 +249,18 @@ export class Segments {
   }
 
   #giveBack(number: number, { slab }: Segment): void {
-    const { members } = this.#slabs[slab];
-    this.#slabs[slab].inUse--;
-    if (members.length === 1) {
-      this.#return(slab);
-      return;
-    }
-    this.#free.push(number);
-    if (this.#slabs[slab].inUse === 0) this.#idle.add(slab);
+    if (this.#slabs.leave(slab)) this.#return(slab);
+    else this.#free.push(number);
   }
 
-  #return(number: number): void {
-    const slab = this.#slabs[number];
-    this.#idle.delete(number);
-    for (const member of slab.members) {
+  #return(slab: number): void {
+    const { members, bytes } = this.#slabs.remove(slab);
+    for (const member of members) {
       this.list[member] = undefined;
       const at = this.#free.indexOf(member);
       if (at >= 0) this.#free.splice(at, 1);
     }
-    const capacity = slab.memory.byteLength / slab.members.length;
-    this.returnedBytes += slab.memory.byteLength;
-    // Not left to the garbage collector, which an idle process does not run; of shared memory others have views.
-    if (slab.memory instanceof ArrayBuffer) slab.memory.transfer(0);
-    this.#lender?.withdraw(slab.members, capacity);
-    this.#vacant.push(number);
+    this.returnedBytes += bytes;
+    this.#lender?.withdraw(members, bytes / members.length);
   }
 }

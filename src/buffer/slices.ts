@@ -2,12 +2,20 @@ import { Pages } from '../tables/pages.ts';
 import type { Segment } from './segments.ts';
 
 /**
- * The rows that say where waiting slices lie, six Int32 words each, in pages that belong to one segment and go with it:
- *
- *   start | length, root in the top bit | resourceSpans at | scopeSpans at | trace slot | next row of the trace, -1 ends
- *
- * A row is named by page × 1024 + index.
+ * The rows that say where waiting slices lie, in Int32 words, in pages that belong to one segment and go with it. A row is named by
+ * page × 1024 + index.
  */
+export const Row = {
+  start: 0,
+  /** With `rootFlag`. */
+  length: 1,
+  resourceSpans: 2,
+  scopeSpans: 3,
+  /** The slot of its trace; -1 when that is gone. */
+  trace: 4,
+  /** The next row of the trace, -1 ends. */
+  next: 5,
+} as const;
 export const rowWords = 6;
 const pageRows = 1024;
 const pageShift = 10;
@@ -35,9 +43,9 @@ export class Slices {
     const index = this.#rows[page]++;
     const words = this.#pages[page] as Int32Array;
     const at = index * rowWords;
-    words[at] = start;
-    words[at + 1] = root ? length | rootFlag : length;
-    words[at + 5] = -1;
+    words[at + Row.start] = start;
+    words[at + Row.length] = root ? length | rootFlag : length;
+    words[at + Row.next] = -1;
     return (page << pageShift) | index;
   }
 

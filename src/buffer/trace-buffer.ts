@@ -2,7 +2,7 @@ import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Lender, type Segment, Segments } from './segments.ts';
-import { Slices } from './slices.ts';
+import { Row, Slices } from './slices.ts';
 import { Unpacked } from './unpacked.ts';
 
 /** The record of a waiting trace, in Int32 words. */
@@ -104,15 +104,15 @@ export class TraceBuffer {
     const row = this.slices.add(number, segment, start, length, root);
     const slice = this.slices.words(row);
     const sliceAt = this.slices.at(row);
-    slice[sliceAt + 2] = resourceSpansAt;
-    slice[sliceAt + 3] = scopeSpansAt;
-    slice[sliceAt + 4] = slot;
+    slice[sliceAt + Row.resourceSpans] = resourceSpansAt;
+    slice[sliceAt + Row.scopeSpans] = scopeSpansAt;
+    slice[sliceAt + Row.trace] = slot;
     segment.live++;
     const words = this.traces.page(slot);
     const at = this.traces.at(slot);
     const tail = words[at + Trace.tail];
     if (tail < 0) words[at + Trace.head] = row;
-    else this.slices.words(tail)[this.slices.at(tail) + 5] = row;
+    else this.slices.words(tail)[this.slices.at(tail) + Row.next] = row;
     words[at + Trace.tail] = row;
     words[at + Trace.spans]++;
     words[at + Trace.bytes] += length;
@@ -210,8 +210,8 @@ export class TraceBuffer {
       if (segment !== touched && touched >= 0) this.segments.settle(touched);
       touched = segment;
       this.segments.get(segment).live--;
-      page[r + 4] = -1;
-      row = page[r + 5];
+      page[r + Row.trace] = -1;
+      row = page[r + Row.next];
     }
     this.traces.release(slot);
     if (touched >= 0) this.segments.settle(touched);
@@ -233,7 +233,7 @@ export class TraceBuffer {
       for (const page of [...segment.rowPages]) {
         for (let i = 0; i < this.slices.rowsIn(page) && segment.live > 0; i++) {
           const row = page * 1024 + i;
-          const slot = this.slices.words(row)[this.slices.at(row) + 4];
+          const slot = this.slices.words(row)[this.slices.at(row) + Row.trace];
           if (slot >= 0 && isComplete(slot) === complete) yield slot;
         }
       }

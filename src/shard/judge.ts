@@ -1,4 +1,4 @@
-import { bytesOf, isRoot } from '../buffer/slices.ts';
+import { bytesOf, isRoot, Row } from '../buffer/slices.ts';
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import { decide, undecided } from '../decide/decide.ts';
 import { type Decisions, unremembered } from '../decide/decisions.ts';
@@ -98,8 +98,13 @@ export class Judge {
       const page = buffer.slices.words(row);
       const r = buffer.slices.at(row);
       const bytes = buffer.bytesAt(row);
-      bits |= scan.rescan(bytes, page[r], page[r] + bytesOf(page[r + 1]), revision.set.conditions);
-      row = page[r + 5];
+      bits |= scan.rescan(
+        bytes,
+        page[r + Row.start],
+        page[r + Row.start] + bytesOf(page[r + Row.length]),
+        revision.set.conditions,
+      );
+      row = page[r + Row.next];
     }
     words[at + Trace.bits] = bits;
     words[at + Trace.conditions] = revision.conditions;
@@ -120,10 +125,19 @@ export class Judge {
       const page = buffer.slices.words(row);
       const r = buffer.slices.at(row);
       const bytes = buffer.bytesAt(row);
-      const mark: boolean = !marked && (complete ? isRoot(page[r + 1]) : toMark === 0);
-      emitter.slice(bytes, page[r], bytesOf(page[r + 1]), page[r + 2], page[r + 3], stamp, mark);
+      const mark: boolean = !marked && (complete ? isRoot(page[r + Row.length]) : toMark === 0);
+      const length = bytesOf(page[r + Row.length]);
+      emitter.slice(
+        bytes,
+        page[r + Row.start],
+        length,
+        page[r + Row.resourceSpans],
+        page[r + Row.scopeSpans],
+        stamp,
+        mark,
+      );
       marked ||= mark;
-      row = page[r + 5];
+      row = page[r + Row.next];
     }
     emitter.end();
   }
@@ -132,10 +146,10 @@ export class Judge {
     const { buffer } = this.#parts;
     const { slices } = buffer;
     const spans: [Uint8Array, number, number][] = [];
-    for (let row = head; row >= 0; row = slices.words(row)[slices.at(row) + 5]) {
+    for (let row = head; row >= 0; row = slices.words(row)[slices.at(row) + Row.next]) {
       const page = slices.words(row);
       const start = page[slices.at(row)];
-      spans.push([buffer.bytesAt(row), start, start + bytesOf(page[slices.at(row) + 1])]);
+      spans.push([buffer.bytesAt(row), start, start + bytesOf(page[slices.at(row) + Row.length])]);
     }
     return localRoot(spans);
   }

@@ -1,0 +1,55 @@
+interface Slab {
+  readonly memory: ArrayBufferLike;
+  /** The numbers of its segments. */
+  readonly members: readonly number[];
+  inUse: number;
+}
+
+/** The allocations that segments are cut from: which of them are needed, and when they go back to the system. */
+export class Slabs {
+  readonly #slabs: Slab[] = [];
+  /** Numbers of slabs that are no more. */
+  readonly #vacant: number[] = [];
+  /** Slabs of which no segment is in use. */
+  readonly #idle = new Set<number>();
+  /** The fewest of them that there were since `unneeded` was last asked. */
+  #fewestIdle = 0;
+
+  /** Enters an allocation; its number. */
+  add(memory: ArrayBufferLike, members: readonly number[]): number {
+    const number = this.#vacant.pop() ?? this.#slabs.length;
+    this.#slabs[number] = { memory, members, inUse: 0 };
+    return number;
+  }
+
+  /** One more of its segments is in use. */
+  use(number: number): void {
+    this.#slabs[number].inUse++;
+    if (this.#idle.delete(number)) this.#fewestIdle = Math.min(this.#fewestIdle, this.#idle.size);
+  }
+
+  /** One fewer is; true when it was made for that one alone. */
+  leave(number: number): boolean {
+    const slab = this.#slabs[number];
+    if (--slab.inUse === 0) this.#idle.add(number);
+    return slab.members.length === 1;
+  }
+
+  /** Those that nobody has needed since the last call. */
+  unneeded(): number[] {
+    const slabs = [...this.#idle].slice(0, this.#fewestIdle);
+    this.#fewestIdle = this.#idle.size - slabs.length;
+    return slabs;
+  }
+
+  /** Gives a slab back; what it was. */
+  remove(number: number): { readonly members: readonly number[]; readonly bytes: number } {
+    const { memory, members } = this.#slabs[number];
+    const bytes = memory.byteLength;
+    this.#idle.delete(number);
+    this.#vacant.push(number);
+    // Not left to the garbage collector, which an idle process does not run; of shared memory others have views.
+    if (memory instanceof ArrayBuffer) memory.transfer(0);
+    return { members, bytes };
+  }
+}
