@@ -96,9 +96,16 @@ export class Http2Receiver implements GrpcReceiver {
 
   #export(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const call = new ExportCall(stream, headers, this.#options, this.#watch);
-    stream.on('data', (chunk: Buffer) => call.data(chunk));
+    // A frame's bytes straight to the call, past the stream's queue and its events, which cost more than the copy. Its end goes the usual way.
+    const push = stream.push;
+    stream.push = (chunk: Buffer | null): boolean => {
+      if (chunk === null) return push.call(stream, null);
+      call.data(chunk);
+      return true;
+    };
     stream.on('end', () => call.end());
     stream.on('close', () => call.close());
+    stream.resume();
   }
 
   #notGrpc(stream: ServerHttp2Stream, status: number, reason: 'wrong_method' | 'unsupported_type'): void {
