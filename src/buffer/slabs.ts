@@ -7,7 +7,7 @@ interface Slab {
 
 /** The allocations that segments are cut from: which of them are needed, and when they go back to the system. */
 export class Slabs {
-  readonly #slabs: Slab[] = [];
+  readonly #slabs: (Slab | undefined)[] = [];
   /** Numbers of slabs that are no more. */
   readonly #vacant: number[] = [];
   /** Slabs of which no segment is in use. */
@@ -24,13 +24,13 @@ export class Slabs {
 
   /** One more of its segments is in use. */
   use(number: number): void {
-    this.#slabs[number].inUse++;
+    this.#get(number).inUse++;
     if (this.#idle.delete(number)) this.#fewestIdle = Math.min(this.#fewestIdle, this.#idle.size);
   }
 
   /** One fewer is; true when it was made for that one alone. */
   leave(number: number): boolean {
-    const slab = this.#slabs[number];
+    const slab = this.#get(number);
     if (--slab.inUse === 0) this.#idle.add(number);
     return slab.members.length === 1;
   }
@@ -42,14 +42,16 @@ export class Slabs {
     return slabs;
   }
 
-  /** Gives a slab back; what it was. */
+  /** Lets a slab go, for the garbage collector to give to the system (docs/decisions/0005); what it was. */
   remove(number: number): { readonly members: readonly number[]; readonly bytes: number } {
-    const { memory, members } = this.#slabs[number];
-    const bytes = memory.byteLength;
+    const { memory, members } = this.#get(number);
     this.#idle.delete(number);
     this.#vacant.push(number);
-    // Not left to the garbage collector, which an idle process does not run; of shared memory others have views.
-    if (memory instanceof ArrayBuffer) memory.transfer(0);
-    return { members, bytes };
+    this.#slabs[number] = undefined;
+    return { members, bytes: memory.byteLength };
+  }
+
+  #get(number: number): Slab {
+    return this.#slabs[number] as Slab;
   }
 }

@@ -6,16 +6,19 @@ interface Block {
   readonly free: Int32Array[];
 }
 
+/** Blocks of which no page is in use are kept for the next traces, one and this share of those in use, so that nothing goes to and fro. */
+const idleShare = 1 / 8;
+
 /**
- * Pages of so many Int32 words, carved from blocks. A block goes back to the system as soon as none of its pages is in use, but for one that
- * is kept for the next, so that nothing goes to and fro. Pages come as they were left.
+ * Pages of so many Int32 words, carved from blocks. Blocks that are in nobody's use are let go; the garbage collector gives them to the
+ * system. They are not freed by `transfer`, see docs/decisions/0005. Pages come as they were left.
  */
 export class Pages {
   readonly #pageBytes: number;
   readonly #perBlock: number;
   readonly #blocks = new Map<ArrayBuffer, Block>();
-  /** A block of which no page is in use. */
-  #idle: Block | undefined;
+  /** Blocks of which no page is in use. */
+  readonly #idle: Block[] = [];
 
   constructor(words: number) {
     this.#pageBytes = words * Int32Array.BYTES_PER_ELEMENT;
@@ -24,9 +27,9 @@ export class Pages {
 
   take(): Int32Array {
     // The oldest block with room: the later ones can empty.
-    for (const block of this.#blocks.values())
-      if (block.free.length > 0 && block !== this.#idle) return this.#from(block);
-    return this.#from(this.#idle ?? this.#allocate());
+    for (const { free } of this.#blocks.values())
+      if (free.length > 0 && free.length < this.#perBlock) return free.pop() as Int32Array;
+    return (this.#idle.pop() ?? this.#allocate()).free.pop() as Int32Array;
   }
 
   /** Nobody may look at the page any more. */
@@ -34,20 +37,13 @@ export class Pages {
     const block = this.#blocks.get(page.buffer as ArrayBuffer) as Block;
     block.free.push(page);
     if (block.free.length < this.#perBlock) return;
-    if (this.#idle !== undefined) {
-      this.#blocks.delete(block.memory);
-      // Not left to the garbage collector, which an idle process does not run.
-      block.memory.transfer(0);
-    } else this.#idle = block;
+    this.#idle.push(block);
+    while (this.#idle.length - 1 > (this.#blocks.size - this.#idle.length) * idleShare)
+      this.#blocks.delete((this.#idle.shift() as Block).memory);
   }
 
   get bytes(): number {
     return this.#blocks.size * this.#perBlock * this.#pageBytes;
-  }
-
-  #from(block: Block): Int32Array {
-    if (block === this.#idle) this.#idle = undefined;
-    return block.free.pop() as Int32Array;
   }
 
   #allocate(): Block {

@@ -11,6 +11,8 @@ const { self, config, rules, shared, inflight, turns } = workerData as ThreadDat
 const port = parentPort!;
 const tell = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 const lastTurns = new Float64Array(turns);
+// The requests that leave are transferred. The first buffer that is makes V8 throw all compiled code away: now, while there is none (docs/decisions/0005).
+new ArrayBuffer(1).transfer();
 
 const path = new DataPath(
   config,

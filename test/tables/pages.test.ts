@@ -1,17 +1,30 @@
 import { expect, it } from 'vitest';
 import { Pages } from '../../src/tables/pages.ts';
+import { SeenMemory } from '../support/collect.ts';
 
-it('come from blocks of a mebibyte, which go back at once when nothing in them is in use, but for one', () => {
+it('come from blocks of a mebibyte, which are let go when nothing in them is in use, but for one', async () => {
   const pages = new Pages(6 * 1024);
-  const taken = Array.from({ length: 400 }, () => pages.take());
+  const memory = new SeenMemory();
+  let taken = Array.from({ length: 400 }, () => pages.take());
   const blocks = new Set(taken.map((page) => page.buffer));
   expect(taken.every((page) => page.length === 6 * 1024)).toBe(true);
   expect(blocks.size).toBe(Math.ceil(400 / 43));
   expect(new Set(taken.map((page) => `${[...blocks].indexOf(page.buffer)} ${page.byteOffset}`)).size).toBe(400);
   const most = pages.bytes;
+  const perBlock = most / blocks.size;
+  for (const block of blocks) memory.see(block);
   for (const page of taken) pages.giveBack(page);
-  expect(pages.bytes).toBe(most / blocks.size);
-  expect([...blocks].filter((block) => block.byteLength > 0)).toHaveLength(1);
+  blocks.clear();
+  taken = [];
+  expect(pages.bytes).toBe(perBlock);
+  expect(await memory.held()).toBe(perBlock);
+});
+
+it('keep one block, and one for eight in use, of those that are in nobody’s', () => {
+  const pages = new Pages(1 << 18);
+  const taken = Array.from({ length: 27 }, () => pages.take());
+  for (const page of taken.slice(0, 11)) pages.giveBack(page);
+  expect(pages.bytes).toBe((16 + 1 + 2) << 20);
 });
 
 it('do not go to and fro where one is taken and given back again and again', () => {

@@ -41,8 +41,8 @@ export class SteadyThread {
   }
 
   /** Rejects with WorkerDied where it dies before the outcome is known, or is dead. */
-  ask(command: Asked, transfer?: readonly ArrayBuffer[]): Promise<Outcome> {
-    return this.#closed ? Promise.reject(new StoreError('it is closed')) : this.#thread.ask(command, transfer);
+  ask(command: Asked): Promise<Outcome> {
+    return this.#closed ? Promise.reject(new StoreError('it is closed')) : this.#thread.ask(command);
   }
 
   /** After a death: resolves when a worker runs again. */

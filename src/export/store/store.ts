@@ -115,10 +115,9 @@ class EmbeddedStore implements Store {
     }
   }
 
-  /** A copy of its own goes over to the worker: the request is shared with other exporters. */
+  /** The message copies the body on its way to the worker: it is shared with other exporters. */
   #append(body: Uint8Array): Promise<Outcome> {
-    const copy = new Uint8Array(body);
-    return this.#thread.ask({ type: 'append', body: copy, now: this.#now() }, [copy.buffer]);
+    return this.#thread.ask({ type: 'append', body, now: this.#now() });
   }
 
   #written(storage: StorageStats): void {

@@ -29,7 +29,7 @@ export type Asked = Command extends infer C ? (C extends { id: number } ? Omit<C
 export interface StoreThread {
   /** Settles when the worker has ended, with the reason where it died. */
   readonly ended: Promise<string>;
-  ask(command: Asked, transfer?: readonly ArrayBuffer[]): Promise<Outcome>;
+  ask(command: Asked): Promise<Outcome>;
   /** Ends it at once, whatever it does. */
   kill(): Promise<void>;
 }
@@ -62,11 +62,11 @@ export class WriterThread implements StoreThread {
     return { thread, storage: reply.storage };
   }
 
-  ask(command: Asked, transfer: readonly ArrayBuffer[] = []): Promise<Outcome> {
+  ask(command: Asked): Promise<Outcome> {
     if (this.#crash !== '') return Promise.reject(new WorkerDied(this.#crash));
     const id = this.#nextId++;
     const outcome = new Promise<Outcome>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-    this.#worker.postMessage({ ...command, id }, transfer);
+    this.#worker.postMessage({ ...command, id });
     return outcome;
   }
 
