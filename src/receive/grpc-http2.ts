@@ -1,9 +1,4 @@
-import http2, {
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
+import type { Server, Socket } from 'node:net';
 import { Refusal } from '../errors.ts';
 import { closeBy } from './close-by.ts';
 import { answerHttp, answerRefusal } from './grpc/answer.ts';
@@ -11,42 +6,43 @@ import { ExportCall } from './grpc/export-call.ts';
 import { exportPath } from './grpc/services.ts';
 import { SideCalls } from './grpc/side-calls.ts';
 import type { GrpcReceiverOptions } from './grpc.ts';
+import { Connection } from './http2/connection.ts';
+import type { Headers } from './http2/header-decoder.ts';
+import type { Stream, StreamHandler } from './http2/stream.ts';
 import { listen } from './listen.ts';
+import { createSocketServer, readSocket } from './read-sockets.ts';
 import type { Endpoint, GrpcReceiver } from './receiver.ts';
-import { Watch } from './watch.ts';
+import { maxRequestMs, Watch } from './watch.ts';
 
-const MiB = 1024 * 1024;
-/**
- * Wide windows, since a batch of spans is several times the usual 64 KiB and every window update costs a round trip;
- * large frames, since each one costs a call into JavaScript.
- */
-const serverOptions: http2.ServerOptions & { keepAlive: boolean; keepAliveInitialDelay: number; noDelay: boolean } = {
-  settings: { initialWindowSize: 4 * MiB, maxFrameSize: MiB, maxConcurrentStreams: 1000, enablePush: false },
-  maxSessionMemory: 1024,
-  keepAlive: true,
-  keepAliveInitialDelay: 60_000,
-  noDelay: true,
-};
-const sessionWindowBytes = 16 * MiB;
 /** Connections are asked to reconnect now and then, so that replicas added later get their share. */
 const maxConnectionAgeMs = 30 * 60_000;
+/** A connection that has not said by then that it speaks HTTP/2 never will. */
+const silentMs = 30_000;
+/** A client that does not read its answers is not read either. */
+const maxUnreadBytes = 256 * 1024;
+const nobody: StreamHandler = { data: () => {}, end: () => {}, close: () => {} };
 
-/** OTLP/gRPC on node:http2: the default. Protocol: grpc/doc/PROTOCOL-HTTP2.md. */
+interface Opened {
+  readonly connection: Connection;
+  readonly openedAt: number;
+  readonly renewAt: number;
+  /** When whatever is left of it is cut off, once it was asked to go. */
+  cutAt: number;
+}
+
+/** OTLP/gRPC on our own HTTP/2: the default. Protocol: grpc/doc/PROTOCOL-HTTP2.md. */
 export class Http2Receiver implements GrpcReceiver {
   readonly #options: GrpcReceiverOptions;
-  readonly #server: Http2Server;
+  readonly #server: Server;
   readonly #sideCalls: SideCalls;
   readonly #watch: Watch;
-  /** Open connections and when each shall be renewed. */
-  readonly #sessions = new Map<ServerHttp2Session, number>();
+  readonly #open = new Map<Socket, Opened>();
 
   constructor(options: GrpcReceiverOptions) {
     this.#options = options;
-    this.#sideCalls = new SideCalls(options.serving);
     this.#watch = new Watch((now) => this.#sweep(now));
-    this.#server = http2.createServer(serverOptions);
-    this.#server.on('session', (session) => this.#opened(session));
-    this.#server.on('stream', (stream, headers) => this.#call(stream as ServerHttp2Stream, headers));
+    this.#sideCalls = new SideCalls(options.serving, this.#watch);
+    this.#server = createSocketServer((accepted) => this.#accepted(accepted));
   }
 
   async start(): Promise<Endpoint> {
@@ -60,62 +56,73 @@ export class Http2Receiver implements GrpcReceiver {
     this.#sideCalls.close();
     await closeBy(
       deadlineMs,
-      (done) => this.#server.close(done),
+      (done) => {
+        this.#server.close(done);
+        for (const { connection } of this.#open.values()) connection.goAway();
+      },
       () => this.#cut(),
     );
     this.#watch.stop();
   }
 
   #cut(): void {
-    for (const session of this.#sessions.keys()) session.destroy();
+    for (const socket of this.#open.keys()) socket.destroy();
   }
 
-  #opened(session: ServerHttp2Session): void {
-    session.setLocalWindowSize(sessionWindowBytes);
-    this.#sessions.set(session, Date.now() + maxConnectionAgeMs * (0.9 + Math.random() * 0.2));
+  #accepted(accepted: Socket): void {
+    const socket = readSocket(accepted, (bytes, length) => {
+      connection.read(bytes, length);
+      return socket.writableLength <= maxUnreadBytes;
+    });
+    const connection = new Connection({
+      serve: (stream, headers) => this.#serve(stream, headers),
+      send: (bytes) => void socket.write(bytes),
+      finished: () => void socket.end(),
+      now: () => this.#watch.now,
+    });
+    const openedAt = Date.now();
+    const renewAt = openedAt + maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
+    this.#open.set(socket, { connection, openedAt, renewAt, cutAt: Number.POSITIVE_INFINITY });
+    socket.on('drain', () => socket.resume());
+    socket.on('end', () => connection.endOfInput());
     // A broken connection is its client's affair; its streams are closed one by one.
-    session.on('error', () => {});
-    session.on('close', () => this.#sessions.delete(session));
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#open.delete(socket);
+      connection.close();
+    });
   }
 
   #sweep(now: number): void {
     this.#sideCalls.sweep();
-    for (const [session, renewAt] of this.#sessions) {
-      if (now >= renewAt) session.close();
+    for (const [socket, opened] of this.#open) {
+      const { connection } = opened;
+      if (now >= opened.renewAt) connection.goAway();
+      // No request takes longer than that: what stays does so for its client's sake.
+      if (connection.isGoingAway) opened.cutAt = Math.min(opened.cutAt, now + maxRequestMs);
+      const isMute = !connection.isOpen && now - opened.openedAt >= silentMs;
+      if (isMute || now >= opened.cutAt) socket.destroy();
     }
   }
 
-  #call(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    stream.on('error', () => {});
-    const path = headers[':path'];
-    if (headers[':method'] !== 'POST') this.#notGrpc(stream, 405, 'wrong_method');
-    else if (!isGrpc(headers['content-type'])) this.#notGrpc(stream, 415, 'unsupported_type');
-    else if (path === exportPath) this.#export(stream, headers);
-    else if (!this.#sideCalls.open(path as string, stream)) this.#unknown(stream, path as string);
+  #serve(stream: Stream, headers: Headers): StreamHandler {
+    const path = headers[':path'] as string;
+    if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
+    if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
+    if (path === exportPath) return new ExportCall(stream, headers, this.#options, this.#watch);
+    return this.#sideCalls.open(path, stream) ?? this.#unknown(stream, path);
   }
 
-  #export(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const call = new ExportCall(stream, headers, this.#options, this.#watch);
-    // A frame's bytes straight to the call, past the stream's queue and its events, which cost more than the copy. Its end goes the usual way.
-    const push = stream.push;
-    stream.push = (chunk: Buffer | null): boolean => {
-      if (chunk === null) return push.call(stream, null);
-      call.data(chunk);
-      return true;
-    };
-    stream.on('end', () => call.end());
-    stream.on('close', () => call.close());
-    stream.resume();
-  }
-
-  #notGrpc(stream: ServerHttp2Stream, status: number, reason: 'wrong_method' | 'unsupported_type'): void {
+  #notGrpc(stream: Stream, status: number, reason: 'wrong_method' | 'unsupported_type'): StreamHandler {
     this.#options.stats.refuse(reason, 0);
     answerHttp(stream, status);
+    return nobody;
   }
 
-  #unknown(stream: ServerHttp2Stream, path: string): void {
+  #unknown(stream: Stream, path: string): StreamHandler {
     this.#options.stats.refuse('not_found', 0);
     answerRefusal(stream, new Refusal('not_found', `unknown method ${path}`));
+    return nobody;
   }
 }
 

@@ -5,7 +5,7 @@ const grpc = block({
   endpoint: v.pipe(v.optional(listenEndpoint(), '127.0.0.1:4317'), v.description('where OTLP/gRPC is received')),
   server: v.pipe(
     v.optional(oneOf('http2', 'grpc-js'), 'http2'),
-    v.description('the receiver: its own on node:http2, or @grpc/grpc-js'),
+    v.description('the receiver: its own HTTP/2, or @grpc/grpc-js'),
   ),
   tls: notYet(),
   auth: notYet(),

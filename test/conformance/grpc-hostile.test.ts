@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { call, connect, ended, exportPath, frame, open } from '../receive/support/grpc-wire.ts';
+import * as wire from '../receive/support/http2-wire.ts';
 import { refusals, type Started, start, until } from '../receive/support/receivers.ts';
 import { requestOf } from '../receive/support/requests.ts';
 
@@ -181,5 +182,45 @@ describe('hostile input, answered more precisely by http2', () => {
   it('does not answer a path with trailing rubbish', async () => {
     await using gateway = await start('http2');
     expect((await call(gateway.port, [frame(requestOf(1))], { ':path': `${exportPath}/x` })).status).toBe(12);
+  });
+
+  it('reads no more from a client that does not read its answers, until it does', async () => {
+    await using gateway = await start('http2');
+    const head = wire.blockOf({ ...wire.request, ':path': exportPath, 'content-type': 'application/grpc' });
+    const pings = Buffer.concat(Array.from({ length: 10 }, () => wire.ping()));
+    const calls = Array.from({ length: 30_000 }, (_, i) =>
+      Buffer.concat([wire.headers(2 * i + 1, head), wire.data(2 * i + 1, frame(Buffer.alloc(0)), 1), pings]),
+    );
+    const client = net.connect(gateway.port, '127.0.0.1').on('error', () => {});
+    client.write(Buffer.concat([wire.preface, wire.settings(), wire.windowUpdate(0, 2 ** 30), ...calls]));
+    const taken = (): number => gateway.intake.accepted.length;
+    // Nothing comes of it any more while others are served.
+    for (let still = 0, before = -1; still < 3; before = taken()) {
+      expect((await call(gateway.port, [frame(requestOf(1))])).status).toBe(0);
+      still = taken() === before + 1 ? still + 1 : 0;
+    }
+    expect(taken()).toBeGreaterThan(100);
+    expect(taken()).toBeLessThan(calls.length - 1000);
+    const others = taken() - gateway.intake.accepted.filter(({ message }) => message.length === 0).length;
+    client.resume();
+    await until(() => taken() - others === calls.length);
+    client.destroy();
+    await expectUnharmed(gateway);
+  });
+
+  it('keeps no answers for a client that asks on and on but opens no window for them', async () => {
+    await using gateway = await start('http2');
+    const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+    const head = wire.blockOf({ ...wire.request, ':path': path, 'content-type': 'application/grpc' });
+    const asks = wire.data(1, Buffer.concat(Array.from({ length: 1000 }, () => frame(Buffer.from([0x3a, 0x00])))));
+    const client = net.connect(gateway.port, '127.0.0.1').on('error', () => {});
+    const heard: Buffer[] = [];
+    client.on('data', (bytes: Buffer) => heard.push(bytes));
+    client.write(Buffer.concat([wire.preface, wire.settings([4, 0]), wire.headers(1, head), ...Array(20).fill(asks)]));
+    client.write(wire.ping('the end.'));
+    await until(() => Buffer.concat(heard).includes('the end.'));
+    expect(wire.readFrames(Buffer.concat(heard)).map(wire.inWords)).toContain('RST_STREAM 1 ENHANCE_YOUR_CALM');
+    client.destroy();
+    await expectUnharmed(gateway);
   });
 });

@@ -11,7 +11,7 @@
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-names=(consul tempo otelcol helm kubectl-validate telemetrygen)
+names=(consul tempo otelcol helm kubectl-validate telemetrygen h2spec)
 cache=${TAILGATE_CACHE:-${HOME:-/tmp}/.cache/tailgate}/servers
 goflags="-p=2 -buildvcs=false -mod=readonly"
 
@@ -36,6 +36,7 @@ recipe() {
       done
       ;;
     kubectl-validate) package=sigs.k8s.io/kubectl-validate ;;
+    h2spec) package=github.com/summerwind/h2spec/cmd/h2spec; link+=" -X main.VERSION=2.2.1" ;;
     *) die "unknown name '$1' (known: ${names[*]})" 2 ;;
   esac
 }

@@ -6,7 +6,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findServer, freePort, serverBinary, startCollector, startConsul, startTempo } from './start.ts';
+import {
+  findServer,
+  freePort,
+  type ServerName,
+  serverBinary,
+  startCollector,
+  startConsul,
+  startTempo,
+} from './start.ts';
 
 async function until<T>(what: string, probe: () => Promise<T | undefined>, timeoutMs = 15_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
@@ -165,7 +173,7 @@ service: { pipelines: { traces: { receivers: [otlp], processors: [tail_sampling]
 }
 
 async function tools(): Promise<void> {
-  const run = (name: 'helm' | 'kubectl-validate' | 'telemetrygen', ...args: string[]) => {
+  const run = (name: ServerName, ...args: string[]) => {
     const result = spawnSync(serverBinary(name), args, { encoding: 'utf8' });
     assert.equal(result.status, 0, result.stderr);
     return result.stdout.trim().split('\n')[0];
@@ -173,6 +181,7 @@ async function tools(): Promise<void> {
   console.log(`  helm: ${run('helm', 'version', '--short')}`);
   console.log(`  kubectl-validate: ${run('kubectl-validate', '--help')}`);
   console.log(`  telemetrygen: ${run('telemetrygen', '--help')}`);
+  console.log(`  h2spec: ${run('h2spec', '--version')}`);
   assert.notEqual(await freePort(), await freePort());
 }
 

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-export type ServerName = 'consul' | 'tempo' | 'otelcol' | 'telemetrygen' | 'helm' | 'kubectl-validate';
+export type ServerName = 'consul' | 'tempo' | 'otelcol' | 'telemetrygen' | 'helm' | 'kubectl-validate' | 'h2spec';
 
 /** A process that was started and was ready. */
 export interface Running {

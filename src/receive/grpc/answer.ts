@@ -1,16 +1,17 @@
-import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { type Refusal, refusals } from '../../errors.ts';
+import { encodeHeaders } from '../http2/encode-headers.ts';
+import type { Stream } from '../http2/stream.ts';
 import { encodings } from '../inflate.ts';
 import { encodeRetryInfo, encodeStatus } from '../rpc-status.ts';
 
 const contentType = 'application/grpc';
 const acceptEncoding = ['identity', ...encodings].join(',');
+/** Of a message in a header, which must fit a frame together with RetryInfo. */
+const maxMessageChars = 1000;
 
 /** Sent as they are for every message answered. */
-const messageHeaders = { ':status': 200, 'content-type': contentType };
-const messageOptions = { waitForTrailers: true, sendDate: false };
-const okTrailers = { 'grpc-status': '0' };
-const endOptions = { endStream: true, sendDate: false };
+const messageHeaders = encodeHeaders({ ':status': '200', 'content-type': contentType });
+const okTrailers = encodeHeaders({ 'grpc-status': '0' });
 
 /** A message with its 5-byte prefix: not compressed, big-endian length. */
 export function frame(message: Uint8Array): Buffer {
@@ -22,49 +23,36 @@ export function frame(message: Uint8Array): Buffer {
 }
 
 /** Starts an answer that carries messages. */
-export function startMessages(stream: ServerHttp2Stream): void {
-  stream.respond(messageHeaders, messageOptions);
-}
-
-function sendOkTrailers(this: ServerHttp2Stream): void {
-  this.sendTrailers(okTrailers);
+export function startMessages(stream: Stream): void {
+  stream.respond(messageHeaders);
 }
 
 /** Ends an answer that carried messages with status OK. */
-export function endOk(stream: ServerHttp2Stream, lastFrame?: Buffer): void {
-  stream.on('wantTrailers', sendOkTrailers);
-  if (lastFrame === undefined) stream.end();
-  else stream.end(lastFrame);
+export function endOk(stream: Stream): void {
+  stream.end(okTrailers);
 }
 
 /** The whole answer of a unary call that went well. `framed` may be shared by many calls. */
-export function answerOk(stream: ServerHttp2Stream, framed: Buffer): void {
-  if (isGone(stream)) return;
+export function answerOk(stream: Stream, framed: Uint8Array): void {
   startMessages(stream);
-  endOk(stream, framed);
+  stream.write(framed);
+  endOk(stream);
 }
 
 /** A status alone ("Trailers-Only"), and no interest in what the client may still send. */
-export function answerStatus(
-  stream: ServerHttp2Stream,
-  code: number,
-  message: string,
-  more: OutgoingHttpHeaders = {},
-): void {
-  if (isGone(stream)) return;
+export function answerStatus(stream: Stream, code: number, message: string, more: Record<string, string> = {}): void {
   const headers = {
-    ':status': 200,
+    ':status': '200',
     'content-type': contentType,
     'grpc-status': String(code),
-    'grpc-message': percentEncode(message),
+    'grpc-message': percentEncode(message.slice(0, maxMessageChars)),
     ...more,
   };
-  stream.respond(headers, endOptions);
-  stopReading(stream);
+  stream.respond(encodeHeaders(headers), true);
 }
 
 /** Status, message and, where the request may be sent again, RetryInfo: the standard way and the one Python reads. */
-export function answerRefusal(stream: ServerHttp2Stream, refusal: Refusal): void {
+export function answerRefusal(stream: Stream, refusal: Refusal): void {
   answerStatus(stream, refusals[refusal.reason].grpc, refusal.message, refusalMetadata(refusal));
 }
 
@@ -79,22 +67,9 @@ export function refusalMetadata(refusal: Refusal): Record<string, string> {
 }
 
 /** An answer below gRPC: the client spoke something else (PROTOCOL-HTTP2, "Responses"). */
-export function answerHttp(stream: ServerHttp2Stream, status: number): void {
-  if (isGone(stream)) return;
-  stream.respond({ ':status': status }, endOptions);
-  stopReading(stream);
+export function answerHttp(stream: Stream, status: number): void {
+  stream.respond(encodeHeaders({ ':status': String(status) }), true);
 }
-
-/** Drops what still comes, and asks the client to stop; not before the answer has left, or the reset would overtake it. */
-function stopReading(stream: ServerHttp2Stream): void {
-  stream.resume();
-  setImmediate(() => {
-    if (!stream.readableEnded) stream.close();
-  });
-}
-
-/** Reset by the client, or its connection broke: nobody is left to answer. */
-const isGone = (stream: ServerHttp2Stream): boolean => stream.destroyed || stream.closed;
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 

@@ -1,7 +1,8 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Refusal } from '../../errors.ts';
 import type { Landing, Receipt } from '../../model/intake.ts';
 import { encodeExportResponse, isFullSuccess } from '../export-response.ts';
+import type { Headers } from '../http2/header-decoder.ts';
+import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { Inbound } from '../inbound.ts';
 import { type Encoding, encodings, inflate } from '../inflate.ts';
 import type { Ports } from '../receiver.ts';
@@ -17,10 +18,10 @@ const fullSuccess = frame(new Uint8Array(0));
  * One Export call: DATA chunks → prefix → message, copied from the chunks straight into its landing. A compressed
  * message is collected in a buffer of its own, unpacked off the main loop, and lands after that.
  */
-export class ExportCall implements Watched {
+export class ExportCall implements StreamHandler, Watched {
   touchedAt: number;
   readonly dueAt: number;
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: Stream;
   readonly #watch: Watch;
   readonly #inbound: Inbound;
   readonly #encoding: string;
@@ -34,12 +35,12 @@ export class ExportCall implements Watched {
   #target: Uint8Array | undefined = undefined;
   #start = 0;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ports: Ports, watch: Watch) {
+  constructor(stream: Stream, headers: Headers, ports: Ports, watch: Watch) {
     this.#stream = stream;
     this.#watch = watch;
     this.#inbound = new Inbound(ports, 'grpc');
-    this.#encoding = (headers['grpc-encoding'] as string | undefined) ?? 'identity';
-    const timeout = headers['grpc-timeout'] as string | undefined;
+    this.#encoding = headers['grpc-encoding'] ?? 'identity';
+    const timeout = headers['grpc-timeout'];
     const timeoutMs = timeout === undefined ? maxRequestMs : parseTimeout(timeout);
     this.touchedAt = watch.now;
     this.dueAt = Date.now() + Math.min(timeoutMs, maxRequestMs);
@@ -47,13 +48,11 @@ export class ExportCall implements Watched {
     if (Number.isNaN(timeoutMs)) this.#refuse(new Refusal('malformed', `grpc-timeout ${timeout}: not a gRPC timeout`));
   }
 
-  /** A DATA chunk, ours to read until we return. */
-  data(chunk: Buffer): void {
+  data(bytes: Buffer, start: number, end: number): void {
     this.touchedAt = this.#watch.now;
-    let at = 0;
-    while (at < chunk.length && !this.#done) {
-      if (this.#prefixed < prefixBytes) at = this.#readPrefix(chunk, at);
-      else at = this.#readMessage(chunk, at);
+    while (start < end && !this.#done) {
+      if (this.#prefixed < prefixBytes) start = this.#readPrefix(bytes, start, end);
+      else start = this.#readMessage(bytes, start, end);
     }
   }
 
@@ -77,10 +76,10 @@ export class ExportCall implements Watched {
     this.#inbound.close();
   }
 
-  #readPrefix(chunk: Buffer, at: number): number {
-    for (; at < chunk.length && this.#prefixed < prefixBytes; at++, this.#prefixed++) {
-      if (this.#prefixed === 0) this.#flag = chunk[at];
-      else this.#length = this.#length * 256 + chunk[at];
+  #readPrefix(bytes: Buffer, at: number, end: number): number {
+    for (; at < end && this.#prefixed < prefixBytes; at++, this.#prefixed++) {
+      if (this.#prefixed === 0) this.#flag = bytes[at];
+      else this.#length = this.#length * 256 + bytes[at];
     }
     if (this.#prefixed === prefixBytes) this.#prepare();
     return at;
@@ -115,15 +114,15 @@ export class ExportCall implements Watched {
     return undefined;
   }
 
-  #readMessage(chunk: Buffer, at: number): number {
-    const bytes = Math.min(chunk.length - at, this.#length - this.#filled);
-    if (bytes === 0) {
+  #readMessage(bytes: Buffer, at: number, end: number): number {
+    const length = Math.min(end - at, this.#length - this.#filled);
+    if (length === 0) {
       this.#refuse(new Refusal('malformed', 'more than one message in a unary call'));
-      return chunk.length;
+      return end;
     }
-    chunk.copy(this.#target as Uint8Array, this.#start + this.#filled, at, at + bytes);
-    this.#filled += bytes;
-    return at + bytes;
+    bytes.copy(this.#target as Uint8Array, this.#start + this.#filled, at, at + length);
+    this.#filled += length;
+    return at + length;
   }
 
   async #unpack(): Promise<void> {

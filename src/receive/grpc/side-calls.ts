@@ -1,6 +1,7 @@
-import type { ServerHttp2Stream } from 'node:http2';
 import { Refusal } from '../../errors.ts';
 import { MalformedError } from '../../wire/reader.ts';
+import type { Stream, StreamHandler } from '../http2/stream.ts';
+import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { answerOk, answerRefusal, answerStatus, endOk, frame, startMessages } from './answer.ts';
 import { FrameReader } from './frame-reader.ts';
 import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
@@ -8,102 +9,140 @@ import { reflect } from './reflection.ts';
 import { healthCheckPath, healthWatchPath, reflectionPaths } from './services.ts';
 
 const NOT_FOUND = 5;
-const silentMs = 60_000;
+const CANCEL = 8;
 
-/** A client that wants to hear of every change of a service's health. */
-interface Watcher {
-  readonly service: string;
-  told: number;
+/** What a method does: with a message, and with the end of a call that is not over yet. */
+interface Method {
+  message(call: SideCall, request: Uint8Array): void;
+  end(call: SideCall): void;
 }
 
 /** The small services beside Export: health and reflection. Their messages are tiny, so they are simply collected. */
 export class SideCalls {
   readonly #serving: () => boolean;
-  readonly #watchers = new Map<ServerHttp2Stream, Watcher>();
-  readonly #reflections = new Set<ServerHttp2Stream>();
+  readonly #watch: Watch;
+  readonly #calls = new Set<SideCall>();
+  readonly #methods: Readonly<Record<string, Method>>;
 
-  constructor(serving: () => boolean) {
+  constructor(serving: () => boolean, watch: Watch) {
     this.#serving = serving;
+    this.#watch = watch;
+    const check: Method = { message: (call, request) => this.#check(call, request), end: () => {} };
+    const watching: Method = { message: (call, request) => this.#startWatch(call, request), end: () => {} };
+    const reflection: Method = {
+      message: (call, request) => call.send(reflect(request)),
+      end: (call) => call.finish(),
+    };
+    this.#methods = {
+      [healthCheckPath]: check,
+      [healthWatchPath]: watching,
+      ...Object.fromEntries(reflectionPaths.map((path) => [path, reflection])),
+    };
   }
 
   /** Takes the call if its method is one of ours. */
-  open(path: string, stream: ServerHttp2Stream): boolean {
-    if (path === healthCheckPath) this.#read(stream, (request) => this.#check(stream, request));
-    else if (path === healthWatchPath) this.#read(stream, (request) => this.#watch(stream, request));
-    else if (reflectionPaths.includes(path)) this.#reflect(stream);
-    else return false;
-    return true;
+  open(path: string, stream: Stream): StreamHandler | undefined {
+    const method = Object.hasOwn(this.#methods, path) ? this.#methods[path] : undefined;
+    return method && new SideCall(stream, method, this.#watch, this.#calls);
   }
 
   /** Tells the watchers what changed since the last sweep. */
   sweep(): void {
-    for (const [stream, watcher] of this.#watchers) this.#tell(stream, watcher);
+    for (const call of this.#calls) this.#tell(call);
   }
 
   /** Ends the calls that would go on for ever: the last thing they hear is the present status. */
   close(): void {
     this.sweep();
-    for (const stream of [...this.#watchers.keys(), ...this.#reflections]) finish(stream);
-    this.#watchers.clear();
+    for (const call of [...this.#calls]) call.finish();
   }
 
-  #check(stream: ServerHttp2Stream, request: Uint8Array): void {
+  #check(call: SideCall, request: Uint8Array): void {
     const service = readHealthRequest(request);
     const status = healthOf(service, this.#serving());
-    if (status === ServingStatus.SERVICE_UNKNOWN) answerStatus(stream, NOT_FOUND, `unknown service ${service}`);
-    else answerOk(stream, frame(encodeHealth(status)));
+    if (status === ServingStatus.SERVICE_UNKNOWN) answerStatus(call.stream, NOT_FOUND, `unknown service ${service}`);
+    else answerOk(call.stream, frame(encodeHealth(status)));
   }
 
-  #watch(stream: ServerHttp2Stream, request: Uint8Array): void {
-    if (this.#watchers.has(stream)) return;
-    const watcher = { service: readHealthRequest(request), told: 0 };
-    startMessages(stream);
-    stream.setTimeout(0);
-    this.#watchers.set(stream, watcher);
-    stream.on('close', () => this.#watchers.delete(stream));
-    this.#tell(stream, watcher);
+  #startWatch(call: SideCall, request: Uint8Array): void {
+    if (call.watched !== undefined) return;
+    call.watched = readHealthRequest(request);
+    // It goes on for as long as its client likes.
+    this.#watch.delete(call);
+    this.#tell(call);
   }
 
-  #tell(stream: ServerHttp2Stream, watcher: Watcher): void {
-    const status = healthOf(watcher.service, this.#serving());
-    if (status === watcher.told || stream.destroyed) return;
-    watcher.told = status;
-    stream.write(frame(encodeHealth(status)));
-  }
-
-  #reflect(stream: ServerHttp2Stream): void {
-    this.#reflections.add(stream);
-    stream.on('close', () => this.#reflections.delete(stream));
-    this.#read(stream, (request) => {
-      if (!stream.headersSent) startMessages(stream);
-      stream.write(frame(reflect(request)));
-    });
-    stream.on('end', () => finish(stream));
-  }
-
-  /** Calls `onMessage` for each message of the stream; whatever is wrong with one ends the call. */
-  #read(stream: ServerHttp2Stream, onMessage: (request: Uint8Array) => void): void {
-    const frames = new FrameReader();
-    stream.setTimeout(silentMs, () => stream.close());
-    stream.on('data', (chunk: Buffer) => {
-      try {
-        for (const message of frames.push(chunk)) onMessage(message);
-      } catch (error) {
-        if (!(error instanceof MalformedError)) throw error;
-        refuse(stream, error.message);
-      }
-    });
-    stream.on('end', () => {
-      if (!stream.headersSent) refuse(stream, 'a call without a message');
-    });
+  #tell(call: SideCall): void {
+    if (call.watched === undefined) return;
+    const status = healthOf(call.watched, this.#serving());
+    if (status === call.told) return;
+    call.told = status;
+    call.send(encodeHealth(status));
   }
 }
 
-function finish(stream: ServerHttp2Stream): void {
-  if (stream.headersSent && !stream.writableEnded) endOk(stream);
-}
+/** One call of such a method. */
+class SideCall implements StreamHandler, Watched {
+  readonly stream: Stream;
+  touchedAt: number;
+  readonly dueAt: number;
+  /** The service whose health it wants to hear of, and what it was told last. */
+  watched: string | undefined = undefined;
+  told = 0;
+  readonly #method: Method;
+  readonly #frames = new FrameReader();
+  readonly #watch: Watch;
+  readonly #calls: Set<SideCall>;
 
-function refuse(stream: ServerHttp2Stream, message: string): void {
-  if (stream.headersSent) stream.close();
-  else answerRefusal(stream, new Refusal('malformed', message));
+  constructor(stream: Stream, method: Method, watch: Watch, calls: Set<SideCall>) {
+    this.stream = stream;
+    this.#method = method;
+    this.#watch = watch;
+    this.#calls = calls;
+    this.touchedAt = watch.now;
+    this.dueAt = Date.now() + maxRequestMs;
+    watch.add(this);
+    calls.add(this);
+  }
+
+  /** Whatever is wrong with a message ends the call. */
+  data(bytes: Buffer, start: number, end: number): void {
+    this.touchedAt = this.#watch.now;
+    try {
+      for (const message of this.#frames.push(bytes.subarray(start, end))) this.#method.message(this, message);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      this.#refuse(new Refusal('malformed', error.message));
+    }
+  }
+
+  end(): void {
+    if (!this.stream.headersSent) this.#refuse(new Refusal('malformed', 'a call without a message'));
+    else this.#method.end(this);
+  }
+
+  expire(why: string): void {
+    if (this.stream.headersSent) this.finish();
+    else this.#refuse(new Refusal('timeout', why));
+  }
+
+  close(): void {
+    this.#watch.delete(this);
+    this.#calls.delete(this);
+  }
+
+  send(message: Uint8Array): void {
+    startMessages(this.stream);
+    this.stream.write(frame(message));
+  }
+
+  /** Ends an answer that has begun. */
+  finish(): void {
+    if (this.stream.headersSent) endOk(this.stream);
+  }
+
+  #refuse(refusal: Refusal): void {
+    if (this.stream.headersSent) this.stream.reset(CANCEL);
+    else answerRefusal(this.stream, refusal);
+  }
 }
