@@ -1,13 +1,16 @@
 import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerOptions, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Refusal } from '../errors.ts';
 import { createServer } from '../node-http.ts';
 import { closeBy } from './close-by.ts';
-import { answerRaw, answerRefusal } from './http/answer.ts';
-import { type BodyType, bodyTypeOf, encodingOf } from './http/content.ts';
+import { answerRaw, keepAliveMs, refusalAnswer, sendAnswer } from './http/answer.ts';
+import { type BodyType, bodyTypeOf, encodingOf, tracesPath } from './http/content.ts';
 import { Cors } from './http/cors.ts';
 import { type Content, Exchange } from './http/exchange.ts';
+import { PlainConnection } from './http/plain-connection.ts';
 import { listen } from './listen.ts';
+import { readSocket } from './read-sockets.ts';
 import type { Endpoint, HttpReceiver, Ports } from './receiver.ts';
 import { maxRequestMs, Watch } from './watch.ts';
 
@@ -17,10 +20,8 @@ export interface HttpReceiverOptions extends Ports {
   readonly cors: { readonly allowedOrigins: readonly string[] };
 }
 
-const tracesPath = '/v1/traces';
 const serverOptions: ServerOptions = {
-  // Longer than any sender keeps an idle connection, so that it is never we who close one that is about to be used.
-  keepAliveTimeout: 125_000,
+  keepAliveTimeout: keepAliveMs,
   headersTimeout: 30_000,
   requestTimeout: maxRequestMs + 10_000,
   keepAlive: true,
@@ -28,7 +29,7 @@ const serverOptions: ServerOptions = {
   noDelay: true,
 };
 
-/** OTLP/HTTP on node:http. Source: OTLP specification 1.11, "OTLP/HTTP". */
+/** OTLP/HTTP on node:http, but for plain requests (http/plain-connection.ts). Source: OTLP specification 1.11, "OTLP/HTTP". */
 export function createHttpReceiver(options: HttpReceiverOptions): HttpReceiver {
   return new NodeHttpReceiver(options);
 }
@@ -37,7 +38,10 @@ class NodeHttpReceiver implements HttpReceiver {
   readonly #options: HttpReceiverOptions;
   readonly #cors: Cors;
   readonly #server: Server;
-  readonly #watch = new Watch();
+  readonly #watch = new Watch((now) => this.#sweep(now));
+  /** What node:http does with a connection. */
+  readonly #toNode: (socket: Socket) => void;
+  readonly #plain = new Map<Socket, PlainConnection>();
   #draining = false;
 
   constructor(options: HttpReceiverOptions) {
@@ -45,6 +49,12 @@ class NodeHttpReceiver implements HttpReceiver {
     this.#cors = new Cors(options.cors.allowedOrigins);
     this.#server = createServer(serverOptions, (request, response) => this.#serve(request, response));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#unreadable(error, socket));
+    const [takeOver] = this.#server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
+    this.#toNode = takeOver.bind(this.#server);
+    this.#server.removeAllListeners('connection');
+    this.#server.on('connection', (accepted: Socket) => this.#accepted(accepted));
+    // See read-sockets.ts; node:http does not pass the option on.
+    (this.#server as { pauseOnConnect?: boolean }).pauseOnConnect = true;
   }
 
   async start(): Promise<Endpoint> {
@@ -57,10 +67,48 @@ class NodeHttpReceiver implements HttpReceiver {
     this.#draining = true;
     await closeBy(
       deadlineMs,
-      (done) => this.#server.close(done),
-      () => this.#server.closeAllConnections(),
+      (done) => {
+        this.#server.close(done);
+        for (const connection of this.#plain.values()) connection.finish();
+      },
+      () => {
+        this.#server.closeAllConnections();
+        for (const socket of this.#plain.keys()) socket.destroy();
+      },
     );
     this.#watch.stop();
+  }
+
+  #accepted(accepted: Socket): void {
+    const socket = readSocket(accepted, (bytes, length) => {
+      connection.read(bytes, length);
+      return socket.writableLength === 0;
+    });
+    const resume = (): void => void socket.resume();
+    const ended = (): void => connection.end();
+    // A broken connection is its client's affair.
+    const broken = (): void => {};
+    const closed = (): void => {
+      this.#plain.delete(socket);
+      connection.close();
+    };
+    const connection = new PlainConnection(this.#options, this.#watch, {
+      send: (answer) => void socket.write(answer),
+      finished: () => void socket.end(),
+      handOver: (bytes) => {
+        this.#plain.delete(socket);
+        socket.off('drain', resume).off('end', ended).off('error', broken).off('close', closed);
+        this.#toNode(socket);
+        socket.emit('data', bytes);
+      },
+    });
+    this.#plain.set(socket, connection);
+    socket.on('drain', resume).on('end', ended).on('error', broken).on('close', closed);
+  }
+
+  #sweep(now: number): void {
+    for (const connection of this.#plain.values())
+      if (connection.isIdle && now - connection.touchedAt >= keepAliveMs) connection.finish();
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
@@ -92,7 +140,7 @@ class NodeHttpReceiver implements HttpReceiver {
 
   #refuse(response: ServerResponse, type: BodyType | undefined, refusal: Refusal, headers: OutgoingHttpHeaders): void {
     this.#options.stats.refuse(refusal.reason, 0);
-    answerRefusal(response, type, refusal, headers);
+    sendAnswer(response, refusalAnswer(type, refusal), headers);
   }
 
   /** What came is not HTTP, or its head did not come in time. */

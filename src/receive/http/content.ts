@@ -1,5 +1,8 @@
 import { type Encoding, encodings } from '../inflate.ts';
 
+/** Where traces are sent (OTLP specification, "OTLP/HTTP Request"). */
+export const tracesPath = '/v1/traces';
+
 export type BodyType = 'protobuf' | 'json';
 
 export const mediaTypes: Readonly<Record<BodyType, string>> = {

@@ -7,7 +7,7 @@ import { Inbound } from '../inbound.ts';
 import { type Encoding, type Inflated, inflate } from '../inflate.ts';
 import type { Ports } from '../receiver.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
-import { answerReceipt, answerRefusal } from './answer.ts';
+import { type Answer, receiptAnswer, refusalAnswer, sendAnswer } from './answer.ts';
 import type { BodyType } from './content.ts';
 
 /** How a body is written. */
@@ -133,13 +133,17 @@ export class Exchange implements Watched {
       return;
     }
     this.close();
-    answerReceipt(this.#response, this.#content.type, receipt, this.#headers());
+    this.#send(receiptAnswer(this.#content.type, receipt));
   }
 
   #refuse(refusal: Refusal, bytes = this.#received): void {
     if (this.#done) return;
     this.#inbound.refused(refusal, bytes);
     this.close();
-    answerRefusal(this.#response, this.#content.type, refusal, this.#headers());
+    this.#send(refusalAnswer(this.#content.type, refusal));
+  }
+
+  #send(answer: Answer): void {
+    sendAnswer(this.#response, answer, this.#headers());
   }
 }

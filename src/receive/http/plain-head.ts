@@ -1,0 +1,35 @@
+import { tracesPath } from './content.ts';
+
+const requestLine = `POST ${tracesPath} HTTP/1.1\r\n`;
+/** One field, strictly: no space before the colon, no folding, no control characters (RFC 9112, 5). */
+const field = /([!#$%&'*+\-.^_`|~\dA-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n/y;
+/** Nearly a petabyte: a number that is exact. */
+const plainNumber = /^\d{1,15}$/;
+/** Whoever sends one of these wants something that node:http does for us. */
+const special = new Set([
+  ...['transfer-encoding', 'content-encoding', 'expect', 'upgrade', 'te', 'trailer', 'origin', 'http2-settings'],
+]);
+
+/**
+ * The body's length, where `head` (all lines up to the empty one, each with its end) is that of a plain request: POST to /v1/traces by HTTP/1.1,
+ * protobuf, not compressed, of known length, on a connection that stays. Undefined for every other one, broken ones included.
+ */
+export function plainBodyLength(head: string): number | undefined {
+  if (!head.startsWith(requestLine)) return undefined;
+  let [length, hosts, isProtobuf] = [-1, 0, false];
+  for (field.lastIndex = requestLine.length; field.lastIndex < head.length; ) {
+    const found = field.exec(head);
+    if (found === null) return undefined;
+    const name = found[1].toLowerCase();
+    const value = found[2].trimEnd();
+    if (special.has(name)) return undefined;
+    if (name === 'host') hosts++;
+    else if (name === 'connection' && value.toLowerCase() !== 'keep-alive') return undefined;
+    else if (name === 'content-type') isProtobuf = value.toLowerCase() === 'application/x-protobuf';
+    else if (name === 'content-length') {
+      if (length >= 0 || !plainNumber.test(value)) return undefined;
+      length = Number(value);
+    }
+  }
+  return hosts === 1 && isProtobuf && length >= 0 ? length : undefined;
+}

@@ -1,0 +1,153 @@
+import net from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { Refusal } from '../../src/errors.ts';
+import { refusals, type Started, start, until } from '../receive/support/receivers.ts';
+import { requestJson, requestOf } from '../receive/support/requests.ts';
+
+const request = requestOf(3);
+const json = Buffer.from(JSON.stringify(requestJson()));
+
+const post = (body: Buffer, type = 'application/x-protobuf', more = ''): Buffer =>
+  Buffer.concat([
+    Buffer.from(
+      `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\n${more}Content-Length: ${body.length}\r\n\r\n`,
+    ),
+    body,
+  ]);
+
+/** A bare connection: what is written, and the statuses that have come back. */
+class Wire implements Disposable {
+  readonly #socket: net.Socket;
+  text = '';
+  ended = false;
+
+  constructor({ port }: Started) {
+    this.#socket = net.connect(port, '127.0.0.1').setNoDelay(true);
+    this.#socket.on('data', (chunk) => (this.text += chunk.toString('latin1')));
+    this.#socket.on('end', () => (this.ended = true));
+    this.#socket.on('error', () => {});
+  }
+
+  get statuses(): number[] {
+    return [...this.text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+  }
+
+  write(bytes: Buffer): Promise<void> {
+    return new Promise((resolve) => this.#socket.write(bytes, () => resolve()));
+  }
+
+  async answers(count: number): Promise<number[]> {
+    await until(() => this.statuses.length >= count);
+    return this.statuses;
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+}
+
+describe('a connection of plain requests', () => {
+  it('takes one after the other, however they are cut and joined', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    const both = Buffer.concat([post(request), post(request)]);
+    await wire.write(both.subarray(0, 150));
+    await until(() => gateway.intake.open === 1);
+    await wire.write(both.subarray(150, both.length - 5));
+    await wire.answers(1);
+    await wire.write(both.subarray(both.length - 5));
+    expect(await wire.answers(2)).toEqual([200, 200]);
+    expect(gateway.intake.took(request, request)).toBe(true);
+    expect(wire.text).toMatch(/content-type: application\/x-protobuf\r\n/);
+    expect(wire.text).toMatch(/date: \w{3}, \d\d \w{3} \d{4} [\d:]+ GMT\r\n/);
+    expect(wire.text).toMatch(/keep-alive: timeout=125\r\n/);
+  });
+
+  it('goes to node:http with its first request that is anything else, and is served all the same', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    const packed = post(gzipSync(request), 'application/x-protobuf', 'Content-Encoding: gzip\r\n');
+    const all = [post(request), post(json, 'application/json'), packed, post(request)];
+    await wire.write(Buffer.concat(all));
+    expect(await wire.answers(4)).toEqual([200, 200, 200, 200]);
+    expect(gateway.intake.accepted.map(({ protocol }) => protocol)).toEqual([
+      'http_protobuf',
+      'http_json',
+      'http_protobuf',
+      'http_protobuf',
+    ]);
+    wire.end();
+    await until(() => wire.ended);
+  });
+
+  it('goes there with a head that comes in two pieces', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    const bytes = post(request);
+    await wire.write(post(request));
+    await wire.answers(1);
+    await wire.write(bytes.subarray(0, 40));
+    await new Promise((resolve) => setImmediate(resolve));
+    await wire.write(bytes.subarray(40));
+    expect(await wire.answers(2)).toEqual([200, 200]);
+    expect(gateway.intake.took(request, request)).toBe(true);
+  });
+
+  it('drops the body of a refused request and takes the next one', async () => {
+    await using gateway = await start('http', { maxRequestBytes: request.length });
+    using wire = new Wire(gateway);
+    await wire.write(Buffer.concat([post(requestOf(400)), post(request)]));
+    expect(await wire.answers(2)).toEqual([413, 200]);
+    expect(refusals(gateway.stats)).toEqual({ too_large: 1 });
+    gateway.intake.refuseLanding = new Refusal('buffer_full', 'full', 2500);
+    await wire.write(post(request));
+    expect(await wire.answers(3)).toEqual([413, 200, 503]);
+    expect(wire.text).toContain('retry-after: 3\r\n');
+    gateway.intake.refuseLanding = undefined;
+    await wire.write(Buffer.concat([post(Buffer.from('garbage')), post(request)]));
+    expect(await wire.answers(5)).toEqual([413, 200, 503, 400, 200]);
+    expect(gateway.intake.took(request, request)).toBe(true);
+  });
+
+  it('takes a request without a body: no spans', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    await wire.write(Buffer.concat([post(Buffer.alloc(0)), post(request)]));
+    expect(await wire.answers(2)).toEqual([200, 200]);
+  });
+
+  it('gives everything back when its client ends or breaks it in the middle of a body', async () => {
+    await using gateway = await start('http');
+    for (const leave of ['end', Symbol.dispose] as const) {
+      using wire = new Wire(gateway);
+      await wire.write(post(request).subarray(0, 200));
+      await until(() => gateway.intake.open === 1);
+      wire[leave]();
+      await until(() => gateway.intake.open === 0 && gateway.admission.inflightBytes === 0);
+    }
+  });
+
+  it('is answered with a wish to close it while the gateway drains', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    using idle = new Wire(gateway);
+    await idle.write(post(request));
+    await idle.answers(1);
+    const bytes = post(request);
+    await wire.write(bytes.subarray(0, 200));
+    await until(() => gateway.intake.open === 1);
+    const drained = gateway.receiver.drain(Date.now() + 10_000);
+    await until(() => idle.ended);
+    await wire.write(bytes.subarray(200));
+    expect(await wire.answers(1)).toEqual([200]);
+    expect(wire.text).toContain('connection: close\r\n');
+    wire.end();
+    idle.end();
+    await drained;
+  });
+});

@@ -1,0 +1,51 @@
+import { expect, it } from 'vitest';
+import { plainBodyLength } from '../../../src/receive/http/plain-head.ts';
+
+const line = 'POST /v1/traces HTTP/1.1\r\n';
+const usual = ['Host: gateway:4318', 'Content-Type: application/x-protobuf', 'Content-Length: 1234'];
+const head = (fields: readonly string[], first = line): string =>
+  first + fields.map((field) => `${field}\r\n`).join('');
+
+it.each([
+  ['Go', [...usual, 'User-Agent: OTel OTLP Exporter Go/1.47.0', 'Accept-Encoding: gzip']],
+  [
+    'Node',
+    [...usual, 'Connection: keep-alive', 'traceparent: 00-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b174-01'],
+  ],
+  ['Python', [...usual, 'Accept: */*', 'Connection: keep-alive', 'Accept-Encoding: gzip, deflate']],
+  [
+    'whoever writes names and space as he likes',
+    ['HOST:x', 'content-TYPE: \tApplication/X-Protobuf \t', 'content-length:1234'],
+  ],
+])('takes the head of a plain request of %s', (_sender, fields) => {
+  expect(plainBodyLength(head(fields))).toBe(1234);
+});
+
+it.each([
+  ['another path', head(usual, 'POST /v1/logs HTTP/1.1\r\n')],
+  ['another method', head(usual, 'PUT /v1/traces HTTP/1.1\r\n')],
+  ['a query', head(usual, 'POST /v1/traces?a=b HTTP/1.1\r\n')],
+  ['HTTP/1.0', head(usual, 'POST /v1/traces HTTP/1.0\r\n')],
+  ['JSON', head([usual[0], 'Content-Type: application/json', usual[2]])],
+  ['parameters of the type', head([usual[0], `${usual[1]}; charset=utf-8`, usual[2]])],
+  ['no type', head([usual[0], usual[2]])],
+  ['no host', head(usual.slice(1))],
+  ['two hosts', head([...usual, 'Host: other'])],
+  ['no length', head(usual.slice(0, 2))],
+  ['two lengths', head([...usual, usual[2]])],
+  ['a length with a sign', head([...usual.slice(0, 2), 'Content-Length: +5'])],
+  ['a length without a number', head([...usual.slice(0, 2), 'Content-Length: '])],
+  ['chunks', head([...usual, 'Transfer-Encoding: chunked'])],
+  ['gzip', head([...usual, 'Content-Encoding: gzip'])],
+  ['a page of a browser', head([...usual, 'Origin: https://shop.example'])],
+  ['a wish to be told to continue', head([...usual, 'Expect: 100-continue'])],
+  ['a wish for another protocol', head([...usual, 'Connection: Upgrade', 'Upgrade: h2c'])],
+  ['a connection that closes', head([...usual, 'Connection: close'])],
+  ['a space before a colon', head([...usual, 'X-Odd : 1'])],
+  ['a folded line', head([...usual, 'X-Odd: 1', ' 2'])],
+  ['a bare line feed', head([...usual, 'X-Odd: 1\nX-Other: 2'])],
+  ['a control character', head([...usual, 'X-Odd: \x00'])],
+  ['a line that is no field', head([...usual, 'X-Odd'])],
+])('leaves %s to node:http', (_what, text) => {
+  expect(plainBodyLength(text)).toBeUndefined();
+});
