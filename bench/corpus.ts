@@ -8,14 +8,9 @@ export interface Case {
   /** Over how many requests a trace's spans are spread. */
   readonly splitOver: number;
   readonly protocol: 'grpc' | 'http';
-  /** Bytes of DATA in an HTTP/2 frame at most. */
-  readonly frameBytes?: number;
   /** Spans of 3 to 17 attributes, the values from short to long, instead of equal ones. */
   readonly varied?: boolean;
 }
-
-/** What Go's and Node's clients send, whatever the server permits. */
-export const usualFrameBytes = 16_384;
 
 export const cases: readonly Case[] = [
   { name: 'whole', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc' },
@@ -24,7 +19,6 @@ export const cases: readonly Case[] = [
   { name: 'tiny', spansPerRequest: 8, spansPerTrace: 8, splitOver: 1, protocol: 'grpc' },
   { name: 'long', spansPerRequest: 512, spansPerTrace: 256, splitOver: 1, protocol: 'grpc' },
   { name: 'varied', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc', varied: true },
-  { name: 'frames', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc', frameBytes: 1 << 20 },
   { name: 'http', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'http' },
 ];
 

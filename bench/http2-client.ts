@@ -11,6 +11,8 @@ const Type = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6, GOAWAY:
 const END_STREAM = 1;
 const ACK = 1;
 const headBytes = 9;
+/** Of DATA: what Go's and Node's clients send, whatever a server permits. */
+const maxFrame = 16_384;
 const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
 /** HPACK: what no table knows goes into the table with the first request, and is one byte in all others (RFC 7541, 6.1, 6.2.1). */
@@ -43,13 +45,8 @@ export class GrpcClient implements Client {
   #nextStream = 1;
   #window = 65_535;
   #streamWindow = 65_535;
-  #maxFrame = 16_384;
 
-  readonly #largestFrame: number;
-
-  /** `largestFrame`: bytes of DATA in a frame at most, also where the server permits more. */
-  constructor(port: number, largestFrame: number) {
-    this.#largestFrame = largestFrame;
+  constructor(port: number) {
     this.#socket = connect(port, '127.0.0.1').setNoDelay(true);
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('error', () => this.close());
@@ -81,7 +78,7 @@ export class GrpcClient implements Client {
   #push(id: number, call: Call): void {
     const { message } = call;
     while (call.sent < message.length) {
-      const bytes = Math.min(message.length - call.sent, this.#window, call.window, this.#maxFrame);
+      const bytes = Math.min(message.length - call.sent, this.#window, call.window, maxFrame);
       if (bytes <= 0) return;
       const last = call.sent + bytes === message.length;
       this.#socket.write(head(bytes, Type.DATA, last ? END_STREAM : 0, id));
@@ -129,7 +126,6 @@ export class GrpcClient implements Client {
   #settings(body: Buffer): void {
     for (let at = 0; at + 6 <= body.length; at += 6) {
       const value = body.readUInt32BE(at + 2);
-      if (body.readUInt16BE(at) === 5) this.#maxFrame = Math.min(value, this.#largestFrame);
       if (body.readUInt16BE(at) !== 4) continue;
       for (const call of this.#calls.values()) call.window += value - this.#streamWindow;
       this.#streamWindow = value;

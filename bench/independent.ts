@@ -111,8 +111,8 @@ async function compare(what: string, process: Measured, port: number, own: Clien
 }
 
 for (const program of ['h2load', 'wrk']) execFileSync('which', [program], { stdio: 'ignore' });
-const noop = await subjects['no-op on node:http2'].start({ cpus: gatewayCpu, waitSeconds: 1, sinkPort: 0 });
-await compare('no-op on node:http2, h2load', noop.process, noop.grpcPort, ours('whole'), h2load);
+const noop = await subjects['no-op on our HTTP/2'].start({ cpus: gatewayCpu, waitSeconds: 1, sinkPort: 0 });
+await compare('no-op on our HTTP/2, h2load', noop.process, noop.grpcPort, ours('whole'), h2load);
 await noop.process.stop();
 
 const { sink, sinkPort } = await startSink();

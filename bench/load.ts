@@ -1,4 +1,4 @@
-import { type Case, caseOf, errorEvery, number, type Prepared, prepare, tracesIn, usualFrameBytes } from './corpus.ts';
+import { type Case, caseOf, errorEvery, number, type Prepared, prepare, tracesIn } from './corpus.ts';
 import { HttpClient } from './http-client.ts';
 import { type Client, GrpcClient } from './http2-client.ts';
 
@@ -67,7 +67,7 @@ class Load {
     const { inflight = 16, connections = 4, port } = order;
     const isHttp = this.#shape.protocol === 'http';
     this.#clients = Array.from({ length: isHttp ? inflight : connections }, () =>
-      isHttp ? new HttpClient(port) : new GrpcClient(port, this.#shape.frameBytes ?? usualFrameBytes),
+      isHttp ? new HttpClient(port) : new GrpcClient(port),
     );
     // Small requests have fewer traces than one in which an ERROR is due, so not all of them carry one.
     for (let part = 0; part < this.#shape.splitOver; part++) {

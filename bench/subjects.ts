@@ -129,7 +129,7 @@ service:
 export const subjects = {
   tailgate: gateway(here),
   'no-op on grpc-js': noop('grpc-js'),
-  'no-op on node:http2': noop('http2'),
+  'no-op on our HTTP/2': noop('http2'),
   'Collector, tail_sampling': collector(true),
   'Collector, to nowhere': collector(false),
 } satisfies Record<string, SubjectKind>;
