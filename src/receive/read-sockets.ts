@@ -4,6 +4,12 @@ import { createServer, type Server, Socket } from 'node:net';
 const readBytes = 128 * 1024;
 
 /**
+ * Full reads of one connection at a stretch. The system has megabytes for who sends faster than we read, and libuv would take up to 32 reads of
+ * them, milliseconds of work, before it looks at anything else: another connection, or traces that are due.
+ */
+const readsAtAStretch = 4;
+
+/**
  * What all connections of this thread are read into, one after the other: whoever is told of the bytes has used them when it returns. So nothing is
  * allocated for a read; Node's own way, a buffer of 64 KiB for each, made half of the garbage that there was to collect (docs/performance.md).
  */
@@ -43,10 +49,17 @@ export function readSocket(accepted: Socket, onBytes: OnBytes): Socket {
     return accepted.resume();
   }
   inside._handle = null;
-  const onread = {
-    buffer: readBuffer,
-    callback: (length: number, bytes: Uint8Array) => onBytes(bytes as Buffer, length),
+  let fullReads = 0;
+  const resume = (): void => void socket.resume();
+  const callback = (length: number, bytes: Uint8Array): boolean => {
+    if (!onBytes(bytes as Buffer, length)) return false;
+    fullReads = length < readBytes ? 0 : fullReads + 1;
+    if (fullReads < readsAtAStretch) return true;
+    fullReads = 0;
+    setImmediate(resume);
+    return false;
   };
+  const onread = { buffer: readBuffer, callback };
   const socket = new Socket({ handle, onread, allowHalfOpen: true } as unknown as ConstructorParameters<
     typeof Socket
   >[0]);

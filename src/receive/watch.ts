@@ -1,10 +1,12 @@
+import { type Placed, Roster } from './roster.ts';
+
 /** How long a sender may be silent in the middle of a request, and how long one request may take to arrive. */
 export const idleMs = 30_000;
 export const maxRequestMs = 120_000;
 const sweepMs = 200;
 
 /** A request under way, as the watch sees it. Times are Unix milliseconds. */
-export interface Watched {
+export interface Watched extends Placed {
   /** When bytes last came, by the watch's coarse clock. */
   touchedAt: number;
   readonly dueAt: number;
@@ -21,7 +23,7 @@ export interface Watched {
 export class Watch {
   /** Unix milliseconds at the last sweep or `add`. */
   now: number;
-  readonly #open = new Set<Watched>();
+  readonly #open = new Roster<Watched>();
   #timer: NodeJS.Timeout | undefined = undefined;
   readonly #onSweep: ((now: number) => void) | undefined;
 
@@ -41,7 +43,7 @@ export class Watch {
   /** Ends the watch, and with it whatever is still under way. */
   stop(): void {
     clearInterval(this.#timer);
-    for (const watched of this.#open) watched.close();
+    for (const watched of this.#open.all()) watched.close();
   }
 
   add(watched: Watched): void {
@@ -54,7 +56,9 @@ export class Watch {
 
   sweep(now: number): void {
     this.now = now;
-    for (const watched of this.#open) {
+    // From the end, since those that are ended leave.
+    for (let place = this.#open.size - 1; place >= 0; place--) {
+      const watched = this.#open.at(place);
       if (now >= watched.dueAt) watched.expire('the request did not arrive in time');
       else if (now - watched.touchedAt >= idleMs) watched.expire(`no data for ${idleMs / 1000} s`);
     }

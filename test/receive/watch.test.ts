@@ -5,6 +5,7 @@ const begin = 1_753_000_000_000;
 
 function request(watch: Watch, dueAt = begin + 120_000): Watched & { ended: string[] } {
   const watched = {
+    place: -1,
     touchedAt: watch.now,
     dueAt,
     ended: [] as string[],

@@ -19,6 +19,7 @@ const fullSuccess = frame(new Uint8Array(0));
  * message is collected in a buffer of its own, unpacked off the main loop, and lands after that.
  */
 export class ExportCall implements StreamHandler, Watched {
+  place = -1;
   touchedAt: number;
   readonly dueAt: number;
   readonly #stream: Stream;

@@ -84,6 +84,7 @@ export class SideCalls {
 /** One call of such a method. */
 class SideCall implements StreamHandler, Watched {
   readonly stream: Stream;
+  place = -1;
   touchedAt: number;
   readonly dueAt: number;
   /** The service whose health it wants to hear of, and what it was told last. */

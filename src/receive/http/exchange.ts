@@ -21,6 +21,7 @@ export interface Content {
  * landing; any other is collected, unpacked off the main loop, turned from JSON into protobuf, and lands then.
  */
 export class Exchange implements Watched {
+  place = -1;
   touchedAt: number;
   readonly dueAt: number;
   readonly #response: ServerResponse;

@@ -26,6 +26,7 @@ export interface PlainRim {
  * does not come in one piece, takes the connection with it to node:http, for good.
  */
 export class PlainConnection implements Watched {
+  place = -1;
   touchedAt: number;
   dueAt = Number.POSITIVE_INFINITY;
   readonly #ports: Ports;

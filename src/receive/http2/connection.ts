@@ -1,3 +1,4 @@
+import { Roster } from '../roster.ts';
 import { Allowance } from './allowance.ts';
 import { mustBeAllowed, nameOf, protocolError } from './frame-rules.ts';
 import { FrameScanner, type FrameSink } from './frame-scanner.ts';
@@ -39,7 +40,7 @@ export class Connection implements FrameSink, StreamHost {
   readonly writer = new FrameWriter();
   sendWindow = defaultWindow;
   waitingBytes = 0;
-  readonly streams = new Map<number, Stream>();
+  readonly streams = new Roster<Stream>();
   readonly #options: ConnectionOptions;
   readonly #scanner = new FrameScanner(this);
   readonly #block = new HeaderBlock();
@@ -105,7 +106,7 @@ export class Connection implements FrameSink, StreamHost {
 
   /** The client sends no more: requests that are not complete never will be. */
   endOfInput(): void {
-    for (const stream of [...this.streams.values()]) if (!stream.remoteEnded) this.#forget(stream);
+    for (const stream of this.streams.all()) if (!stream.remoteEnded) this.#forget(stream);
     this.#goingAway = true;
     this.flush();
   }
@@ -113,7 +114,7 @@ export class Connection implements FrameSink, StreamHost {
   /** The socket is gone. */
   close(): void {
     this.#isOver = true;
-    for (const stream of [...this.streams.values()]) this.#forget(stream);
+    for (const stream of this.streams.all()) this.#forget(stream);
   }
 
   flush(): void {
@@ -126,7 +127,7 @@ export class Connection implements FrameSink, StreamHost {
   }
 
   ended(stream: Stream, answered: boolean): void {
-    if (!this.streams.delete(stream.id)) return;
+    if (!this.streams.delete(stream)) return;
     if (!stream.remoteEnded) this.#abandon(stream.id);
     else if (answered) this.#allowance.earn(nuisance.earnedByAnswer);
     stream.handler?.close();
@@ -137,7 +138,7 @@ export class Connection implements FrameSink, StreamHost {
     this.#peer.mustHaveCome(FrameType.DATA, flags);
     if (bytes === 0 && (flags & Flag.END_STREAM) === 0) this.#bear(1);
     this.#received(bytes);
-    const stream = this.streams.get(id);
+    const stream = this.#open(id);
     this.#dataOf = stream?.remoteEnded === false ? stream : undefined;
     this.#dataFlags = flags;
     if (this.#dataOf === undefined) this.#strayData(id, stream, flags);
@@ -195,10 +196,19 @@ export class Connection implements FrameSink, StreamHost {
     }
   }
 
+  /** The stream of that number, if it is not over: mostly one of a few, and one of the last. */
+  #open(id: number): Stream | undefined {
+    for (let place = this.streams.size - 1; place >= 0; place--) {
+      const stream = this.streams.at(place);
+      if (stream.id === id) return stream;
+    }
+    return undefined;
+  }
+
   /** A block of headers is complete: a request, or the trailers of one. */
   #headers(): void {
     const { id, endStream, selfDependent } = this.#block;
-    const open = this.streams.get(id);
+    const open = this.#open(id);
     const headers = this.#block.decode(open !== undefined);
     if (open !== undefined) {
       if (open.remoteEnded) this.#resetFor(open, ErrorCode.STREAM_CLOSED);
@@ -214,15 +224,15 @@ export class Connection implements FrameSink, StreamHost {
     if (this.#goingAway || this.streams.size >= maxStreams) this.#refuse(id, ErrorCode.REFUSED_STREAM, endStream);
     else if (headers === 'too_large') this.#refuse(id, ErrorCode.ENHANCE_YOUR_CALM, endStream);
     else if (headers === 'malformed' || selfDependent) this.#refuse(id, ErrorCode.PROTOCOL_ERROR, endStream);
-    else this.#open(id, headers, endStream);
+    else this.#serve(id, headers, endStream);
   }
 
-  #open(id: number, headers: Headers, endStream: boolean): void {
+  #serve(id: number, headers: Headers, endStream: boolean): void {
     const stream = new Stream(id, this.#peer.initialWindow, this);
     const announced = headers['content-length'];
     if (announced !== undefined) stream.announcedBytes = /^\d+$/.test(announced) ? Number(announced) : Number.NaN;
     stream.remoteEnded = endStream;
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     const handler = this.#options.serve(stream, headers);
     if (stream.isOver) {
       handler.close();
@@ -270,7 +280,7 @@ export class Connection implements FrameSink, StreamHost {
     if ((flags & Flag.ACK) !== 0) return;
     this.writer.ackSettings();
     if (grown === 0) return;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       stream.sendWindow += grown;
       if (stream.sendWindow > largestWindow) throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'window overflow');
       stream.pump();
@@ -280,12 +290,12 @@ export class Connection implements FrameSink, StreamHost {
   #windowUpdate(id: number, bytes: Buffer, start: number): void {
     if (id !== 0) this.#mustHaveBegun(id, FrameType.WINDOW_UPDATE);
     const increment = bytes.readUInt32BE(start) & 0x7fff_ffff;
-    const stream = this.streams.get(id);
+    const stream = this.#open(id);
     if (id !== 0 && stream === undefined) return;
     const window = stream ?? this;
     window.sendWindow += increment;
     if (increment > 0 && window.sendWindow <= largestWindow) {
-      for (const waiting of stream === undefined ? [...this.streams.values()] : [stream]) waiting.pump();
+      for (const waiting of stream === undefined ? this.streams.all() : [stream]) waiting.pump();
       return;
     }
     const code = increment === 0 ? ErrorCode.PROTOCOL_ERROR : ErrorCode.FLOW_CONTROL_ERROR;
@@ -297,7 +307,7 @@ export class Connection implements FrameSink, StreamHost {
     this.#mustHaveBegun(id, FrameType.RST_STREAM);
     // A client may reset what we ended early; grpc-go does so with every call that is refused before it is complete.
     if (!this.#abandoned.delete(id)) this.#bear(resetCost);
-    const stream = this.streams.get(id);
+    const stream = this.#open(id);
     if (stream !== undefined) this.#forget(stream);
   }
 
@@ -318,7 +328,7 @@ export class Connection implements FrameSink, StreamHost {
   /** The stream is over without a word. */
   #forget(stream: Stream): void {
     stream.drop();
-    if (this.streams.delete(stream.id)) stream.handler?.close();
+    if (this.streams.delete(stream)) stream.handler?.close();
   }
 
   #abandon(id: number): void {
@@ -341,6 +351,6 @@ export class Connection implements FrameSink, StreamHost {
   #fail({ code, message }: ConnectionError): void {
     this.#goingAway = true;
     this.writer.goAway(this.#lastStream, code, message);
-    for (const stream of [...this.streams.values()]) this.#forget(stream);
+    for (const stream of this.streams.all()) this.#forget(stream);
   }
 }

@@ -1,3 +1,4 @@
+import type { Placed } from '../roster.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { ErrorCode, Flag, maxFrameBytes } from './protocol.ts';
 
@@ -27,8 +28,9 @@ export interface StreamHost {
 const maxWaitingBytes = 256 * 1024;
 
 /** One request and its answer. What an answer writes leaves in order; DATA waits for the client's windows (RFC 9113, 5.2). */
-export class Stream {
+export class Stream implements Placed {
   readonly id: number;
+  place = -1;
   handler: StreamHandler | undefined = undefined;
   /** Bytes of DATA that came since the client's window was last opened again. */
   unacknowledged = 0;
