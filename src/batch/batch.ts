@@ -2,6 +2,7 @@ import type { ExportRequest } from '../model/export-request.ts';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Writer } from '../wire/writer.ts';
 import { type EnvelopeWriter, Groups, type ScopeGroup } from './group.ts';
+import { SpareWriters } from './spare-writers.ts';
 
 export interface BatchOptions {
   readonly maxBytes: number;
@@ -21,6 +22,7 @@ export class Batch {
   readonly #options: BatchOptions;
   readonly #write: EnvelopeWriter;
   readonly #emit: (request: ExportRequest) => void;
+  readonly #writers = new SpareWriters();
   #groups: Groups;
   /** At least the bytes of the request so far; the exact number is worked out near the limit only. */
   #atMostBytes = 0;
@@ -35,7 +37,7 @@ export class Batch {
     this.#options = options;
     this.#write = write;
     this.#emit = emit;
-    this.#groups = new Groups(write);
+    this.#groups = new Groups(write, this.#writers);
   }
 
   get spans(): number {
@@ -100,7 +102,8 @@ export class Batch {
   flush(): void {
     if (this.#spans > 0)
       this.#emit({ body: this.#groups.finish(), spans: this.#spans, traces: Math.max(1, this.#traces) });
-    this.#reset(new Groups(this.#write));
+    this.#groups.release();
+    this.#reset(new Groups(this.#write, this.#writers));
   }
 
   #isTooLarge(): boolean {
@@ -130,7 +133,7 @@ export class Batch {
 
   /** The batch is full with this trace in it: everything before the trace leaves, the trace begins the next batch. Returns `current`'s heir. */
   #carryOver(current: ScopeGroup, now: number): ScopeGroup {
-    const next = new Groups(this.#write);
+    const next = new Groups(this.#write, this.#writers);
     let heir = current;
     const lastBytes = current.spans.pos - this.#spanStart;
     for (const resource of this.#groups.resources) {

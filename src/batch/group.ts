@@ -1,5 +1,6 @@
 import type { Envelope } from '../wire/envelope.ts';
 import { Writer } from '../wire/writer.ts';
+import type { SpareWriters } from './spare-writers.ts';
 
 /** Writes what leaves: the seam to enrichment. Each writes whole fields: Resource and Scope as field 1 of what holds them. */
 export interface EnvelopeWriter {
@@ -34,10 +35,12 @@ export interface ResourceGroup {
 export class Groups {
   readonly resources: ResourceGroup[] = [];
   readonly #write: EnvelopeWriter;
+  readonly #writers: SpareWriters;
   readonly #scratch = new Writer(256);
 
-  constructor(write: EnvelopeWriter) {
+  constructor(write: EnvelopeWriter, writers: SpareWriters) {
     this.#write = write;
+    this.#writers = writers;
   }
 
   /** The group of an envelope, made where there is none yet; the envelope's bytes are copied. */
@@ -52,7 +55,7 @@ export class Groups {
       scope: envelope.scope.slice(),
       scopeRest: envelope.scopeRest.slice(),
       head: out.finish(),
-      spans: new Writer(2048),
+      spans: this.#writers.take(),
       count: 0,
       unit: -1,
       unitStart: 0,
@@ -104,6 +107,11 @@ export class Groups {
       out.raw(resource.resourceRest);
     }
     return out.buf.length === out.pos ? out.buf : out.finish();
+  }
+
+  /** The end of the groups: their buffers are others' from now on. */
+  release(): void {
+    for (const { scopes } of this.resources) for (const { spans } of scopes) this.#writers.giveBack(spans);
   }
 }
 

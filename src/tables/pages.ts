@@ -1,5 +1,5 @@
-/** A block is an allocation that malloc maps from the system and gives back whole; smaller ones would lie between others that stay. */
-const leastBlockBytes = 1 << 20;
+/** A block is an allocation that malloc maps from the system and gives back whole (bin/node sets the bound); smaller ones would lie between others that stay. */
+const leastBlockBytes = 4 << 20;
 
 interface Block {
   readonly memory: ArrayBuffer;

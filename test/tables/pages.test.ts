@@ -2,13 +2,13 @@ import { expect, it } from 'vitest';
 import { Pages } from '../../src/tables/pages.ts';
 import { SeenMemory } from '../support/collect.ts';
 
-it('come from blocks of a mebibyte, which are let go when nothing in them is in use, but for one', async () => {
+it('come from blocks of four mebibytes, which are let go when nothing in them is in use, but for one', async () => {
   const pages = new Pages(6 * 1024);
   const memory = new SeenMemory();
   let taken = Array.from({ length: 400 }, () => pages.take());
   const blocks = new Set(taken.map((page) => page.buffer));
   expect(taken.every((page) => page.length === 6 * 1024)).toBe(true);
-  expect(blocks.size).toBe(Math.ceil(400 / 43));
+  expect(blocks.size).toBe(Math.ceil(400 / 171));
   expect(new Set(taken.map((page) => `${[...blocks].indexOf(page.buffer)} ${page.byteOffset}`)).size).toBe(400);
   const most = pages.bytes;
   const perBlock = most / blocks.size;
@@ -21,14 +21,14 @@ it('come from blocks of a mebibyte, which are let go when nothing in them is in 
 });
 
 it('keep one block, and one for eight in use, of those that are in nobody’s', () => {
-  const pages = new Pages(1 << 18);
+  const pages = new Pages(1 << 20);
   const taken = Array.from({ length: 27 }, () => pages.take());
   for (const page of taken.slice(0, 11)) pages.giveBack(page);
-  expect(pages.bytes).toBe((16 + 1 + 2) << 20);
+  expect(pages.bytes).toBe((16 + 1 + 2) << 22);
 });
 
 it('do not go to and fro where one is taken and given back again and again', () => {
-  const pages = new Pages(1 << 18);
+  const pages = new Pages(1 << 20);
   const kept = pages.take();
   const once = pages.take();
   pages.giveBack(once);
@@ -37,7 +37,7 @@ it('do not go to and fro where one is taken and given back again and again', () 
 });
 
 it('fill what has room before they open another block, so that the others can empty', () => {
-  const pages = new Pages(1 << 17);
+  const pages = new Pages(1 << 19);
   const taken = Array.from({ length: 6 }, () => pages.take());
   pages.giveBack(taken[0]);
   pages.giveBack(taken[4]);
