@@ -10,7 +10,7 @@ import { Connection } from './http2/connection.ts';
 import type { Headers } from './http2/header-decoder.ts';
 import type { Stream, StreamHandler } from './http2/stream.ts';
 import { listen } from './listen.ts';
-import { createSocketServer, readSocket } from './read-sockets.ts';
+import { createSocketServer, maxUnreadBytes, readSocket } from './read-sockets.ts';
 import type { Endpoint, GrpcReceiver } from './receiver.ts';
 import { maxRequestMs, Watch } from './watch.ts';
 
@@ -18,8 +18,6 @@ import { maxRequestMs, Watch } from './watch.ts';
 const maxConnectionAgeMs = 30 * 60_000;
 /** A connection that has not said by then that it speaks HTTP/2 never will. */
 const silentMs = 30_000;
-/** A client that does not read its answers is not read either. */
-const maxUnreadBytes = 256 * 1024;
 const nobody: StreamHandler = { data: () => {}, end: () => {}, close: () => {} };
 
 interface Opened {
@@ -78,6 +76,7 @@ export class Http2Receiver implements GrpcReceiver {
       serve: (stream, headers) => this.#serve(stream, headers),
       send: (bytes) => void socket.write(bytes),
       finished: () => void socket.end(),
+      broken: () => this.#options.stats.refuse('malformed', 0),
       now: () => this.#watch.now,
     });
     const openedAt = Date.now();

@@ -10,9 +10,9 @@ import { Cors } from './http/cors.ts';
 import { type Content, Exchange } from './http/exchange.ts';
 import { PlainConnection } from './http/plain-connection.ts';
 import { listen } from './listen.ts';
-import { readSocket } from './read-sockets.ts';
+import { maxUnreadBytes, readSocket } from './read-sockets.ts';
 import type { Endpoint, HttpReceiver, Ports } from './receiver.ts';
-import { maxRequestMs, Watch } from './watch.ts';
+import { idleMs, maxRequestMs, Watch } from './watch.ts';
 
 export interface HttpReceiverOptions extends Ports {
   readonly endpoint: Endpoint;
@@ -82,7 +82,8 @@ class NodeHttpReceiver implements HttpReceiver {
   #accepted(accepted: Socket): void {
     const socket = readSocket(accepted, (bytes, length) => {
       connection.read(bytes, length);
-      return socket.writableLength === 0;
+      // Once it is over here, it is node:http's to say when to read.
+      return connection.isOver || socket.writableLength <= maxUnreadBytes;
     });
     const resume = (): void => void socket.resume();
     const ended = (): void => connection.end();
@@ -107,8 +108,12 @@ class NodeHttpReceiver implements HttpReceiver {
   }
 
   #sweep(now: number): void {
-    for (const connection of this.#plain.values())
-      if (connection.isIdle && now - connection.touchedAt >= keepAliveMs) connection.finish();
+    for (const [socket, connection] of this.#plain) {
+      const silentMs = now - connection.touchedAt;
+      // Its end was told that ours is here, and stays open all the same.
+      if (connection.isOver && silentMs >= idleMs) socket.destroy();
+      else if (connection.isIdle && silentMs >= keepAliveMs) connection.finish();
+    }
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {

@@ -15,6 +15,9 @@ const readsAtAStretch = 4;
  */
 const readBuffer = Buffer.allocUnsafeSlow(readBytes);
 
+/** A client that does not read its answers is not read either. More than a socket's high-water mark, so that it says when it has drained. */
+export const maxUnreadBytes = 256 * 1024;
+
 /** Takes `length` bytes; false stops the reading until `resume` of the socket. */
 export type OnBytes = (bytes: Buffer, length: number) => boolean;
 

@@ -159,6 +159,15 @@ describe('hostile input, answered more precisely by http2', () => {
     expect(refusals(gateway.stats)).toEqual({ wrong_method: 1 });
   });
 
+  it('counts connections and requests that break the rules of HTTP/2', async () => {
+    await using gateway = await start('http2');
+    await tcp(gateway.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await tcp(gateway.port, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\xff\xff\xff\xff\xff\xff\xff\xff');
+    expect(refusals(gateway.stats)).toEqual({ malformed: 2 });
+    await call(gateway.port, [frame(requestOf(1))], { 'content-length': '3' });
+    expect(refusals(gateway.stats)).toEqual({ malformed: 3 });
+  });
+
   it('names the encodings it knows', async () => {
     await using gateway = await start('http2');
     const answer = await call(gateway.port, [frame(requestOf(1), 1)], { 'grpc-encoding': 'snappy' });

@@ -42,6 +42,14 @@ class Wire implements Disposable {
     return this.statuses;
   }
 
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   end(): void {
     this.#socket.end();
   }
@@ -113,6 +121,29 @@ describe('a connection of plain requests', () => {
     expect(await wire.answers(5)).toEqual([413, 200, 503, 400, 200]);
     expect(gateway.intake.took(request, request)).toBe(true);
   });
+
+  it('waits for a client that asks and asks before it reads, and answers all of it', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    await wire.write(post(Buffer.alloc(0)));
+    await wire.answers(1);
+    const answerLength = wire.text.length;
+    wire.pause();
+    // 20 MB of answers: more than both systems hold for a connection.
+    const many = Buffer.concat(Array.from({ length: 10_000 }, () => post(Buffer.alloc(0))));
+    for (let n = 0; n < 10; n++) void wire.write(many);
+    let taken = 1;
+    const standsStill = (): boolean => {
+      const before = taken;
+      taken = gateway.intake.accepted.length;
+      return taken > 1 && taken === before;
+    };
+    await until(standsStill);
+    expect(taken).toBeLessThan(100_000);
+    wire.resume();
+    await until(() => wire.text.length >= 100_001 * answerLength);
+    expect(gateway.intake.accepted).toHaveLength(100_001);
+  }, 20_000);
 
   it('takes a request without a body: no spans', async () => {
     await using gateway = await start('http');

@@ -1,6 +1,7 @@
 import { MalformedError } from '../../wire/reader.ts';
 
-const maxBytes = 64 * 1024;
+/** Of health and reflection; nobody asks for admission for them. */
+const maxBytes = 4 * 1024;
 
 /** Cuts a stream of DATA chunks into messages, for methods whose messages are small and never compressed. */
 export class FrameReader {

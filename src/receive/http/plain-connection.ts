@@ -40,7 +40,6 @@ export class PlainConnection implements Watched {
   /** The request under way was refused: what still comes of its body is dropped. */
   #refused = false;
   #closing = false;
-  /** Handed over, or gone. */
   #over = false;
 
   constructor(ports: Ports, watch: Watch, rim: PlainRim) {
@@ -55,9 +54,14 @@ export class PlainConnection implements Watched {
     return this.#inbound === undefined;
   }
 
+  /** Handed over, ended or gone: nothing is read here any more. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   /** Takes `length` bytes, ours to read until we return. */
   read(bytes: Buffer, length: number): void {
-    this.touchedAt = this.#watch.now;
+    if (!this.#over) this.touchedAt = this.#watch.now;
     for (let at = 0; at < length && !this.#over; )
       at = this.#inbound === undefined ? this.#head(bytes, at, length) : this.#body(bytes, at, length);
   }

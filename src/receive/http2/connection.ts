@@ -28,6 +28,8 @@ export interface ConnectionOptions {
   readonly send: (bytes: Buffer) => void;
   /** Nothing more will be sent: the socket is to be ended. */
   readonly finished: () => void;
+  /** The client broke a rule, on the connection or on one of its streams. */
+  readonly broken?: () => void;
   /** Unix milliseconds, coarse. */
   readonly now: () => number;
 }
@@ -314,6 +316,7 @@ export class Connection implements FrameSink, StreamHost {
   /** The client broke a rule on this stream alone. */
   #resetFor(stream: Stream, code: ErrorCode): void {
     this.#bear(resetCost);
+    this.#options.broken?.();
     stream.reset(code);
   }
 
@@ -321,6 +324,7 @@ export class Connection implements FrameSink, StreamHost {
   #refuse(id: number, code: ErrorCode, ended: boolean): void {
     // What was on its way when we said that we go away is nobody's fault.
     if (!this.#goingAway) this.#bear(resetCost);
+    if (code !== ErrorCode.REFUSED_STREAM) this.#options.broken?.();
     this.writer.reset(id, code);
     if (!ended) this.#abandon(id);
   }
@@ -350,6 +354,7 @@ export class Connection implements FrameSink, StreamHost {
 
   #fail({ code, message }: ConnectionError): void {
     this.#goingAway = true;
+    this.#options.broken?.();
     this.writer.goAway(this.#lastStream, code, message);
     for (const stream of this.streams.all()) this.#forget(stream);
   }
