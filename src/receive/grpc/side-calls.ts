@@ -1,5 +1,6 @@
 import { Refusal } from '../../errors.ts';
 import { MalformedError } from '../../wire/reader.ts';
+import { ErrorCode } from '../http2/protocol.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { answerOk, answerRefusal, answerStatus, endOk, frame, startMessages } from './answer.ts';
@@ -9,7 +10,6 @@ import { reflect } from './reflection.ts';
 import { healthCheckPath, healthWatchPath, reflectionPaths } from './services.ts';
 
 const NOT_FOUND = 5;
-const CANCEL = 8;
 
 /** What a method does: with a message, and with the end of a call that is not over yet. */
 interface Method {
@@ -143,7 +143,7 @@ class SideCall implements StreamHandler, Watched {
   }
 
   #refuse(refusal: Refusal): void {
-    if (this.stream.headersSent) this.stream.reset(CANCEL);
+    if (this.stream.headersSent) this.stream.reset(ErrorCode.CANCEL);
     else answerRefusal(this.stream, refusal);
   }
 }

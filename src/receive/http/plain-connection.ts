@@ -22,7 +22,7 @@ export interface PlainRim {
 
 /**
  * One HTTP/1.1 connection, as long as its requests are plain ones (plain-head.ts): the body is copied from what was read straight into its landing.
- * Nearly all of an SDK's requests are that, and cost half of what they cost by way of node:http. The first one that is anything else, or whose head
+ * Nearly all of an SDK's requests are that, and cost a sixth less, all in all, than by way of node:http. The first one that is anything else, or whose head
  * does not come in one piece, takes the connection with it to node:http, for good.
  */
 export class PlainConnection implements Watched {
