@@ -9,7 +9,7 @@ import { type Results, tableOf } from './table.ts';
 
 /**
  * `make bench`: alternating runs of every subject on one load, each pinned to one processor. Without arguments some three minutes;
- * `--full` takes half an hour: five runs, latencies in the last. --subjects "a,b" --cases whole,split --runs 5 --seconds 10 --wait 10
+ * `--full` takes forty minutes: five runs, the gateway's latencies in each, others' in the last. --subjects "a,b" --cases whole,split --runs 5 --seconds 10 --wait 10
  * --steady 20 --cpus 0,1 --shards 2.
  */
 const { values } = parseArgs({
@@ -64,11 +64,20 @@ function hasCollector(): boolean {
 const collector = hasCollector();
 const shapes = (values.cases ?? 'whole,split,small,http').split(',');
 const runs: Run[] = [];
+/** The latencies of a receiver that does nothing, at the gateway's rate: what the machine and the load client take part in them. */
+const control: SubjectName = 'no-op on our HTTP/2';
+let gatewayRate: number | undefined;
 for (let round = 1; round <= rounds; round++) {
   for (const shape of shapes) {
     for (const name of subjectsFor(shape)) {
       if (name.startsWith('Collector') && !collector) continue;
-      const run = await measure(name, shape, { ...plan, steadySeconds: round === rounds ? plan.steadySeconds : 0 });
+      const isTimed = name === 'tailgate' || name === control || (subjects[name].decides && round === rounds);
+      const run = await measure(name, shape, {
+        ...plan,
+        steadySeconds: isTimed ? plan.steadySeconds : 0,
+        ...(name === control && gatewayRate !== undefined && { steadyRate: gatewayRate }),
+      });
+      if (name === 'tailgate') gatewayRate = 0.7 * run.spansPerSecond;
       runs.push(run);
       console.error(
         `${round}/${rounds} ${shape}: ${name}: ${(run.spansPerCpuSecond / 1e3).toFixed(0)} k spans per CPU-second`,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin, adminOf, type Delays } from './admin.ts';
 import { caseOf } from './corpus.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
-import { Measured } from './process.ts';
+import { Measured, processorTicks } from './process.ts';
 import { loadCpu, type Subject, type SubjectName, startSink, subjects } from './subjects.ts';
 
 export interface Plan {
@@ -11,10 +11,19 @@ export interface Plan {
   readonly seconds: number;
   /** At a fixed rate, for latencies; 0 = without them. */
   readonly steadySeconds: number;
+  /** That rate, in spans a second, where it is not 70 % of what the subject reached. */
+  readonly steadyRate?: number;
   readonly waitSeconds: number;
   readonly cpus: string;
   readonly shards: number;
 }
+
+export type Steady = {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Share of the processors' time that other machines had meanwhile: what they take, nobody here can make up for. */
+  readonly stolen: number;
+} & Partial<Delays>;
 
 export interface Run {
   readonly subject: SubjectName;
@@ -26,8 +35,8 @@ export interface Run {
   /** Resident bytes beyond those at rest, per span that waited when they were read, in saturated traffic. */
   readonly residentPerSpan?: number;
   readonly restBytes: number;
-  /** At 70 % of the rate reached, open loop, from the moment a request was due. */
-  readonly steady?: { readonly p50Ms: number; readonly p99Ms: number } & Partial<Delays>;
+  /** At 70 % of the rate reached, or at `steadyRate`; open loop, from the moment a request was due. */
+  readonly steady?: Steady;
   /** ERROR traces that were acknowledged, and that came to the sink in the end. */
   readonly marked?: { readonly sent: number; readonly arrived: number };
 }
@@ -78,7 +87,8 @@ class Measurement {
     const cpuSeconds = process.cpuSeconds() - cpu;
     const { residentBytes, waiting } = (await memory) ?? {};
     const spansPerSecond = hot.spans / hot.seconds;
-    const steady = decides && this.#plan.steadySeconds > 0 ? await this.#steady(spansPerSecond) : undefined;
+    const rate = this.#plan.steadyRate ?? 0.7 * spansPerSecond;
+    const steady = this.#plan.steadySeconds > 0 ? await this.#steady(rate) : undefined;
     const marked = decides ? { arrived: await this.#arrived(), sent: this.#errorTraces } : undefined;
     return {
       subject: this.#name,
@@ -116,14 +126,15 @@ class Measurement {
 
   /** Counts when all that was taken at full speed has been decided. */
   async #steady(spansPerSecond: number): Promise<Run['steady']> {
-    const rate = (0.7 * spansPerSecond) / caseOf(this.#shape).spansPerRequest;
-    const settleSeconds = this.#plan.waitSeconds + 2;
+    const rate = spansPerSecond / caseOf(this.#shape).spansPerRequest;
+    const settleSeconds = subjects[this.#name].decides ? this.#plan.waitSeconds + 2 : 2;
     const load = this.#load(settleSeconds + this.#plan.steadySeconds, { rate, settleSeconds });
     await sleep(settleSeconds * 1000);
-    const before = await this.#admin?.lateness();
+    const [before, ticks] = [await this.#admin?.lateness(), processorTicks()];
     const { p50: p50Ms, p99: p99Ms } = await load;
+    const { all, stolen } = processorTicks();
     const delays = before && (await this.#admin?.delaysSince(before));
-    return { p50Ms, p99Ms, ...delays };
+    return { p50Ms, p99Ms, stolen: (stolen - ticks.stolen) / (all - ticks.all), ...delays };
   }
 
   /** ERROR spans at the sink once everything has been decided and sent, and nothing came for three seconds. */

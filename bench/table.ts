@@ -13,7 +13,7 @@ export interface Results {
 
 const head = [
   ['case', 'subject', 'k spans per CPU-second', '× Tailgate', 'B resident a waiting span (× wire)'],
-  ['ack p99 at 70 %', 'decision late p99', 'loop delay p99', 'lost'],
+  ['ack p99 at 70 % (no-op: at Tailgate’s rate)', 'decision late p99', 'loop delay p99', 'lost'],
 ].flat();
 
 /** Markdown: for each case the subjects in the order they were measured, medians with the spread in parentheses. */
@@ -22,7 +22,7 @@ export function tableOf({ at, machine, versions, plan, rounds, runs }: Results):
   const rows = [...new Set(runs.map((run) => run.case))].flatMap((shape) => rowsOf(runs, shape));
   const how = `${rounds} alternating run${rounds > 1 ? 's' : ''} of ${seconds} s, ${waitSeconds} s wait, ${shards === 1 ? 'one core' : `${shards} shards`}`;
   return [
-    `${at.slice(0, 10)}, ${machine}; ${versions}; ${how}. Only figures of one run compare.`,
+    `${at.slice(0, 10)}, ${machine}; ${versions}; ${how}. Only figures of one run compare.${quiet(runs)}`,
     '',
     line(head),
     line(head.map(() => '---')),
@@ -63,8 +63,21 @@ function row(shape: string, name: string, runs: readonly Run[], ours: number): s
 
 const values = (all: readonly (number | undefined)[]): number[] => all.filter((value) => value !== undefined);
 const thousands = (rate: number): string => (rate / 1e3).toFixed(0);
-const ms = (all: readonly number[], sign: string): string =>
-  all.length === 0 ? '' : `${sign}${median(all).toFixed(median(all) < 10 ? 1 : 0)} ms`;
+const round = (ms: number): string => ms.toFixed(ms < 10 ? 1 : 0);
+
+function ms(all: readonly number[], sign: string): string {
+  if (all.length === 0) return '';
+  const spread = all.length > 1 ? ` (${round(Math.min(...all))}–${round(Math.max(...all))})` : '';
+  return `${sign}${round(median(all))}${spread} ms`;
+}
+
+/** Says how quiet the machine was while latencies were measured: what other machines take shows in them, whoever is measured. */
+function quiet(runs: readonly Run[]): string {
+  const stolen = values(runs.map((run) => run.steady?.stolen));
+  if (stolen.length === 0) return '';
+  const percent = (share: number): string => (100 * share).toFixed(1);
+  return ` Meanwhile other machines had ${percent(median(stolen))} % of the processors' time (${percent(Math.min(...stolen))}–${percent(Math.max(...stolen))}).`;
+}
 
 export function median(all: readonly number[]): number {
   return all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? Number.NaN;

@@ -39,9 +39,13 @@ export async function startGateway(config: BootConfig, version: string, log: Log
 
     // Threads load their modules while this one loads what follows; nothing comes before they are told to listen.
     let offeredSpans = 0;
-    const emit = (request: ExportRequest): void => {
+    const emit = (request: ExportRequest, reuse: () => void): void => {
       offeredSpans += request.spans;
-      for (const exporter of exporters) exporter.offer(request);
+      let users = exporters.length;
+      const done = (): void => {
+        if (--users === 0) reuse();
+      };
+      for (const exporter of exporters) exporter.offer(request, done);
     };
     const paths = await openPaths(config, rules.current, { emit, fault: faults(log) });
     undo.unshift(() => paths.end());

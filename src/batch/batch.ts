@@ -1,6 +1,7 @@
 import type { ExportRequest } from '../model/export-request.ts';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Writer } from '../wire/writer.ts';
+import { Bodies } from './bodies.ts';
 import { type EnvelopeWriter, Groups, type ScopeGroup } from './group.ts';
 import { SpareWriters } from './spare-writers.ts';
 
@@ -23,6 +24,7 @@ export class Batch {
   readonly #write: EnvelopeWriter;
   readonly #emit: (request: ExportRequest) => void;
   readonly #writers = new SpareWriters();
+  readonly #bodies: Bodies;
   #groups: Groups;
   /** At least the bytes of the request so far; the exact number is worked out near the limit only. */
   #atMostBytes = 0;
@@ -37,6 +39,7 @@ export class Batch {
     this.#options = options;
     this.#write = write;
     this.#emit = emit;
+    this.#bodies = new Bodies(options.maxBytes);
     this.#groups = new Groups(write, this.#writers);
   }
 
@@ -100,10 +103,22 @@ export class Batch {
 
   /** Emits what there is. */
   flush(): void {
-    if (this.#spans > 0)
-      this.#emit({ body: this.#groups.finish(), spans: this.#spans, traces: Math.max(1, this.#traces) });
+    if (this.#spans > 0) {
+      const body = this.#groups.finish((bytes) => this.#bodies.take(bytes));
+      this.#emit({ body, spans: this.#spans, traces: Math.max(1, this.#traces) });
+    }
     this.#groups.release();
     this.#reset(new Groups(this.#write, this.#writers));
+  }
+
+  /** Everybody is done with a body that was emitted: its memory is for the next ones. */
+  reuse(body: Uint8Array): void {
+    this.#bodies.giveBack(body);
+  }
+
+  /** Lets go of the memory that no batch has needed since the last call. */
+  trim(): void {
+    this.#bodies.trim();
   }
 
   #isTooLarge(): boolean {

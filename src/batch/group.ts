@@ -94,9 +94,9 @@ export class Groups {
     return total;
   }
 
-  /** The batch as one ExportTraceServiceRequest; groups without spans are left out. */
-  finish(): Uint8Array {
-    const out = new Writer(this.bytes());
+  /** The batch as one ExportTraceServiceRequest, in memory that `take` finds for so many bytes; groups without spans are left out. */
+  finish(take: (bytes: number) => Uint8Array): Uint8Array {
+    const out = new Writer(take(this.bytes()));
     for (const resource of this.resources) {
       const inner = resourceBytes(resource);
       if (inner === 0) continue;
@@ -106,7 +106,7 @@ export class Groups {
       for (const scope of resource.scopes) if (scope.count > 0) finishScope(out, scope);
       out.raw(resource.resourceRest);
     }
-    return out.buf.length === out.pos ? out.buf : out.finish();
+    return out.view();
   }
 
   /** The end of the groups: their buffers are others' from now on. */

@@ -4,7 +4,7 @@ import { Slabs } from './slabs.ts';
  * The log that requests land in. A segment is a stretch of off-heap memory; messages are written to the open segment one after
  * the other, and a segment is given back whole, when nothing that lies in it waits any more.
  *
- *   slab (one allocation) = | segment | segment | segment | segment |
+ *   slab (one allocation) = | segment | segment |
  *   segment               = | message | message | … | free | slack |
  *
  * A message larger than a segment gets a segment (and a slab) of its own. Where there are more shards, slabs are shared memory: a
@@ -49,7 +49,7 @@ export interface Lender {
 const slackBytes = 64;
 const largestSegment = 4 * 1024 * 1024;
 const smallestSegment = 64 * 1024;
-const segmentsPerSlab = 8;
+const segmentsPerSlab = 2;
 const nothing = new Uint8Array(0);
 
 /** A power of two, so that a buffer is at least 32 segments and gives memory back in small parts. */
@@ -191,9 +191,14 @@ export class Segments {
     this.list[number] = undefined;
   }
 
-  /** Gives the slabs back that nobody has needed since the last call: traffic comes in bursts, and fresh memory is slow. */
+  /** What nobody has needed since the last call may go: traffic comes in bursts, and fresh memory is slow. */
   trim(): void {
-    for (const slab of this.#slabs.unneeded()) this.#return(slab);
+    this.#slabs.countUnneeded();
+  }
+
+  /** Gives back the next of what may go. */
+  shrink(): void {
+    for (const slab of this.#slabs.toGo()) this.#return(slab);
   }
 
   /** Of the segments that hold messages, the ones that were opened first, at most `most`. */

@@ -12,8 +12,10 @@ export class Slabs {
   readonly #vacant: number[] = [];
   /** Slabs of which no segment is in use. */
   readonly #idle = new Set<number>();
-  /** The fewest of them that there were since `unneeded` was last asked. */
+  /** The fewest of them that there were since `countUnneeded` was last asked. */
   #fewestIdle = 0;
+  /** Of those that nobody needed, the ones still to go. */
+  #unneeded = 0;
 
   /** Enters an allocation; its number. */
   add(memory: ArrayBufferLike, members: readonly number[]): number {
@@ -35,10 +37,22 @@ export class Slabs {
     return slab.members.length === 1;
   }
 
-  /** Those that nobody has needed since the last call. */
-  unneeded(): number[] {
-    const slabs = [...this.#idle].slice(0, this.#fewestIdle);
-    this.#fewestIdle = this.#idle.size - slabs.length;
+  /** Counts those that nobody has needed since the last call. */
+  countUnneeded(): void {
+    this.#unneeded = this.#fewestIdle;
+    this.#fewestIdle = this.#idle.size;
+  }
+
+  /**
+   * The ones to go now: as many as are idle for each in use, so one after the other where there is traffic. The system takes a millisecond for
+   * each, and gigabytes at once would hold it up for tenths of a second. Those that were needed after all stay.
+   */
+  toGo(): number[] {
+    const inUse = this.#slabs.length - this.#vacant.length - this.#idle.size;
+    const most = Math.max(1, Math.floor(this.#idle.size / Math.max(1, inUse)));
+    this.#unneeded = Math.min(this.#unneeded, this.#fewestIdle);
+    const slabs = [...this.#idle].slice(0, Math.min(this.#unneeded, most));
+    this.#unneeded -= slabs.length;
     return slabs;
   }
 
@@ -46,6 +60,7 @@ export class Slabs {
   remove(number: number): { readonly members: readonly number[]; readonly bytes: number } {
     const { memory, members } = this.#get(number);
     this.#idle.delete(number);
+    this.#fewestIdle = Math.min(this.#fewestIdle, this.#idle.size);
     this.#vacant.push(number);
     this.#slabs[number] = undefined;
     return { members, bytes: memory.byteLength };

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
-import type { Exporter } from '../model/export-request.ts';
-import type { Client } from './answer.ts';
+import type { Exporter, ExportRequest } from '../model/export-request.ts';
+import type { Attempt, Client } from './answer.ts';
 import { Books, type OnError } from './books.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { compressing } from './compress.ts';
@@ -37,12 +37,19 @@ export function createOtlpExporter(config: OtlpExporterConfig, client: Client, d
   const closing: Closing = { hurry: new AbortController(), stop: new AbortController() };
 
   // The chain, from the far end to the near one: each stage wraps the one before it.
-  const attempt = timingOut((payload, signal) => client.send(payload, signal), otlp.timeoutMs, clock);
+  const givenUp = new WeakSet<Uint8Array>();
+  const send: Attempt = (payload, signal) => client.send(payload, signal);
+  const attempt = timingOut(send, otlp.timeoutMs, clock, ({ bytes }) => givenUp.add(bytes));
   const tries = retrying(attempt, retry, clock, closing, (message) => books.retried(message));
   const compressed = compressing(tries, otlp.compression);
   const deliver = delivering(compressed, (piece, result) => books.settled(piece, result));
-  const close = () => client.close();
-  return new Queue({ name, maxBytes: queue.maxBytes, consumers }, { deliver, closing, close }, books, clock);
+  const delivery = {
+    deliver,
+    isInUse: ({ body }: ExportRequest) => givenUp.has(body),
+    closing,
+    close: () => client.close(),
+  };
+  return new Queue({ name, maxBytes: queue.maxBytes, consumers }, delivery, books, clock);
 }
 
 /** Of the two clients only the one that is asked for is loaded: grpc-js is 20 MB and 80 ms, undici 7 MB and 50 ms. */

@@ -15,10 +15,19 @@ export interface QueueOptions {
 export interface Delivery {
   /** Brings a request to its end, whatever it takes, and books it. Never throws. */
   readonly deliver: (request: ExportRequest) => Promise<void>;
+  /** After that: may an attempt that was given up still look at the bytes? */
+  readonly isInUse: (request: ExportRequest) => boolean;
   readonly closing: Closing;
   /** Called last, when nothing is under way any more. */
   readonly close: () => void;
 }
+
+interface Waiting {
+  readonly request: ExportRequest;
+  readonly done: () => void;
+}
+
+const nobodyAsks = (): void => {};
 
 /** First in, first out, bounded in bytes. When it is full the newest request is given up, and the books say so. */
 export class Queue implements Exporter {
@@ -28,7 +37,7 @@ export class Queue implements Exporter {
   readonly #delivery: Delivery;
   readonly #books: Books;
   readonly #clock: Clock;
-  readonly #waiting: ExportRequest[] = [];
+  readonly #waiting: Waiting[] = [];
   readonly #drained = Promise.withResolvers<void>();
   #inFlight = 0;
   #open = true;
@@ -42,10 +51,16 @@ export class Queue implements Exporter {
     this.#clock = clock;
   }
 
-  offer(request: ExportRequest): void {
-    if (!this.#open) this.#books.failed('shutdown', request.spans, 'offered after the exporter was shut down');
-    else if (this.stats.queuedBytes + request.body.length > this.#options.maxBytes) this.#refuse(request);
-    else this.#enqueue(request);
+  offer(request: ExportRequest, done = nobodyAsks): void {
+    if (this.#open && this.stats.queuedBytes + request.body.length <= this.#options.maxBytes) {
+      this.#books.enqueued(request);
+      this.#waiting.push({ request, done });
+      this.#start();
+      return;
+    }
+    if (this.#open) this.#refuse(request);
+    else this.#books.failed('shutdown', request.spans, 'offered after the exporter was shut down');
+    done();
   }
 
   async drain(deadlineMs: number): Promise<void> {
@@ -64,12 +79,6 @@ export class Queue implements Exporter {
     this.#books.failed('queue_full', request.spans, `queue full: ${need}`);
   }
 
-  #enqueue(request: ExportRequest): void {
-    this.#books.enqueued(request);
-    this.#waiting.push(request);
-    this.#start();
-  }
-
   #start(): void {
     while (this.#inFlight < this.#options.consumers && this.#waiting.length > 0) {
       this.#inFlight++;
@@ -77,10 +86,11 @@ export class Queue implements Exporter {
     }
   }
 
-  async #consume(request: ExportRequest): Promise<void> {
+  async #consume({ request, done }: Waiting): Promise<void> {
     await this.#delivery.deliver(request);
     this.#inFlight--;
     this.#books.released(request);
+    if (!this.#delivery.isInUse(request)) done();
     this.#start();
     this.#settleDrain();
   }
@@ -92,7 +102,7 @@ export class Queue implements Exporter {
   /** The deadline has come: what waits is given up, what is under way is cut off. */
   #abandon(): void {
     const message = 'the shutdown deadline came before it was sent';
-    for (const request of this.#waiting.splice(0)) {
+    for (const { request } of this.#waiting.splice(0)) {
       this.#books.settled(request, { kind: 'shutdown', message });
       this.#books.released(request);
     }

@@ -1,11 +1,16 @@
-import type { Answer, Attempt } from './answer.ts';
+import type { Answer, Attempt, Payload } from './answer.ts';
 import type { Clock } from './clock.ts';
 
 /**
  * Ends each attempt after `timeoutMs`, which is worth another try, or when its caller stops it. The answer never waits
- * for `next`, so a client that hangs costs no more than this.
+ * for `next`, so a client that hangs costs no more than this; `onGivenUp` is told what it may still be looking at.
  */
-export function timingOut(next: Attempt, timeoutMs: number, clock: Clock): Attempt {
+export function timingOut(
+  next: Attempt,
+  timeoutMs: number,
+  clock: Clock,
+  onGivenUp: (payload: Payload) => void,
+): Attempt {
   return (payload, stop) =>
     new Promise((resolve) => {
       const attempt = new AbortController();
@@ -15,6 +20,7 @@ export function timingOut(next: Attempt, timeoutMs: number, clock: Clock): Attem
         resolve(answer);
       };
       const giveUp = (message: string) => {
+        onGivenUp(payload);
         end({ kind: 'retryable', waitMs: 0, message });
         attempt.abort(new Error(message));
       };

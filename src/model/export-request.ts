@@ -1,5 +1,6 @@
 /** A batch ready to leave: whole traces as one serialized ExportTraceServiceRequest. Immutable, shared by all exporters. */
 export interface ExportRequest {
+  /** Lent until every exporter is done with it: the next batches are written into the same memory. */
   readonly body: Uint8Array;
   readonly spans: number;
   readonly traces: number;
@@ -26,8 +27,11 @@ export interface ExporterStats {
 export interface Exporter {
   readonly name: string;
   readonly stats: ExporterStats;
-  /** Takes the request or counts it as failed (queue_full); never throws, never blocks. */
-  offer(request: ExportRequest): void;
+  /**
+   * Takes the request or counts it as failed (queue_full); never throws, never blocks. Calls `done` once when nothing here will look at the
+   * body again; never where that is not sure.
+   */
+  offer(request: ExportRequest, done?: () => void): void;
   /** Sends what is queued until done or `deadlineMs` (Unix milliseconds) is reached; what is left counts as failed (shutdown). Then closes. */
   drain(deadlineMs: number): Promise<void>;
 }

@@ -35,8 +35,9 @@ export interface ShardOptions {
   readonly neighbours?: NeighbourOptions;
 }
 
-/** Memory that was not needed for so long is given back. */
+/** Memory that was not needed for so long is given back, some of it at a time. */
 const trimEveryMs = 10_000;
+const shrinkEveryMs = 250;
 /** Of what other shards hand over: some thousands of slices, less than a millisecond's work. */
 const batchesPerTurn = 16;
 
@@ -59,6 +60,7 @@ export class Shard {
   readonly #room: Room;
   #mindedAt = 0;
   #trimmedAt = 0;
+  #shrunkAt = 0;
 
   constructor(
     options: ShardOptions,
@@ -134,10 +136,7 @@ export class Shard {
   /** Takes over what other shards handed over, and decides at most `limit` traces that are due; true when there may be more. */
   tick(now: number, limit: number): boolean {
     const more = this.neighbours !== undefined && this.#mindNeighbours(this.neighbours, now);
-    if (now - this.#trimmedAt >= trimEveryMs) {
-      this.#trimmedAt = now;
-      this.buffer.segments.trim();
-    }
+    if (now - this.#shrunkAt >= shrinkEveryMs) this.#shrink(now);
     for (let n = 0; n < limit; n++) {
       const slot = this.buffer.due(now);
       if (slot < 0) {
@@ -190,6 +189,16 @@ export class Shard {
       this.#room.mind(neighbours, now);
     }
     return batches === batchesPerTurn;
+  }
+
+  #shrink(now: number): void {
+    this.#shrunkAt = now;
+    if (now - this.#trimmedAt >= trimEveryMs) {
+      this.#trimmedAt = now;
+      this.buffer.segments.trim();
+      this.batch.trim();
+    }
+    this.buffer.segments.shrink();
   }
 
   #settle(segment: number): void {

@@ -114,9 +114,14 @@ export class DataPath {
     return this.#ticker.stalledMs();
   }
 
+  /** The body of an emitted request came back. */
+  reuse(body: Uint8Array): void {
+    this.pipeline.shard.batch.reuse(body);
+  }
+
   #emit(request: ExportRequest): void {
     this.emittedSpans += request.spans;
-    this.#events.emit(request);
+    this.#events.emit(request, () => this.reuse(request.body));
   }
 
   #compile({ document }: RulesRevision): PolicySet {

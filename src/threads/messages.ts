@@ -25,6 +25,7 @@ export type Question =
 export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
+  | { readonly type: 'reuse'; readonly body: Uint8Array }
   | { readonly type: 'news'; readonly news: SlabNews };
 
 export type FromThread =

@@ -24,7 +24,8 @@ export interface Addresses {
 
 /** What the paths tell whoever runs them. */
 export interface PathEvents {
-  emit(request: ExportRequest): void;
+  /** Calls `reuse` when nobody will look at the request's body again; never where that is not sure. */
+  emit(request: ExportRequest, reuse: () => void): void;
   /** A fault of ours while receiving. */
   fault(error: unknown): void;
 }

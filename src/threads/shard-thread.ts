@@ -30,6 +30,7 @@ settleSoon();
 port.on('message', (message: ToThread) => {
   if (message.type === 'news') path.pipeline.shard.neighbours?.learn(message.news);
   else if (message.type === 'swap') path.swap(message.rules);
+  else if (message.type === 'reuse') path.reuse(message.body);
   else void answer(message.id, message.question);
 });
 

@@ -119,7 +119,7 @@ export class Threads implements Paths {
   #receive(from: number, message: FromThread): void {
     switch (message.type) {
       case 'emit':
-        this.#events.emit(message.request);
+        this.#events.emit(message.request, () => this.#giveBack(from, message.request.body));
         return;
       case 'fault':
         this.#events.fault(new Error(message.message));
@@ -136,6 +136,11 @@ export class Threads implements Paths {
         else waiting?.reject(message.usage ? new UsageError(message.message) : new Error(message.message));
       }
     }
+  }
+
+  /** To the shard that wrote it. */
+  #giveBack(shard: number, body: Uint8Array): void {
+    if (!this.#ending) this.#workers[shard].postMessage({ type: 'reuse', body }, [body.buffer as ArrayBuffer]);
   }
 
   #ask(shard: number, question: Question): Promise<unknown> {

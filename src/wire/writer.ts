@@ -12,9 +12,10 @@ export class Writer {
   pos = 0;
   #view: DataView;
 
-  constructor(capacity = 1024) {
-    this.buf = new Uint8Array(capacity);
-    this.#view = new DataView(this.buf.buffer);
+  /** Starts with so many bytes of its own, or with the ones given, and takes larger ones when they are full. */
+  constructor(memory: number | Uint8Array = 1024) {
+    this.buf = typeof memory === 'number' ? new Uint8Array(memory) : memory;
+    this.#view = new DataView(this.buf.buffer, this.buf.byteOffset, this.buf.byteLength);
   }
 
   reset(): this {

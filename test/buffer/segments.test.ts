@@ -37,20 +37,50 @@ describe('segments', () => {
     };
     const megabytes = async (): Promise<number> => (await memory.held()) / 2 ** 20;
     burst(60);
-    expect(await megabytes()).toBe(256);
+    expect(await megabytes()).toBe(240);
     segments.trim();
-    expect(await megabytes()).toBe(256);
+    segments.shrink();
+    expect(await megabytes()).toBe(240);
     burst(30);
     segments.trim();
+    segments.shrink();
     // What the second burst (and the segment that was open) had no need of.
-    expect(await megabytes()).toBe(160);
-    expect(segments.returnedBytes).toBe(96 << 20);
+    expect(await megabytes()).toBe(128);
+    expect(segments.returnedBytes).toBe(112 << 20);
     burst(60);
-    expect(await megabytes()).toBe(256);
+    expect(await megabytes()).toBe(240);
     segments.trim();
     segments.trim();
-    // The segment that is open stays.
-    expect(await megabytes()).toBe(32);
+    segments.shrink();
+    // The segment that is open stays, and its neighbour.
+    expect(await megabytes()).toBe(8);
+  });
+
+  it('let it go one slab after the other while there is traffic', () => {
+    const segments = new Segments(256 << 20, () => {});
+    const settle = (place: number): void => {
+      segments.get(place).pending--;
+      segments.settle(place);
+    };
+    const burst = Array.from({ length: 60 }, () => segments.reserve(3_000_000, 0));
+    const waiting = burst.splice(0, 24);
+    for (const place of burst) settle(place);
+    segments.trim();
+    segments.trim();
+    const returned = (): number => segments.returnedBytes / 2 ** 20;
+    segments.shrink();
+    segments.shrink();
+    expect(returned()).toBe(16);
+    // More comes than there is left: then there is nothing to give away.
+    for (const place of Array.from({ length: 40 }, () => segments.reserve(3_000_000, 0))) settle(place);
+    segments.shrink();
+    expect(returned()).toBe(16);
+    // The traffic ends: what waited is decided, and all but the open segment is idle.
+    for (const place of waiting) settle(place);
+    segments.trim();
+    segments.trim();
+    segments.shrink();
+    expect(returned()).toBe(264);
   });
 
   it('leave room behind every message for a scan that looks ahead', () => {

@@ -32,6 +32,61 @@ function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {},
   return { clock, client, exporter, stats: exporter.stats, errors };
 }
 
+describe('the bytes of a request', () => {
+  const offered = (answers: Answers, overrides: Parameters<typeof configOf>[0] = {}, request = spansOf(3)) => {
+    const story = start(answers, overrides, 1);
+    let done = 0;
+    story.exporter.offer(request, () => done++);
+    return { ...story, done: () => done };
+  };
+
+  it.each(['none', 'gzip'] as const)('may be used again when it has arrived, not before (%s)', async (compression) => {
+    const answer = Promise.withResolvers<Answer>();
+    const { clock, client, done } = offered(() => answer.promise, { compression });
+    while (client.underWay === 0) await settle();
+    expect(done()).toBe(0);
+    answer.resolve(accepted);
+    await clock.turn(0);
+    expect(done()).toBe(1);
+  });
+
+  it('may be used again after a retry that was answered, and after a refusal', async () => {
+    const retried = offered((_, attempt) => (attempt === 1 ? unavailable() : accepted));
+    await retried.clock.turn(600_000);
+    const refused = offered(() => rejected);
+    await refused.clock.turn(0);
+    expect([retried.done(), refused.done()]).toEqual([1, 1]);
+  });
+
+  it('may not while an attempt that was given up may still look at it', async () => {
+    const { clock, client, done, stats } = offered((_, attempt) => (attempt === 1 ? never : accepted));
+    await clock.turn(600_000);
+    expect(client.sent).toHaveLength(2);
+    expect(stats.exportedSpans).toBe(3);
+    expect(done()).toBe(0);
+  });
+
+  it('may at once where it is not taken: the queue is full, or shut down', async () => {
+    const { exporter, clock } = offered(() => never, { maxBytes: 1000 }, bytesOf(900));
+    let done = 0;
+    exporter.offer(bytesOf(200), () => done++);
+    expect(done).toBe(1);
+    const drained = exporter.drain(clock.now());
+    exporter.offer(bytesOf(1), () => done++);
+    expect(done).toBe(2);
+    await clock.turn(0);
+    await drained;
+  });
+
+  it('may after both halves of one that was too large', async () => {
+    const whole = spansOf(8);
+    const { clock, done, stats } = offered(({ bytes }) => (bytes === whole.body ? tooLarge : accepted), {}, whole);
+    await clock.turn(0);
+    expect(stats.exportedSpans).toBe(8);
+    expect(done()).toBe(1);
+  });
+});
+
 describe('an answer that is final', () => {
   it('books what was taken as exported', async () => {
     const { exporter, stats, client, clock } = start(() => accepted);

@@ -23,6 +23,12 @@ export interface Store extends Exporter {
   retain(): Promise<void>;
 }
 
+interface Queued {
+  readonly request: ExportRequest;
+  readonly done: () => void;
+}
+
+const nobodyAsks = (): void => {};
 const retainEveryMs = 60_000;
 /** A request during which the worker dies this often is the one that kills it. */
 const maxAttempts = 2;
@@ -46,7 +52,7 @@ class EmbeddedStore implements Store {
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
   /** The first is being written, and stays here until its outcome is known. */
-  readonly #queue: ExportRequest[] = [];
+  readonly #queue: Queued[] = [];
   #writing: Promise<void> | undefined;
   #retaining: Promise<void> | undefined;
   #closed = false;
@@ -60,16 +66,17 @@ class EmbeddedStore implements Store {
     this.#timer = setInterval(() => void this.retain(), retainEveryMs).unref();
   }
 
-  offer(request: ExportRequest): void {
+  offer(request: ExportRequest, done = nobodyAsks): void {
     const { stats } = this;
     const isFull = stats.queuedBytes + request.body.length > stats.queueLimitBytes;
     if (this.#closed || isFull) {
       this.#fail(request, this.#closed ? 'shutdown' : 'queue_full');
+      done();
       return;
     }
     stats.queuedBytes += request.body.length;
     stats.queuedSpans += request.spans;
-    this.#queue.push(request);
+    this.#queue.push({ request, done });
     this.#writing ??= this.#writeAll();
   }
 
@@ -100,7 +107,7 @@ class EmbeddedStore implements Store {
 
   /** One after the other: so a request that kills the worker is known, and no second copy of the queue is made. */
   async #writeAll(): Promise<void> {
-    while (this.#queue.length > 0) await this.#write(this.#queue[0]);
+    while (this.#queue.length > 0) await this.#write(this.#queue[0].request);
     this.#writing = undefined;
   }
 
@@ -115,8 +122,9 @@ class EmbeddedStore implements Store {
     }
   }
 
-  /** The message copies the body on its way to the worker: it is shared with other exporters. */
-  #append(body: Uint8Array): Promise<Outcome> {
+  /** The message copies the body on its way to the worker, for it is shared, and with it all the memory that it is a part of: so a part goes alone. */
+  #append(shared: Uint8Array): Promise<Outcome> {
+    const body = shared.length === shared.buffer.byteLength ? shared : shared.slice();
     return this.#thread.ask({ type: 'append', body, now: this.#now() });
   }
 
@@ -132,10 +140,12 @@ class EmbeddedStore implements Store {
     this.#fail(this.#unqueue(), error instanceof StoreError && error.malformed ? 'rejected' : 'write_failed');
   }
 
+  /** The body was copied to the worker, if it was written at all. */
   #unqueue(): ExportRequest {
-    const request = this.#queue.shift()!;
+    const { request, done } = this.#queue.shift()!;
     this.stats.queuedBytes -= request.body.length;
     this.stats.queuedSpans -= request.spans;
+    done();
     return request;
   }
 

@@ -70,10 +70,13 @@ describe('the store as an exporter', () => {
     const shared = new Uint8Array(1000).fill(9);
     const body = requestBytes({ trace: 't' });
     shared.set(body, 100);
-    store.offer({ body: shared.subarray(100, 100 + body.length), spans: 1, traces: 1 });
+    let done = 0;
+    store.offer({ body: shared.subarray(100, 100 + body.length), spans: 1, traces: 1 }, () => done++);
+    expect(done).toBe(0);
     await idle(store);
     expect(shared.length).toBe(1000);
     expect(store.stats.exportedSpans).toBe(1);
+    expect(done).toBe(1);
     await close(store);
   });
 
