@@ -21,20 +21,16 @@ const pageRows = 1024;
 const pageShift = 10;
 const rowMask = pageRows - 1;
 const rootFlag = 1 << 31;
-/** Free pages that keep their memory: traffic goes up and down by so much in a wait. */
-const leastSparePages = 64;
-const spareShare = 0.1;
 
 export class Slices {
-  /** Undefined where a page's memory was given back. */
+  /** Undefined where no page is; its memory went back. */
   readonly #pages: (Int32Array | undefined)[] = [];
   readonly #memory = new Pages(pageRows * rowWords);
   /** Which segment a page's slices lie in, and how many rows it has. */
   readonly #segmentOf: number[] = [];
   readonly #rows: number[] = [];
+  /** Numbers of pages that are no more. */
   readonly #free: number[] = [];
-  /** Free pages without memory: the ones at the start of `#free`. */
-  #bare = 0;
 
   /** Adds a row to a segment's pages. */
   add(number: number, segment: Segment, start: number, length: number, root: boolean): number {
@@ -73,21 +69,17 @@ export class Slices {
 
   /** Takes back the pages of a segment that is given back. */
   release(segment: Segment): void {
-    for (const page of segment.rowPages) this.#free.push(page);
-    segment.rowPages.length = 0;
-    const inUse = this.#pages.length - this.#free.length;
-    const keep = Math.max(leastSparePages, inUse * spareShare);
-    for (; this.#free.length - this.#bare > keep; this.#bare++) {
-      const page = this.#free[this.#bare];
+    for (const page of segment.rowPages) {
       this.#memory.giveBack(this.#pages[page] as Int32Array);
       this.#pages[page] = undefined;
+      this.#free.push(page);
     }
+    segment.rowPages.length = 0;
   }
 
   #open(number: number, segment: Segment): number {
     const page = this.#free.pop() ?? this.#pages.length;
-    this.#bare = Math.min(this.#bare, this.#free.length);
-    this.#pages[page] ??= this.#memory.take();
+    this.#pages[page] = this.#memory.take();
     this.#segmentOf[page] = number;
     this.#rows[page] = 0;
     segment.rowPages.push(page);

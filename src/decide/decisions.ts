@@ -1,9 +1,10 @@
-import { type Verdict, voteWords } from '../model/verdict.ts';
+import type { Verdict } from '../model/verdict.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { hasVote } from './vote-table.ts';
+import { WideVotes } from './wide-votes.ts';
 
-/** The record of a decided trace, in Int32 words: 92 bytes, of which the votes of up to 128 policies take 32. */
+/** The record of a decided trace, in Int32 words: 64 bytes. */
 export const Decision = {
   /** Four words. */
   id: 0,
@@ -16,16 +17,16 @@ export const Decision = {
   /** Unix ms: upper and lower 32 bits. */
   firstHigh: 8,
   firstLow: 9,
-  decidedHigh: 10,
-  decidedLow: 11,
-  thresholdHigh: 12,
-  thresholdLow: 13,
-  lateSpans: 14,
-  /** `voteWords` words each. */
-  keepVotes: 15,
-  dropVotes: 15 + voteWords,
+  /** From the first span to the decision; less than 0 where the clock was set back. */
+  waitedMs: 10,
+  thresholdHigh: 11,
+  thresholdLow: 12,
+  lateSpans: 13,
+  /** Of the first 32 policies; the others' are in WideVotes. */
+  keepVotes: 14,
+  dropVotes: 15,
 } as const;
-const decisionWords = Decision.dropVotes + voteWords;
+const decisionWords = 16;
 
 export const keepFlag = 1 << 16;
 export const completeFlag = 1 << 17;
@@ -60,6 +61,7 @@ export const unremembered = (): DecisionFacts => ({
  */
 export class Decisions {
   readonly records = new Records(decisionWords);
+  readonly #wideVotes = new WideVotes();
   readonly #index: IdIndex;
   readonly limit: number;
   /** Slots in order of decision; `#next` is where the next one goes, which is where the oldest is once the ring is full. */
@@ -94,18 +96,38 @@ export class Decisions {
     words[to + Decision.revision] = facts.revision;
     words[to + Decision.spans] = facts.spans;
     words[to + Decision.bytes] = facts.bytes;
-    setTime(words, to + Decision.firstHigh, facts.firstSpanAt);
-    setTime(words, to + Decision.decidedHigh, facts.decidedAt);
+    words[to + Decision.firstHigh] = Math.floor(facts.firstSpanAt / 4294967296);
+    words[to + Decision.firstLow] = facts.firstSpanAt | 0;
+    words[to + Decision.waitedMs] = facts.decidedAt - facts.firstSpanAt;
     words[to + Decision.thresholdHigh] = verdict.thresholdHigh;
     words[to + Decision.thresholdLow] = verdict.thresholdLow;
     words[to + Decision.lateSpans] = 0;
-    for (let word = 0; word < voteWords; word++) {
-      words[to + Decision.keepVotes + word] = verdict.keepVotes[word];
-      words[to + Decision.dropVotes + word] = verdict.dropVotes[word];
-    }
+    words[to + Decision.keepVotes] = verdict.keepVotes[0];
+    words[to + Decision.dropVotes] = verdict.dropVotes[0];
+    this.#wideVotes.remember(slot, verdict);
     this.#index.insert(slot);
     this.#ring[this.#next] = slot;
     this.#next = this.#next + 1 === this.limit ? 0 : this.#next + 1;
+  }
+
+  /** How policy `index` voted on the decision at a slot. */
+  voteAt(slot: number, index: number): 'keep' | 'drop' | 'abstain' {
+    if (this.#hasVote(slot, 'keep', index)) return 'keep';
+    return this.#hasVote(slot, 'drop', index) ? 'drop' : 'abstain';
+  }
+
+  #hasVote(slot: number, kind: 'keep' | 'drop', index: number): boolean {
+    if (index >= 32) return this.#wideVotes.has(slot, kind, index);
+    const word = kind === 'keep' ? Decision.keepVotes : Decision.dropVotes;
+    return hasVote(this.records.page(slot), this.records.at(slot) + word, index);
+  }
+
+  /** When a decision's first span came, and when it was made, in Unix ms. */
+  timesAt(slot: number): { readonly firstSpanAt: number; readonly decidedAt: number } {
+    const words = this.records.page(slot);
+    const at = this.records.at(slot);
+    const firstSpanAt = words[at + Decision.firstHigh] * 4294967296 + (words[at + Decision.firstLow] >>> 0);
+    return { firstSpanAt, decidedAt: firstSpanAt + words[at + Decision.waitedMs] };
   }
 
   #forgetOldest(): void {
@@ -114,19 +136,4 @@ export class Decisions {
     this.records.release(slot);
     this.evicted++;
   }
-}
-
-/** How policy `index` voted on the decision whose record starts at words[at]. */
-export function voteAt(words: Int32Array, at: number, index: number): 'keep' | 'drop' | 'abstain' {
-  if (hasVote(words, at + Decision.keepVotes, index)) return 'keep';
-  return hasVote(words, at + Decision.dropVotes, index) ? 'drop' : 'abstain';
-}
-
-function setTime(words: Int32Array, at: number, ms: number): void {
-  words[at] = Math.floor(ms / 4294967296);
-  words[at + 1] = ms | 0;
-}
-
-export function timeAt(words: Int32Array, at: number): number {
-  return words[at] * 4294967296 + (words[at + 1] >>> 0);
 }

@@ -1,14 +1,5 @@
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
-import {
-  completeFlag,
-  Decision,
-  type Decisions,
-  keepFlag,
-  policyOf,
-  timeAt,
-  triggerOf,
-  voteAt,
-} from '../decide/decisions.ts';
+import { completeFlag, Decision, type Decisions, keepFlag, policyOf, triggerOf } from '../decide/decisions.ts';
 import { rootBit } from '../model/conditions.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { triggers } from '../model/outcome.ts';
@@ -38,7 +29,7 @@ export function explainDecided(traceId: string, slot: number, decisions: Decisio
     traceId: traceId.toLowerCase().padStart(32, '0'),
     verdict: kept ? 'keep' : 'drop',
     policy: policies[policyOf(flags)]?.name ?? noPolicy,
-    votes: policies.map((policy, i) => ({ policy: policy.name, vote: voteAt(words, at, i) })),
+    votes: policies.map((policy, i) => ({ policy: policy.name, vote: decisions.voteAt(slot, i) })),
     shadowVotes: [],
     threshold: kept ? thresholdText(high, low) : '',
     adjustedCount: kept ? adjustedCount(high, low) : 0,
@@ -47,8 +38,7 @@ export function explainDecided(traceId: string, slot: number, decisions: Decisio
     complete: (flags & completeFlag) !== 0,
     spans: word('spans'),
     bytes: word('bytes') >>> 0,
-    firstSpanAt: timeAt(words, at + Decision.firstHigh),
-    decidedAt: timeAt(words, at + Decision.decidedHigh),
+    ...decisions.timesAt(slot),
     lateSpans: word('lateSpans'),
   };
 }

@@ -62,7 +62,8 @@ export class DataPath {
     );
     this.#ticker = new Ticker(() => this.pipeline.tick(tracesPerStep));
     const { segments } = this.pipeline.shard.buffer;
-    this.#settling = settleAfterBursts(() => segments.returnedBytes);
+    const isIdle = (): boolean => segments.bytes === 0;
+    this.#settling = settleAfterBursts(() => segments.returnedBytes, isIdle);
     if (buffer.compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, buffer.compressAfterMs);
   }
 

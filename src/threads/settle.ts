@@ -1,7 +1,9 @@
 const settleMs = 1_000;
-const burstWatchMs = 15_000;
-/** What a burst must have given back to be worth a pause. */
-const leastBytes = 64 * 2 ** 20;
+const burstWatchMs = 5_000;
+
+/** When a pause is worth it: so much was given back, and for so long nothing more; while there is traffic, and while nobody would notice. */
+const inTraffic = { bytes: 64 * 2 ** 20, calmMs: 15_000 };
+const whenIdle = { bytes: 8 * 2 ** 20, calmMs: 5_000 };
 
 /**
  * Gives back what loading this thread's modules left behind, once, a second after its start: 8 MB for a pause of some 20 ms. V8 alone
@@ -13,19 +15,22 @@ export function settleSoon(): void {
 
 /**
  * Does the same whenever a burst is over: when `returnedBytes`, which grows with the segments that this thread gave up, has grown and
- * then stood still for a quarter of a minute: the collection leaves the young generation small, which the next burst pays for. An idle thread collects no garbage by itself: what lay around those segments (sockets'
- * buffers, pages of records, other threads' views of shared memory) would stay until the next traffic. Ends when the timer is cleared.
+ * then stood still for a while, for the collection leaves the young generation small, which the next burst pays for. A thread with nothing to
+ * do collects no garbage by itself: those segments and what lay around them (pages of records, other threads' views of shared memory) would
+ * stay until the next traffic. Ends when the timer is cleared.
  */
-export function settleAfterBursts(returnedBytes: () => number): NodeJS.Timeout {
+export function settleAfterBursts(returnedBytes: () => number, isIdle = (): boolean => false): NodeJS.Timeout {
   let settled = 0;
   let last = 0;
+  let calmMs = 0;
   return setInterval(() => {
     const returned = returnedBytes();
-    if (returned === last && returned - settled >= leastBytes) {
-      collect();
-      settled = returned;
-    }
+    calmMs = returned === last ? calmMs + burstWatchMs : 0;
     last = returned;
+    const worth = isIdle() ? whenIdle : inTraffic;
+    if (calmMs < worth.calmMs || returned - settled < worth.bytes) return;
+    collect();
+    settled = returned;
   }, burstWatchMs).unref();
 }
 

@@ -48,3 +48,21 @@ it('collects once after each burst, when nothing more is given back', () => {
   returned += 1 << 30;
   expect(collected(60)).toBe(2);
 });
+
+it('collects for less where nobody would notice', () => {
+  vi.useFakeTimers();
+  const collect = vi.fn();
+  vi.stubGlobal('gc', collect);
+  let isIdle = false;
+  let returned = 0;
+  settleAfterBursts(
+    () => returned,
+    () => isIdle,
+  );
+  returned += 8 << 20;
+  vi.advanceTimersByTime(60_000);
+  expect(collect).not.toHaveBeenCalled();
+  isIdle = true;
+  vi.advanceTimersByTime(60_000);
+  expect(collect).toHaveBeenCalledTimes(1);
+});
