@@ -40,7 +40,7 @@ bench-scale: setup ## shards in threads that feed themselves: two on two cores, 
 bench-cores: setup ## everything on one core, then on two, beside the Collector (3 min)
 	@$(NODE) bench/cores.ts $(BENCH)
 
-bench-waiting: setup ## a span's time and memory while 50,000 to 10 million wait, and what stays after (6 min, 8 GB)
+bench-waiting: setup ## a span's time and memory while 50,000 to 10 million wait, and what stays after (14 min, 8 GB)
 	@$(NODE) bench/waiting.ts $(BENCH)
 
 bench-independent: setup ## our load client beside h2load and wrk (needs nghttp2-client and wrk)

@@ -9,6 +9,13 @@ const readBytes = 128 * 1024;
  */
 const readsAtAStretch = 4;
 
+/** Reads of all connections in one round of the event loop; beyond them each has one more at most. Two to three milliseconds' work. */
+const readsInARound = 8;
+let readsSoFar = 0;
+const nextRound = (): void => {
+  readsSoFar = 0;
+};
+
 /**
  * What all connections of this thread are read into, one after the other: whoever is told of the bytes has used them when it returns. So nothing is
  * allocated for a read; Node's own way, a buffer of 64 KiB for each, made half of the garbage that there was to collect (docs/performance.md).
@@ -55,9 +62,11 @@ export function readSocket(accepted: Socket, onBytes: OnBytes): Socket {
   let fullReads = 0;
   const resume = (): void => void socket.resume();
   const callback = (length: number, bytes: Uint8Array): boolean => {
+    if (readsSoFar++ === 0) setImmediate(nextRound);
     if (!onBytes(bytes as Buffer, length)) return false;
     fullReads = length < readBytes ? 0 : fullReads + 1;
-    if (fullReads < readsAtAStretch) return true;
+    // After one that is not full libuv looks at the others by itself.
+    if (fullReads === 0 || (fullReads < readsAtAStretch && readsSoFar < readsInARound)) return true;
     fullReads = 0;
     setImmediate(resume);
     return false;

@@ -157,3 +157,34 @@ describe.each([
     expect(listener.reads[1].closed).toBe(true);
   });
 });
+
+it('are read in small parts, so that others and timers have their turn', async () => {
+  const connections = 6;
+  let wanted = false;
+  let inRound = 0;
+  const rounds: number[] = [];
+  const goOn = (): boolean => {
+    if (inRound++ === 0) {
+      setImmediate(() => {
+        rounds.push(inRound);
+        inRound = 0;
+      });
+    }
+    return wanted;
+  };
+  await using listener = await listen({ withoutBuffer: false, goOn });
+  const clients: Socket[] = [];
+  for (let i = 0; i < connections; i++) clients.push(await listener.connect());
+  const bytes = 4_000_000;
+  for (const client of clients) client.end(Buffer.alloc(bytes));
+  await until(() => listener.reads.every(({ text }) => text.length > 0));
+  // Now megabytes lie with the system.
+  wanted = true;
+  rounds.length = 0;
+  for (const { socket } of listener.reads) socket.resume();
+  await until(() => listener.reads.every(({ ended }) => ended));
+  expect(listener.reads.map(({ text }) => text.length)).toEqual(clients.map(() => bytes));
+  expect(Math.max(...rounds)).toBeLessThanOrEqual(8 + connections);
+  expect(rounds.reduce((sum, n) => sum + n, 0)).toBeGreaterThan((connections * bytes) / 128 / 1024 / 2);
+  for (const client of clients) client.destroy();
+});
