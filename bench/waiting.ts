@@ -9,9 +9,10 @@ import { gatewayCpu, loadCpu, startSink, subjects } from './subjects.ts';
 /**
  * `make bench-waiting`: does a span cost the same, in time and memory, however many wait? `waiting@rate`: so many spans wait, at so
  * many a second; the last one once more with what waits compressed. What each further span takes is told where a rate occurs twice. Prints a line a run.
- * --seconds 10 --runs 3 --plan 50000@350000,1000000@350000,10000000@350000.
+ * --seconds 10 --runs 3 --no-compressed --plan 50000@350000,1000000@350000,10000000@350000.
  */
 const { values } = parseArgs({
+  allowNegative: true,
   options: {
     seconds: { type: 'string', default: '10' },
     runs: { type: 'string', default: '1' },
@@ -20,6 +21,7 @@ const { values } = parseArgs({
       default: '100000@10000,100000@100000,1000000@100000,50000@350000,1000000@350000,10000000@350000',
     },
     case: { type: 'string', default: 'whole' },
+    compressed: { type: 'boolean', default: true },
   },
 });
 const seconds = Number(values.seconds);
@@ -96,13 +98,13 @@ const steps = values.plan
   .split(',')
   .map((step) => [...step.split('@').map(Number), false] as [number, number, boolean]);
 const [target, rate] = steps.at(-1) as (typeof steps)[number];
-steps.push([target, rate, true]);
+if (values.compressed) steps.push([target, rate, true]);
 for (let round = 1; round <= Number(values.runs); round++) {
   /** What waited with its resident bytes, by rate: the first of them. */
   const fewest = new Map<number, Waiting>();
   for (const [target, rate, compressed] of steps) {
     const w = await measure(target, rate, compressed);
-    const few = fewest.get(rate) ?? w;
+    const few = compressed ? w : (fewest.get(rate) ?? w);
     fewest.set(rate, few);
     const further = (w.bytesPerSpan * w.spans - few.bytesPerSpan * few.spans) / (w.spans - few.spans);
     const share = (bytes: number): string =>
