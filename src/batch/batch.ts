@@ -104,7 +104,7 @@ export class Batch {
   /** Emits what there is. */
   flush(): void {
     if (this.#spans > 0) {
-      const body = this.#groups.finish((bytes) => this.#bodies.take(bytes));
+      const body = this.#groups.finish(this.#bodies.take(this.#groups.bytes()));
       this.#emit({ body, spans: this.#spans, traces: Math.max(1, this.#traces) });
     }
     this.#groups.release();

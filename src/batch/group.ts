@@ -94,9 +94,9 @@ export class Groups {
     return total;
   }
 
-  /** The batch as one ExportTraceServiceRequest, in memory that `take` finds for so many bytes; groups without spans are left out. */
-  finish(take: (bytes: number) => Uint8Array): Uint8Array {
-    const out = new Writer(take(this.bytes()));
+  /** The batch as one ExportTraceServiceRequest, written into memory of `bytes()`; groups without spans are left out. */
+  finish(memory: Uint8Array): Uint8Array {
+    const out = new Writer(memory);
     for (const resource of this.resources) {
       const inner = resourceBytes(resource);
       if (inner === 0) continue;

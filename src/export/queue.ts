@@ -24,10 +24,8 @@ export interface Delivery {
 
 interface Waiting {
   readonly request: ExportRequest;
-  readonly done: () => void;
+  readonly done: (() => void) | undefined;
 }
-
-const nobodyAsks = (): void => {};
 
 /** First in, first out, bounded in bytes. When it is full the newest request is given up, and the books say so. */
 export class Queue implements Exporter {
@@ -51,7 +49,7 @@ export class Queue implements Exporter {
     this.#clock = clock;
   }
 
-  offer(request: ExportRequest, done = nobodyAsks): void {
+  offer(request: ExportRequest, done?: () => void): void {
     if (this.#open && this.stats.queuedBytes + request.body.length <= this.#options.maxBytes) {
       this.#books.enqueued(request);
       this.#waiting.push({ request, done });
@@ -60,7 +58,7 @@ export class Queue implements Exporter {
     }
     if (this.#open) this.#refuse(request);
     else this.#books.failed('shutdown', request.spans, 'offered after the exporter was shut down');
-    done();
+    done?.();
   }
 
   async drain(deadlineMs: number): Promise<void> {
@@ -90,7 +88,7 @@ export class Queue implements Exporter {
     await this.#delivery.deliver(request);
     this.#inFlight--;
     this.#books.released(request);
-    if (!this.#delivery.isInUse(request)) done();
+    if (!this.#delivery.isInUse(request)) done?.();
     this.#start();
     this.#settleDrain();
   }

@@ -25,10 +25,9 @@ export interface Store extends Exporter {
 
 interface Queued {
   readonly request: ExportRequest;
-  readonly done: () => void;
+  readonly done: (() => void) | undefined;
 }
 
-const nobodyAsks = (): void => {};
 const retainEveryMs = 60_000;
 /** A request during which the worker dies this often is the one that kills it. */
 const maxAttempts = 2;
@@ -66,12 +65,12 @@ class EmbeddedStore implements Store {
     this.#timer = setInterval(() => void this.retain(), retainEveryMs).unref();
   }
 
-  offer(request: ExportRequest, done = nobodyAsks): void {
+  offer(request: ExportRequest, done?: () => void): void {
     const { stats } = this;
     const isFull = stats.queuedBytes + request.body.length > stats.queueLimitBytes;
     if (this.#closed || isFull) {
       this.#fail(request, this.#closed ? 'shutdown' : 'queue_full');
-      done();
+      done?.();
       return;
     }
     stats.queuedBytes += request.body.length;
@@ -145,7 +144,7 @@ class EmbeddedStore implements Store {
     const { request, done } = this.#queue.shift()!;
     this.stats.queuedBytes -= request.body.length;
     this.stats.queuedSpans -= request.spans;
-    done();
+    done?.();
     return request;
   }
 
