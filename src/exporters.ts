@@ -1,7 +1,7 @@
 import type { BootConfig } from './config/schema.ts';
 import { openOtlpExporter } from './export/export.ts';
-import type { TempoApi } from './export/store/tempo-api.ts';
 import type { Exporter } from './model/export-request.ts';
+import type { TempoApi } from './store/tempo-api.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
 
 const logEveryMs = 10_000;
@@ -18,8 +18,8 @@ export async function openExporters(
     const onError = (message: string): void => limited.warn('export_error', { exporter: config.name }, message);
     if ('store' in config) {
       // Loaded where it is asked for: a gateway that only forwards needs no database.
-      const { createStore } = await import('./export/store/store.ts');
-      const { createTempoApi } = await import('./export/store/tempo-api.ts');
+      const { createStore } = await import('./store/store.ts');
+      const { createTempoApi } = await import('./store/tempo-api.ts');
       const store = await createStore({ name: config.name, ...config.store });
       tempo ??= createTempoApi(store.read);
       exporters.push(store);

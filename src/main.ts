@@ -22,7 +22,7 @@ async function tailgate([command, ...argv]: readonly string[]): Promise<number |
     case 'check':
       return (await import('./cli/check.ts')).check(argv, processIo());
     case 'demo':
-      return (await import('./cli/demo.ts')).demo(argv, processIo(interrupted()));
+      return (await import('./cli/demo/demo.ts')).demo(argv, processIo(interrupted()));
     case 'version':
     case '--version':
       process.stdout.write(`${(await import('./cli/version.ts')).version}\n`);
@@ -70,7 +70,10 @@ function failed(error: unknown): never {
 try {
   const code =
     program === 'obsctl'
-      ? await (await import('./cli/obsctl.ts')).obsctl(rest, (await import('./cli/io.ts')).processIo(interrupted()))
+      ? await (await import('./cli/obsctl/obsctl.ts')).obsctl(
+          rest,
+          (await import('./cli/io.ts')).processIo(interrupted()),
+        )
       : await tailgate(rest);
   if (code !== undefined) process.exitCode = code;
 } catch (error) {

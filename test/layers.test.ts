@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
  */
 const foundations = ['errors', 'model', 'tables', 'units', 'wire'];
 const pureStages = ['batch', 'buffer', 'decide', 'decode', 'enrich', 'observe', 'route'];
-const rim = ['cluster', 'export', 'receive'];
+const rim = ['cluster', 'export', 'receive', 'store'];
 const settings = ['config', 'telemetry'];
 const composition = ['shard', 'pipeline', 'threads', 'gateway-stats', 'exporters', 'gateway', 'cli', 'main'];
 

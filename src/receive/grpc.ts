@@ -1,4 +1,4 @@
-import { Http2Receiver } from './grpc-http2.ts';
+import { Http2Receiver } from './grpc/http2-receiver.ts';
 import type { Endpoint, GrpcReceiver, Ports } from './receiver.ts';
 
 export interface GrpcReceiverOptions extends Ports {
@@ -24,7 +24,7 @@ class ReferenceReceiver implements GrpcReceiver {
   }
 
   async start(): Promise<Endpoint> {
-    const { GrpcJsReceiver } = await import('./grpc-js.ts');
+    const { GrpcJsReceiver } = await import('./grpc/grpc-js-receiver.ts');
     this.#receiver = new GrpcJsReceiver(this.#options);
     return this.#receiver.start();
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DemoSpan, encodeRequest, endingAt, generateTrace, seeded } from '../../src/cli/demo/generate.ts';
-import { obsctl } from '../../src/cli/obsctl.ts';
+import { obsctl } from '../../src/cli/obsctl/obsctl.ts';
 import { findServer, type RunningTempo, startTempo } from '../../tools/servers/start.ts';
 import { fakeProcess } from '../cli/fake-process.ts';
 

@@ -1,0 +1,92 @@
+import { Agent, request } from 'undici';
+import { CommandError, exit } from '../exit.ts';
+
+/** Where something is asked, what it is called in messages, and how the user names another. */
+export interface Place {
+  readonly base: string;
+  readonly name: string;
+  readonly flag: string;
+}
+
+/** An answer that can be used: JSON of a 200, or one of the statuses that the caller asked for (`body` is text then). */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Asks for JSON. Everything that goes wrong becomes a CommandError that says what to do. */
+export class JsonClient {
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #timeoutMs: number;
+  readonly #interrupted: AbortSignal | undefined;
+  readonly #agent = new Agent({ connections: 8 });
+
+  /** `interrupted` ends requests early: the user has had enough. */
+  constructor(headers: Readonly<Record<string, string>>, timeoutMs: number, interrupted?: AbortSignal) {
+    this.#headers = { accept: 'application/json', 'user-agent': 'obsctl', ...headers };
+    this.#timeoutMs = timeoutMs;
+    this.#interrupted = interrupted;
+  }
+
+  /** GETs `path` (with its query) below the place; `accepted` lists statuses that are answers too, not failures. */
+  async get(
+    place: Place,
+    path: string,
+    accepted: readonly number[] = [],
+    timeoutMs = this.#timeoutMs,
+  ): Promise<Answer> {
+    const { status, text } = await this.#fetch(place, path, timeoutMs);
+    if (accepted.includes(status)) return { status, body: text };
+    if (status !== 200) throw refused(place, status, text);
+    try {
+      return { status, body: JSON.parse(text) };
+    } catch {
+      throw new CommandError(
+        `${place.base}${path.split('?')[0]} answered something that is not JSON: is this ${place.name}? Set ${place.flag}`,
+      );
+    }
+  }
+
+  async #fetch(place: Place, path: string, timeoutMs: number): Promise<{ status: number; text: string }> {
+    try {
+      const timeout = AbortSignal.timeout(timeoutMs);
+      const signal = this.#interrupted ? AbortSignal.any([timeout, this.#interrupted]) : timeout;
+      const answer = await request(place.base + path, { headers: this.#headers, dispatcher: this.#agent, signal });
+      return { status: answer.statusCode, text: await answer.body.text() };
+    } catch (error) {
+      if (this.#interrupted?.aborted) throw new CommandError('interrupted');
+      throw unreachable(place, error as NodeJS.ErrnoException, timeoutMs);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+const reasons: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the name server does not answer',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network unreachable',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer',
+};
+
+function unreachable(place: Place, error: NodeJS.ErrnoException, timeoutMs: number): CommandError {
+  if (error.name === 'TimeoutError')
+    return new CommandError(`${place.base} did not answer within ${timeoutMs / 1000}s: --timeout allows more`);
+  const reason = reasons[error.code ?? ''] ?? error.message;
+  return new CommandError(`cannot reach ${place.base} (${reason}): is ${place.name} running? Set ${place.flag}`);
+}
+
+function refused(place: Place, status: number, text: string): CommandError {
+  if (status === 401 || status === 403) {
+    const advice = 'give credentials by --header "authorization=Bearer …", a tenant by --org-id';
+    return new CommandError(`${place.base} does not allow this (HTTP ${status}): ${advice}`, exit.notAllowed);
+  }
+  const said = text.split('\n')[0].slice(0, 300).trim();
+  const message = `${place.base} answered HTTP ${status}${said && `: ${said}`}`;
+  return new CommandError(message, status === 400 ? exit.usage : exit.failed);
+}

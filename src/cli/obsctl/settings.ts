@@ -1,0 +1,65 @@
+import { parseDuration } from '../../traceql/duration.ts';
+import { CommandError, exit } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { JsonClient, type Place } from './http-json.ts';
+
+export const outputs = ['table', 'json', 'jsonl', 'ids'] as const;
+export type Output = (typeof outputs)[number];
+
+/** The global flags as commander leaves them. */
+export interface GlobalFlags {
+  readonly gateway?: string;
+  readonly tempo?: string;
+  readonly orgId?: string;
+  readonly header?: readonly string[];
+  readonly output: Output;
+  readonly color: boolean;
+  readonly timeout: string;
+}
+
+/** What every command works with. The client is closed by whoever opened the settings. */
+export interface Settings {
+  readonly io: Io;
+  readonly gateway: Place;
+  /** Where traces are read: Tempo, or the gateway with its own store. */
+  readonly tempo: Place;
+  readonly client: JsonClient;
+  readonly output: Output;
+  readonly color: boolean;
+}
+
+export function openSettings(flags: GlobalFlags, io: Io): Settings {
+  const gateway = {
+    base: baseUrl(flags.gateway ?? (io.env.OBSCTL_GATEWAY || 'http://127.0.0.1:8888'), '--gateway'),
+    name: 'the gateway',
+    flag: '--gateway or OBSCTL_GATEWAY',
+  };
+  const tempo = flags.tempo ?? io.env.OBSCTL_TEMPO;
+  const timeoutNs = parseDuration(flags.timeout);
+  if (!timeoutNs) throw new CommandError(`--timeout ${flags.timeout}: expected a duration such as 10s`, exit.usage);
+  return {
+    io,
+    gateway,
+    tempo: tempo ? { base: baseUrl(tempo, '--tempo'), name: 'Tempo', flag: '--tempo or OBSCTL_TEMPO' } : gateway,
+    client: new JsonClient(headersOf(flags), Math.max(1, Math.round(timeoutNs / 1e6)), io.signal),
+    output: flags.output,
+    color: flags.color && io.isTTY && !io.env.NO_COLOR && io.env.TERM !== 'dumb',
+  };
+}
+
+function baseUrl(text: string, flag: string): string {
+  const url = text.includes('://') ? text : `http://${text}`;
+  if (!URL.canParse(url) || !/^https?:/i.test(url))
+    throw new CommandError(`${flag} ${text}: expected an address such as http://127.0.0.1:8888`, exit.usage);
+  return url.replace(/\/+$/, '');
+}
+
+function headersOf(flags: GlobalFlags): Record<string, string> {
+  const headers: Record<string, string> = flags.orgId ? { 'x-scope-orgid': flags.orgId } : {};
+  for (const header of flags.header ?? []) {
+    const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([^\r\n\0]*)$/.exec(header) ?? [];
+    if (name === undefined) throw new CommandError(`--header ${header}: expected name=value`, exit.usage);
+    headers[name.toLowerCase()] = value;
+  }
+  return headers;
+}

@@ -1,0 +1,101 @@
+import type { Status } from '../../telemetry/status.ts';
+import { type ExitCode, exit } from '../exit.ts';
+import { printable } from './cells.ts';
+import { type Paint, paint as paintFor } from './colors.ts';
+import { formatNs } from './duration.ts';
+import type { Settings } from './settings.ts';
+import { table } from './table.ts';
+
+/** `obsctl status`: the rules in force, the buffer, the books and the exporters of the gateway. */
+export async function status(settings: Settings): Promise<ExitCode> {
+  const { io, client, gateway, output } = settings;
+  const { body } = await client.get(gateway, '/api/status');
+  if (output === 'ids') io.stdout.write(`${printable((body as Status).rules.revision)}\n`);
+  else if (output === 'table') io.stdout.write(statusText(body as Status, io.now(), settings.color));
+  else io.stdout.write(`${JSON.stringify(body, null, output === 'json' ? 2 : 0)}\n`);
+  return exit.found;
+}
+
+/** The status as text; `now` (Unix ms) turns moments into ages. Pure. */
+export function statusText(it: Status, now: number, color: boolean): string {
+  const paint = paintFor(color);
+  const { buffer } = it;
+  const used = buffer.limitBytes > 0 ? ` (${Math.round((100 * buffer.bytes) / buffer.limitBytes)} %)` : '';
+  const lines = [
+    [
+      'gateway',
+      `${it.version}, environment ${printable(it.environment)}, up ${formatNs(it.uptimeSeconds * 1e9)}, ${it.shards} shard${it.shards === 1 ? '' : 's'}`,
+    ],
+    ...rulesLines(it, now, paint),
+    [
+      'buffer',
+      `${sizeText(buffer.bytes)} of ${sizeText(buffer.limitBytes)}${used}: ${buffer.traces} traces, ${buffer.spans} spans, the oldest ${buffer.oldestSeconds}s`,
+    ],
+    ['books', it.books.balanced ? 'balanced' : paint.red('NOT balanced: spans are missing or counted twice')],
+  ];
+  const head = lines.map(([key, value]) => `${key.padEnd(10)}${value}\n`).join('');
+  return `${head}\n${booksTable(it, paint)}\n${exportersTable(it, now, paint)}`;
+}
+
+function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
+  const index = rules.modifyIndex > 0 ? `, index ${rules.modifyIndex}` : '';
+  return [
+    [
+      'rules',
+      `${printable(rules.revision)} (${rules.hash}) from ${printable(rules.source)}${index}, loaded ${ago(rules.loadedAt, now)}`,
+    ],
+    ['policies', printable(rules.policies.join(', '))],
+    ...(rules.debug ? [['debug', paint.red('on: every trace is kept')]] : []),
+    ...(rules.lastRefusal
+      ? [['refused', paint.red(`${printable(rules.lastRefusal.error)} (${ago(rules.lastRefusal.at, now)})`)]]
+      : []),
+  ];
+}
+
+const outcomes = ['received', 'kept', 'dropped', 'late_kept', 'late_dropped', 'invalid', 'lost', 'waiting'] as const;
+
+function booksTable({ books }: Status, paint: Paint): string {
+  const spans: Readonly<Record<string, unknown>> = books.spans;
+  const traces: Readonly<Record<string, unknown>> = books.traces;
+  const alarm = (text: string, name: string): string => (name === 'lost' && spans.lost ? paint.red(text) : text);
+  return table<string>(
+    [
+      { title: 'BOOKS', text: (name) => name.replace('_', ' '), paint: alarm },
+      { title: 'SPANS', text: (name) => String(spans[name] ?? '-'), align: 'right', paint: alarm },
+      { title: 'TRACES', text: (name) => String(traces[name] ?? '-'), align: 'right' },
+    ],
+    outcomes,
+  );
+}
+
+function exportersTable(it: Status, now: number, paint: Paint): string {
+  const books = new Map(it.books.exporters.map((each) => [each.name, each]));
+  type Row = Status['export'][number];
+  const number = (key: 'exported' | 'queued' | 'failed') => (row: Row) => String(books.get(row.name)?.[key] ?? '-');
+  return table<Row>(
+    [
+      { title: 'EXPORTER', text: (row) => row.name },
+      { title: 'EXPORTED', text: number('exported'), align: 'right' },
+      { title: 'QUEUED', text: number('queued'), align: 'right' },
+      {
+        title: 'FAILED',
+        text: number('failed'),
+        align: 'right',
+        paint: (text, row) => (books.get(row.name)?.failed ? paint.red(text) : text),
+      },
+      { title: 'QUEUE', text: (row) => sizeText(row.queueBytes), align: 'right' },
+      { title: 'LAST SUCCESS', text: (row) => ago(row.lastSuccessAt, now) },
+      { title: 'LAST ERROR', text: (row) => row.lastError || 'none' },
+    ],
+    it.export,
+  );
+}
+
+/** `3s ago`, of an ISO 8601 time. */
+const ago = (iso: string | null, now: number): string =>
+  iso === null ? 'never' : `${formatNs(Math.max(0, Math.floor((now - Date.parse(iso)) / 1000)) * 1e9)} ago`;
+
+function sizeText(bytes: number): string {
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${Number((bytes / 1024 ** power).toPrecision(3))} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
+}

@@ -1,0 +1,97 @@
+import { CommandError } from '../exit.ts';
+import type { JsonClient, Place } from './http-json.ts';
+import { listOf, type OtlpTrace, objectOf, readTrace, textOf } from './otlp-json.ts';
+
+/** A trace that a search found. `spans` and `errors` are undefined where the store does not count them. */
+export interface FoundTrace {
+  readonly traceId: string;
+  readonly startMs: number;
+  readonly rootService: string;
+  readonly rootName: string;
+  readonly durationMs: number;
+  readonly spans: number | undefined;
+  readonly errors: number | undefined;
+}
+
+export interface SearchResult {
+  /** Newest first. */
+  readonly traces: readonly FoundTrace[];
+  readonly partial: boolean;
+}
+
+export interface FetchedTrace {
+  readonly trace: OtlpTrace;
+  /** Why some spans are missing; '' when none is. */
+  readonly partial: string;
+}
+
+/** Tempo's read API (Tempo, "HTTP API"), which the gateway's own store speaks too. */
+export class TempoClient {
+  readonly #http: JsonClient;
+  readonly #place: Place;
+
+  constructor(http: JsonClient, place: Place) {
+    this.#http = http;
+    this.#place = place;
+  }
+
+  /** Traces with a span that matches the TraceQL query between two Unix times in milliseconds. */
+  async search(query: string, fromMs: number, toMs: number, limit: number): Promise<SearchResult> {
+    const parameters = new URLSearchParams({
+      q: newestFirst(query),
+      start: String(Math.floor(fromMs / 1000)),
+      end: String(Math.ceil(toMs / 1000)),
+      limit: String(limit),
+    });
+    const { status, body } = await this.#http.get(this.#place, `/api/search?${parameters}`, [404]);
+    if (status === 404) throw this.#storeless();
+    const answer = objectOf(body);
+    const traces = listOf(answer.traces).map(foundTrace);
+    return { traces: traces.sort((a, b) => b.startMs - a.startMs), partial: answer.status === 'PARTIAL' };
+  }
+
+  /** The whole trace, by its id of 32 hex digits; undefined when there is none. Version 2 of the API first, which also says what is missing. */
+  async trace(id: string): Promise<FetchedTrace | undefined> {
+    const second = await this.#http.get(this.#place, `/api/v2/traces/${id}`, [404]);
+    const answer = objectOf(second.body);
+    const found = second.status === 200 ? readTrace(answer) : await this.#firstVersion(id);
+    if (found === undefined || found.resourceSpans.length === 0) return undefined;
+    const partial = answer.status === 'PARTIAL' ? textOf(answer.message) || 'the store holds more than it returns' : '';
+    return { trace: found, partial };
+  }
+
+  async #firstVersion(id: string): Promise<OtlpTrace | undefined> {
+    const { status, body } = await this.#http.get(this.#place, `/api/traces/${id}`, [404]);
+    if (status === 200) return readTrace(body);
+    const echo = await this.#http.get(this.#place, '/api/echo', [200, 404]);
+    if (echo.status === 404) throw this.#storeless();
+    return undefined;
+  }
+
+  #storeless(): CommandError {
+    return new CommandError(
+      `${this.#place.base} keeps no traces (no /api/search there): name Tempo by --tempo or OBSCTL_TEMPO`,
+    );
+  }
+}
+
+function foundTrace(trace: Record<string, unknown>): FoundTrace {
+  const stats =
+    trace.serviceStats === undefined ? undefined : Object.values(objectOf(trace.serviceStats)).map(objectOf);
+  return {
+    traceId: textOf(trace.traceID).toLowerCase().padStart(32, '0'),
+    startMs: Number(BigInt(/^\d+$/.exec(textOf(trace.startTimeUnixNano))?.[0] ?? 0) / 1_000_000n),
+    rootService: rootOf(trace.rootServiceName),
+    rootName: textOf(trace.rootTraceName),
+    durationMs: Number(trace.durationMs ?? 0),
+    spans: stats?.reduce((sum, each) => sum + Number(each.spanCount ?? 0), 0),
+    errors: stats?.reduce((sum, each) => sum + Number(each.errorCount ?? 0), 0),
+  };
+}
+
+/** Without this hint Tempo returns whatever it finds first (TraceQL, "Retrieve most recent results"). */
+const newestFirst = (query: string): string =>
+  /\bwith\s*\([^{}]*\)\s*$/.test(query) ? query : `${query} with (most_recent=true)`;
+
+/** Tempo's words for a trace without a root, in ours. */
+const rootOf = (name: unknown): string => (textOf(name).startsWith('<root span not') ? '(no root)' : textOf(name));

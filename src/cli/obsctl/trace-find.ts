@@ -1,0 +1,116 @@
+import { CommandError, type ExitCode, exit } from '../exit.ts';
+import { type Paint, paint as paintFor } from './colors.ts';
+import { formatNs } from './duration.ts';
+import { localTime } from './local-time.ts';
+import { objectOf, textOf } from './otlp-json.ts';
+import type { Settings } from './settings.ts';
+import { type Column, table } from './table.ts';
+import { type FoundTrace, TempoClient } from './tempo-client.ts';
+import { longestSearchMs, type TimeFlags, type TimeRange, timeRange } from './time-range.ts';
+import { compileQuery, type QueryFlags } from './traceql-query.ts';
+
+export interface FindFlags extends QueryFlags, TimeFlags {
+  readonly query?: string;
+  readonly limit: string;
+  readonly explainQuery?: boolean;
+}
+
+type Row = FoundTrace & { readonly policy: string };
+
+/** `obsctl trace find`: searches the store; with --explain-query it only prints the TraceQL. */
+export async function traceFind(flags: FindFlags, settings: Settings): Promise<ExitCode> {
+  const query = queryOf(flags);
+  const limit = limitOf(flags.limit);
+  if (flags.explainQuery) {
+    settings.io.stdout.write(`${query}\n`);
+    return exit.found;
+  }
+  const range = timeRange(flags, settings.io.now());
+  if (range.to - range.from > longestSearchMs)
+    note(settings, 'Tempo refuses to search more than 168h at once unless told otherwise');
+  const { traces, partial } = await new TempoClient(settings.client, settings.tempo).search(
+    query,
+    range.from,
+    range.to,
+    limit,
+  );
+  if (traces.length === 0) return nothing(query, range, settings);
+  settings.io.stdout.write(show(await withPolicies(traces, settings), settings));
+  if (traces.length >= limit) note(settings, `only the newest ${limit}: --limit shows more`);
+  if (partial) note(settings, 'the store searched only a part of its data');
+  return partial ? exit.partial : exit.found;
+}
+
+function queryOf(flags: FindFlags): string {
+  const { query, service, route, status, minDuration, maxDuration, attr } = flags;
+  if (query === undefined) return compileQuery(flags);
+  if ([service, route, status, minDuration, maxDuration].some((flag) => flag !== undefined) || attr?.length)
+    throw new CommandError('-q is a whole query: leave the other conditions out, or put them into it', exit.usage);
+  return query;
+}
+
+function limitOf(text: string): number {
+  const limit = Number(text);
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw new CommandError(`--limit ${text}: expected a whole number from 1`, exit.usage);
+  return limit;
+}
+
+function nothing(query: string, { from, to }: TimeRange, settings: Settings): ExitCode {
+  const { timeZone } = settings.io;
+  note(settings, `nothing found from ${localTime(from, timeZone)} to ${localTime(to, timeZone)} for ${query}`);
+  if (to - from < 30_000) note(settings, 'Tempo may leave the last 30s out of searches: try a longer --last');
+  if (settings.output === 'json') settings.io.stdout.write('[]\n');
+  return exit.nothing;
+}
+
+const note = (settings: Settings, text: string): unknown => settings.io.stderr.write(`obsctl: ${text}\n`);
+
+/** A look into the gateway's memory of decisions is worth a second, not more, and not for long lists. */
+const memoryMs = 1000;
+const maxAsked = 100;
+
+/** Adds the policy that kept each trace, where the gateway still remembers. Silence there is no failure here. */
+async function withPolicies(traces: readonly FoundTrace[], settings: Settings): Promise<Row[]> {
+  const policies = new Map<string, string>();
+  const ask = async ({ traceId }: FoundTrace): Promise<void> => {
+    const { status, body } = await settings.client.get(settings.gateway, `/api/explain/${traceId}`, [404], memoryMs);
+    if (status === 200) policies.set(traceId, textOf(objectOf(body).policy));
+  };
+  if (settings.output !== 'ids')
+    await Promise.all(traces.slice(0, maxAsked).map((trace) => ask(trace).catch(() => {})));
+  return traces.map((trace) => ({ ...trace, policy: policies.get(trace.traceId) ?? '' }));
+}
+
+function show(rows: readonly Row[], settings: Settings): string {
+  if (settings.output === 'ids') return rows.map((row) => `${row.traceId}\n`).join('');
+  if (settings.output === 'jsonl') return rows.map((row) => `${JSON.stringify(record(row))}\n`).join('');
+  if (settings.output === 'json') return `${JSON.stringify(rows.map(record), null, 2)}\n`;
+  const columns = columnsOf(settings, paintFor(settings.color)).filter(
+    (column) => column.title !== 'POLICY' || rows.some((row) => row.policy),
+  );
+  return table(columns, rows, settings.io.isTTY ? settings.io.columns : undefined);
+}
+
+const columnsOf = ({ io }: Settings, paint: Paint): Column<Row>[] => [
+  { title: 'START', text: (row) => localTime(row.startMs, io.timeZone) },
+  { title: 'TRACE', text: (row) => row.traceId },
+  {
+    title: 'SERVICE',
+    text: (row) => row.rootService,
+    shrinks: true,
+    paint: (text, row) => paint.service(text, row.rootService),
+  },
+  { title: 'ROOT', text: (row) => row.rootName, shrinks: true },
+  { title: 'DURATION', text: (row) => (row.durationMs < 1 ? '<1ms' : formatNs(row.durationMs * 1e6)), align: 'right' },
+  { title: 'SPANS', text: (row) => String(row.spans ?? '-'), align: 'right' },
+  {
+    title: 'ERRORS',
+    text: (row) => String(row.errors ?? '-'),
+    align: 'right',
+    paint: (text, row) => (row.errors ? paint.red(text) : text),
+  },
+  { title: 'POLICY', text: (row) => row.policy },
+];
+
+const record = ({ startMs, ...row }: Row) => ({ ...row, start: new Date(startMs).toISOString() });

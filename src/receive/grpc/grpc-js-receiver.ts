@@ -1,0 +1,181 @@
+import type { ServerHttp2Session } from 'node:http2';
+import { fileURLToPath } from 'node:url';
+import grpc from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { Refusal, refusals } from '../../errors.ts';
+import { MalformedError } from '../../wire/reader.ts';
+import { closeBy } from '../close-by.ts';
+import { encodeExportResponse } from '../export-response.ts';
+import type { GrpcReceiverOptions } from '../grpc.ts';
+import { Inbound } from '../inbound.ts';
+import { cannotListen } from '../listen.ts';
+import type { Endpoint, GrpcReceiver } from '../receiver.ts';
+import { refusalMetadata } from './answer.ts';
+import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
+import { reflect } from './reflection.ts';
+import { healthService, reflectionServices, traceService } from './services.ts';
+import { widenWindows } from './widen-windows.ts';
+
+const protoDirectory = fileURLToPath(new URL('../../../proto', import.meta.url));
+const watchMs = 200;
+
+/** OTLP/gRPC on @grpc/grpc-js: the reference. It collects and unpacks each message itself; we take it from there. */
+export class GrpcJsReceiver implements GrpcReceiver {
+  readonly #options: GrpcReceiverOptions;
+  readonly #server: grpc.Server;
+  readonly #sessions: ReadonlySet<ServerHttp2Session>;
+  readonly #watchers = new Set<() => void>();
+
+  constructor(options: GrpcReceiverOptions) {
+    this.#options = options;
+    this.#server = new grpc.Server({
+      'grpc.max_receive_message_length': options.admission.maxRequestBytes,
+      'grpc.keepalive_time_ms': 60_000,
+      'grpc.keepalive_timeout_ms': 20_000,
+      'grpc.max_connection_age_ms': 30 * 60_000,
+      'grpc.max_connection_age_grace_ms': 60_000,
+      'grpc.max_concurrent_streams': 1000,
+      'grpc.enable_channelz': 0,
+    });
+    // What it would print to stderr, such as a port in use, comes back to us as an error and is told once.
+    grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+    this.#sessions = widenWindows(this.#server);
+    this.#addServices();
+  }
+
+  async start(): Promise<Endpoint> {
+    const { host, port } = this.#options.endpoint;
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) => {
+        if (error !== null) {
+          const cause = /E[A-Z]{4,}/.exec(error.message)?.[0] ?? error.message;
+          reject(cannotListen('receive.grpc', this.#options.endpoint, cause));
+        } else resolve({ host, port: bound });
+      });
+    });
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    for (const tell of this.#watchers) tell();
+    this.#watchers.clear();
+    await closeBy(
+      deadlineMs,
+      (done) => this.#server.tryShutdown(() => done()),
+      () => this.#cut(),
+    );
+  }
+
+  #cut(): void {
+    for (const session of this.#sessions) session.destroy();
+  }
+
+  #addServices(): void {
+    const definitions = loadSync(
+      [
+        'opentelemetry/proto/collector/trace/v1/trace_service.proto',
+        'grpc/health/v1/health.proto',
+        'grpc/reflection/v1/reflection.proto',
+      ],
+      { includeDirs: [protoDirectory] },
+    );
+    const define = (service: string): grpc.ServiceDefinition =>
+      passThrough(definitions[service] as grpc.ServiceDefinition);
+    this.#server.addService(define(traceService), { Export: this.#export });
+    this.#server.addService(define(healthService), { Check: this.#check, Watch: this.#watch });
+    for (const service of reflectionServices) {
+      this.#server.addService(rename(define(reflectionServices[0]), service), { ServerReflectionInfo: reflectAll });
+    }
+  }
+
+  readonly #export = (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>): void => {
+    const inbound = new Inbound(this.#options, 'grpc');
+    const { length } = call.request;
+    const answer = inbound.claim(length, length) ?? inbound.deliver([call.request], length);
+    inbound.close();
+    if (answer instanceof Refusal) {
+      inbound.refused(answer, length);
+      callback(statusOf(answer));
+    } else callback(null, Buffer.from(encodeExportResponse(answer)));
+  };
+
+  readonly #check = (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>): void => {
+    readOr(callback, () => {
+      const service = readHealthRequest(call.request);
+      const status = healthOf(service, this.#options.serving());
+      if (status !== ServingStatus.SERVICE_UNKNOWN) callback(null, Buffer.from(encodeHealth(status)));
+      else callback({ code: grpc.status.NOT_FOUND, details: `unknown service ${service}` });
+    });
+  };
+
+  readonly #watch = (call: grpc.ServerWritableStream<Buffer, Buffer>): void => {
+    readOr(
+      (error) => call.destroy(error as Error),
+      () => {
+        const service = readHealthRequest(call.request);
+        let told = 0;
+        const tell = (): void => {
+          const status = healthOf(service, this.#options.serving());
+          if (status !== told) call.write(Buffer.from(encodeHealth((told = status))));
+        };
+        tell();
+        const timer = setInterval(tell, watchMs).unref();
+        const finish = (): void => {
+          clearInterval(timer);
+          tell();
+          call.end();
+        };
+        this.#watchers.add(finish);
+        call.on('cancelled', () => {
+          clearInterval(timer);
+          this.#watchers.delete(finish);
+        });
+      },
+    );
+  };
+}
+
+function reflectAll(call: grpc.ServerDuplexStream<Buffer, Buffer>): void {
+  call.on('data', (request: Buffer) => {
+    readOr(
+      (error) => call.destroy(error as Error),
+      () => call.write(Buffer.from(reflect(request))),
+    );
+  });
+  call.on('end', () => call.end());
+}
+
+function readOr(refuse: (status: Partial<grpc.StatusObject>) => void, read: () => void): void {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    refuse({ code: grpc.status.INVALID_ARGUMENT, details: error.message });
+  }
+}
+
+function statusOf(refusal: Refusal): Partial<grpc.StatusObject> {
+  const metadata = new grpc.Metadata();
+  for (const [key, value] of Object.entries(refusalMetadata(refusal))) {
+    metadata.set(key, key.endsWith('-bin') ? Buffer.from(value, 'base64') : value);
+  }
+  return { code: refusals[refusal.reason].grpc, details: refusal.message, metadata };
+}
+
+/** The service with its messages left as bytes. */
+function passThrough(service: grpc.ServiceDefinition): grpc.ServiceDefinition {
+  const asIs = (bytes: Buffer): Buffer => bytes;
+  const bytes = {
+    requestSerialize: asIs,
+    requestDeserialize: asIs,
+    responseSerialize: asIs,
+    responseDeserialize: asIs,
+  };
+  return Object.fromEntries(Object.entries(service).map(([name, method]) => [name, { ...method, ...bytes }]));
+}
+
+function rename(service: grpc.ServiceDefinition, name: string): grpc.ServiceDefinition {
+  return Object.fromEntries(
+    Object.entries(service).map(([method, definition]) => [method, { ...definition, path: `/${name}/${method}` }]),
+  );
+}

@@ -1,0 +1,131 @@
+import type { Server, Socket } from 'node:net';
+import { Refusal } from '../../errors.ts';
+import { closeBy } from '../close-by.ts';
+import type { GrpcReceiverOptions } from '../grpc.ts';
+import { Connection } from '../http2/connection.ts';
+import type { Headers } from '../http2/header-decoder.ts';
+import type { Stream, StreamHandler } from '../http2/stream.ts';
+import { listen } from '../listen.ts';
+import { createSocketServer, maxUnreadBytes, readSocket } from '../read-sockets.ts';
+import type { Endpoint, GrpcReceiver } from '../receiver.ts';
+import { maxRequestMs, Watch } from '../watch.ts';
+import { answerHttp, answerRefusal } from './answer.ts';
+import { ExportCall } from './export-call.ts';
+import { exportPath } from './services.ts';
+import { SideCalls } from './side-calls.ts';
+
+/** Connections are asked to reconnect now and then, so that replicas added later get their share. */
+const maxConnectionAgeMs = 30 * 60_000;
+/** A connection that has not said by then that it speaks HTTP/2 never will. */
+const silentMs = 30_000;
+const nobody: StreamHandler = { data: () => {}, end: () => {}, close: () => {} };
+
+interface Opened {
+  readonly connection: Connection;
+  readonly openedAt: number;
+  readonly renewAt: number;
+  /** When whatever is left of it is cut off, once it was asked to go. */
+  cutAt: number;
+}
+
+/** OTLP/gRPC on our own HTTP/2: the default. Protocol: grpc/doc/PROTOCOL-HTTP2.md. */
+export class Http2Receiver implements GrpcReceiver {
+  readonly #options: GrpcReceiverOptions;
+  readonly #server: Server;
+  readonly #sideCalls: SideCalls;
+  readonly #watch: Watch;
+  readonly #open = new Map<Socket, Opened>();
+
+  constructor(options: GrpcReceiverOptions) {
+    this.#options = options;
+    this.#watch = new Watch((now) => this.#sweep(now));
+    this.#sideCalls = new SideCalls(options.serving, this.#watch);
+    this.#server = createSocketServer((accepted) => this.#accepted(accepted));
+  }
+
+  async start(): Promise<Endpoint> {
+    const bound = await listen(this.#server, 'receive.grpc', this.#options.endpoint);
+    this.#watch.start();
+    return bound;
+  }
+
+  /** Each client gets a GOAWAY that names the last call it will have an answer to; it sends the others elsewhere. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#sideCalls.close();
+    await closeBy(
+      deadlineMs,
+      (done) => {
+        this.#server.close(done);
+        for (const { connection } of this.#open.values()) connection.goAway();
+      },
+      () => this.#cut(),
+    );
+    this.#watch.stop();
+  }
+
+  #cut(): void {
+    for (const socket of this.#open.keys()) socket.destroy();
+  }
+
+  #accepted(accepted: Socket): void {
+    const socket = readSocket(accepted, (bytes, length) => {
+      connection.read(bytes, length);
+      return socket.writableLength <= maxUnreadBytes;
+    });
+    const connection = new Connection({
+      serve: (stream, headers) => this.#serve(stream, headers),
+      send: (bytes) => void socket.write(bytes),
+      finished: () => void socket.end(),
+      broken: () => this.#options.stats.refuse('malformed', 0),
+      now: () => this.#watch.now,
+    });
+    const openedAt = Date.now();
+    const renewAt = openedAt + maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
+    this.#open.set(socket, { connection, openedAt, renewAt, cutAt: Number.POSITIVE_INFINITY });
+    socket.on('drain', () => socket.resume());
+    socket.on('end', () => connection.endOfInput());
+    // A broken connection is its client's affair; its streams are closed one by one.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#open.delete(socket);
+      connection.close();
+    });
+  }
+
+  #sweep(now: number): void {
+    this.#sideCalls.sweep();
+    for (const [socket, opened] of this.#open) {
+      const { connection } = opened;
+      if (now >= opened.renewAt) connection.goAway();
+      // No request takes longer than that: what stays does so for its client's sake.
+      if (connection.isGoingAway) opened.cutAt = Math.min(opened.cutAt, now + maxRequestMs);
+      const isMute = !connection.isOpen && now - opened.openedAt >= silentMs;
+      if (isMute || now >= opened.cutAt) socket.destroy();
+    }
+  }
+
+  #serve(stream: Stream, headers: Headers): StreamHandler {
+    const path = headers[':path'] as string;
+    if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
+    if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
+    if (path === exportPath) return new ExportCall(stream, headers, this.#options, this.#watch);
+    return this.#sideCalls.open(path, stream) ?? this.#unknown(stream, path);
+  }
+
+  #notGrpc(stream: Stream, status: number, reason: 'wrong_method' | 'unsupported_type'): StreamHandler {
+    this.#options.stats.refuse(reason, 0);
+    answerHttp(stream, status);
+    return nobody;
+  }
+
+  #unknown(stream: Stream, path: string): StreamHandler {
+    this.#options.stats.refuse('not_found', 0);
+    answerRefusal(stream, new Refusal('not_found', `unknown method ${path}`));
+    return nobody;
+  }
+}
+
+/** `application/grpc`, with or without `+proto` or parameters. */
+function isGrpc(contentType: string | undefined): boolean {
+  return contentType?.startsWith('application/grpc') === true && !/^[\w-]/.test(contentType.slice(16));
+}

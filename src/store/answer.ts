@@ -1,0 +1,165 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Field, Query } from '../traceql/ast.ts';
+import { TraceQLError } from '../traceql/error.ts';
+import { parseField, parseQuery } from '../traceql/parse.ts';
+import { Writer } from '../wire/writer.ts';
+import { BadRequest } from './bad-request.ts';
+import type { TempoAnswer, TempoRequest } from './messages.ts';
+import { json, plain, protobuf } from './respond.ts';
+import { namedFields, TraceReader } from './search.ts';
+import { metricsJson, plainTraceJson, traceJson } from './search-json.ts';
+import { parseSearchRequest, parseWindow } from './search-request.ts';
+import { TagReader, type TagScope } from './tags.ts';
+import { traceToJson } from './trace-json.ts';
+
+type Answerer = (
+  parts: readonly string[],
+  params: URLSearchParams,
+  accept: string,
+) => TempoAnswer | Promise<TempoAnswer>;
+
+/** Answers Tempo's read API from a database. Paths and shapes: grafana/tempo, pkg/api and pkg/tempopb/tempo.proto. */
+export class TempoAnswers {
+  readonly #traces: TraceReader;
+  readonly #tags: TagReader;
+  readonly #routes: readonly (readonly [RegExp, Answerer])[];
+
+  constructor(db: DatabaseSync) {
+    this.#traces = new TraceReader(db);
+    this.#tags = new TagReader(db, this.#traces);
+    this.#routes = [
+      [/^\/api\/traces\/([^/]+)$/, ([id], _, accept) => this.#traceV1(id, accept)],
+      [/^\/api\/v2\/traces\/([^/]+)$/, ([id], _, accept) => this.#traceV2(id, accept)],
+      [/^\/api\/search$/, (_, params) => this.#search(params)],
+      [/^\/api\/search\/tags$/, (_, params) => this.#tagNames(params)],
+      [/^\/api\/v2\/search\/tags$/, (_, params) => json({ scopes: this.#scopes(params), metrics: {} })],
+      [/^\/api\/search\/tag\/([^/]+)\/values$/, ([tag], params) => this.#tagValuesV1(tag, params)],
+      [/^\/api\/v2\/search\/tag\/([^/]+)\/values$/, ([tag], params) => this.#tagValuesV2(tag, params)],
+    ];
+  }
+
+  /** Never throws; what cannot be answered is a status with the reason as text. */
+  async answer({ path, query, accept }: TempoRequest): Promise<TempoAnswer> {
+    for (const [pattern, answer] of this.#routes) {
+      const parts = pattern.exec(path);
+      if (parts === null) continue;
+      try {
+        return await answer(parts.slice(1).map(decode), new URLSearchParams(query), accept);
+      } catch (error) {
+        return plain(error instanceof BadRequest ? 400 : 500, (error as Error).message);
+      }
+    }
+    return plain(404, 'not found');
+  }
+
+  #traceV1(id: string, accept: string): TempoAnswer {
+    const body = this.#traces.body(parseTraceId(id));
+    if (body === undefined) return plain(404, 'trace not found');
+    return wantsProtobuf(accept) ? protobuf(body) : json(traceToJson(body, 'batches'));
+  }
+
+  /** An unknown trace is an empty one here, as in Tempo. */
+  #traceV2(id: string, accept: string): TempoAnswer {
+    const body = this.#traces.body(parseTraceId(id)) ?? new Uint8Array(0);
+    if (wantsProtobuf(accept)) return protobuf(traceByIdResponse(body));
+    const metrics = body.length === 0 ? {} : { inspectedBytes: String(body.length) };
+    return json({ trace: traceToJson(body, 'resourceSpans'), metrics });
+  }
+
+  async #search(params: URLSearchParams): Promise<TempoAnswer> {
+    const { query, isTraceQL, window, limit, spansPerSpanSet } = parseSearchRequest(params);
+    const fields = namedFields(query);
+    const inspected = { traces: 0, bytes: 0 };
+    const traces: object[] = [];
+    for await (const match of this.#traces.search(query.spansets, window, inspected)) {
+      traces.push(isTraceQL ? traceJson(match, fields, spansPerSpanSet) : plainTraceJson(match));
+      if (traces.length >= limit) break;
+    }
+    return json({ traces, metrics: metricsJson(inspected) });
+  }
+
+  #tagNames(params: URLSearchParams): TempoAnswer {
+    // Version 1 lists intrinsics only where they are asked for.
+    const scopes = this.#scopes(params).filter(({ name }) => params.get('scope') === name || name !== 'intrinsic');
+    return json({ tagNames: [...new Set(scopes.flatMap(({ tags }) => tags))], metrics: {} });
+  }
+
+  #scopes(params: URLSearchParams): TagScope[] {
+    const wanted = params.get('scope') ?? '';
+    if (!knownScopes.has(wanted)) throw new BadRequest(`invalid scope: ${wanted}`);
+    return this.#tags.scopes().filter(({ name }) => wanted === '' || wanted === 'none' || wanted === name);
+  }
+
+  async #tagValuesV1(tag: string, params: URLSearchParams): Promise<TempoAnswer> {
+    const values = await this.#tags.values(plainTag(tag), undefined, parseWindow(params));
+    return json({ tagValues: values.map(({ value }) => value), metrics: {} });
+  }
+
+  async #tagValuesV2(tag: string, params: URLSearchParams): Promise<TempoAnswer> {
+    const values = await this.#tags.values(traceQLField(tag), filterOf(params), parseWindow(params));
+    return json({ tagValues: values, metrics: {} });
+  }
+}
+
+const knownScopes = new Set(['', 'none', 'resource', 'span', 'intrinsic', 'event', 'link', 'instrumentation']);
+
+const wantsProtobuf = (accept: string): boolean => accept.includes('application/protobuf');
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Up to 32 hex digits: search results come without leading zeros, and old ids have 16. */
+function parseTraceId(text: string): Uint8Array {
+  const wrong = /[^0-9a-fA-F]/u.exec(text);
+  if (wrong !== null) {
+    throw new BadRequest(
+      `trace IDs can only contain hex characters: invalid character '${wrong[0]}' at position ${wrong.index + 1}`,
+    );
+  }
+  if (text.length > 32) throw new BadRequest("trace IDs can't be larger than 128 bits");
+  return Buffer.from(text.padStart(32, '0'), 'hex');
+}
+
+/** tempopb.TraceByIDResponse: trace = 1, metrics = 2 { inspectedBytes = 1 }. */
+function traceByIdResponse(trace: Uint8Array): Uint8Array {
+  const w = new Writer(trace.length + 32);
+  w.bytes(1, trace);
+  const metrics = w.open(2);
+  if (trace.length > 0) {
+    w.tag(1, 0);
+    w.varint(trace.length);
+  }
+  w.close(metrics);
+  return w.finish();
+}
+
+/** Version 1 names tags without a scope. */
+const plainTag = (tag: string): Field =>
+  tag === 'name' || tag === 'status' || tag === 'kind'
+    ? { type: 'intrinsic', name: tag }
+    : { type: 'attribute', scope: 'any', key: tag };
+
+function traceQLField(tag: string): Field {
+  try {
+    return parseField(tag);
+  } catch (error) {
+    if (error instanceof TraceQLError) throw new BadRequest(`please provide a valid tagName: ${error.message}`);
+    throw error;
+  }
+}
+
+/** A filter that does not parse is none, as in Tempo: completion asks while the query is being typed. */
+function filterOf(params: URLSearchParams): Query | undefined {
+  const q = params.get('q') ?? '';
+  if (q === '' || q.replaceAll(/\s/g, '') === '{}') return undefined;
+  try {
+    return parseQuery(q);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+import type { Value } from '../traceql/ast.ts';
+import { AnyValue, KeyValue, ListValue } from '../wire/otlp.ts';
+import type { Reader } from '../wire/reader.ts';
+
+/** An AnyValue as TraceQL compares it; maps, bytes and nothing are nil. Integers that a double would round are bigints. */
+export function readValue(r: Reader, depth = 0): Value {
+  let value: Value;
+  while (r.next()) {
+    if (r.field === AnyValue.string && r.wireType === 2) value = r.string();
+    else if (r.field === AnyValue.bool && r.wireType === 0) value = r.varint() !== 0;
+    else if (r.field === AnyValue.int && r.wireType === 0) value = toNumber(r.int64());
+    else if (r.field === AnyValue.double && r.wireType === 1) value = r.double();
+    else if (r.field === AnyValue.array && r.wireType === 2 && depth === 0) value = readList(r.message());
+    else r.skip();
+  }
+  return value;
+}
+
+function readList(r: Reader): Value[] {
+  const values: Value[] = [];
+  while (r.next()) {
+    if (r.field === ListValue.values && r.wireType === 2) values.push(readValue(r.message(), 1));
+    else r.skip();
+  }
+  return values;
+}
+
+function toNumber(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+export type ScalarType = 'string' | 'int' | 'float' | 'bool';
+
+/** A scalar AnyValue as completion lists it; undefined for lists, maps, bytes and nothing. */
+export function readScalar(r: Reader): { type: ScalarType; text: string } | undefined {
+  let scalar: { type: ScalarType; text: string } | undefined;
+  while (r.next()) {
+    if (r.field === AnyValue.string && r.wireType === 2) scalar = { type: 'string', text: r.string() };
+    else if (r.field === AnyValue.bool && r.wireType === 0) scalar = { type: 'bool', text: String(r.varint() !== 0) };
+    else if (r.field === AnyValue.int && r.wireType === 0) scalar = { type: 'int', text: String(r.int64()) };
+    else if (r.field === AnyValue.double && r.wireType === 1) scalar = { type: 'float', text: String(r.double()) };
+    else r.skip();
+  }
+  return scalar;
+}
+
+/** Reads one KeyValue into `into`; of a key that comes twice the first counts. */
+export function readKeyValue(r: Reader, into: Map<string, Value>): void {
+  let key = '';
+  let value: Value;
+  while (r.next()) {
+    if (r.field === KeyValue.key && r.wireType === 2) key = r.string();
+    else if (r.field === KeyValue.value && r.wireType === 2) value = readValue(r.message());
+    else r.skip();
+  }
+  if (value !== undefined && !into.has(key)) into.set(key, value);
+}
+
+/**
+ * The value of the first attribute called `key` (UTF-8) among the fields of number `field`. Searches ask for one key of
+ * a dozen, so the others are passed over undecoded.
+ */
+export function findAttribute(r: Reader, field: number, key: Uint8Array): Value {
+  while (r.next()) {
+    if (r.field !== field || r.wireType !== 2) {
+      r.skip();
+      continue;
+    }
+    const value = valueIfKey(r.message(), key);
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+function valueIfKey(r: Reader, key: Uint8Array): Value {
+  let isIt = key.length === 0;
+  let value: Reader | undefined;
+  while (r.next()) {
+    if (r.field === KeyValue.key && r.wireType === 2) {
+      isIt = equal(r.message(), key);
+      if (!isIt) return undefined;
+    } else if (r.field === KeyValue.value && r.wireType === 2) value = r.message();
+    else r.skip();
+  }
+  return isIt && value !== undefined ? readValue(value) : undefined;
+}
+
+function equal(at: Reader, bytes: Uint8Array): boolean {
+  if (at.end - at.pos !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (at.buf[at.pos + i] !== bytes[i]) return false;
+  return true;
+}

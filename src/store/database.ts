@@ -1,0 +1,75 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { UsageError } from '../errors.ts';
+
+const formatVersion = 1;
+
+/**
+ * trace: one row a trace, in the order of arrival; `digest` is what search reads before it touches any span (digest.ts).
+ * part: a trace's spans that came in one batch, as ResourceSpans messages with the senders' bytes; concatenated in order
+ * they are the whole trace in protobuf. tag: attribute keys and values for completion, a bounded number a key.
+ */
+const schema = `
+CREATE TABLE trace (id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL UNIQUE, stored_ms INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE INDEX trace_start ON trace (start_ms, id, end_ms);
+CREATE TABLE part (id INTEGER PRIMARY KEY, trace INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX part_trace ON part (trace);
+CREATE TABLE tag (scope TEXT NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL, seen_ms INTEGER NOT NULL,
+  PRIMARY KEY (scope, key, type, value)) STRICT, WITHOUT ROWID;
+PRAGMA user_version = ${formatVersion};
+`;
+
+/**
+ * Opens the store in `directory`, making both where absent. WAL with synchronous NORMAL: a crash of the machine may take
+ * the last moments, never the consistency (sqlite.org/pragma.html#pragma_synchronous). Throws UsageError in one line.
+ */
+export function openDatabase(directory: string): DatabaseSync {
+  try {
+    makeDirectory(directory);
+  } catch (error) {
+    throw new UsageError(`store: cannot make the directory ${directory}: ${(error as Error).message}`);
+  }
+  const file = join(directory, 'traces.db');
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file, { timeout: 5000 });
+    prepare(db, file);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw error instanceof UsageError ? error : new UsageError(explain(file, error as Error & { errcode?: number }));
+  }
+}
+
+/** Like `mkdir -p`. Node's `recursive` tries for ever where the system answers ENOENT although the parent is there, as /proc does. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path);
+}
+
+function prepare(db: DatabaseSync, file: string): void {
+  db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  db.exec('PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -16384;');
+  const version = Number(db.prepare('PRAGMA user_version').get()!.user_version);
+  if (version === 0) db.exec(`BEGIN; ${schema} COMMIT`);
+  else if (version !== formatVersion) {
+    throw new UsageError(
+      `store: ${file} has format ${version}, this version reads ${formatVersion}: move it away to start with an empty store`,
+    );
+  }
+  db.exec(
+    'SELECT max(id), max(digest) FROM (SELECT * FROM trace ORDER BY id DESC LIMIT 1); SELECT max(id) FROM part; SELECT max(key) FROM tag',
+  );
+}
+
+const damaged = new Set([1, 11, 26]); // SQLITE_ERROR (a table is missing), SQLITE_CORRUPT, SQLITE_NOTADB
+
+function explain(file: string, error: Error & { errcode?: number }): string {
+  if (damaged.has((error.errcode ?? 0) & 0xff)) {
+    return `store: ${file} is damaged (${error.message}): move it away to start with an empty store`;
+  }
+  return `store: cannot open ${file}: ${error.message}`;
+}

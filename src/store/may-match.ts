@@ -1,0 +1,78 @@
+import type { Expression, Field, Operator, SpansetExpression, Value } from '../traceql/ast.ts';
+import { statuses } from '../traceql/ast.ts';
+import { type Digest, somePart } from './digest.ts';
+import { nameTermOf, termOf } from './terms.ts';
+
+type Test = (part: Digest) => boolean;
+const always: Test = () => true;
+
+/** Compiles a query to a first look at a trace's digest: false only where no span of it can match. */
+export function compileMayMatch(expression: SpansetExpression): (digest: Uint8Array) => boolean {
+  if (expression.type === 'spanset') {
+    const test = testOf(expression.filter);
+    return test === always ? () => true : (digest) => somePart(digest, test);
+  }
+  const left = compileMayMatch(expression.left);
+  const right = compileMayMatch(expression.right);
+  return expression.type === 'both' ? (d) => left(d) && right(d) : (d) => left(d) || right(d);
+}
+
+function testOf(expression: Expression): Test {
+  switch (expression.type) {
+    case 'and':
+      return allOf(testOf(expression.left), testOf(expression.right));
+    case 'or':
+      return anyOf([testOf(expression.left), testOf(expression.right)]);
+    case 'match':
+      return expression.negated || expression.pattern.literals === undefined
+        ? always
+        : anyOf(expression.pattern.literals.map((text) => equality(expression.field, text)));
+    case 'compare':
+      return expression.right.type === 'literal' && expression.left.type !== 'literal'
+        ? comparison(expression.left, expression.op, expression.right.value)
+        : always;
+    default:
+      return always;
+  }
+}
+
+function allOf(left: Test, right: Test): Test {
+  if (left === always) return right;
+  return right === always ? left : (part) => left(part) && right(part);
+}
+
+function anyOf(tests: readonly Test[]): Test {
+  return tests.includes(always) ? always : (part) => tests.some((test) => test(part));
+}
+
+function comparison(field: Field, op: Operator, value: Value): Test {
+  if (op === '=') return equality(field, value);
+  const isLonger = field.type === 'intrinsic' && field.name === 'duration' && (op === '>' || op === '>=');
+  return isLonger ? longerThan(Number(value)) : always;
+}
+
+/** The digest's durations come of doubles that are off by up to 256 ns each. */
+const longerThan =
+  (ns: number): Test =>
+  (part) =>
+    part.longestNs + 1024 >= ns;
+
+function equality(field: Field, value: Value): Test {
+  if (field.type === 'intrinsic') return intrinsicEquality(field.name, value);
+  if (typeof value === 'object' || value === undefined) return always;
+  if (field.scope === 'any') {
+    const terms = [termOf('span', field.key, value), termOf('resource', field.key, value)];
+    return (part) => terms.some((term) => part.has(term));
+  }
+  if (field.scope !== 'span' && field.scope !== 'resource') return always;
+  const term = termOf(field.scope, field.key, value);
+  return (part) => part.has(term);
+}
+
+function intrinsicEquality(name: string, value: Value): Test {
+  if (name === 'status' && value === statuses[2]) return (part) => part.errors > 0;
+  if (name === 'duration' && typeof value === 'number') return longerThan(value);
+  if (name !== 'name' || typeof value !== 'string') return always;
+  const term = nameTermOf(value);
+  return (part) => part.has(term);
+}

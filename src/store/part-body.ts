@@ -1,0 +1,42 @@
+import { Request, ResourceSpans, ScopeSpans } from '../wire/otlp.ts';
+import type { Writer } from '../wire/writer.ts';
+
+/** A run of bytes in the request. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What surrounds spans: the fields of ResourceSpans or ScopeSpans other than the nested ones, tags included. */
+export interface Envelope {
+  readonly fields: Range[];
+  readonly terms: Set<number>;
+}
+
+export interface Slice extends Range {
+  readonly resource: Envelope;
+  readonly scope: Envelope;
+}
+
+/** Writes one trace's spans of a request with what surrounded them, all of it byte for byte; the result is its own. */
+export function writeBody(request: Uint8Array, slices: readonly Slice[], w: Writer): Uint8Array {
+  for (let i = 0; i < slices.length; ) {
+    const { resource } = slices[i];
+    const resourceMark = w.open(Request.resourceSpans);
+    for (const { start, end } of resource.fields) w.raw(request, start, end);
+    while (i < slices.length && slices[i].resource === resource) i = writeScope(request, slices, i, w);
+    w.close(resourceMark);
+  }
+  return w.finish();
+}
+
+function writeScope(request: Uint8Array, slices: readonly Slice[], first: number, w: Writer): number {
+  const { scope } = slices[first];
+  const mark = w.open(ResourceSpans.scopeSpans);
+  for (const { start, end } of scope.fields) w.raw(request, start, end);
+  let i = first;
+  for (; i < slices.length && slices[i].scope === scope; i++)
+    w.bytes(ScopeSpans.spans, request, slices[i].start, slices[i].end);
+  w.close(mark);
+  return i;
+}

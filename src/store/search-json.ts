@@ -1,0 +1,97 @@
+import type { Field, Value } from '../traceql/ast.ts';
+import type { Inspected, Match } from './search.ts';
+import type { SpanView } from './span-view.ts';
+
+/** Tempo's words for a trace whose root has not come (yet). */
+const rootUnknown = '<root span not yet received>';
+
+/** tempopb.TraceSearchMetadata in the JSON of gogo's jsonpb: 64-bit integers as strings, zero values left out. */
+export function traceJson({ trace, spans }: Match, fields: readonly Field[], spansPerSpanSet: number): object {
+  const durationMs = Number(trace.durationNs / 1_000_000n);
+  return {
+    traceID: trace.traceId.replace(/^0+/, ''),
+    rootServiceName: trace.root === undefined ? rootUnknown : orNothing(trace.root.service),
+    rootTraceName: orNothing(trace.root?.name ?? ''),
+    startTimeUnixNano: nanoseconds(trace.startNs),
+    durationMs: durationMs === 0 ? undefined : durationMs,
+    ...spanSets(spans, fields, spansPerSpanSet),
+    serviceStats: serviceStats(trace.serviceStats),
+  };
+}
+
+/** The same without spans, which is how Tempo answers a search by tags. */
+export function plainTraceJson(match: Match): object {
+  return { ...traceJson(match, [], 0), spanSet: undefined, spanSets: undefined };
+}
+
+export const metricsJson = ({ traces, bytes }: Inspected): object => ({
+  inspectedTraces: traces === 0 ? undefined : traces,
+  inspectedBytes: bytes === 0 ? undefined : String(bytes),
+  completedJobs: 1,
+  totalJobs: 1,
+});
+
+/** `spanSet` is what Tempo keeps for older Grafana: the first of `spanSets`, of which one query has one. */
+function spanSets(spans: readonly SpanView[], fields: readonly Field[], limit: number): object {
+  const first = spans.toSorted((a, b) => Number(a.startNs - b.startNs)).slice(0, limit);
+  const set = { spans: first.map((span) => spanJson(span, fields)), matched: spans.length };
+  return { spanSet: set, spanSets: [set] };
+}
+
+function spanJson(span: SpanView, fields: readonly Field[]): object {
+  const attributes = fields.map((field) => attributeJson(field, span)).filter((attribute) => attribute !== undefined);
+  return {
+    spanID: span.spanId,
+    name: orNothing(span.name),
+    startTimeUnixNano: nanoseconds(span.startNs),
+    durationNanos: nanoseconds(span.durationNs),
+    attributes: attributes.length === 0 ? undefined : attributes,
+  };
+}
+
+/** Fields that stand elsewhere in the answer. */
+const shownElsewhere = new Set([
+  'name',
+  'duration',
+  'traceDuration',
+  'rootName',
+  'rootServiceName',
+  'trace:id',
+  'span:id',
+]);
+
+function attributeJson(field: Field, span: SpanView): object | undefined {
+  if (field.type === 'intrinsic' && shownElsewhere.has(field.name)) return undefined;
+  const value = valueJson(span.field(field));
+  return value === undefined ? undefined : { key: field.type === 'attribute' ? field.key : field.name, value };
+}
+
+function valueJson(value: Value): object | undefined {
+  switch (typeof value) {
+    case 'string':
+      return { stringValue: value };
+    case 'boolean':
+      return { boolValue: value };
+    case 'bigint':
+      return { intValue: String(value) };
+    case 'number':
+      return Number.isInteger(value)
+        ? { intValue: String(value) }
+        : { doubleValue: Number.isFinite(value) ? value : String(value) };
+    case 'object':
+      return Array.isArray(value)
+        ? { arrayValue: { values: value.map(valueJson) } }
+        : { stringValue: (value as { name: string }).name };
+    default:
+      return undefined;
+  }
+}
+
+function serviceStats(stats: Map<string, { spans: number; errors: number }>): object {
+  return Object.fromEntries(
+    [...stats].map(([service, { spans, errors }]) => [service, { spanCount: spans, errorCount: errors || undefined }]),
+  );
+}
+
+const nanoseconds = (value: bigint): string | undefined => (value === 0n ? undefined : String(value));
+const orNothing = (text: string): string | undefined => (text === '' ? undefined : text);

@@ -1,0 +1,161 @@
+import type { Field, Intrinsic, Value } from '../traceql/ast.ts';
+import { kinds, statuses } from '../traceql/ast.ts';
+import type { SpanFields } from '../traceql/evaluate.ts';
+import { Event, Link, Span, Status } from '../wire/otlp.ts';
+import { Reader } from '../wire/reader.ts';
+import { findAttribute } from './any-value.ts';
+import type { TraceView } from './trace-view.ts';
+
+export interface ScopeView {
+  readonly name: string;
+  readonly version: string;
+  readonly attributes: ReadonlyMap<string, Value>;
+}
+
+/** One stored span: what every search reads, decoded at once; attributes, events and links when somebody asks. */
+export class SpanView implements SpanFields {
+  readonly trace: TraceView;
+  readonly resource: ReadonlyMap<string, Value>;
+  readonly scope: ScopeView;
+  readonly #bytes: Reader;
+  spanId = '';
+  parentId = '';
+  name = '';
+  kind = 0;
+  statusCode = 0;
+  statusMessage = '';
+  /** Unix nanoseconds; 0n where the span has none. */
+  startNs = 0n;
+  endNs = 0n;
+
+  constructor(bytes: Reader, trace: TraceView, resource: ReadonlyMap<string, Value>, scope: ScopeView) {
+    this.#bytes = new Reader(bytes.buf, bytes.pos, bytes.end);
+    this.trace = trace;
+    this.resource = resource;
+    this.scope = scope;
+    this.#readFixed(bytes);
+  }
+
+  get durationNs(): bigint {
+    return this.startNs > 0n && this.endNs > this.startNs ? this.endNs - this.startNs : 0n;
+  }
+
+  get isRoot(): boolean {
+    return this.parentId === '' || this.parentId === '0000000000000000';
+  }
+
+  get service(): string {
+    const name = this.resource.get('service.name');
+    return typeof name === 'string' ? name : '';
+  }
+
+  field(field: Field): Value {
+    if (field.type === 'intrinsic') return this.#intrinsic(field.name);
+    switch (field.scope) {
+      case 'span':
+        return this.#attribute(field);
+      case 'resource':
+        return this.resource.get(field.key);
+      case 'any':
+        return this.#attribute(field) ?? this.resource.get(field.key);
+      case 'instrumentation':
+        return this.scope.attributes.get(field.key);
+      default:
+        return this.messages(field.scope)
+          .map((message) =>
+            findAttribute(message, nestedAttributes[field.scope as 'event' | 'link'], encodedKey(field)),
+          )
+          .filter((value) => value !== undefined);
+    }
+  }
+
+  #attribute(field: Field & { type: 'attribute' }): Value {
+    return findAttribute(this.#cursor(), Span.attributes, encodedKey(field));
+  }
+
+  #intrinsic(name: Intrinsic): Value {
+    return intrinsics[name](this);
+  }
+
+  #readFixed(r: Reader): void {
+    while (r.next()) {
+      if (r.field === Span.spanId && r.wireType === 2) this.spanId = hex(r.bytes());
+      else if (r.field === Span.parentSpanId && r.wireType === 2) this.parentId = hex(r.bytes());
+      else if (r.field === Span.name && r.wireType === 2) this.name = r.string();
+      else if (r.field === Span.kind && r.wireType === 0) this.kind = r.varint();
+      else if (r.field === Span.startTimeUnixNano && r.wireType === 1) this.startNs = r.fixed64();
+      else if (r.field === Span.endTimeUnixNano && r.wireType === 1) this.endNs = r.fixed64();
+      else if (r.field === Span.status && r.wireType === 2) this.#readStatus(r.message());
+      else r.skip();
+    }
+  }
+
+  #readStatus(r: Reader): void {
+    while (r.next()) {
+      if (r.field === Status.code && r.wireType === 0) this.statusCode = r.varint();
+      else if (r.field === Status.message && r.wireType === 2) this.statusMessage = r.string();
+      else r.skip();
+    }
+  }
+
+  #cursor(): Reader {
+    return new Reader(this.#bytes.buf, this.#bytes.pos, this.#bytes.end);
+  }
+
+  /** Cursors over the span's events or links. */
+  messages(scope: 'event' | 'link'): Reader[] {
+    const found: Reader[] = [];
+    const r = this.#cursor();
+    while (r.next()) {
+      if (r.field === (scope === 'event' ? Span.events : Span.links) && r.wireType === 2) found.push(r.message());
+      else r.skip();
+    }
+    return found;
+  }
+}
+
+const nestedAttributes = { event: Event.attributes, link: Link.attributes };
+
+/** Fields belong to a compiled query, so each key is encoded once a search. */
+const encodedKeys = new WeakMap<Field, Uint8Array>();
+const utf8 = new TextEncoder();
+
+function encodedKey(field: Field & { type: 'attribute' }): Uint8Array {
+  let key = encodedKeys.get(field);
+  if (key === undefined) encodedKeys.set(field, (key = utf8.encode(field.key)));
+  return key;
+}
+
+const intrinsics: Record<Intrinsic, (span: SpanView) => Value> = {
+  name: (span) => span.name,
+  status: (span) => statuses[span.statusCode],
+  statusMessage: (span) => span.statusMessage || undefined,
+  kind: (span) => kinds[span.kind],
+  duration: (span) => Number(span.durationNs),
+  traceDuration: (span) => Number(span.trace.durationNs),
+  rootName: (span) => span.trace.root?.name,
+  rootServiceName: (span) => span.trace.root?.service,
+  'trace:id': (span) => span.trace.traceId,
+  'span:id': (span) => span.spanId,
+  'span:parentID': (span) => (span.isRoot ? undefined : span.parentId),
+  'event:name': (span) => span.messages('event').map((event) => textOf(event, Event.name)),
+  'event:timeSinceStart': (span) => span.messages('event').map((event) => Number(timeOf(event) - span.startNs)),
+  'link:traceID': (span) => span.messages('link').map((link) => idOf(link, Link.traceId)),
+  'link:spanID': (span) => span.messages('link').map((link) => idOf(link, Link.spanId)),
+  'instrumentation:name': (span) => span.scope.name || undefined,
+  'instrumentation:version': (span) => span.scope.version || undefined,
+};
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+
+function find<T>(r: Reader, field: number, wireType: number, read: (r: Reader) => T, otherwise: T): T {
+  while (r.next()) {
+    if (r.field === field && r.wireType === wireType) return read(r);
+    r.skip();
+  }
+  return otherwise;
+}
+
+const textOf = (r: Reader, field: number): string => find(r, field, 2, (at) => at.string(), '');
+const idOf = (r: Reader, field: number): string => find(r, field, 2, (at) => hex(at.bytes()), '');
+const timeOf = (r: Reader): bigint => find(r, Event.timeUnixNano, 1, (at) => at.fixed64(), 0n);

@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Exporter, ExporterStats, ExportRequest } from '../model/export-request.ts';
+import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
+import type { StorageStats } from './retain.ts';
+import { type Machinery, SteadyThread } from './steady-thread.ts';
+import type { TempoReader } from './tempo-api.ts';
+import { StoreError, WorkerDied } from './writer-thread.ts';
+
+export interface StoreOptions extends WorkerOptions {
+  readonly name: string;
+  /** Unix milliseconds; tests turn it by hand. */
+  readonly now?: () => number;
+  /** Bytes that may wait for the disk. */
+  readonly queueBytes?: number;
+}
+
+/** The embedded trace store: an exporter that keeps what it gets, and Tempo's read API over it (createTempoApi). */
+export interface Store extends Exporter {
+  readonly read: TempoReader;
+  /** As of the last write or clean-up. */
+  readonly storage: StorageStats;
+  /** Deletes what is too old or too much. Runs by itself once a minute, and after a write that went over the limit. */
+  retain(): Promise<void>;
+}
+
+interface Queued {
+  readonly request: ExportRequest;
+  readonly done: (() => void) | undefined;
+}
+
+const retainEveryMs = 60_000;
+/** A request during which the worker dies this often is the one that kills it. */
+const maxAttempts = 2;
+
+/** Opens the store in `directory`, making it where absent. Rejects with UsageError where it cannot be used. */
+export async function createStore(options: StoreOptions, machinery: Partial<Machinery> = {}): Promise<Store> {
+  const { directory, retentionMs, maxBytes } = options;
+  let store: EmbeddedStore | undefined;
+  const onTrouble = (reason: string): void => store?.noteDeath(reason);
+  const { thread, storage } = await SteadyThread.start({ directory, retentionMs, maxBytes }, machinery, onTrouble);
+  store = new EmbeddedStore(options, thread, storage);
+  return store;
+}
+
+class EmbeddedStore implements Store {
+  readonly name: string;
+  readonly stats: ExporterStats;
+  readonly read: TempoReader = { answer: (request) => this.#answer(request) };
+  storage: StorageStats;
+  readonly #thread: SteadyThread;
+  readonly #now: () => number;
+  readonly #timer: NodeJS.Timeout;
+  /** The first is being written, and stays here until its outcome is known. */
+  readonly #queue: Queued[] = [];
+  #writing: Promise<void> | undefined;
+  #retaining: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: StoreOptions, thread: SteadyThread, storage: StorageStats) {
+    this.name = options.name;
+    this.stats = emptyStats(options.queueBytes ?? 64 * 1024 * 1024);
+    this.storage = storage;
+    this.#thread = thread;
+    this.#now = options.now ?? Date.now;
+    this.#timer = setInterval(() => void this.retain(), retainEveryMs).unref();
+  }
+
+  offer(request: ExportRequest, done?: () => void): void {
+    const { stats } = this;
+    const isFull = stats.queuedBytes + request.body.length > stats.queueLimitBytes;
+    if (this.#closed || isFull) {
+      this.#fail(request, this.#closed ? 'shutdown' : 'queue_full');
+      done?.();
+      return;
+    }
+    stats.queuedBytes += request.body.length;
+    stats.queuedSpans += request.spans;
+    this.#queue.push({ request, done });
+    this.#writing ??= this.#writeAll();
+  }
+
+  retain(): Promise<void> {
+    this.#retaining ??= this.#retain().finally(() => {
+      this.#retaining = undefined;
+    });
+    return this.#retaining;
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    if (this.#closed) return;
+    const enough = new AbortController();
+    const deadline = sleep(Math.max(0, deadlineMs - Date.now()), undefined, { signal: enough.signal }).catch(() => {});
+    await Promise.race([this.#writing, deadline]);
+    this.#closed = true;
+    clearInterval(this.#timer);
+    while (this.#queue.length > 0) this.#fail(this.#unqueue(), 'shutdown');
+    await this.#thread.close(deadline);
+    enough.abort();
+  }
+
+  /** For the worker's keeper: it died, or could not be started again. */
+  noteDeath(reason: string): void {
+    this.stats.retries++;
+    this.#note(new WorkerDied(reason));
+  }
+
+  /** One after the other: so a request that kills the worker is known, and no second copy of the queue is made. */
+  async #writeAll(): Promise<void> {
+    while (this.#queue.length > 0) await this.#write(this.#queue[0].request);
+    this.#writing = undefined;
+  }
+
+  async #write(request: ExportRequest): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.#append(request.body).catch((error: Error) => error);
+      if (this.#closed) return;
+      if (!(outcome instanceof Error)) return this.#written(outcome.storage!);
+      this.#note(outcome);
+      if (outcome instanceof WorkerDied && attempt < maxAttempts) await this.#thread.running();
+      else return this.#notWritten(outcome);
+    }
+  }
+
+  /** The message copies the body on its way to the worker, for it is shared, and with it all the memory that it is a part of: so a part goes alone. */
+  #append(shared: Uint8Array): Promise<Outcome> {
+    const body = shared.length === shared.buffer.byteLength ? shared : shared.slice();
+    return this.#thread.ask({ type: 'append', body, now: this.#now() });
+  }
+
+  #written(storage: StorageStats): void {
+    this.stats.exportedSpans += this.#unqueue().spans;
+    this.stats.exportedRequests++;
+    this.stats.lastSuccessAt = this.#now();
+    this.storage = storage;
+    if (storage.overLimit) void this.retain();
+  }
+
+  #notWritten(error: Error): void {
+    this.#fail(this.#unqueue(), error instanceof StoreError && error.malformed ? 'rejected' : 'write_failed');
+  }
+
+  /** The body was copied to the worker, if it was written at all. */
+  #unqueue(): ExportRequest {
+    const { request, done } = this.#queue.shift()!;
+    this.stats.queuedBytes -= request.body.length;
+    this.stats.queuedSpans -= request.spans;
+    done?.();
+    return request;
+  }
+
+  #fail(request: ExportRequest, reason: string): void {
+    const { failedSpans } = this.stats;
+    failedSpans[reason] = (failedSpans[reason] ?? 0) + request.spans;
+  }
+
+  #note(error: Error): void {
+    this.stats.lastError = error.message;
+    this.stats.lastErrorAt = this.#now();
+  }
+
+  async #retain(): Promise<void> {
+    try {
+      const { storage } = await this.#thread.ask({ type: 'retain', now: this.#now() });
+      this.storage = storage!;
+    } catch (error) {
+      if (!this.#closed) this.#note(error as Error);
+    }
+  }
+
+  async #answer(request: TempoRequest): Promise<TempoAnswer> {
+    const { answer } = await this.#thread.ask({ type: 'answer', request });
+    return answer!;
+  }
+}
+
+const emptyStats = (queueLimitBytes: number): ExporterStats => ({
+  exportedSpans: 0,
+  exportedRequests: 0,
+  queuedSpans: 0,
+  queuedBytes: 0,
+  queueLimitBytes,
+  failedSpans: {},
+  retries: 0,
+  lastError: '',
+  lastErrorAt: 0,
+  lastSuccessAt: 0,
+});

@@ -1,0 +1,74 @@
+import { AnyValue, tag, WireType } from '../wire/otlp.ts';
+import type { Reader } from '../wire/reader.ts';
+
+/**
+ * A term is the 32-bit hash of "this field has this value". It is taken from the wire bytes when spans are stored and
+ * from the query when they are searched; both must come to the same number, so numbers are hashed by value.
+ */
+export type TermScope = 'resource' | 'span' | 'name';
+
+const stringTag = tag(AnyValue.string, WireType.length);
+const boolTag = tag(AnyValue.bool, WireType.varint);
+const intTag = tag(AnyValue.int, WireType.varint);
+const doubleTag = tag(AnyValue.double, WireType.fixed64);
+
+const seeds: Record<TermScope, number> = { resource: 0x811c9dc5, span: 0x9e3779b1, name: 0x85ebca6b };
+const utf8 = new TextEncoder();
+const scratch = new DataView(new ArrayBuffer(8));
+const scratchBytes = new Uint8Array(scratch.buffer);
+
+/** FNV-1a, with the end marked so that key and value do not run into each other; never 0, which means no term. */
+function mix(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  return Math.imul(hash ^ 0x1ff, 0x01000193) || 1;
+}
+
+export const hashKey = (scope: TermScope, bytes: Uint8Array, start: number, end: number): number =>
+  mix(seeds[scope], bytes, start, end);
+
+/** Hashes one scalar of AnyValue, at which `value` stands; 0 for lists, bytes and nothing. Moves past it. */
+export function hashScalar(key: number, value: Reader): number {
+  switch (value.field * 8 + value.wireType) {
+    case stringTag: {
+      const bytes = value.message();
+      return mix(key ^ 1, bytes.buf, bytes.pos, bytes.end);
+    }
+    case boolTag:
+      return hashBoolean(key, value.varint() !== 0);
+    case intTag:
+      return hashNumber(key, Number(value.int64()));
+    case doubleTag:
+      return hashNumber(key, value.double());
+    default:
+      value.skip();
+      return 0;
+  }
+}
+
+const hashBoolean = (key: number, value: boolean): number => Math.imul(key ^ (value ? 3 : 2), 0x01000193) || 1;
+
+/** Zero has two encodings and one value. */
+function hashNumber(key: number, value: number): number {
+  scratch.setFloat64(0, value === 0 ? 0 : value, true);
+  return mix(key ^ 4, scratchBytes, 0, 8);
+}
+
+/** The term of a value in a query. */
+export function termOf(scope: TermScope, key: string, value: string | number | bigint | boolean): number {
+  const keyBytes = utf8.encode(key);
+  const hash = hashKey(scope, keyBytes, 0, keyBytes.length);
+  if (typeof value === 'boolean') return hashBoolean(hash, value);
+  if (typeof value !== 'string') return hashNumber(hash, Number(value));
+  const bytes = utf8.encode(value);
+  return mix(hash ^ 1, bytes, 0, bytes.length);
+}
+
+/** The term of a span's name. */
+export function nameTerm(bytes: Uint8Array, start: number, end: number): number {
+  return mix(seeds.name, bytes, start, end);
+}
+
+export function nameTermOf(name: string): number {
+  const bytes = utf8.encode(name);
+  return nameTerm(bytes, 0, bytes.length);
+}

@@ -1,0 +1,98 @@
+import { Worker } from 'node:worker_threads';
+import { UsageError } from '../errors.ts';
+import type { Command, Outcome, Reply, WorkerOptions } from './messages.ts';
+import type { StorageStats } from './retain.ts';
+
+/** A command that the worker could not carry out. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  /** True where the bytes were at fault, not the store. */
+  readonly malformed: boolean;
+
+  constructor(message: string, malformed = false) {
+    super(message);
+    this.malformed = malformed;
+  }
+}
+
+/** The worker died with the command unanswered: nobody knows whether it was carried out. */
+export class WorkerDied extends StoreError {}
+
+interface Waiting {
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export type Asked = Command extends infer C ? (C extends { id: number } ? Omit<C, 'id'> : never) : never;
+
+/** One run of the store's worker: every command gets its outcome, or WorkerDied. */
+export interface StoreThread {
+  /** Settles when the worker has ended, with the reason where it died. */
+  readonly ended: Promise<string>;
+  ask(command: Asked): Promise<Outcome>;
+  /** Ends it at once, whatever it does. */
+  kill(): Promise<void>;
+}
+
+/** The worker file under its own extension: .ts as checked out, .js as compiled. */
+const workerFile = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
+export class WriterThread implements StoreThread {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly ended: Promise<string>;
+  #nextId = 1;
+  #crash = '';
+
+  private constructor(options: WorkerOptions) {
+    this.#worker = new Worker(workerFile, { workerData: options, execArgv: ['--disable-warning=ExperimentalWarning'] });
+    this.#worker.on('error', (error) => {
+      this.#crash = (error as Error).message;
+    });
+    this.ended = new Promise((resolve) => this.#worker.once('exit', () => resolve(this.#end())));
+  }
+
+  /** Resolves when the database is open; rejects with UsageError when it cannot be. */
+  static async start(options: WorkerOptions): Promise<{ thread: StoreThread; storage: StorageStats }> {
+    const thread = new WriterThread(options);
+    const reply = await thread.#firstReply();
+    if (reply.type !== 'ready')
+      throw new UsageError(reply.type === 'refused' ? reply.message : 'store: unexpected reply');
+    thread.#worker.on('message', (message: Reply) => thread.#receive(message));
+    return { thread, storage: reply.storage };
+  }
+
+  ask(command: Asked): Promise<Outcome> {
+    if (this.#crash !== '') return Promise.reject(new WorkerDied(this.#crash));
+    const id = this.#nextId++;
+    const outcome = new Promise<Outcome>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    this.#worker.postMessage({ ...command, id });
+    return outcome;
+  }
+
+  async kill(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #firstReply(): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      this.#worker.once('message', resolve);
+      void this.ended.then((reason) => reject(new UsageError(`store: its worker ended at start: ${reason}`)));
+    });
+  }
+
+  #receive(message: Reply): void {
+    if (message.type !== 'done' && message.type !== 'failed') return;
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if (message.type === 'done') waiting?.resolve(message);
+    else waiting?.reject(new StoreError(message.message, message.malformed));
+  }
+
+  #end(): string {
+    this.#crash ||= 'the worker has ended';
+    for (const { reject } of this.#waiting.values()) reject(new WorkerDied(this.#crash));
+    this.#waiting.clear();
+    return this.#crash;
+  }
+}

@@ -1,0 +1,386 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Io } from '../../../src/cli/io.ts';
+import { obsctl } from '../../../src/cli/obsctl/obsctl.ts';
+import { fakeProcess } from '../fake-process.ts';
+
+const id = '4bf92f3577b34da6a3ce929d0e0e4736';
+const now = Date.parse('2026-11-25T17:00:00Z');
+const base64 = (hex: string) => Buffer.from(hex, 'hex').toString('base64');
+
+/** What the fake store answers, by path; a function may look at the request and hang. */
+type Answer = { status?: number; body?: unknown } | ((request: IncomingMessage, response: ServerResponse) => void);
+let answers: Record<string, Answer>;
+let asked: IncomingMessage[];
+let server: Server;
+let base: string;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    asked.push(request);
+    const answer = answers[request.url!.split('?')[0]] ?? { status: 404, body: 'not found' };
+    if (typeof answer === 'function') return answer(request, response);
+    response.statusCode = answer.status ?? 200;
+    response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+beforeEach(() => {
+  answers = { '/api/echo': { body: 'echo' } };
+  asked = [];
+});
+
+const run = async (argv: string[], io: Partial<Io> = {}) => {
+  const process = fakeProcess({ now: () => now, env: { OBSCTL_GATEWAY: base }, ...io });
+  const code = await obsctl(argv, process);
+  return { code, out: process.out, err: process.err };
+};
+
+const found = {
+  traces: [
+    {
+      traceID: 'f92f3577b34da6a3ce929d0e0e4736',
+      rootServiceName: 'frontend-proxy',
+      rootTraceName: 'ingress',
+      startTimeUnixNano: '1795625940123000000',
+      durationMs: 1240,
+      serviceStats: { frontend: { spanCount: 3, errorCount: 1 }, cart: { spanCount: 2 } },
+    },
+    {
+      traceID: id,
+      rootServiceName: '<root span not yet received>',
+      startTimeUnixNano: '1795625950123000000',
+    },
+  ],
+};
+
+const stored = (status?: string) => ({
+  trace: {
+    resourceSpans: [
+      {
+        resource: { attributes: [{ key: 'service.name', value: { stringValue: 'cart' } }] },
+        scopeSpans: [
+          {
+            spans: [
+              {
+                traceId: base64(id),
+                spanId: base64('00f067aa0ba902b7'),
+                name: 'GET /cart',
+                kind: 'SPAN_KIND_SERVER',
+                startTimeUnixNano: '1795625940123000000',
+                endTimeUnixNano: '1795625940125000000',
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  },
+  ...(status && { status, message: 'trace exceeds max size' }),
+});
+
+describe('trace find', () => {
+  it('prints a table, newest first, ids whole, with the policy where the gateway remembers it', async () => {
+    answers['/api/search'] = { body: found };
+    answers[`/api/explain/${id}`] = { body: { traceId: id, policy: 'slow' } };
+    const { code, out, err } = await run(['trace', 'find', '--service', 'cart', '--last', '30m']);
+    expect(out).toBe(`\
+START                TRACE                             SERVICE         ROOT     DURATION  SPANS  ERRORS  POLICY
+2026-11-25 16:59:10  4bf92f3577b34da6a3ce929d0e0e4736  (no root)                    <1ms      -       -  slow
+2026-11-25 16:59:00  00f92f3577b34da6a3ce929d0e0e4736  frontend-proxy  ingress     1.24s      5       1
+`);
+    expect([code, err]).toEqual([0, '']);
+    expect(Object.fromEntries(new URL(asked[0].url!, base).searchParams)).toEqual({
+      q: '{ resource.service.name = "cart" } with (most_recent=true)',
+      start: String(now / 1000 - 1800),
+      end: String(now / 1000),
+      limit: '20',
+    });
+  });
+
+  it('leaves the policy out where the gateway knows none', async () => {
+    answers['/api/search'] = { body: found };
+    expect((await run(['trace', 'find'])).out.split('\n')[0]).not.toContain('POLICY');
+  });
+
+  it('finds traces also while no gateway is there to ask', async () => {
+    answers['/api/search'] = { body: found };
+    const { code, out } = await run(['trace', 'find', '-o', 'jsonl', '--tempo', base], {
+      env: { OBSCTL_GATEWAY: 'http://127.0.0.1:1' },
+    });
+    expect([code, out.split('\n').length]).toEqual([0, 3]);
+  });
+
+  it('prints ids, JSON and JSON lines', async () => {
+    answers['/api/search'] = { body: found };
+    expect((await run(['trace', 'find', '-o', 'ids'])).out).toBe(`${id}\n00${id.slice(2)}\n`);
+    expect(asked.some((request) => request.url!.startsWith('/api/explain'))).toBe(false);
+    const json = JSON.parse((await run(['trace', 'find', '-o', 'json'])).out);
+    const lines = (await run(['-o', 'jsonl', 'trace', 'find'])).out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toEqual(json);
+    expect(json[1]).toEqual({
+      traceId: `00${id.slice(2)}`,
+      rootService: 'frontend-proxy',
+      rootName: 'ingress',
+      durationMs: 1240,
+      spans: 5,
+      errors: 1,
+      policy: '',
+      start: '2026-11-25T16:59:00.123Z',
+    });
+  });
+
+  it('fits the table into the terminal', async () => {
+    answers['/api/search'] = { body: found };
+    const { out } = await run(['trace', 'find'], {
+      isTTY: true,
+      columns: 100,
+      env: { OBSCTL_GATEWAY: base, NO_COLOR: '1' },
+    });
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(out).toContain(id);
+  });
+
+  it('ends with 3 when nothing is found, and says what was asked', async () => {
+    answers['/api/search'] = { body: { traces: [] } };
+    const { code, out, err } = await run(['trace', 'find', '--status', 'error', '--last', '10s']);
+    expect([code, out]).toEqual([3, '']);
+    expect(err).toContain('nothing found from 2026-11-25 16:59:50 to 2026-11-25 17:00:00 for { status = error }');
+    expect(err).toContain('last 30s');
+    expect((await run(['trace', 'find', '-o', 'json'])).out).toBe('[]\n');
+  });
+
+  it('warns of a time that Tempo will not search, and of results that were cut', async () => {
+    answers['/api/search'] = { body: found };
+    const { code, err } = await run(['trace', 'find', '--last', '8d', '--limit', '2']);
+    expect(code).toBe(0);
+    expect(err).toContain('168h');
+    expect(err).toContain('only the newest 2: --limit shows more');
+  });
+
+  it('ends with 4 when the store searched only a part', async () => {
+    answers['/api/search'] = { body: { ...found, status: 'PARTIAL' } };
+    expect((await run(['trace', 'find'])).code).toBe(4);
+  });
+
+  it('prints the query and asks nobody with --explain-query', async () => {
+    const { code, out } = await run(['trace', 'find', '--status', 'error', '--min-duration', '1s', '--explain-query']);
+    expect([code, out, asked.length]).toEqual([0, '{ status = error && duration > 1s }\n', 0]);
+  });
+
+  it('sends a query of the user as it stands, its own hints included', async () => {
+    answers['/api/search'] = { body: found };
+    await run(['trace', 'find', '-q', '{ name = "with" }']);
+    await run(['trace', 'find', '-q', '{ } with (most_recent=false)']);
+    const sent = asked
+      .filter((it) => it.url!.startsWith('/api/search'))
+      .map((it) => new URL(it.url!, base).searchParams.get('q'));
+    expect(sent).toEqual(['{ name = "with" } with (most_recent=true)', '{ } with (most_recent=false)']);
+  });
+
+  it('shows what the store says of a query it does not understand, and ends with 2', async () => {
+    answers['/api/search'] = { status: 400, body: 'parse error at line 1, col 3: syntax error\nmore' };
+    const { code, err } = await run(['trace', 'find', '-q', '{ x']);
+    expect(code).toBe(2);
+    expect(err).toBe(`obsctl: ${base} answered HTTP 400: parse error at line 1, col 3: syntax error\n`);
+  });
+
+  it('says so where there is no store', async () => {
+    const { code, err } = await run(['trace', 'find']);
+    expect(code).toBe(1);
+    expect(err).toContain('keeps no traces (no /api/search there): name Tempo by --tempo or OBSCTL_TEMPO');
+  });
+});
+
+describe('trace show', () => {
+  it('draws the tree of a trace, by id, traceparent or address', async () => {
+    answers[`/api/v2/traces/${id}`] = { body: stored() };
+    for (const text of [id, `00-${id}-00f067aa0ba902b7-01`, `https://grafana.example/explore?traceId=${id}`]) {
+      const { code, out } = await run(['trace', 'show', text, '--width', '80']);
+      expect(code).toBe(0);
+      expect(out).toContain(`trace     ${id}\nroot      cart GET /cart\n`);
+      expect(out).toMatch(/cart GET \/cart +█+ +2ms\n$/);
+    }
+  });
+
+  it('prints OTLP JSON with hex ids, whole or as one line', async () => {
+    answers[`/api/v2/traces/${id}`] = { body: stored() };
+    const json = (await run(['trace', 'show', id, '-o', 'json'])).out;
+    const line = (await run(['trace', 'show', id, '-o', 'jsonl'])).out;
+    expect(line.trim().split('\n')).toHaveLength(1);
+    expect(JSON.parse(line)).toEqual(JSON.parse(json));
+    expect(JSON.parse(line).resourceSpans[0].scopeSpans[0].spans[0]).toMatchObject({
+      traceId: id,
+      spanId: '00f067aa0ba902b7',
+      kind: 2,
+    });
+  });
+
+  it('asks version 1 of the API where there is no version 2', async () => {
+    answers[`/api/traces/${id}`] = { body: { batches: stored().trace.resourceSpans } };
+    expect((await run(['trace', 'show', id])).out).toContain('cart GET /cart');
+  });
+
+  it.each([
+    ['version 2 answers an empty trace', () => ({ [`/api/v2/traces/${id}`]: { body: { trace: {} } } })],
+    ['both versions answer 404', () => ({})],
+  ])('ends with 3 and names explain when %s', async (_, more) => {
+    Object.assign(answers, more());
+    const { code, out, err } = await run(['trace', 'show', id]);
+    expect([code, out]).toEqual([3, '']);
+    expect(err).toContain(`obsctl explain ${id}`);
+  });
+
+  it('shows a trace of which a part is missing, says so, and ends with 4', async () => {
+    answers[`/api/v2/traces/${id}`] = { body: stored('PARTIAL') };
+    const { code, out, err } = await run(['trace', 'show', id]);
+    expect(code).toBe(4);
+    expect(out).toContain('cart GET /cart');
+    expect(err).toBe('obsctl: the trace is not whole: trace exceeds max size\n');
+  });
+
+  it('says so where there is no store', async () => {
+    delete answers['/api/echo'];
+    const { code, err } = await run(['trace', 'show', id]);
+    expect(code).toBe(1);
+    expect(err).toContain('keeps no traces');
+  });
+});
+
+describe('explain and status', () => {
+  it('ends with 3 when the gateway does not remember the trace', async () => {
+    const { code, err } = await run(['explain', id]);
+    expect(code).toBe(3);
+    expect(err).toContain('does not remember');
+  });
+
+  it('prints the answer of the gateway as JSON when asked to', async () => {
+    answers[`/api/explain/${id}`] = { body: { traceId: id, verdict: 'drop' } };
+    answers['/api/status'] = { body: { version: '1' } };
+    expect((await run(['explain', id, '-o', 'jsonl'])).out).toBe(`{"traceId":"${id}","verdict":"drop"}\n`);
+    expect(JSON.parse((await run(['status', '-o', 'json'])).out)).toEqual({ version: '1' });
+  });
+
+  it('asks the gateway, not Tempo', async () => {
+    answers['/api/status'] = { body: { version: '1' } };
+    expect((await run(['status', '-o', 'json', '--tempo', 'http://127.0.0.1:1'])).code).toBe(0);
+  });
+});
+
+describe('what goes wrong', () => {
+  it.each([401, 403])('ends with 5 on HTTP %i and says how to be let in', async (status) => {
+    answers['/api/search'] = { status, body: 'no' };
+    const { code, err } = await run(['trace', 'find']);
+    expect(code).toBe(5);
+    expect(err).toContain(`${base} does not allow this (HTTP ${status}): give credentials by --header`);
+  });
+
+  it('says that nobody listens, and what to set', async () => {
+    const { code, err } = await run(['status', '--gateway', 'http://127.0.0.1:1/']);
+    expect(code).toBe(1);
+    expect(err).toBe(
+      'obsctl: cannot reach http://127.0.0.1:1 (connection refused): is the gateway running? Set --gateway or OBSCTL_GATEWAY\n',
+    );
+  });
+
+  it('gives up on a store that does not answer', async () => {
+    answers['/api/search'] = () => {};
+    const { code, err } = await run(['trace', 'find', '--timeout', '50ms', '--tempo', base]);
+    expect(code).toBe(1);
+    expect(err).toBe(`obsctl: ${base} did not answer within 0.05s: --timeout allows more\n`);
+  });
+
+  it('gives up on a store that stops in the middle of its answer', async () => {
+    answers['/api/search'] = (_, response) => void response.write('{"traces":[');
+    expect(await run(['trace', 'find', '--timeout', '50ms'])).toMatchObject({ code: 1, out: '' });
+  });
+
+  it('stops waiting when it is interrupted', async () => {
+    const stop = new AbortController();
+    answers['/api/search'] = () => stop.abort();
+    expect(await run(['trace', 'find'], { signal: stop.signal })).toMatchObject({
+      code: 1,
+      err: 'obsctl: interrupted\n',
+    });
+  });
+
+  it('knows a page that is no Tempo', async () => {
+    answers['/api/search'] = { body: '<html>' };
+    const { code, err } = await run(['trace', 'find', '--tempo', base]);
+    expect(code).toBe(1);
+    expect(err).toContain('answered something that is not JSON: is this Tempo? Set --tempo or OBSCTL_TEMPO');
+  });
+
+  it('passes on what a failing store says', async () => {
+    answers['/api/search'] = { status: 500, body: 'no ingester' };
+    expect(await run(['trace', 'find'])).toMatchObject({
+      code: 1,
+      err: `obsctl: ${base} answered HTTP 500: no ingester\n`,
+    });
+  });
+
+  it.each([
+    [[]],
+    [['trace']],
+    [['trace', 'fly']],
+    [['trace', 'show']],
+    [['trace', 'show', 'xyz']],
+    [['trace', 'show', id, '--depth', '0']],
+    [['trace', 'find', '--last', 'soon']],
+    [['trace', 'find', '--limit', '0']],
+    [['trace', 'find', '-q', '{ }', '--service', 'x']],
+    [['trace', 'find', '--no-such-flag']],
+    [['status', 'now']],
+    [['status', '-o', 'yaml']],
+    [['status', '--timeout', '10']],
+    [['status', '--gateway', 'ftp://x']],
+    [['status', '--header', 'no value']],
+  ])('ends with 2 for %j, asks nobody, and prints no data', async (argv) => {
+    const { code, out, err } = await run(argv);
+    expect([code, out, asked.length]).toEqual([2, '', 0]);
+    expect(err).not.toBe('');
+  });
+
+  it('prints help on stdout and ends with 0', async () => {
+    const { code, out } = await run(['--help']);
+    expect(code).toBe(0);
+    expect(out).toContain('Exit codes: 0 found');
+    expect((await run(['trace', 'find', '--help'])).out).toContain('--min-duration');
+  });
+});
+
+describe('settings', () => {
+  it('sends tenant and headers with every request', async () => {
+    answers['/api/search'] = { body: found };
+    await run(['trace', 'find', '--org-id', 'team-a', '--header', 'authorization=Bearer a=b', '--header', 'x-more=1']);
+    expect(asked[0].headers).toMatchObject({ 'x-scope-orgid': 'team-a', authorization: 'Bearer a=b', 'x-more': '1' });
+  });
+
+  it('reads from Tempo where one is named, by flag before variable, below any path', async () => {
+    answers['/proxy/tempo/api/search'] = { body: found };
+    const env = { OBSCTL_TEMPO: `${base}/nowhere`, OBSCTL_GATEWAY: base };
+    expect((await run(['trace', 'find', '--tempo', `${base}/proxy/tempo/`], { env })).code).toBe(0);
+    expect((await run(['trace', 'find'], { env: { OBSCTL_TEMPO: `${base}/proxy/tempo` } })).code).toBe(0);
+  });
+
+  it('colours only terminals that want it', async () => {
+    answers[`/api/v2/traces/${id}`] = { body: stored() };
+    const coloured = async (argv: string[], io: Partial<Io>) =>
+      (await run(['trace', 'show', id, ...argv], io)).out.includes('\x1b[');
+    const env = { OBSCTL_GATEWAY: base };
+    expect(await coloured([], { isTTY: true })).toBe(true);
+    expect(await coloured([], { isTTY: false })).toBe(false);
+    expect(await coloured(['--no-color'], { isTTY: true })).toBe(false);
+    expect(await coloured([], { isTTY: true, env: { ...env, NO_COLOR: '1' } })).toBe(false);
+    expect(await coloured([], { isTTY: true, env: { ...env, TERM: 'dumb' } })).toBe(false);
+  });
+});

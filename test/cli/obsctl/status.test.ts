@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { statusText } from '../../../src/cli/obsctl/status.ts';
+import type { Status } from '../../../src/telemetry/status.ts';
+
+const now = Date.parse('2026-11-25T17:00:00Z');
+const counts = { kept: 120, dropped: 800, late_kept: 3, late_dropped: 7, invalid: 1, lost: 0, waiting: 69 };
+const healthy: Status = {
+  version: '0.1.0',
+  environment: 'staging',
+  uptimeSeconds: 3725,
+  shards: 1,
+  rules: {
+    revision: 'file-3f2a',
+    hash: '0123456789ab',
+    source: 'file:/etc/tailgate/rules.yaml',
+    modifyIndex: 0,
+    loadedAt: '2026-11-25T15:57:55Z',
+    policies: ['errors', 'slow', 'baseline'],
+    debug: false,
+    lastRefusal: null,
+  },
+  buffer: { bytes: 1_572_864, limitBytes: 536_870_912, traces: 12, spans: 69, oldestSeconds: 14 },
+  export: [{ name: 'tempo', queueBytes: 2048, lastError: '', lastSuccessAt: '2026-11-25T16:59:57Z' }],
+  books: {
+    balanced: true,
+    spans: { received: 1000, ...counts, balanced: true },
+    traces: { ...counts },
+    exporters: [{ name: 'tempo', kept: 123, exported: 120, queued: 3, failed: 0, balanced: true }],
+  },
+};
+
+describe('the status of a gateway', () => {
+  it('tells revision, buffer, books and exporters', () => {
+    expect(statusText(healthy, now, false)).toBe(`\
+gateway   0.1.0, environment staging, up 1h02m, 1 shard
+rules     file-3f2a (0123456789ab) from file:/etc/tailgate/rules.yaml, loaded 1h02m ago
+policies  errors, slow, baseline
+buffer    1.5 MiB of 512 MiB (0 %): 12 traces, 69 spans, the oldest 14s
+books     balanced
+
+BOOKS         SPANS  TRACES
+received       1000       -
+kept            120     120
+dropped         800     800
+late kept         3       3
+late dropped      7       7
+invalid           1       1
+lost              0       0
+waiting          69      69
+
+EXPORTER  EXPORTED  QUEUED  FAILED  QUEUE  LAST SUCCESS  LAST ERROR
+tempo          120       3       0  2 KiB  3s ago        none
+`);
+  });
+
+  it('tells what is wrong: refused rules, debug, unbalanced books, an exporter that never succeeded', () => {
+    const text = statusText(
+      {
+        ...healthy,
+        rules: {
+          ...healthy.rules,
+          debug: true,
+          modifyIndex: 412,
+          lastRefusal: { at: '2026-11-25T16:58:00Z', error: 'rules.yaml:3: no such key' },
+        },
+        books: { ...healthy.books, balanced: false },
+        export: [{ name: 'tempo', queueBytes: 0, lastError: 'connection refused', lastSuccessAt: null }],
+      },
+      now,
+      false,
+    );
+    expect(text).toContain(', index 412, loaded');
+    expect(text).toContain('debug     on: every trace is kept\n');
+    expect(text).toContain('refused   rules.yaml:3: no such key (2m00s ago)\n');
+    expect(text).toContain('books     NOT balanced');
+    expect(text).toMatch(/tempo .* never +connection refused\n/);
+  });
+});

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TempoAnswers } from '../../src/store/answer.ts';
+import { Appender } from '../../src/store/append.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import type { TempoAnswer } from '../../src/store/messages.ts';
+import { Retention } from '../../src/store/retain.ts';
+import { requestBytes, type Told } from '../support/spans.ts';
+
+export const start = 1_790_000_000_000;
+export const hour = 3_600_000;
+const gibibyte = 1024 ** 3;
+
+/** A directory that is gone when the test is over. */
+export function temporaryDirectory(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'tailgate-store-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export interface FoundSpan {
+  spanID: string;
+  name?: string;
+  startTimeUnixNano?: string;
+  durationNanos?: string;
+  attributes?: { key: string; value: Record<string, unknown> }[];
+}
+
+export interface FoundTrace {
+  traceID: string;
+  rootServiceName?: string;
+  rootTraceName?: string;
+  startTimeUnixNano?: string;
+  durationMs?: number;
+  spanSets?: { spans: FoundSpan[]; matched: number }[];
+  spanSet?: { spans: FoundSpan[]; matched: number };
+  serviceStats?: Record<string, { spanCount: number; errorCount?: number }>;
+}
+
+/** The store's inside, without its worker: what it does with bytes, times and questions. */
+export class Inside implements Disposable {
+  readonly #directory = temporaryDirectory();
+  readonly #db = openDatabase(this.#directory.path);
+  readonly #appender = new Appender(this.#db);
+  readonly #answers = new TempoAnswers(this.#db);
+  readonly #retention: Retention;
+
+  constructor(limits = { retentionMs: 24 * hour, maxBytes: gibibyte }) {
+    this.#retention = new Retention(this.#db, limits);
+  }
+
+  keep(...spans: Told[]): this {
+    return this.keepBytes(requestBytes(...spans));
+  }
+
+  keepBytes(request: Uint8Array, now = start): this {
+    this.#appender.append(request, now);
+    return this;
+  }
+
+  retain(now: number): void {
+    while (this.#retention.step(now));
+    if (this.#retention.forgetTags(now)) this.#appender.forget(now);
+  }
+
+  get stats() {
+    return this.#retention.stats();
+  }
+
+  checkpoint(): void {
+    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  get fileBytes(): number {
+    return statSync(join(this.#directory.path, 'traces.db')).size;
+  }
+
+  get(path: string, query: Record<string, string | number> = {}, accept = ''): Promise<TempoAnswer> {
+    const params = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
+    return this.#answers.answer({ path, query: params.toString(), accept });
+  }
+
+  async json<T = Record<string, unknown>>(path: string, query: Record<string, string | number> = {}): Promise<T> {
+    const { status, body } = await this.get(path, query);
+    if (status !== 200) throw new Error(`${status}: ${body}`);
+    return JSON.parse(body as string) as T;
+  }
+
+  async search(query: Record<string, string | number>): Promise<FoundTrace[]> {
+    return (await this.json<{ traces: FoundTrace[] }>('/api/search', query)).traces;
+  }
+
+  /** The names of the roots of the traces that a TraceQL query finds. */
+  async names(q: string): Promise<string[]> {
+    return (await this.search({ q })).map((trace) => trace.rootTraceName ?? '');
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+    this.#directory[Symbol.dispose]();
+  }
+}

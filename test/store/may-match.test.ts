@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { cutRequest } from '../../src/store/cut.ts';
+import { writeDigest } from '../../src/store/digest.ts';
+import { compileMayMatch } from '../../src/store/may-match.ts';
+import { TraceView } from '../../src/store/trace-view.ts';
+import { compileSpansets, matchSpans } from '../../src/traceql/evaluate.ts';
+import { parseQuery } from '../../src/traceql/parse.ts';
+import { requestBytes, type Told } from '../support/spans.ts';
+
+const value = fc.oneof(
+  fc.constantFrom('a', 'b', 'é', '', 'a b'),
+  fc.constantFrom(0, -1, 500, 0.5, 2 ** 52 + 1),
+  fc.boolean(),
+);
+const name = fc.constantFrom('GET /', 'PUT /é', 'x');
+const span: fc.Arbitrary<Told> = fc.record({
+  trace: fc.constant('t'),
+  name,
+  service: fc.constantFrom('a', 'b', 'é'),
+  durationMs: fc.integer({ min: 0, max: 5 }),
+  status: fc.constantFrom('OK', 'ERROR', 'UNSET'),
+  attributes: fc.dictionary(fc.constantFrom('k', 'm', 'service.name'), value, { maxKeys: 3 }),
+});
+
+const literal = value.map((v) => JSON.stringify(v));
+const condition = fc.oneof(
+  fc
+    .tuple(
+      fc.constantFrom('span.k', '.k', '.m', '.service.name', 'resource.service.name'),
+      fc.constantFrom('=', '!='),
+      literal,
+    )
+    .map((words) => words.join(' ')),
+  fc.tuple(name, fc.constantFrom('=', '!=')).map(([text, op]) => `name ${op} ${JSON.stringify(text)}`),
+  fc.constantFrom(
+    'status = error',
+    'status = ok',
+    'status != error',
+    '.k =~ "a|b"',
+    '.k =~ "a.*"',
+    '.k !~ "a|b"',
+    '.k != nil',
+  ),
+  fc
+    .tuple(fc.constantFrom('>', '>=', '=', '<'), fc.integer({ min: 0, max: 5 }))
+    .map(([op, ms]) => `duration ${op} ${ms}ms`),
+);
+const expression = fc.letrec<{ tree: string }>((tie) => ({
+  tree: fc.oneof(
+    { depthSize: 'small' },
+    condition,
+    fc.tuple(tie('tree'), fc.constantFrom('&&', '||'), tie('tree')).map(([l, op, r]) => `(${l} ${op} ${r})`),
+    tie('tree').map((inner) => `!(${inner})`),
+  ),
+})).tree;
+const query = fc.oneof(
+  expression.map((e) => `{ ${e} }`),
+  fc.tuple(expression, fc.constantFrom('&&', '||'), expression).map(([l, op, r]) => `{ ${l} } ${op} { ${r} }`),
+);
+
+const ignoring = { note: () => {} };
+
+describe('the first look at a digest', () => {
+  it('never passes over a trace that matches', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(span, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 }),
+        query,
+        (parts, q) => {
+          const { spansets } = parseQuery(q);
+          const cut = parts.map((spans) => cutRequest(requestBytes(...spans), ignoring)[0]);
+          const trace = new TraceView('', Buffer.concat(cut.map((part) => part.body)));
+          const matches = matchSpans(compileSpansets(spansets), trace.spans).length > 0;
+          return !matches || compileMayMatch(spansets)(Buffer.concat(cut.map(writeDigest)));
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('passes over nearly all that does not hold the terms', () => {
+    const spans = Array.from({ length: 200 }, (_, i) => ({ trace: 't', attributes: { user: `u${i}` } }));
+    const digest = writeDigest(cutRequest(requestBytes(...spans), ignoring)[0]);
+    const passed = Array.from({ length: 10_000 }, (_, i) => `{ span.user = "v${i}" }`).filter((q) =>
+      compileMayMatch(parseQuery(q).spansets)(digest),
+    );
+    expect(passed.length).toBeLessThan(100);
+  });
+});

@@ -1,0 +1,258 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../src/errors.ts';
+import type { ExportRequest } from '../../src/model/export-request.ts';
+import type { Machinery } from '../../src/store/steady-thread.ts';
+import { createStore, type Store, type StoreOptions } from '../../src/store/store.ts';
+import { createTempoApi } from '../../src/store/tempo-api.ts';
+import { type StoreThread, WorkerDied, WriterThread } from '../../src/store/writer-thread.ts';
+import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
+import { type FoundTrace, hour, start, temporaryDirectory } from './fixture.ts';
+
+const batch = (...spans: Told[]): ExportRequest => ({
+  body: requestBytes(...spans),
+  spans: spans.length,
+  traces: new Set(spans.map(({ trace }) => trace)).size,
+});
+
+const limits = { name: 'store', retentionMs: 24 * hour, maxBytes: 64 * 1024 * 1024 };
+
+/** A store with a clock turned by hand. */
+async function open(directory: string, options: Partial<StoreOptions> = {}) {
+  const clock = { now: start };
+  const store = await createStore({ ...limits, directory, now: () => clock.now, ...options });
+  return { store, clock };
+}
+
+const idle = async ({ stats }: Store): Promise<void> => {
+  while (stats.queuedSpans > 0) await new Promise((resolve) => setImmediate(resolve));
+};
+const close = (store: Store): Promise<void> => store.drain(Date.now() + 10_000);
+
+async function get(store: Store, path: string): Promise<{ status: number; body: string }> {
+  const answer = await createTempoApi(store.read).handle('GET', new URL(path, 'http://any'), undefined);
+  return { status: answer!.status, body: String(answer!.body) };
+}
+
+const refusalOf = async (directory: string): Promise<string> => {
+  const error = await createStore({ ...limits, directory }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(UsageError);
+  return (error as Error).message;
+};
+
+describe('the store as an exporter', () => {
+  it('keeps its books: queued until it is on disk, then exported', async () => {
+    using directory = temporaryDirectory();
+    const { store } = await open(join(directory.path, 'a/b'));
+    store.offer(batch({ trace: 't' }, { trace: 'u' }));
+    expect(store.stats).toMatchObject({ queuedSpans: 2, exportedSpans: 0, lastSuccessAt: 0 });
+    await idle(store);
+    expect(store.stats).toMatchObject({
+      queuedSpans: 0,
+      queuedBytes: 0,
+      exportedSpans: 2,
+      exportedRequests: 1,
+      lastSuccessAt: start,
+    });
+    expect(store.storage).toMatchObject({ traces: 2, oldestAt: start });
+    expect(await get(store, `/api/traces/${traceIdHex('t')}`)).toMatchObject({ status: 200 });
+    await close(store);
+  });
+
+  it('leaves the request to other exporters untouched', async () => {
+    using directory = temporaryDirectory();
+    const { store } = await open(directory.path);
+    const shared = new Uint8Array(1000).fill(9);
+    const body = requestBytes({ trace: 't' });
+    shared.set(body, 100);
+    let done = 0;
+    store.offer({ body: shared.subarray(100, 100 + body.length), spans: 1, traces: 1 }, () => done++);
+    expect(done).toBe(0);
+    await idle(store);
+    expect(shared.length).toBe(1000);
+    expect(store.stats.exportedSpans).toBe(1);
+    expect(done).toBe(1);
+    await close(store);
+  });
+
+  it('takes what fits into its queue to the byte, and counts the rest', async () => {
+    using directory = temporaryDirectory();
+    const one = batch({ trace: 't', id: 'a' });
+    const { store } = await open(directory.path, { queueBytes: 2 * one.body.length });
+    for (let i = 0; i < 3; i++) store.offer(one);
+    expect(store.stats).toMatchObject({ queuedSpans: 2, failedSpans: { queue_full: 1 } });
+    await idle(store);
+    expect(store.stats).toMatchObject({ exportedSpans: 2 });
+    await close(store);
+  });
+
+  it('counts a batch that is no protobuf as rejected and goes on', async () => {
+    using directory = temporaryDirectory();
+    const { store } = await open(directory.path);
+    store.offer({ body: Uint8Array.from([0x0a, 0x05, 1]), spans: 3, traces: 1 });
+    store.offer(batch({ trace: 't' }));
+    await idle(store);
+    expect(store.stats).toMatchObject({ failedSpans: { rejected: 3 }, exportedSpans: 1, lastErrorAt: start });
+    expect(store.stats.lastError).toContain('malformed protobuf');
+    await close(store);
+  });
+
+  it('writes everything that waits before it closes, and counts what comes after', async () => {
+    using directory = temporaryDirectory();
+    const { store } = await open(directory.path);
+    for (let i = 0; i < 50; i++) store.offer(batch({ trace: `t${i}` }));
+    await close(store);
+    expect(store.stats).toMatchObject({ exportedSpans: 50, queuedSpans: 0, failedSpans: {} });
+    store.offer(batch({ trace: 'late' }));
+    expect(store.stats.failedSpans).toEqual({ shutdown: 1 });
+    expect(await get(store, '/api/search')).toMatchObject({ status: 503 });
+    expect(readdirSync(directory.path)).toEqual(['traces.db']);
+  });
+
+  it('counts what it could not write before the deadline', async () => {
+    using directory = temporaryDirectory();
+    const { store } = await open(directory.path);
+    for (let i = 0; i < 50; i++) store.offer(batch({ trace: `t${i}` }));
+    await store.drain(0);
+    const { exportedSpans, failedSpans, queuedSpans, queuedBytes } = store.stats;
+    expect(exportedSpans + (failedSpans.shutdown ?? 0)).toBe(50);
+    expect({ queuedSpans, queuedBytes }).toEqual({ queuedSpans: 0, queuedBytes: 0 });
+  });
+
+  it('has everything again after a restart', async () => {
+    using directory = temporaryDirectory();
+    const first = await open(directory.path);
+    first.store.offer(batch({ trace: 't', name: 'kept', service: 'web', attributes: { user: 'ada' } }));
+    await close(first.store);
+    const { store } = await open(directory.path);
+    expect(store.storage.traces).toBe(1);
+    const found = await get(store, `/api/search?q=${encodeURIComponent('{ span.user = "ada" }')}`);
+    expect(JSON.parse(found.body).traces).toMatchObject([{ rootTraceName: 'kept' }]);
+    expect((await get(store, '/api/v2/search/tag/span.user/values')).body).toContain('ada');
+    await close(store);
+  });
+
+  it('lets traces go by age, and by bytes right after the write', async () => {
+    using directory = temporaryDirectory();
+    const { store, clock } = await open(directory.path, { maxBytes: 2 * 1024 * 1024 });
+    store.offer(batch({ trace: 'old' }));
+    await idle(store);
+    clock.now += 24 * hour + 1;
+    store.offer(batch({ trace: 'young' }));
+    await store.retain();
+    expect(store.storage).toMatchObject({ traces: 1, oldestAt: clock.now });
+    for (let i = 0; i < 100; i++) store.offer(batch({ trace: `t${i}`, padding: 50_000 }));
+    await idle(store);
+    await store.retain();
+    expect(store.storage.bytes).toBeLessThan(2 * 1024 * 1024);
+    expect(store.storage.traces).toBeGreaterThan(20);
+    await close(store);
+  });
+
+  it('answers while it writes', async () => {
+    using directory = temporaryDirectory();
+    const { store } = await open(directory.path);
+    for (let i = 0; i < 200; i++) store.offer(batch({ trace: `t${i}`, padding: 10_000 }));
+    expect(await get(store, '/api/search?limit=5')).toMatchObject({ status: 200 });
+    await close(store);
+    expect(store.stats.exportedSpans).toBe(200);
+  });
+});
+
+describe('when the worker dies', () => {
+  it('it is started again, and nothing that was offered is lost or stored twice', async () => {
+    using directory = temporaryDirectory();
+    const threads: StoreThread[] = [];
+    const startThread: Machinery['startThread'] = async (options) => {
+      const started = await WriterThread.start(options);
+      threads.push(started.thread);
+      return started;
+    };
+    const options = { ...limits, directory: directory.path, now: () => start };
+    const store = await createStore(options, { startThread, restartAfterMs: 1 });
+    for (let i = 0; i < 100; i++) store.offer(batch({ trace: `t${i}`, id: `${i}`, padding: 20_000 }));
+    while (store.stats.exportedSpans < 10) await new Promise((resolve) => setImmediate(resolve));
+    await threads[0].kill();
+    await idle(store);
+    expect(threads).toHaveLength(2);
+    expect(store.stats).toMatchObject({ exportedSpans: 100, failedSpans: {}, retries: 1 });
+    const { traces } = JSON.parse((await get(store, '/api/search?q=%7B%7D&limit=1000')).body);
+    expect(traces).toHaveLength(100);
+    expect(traces.every((trace: FoundTrace) => trace.spanSets![0].matched === 1)).toBe(true);
+    await close(store);
+  });
+
+  it('a request that kills it twice is given up, and questions are told to come again', async () => {
+    let end = (_: string): void => {};
+    const startThread: Machinery['startThread'] = async () => {
+      const ended = new Promise<string>((resolve) => (end = resolve));
+      const die = () => {
+        end('out of memory');
+        return Promise.reject(new WorkerDied('out of memory'));
+      };
+      const storage = { bytes: 0, limitBytes: 0, traces: 0, oldestAt: 0, overLimit: false };
+      return { thread: { ended, ask: die, kill: async () => end('killed') }, storage };
+    };
+    const options = { ...limits, directory: 'none', now: () => start };
+    const store = await createStore(options, { startThread, restartAfterMs: 1 });
+    store.offer(batch({ trace: 't' }));
+    await idle(store);
+    expect(store.stats).toMatchObject({ failedSpans: { write_failed: 1 }, lastError: 'out of memory' });
+    expect(await get(store, '/api/search')).toEqual({
+      status: 503,
+      body: 'the store cannot answer now: out of memory',
+    });
+    await close(store);
+  });
+});
+
+describe('a store that cannot be used is refused in one line', () => {
+  it('its directory cannot be made', async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(join(directory.path, 'file'), '');
+    const message = await refusalOf(join(directory.path, 'file/store'));
+    expect(message).toMatch(/^store: cannot make the directory .*file\/store: ENOTDIR[^\n]*$/);
+  });
+
+  it('its database is something else', async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(join(directory.path, 'traces.db'), 'not a database, but long enough to be taken for one'.repeat(100));
+    const message = await refusalOf(directory.path);
+    expect(message).toMatch(
+      /^store: .*traces\.db is damaged \(file is not a database\): move it away to start with an empty store$/,
+    );
+  });
+
+  it('its database is damaged', async () => {
+    using directory = temporaryDirectory();
+    const { store } = await open(directory.path);
+    for (let i = 0; i < 20; i++) store.offer(batch({ trace: `t${i}`, padding: 5000 }));
+    await close(store);
+    const file = join(directory.path, 'traces.db');
+    const bytes = readFileSync(file);
+    bytes.fill(0xff, 4096);
+    writeFileSync(file, bytes);
+    expect(await refusalOf(directory.path)).toMatch(/traces\.db is damaged \(.*\): move it away/);
+  });
+
+  it('its database was written by a later version', async () => {
+    using directory = temporaryDirectory();
+    const db = new DatabaseSync(join(directory.path, 'traces.db'));
+    db.exec('PRAGMA user_version = 99');
+    db.close();
+    expect(await refusalOf(directory.path)).toMatch(/has format 99, this version reads 1: move it away/);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('its directory may not be written', async () => {
+    using directory = temporaryDirectory();
+    const closed = join(directory.path, 'closed');
+    mkdirSync(closed);
+    chmodSync(closed, 0o500);
+    expect(await refusalOf(closed)).toMatch(/^store: cannot open /);
+  });
+});
