@@ -1,15 +1,24 @@
+import type { Command } from 'commander';
 import type { Explanation } from '../../model/explanation.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import { printable } from './cells.ts';
 import { type Paint, paint as paintFor } from './colors.ts';
+import type { Run } from './command.ts';
 import { localTime } from './local-time.ts';
 import { weightText } from './sampling.ts';
 import type { Settings } from './settings.ts';
 import { table } from './table.ts';
 import { parseTraceId } from './trace-id.ts';
 
+export function registerExplain(parent: Command, run: Run): void {
+  parent
+    .command('explain <id>')
+    .description('why the gateway kept or dropped a trace, policy by policy')
+    .action((id: string, _, command: Command) => run(command, (settings) => explain(id, settings)));
+}
+
 /** `obsctl explain ID`: why the gateway kept or dropped a trace. */
-export async function explain(text: string, settings: Settings): Promise<ExitCode> {
+async function explain(text: string, settings: Settings): Promise<ExitCode> {
   const id = parseTraceId(text);
   const { io, client, gateway, output } = settings;
   const { status, body } = await client.get(gateway, `/api/explain/${id}`, [404]);

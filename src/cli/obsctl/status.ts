@@ -1,13 +1,22 @@
+import type { Command } from 'commander';
 import type { Status } from '../../telemetry/status.ts';
 import { type ExitCode, exit } from '../exit.ts';
 import { printable } from './cells.ts';
 import { type Paint, paint as paintFor } from './colors.ts';
+import type { Run } from './command.ts';
 import { formatNs } from './duration.ts';
 import type { Settings } from './settings.ts';
 import { table } from './table.ts';
 
+export function registerStatus(parent: Command, run: Run): void {
+  parent
+    .command('status')
+    .description("the gateway's rules, buffer, books and exporters")
+    .action((_, command: Command) => run(command, status));
+}
+
 /** `obsctl status`: the rules in force, the buffer, the books and the exporters of the gateway. */
-export async function status(settings: Settings): Promise<ExitCode> {
+async function status(settings: Settings): Promise<ExitCode> {
   const { io, client, gateway, output } = settings;
   const { body } = await client.get(gateway, '/api/status');
   if (output === 'ids') io.stdout.write(`${printable((body as Status).rules.revision)}\n`);

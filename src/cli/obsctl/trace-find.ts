@@ -1,5 +1,7 @@
+import type { Command } from 'commander';
 import { CommandError, type ExitCode, exit } from '../exit.ts';
 import { type Paint, paint as paintFor } from './colors.ts';
+import { collect, type Run } from './command.ts';
 import { formatNs } from './duration.ts';
 import { localTime } from './local-time.ts';
 import { objectOf, textOf } from './otlp-json.ts';
@@ -9,7 +11,7 @@ import { type FoundTrace, TempoClient } from './tempo-client.ts';
 import { longestSearchMs, type TimeFlags, type TimeRange, timeRange } from './time-range.ts';
 import { compileQuery, type QueryFlags } from './traceql-query.ts';
 
-export interface FindFlags extends QueryFlags, TimeFlags {
+interface FindFlags extends QueryFlags, TimeFlags {
   readonly query?: string;
   readonly limit: string;
   readonly explainQuery?: boolean;
@@ -17,8 +19,27 @@ export interface FindFlags extends QueryFlags, TimeFlags {
 
 type Row = FoundTrace & { readonly policy: string };
 
+export function registerTraceFind(parent: Command, run: Run): void {
+  parent
+    .command('find')
+    .description('lists traces with a span that is all of what the flags say, newest first')
+    .option('--service <name>', 'service.name of the span')
+    .option('--route <path>', 'its route or path, or /prefix/*')
+    .option('--status <status>', 'error, ok or unset')
+    .option('--min-duration <time>', 'longer than, e.g. 500ms')
+    .option('--max-duration <time>', 'shorter than')
+    .option('--attr <key=value>', 'any attribute, e.g. user.id=42 or resource.k8s.pod.name=web-0; repeatable', collect)
+    .option('--last <time>', 'how far back, e.g. 30m (default 1h)')
+    .option('--since <time>', 'from: 2026-11-25T16:00:00Z, "2026-11-25 17:00" or 2h (ago)')
+    .option('--until <time>', 'to; likewise')
+    .option('--limit <n>', 'at most this many traces', '20')
+    .option('-q, --query <TraceQL>', 'instead of the conditions above')
+    .option('--explain-query', 'prints the TraceQL and does not search')
+    .action((flags: FindFlags, command: Command) => run(command, (settings) => traceFind(flags, settings)));
+}
+
 /** `obsctl trace find`: searches the store; with --explain-query it only prints the TraceQL. */
-export async function traceFind(flags: FindFlags, settings: Settings): Promise<ExitCode> {
+async function traceFind(flags: FindFlags, settings: Settings): Promise<ExitCode> {
   const query = queryOf(flags);
   const limit = limitOf(flags.limit);
   if (flags.explainQuery) {

@@ -1,4 +1,6 @@
+import type { Command } from 'commander';
 import { CommandError, type ExitCode, exit } from '../exit.ts';
+import type { Run } from './command.ts';
 import type { OtlpTrace } from './otlp-json.ts';
 import type { Settings } from './settings.ts';
 import { spansOf } from './span-view.ts';
@@ -6,7 +8,7 @@ import { TempoClient } from './tempo-client.ts';
 import { parseTraceId } from './trace-id.ts';
 import { renderTrace } from './trace-view.ts';
 
-export interface ShowFlags {
+interface ShowFlags {
   readonly attrs?: boolean;
   readonly events?: boolean;
   readonly errorsOnly?: boolean;
@@ -17,8 +19,22 @@ export interface ShowFlags {
 /** Where stdout is no terminal. */
 const defaultWidth = 120;
 
+export function registerTraceShow(parent: Command, run: Run): void {
+  parent
+    .command('show <id>')
+    .description('one trace as a tree with bars on one time axis; takes an id, a traceparent or a Grafana address')
+    .option('--attrs', 'with the attributes of each span')
+    .option('--events', 'with its events')
+    .option('--errors-only', 'only spans with errors and those above them')
+    .option('--depth <n>', 'only so many levels')
+    .option('--width <columns>', 'instead of the width of the terminal')
+    .action((id: string, flags: ShowFlags, command: Command) =>
+      run(command, (settings) => traceShow(id, flags, settings)),
+    );
+}
+
 /** `obsctl trace show ID`: one trace as a tree with bars, or as OTLP JSON. */
-export async function traceShow(text: string, flags: ShowFlags, settings: Settings): Promise<ExitCode> {
+async function traceShow(text: string, flags: ShowFlags, settings: Settings): Promise<ExitCode> {
   const id = parseTraceId(text);
   const options = {
     ...flags,
