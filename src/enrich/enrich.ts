@@ -1,3 +1,4 @@
+import type { Stamp } from '../model/stamp.ts';
 import { ResourceSpans, ScopeSpans, Span } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
@@ -8,19 +9,6 @@ import { Redactor, scopeShape, spanShape } from './redactor.ts';
 import { ResourceAttributes } from './resource.ts';
 import type { RedactRule } from './rule.ts';
 import { raiseThreshold, thresholdFieldBytes, writeThreshold } from './tracestate.ts';
-
-/** What a verdict writes on the spans it keeps. */
-export interface Stamp {
-  /** The threshold of 56 bits: its upper 24 and its lower 32, unsigned. */
-  readonly thresholdHigh: number;
-  readonly thresholdLow: number;
-  readonly policy: string;
-  readonly revision: string;
-  /** Decided without a root. */
-  readonly incomplete: boolean;
-  /** This span came after the decision. */
-  readonly late: boolean;
-}
 
 export interface EnrichOptions {
   /** Resource attributes added where absent. */

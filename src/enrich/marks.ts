@@ -1,8 +1,8 @@
+import type { Stamp } from '../model/stamp.ts';
 import { Span } from '../wire/otlp.ts';
 import type { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { keyOf, writeAttribute } from './attributes.ts';
-import type { Stamp } from './enrich.ts';
 import { Suspects } from './suspects.ts';
 
 const keys = ['tailgate.policy', 'tailgate.revision', 'tailgate.incomplete', 'tailgate.late'];

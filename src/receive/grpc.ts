@@ -1,13 +1,5 @@
 import { Http2Receiver } from './grpc/http2-receiver.ts';
-import type { Endpoint, GrpcReceiver, Ports } from './receiver.ts';
-
-export interface GrpcReceiverOptions extends Ports {
-  readonly endpoint: Endpoint;
-  /** `http2`: our own unary receiver, the default. `grpc-js`: the reference. Both pass the same protocol tests. */
-  readonly server: 'http2' | 'grpc-js';
-  /** What the health service answers. */
-  readonly serving: () => boolean;
-}
+import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from './receiver.ts';
 
 /** OTLP/gRPC TraceService, with health and reflection, on one port. Source: OTLP specification 1.11, "OTLP/gRPC". */
 export function createGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiver {

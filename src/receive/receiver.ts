@@ -28,3 +28,11 @@ export interface Receiver {
 
 export type GrpcReceiver = Receiver;
 export type HttpReceiver = Receiver;
+
+export interface GrpcReceiverOptions extends Ports {
+  readonly endpoint: Endpoint;
+  /** `http2`: our own unary receiver, the default. `grpc-js`: the reference. Both pass the same protocol tests. */
+  readonly server: 'http2' | 'grpc-js';
+  /** What the health service answers. */
+  readonly serving: () => boolean;
+}

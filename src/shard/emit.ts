@@ -1,17 +1,8 @@
 import type { Batch } from '../batch/batch.ts';
 import type { ScopeGroup } from '../batch/group.ts';
+import type { Stamp } from '../model/stamp.ts';
 import { type Envelope, readEnvelope } from '../wire/envelope.ts';
 import type { Writer } from '../wire/writer.ts';
-
-/** How kept spans are marked; the enrichment's own words. */
-export interface Stamp {
-  thresholdHigh: number;
-  thresholdLow: number;
-  policy: string;
-  revision: string;
-  incomplete: boolean;
-  late: boolean;
-}
 
 export interface SpanWriter {
   span(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void;

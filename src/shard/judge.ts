@@ -5,20 +5,12 @@ import { type Decisions, unremembered } from '../decide/decisions.ts';
 import type { RequestScan } from '../decode/scan.ts';
 import { randomnessBit, rootBit } from '../model/conditions.ts';
 import { type Trigger, triggers } from '../model/outcome.ts';
+import { emptyStamp } from '../model/stamp.ts';
 import type { TraceFacts } from '../model/verdict.ts';
-import type { Emitter, Stamp } from './emit.ts';
+import type { Emitter } from './emit.ts';
 import type { Ledger } from './ledger.ts';
 import { localRoot } from './local-root.ts';
 import type { Revision, Revisions } from './revision.ts';
-
-export const emptyStamp = (): Stamp => ({
-  thresholdHigh: 0,
-  thresholdLow: 0,
-  policy: '',
-  revision: '',
-  incomplete: false,
-  late: false,
-});
 
 export interface JudgeParts {
   readonly buffer: TraceBuffer;

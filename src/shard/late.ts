@@ -1,6 +1,6 @@
 import { Decision, type Decisions, keepFlag, policyOf } from '../decide/decisions.ts';
+import { emptyStamp } from '../model/stamp.ts';
 import type { Emitter } from './emit.ts';
-import { emptyStamp } from './judge.ts';
 import type { Ledger } from './ledger.ts';
 import type { Revisions } from './revision.ts';
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { Enricher, type EnrichOptions, type Stamp } from '../../src/enrich/enrich.ts';
+import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { redactOptions } from '../../src/enrich/options.ts';
+import type { Stamp } from '../../src/model/stamp.ts';
 import { thresholdOf } from '../../src/model/threshold.ts';
 import { Reader } from '../../src/wire/reader.ts';
 import { Writer } from '../../src/wire/writer.ts';

@@ -1,13 +1,12 @@
 import type { Server, Socket } from 'node:net';
 import { Refusal } from '../../errors.ts';
 import { closeBy } from '../close-by.ts';
-import type { GrpcReceiverOptions } from '../grpc.ts';
 import { Connection } from '../http2/connection.ts';
 import type { Headers } from '../http2/header-decoder.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { listen } from '../listen.ts';
 import { createSocketServer, maxUnreadBytes, readSocket } from '../read-sockets.ts';
-import type { Endpoint, GrpcReceiver } from '../receiver.ts';
+import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
 import { maxRequestMs, Watch } from '../watch.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
 import { ExportCall } from './export-call.ts';
