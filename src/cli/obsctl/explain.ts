@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Explanation } from '../../model/explanation.ts';
 import { type ExitCode, exit } from '../exit.ts';
+import { readExplanation } from './answers.ts';
 import { printable } from './cells.ts';
 import { type Paint, paint as paintFor } from './colors.ts';
 import type { Run } from './command.ts';
@@ -8,6 +9,7 @@ import { localTime } from './local-time.ts';
 import { weightText } from './sampling.ts';
 import type { Settings } from './settings.ts';
 import { table } from './table.ts';
+import { jsonText } from './terminal.ts';
 import { parseTraceId } from './trace-id.ts';
 
 export function registerExplain(parent: Command, run: Run): void {
@@ -29,8 +31,9 @@ async function explain(text: string, settings: Settings): Promise<ExitCode> {
     return exit.nothing;
   }
   if (output === 'ids') io.stdout.write(`${id}\n`);
-  else if (output === 'table') io.stdout.write(explanationText(body as Explanation, settings.color, io.timeZone));
-  else io.stdout.write(`${JSON.stringify(body, null, output === 'json' ? 2 : 0)}\n`);
+  else if (output === 'table')
+    io.stdout.write(explanationText(readExplanation(body, gateway), settings.color, io.timeZone));
+  else io.stdout.write(`${jsonText(body, output === 'json' ? 2 : 0)}\n`);
   return exit.found;
 }
 

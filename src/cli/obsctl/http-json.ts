@@ -3,7 +3,10 @@ import { CommandError, exit } from '../exit.ts';
 
 /** Where something is asked, what it is called in messages, and how the user names another. */
 export interface Place {
+  /** Without credentials: it is printed. */
   readonly base: string;
+  /** Headers that only this place gets: the credentials of its address. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly name: string;
   readonly flag: string;
 }
@@ -51,9 +54,11 @@ export class JsonClient {
     try {
       const timeout = AbortSignal.timeout(timeoutMs);
       const signal = this.#interrupted ? AbortSignal.any([timeout, this.#interrupted]) : timeout;
-      const answer = await request(place.base + path, { headers: this.#headers, dispatcher: this.#agent, signal });
-      return { status: answer.statusCode, text: await answer.body.text() };
+      const headers = { ...place.headers, ...this.#headers };
+      const answer = await request(place.base + path, { headers, dispatcher: this.#agent, signal });
+      return { status: answer.statusCode, text: await bounded(answer.body, place) };
     } catch (error) {
+      if (error instanceof CommandError) throw error;
       if (this.#interrupted?.aborted) throw new CommandError('interrupted');
       throw unreachable(place, error as NodeJS.ErrnoException, timeoutMs);
     }
@@ -62,6 +67,21 @@ export class JsonClient {
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
+}
+
+/** The longest answer that is read: a search of thousands of traces, or a trace of a hundred thousand spans. */
+const maxAnswerBytes = 128 * 2 ** 20;
+
+async function bounded(body: AsyncIterable<Uint8Array>, place: Place): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    bytes += part.length;
+    if (bytes > maxAnswerBytes)
+      throw new CommandError(`${place.base} answered more than ${maxAnswerBytes / 2 ** 20} MiB: ask for less`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString();
 }
 
 const reasons: Record<string, string> = {

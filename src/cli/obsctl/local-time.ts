@@ -1,5 +1,9 @@
+/** The last moment that a date can say; a span may name any. */
+const latestMs = 8.64e15;
+
 /** Local wall-clock time, `2026-11-25 17:02:11`, with milliseconds and the zone's offset where `exact`. */
 export function localTime(unixMs: number, timeZone?: string, exact = false): string {
+  if (!(Math.abs(unixMs) <= latestMs)) return 'unknown';
   const format = new Intl.DateTimeFormat('sv-SE', {
     ...(timeZone && { timeZone }),
     dateStyle: 'short',

@@ -5,11 +5,13 @@ import { collect, type Run } from './command.ts';
 import { registerExplain } from './explain.ts';
 import { type GlobalFlags, openSettings, outputs, type Settings } from './settings.ts';
 import { registerStatus } from './status.ts';
+import { safeSink } from './terminal.ts';
 import { registerTraceFind } from './trace-find.ts';
 import { registerTraceShow } from './trace-show.ts';
 
 /** Runs one obsctl command; data goes to stdout, notes to stderr. Returns the exit code of the contract (exit.ts). */
-export async function obsctl(argv: readonly string[], io: Io): Promise<number> {
+export async function obsctl(argv: readonly string[], process: Io): Promise<number> {
+  const io = { ...process, stdout: safeSink(process.stdout), stderr: safeSink(process.stderr) };
   let code: number = exit.found;
   const run: Run = (command, action) =>
     withSettings(command, io, async (settings) => {
@@ -20,10 +22,18 @@ export async function obsctl(argv: readonly string[], io: Io): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exit.found : exit.usage;
-    if (!(error instanceof CommandError)) throw error;
+    if (!(error instanceof CommandError)) return unexpected(error, io);
     io.stderr.write(`obsctl: ${error.message}\n`);
     return error.exitCode;
   }
+}
+
+/** An answer that nobody should give, or a defect here: a line for who uses obsctl, where it happened for who mends it. */
+function unexpected(error: unknown, io: Io): number {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const where = io.env.OBSCTL_DEBUG ? `\n${stack}` : ' (OBSCTL_DEBUG=1 shows where)';
+  io.stderr.write(`obsctl: cannot make sense of the answer: ${message}${where}\n`);
+  return exit.failed;
 }
 
 async function withSettings(command: Command, io: Io, action: (settings: Settings) => Promise<void>): Promise<void> {

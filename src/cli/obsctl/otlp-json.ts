@@ -69,13 +69,17 @@ export const listOf = (value: unknown): readonly JsonObject[] => (Array.isArray(
 
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
+/** Values nested deeper are told by a mark: nobody reads them, and whoever wrote them may have meant harm. */
+const deepestShown = 32;
+
 /** An OTLP AnyValue as text: what a person reads. */
-export function valueText(value: unknown): string {
+export function valueText(value: unknown, depth = 0): string {
+  if (depth > deepestShown) return '…';
   const any = objectOf(value);
+  const below = (each: unknown): string => valueText(each, depth + 1);
+  const pair = (each: JsonObject): string => `${textOf(each.key)}=${below(each.value)}`;
   if (typeof any.stringValue === 'string') return any.stringValue;
-  if (any.arrayValue !== undefined) return `[${listOf(objectOf(any.arrayValue).values).map(valueText).join(', ')}]`;
-  if (any.kvlistValue !== undefined) return `{${listOf(objectOf(any.kvlistValue).values).map(pairText).join(', ')}}`;
+  if (any.arrayValue !== undefined) return `[${listOf(objectOf(any.arrayValue).values).map(below).join(', ')}]`;
+  if (any.kvlistValue !== undefined) return `{${listOf(objectOf(any.kvlistValue).values).map(pair).join(', ')}}`;
   return String(any.intValue ?? any.doubleValue ?? any.boolValue ?? any.bytesValue ?? '');
 }
-
-const pairText = (pair: JsonObject): string => `${textOf(pair.key)}=${valueText(pair.value)}`;

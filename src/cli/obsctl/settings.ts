@@ -30,7 +30,7 @@ export interface Settings {
 
 export function openSettings(flags: GlobalFlags, io: Io): Settings {
   const gateway = {
-    base: baseUrl(flags.gateway ?? (io.env.OBSCTL_GATEWAY || 'http://127.0.0.1:8888'), '--gateway'),
+    ...addressOf(flags.gateway ?? (io.env.OBSCTL_GATEWAY || 'http://127.0.0.1:8888'), '--gateway'),
     name: 'the gateway',
     flag: '--gateway or OBSCTL_GATEWAY',
   };
@@ -40,25 +40,41 @@ export function openSettings(flags: GlobalFlags, io: Io): Settings {
   return {
     io,
     gateway,
-    tempo: tempo ? { base: baseUrl(tempo, '--tempo'), name: 'Tempo', flag: '--tempo or OBSCTL_TEMPO' } : gateway,
+    tempo: tempo ? { ...addressOf(tempo, '--tempo'), name: 'Tempo', flag: '--tempo or OBSCTL_TEMPO' } : gateway,
     client: new JsonClient(headersOf(flags), Math.max(1, Math.round(timeoutNs / 1e6)), io.signal),
     output: flags.output,
     color: flags.color && io.isTTY && !io.env.NO_COLOR && io.env.TERM !== 'dumb',
   };
 }
 
-function baseUrl(text: string, flag: string): string {
-  const url = text.includes('://') ? text : `http://${text}`;
-  if (!URL.canParse(url) || !/^https?:/i.test(url))
-    throw new CommandError(`${flag} ${text}: expected an address such as http://127.0.0.1:8888`, exit.usage);
-  return url.replace(/\/+$/, '');
+/** An address's credentials become a header, and are printed nowhere. */
+function addressOf(text: string, flag: string): Pick<Place, 'base' | 'headers'> {
+  const address = text.includes('://') ? text : `http://${text}`;
+  if (!URL.canParse(address) || !/^https?:/i.test(address)) {
+    const shown = text.replace(/[^/@]*@/, '…@');
+    throw new CommandError(`${flag} ${shown}: expected an address such as http://127.0.0.1:8888`, exit.usage);
+  }
+  const { username, password } = new URL(address);
+  const base = address.replace(/^([^:]+:\/\/)[^/?#]*@/, '$1').replace(/\/+$/, '');
+  if (username === '' && password === '') return { base };
+  const credentials = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64');
+  return { base, headers: { authorization: `Basic ${credentials}` } };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function headersOf(flags: GlobalFlags): Record<string, string> {
   const headers: Record<string, string> = flags.orgId ? { 'x-scope-orgid': flags.orgId } : {};
   for (const header of flags.header ?? []) {
     const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([^\r\n\0]*)$/.exec(header) ?? [];
-    if (name === undefined) throw new CommandError(`--header ${header}: expected name=value`, exit.usage);
+    if (name === undefined)
+      throw new CommandError(`--header ${header.split(/[=:]/)[0]}…: expected name=value`, exit.usage);
     headers[name.toLowerCase()] = value;
   }
   return headers;

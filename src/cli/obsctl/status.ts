@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import type { Status } from '../../telemetry/status.ts';
 import { type ExitCode, exit } from '../exit.ts';
+import { readStatus } from './answers.ts';
 import { printable } from './cells.ts';
 import { type Paint, paint as paintFor } from './colors.ts';
 import type { Run } from './command.ts';
 import { formatNs } from './duration.ts';
 import type { Settings } from './settings.ts';
 import { table } from './table.ts';
+import { jsonText } from './terminal.ts';
 
 export function registerStatus(parent: Command, run: Run): void {
   parent
@@ -19,9 +21,9 @@ export function registerStatus(parent: Command, run: Run): void {
 async function status(settings: Settings): Promise<ExitCode> {
   const { io, client, gateway, output } = settings;
   const { body } = await client.get(gateway, '/api/status');
-  if (output === 'ids') io.stdout.write(`${printable((body as Status).rules.revision)}\n`);
-  else if (output === 'table') io.stdout.write(statusText(body as Status, io.now(), settings.color));
-  else io.stdout.write(`${JSON.stringify(body, null, output === 'json' ? 2 : 0)}\n`);
+  if (output === 'ids') io.stdout.write(`${printable(readStatus(body, gateway).rules.revision)}\n`);
+  else if (output === 'table') io.stdout.write(statusText(readStatus(body, gateway), io.now(), settings.color));
+  else io.stdout.write(`${jsonText(body, output === 'json' ? 2 : 0)}\n`);
   return exit.found;
 }
 

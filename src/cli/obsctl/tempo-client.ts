@@ -80,7 +80,7 @@ function foundTrace(trace: Record<string, unknown>): FoundTrace {
     trace.serviceStats === undefined ? undefined : Object.values(objectOf(trace.serviceStats)).map(objectOf);
   return {
     traceId: textOf(trace.traceID).toLowerCase().padStart(32, '0'),
-    startMs: Number(BigInt(/^\d+$/.exec(textOf(trace.startTimeUnixNano))?.[0] ?? 0) / 1_000_000n),
+    startMs: Number(BigInt(/^\d{1,20}$/.exec(textOf(trace.startTimeUnixNano))?.[0] ?? 0) / 1_000_000n),
     rootService: rootOf(trace.rootServiceName),
     rootName: textOf(trace.rootTraceName),
     durationMs: Number(trace.durationMs ?? 0),

@@ -8,6 +8,7 @@ import { objectOf, textOf } from './otlp-json.ts';
 import type { Settings } from './settings.ts';
 import { type Column, table } from './table.ts';
 import { type FoundTrace, TempoClient } from './tempo-client.ts';
+import { jsonText } from './terminal.ts';
 import { longestSearchMs, type TimeFlags, type TimeRange, timeRange } from './time-range.ts';
 import { compileQuery, type QueryFlags } from './traceql-query.ts';
 
@@ -105,8 +106,8 @@ async function withPolicies(traces: readonly FoundTrace[], settings: Settings): 
 
 function show(rows: readonly Row[], settings: Settings): string {
   if (settings.output === 'ids') return rows.map((row) => `${row.traceId}\n`).join('');
-  if (settings.output === 'jsonl') return rows.map((row) => `${JSON.stringify(record(row))}\n`).join('');
-  if (settings.output === 'json') return `${JSON.stringify(rows.map(record), null, 2)}\n`;
+  if (settings.output === 'jsonl') return rows.map((row) => `${jsonText(record(row))}\n`).join('');
+  if (settings.output === 'json') return `${jsonText(rows.map(record), 2)}\n`;
   const columns = columnsOf(settings, paintFor(settings.color)).filter(
     (column) => column.title !== 'POLICY' || rows.some((row) => row.policy),
   );

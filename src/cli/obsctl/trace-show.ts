@@ -5,6 +5,7 @@ import type { OtlpTrace } from './otlp-json.ts';
 import type { Settings } from './settings.ts';
 import { spansOf } from './span-view.ts';
 import { TempoClient } from './tempo-client.ts';
+import { jsonText } from './terminal.ts';
 import { parseTraceId } from './trace-id.ts';
 import { renderTrace } from './trace-view.ts';
 
@@ -57,7 +58,7 @@ async function traceShow(text: string, flags: ShowFlags, settings: Settings): Pr
 /** `json` for people and tools, `jsonl` as `--traces FILE` reads it: one request a line. */
 function asData(id: string, trace: OtlpTrace, { output }: Settings): string {
   if (output === 'ids') return `${id}\n`;
-  return `${JSON.stringify(trace, null, output === 'json' ? 2 : 0)}\n`;
+  return `${jsonText(trace, output === 'json' ? 2 : 0)}\n`;
 }
 
 function nothing(id: string, { io, tempo }: Settings): ExitCode {
