@@ -51,7 +51,7 @@ const packageHomes: Readonly<Record<string, (file: string) => boolean>> = {
   fastify: within('telemetry'),
   pino: within('telemetry'),
   undici: within('export', 'cli'),
-  valibot: (file) => file === 'options.ts' || isOptions(file) || within('config')(file),
+  valibot: (file) => file === 'options.ts' || isOptions(file) || within('config', 'cli')(file),
   yaml: within('config'),
 };
 
