@@ -58,6 +58,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const { createAdminServer } = await import('./telemetry/server.ts');
     const admin = createAdminServer({
       endpoint: config.admin.endpoint,
+      hosts: config.admin.hosts,
       log,
       sources: {
         identity: { version, environment: config.environment, shards: paths.shards, startedAt },

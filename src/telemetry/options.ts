@@ -1,11 +1,18 @@
 import * as v from 'valibot';
-import { block, listenEndpoint, oneOf } from '../options.ts';
+import { block, list, listenEndpoint, oneOf, text } from '../options.ts';
 
 /** `admin:`. */
+const hostNames = text(/^[\w.*,\- ]*$/, 'a host name, such as tailgate.obs.svc, or "*" for any; several with commas');
+
 export const adminOptions = block({
   endpoint: v.pipe(
     v.optional(listenEndpoint(), '127.0.0.1:8888'),
     v.description('metrics, health, status and the read API'),
+  ),
+  hosts: v.pipe(
+    v.optional(list(hostNames), []),
+    v.transform((lists) => lists.flatMap((names) => names.split(/[, ]+/).filter(Boolean))),
+    v.description('names that lead here, beside localhost, the host name and every address; "*" = any name'),
   ),
 });
 

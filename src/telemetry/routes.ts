@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from './log.ts';
+import { isOwnHost } from './own-host.ts';
 import { page, pageHeaders } from './page.ts';
 import type { ProcessProbe } from './process.ts';
 import { renderMetrics } from './render.ts';
@@ -10,12 +11,15 @@ interface Context {
   readonly sources: AdminSources;
   readonly probe: ProcessProbe;
   readonly log: Log;
+  /** See own-host.ts. */
+  readonly hosts: ReadonlySet<string>;
 }
 
 /** Every path of the admin port; HEAD comes with GET. Errors are `{ "error": "…" }`. */
-export function adminRoutes(app: FastifyInstance, { sources, probe, log }: Context): void {
-  app.addHook('onRequest', async (_request, reply) => {
+export function adminRoutes(app: FastifyInstance, { sources, probe, log, hosts }: Context): void {
+  app.addHook('onRequest', async (request, reply) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    if (!isOwnHost(request.headers.host, hosts) && !probes.has(request.url)) return misdirected(request, reply);
   });
   app.setNotFoundHandler(notFound);
   app.setErrorHandler((error: FastifyError, request, reply) => failed(error, request, reply, log));
@@ -29,6 +33,14 @@ export function adminRoutes(app: FastifyInstance, { sources, probe, log }: Conte
     answerExplain(sources, request.params.id, reply),
   );
   app.get('/api/*', (request, reply) => answerTempo(sources, request, reply));
+}
+
+/** They say nothing that anybody would want to read, and a load balancer asks them by whatever name it has. */
+const probes = new Set(['/livez', '/readyz']);
+
+function misdirected(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const asked = JSON.stringify(String(request.headers.host).slice(0, 100));
+  return refuse(reply, 421, `${asked} is not a name of this gateway: use its address, or add the name to admin.hosts`);
 }
 
 function answerProbe(reply: FastifyReply, reason: string): FastifyReply {

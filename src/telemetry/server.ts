@@ -1,8 +1,10 @@
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { UsageError } from '../errors.ts';
 import type { Log } from './log.ts';
 import type { AdminConfig } from './options.ts';
+import { ownHosts } from './own-host.ts';
 import { ProcessProbe } from './process.ts';
 import { adminRoutes } from './routes.ts';
 import type { AdminSources } from './sources.ts';
@@ -17,6 +19,8 @@ export interface AdminServer {
 
 export interface AdminOptions {
   readonly endpoint: Endpoint;
+  /** Names that lead here, beside localhost, this host's name and addresses. */
+  readonly hosts?: readonly string[];
   readonly sources: AdminSources;
   readonly log: Log;
 }
@@ -39,7 +43,10 @@ export function createAdminServer(options: AdminOptions): AdminServer {
 }
 
 /** The same without a socket, for tests. */
-export function createAdminApp({ sources, log }: Omit<AdminOptions, 'endpoint'>, probe: ProcessProbe): FastifyInstance {
+export function createAdminApp(
+  { sources, log, hosts = [], endpoint }: Partial<AdminOptions> & Pick<AdminOptions, 'sources' | 'log'>,
+  probe: ProcessProbe,
+): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
@@ -49,7 +56,7 @@ export function createAdminApp({ sources, log }: Omit<AdminOptions, 'endpoint'>,
     frameworkErrors: unreadable as never,
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   });
-  adminRoutes(app, { sources, probe, log });
+  adminRoutes(app, { sources, probe, log, hosts: ownHosts(hostname(), endpoint?.host ?? '', hosts) });
   return app;
 }
 

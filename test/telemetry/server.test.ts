@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { hostname } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import type { Explanation } from '../../src/model/explanation.ts';
@@ -84,6 +85,47 @@ describe('the probes', () => {
   it('/livez answers 503 with the reason', async () => {
     const answer = await get('/livez', { notLive: () => 'no tick for 12 s' });
     expect([answer.statusCode, answer.body]).toEqual([503, 'no tick for 12 s\n']);
+  });
+});
+
+describe('whoever names another host', () => {
+  const paths = ['/', '/metrics', '/api/status', `/api/explain/${traceId}`, '/api/search', '/nowhere'];
+
+  it.each(paths)('gets nothing of %s', async (url) => {
+    const answer = await get(url, {}, { host: 'evil.example:8888' });
+    expect(answer.statusCode).toBe(421);
+    expect(answer.json().error).toContain('"evil.example:8888" is not a name of this gateway');
+  });
+
+  it.each(['localhost', 'localhost:8888', 'LOCALHOST.', '127.0.0.1:8888', '[::1]:8888', '10.1.2.3', hostname()])(
+    'is none of %s',
+    async (host) => expect((await get('/api/status', {}, { host })).statusCode).toBe(200),
+  );
+
+  it.each([
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '[::1].evil.example',
+    'evil.example',
+    '127.1',
+    '0x7f.1',
+  ])('is %s', async (host) => expect((await get('/api/status', {}, { host })).statusCode).toBe(421));
+
+  it('is not one whom the operator named', async () => {
+    const probe = new ProcessProbe(startedAt);
+    const named = createAdminApp({ sources: sources(), log: memoryLog(), hosts: ['tailgate.obs.svc'] }, probe);
+    closing.push(
+      () => named.close(),
+      () => probe.close(),
+    );
+    const ask = (host: string) => named.inject({ method: 'GET', url: '/api/status', headers: { host } });
+    expect((await ask('Tailgate.obs.svc:8888')).statusCode).toBe(200);
+    expect((await ask('other.obs.svc:8888')).statusCode).toBe(421);
+  });
+
+  it('may still ask whether the gateway lives', async () => {
+    for (const url of ['/livez', '/readyz'])
+      expect((await get(url, {}, { host: 'evil.example' })).statusCode).toBe(200);
   });
 });
 

@@ -105,6 +105,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* gateway.yaml: what the chart derives, with `config` over it. A variable that stands alone is text, whatever is in it. */}}
 {{- define "tailgate.gatewayYaml" -}}
 {{- $v := .Values -}}
+{{- $name := include "tailgate.fullname" . -}}
+{{- $ns := .Release.Namespace -}}
 {{- $buffer := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 40)) -}}
 {{- $queue := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 15)) -}}
 {{- $inflight := printf "%dMiB" (max 64 (min 256 (include "tailgate.share" (dict "root" . "percent" 10) | int64))) -}}
@@ -137,7 +139,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   "enrich" $v.enrich
   "redact" $v.redact
   "export" $export
-  "admin" (dict "endpoint" (printf "%s:8888" $v.listenHost))
+  "admin" (dict "endpoint" (printf "%s:8888" $v.listenHost) "hosts" (list $name (printf "%s.%s" $name $ns) (printf "%s.%s.svc" $name $ns) (printf "%s.%s.svc.cluster.local" $name $ns)))
   "log" (dict "level" $v.logLevel) -}}
 {{- $yaml := toYaml (mustMergeOverwrite $derived (deepCopy $v.config)) -}}
 {{- regexReplaceAll "(?m)^(.*[:-] )([$][{]env:[^}]*[}])$" $yaml "${1}\"${2}\"" -}}
