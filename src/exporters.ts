@@ -1,3 +1,4 @@
+import { systemClock } from './clock.ts';
 import type { BootConfig } from './config/schema.ts';
 import { openOtlpExporter } from './export/export.ts';
 import type { Exporter } from './model/export-request.ts';
@@ -14,7 +15,7 @@ export async function openExporters(
   const exporters: Exporter[] = [];
   let tempo: TempoApi | undefined;
   for (const config of configs) {
-    const limited = limitLog(log, logEveryMs, Date.now);
+    const limited = limitLog(log, logEveryMs, systemClock.monotonicMs);
     const onError = (message: string): void => limited.warn('export_error', { exporter: config.name }, message);
     if ('store' in config) {
       // Loaded where it is asked for: a gateway that only forwards needs no database.

@@ -1,3 +1,4 @@
+import { systemClock } from './clock.ts';
 import type { Exporter } from './model/export-request.ts';
 import type { GatewayStats, RulesStatus } from './model/stats.ts';
 import type { Paths } from './threads/paths.ts';
@@ -16,7 +17,7 @@ export async function gatherStats({ paths, exporters, offeredSpans, rules }: Sta
   const shards = await paths.stats();
   // What follows is read in one go, so that it belongs together.
   return {
-    ...sumStats(shards, offeredSpans(), Date.now()),
+    ...sumStats(shards, offeredSpans(), systemClock.monotonicMs()),
     exporters: exporters.map(({ name, stats }) => ({ name, stats: structuredClone(stats) })),
     rules: rules(),
   };

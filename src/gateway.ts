@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock, unixMsOf } from './clock.ts';
 import { createLiveRules } from './config/live.ts';
 import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
@@ -20,7 +21,7 @@ export interface Gateway {
   stop(): Promise<boolean>;
 }
 
-const now = Date.now;
+const { monotonicMs: now } = systemClock;
 const logEveryMs = 10_000;
 /** A shard that has not looked for due traces for so long will not come back. */
 const stalledMs = 60_000;
@@ -61,7 +62,13 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       hosts: config.admin.hosts,
       log,
       sources: {
-        identity: { version, environment: config.environment, shards: paths.shards, startedAt },
+        identity: {
+          version,
+          environment: config.environment,
+          shards: paths.shards,
+          startedAt: unixMsOf(startedAt, systemClock),
+        },
+        uptimeMs: () => now() - startedAt,
         stats: () => gatherStats({ paths, exporters, offeredSpans: () => offeredSpans, rules: () => rules.status() }),
         explain: (id) => paths.explain(id),
         notReady: () => notReady,
@@ -110,7 +117,7 @@ async function liveRules(config: BootConfig, log: Log) {
     },
     policyNames: ({ names }) => names,
     lastGoodFile: `${dataDirectory}/rules.last-good.json`,
-    now,
+    clock: systemClock,
     log: (level, message, fields) => log[level]('rules', fields, message),
   });
 }

@@ -1,3 +1,4 @@
+import { type Clock, unixMsOf } from './clock.ts';
 import { Refusal } from './errors.ts';
 import type { Explanation } from './model/explanation.ts';
 import type { ExportRequest } from './model/export-request.ts';
@@ -19,7 +20,7 @@ type ShardWriter = ConstructorParameters<typeof Shard>[2];
 export class Pipeline implements Intake {
   readonly shard: Shard;
   readonly received = { grpc: tally(), http_protobuf: tally(), http_json: tally() } satisfies Record<Protocol, unknown>;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   #draining = false;
 
   constructor(
@@ -27,10 +28,10 @@ export class Pipeline implements Intake {
     rules: { readonly set: PolicySet; readonly name: string },
     enrich: ShardWriter,
     emit: (request: ExportRequest) => void,
-    now: () => number,
+    clock: Clock,
   ) {
     this.shard = new Shard(options, rules, enrich, emit);
-    this.#now = now;
+    this.#clock = clock;
   }
 
   land(length: number): Landing | Refusal {
@@ -68,8 +69,14 @@ export class Pipeline implements Intake {
     return this.shard.drain(this.#now(), limit);
   }
 
+  /** Here what the shard has by the monotonic clock becomes wall time: it is shown to people. */
   explain(traceId: string): Explanation | undefined {
-    return this.shard.explain(traceId);
+    return this.shard.explain(traceId, unixMsOf(0, this.#clock));
+  }
+
+  /** The path counts in whole milliseconds. */
+  #now(): number {
+    return Math.floor(this.#clock.monotonicMs());
   }
 }
 

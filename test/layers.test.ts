@@ -22,14 +22,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   wire: ['errors', 'model'],
   model: ['errors', 'wire'],
   'node-http': [],
+  clock: [],
   options: ['units'],
   ...of(pureStages, foundations),
-  ...of(rim, [...foundations, ...pureStages, 'traceql', 'node-http']),
-  ...of(settings, [...foundations, ...pureStages, ...rim, 'node-http']),
+  ...of(rim, ['clock', ...foundations, ...pureStages, 'traceql', 'node-http']),
+  ...of(settings, ['clock', ...foundations, ...pureStages, ...rim, 'node-http']),
   ...Object.fromEntries(
     composition.map((part, i) => [
       part,
-      [...foundations, 'traceql', ...pureStages, ...rim, ...settings, ...composition.slice(0, i)],
+      ['clock', ...foundations, 'traceql', ...pureStages, ...rim, ...settings, ...composition.slice(0, i)],
     ]),
   ),
 };
@@ -60,6 +61,34 @@ const impure =
   /\bDate\.now\b|\bnew Date\(\)|\bperformance\.|\bset(?:Timeout|Interval|Immediate)\b|\bprocess\.(?!arch|platform)|\bconsole\.|\bfetch\(/;
 const isPure = (file: string) => [...foundations, ...pureStages].includes(partOf(file)) && !isOptions(file);
 
+/** The machine's clocks, by all their names. Everybody else gets a Clock, or a moment. */
+const clockReading =
+  /\bDate\.now\b|\bnew Date\(\)|\bDate\(\)|\bperformance\.(?:now|timeOrigin)\b|\bhrtime\b|\buptime\(/;
+/** The page's script runs in a browser. */
+const mayReadClocks = ['clock.ts', 'telemetry/page/script.ts'];
+
+/**
+ * Wall time is called unixMs, whoever has it; waits, ages and deadlines have no use for it. These show or store it, or, as with a
+ * Retry-After that is a date, were told it.
+ */
+const wallTime = /\bunixMs(?:Of)?\b/i;
+const showsTime = oneOf(
+  'clock.ts',
+  'cli/',
+  'config/live.ts',
+  'config/record.ts',
+  'export/books.ts',
+  'export/grpc.ts', // grpc-js takes a deadline as a date
+  'export/http.ts',
+  'gateway.ts',
+  'pipeline.ts',
+  'receive/http/answer.ts',
+  'receive/http/plain-connection.ts',
+  'receive/watch.ts',
+  'store/',
+  'telemetry/status.ts',
+);
+
 interface Import {
   readonly file: string;
   readonly line: number;
@@ -89,6 +118,16 @@ describe('the parts of src/', () => {
 
   it('keep clocks, timers, sockets, logs and modules of Node out of foundations and pure stages', () => {
     expect([...imports.flatMap(nodeInside), ...files.filter(isPure).flatMap(impureLines)]).toEqual([]);
+  });
+
+  it('read the time from src/clock.ts alone', () => {
+    expect(
+      files.filter((file) => !mayReadClocks.includes(file)).flatMap((file) => linesWith(file, clockReading)),
+    ).toEqual([]);
+  });
+
+  it('take wall time for nothing but what is shown and stored', () => {
+    expect(files.filter((file) => !showsTime(file)).flatMap((file) => linesWith(file, wallTime))).toEqual([]);
   });
 
   it('load each other in no circle', () => {
@@ -125,11 +164,19 @@ describe('this test', () => {
     expect(wrong('gateway.ts', `import { x } from './telemetry/x.ts';`)).toBe(0);
     expect(wrong('decide/options.ts', `import * as v from 'valibot';`)).toBe(0);
     expect(impure.test('const now = Date.now();')).toBe(true);
+    expect(clockReading.test('const [s] = process.hrtime();')).toBe(true);
+    expect(wallTime.test('this.#dueAt = clock.unixMs() + waitMs;')).toBe(true);
+    expect(showsTime('export/retry.ts') || showsTime('buffer/deadlines.ts')).toBe(false);
   });
 });
 
 function of(parts: readonly string[], allowed: readonly string[]): Record<string, readonly string[]> {
   return Object.fromEntries(parts.map((part) => [part, allowed]));
+}
+
+/** One of these files, or in one of these folders (they end in a slash). */
+function oneOf(...places: string[]): (file: string) => boolean {
+  return (file) => places.some((place) => (place.endsWith('/') ? file.startsWith(place) : file === place));
 }
 
 function within(...folders: string[]): (file: string) => boolean {
@@ -187,12 +234,25 @@ function nodeInside({ file, line, specifier }: Import): string[] {
   ];
 }
 
+/** Lines of code, comments left out, that say what `pattern` looks for. */
+function linesWith(file: string, pattern: RegExp): string[] {
+  return sources
+    .get(file)!
+    .split('\n')
+    .flatMap((text, i) => {
+      const said = pattern.exec(withoutComment(text));
+      return said ? [`src/${file}:${i + 1} says ${said[0]}: see src/clock.ts for who may`] : [];
+    });
+}
+
+const withoutComment = (text: string): string => text.replace(/^\s*(?:\/?\*|\/\/).*|\s\/\/ .*/, '');
+
 function impureLines(file: string): string[] {
   return sources
     .get(file)!
     .split('\n')
     .flatMap((text, i) => {
-      const said = impure.exec(text.replace(/^\s*(?:\/?\*|\/\/).*|\s\/\/ .*/, ''));
+      const said = impure.exec(withoutComment(text));
       return said ? [`src/${file}:${i + 1} says ${said[0]}: ${partOf(file)} is pure; take it as an argument`] : [];
     });
 }

@@ -36,10 +36,9 @@ export class Deadlines {
     this.#tails = new Int32Array(this.#buckets).fill(-1);
   }
 
-  /** Hangs a trace at the end of the list for `due` (Unix ms). */
+  /** Hangs a trace at the end of the list for `due`, in ms of the monotonic clock. */
   add(slot: number, due: number): void {
-    // A clock that was set back must not put a trace behind the cursor, where nobody would look for it.
-    let bucket = Math.max(Math.floor(due / bucketMs), this.#cursor);
+    let bucket = Math.floor(due / bucketMs);
     if (this.size === 0) this.#cursor = Math.max(this.#cursor, bucket - this.#buckets + 1);
     bucket %= this.#buckets;
     const tail = this.#tails[bucket];

@@ -26,7 +26,7 @@ export interface Segment {
   readonly slab: number;
   /** Compressed: `bytes` is empty, and this takes its place. */
   readonly packed?: Uint8Array;
-  /** When it was opened, in Unix ms; Infinity = not to be compressed. */
+  /** When it was opened, in monotonic ms; Infinity = not to be compressed. */
   openedAt: number;
   /** Another shard's segment: how many batches of it are in use here, and how to give them back. */
   readonly loan?: { batches: number; readonly giveBack: (batches: number) => void };
@@ -143,7 +143,7 @@ export class Segments {
     for (const number of this.#lent) this.settle(number);
   }
 
-  /** A full segment that was opened before `before` (Unix ms) and is neither packed nor being written to; -1 = none. */
+  /** A full segment that was opened before `before` (monotonic ms) and is neither packed nor being written to; -1 = none. */
   packable(before: number): number {
     return this.list.findIndex(
       (segment, number) =>

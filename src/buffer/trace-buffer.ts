@@ -17,7 +17,7 @@ export const Trace = {
   bits: 8,
   randomnessHigh: 9,
   randomnessLow: 10,
-  /** Unix ms of the first span: upper and lower 32 bits. */
+  /** Monotonic ms of the first span: upper and lower 32 bits. */
   firstHigh: 11,
   firstLow: 12,
   /** Which conditions its bits were set by; others mean a rescan. */
@@ -188,7 +188,7 @@ export class TraceBuffer {
     return this.#deadlines.first();
   }
 
-  /** Unix ms of a trace's first span. */
+  /** When a trace's first span came, in monotonic ms. */
   firstSpanAt(slot: number): number {
     const words = this.traces.page(slot);
     const at = this.traces.at(slot);

@@ -1,3 +1,5 @@
+import { systemClock } from '../clock.ts';
+
 /**
  * What a command sees of the process it runs in, so that tests can be the process.
  * `now` gives Unix milliseconds; `columns` is the terminal's width, absent where stdout is not a terminal.
@@ -29,7 +31,7 @@ export function processIo(signal?: AbortSignal): Io {
     env: process.env,
     isTTY: process.stdout.isTTY === true,
     columns: process.stdout.columns,
-    now: Date.now,
+    now: systemClock.unixMs,
     signal: signals,
   };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../clock.ts';
 import type { KvEntry } from './rules-keys.ts';
 import type { Source, SourceListener } from './source.ts';
 
@@ -37,7 +38,7 @@ export interface Surroundings {
 }
 
 const realSurroundings: Surroundings = {
-  now: () => performance.now(),
+  now: systemClock.monotonicMs,
   random: Math.random,
   sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
 };

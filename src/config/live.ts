@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import type { Problem, RulesDocument } from '../model/rules.ts';
 import type { RulesStatus } from '../model/stats.ts';
@@ -24,8 +25,7 @@ export interface LiveRulesOptions<T> {
   readonly compile: Compile<T>;
   readonly policyNames: (policies: T) => readonly string[];
   readonly lastGoodFile: string;
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly log: Log;
   /** How long a start waits for Consul's first word. */
   readonly startWaitMs?: number;
@@ -55,9 +55,9 @@ export class LiveRules<T> {
   #inForce = { revision: '', hash: '', source: '', modifyIndex: 0, loadedAt: 0, debug: false };
 
   constructor(options: LiveRulesOptions<T>) {
-    const { consul, environment, lastGoodFile, log, now } = options;
+    const { consul, environment, lastGoodFile, log, clock } = options;
     this.#options = options;
-    this.#record = new LoadRecord(log, now);
+    this.#record = new LoadRecord(log, clock);
     this.#lastGood = consul && readLastGood(lastGoodFile, consul.name, environment);
   }
 
@@ -188,7 +188,7 @@ export class LiveRules<T> {
     }
     const compiled = this.#options.compile(document, revision);
     if ('problems' in compiled) return this.#refuse(origin, report(compiled.problems));
-    this.#inForce = { ...next, revision, loadedAt: this.#options.now(), debug: document.debug ?? false };
+    this.#inForce = { ...next, revision, loadedAt: this.#options.clock.unixMs(), debug: document.debug ?? false };
     this.#swap(origin, compiled.policies);
     if (keys && keys.source === this.#options.consul?.name) this.#save(keys, document);
     return true;

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import type { RulesStatus } from '../model/stats.ts';
 
 export type Origin = 'file' | 'consul' | 'last-good';
@@ -7,17 +8,19 @@ export type Log = (level: 'info' | 'warn' | 'error', message: string, fields: Re
 /** What was loaded, refused and missed: counted for the metrics, told in the log, once each time it begins and ends. */
 export class LoadRecord {
   readonly #log: Log;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #loads = { accepted: 0, refused: 0 };
   readonly #refused = new Map<Origin, string>();
   readonly #silent = new Set<string>();
   #lastRefusal: { at: number; error: string } | null = null;
   #sourceFailures = 0;
-  #answeredAt = 0;
+  /** By the monotonic clock; at first, when the record was begun. */
+  #answeredAt: number;
 
-  constructor(log: Log, now: () => number) {
+  constructor(log: Log, clock: Clock) {
     this.#log = log;
-    this.#now = now;
+    this.#clock = clock;
+    this.#answeredAt = clock.monotonicMs();
   }
 
   accepted(origin: Origin, fields: Record<string, unknown>): void {
@@ -35,7 +38,7 @@ export class LoadRecord {
     const error = errors.join('\n');
     this.#loads.refused++;
     this.#refused.set(origin, error);
-    this.#lastRefusal = { at: this.#now(), error };
+    this.#lastRefusal = { at: this.#clock.unixMs(), error };
     if (!revision && origin === 'file') return; // a start that fails says it itself
     const message = revision ? 'rules refused, the last good revision stays in force' : 'rules refused';
     this.#log('error', message, { errors, ...(revision && { revision }) });
@@ -47,7 +50,7 @@ export class LoadRecord {
   }
 
   answered(source: string, counts: boolean): void {
-    if (counts) this.#answeredAt = this.#now();
+    if (counts) this.#answeredAt = this.#clock.monotonicMs();
     if (this.#silent.delete(source)) this.#log('info', 'the rules source answers again', { source });
   }
 
@@ -63,13 +66,13 @@ export class LoadRecord {
     this.#log('warn', message, fields);
   }
 
-  status(): Pick<RulesStatus, 'lastRefusal' | 'lastLoadSucceeded' | 'loads' | 'sourceFailures' | 'sourceAnsweredAt'> {
+  status(): Pick<RulesStatus, 'lastRefusal' | 'lastLoadSucceeded' | 'loads' | 'sourceFailures' | 'sourceAgeSeconds'> {
     return {
       lastRefusal: this.#lastRefusal,
       lastLoadSucceeded: !this.#refused.has('file') && !this.#refused.has('consul'),
       loads: { ...this.#loads },
       sourceFailures: this.#sourceFailures,
-      sourceAnsweredAt: this.#answeredAt,
+      sourceAgeSeconds: (this.#clock.monotonicMs() - this.#answeredAt) / 1e3,
     };
   }
 }

@@ -14,10 +14,10 @@ export const Decision = {
   revision: 5,
   spans: 6,
   bytes: 7,
-  /** Unix ms: upper and lower 32 bits. */
+  /** Monotonic ms: upper and lower 32 bits. */
   firstHigh: 8,
   firstLow: 9,
-  /** From the first span to the decision; less than 0 where the clock was set back. */
+  /** From the first span to the decision. */
   waitedMs: 10,
   thresholdHigh: 11,
   thresholdLow: 12,
@@ -40,7 +40,7 @@ export interface DecisionFacts {
   revision: number;
   spans: number;
   bytes: number;
-  /** Unix ms. */
+  /** Monotonic ms. */
   firstSpanAt: number;
   decidedAt: number;
 }
@@ -122,7 +122,7 @@ export class Decisions {
     return hasVote(this.records.page(slot), this.records.at(slot) + word, index);
   }
 
-  /** When a decision's first span came, and when it was made, in Unix ms. */
+  /** When a decision's first span came, and when it was made, in monotonic ms. */
   timesAt(slot: number): { readonly firstSpanAt: number; readonly decidedAt: number } {
     const words = this.records.page(slot);
     const at = this.records.at(slot);

@@ -1,6 +1,6 @@
 import type { ExporterStats, ExportRequest } from '../model/export-request.ts';
 import type { Result } from './answer.ts';
-import type { Clock } from './clock.ts';
+import type { ExportClock } from './clock.ts';
 
 /** Every reason a span can fail to arrive; the `reason` label of tailgate_export_failed_spans_total. */
 export const failureReasons = ['queue_full', 'rejected', 'too_large', 'expired', 'shutdown', 'partial'] as const;
@@ -12,10 +12,10 @@ export type OnError = (message: string) => void;
 /** One exporter's books: every span offered is exported, queued or failed, at any moment. */
 export class Books {
   readonly stats: ExporterStats;
-  readonly #clock: Clock;
+  readonly #clock: ExportClock;
   readonly #onError: OnError;
 
-  constructor(queueLimitBytes: number, clock: Clock, onError: OnError) {
+  constructor(queueLimitBytes: number, clock: ExportClock, onError: OnError) {
     this.#clock = clock;
     this.#onError = onError;
     this.stats = {
@@ -62,14 +62,14 @@ export class Books {
 
   error(message: string): void {
     this.stats.lastError = message;
-    this.stats.lastErrorAt = this.#clock.now();
+    this.stats.lastErrorAt = this.#clock.unixMs();
     this.#onError(message);
   }
 
   #accepted(spans: number, rejected: number, message: string): void {
     this.stats.exportedRequests++;
     this.stats.exportedSpans += spans - rejected;
-    this.stats.lastSuccessAt = this.#clock.now();
+    this.stats.lastSuccessAt = this.#clock.unixMs();
     if (rejected > 0)
       this.failed(
         'partial',

@@ -1,7 +1,7 @@
+import { type Clock, systemClock } from '../clock.ts';
+
 /** Time and chance, handed in so that a test can turn them by hand. */
-export interface Clock {
-  /** Unix milliseconds. */
-  now(): number;
+export interface ExportClock extends Clock {
   /** 0 ≤ x < 1. */
   random(): number;
   /** Runs `run` once after `ms`; the function returned calls it off. */
@@ -11,8 +11,8 @@ export interface Clock {
 /** Node runs a timer beyond this at once; a wait of 24 days may as well end early. */
 const longestTimerMs = 2 ** 31 - 1;
 
-export const systemClock: Clock = {
-  now: Date.now,
+export const exportClock: ExportClock = {
+  ...systemClock,
   random: Math.random,
   after: (ms, run) => {
     const timer = setTimeout(run, Math.min(ms, longestTimerMs));
@@ -21,7 +21,7 @@ export const systemClock: Clock = {
 };
 
 /** Resolves after `ms`, or as soon as `signal` aborts. */
-export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(clock: ExportClock, ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const wake = () => {

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import type { Exporter, ExportRequest } from '../model/export-request.ts';
 import type { Attempt, Client } from './answer.ts';
 import { Books, type OnError } from './books.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { type ExportClock, exportClock } from './clock.ts';
 import { compressing } from './compress.ts';
 import { delivering } from './deliver.ts';
 import type { OtlpExporterConfig } from './options.ts';
@@ -12,7 +12,7 @@ import { timingOut } from './timeout.ts';
 
 /** For tests and for the log; all have defaults. */
 export interface OtlpExporterDeps {
-  readonly clock?: Clock;
+  readonly clock?: ExportClock;
   /** Told of every failed attempt and every request given up: limit the rate before logging it. */
   readonly onError?: OnError;
   /** How many requests are under way at once. */
@@ -31,7 +31,7 @@ export async function openOtlpExporter(config: OtlpExporterConfig, deps: OtlpExp
 
 /** The same round a client that is there already. */
 export function createOtlpExporter(config: OtlpExporterConfig, client: Client, deps: OtlpExporterDeps = {}): Exporter {
-  const { clock = systemClock, onError = () => {}, consumers = defaultConsumers } = deps;
+  const { clock = exportClock, onError = () => {}, consumers = defaultConsumers } = deps;
   const { name, otlp, queue, retry } = config;
   const books = new Books(queue.maxBytes, clock, onError);
   const closing: Closing = { hurry: new AbortController(), stop: new AbortController() };

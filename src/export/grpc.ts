@@ -11,6 +11,7 @@ import {
   Metadata,
   type StatusObject,
 } from '@grpc/grpc-js';
+import { systemClock } from '../clock.ts';
 import { type Answer, type Client, judgeGrpc, type Payload } from './answer.ts';
 import type { OtlpExporterConfig } from './options.ts';
 import { readExportResponse, readRpcStatus, shorten } from './response.ts';
@@ -47,7 +48,7 @@ export class GrpcClient implements Client {
   send(payload: Payload, signal: AbortSignal): Promise<Answer> {
     const channel = this.#channel;
     return new Promise((resolve) => {
-      const call = channel.createCall(method, Date.now() + this.#timeoutMs, null, null, null);
+      const call = channel.createCall(method, systemClock.unixMs() + this.#timeoutMs, null, null, null);
       let response: Uint8Array = new Uint8Array(0);
       signal.addEventListener('abort', () => call.cancelWithStatus(Code.CANCELLED, String(signal.reason)));
       call.start(this.#metadata, {

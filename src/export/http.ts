@@ -1,4 +1,5 @@
 import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { systemClock } from '../clock.ts';
 import { validateHeaderName, validateHeaderValue } from '../node-http.ts';
 import { type Answer, type Client, judgeHttp, type Payload, parseRetryAfter } from './answer.ts';
 import type { OtlpExporterConfig } from './options.ts';
@@ -65,7 +66,7 @@ async function judge({ statusCode, headers, body }: Dispatcher.ResponseData): Pr
   const type = String(headers['content-type'] ?? '');
   if (statusCode >= 200 && statusCode < 300) return judgeSuccess(statusCode, type, bytes);
   const said = statusCode < 400 ? `moved to ${headers.location ?? 'nowhere'}` : complaint(type, bytes);
-  return judgeHttp(statusCode, said, parseRetryAfter(headers['retry-after']?.toString(), Date.now()));
+  return judgeHttp(statusCode, said, parseRetryAfter(headers['retry-after']?.toString(), systemClock.unixMs()));
 }
 
 async function readCapped(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

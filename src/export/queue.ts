@@ -1,6 +1,6 @@
 import type { Exporter, ExporterStats, ExportRequest } from '../model/export-request.ts';
 import type { Books } from './books.ts';
-import type { Clock } from './clock.ts';
+import type { ExportClock } from './clock.ts';
 import type { Closing } from './retry.ts';
 
 export interface QueueOptions {
@@ -34,13 +34,13 @@ export class Queue implements Exporter {
   readonly #options: QueueOptions;
   readonly #delivery: Delivery;
   readonly #books: Books;
-  readonly #clock: Clock;
+  readonly #clock: ExportClock;
   readonly #waiting: Waiting[] = [];
   readonly #drained = Promise.withResolvers<void>();
   #inFlight = 0;
   #open = true;
 
-  constructor(options: QueueOptions, delivery: Delivery, books: Books, clock: Clock) {
+  constructor(options: QueueOptions, delivery: Delivery, books: Books, clock: ExportClock) {
     this.name = options.name;
     this.stats = books.stats;
     this.#options = options;
@@ -64,7 +64,7 @@ export class Queue implements Exporter {
   async drain(deadlineMs: number): Promise<void> {
     this.#open = false;
     this.#delivery.closing.hurry.abort();
-    const callOff = this.#clock.after(Math.max(0, deadlineMs - this.#clock.now()), () => this.#abandon());
+    const callOff = this.#clock.after(Math.max(0, deadlineMs - this.#clock.monotonicMs()), () => this.#abandon());
     this.#settleDrain();
     await this.#drained.promise;
     callOff();

@@ -1,5 +1,5 @@
 import type { Answer, Attempt, Payload, Result } from './answer.ts';
-import { type Clock, sleep } from './clock.ts';
+import { type ExportClock, sleep } from './clock.ts';
 import type { OtlpExporterConfig } from './options.ts';
 
 /** `giveUpAfterMs` counts from the first attempt; 0 = never. */
@@ -28,12 +28,12 @@ export function backoffMs(failures: number, options: RetryOptions, random: numbe
 export function retrying(
   next: Attempt,
   options: RetryOptions,
-  clock: Clock,
+  clock: ExportClock,
   { hurry: { signal: hurry }, stop: { signal: stop } }: Closing,
   onRetry: (message: string) => void,
 ): (payload: Payload) => Promise<Result> {
   return async (payload) => {
-    const startedAt = clock.now();
+    const startedAt = clock.monotonicMs();
     let answer: Answer = { kind: 'retryable', waitMs: 0, message: 'not tried yet' };
     for (let failures = 1; !stop.aborted; failures++) {
       const hurried = hurry.aborted;
@@ -41,7 +41,7 @@ export function retrying(
       if (answer.kind !== 'retryable') return answer;
       if (hurried && answer.waitMs === 0) break;
       const waitMs = hurried ? answer.waitMs : Math.max(answer.waitMs, backoffMs(failures, options, clock.random()));
-      const ageMs = clock.now() - startedAt;
+      const ageMs = clock.monotonicMs() - startedAt;
       if (options.giveUpAfterMs > 0 && ageMs + waitMs > options.giveUpAfterMs) return expired(ageMs, answer.message);
       onRetry(answer.message);
       await sleep(clock, waitMs, hurried ? stop : hurry);

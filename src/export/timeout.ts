@@ -1,5 +1,5 @@
 import type { Answer, Attempt, Payload } from './answer.ts';
-import type { Clock } from './clock.ts';
+import type { ExportClock } from './clock.ts';
 
 /**
  * Ends each attempt after `timeoutMs`, which is worth another try, or when its caller stops it. The answer never waits
@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 export function timingOut(
   next: Attempt,
   timeoutMs: number,
-  clock: Clock,
+  clock: ExportClock,
   onGivenUp: (payload: Payload) => void,
 ): Attempt {
   return (payload, stop) =>

@@ -32,6 +32,6 @@ export interface Exporter {
    * body again; never where that is not sure.
    */
   offer(request: ExportRequest, done?: () => void): void;
-  /** Sends what is queued until done or `deadlineMs` (Unix milliseconds) is reached; what is left counts as failed (shutdown). Then closes. */
+  /** Sends what is queued until done or `deadlineMs` of the monotonic clock; what is left counts as failed (shutdown). Then closes. */
   drain(deadlineMs: number): Promise<void>;
 }

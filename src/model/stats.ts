@@ -36,8 +36,8 @@ export interface RulesStatus {
   readonly lastRefusal: { readonly at: number; readonly error: string } | null;
   readonly lastLoadSucceeded: boolean;
   readonly loads: { readonly accepted: number; readonly refused: number };
-  /** When the source last answered, whatever it said. */
-  readonly sourceAnsweredAt: number;
+  /** Since the source last answered, whatever it said; since the start when it never has. */
+  readonly sourceAgeSeconds: number;
   /** Times that a source could not be reached or read. */
   readonly sourceFailures?: number;
 }

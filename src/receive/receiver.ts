@@ -22,7 +22,7 @@ export interface Ports {
 export interface Receiver {
   /** Binds and returns the address bound. Throws UsageError where it cannot. */
   start(): Promise<Endpoint>;
-  /** Stops accepting at once, lets requests under way finish until `deadlineMs` (Unix milliseconds), then cuts what is left. */
+  /** Stops accepting at once, lets requests under way finish until `deadlineMs` of the monotonic clock, then cuts what is left. */
   drain(deadlineMs: number): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts';
 import { type Placed, Roster } from './roster.ts';
 
 /** How long a sender may be silent in the middle of a request, and how long one request may take to arrive. */
@@ -5,7 +6,7 @@ export const idleMs = 30_000;
 export const maxRequestMs = 120_000;
 const sweepMs = 200;
 
-/** A request under way, as the watch sees it. Times are Unix milliseconds. */
+/** A request under way, as the watch sees it. Times are milliseconds of the monotonic clock. */
 export interface Watched extends Placed {
   /** When bytes last came, by the watch's coarse clock. */
   touchedAt: number;
@@ -21,13 +22,15 @@ export interface Watched extends Placed {
  * and a coarse clock, so that a request costs no timer and a chunk no system call.
  */
 export class Watch {
-  /** Unix milliseconds at the last sweep or `add`. */
+  /** The monotonic clock at the last sweep. */
   now: number;
+  /** The wall clock then, for the date of an answer. */
+  unixMs = systemClock.unixMs();
   readonly #open = new Roster<Watched>();
   #timer: NodeJS.Timeout | undefined = undefined;
   readonly #onSweep: ((now: number) => void) | undefined;
 
-  constructor(onSweep?: (now: number) => void, now = Date.now()) {
+  constructor(onSweep?: (now: number) => void, now = systemClock.monotonicMs()) {
     this.#onSweep = onSweep;
     this.now = now;
   }
@@ -37,7 +40,7 @@ export class Watch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.sweep(Date.now()), sweepMs).unref();
+    this.#timer = setInterval(() => this.sweep(systemClock.monotonicMs()), sweepMs).unref();
   }
 
   /** Ends the watch, and with it whatever is still under way. */
@@ -56,6 +59,7 @@ export class Watch {
 
   sweep(now: number): void {
     this.now = now;
+    this.unixMs = systemClock.unixMs();
     // From the end, since those that are ended leave.
     for (let place = this.#open.size - 1; place >= 0; place--) {
       const watched = this.#open.at(place);

@@ -15,7 +15,13 @@ export function parseTraceId(hex: string): [number, number, number, number] | un
 }
 
 /** Why the trace at a decision's slot was kept or dropped. */
-export function explainDecided(traceId: string, slot: number, decisions: Decisions, revisions: Revisions): Explanation {
+export function explainDecided(
+  traceId: string,
+  slot: number,
+  decisions: Decisions,
+  revisions: Revisions,
+  epochOffsetMs: number,
+): Explanation {
   const words = decisions.records.page(slot);
   const at = decisions.records.at(slot);
   const word = (name: keyof typeof Decision): number => words[at + Decision[name]];
@@ -23,6 +29,7 @@ export function explainDecided(traceId: string, slot: number, decisions: Decisio
   const kept = (flags & keepFlag) !== 0;
   const revision = revisions.get(word('revision'));
   const policies = revision?.set.policies ?? [];
+  const { firstSpanAt, decidedAt } = decisions.timesAt(slot);
   const high = word('thresholdHigh');
   const low = word('thresholdLow') >>> 0;
   return {
@@ -38,13 +45,20 @@ export function explainDecided(traceId: string, slot: number, decisions: Decisio
     complete: (flags & completeFlag) !== 0,
     spans: word('spans'),
     bytes: word('bytes') >>> 0,
-    ...decisions.timesAt(slot),
+    firstSpanAt: epochOffsetMs + firstSpanAt,
+    decidedAt: epochOffsetMs + decidedAt,
     lateSpans: word('lateSpans'),
   };
 }
 
 /** What is known of a trace that still waits. */
-export function explainWaiting(traceId: string, slot: number, buffer: TraceBuffer, revisions: Revisions): Explanation {
+export function explainWaiting(
+  traceId: string,
+  slot: number,
+  buffer: TraceBuffer,
+  revisions: Revisions,
+  epochOffsetMs: number,
+): Explanation {
   const words = buffer.traces.page(slot);
   const at = buffer.traces.at(slot);
   return {
@@ -60,7 +74,7 @@ export function explainWaiting(traceId: string, slot: number, buffer: TraceBuffe
     complete: (words[at + Trace.bits] & rootBit) !== 0,
     spans: words[at + Trace.spans],
     bytes: words[at + Trace.bytes] >>> 0,
-    firstSpanAt: buffer.firstSpanAt(slot),
+    firstSpanAt: epochOffsetMs + buffer.firstSpanAt(slot),
     decidedAt: 0,
     lateSpans: 0,
   };

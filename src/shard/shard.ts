@@ -43,7 +43,8 @@ const batchesPerTurn = 16;
 
 /**
  * One core's whole pipeline and the sole owner of the traces that come to it: buffer → decide → enrich → batch → export. It has no
- * clock and no timer: every call says what time it is, in Unix milliseconds.
+ * clock and no timer: every call says what time it is, in whole
+ * milliseconds of a clock that nobody sets.
  */
 export class Shard {
   readonly buffer: TraceBuffer;
@@ -163,13 +164,14 @@ export class Shard {
     return true;
   }
 
-  explain(traceId: string): Explanation | undefined {
+  /** `epochOffsetMs`: what to add to a moment for the time that is shown. */
+  explain(traceId: string, epochOffsetMs: number): Explanation | undefined {
     const id = parseTraceId(traceId);
     if (id === undefined) return undefined;
     const waiting = this.buffer.find(...id);
-    if (waiting >= 0) return explainWaiting(traceId, waiting, this.buffer, this.revisions);
+    if (waiting >= 0) return explainWaiting(traceId, waiting, this.buffer, this.revisions, epochOffsetMs);
     const decided = this.decisions.find(...id);
-    return decided < 0 ? undefined : explainDecided(traceId, decided, this.decisions, this.revisions);
+    return decided < 0 ? undefined : explainDecided(traceId, decided, this.decisions, this.revisions, epochOffsetMs);
   }
 
   /** Slices that other shards handed over come in, true when there may be more; once a millisecond the memory that is shared is minded. */

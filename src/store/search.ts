@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { systemClock } from '../clock.ts';
 import type { Field, Query, SpansetExpression } from '../traceql/ast.ts';
 import { compileSpansets, matchSpans } from '../traceql/evaluate.ts';
 import { compileMayMatch } from './may-match.ts';
@@ -62,15 +63,15 @@ export class TraceReader {
   /** Keyset paging: no statement stays open while others write. */
   async *#candidates(window: TimeWindow, inspected: Inspected) {
     let last = { start: window.toMs, id: Number.MAX_SAFE_INTEGER };
-    let since = performance.now();
+    let since = systemClock.monotonicMs();
     for (;;) {
       const rows = this.#page.all(last.start, last.id, window.fromMs);
       for (const row of rows) {
         inspected.traces++;
         yield row;
-        if (performance.now() - since < sliceMs) continue;
+        if (systemClock.monotonicMs() - since < sliceMs) continue;
         await nextTurn();
-        since = performance.now();
+        since = systemClock.monotonicMs();
       }
       if (rows.length < rowsPerPage) return;
       last = { start: Number(rows.at(-1)!.start_ms), id: Number(rows.at(-1)!.id) };

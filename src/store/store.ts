@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../clock.ts';
 import type { Exporter, ExporterStats, ExportRequest } from '../model/export-request.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
@@ -61,7 +62,7 @@ class EmbeddedStore implements Store {
     this.stats = emptyStats(options.queueBytes ?? 64 * 1024 * 1024);
     this.storage = storage;
     this.#thread = thread;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? systemClock.unixMs;
     this.#timer = setInterval(() => void this.retain(), retainEveryMs).unref();
   }
 
@@ -89,7 +90,9 @@ class EmbeddedStore implements Store {
   async drain(deadlineMs: number): Promise<void> {
     if (this.#closed) return;
     const enough = new AbortController();
-    const deadline = sleep(Math.max(0, deadlineMs - Date.now()), undefined, { signal: enough.signal }).catch(() => {});
+    const deadline = sleep(Math.max(0, deadlineMs - systemClock.monotonicMs()), undefined, {
+      signal: enough.signal,
+    }).catch(() => {});
     await Promise.race([this.#writing, deadline]);
     this.#closed = true;
     clearInterval(this.#timer);

@@ -50,7 +50,7 @@ export function createLog(level: LogLevel, destination: DestinationStream & { fl
 
 /**
  * The same log, in which one kind of warning or error (its event) is written at most once per `intervalMs`;
- * the next line of that kind says in `suppressed` how many were left out. `now` gives Unix milliseconds.
+ * the next line of that kind says in `suppressed` how many were left out. `now` gives milliseconds of the monotonic clock.
  * Parts that fail independently of each other, such as two exporters, get a limited log each.
  */
 export function limitLog(log: Log, intervalMs: number, now: () => number): Log {

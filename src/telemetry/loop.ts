@@ -29,7 +29,7 @@ export class LoopProbe {
   #previous: Delay = { p99: 0, max: 0 };
   #windowStart: number;
 
-  /** `now` in Unix milliseconds, here and in `read`. */
+  /** `now` in milliseconds of the monotonic clock, here and in `read`. */
   constructor(now: number) {
     this.#windowStart = now;
     this.#delay.enable();

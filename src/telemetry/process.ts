@@ -17,7 +17,7 @@ export interface ProcessStats {
 export class ProcessProbe {
   readonly #loop: LoopProbe;
 
-  /** `now` in Unix milliseconds, here and in `read`. */
+  /** `now` in milliseconds of the monotonic clock, here and in `read`. */
   constructor(now: number) {
     this.#loop = new LoopProbe(now);
   }

@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { systemClock } from '../clock.ts';
 import type { Log } from './log.ts';
 import { isOwnHost } from './own-host.ts';
 import { page, pageHeaders } from './page.ts';
@@ -28,7 +29,7 @@ export function adminRoutes(app: FastifyInstance, { sources, probe, log, hosts }
   app.get('/livez', (_request, reply) => answerProbe(reply, sources.notLive()));
   app.get('/readyz', (_request, reply) => answerProbe(reply, sources.notReady()));
   app.get('/metrics', (request, reply) => answerMetrics(sources, probe, request, reply));
-  app.get('/api/status', async () => statusOf(sources.identity, await sources.stats(), Date.now()));
+  app.get('/api/status', async () => statusOf(sources.identity, await sources.stats(), sources.uptimeMs()));
   app.get<{ Params: { id: string } }>('/api/explain/:id', (request, reply) =>
     answerExplain(sources, request.params.id, reply),
   );
@@ -51,8 +52,11 @@ function answerProbe(reply: FastifyReply, reason: string): FastifyReply {
 }
 
 async function answerMetrics(sources: AdminSources, probe: ProcessProbe, request: FastifyRequest, reply: FastifyReply) {
-  const now = Date.now();
-  const sample = { identity: sources.identity, gateway: await sources.stats(), process: probe.read(now), now };
+  const sample = {
+    identity: sources.identity,
+    gateway: await sources.stats(),
+    process: probe.read(systemClock.monotonicMs()),
+  };
   const { contentType, body } = await renderMetrics(sample, request.headers.accept);
   return reply.header('content-type', contentType).send(body);
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import type { Log } from './log.ts';
 import type { AdminConfig } from './options.ts';
@@ -31,7 +32,7 @@ const closeTimeoutMs = 2_000;
 
 /** The operator's side of the gateway: /metrics, probes, /api and the page. It only reads. */
 export function createAdminServer(options: AdminOptions): AdminServer {
-  const probe = new ProcessProbe(Date.now());
+  const probe = new ProcessProbe(systemClock.monotonicMs());
   const app = createAdminApp(options, probe);
   const stop = () => close(app).finally(() => probe.close());
   const start = () =>

@@ -11,6 +11,7 @@ export interface TempoAnswer {
 /** What the admin server asks of the gateway, when somebody asks it. None of these may block or be slow. */
 export interface AdminSources {
   readonly identity: GatewayIdentity;
+  uptimeMs(): number;
   stats(): Promise<GatewayStats>;
   /** Why a trace was kept or dropped; `traceIdHex` is 32 lower-case hex digits. Undefined when it is not remembered. */
   explain(traceIdHex: string): Promise<Explanation | undefined>;

@@ -6,11 +6,11 @@ import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
  * The answer of /api/status. Times are ISO 8601, null where something never happened; bytes and seconds as the names say.
  * The books are DESIGN.md's D8, with the names that the metrics have.
  */
-export function statusOf(identity: GatewayIdentity, stats: GatewayStats, now: number) {
+export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeMs: number) {
   return {
     version: identity.version,
     environment: identity.environment,
-    uptimeSeconds: Math.floor((now - identity.startedAt) / 1000),
+    uptimeSeconds: Math.floor(uptimeMs / 1000),
     shards: identity.shards,
     rules: rulesOf(stats),
     buffer: bufferOf(stats),

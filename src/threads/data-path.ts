@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { systemClock } from '../clock.ts';
 import { compileRules } from '../decide/compile.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { ExportRequest } from '../model/export-request.ts';
@@ -58,7 +59,7 @@ export class DataPath {
       { set: this.#compile(rules), name: rules.name },
       this.enricher,
       (request) => this.#emit(request),
-      Date.now,
+      systemClock,
     );
     this.#ticker = new Ticker(() => this.pipeline.tick(tracesPerStep));
     const { segments } = this.pipeline.shard.buffer;

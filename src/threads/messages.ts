@@ -10,7 +10,7 @@ export interface ThreadData {
   readonly rules: RulesRevision;
   readonly shared: SharedMemory;
   readonly inflight: SharedArrayBuffer;
-  /** Unix ms of each shard's last turn, as Float64. */
+  /** When each shard had its last turn, by the monotonic clock, as Float64. */
   readonly turns: SharedArrayBuffer;
 }
 

@@ -1,5 +1,6 @@
 import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib';
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
+import { systemClock } from '../clock.ts';
 
 const everyMs = 100;
 /** The fastest level: telemetry repeats itself so much that higher ones gain little. */
@@ -27,7 +28,7 @@ export class Packer {
 
   #next(): void {
     if (this.#stopped) return;
-    const found = this.#buffer.packable(Date.now() - this.#afterMs);
+    const found = this.#buffer.packable(systemClock.monotonicMs() - this.#afterMs);
     if (found === undefined) {
       this.#timer = setTimeout(() => this.#next(), everyMs);
       return;

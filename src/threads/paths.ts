@@ -39,7 +39,7 @@ export interface Paths {
   /** One entry a shard. */
   stats(): Promise<readonly ShardStats[]>;
   explain(traceId: string): Promise<Explanation | undefined>;
-  /** Takes no new request; those under way are finished or cut at `deadlineMs`. */
+  /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
   /** Decides at most `limit` waiting traces a shard; true when there are more. */
   decide(limit: number): Promise<boolean>;

@@ -13,7 +13,7 @@ export interface ShardStats {
   readonly waiting: { readonly spans: number; readonly traces: number };
   readonly bufferBytes: number;
   readonly bufferLimitBytes: number;
-  /** Unix ms; 0 = nothing waits. */
+  /** When the oldest waiting trace began, by the monotonic clock; 0 = nothing waits. */
   readonly oldestAt: number;
   readonly inflightBytes: number;
   readonly lateness: Histogram;

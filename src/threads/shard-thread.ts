@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import { LoopProbe } from '../telemetry/loop.ts';
 import { DataPath } from './data-path.ts';
@@ -23,8 +24,8 @@ const path = new DataPath(
   },
   { inflight, neighbours: { self, shared, tell: (news) => tell({ type: 'news', news }) } },
 );
-const probe = new LoopProbe(Date.now());
-setInterval(() => (lastTurns[self] = Date.now() - path.stalledMs()), 500).unref();
+const probe = new LoopProbe(systemClock.monotonicMs());
+setInterval(() => (lastTurns[self] = systemClock.monotonicMs() - path.stalledMs()), 500).unref();
 settleSoon();
 
 port.on('message', (message: ToThread) => {
@@ -47,7 +48,7 @@ function answerTo(question: Question): unknown {
     case 'start':
       return path.start(question.config);
     case 'stats':
-      return shardStats(path, probe.read(Date.now()));
+      return shardStats(path, probe.read(systemClock.monotonicMs()));
     case 'explain':
       return path.pipeline.explain(question.traceId);
     case 'stopReceiving':

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { lendingMemory } from '../buffer/lending.ts';
+import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { listen } from '../receive/listen.ts';
@@ -43,7 +44,7 @@ export class Threads implements Paths {
     this.#config = divided(config, shards);
     this.#events = events;
     const turns = new SharedArrayBuffer(shards * 8);
-    this.#turns = new Float64Array(turns).fill(Date.now());
+    this.#turns = new Float64Array(turns).fill(systemClock.monotonicMs());
     const common = {
       config: this.#config,
       rules,
@@ -100,7 +101,7 @@ export class Threads implements Paths {
   }
 
   stalledMs(): number {
-    return Date.now() - Math.min(...this.#turns);
+    return systemClock.monotonicMs() - Math.min(...this.#turns);
   }
 
   #startThread(workerData: ThreadData): Worker {

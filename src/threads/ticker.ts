@@ -1,6 +1,8 @@
+import { systemClock } from '../clock.ts';
 import { histogram, observe } from '../model/histogram.ts';
 import type { Histogram } from '../model/stats.ts';
 
+const { monotonicMs } = systemClock;
 /** How often the pipeline looks for what is due. */
 const everyMs = 10;
 /** How long one turn may hold the event loop; a round of it may see two, one by the timer and one after its reads. */
@@ -16,7 +18,7 @@ export class Ticker {
   readonly #step: () => boolean;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
-  #lastAt = performance.now();
+  #lastAt = monotonicMs();
   #stopped = false;
 
   /** `step` does a fraction of a millisecond's work and says whether there is more. */
@@ -27,7 +29,7 @@ export class Ticker {
 
   /** Milliseconds since the last turn. */
   stalledMs(): number {
-    return performance.now() - this.#lastAt;
+    return monotonicMs() - this.#lastAt;
   }
 
   stop(): void {
@@ -37,12 +39,12 @@ export class Ticker {
   }
 
   #turn(): void {
-    this.#lastAt = performance.now();
+    this.#lastAt = monotonicMs();
     let more = this.#step();
-    let tookMs = performance.now() - this.#lastAt;
+    let tookMs = monotonicMs() - this.#lastAt;
     while (more && tookMs < longestTurnMs) {
       more = this.#step();
-      tookMs = performance.now() - this.#lastAt;
+      tookMs = monotonicMs() - this.#lastAt;
     }
     observe(this.turns, tookMs / 1000);
     if (this.#stopped) return;

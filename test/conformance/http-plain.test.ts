@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { Refusal } from '../../src/errors.ts';
 import { refusals, type Started, start, until } from '../receive/support/receivers.ts';
 import { requestJson, requestOf } from '../receive/support/requests.ts';
@@ -172,7 +173,7 @@ describe('a connection of plain requests', () => {
     const bytes = post(request);
     await wire.write(bytes.subarray(0, 200));
     await until(() => gateway.intake.open === 1);
-    const drained = gateway.receiver.drain(Date.now() + 10_000);
+    const drained = gateway.receiver.drain(systemClock.monotonicMs() + 10_000);
     await until(() => idle.ended);
     await wire.write(bytes.subarray(200));
     expect(await wire.answers(1)).toEqual([200]);

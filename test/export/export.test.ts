@@ -7,9 +7,9 @@ import {
   accepted,
   bytesOf,
   configOf,
+  ExportHandClock,
   FakeClient,
   failedIn,
-  HandClock,
   never,
   partial,
   rejected,
@@ -24,7 +24,7 @@ import {
 type Answers = (payload: Payload, attempt: number) => Answer | Promise<Answer>;
 
 function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {}, consumers = 4) {
-  const clock = new HandClock();
+  const clock = new ExportHandClock();
   const client = new FakeClient(clock, answers);
   const errors: string[] = [];
   const onError = (message: string) => errors.push(message);
@@ -71,7 +71,7 @@ describe('the bytes of a request', () => {
     let done = 0;
     exporter.offer(bytesOf(200), () => done++);
     expect(done).toBe(1);
-    const drained = exporter.drain(clock.now());
+    const drained = exporter.drain(clock.monotonic);
     exporter.offer(bytesOf(1), () => done++);
     expect(done).toBe(2);
     await clock.turn(0);
@@ -94,7 +94,7 @@ describe('an answer that is final', () => {
     expect(stats).toMatchObject({ queuedSpans: 7, queuedBytes: spansOf(7).body.length });
     await clock.turn(0);
     expect(stats).toMatchObject({ exportedSpans: 7, exportedRequests: 1, queuedSpans: 0, queuedBytes: 0, retries: 0 });
-    expect(stats).toMatchObject({ lastSuccessAt: clock.now(), lastError: '', lastErrorAt: 0 });
+    expect(stats).toMatchObject({ lastSuccessAt: clock.unix, lastError: '', lastErrorAt: 0 });
     expect(client.sent).toHaveLength(1);
     expect(client.sent[0].payload.bytes).toEqual(spansOf(7).body);
   });
@@ -327,10 +327,46 @@ describe('several exporters', () => {
   });
 });
 
+describe('the wall clock, which somebody sets,', () => {
+  it.each([
+    ['forward by ten minutes', 600_000],
+    ['back by an hour', -3_600_000],
+  ])(
+    '%s: tries, their waits and their end stay what they were, and what is shown is by the clock as it is',
+    async (_, byMs) => {
+      const tries = async (setByMs: number) => {
+        const story = start(() => unavailable(), { giveUpAfterMs: 60_000 });
+        story.exporter.offer(spansOf(3));
+        await story.clock.turn(10_000);
+        story.clock.unix += setByMs;
+        await story.clock.turn(15_000);
+        expect(story.stats).toMatchObject({ queuedSpans: 3, lastErrorAt: expect.closeTo(story.clock.unix, -5) });
+        await story.clock.turn(60_000);
+        expect(story.stats).toMatchObject({ queuedSpans: 0, failedSpans: { expired: 3 } });
+        return story.client.sent.map(({ at }) => at);
+      };
+      expect(await tries(byMs)).toEqual(await tries(0));
+    },
+  );
+
+  it('does not move the deadline of a drain', async () => {
+    const { exporter, clock, stats } = start(() => never, { timeoutMs: 60_000 });
+    exporter.offer(spansOf(3));
+    const drained = exporter.drain(clock.monotonic + 30_000);
+    clock.unix += 3_600_000;
+    await clock.turn(29_999);
+    expect(stats.queuedSpans).toBe(3);
+    clock.unix -= 7_200_000;
+    await clock.turn(1);
+    await drained;
+    expect(stats.failedSpans.shutdown).toBe(3);
+  });
+});
+
 describe('draining', () => {
   it('is over at once when nothing waits, and closes the client', async () => {
     const { exporter, client, clock } = start(() => accepted);
-    await exporter.drain(clock.now() + 30_000);
+    await exporter.drain(clock.monotonic + 30_000);
     expect(client.closed).toBe(true);
     expect(clock.pendingTimers).toBe(0);
   });
@@ -338,7 +374,7 @@ describe('draining', () => {
   it('sends everything that is queued', async () => {
     const { exporter, stats, clock, client } = start(() => accepted, {}, 2);
     for (let i = 0; i < 20; i++) exporter.offer(spansOf(3));
-    await exporter.drain(clock.now() + 30_000);
+    await exporter.drain(clock.monotonic + 30_000);
     expect(stats).toMatchObject({ exportedSpans: 60, queuedSpans: 0, queuedBytes: 0 });
     expect(client.closed).toBe(true);
   });
@@ -347,7 +383,7 @@ describe('draining', () => {
     const { exporter, stats, clock, client } = start((_, attempt) => (attempt === 1 ? unavailable(60_000) : accepted));
     exporter.offer(spansOf(2));
     await clock.turn(5000);
-    await exporter.drain(clock.now() + 30_000);
+    await exporter.drain(clock.monotonic + 30_000);
     expect(client.waits).toEqual([5000]);
     expect(stats).toMatchObject({ exportedSpans: 2, queuedSpans: 0 });
   });
@@ -357,7 +393,7 @@ describe('draining', () => {
     for (let i = 0; i < 10; i++) exporter.offer(spansOf(1));
     await clock.turn(0);
     expect(client.sent).toHaveLength(2);
-    await exporter.drain(clock.now() + 30_000);
+    await exporter.drain(clock.monotonic + 30_000);
     expect(client.sent).toHaveLength(12);
     expect(stats.failedSpans.shutdown).toBe(10);
     expect(stats).toMatchObject({ queuedSpans: 0, queuedBytes: 0 });
@@ -369,7 +405,7 @@ describe('draining', () => {
     const { exporter, stats, clock, client } = start(answers, { initialMs: 20_000 });
     exporter.offer(spansOf(1));
     await clock.turn(100);
-    const drained = exporter.drain(clock.now() + 30_000);
+    const drained = exporter.drain(clock.monotonic + 30_000);
     await clock.turn(10_000);
     await drained;
     expect(client.waits).toEqual([100, 5000, 5000]);
@@ -380,7 +416,7 @@ describe('draining', () => {
     const { exporter, stats, clock, client } = start(() => never, { timeoutMs: 60_000 }, 2);
     for (let i = 0; i < 10; i++) exporter.offer(spansOf(3));
     let over = false;
-    const drained = exporter.drain(clock.now() + 30_000).then(() => {
+    const drained = exporter.drain(clock.monotonic + 30_000).then(() => {
       over = true;
     });
     await clock.turn(29_999);
@@ -397,7 +433,7 @@ describe('draining', () => {
 
   it('takes nothing new once it has begun', async () => {
     const { exporter, stats, clock } = start(() => accepted);
-    await exporter.drain(clock.now());
+    await exporter.drain(clock.monotonic);
     exporter.offer(spansOf(4));
     expect(stats.failedSpans.shutdown).toBe(4);
     expect(stats.queuedSpans).toBe(0);
@@ -465,7 +501,7 @@ describe('the books', () => {
         expect(stats.queuedBytes).toBeLessThanOrEqual(maxBytes);
         expect(stats.queuedBytes === 0).toBe(stats.queuedSpans === 0);
       }
-      const drained = exporter.drain(clock.now() + drainMs);
+      const drained = exporter.drain(clock.monotonic + drainMs);
       await clock.turn(drainMs);
       await drained;
       expect(stats).toMatchObject({ queuedSpans: 0, queuedBytes: 0 });

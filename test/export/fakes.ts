@@ -1,20 +1,18 @@
 import type { Answer, Client, Payload } from '../../src/export/answer.ts';
-import type { Clock } from '../../src/export/clock.ts';
+import type { ExportClock } from '../../src/export/clock.ts';
 import type { OtlpExporterConfig } from '../../src/export/options.ts';
 import type { ExporterStats, ExportRequest } from '../../src/model/export-request.ts';
 import { Request, ResourceSpans, ScopeSpans, Span } from '../../src/wire/otlp.ts';
 import { Writer } from '../../src/wire/writer.ts';
+import { HandClock } from '../support/hand-clock.ts';
 
-/** A clock that stands still until it is turned; `random` is 0.5, so jitter changes nothing unless a test sets it. */
-export class HandClock implements Clock {
+/** A clock that stands still until it is turned, with timers; `random` is 0.5, so jitter changes nothing unless a test sets it. */
+export class ExportHandClock extends HandClock implements ExportClock {
   random = () => 0.5;
-  #now = 1_700_000_000_000;
   #timers: { at: number; run: () => void }[] = [];
 
-  now = () => this.#now;
-
   after(ms: number, run: () => void): () => void {
-    const timer = { at: this.#now + ms, run };
+    const timer = { at: this.monotonic + ms, run };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer);
@@ -27,15 +25,15 @@ export class HandClock implements Clock {
 
   /** Lets everything happen that falls due within `ms`, in order. */
   async turn(ms: number): Promise<void> {
-    const until = this.#now + ms;
+    const until = this.monotonic + ms;
     await settle();
     for (let next = this.#next(until); next; next = this.#next(until)) {
       this.#timers = this.#timers.filter((timer) => timer !== next);
-      this.#now = next.at;
+      this.pass(next.at - this.monotonic);
       next.run();
       await settle();
     }
-    this.#now = until;
+    this.pass(until - this.monotonic);
   }
 
   #next(until: number) {
@@ -59,16 +57,16 @@ export class FakeClient implements Client {
   underWay = 0;
   mostUnderWay = 0;
   closed = false;
-  readonly #clock: Clock;
+  readonly #clock: ExportClock;
   readonly #answer: (payload: Payload, attempt: number) => Answer | Promise<Answer>;
 
-  constructor(clock: Clock, answer: (payload: Payload, attempt: number) => Answer | Promise<Answer>) {
+  constructor(clock: ExportClock, answer: (payload: Payload, attempt: number) => Answer | Promise<Answer>) {
     this.#clock = clock;
     this.#answer = answer;
   }
 
   async send(payload: Payload): Promise<Answer> {
-    this.sent.push({ payload, at: this.#clock.now() });
+    this.sent.push({ payload, at: this.#clock.monotonicMs() });
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
     try {
       return await this.#answer(payload, this.sent.length);

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { gunzipSync } from 'node:zlib';
 import { status as Code } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { openOtlpExporter } from '../../src/export/export.ts';
 import type { Exporter } from '../../src/model/export-request.ts';
 import { configOf, failedIn, spansOf, sumOf } from './fakes.ts';
@@ -150,7 +151,7 @@ describe('an OTLP/gRPC server', () => {
     const exporter = await exporterTo(server.url);
     exporter.offer(spansOf(5));
     await vi.waitFor(() => expect(server.received).toHaveLength(1));
-    await exporter.drain(Date.now() + 50);
+    await exporter.drain(systemClock.monotonicMs() + 50);
     expect(exporter.stats.failedSpans.shutdown).toBe(5);
     await vi.waitFor(() => expect(server.cancelled).toEqual([1]));
   });
@@ -161,7 +162,7 @@ describe('an OTLP/gRPC server', () => {
     const exporter = await exporterTo(down.url, { initialMs: 60_000, maxMs: 60_000 });
     exporter.offer(spansOf(5));
     await vi.waitFor(() => expect(exporter.stats.retries).toBe(1));
-    await exporter.drain(Date.now() + 10_000);
+    await exporter.drain(systemClock.monotonicMs() + 10_000);
     expect(exporter.stats.failedSpans.shutdown).toBe(5);
   });
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { consulClient } from '../../src/config/consul-options.ts';
 import { createLiveRules } from '../../src/config/live.ts';
 import { rulesSources } from '../../src/config/rules-sources.ts';
@@ -26,7 +27,7 @@ async function liveRules(directory: string, env: Record<string, string>) {
     },
     policyNames: ({ set }) => set.policies.map(({ name }) => name),
     lastGoodFile: join(directory, 'data', 'rules.last-good.json'),
-    now: Date.now,
+    clock: systemClock,
     log: (level, message, fields) => logged.push(`${level}: ${message} ${JSON.stringify(fields)}`),
   });
   /** Waits until these routes are in force, and says for how long it did. */

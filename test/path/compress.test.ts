@@ -20,7 +20,11 @@ function packAll(
 ): number {
   const { buffer } = story.shards[0].shard;
   let packed = 0;
-  for (let found = buffer.packable(story.now); found !== undefined; found = buffer.packable(story.now), packed++) {
+  for (
+    let found = buffer.packable(story.clock.monotonic);
+    found !== undefined;
+    found = buffer.packable(story.clock.monotonic), packed++
+  ) {
     buffer.pack(found.number, compress(found.bytes));
   }
   return packed;
@@ -34,7 +38,7 @@ function fill(story: Story): void {
       { trace: `t${i}`, parent: 'r', status: i % 10 === 0 ? ('ERROR' as const) : ('OK' as const) },
     );
   }
-  story.now += 1;
+  story.clock.pass(1);
 }
 
 describe('waiting segments that are compressed', () => {
@@ -73,7 +77,7 @@ describe('waiting segments that are compressed', () => {
     const story = new Story(setting);
     fill(story);
     const { buffer } = story.shards[0].shard;
-    const found = buffer.packable(story.now);
+    const found = buffer.packable(story.clock.monotonic);
     const before = Buffer.from(found?.bytes ?? '');
     expect(before.length).toBeGreaterThan(0);
     story.after(10_000);

@@ -7,7 +7,7 @@ import { refusals, start, until } from './support/receivers.ts';
 import { requestOf } from './support/requests.ts';
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date', 'hrtime'] });
 });
 afterEach(() => {
   vi.useRealTimers();

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { ExportRequest } from '../../src/model/export-request.ts';
 import type { Machinery } from '../../src/store/steady-thread.ts';
@@ -29,7 +30,7 @@ async function open(directory: string, options: Partial<StoreOptions> = {}) {
 const idle = async ({ stats }: Store): Promise<void> => {
   while (stats.queuedSpans > 0) await new Promise((resolve) => setImmediate(resolve));
 };
-const close = (store: Store): Promise<void> => store.drain(Date.now() + 10_000);
+const close = (store: Store): Promise<void> => store.drain(systemClock.monotonicMs() + 10_000);
 
 async function get(store: Store, path: string): Promise<{ status: number; body: string }> {
   const answer = await createTempoApi(store.read).handle('GET', new URL(path, 'http://any'), undefined);

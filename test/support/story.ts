@@ -11,6 +11,7 @@ import type { PolicySet } from '../../src/model/verdict.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { shareMemory } from '../../src/shard/neighbours.ts';
 import type { ShardOptions } from '../../src/shard/shard.ts';
+import { HandClock } from './hand-clock.ts';
 import { decodeRequest, type SpanObject, spansIn } from './otlp.ts';
 import { requestBytes, type Told, traceIdHex } from './spans.ts';
 
@@ -52,11 +53,11 @@ export interface Setting {
 }
 
 /**
- * A gateway with a clock that is turned by hand and a sink that remembers; requests go to its shards in turn. The books are
+ * A gateway with clocks that are turned by hand and a sink that remembers; requests go to its shards in turn. The books are
  * checked at every step.
  */
 export class Story {
-  now = 1_790_000_000_000;
+  readonly clock = new HandClock();
   readonly shards: readonly Pipeline[];
   readonly enricher: Enricher;
   readonly requests: ExportRequest[] = [];
@@ -96,7 +97,7 @@ export class Story {
           { set: compiled(rules, environment), name: 'r1' },
           this.enricher,
           (request) => this.requests.push(request),
-          () => this.now,
+          this.clock,
         ),
     );
   }
@@ -131,7 +132,7 @@ export class Story {
 
   /** Time passes, with a tick at its end. */
   after(ms: number): this {
-    this.now += ms;
+    this.clock.pass(ms);
     while (this.shards.map((pipeline) => pipeline.tick(1000)).includes(true));
     this.checkBooks();
     return this;

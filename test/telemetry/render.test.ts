@@ -103,12 +103,6 @@ describe('a scrape', () => {
     const stats = { ...statsAfterTraffic(), outcomes: [{ outcome: 'kept' as const, policy, spans: 1, traces: 1 }] };
     expect(valueFrom(await scrape(stats), 'tailgate_outcome_spans_total', { outcome: 'kept', policy })).toBe(1);
   });
-
-  it('counts the age of a source that never answered from the start', async () => {
-    const stats = statsAfterTraffic();
-    const families = await scrape({ ...stats, rules: { ...stats.rules, sourceAnsweredAt: 0 } });
-    expect(valueFrom(families, 'tailgate_rules_source_age_seconds')).toBe(90);
-  });
 });
 
 describe('the format of a scrape', () => {

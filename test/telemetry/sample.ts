@@ -73,7 +73,7 @@ export function statsAfterTraffic(): GatewayStats {
       lastRefusal: { at: startedAt + 70_000, error: 'baseline_percent: expected a number from 0 to 100' },
       lastLoadSucceeded: false,
       loads: { accepted: 2, refused: 1 },
-      sourceAnsweredAt: startedAt + 85_000,
+      sourceAgeSeconds: 5,
     },
   };
 }
@@ -105,6 +105,5 @@ export function sampleOf(gateway: GatewayStats = statsAfterTraffic()): Sample {
       externalBytes: 60e6,
       loop,
     },
-    now,
   };
 }

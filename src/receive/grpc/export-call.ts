@@ -1,3 +1,4 @@
+import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import type { Landing, Receipt } from '../../model/intake.ts';
 import { encodeExportResponse, isFullSuccess } from '../export-response.ts';
@@ -44,7 +45,7 @@ export class ExportCall implements StreamHandler, Watched {
     const timeout = headers['grpc-timeout'];
     const timeoutMs = timeout === undefined ? maxRequestMs : parseTimeout(timeout);
     this.touchedAt = watch.now;
-    this.dueAt = Date.now() + Math.min(timeoutMs, maxRequestMs);
+    this.dueAt = systemClock.monotonicMs() + Math.min(timeoutMs, maxRequestMs);
     watch.add(this);
     if (Number.isNaN(timeoutMs)) this.#refuse(new Refusal('malformed', `grpc-timeout ${timeout}: not a gRPC timeout`));
   }

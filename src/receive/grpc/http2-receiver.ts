@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net';
+import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import { closeBy } from '../close-by.ts';
 import { Connection } from '../http2/connection.ts';
@@ -78,7 +79,7 @@ export class Http2Receiver implements GrpcReceiver {
       broken: () => this.#options.stats.refuse('malformed', 0),
       now: () => this.#watch.now,
     });
-    const openedAt = Date.now();
+    const openedAt = systemClock.monotonicMs();
     const renewAt = openedAt + maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
     this.#open.set(socket, { connection, openedAt, renewAt, cutAt: Number.POSITIVE_INFINITY });
     socket.on('drain', () => socket.resume());

@@ -1,3 +1,4 @@
+import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import { MalformedError } from '../../wire/reader.ts';
 import { ErrorCode } from '../http2/protocol.ts';
@@ -101,7 +102,7 @@ class SideCall implements StreamHandler, Watched {
     this.#watch = watch;
     this.#calls = calls;
     this.touchedAt = watch.now;
-    this.dueAt = Date.now() + maxRequestMs;
+    this.dueAt = systemClock.monotonicMs() + maxRequestMs;
     watch.add(this);
     calls.add(this);
   }

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { systemClock } from '../../clock.ts';
 import { type Refusal, refusals } from '../../errors.ts';
 import type { Receipt } from '../../model/intake.ts';
 import { STATUS_CODES } from '../../node-http.ts';
@@ -39,10 +40,10 @@ export function sendAnswer(
   response.end(body);
 }
 
-/** An answer as it goes over the wire. `now` in Unix milliseconds, for the date; `last`: the connection closes behind it. */
-export function writeAnswer({ status, headers, body }: Answer, now: number, last: boolean): Buffer {
+/** An answer as it goes over the wire. `unixMs` is for the date; `last`: the connection closes behind it. */
+export function writeAnswer({ status, headers, body }: Answer, unixMs: number, last: boolean): Buffer {
   const stay = { connection: 'keep-alive', 'keep-alive': `timeout=${keepAliveMs / 1000}` };
-  const fields = { ...headers, date: dateOf(now), ...(last ? { connection: 'close' } : stay) };
+  const fields = { ...headers, date: dateOf(unixMs), ...(last ? { connection: 'close' } : stay) };
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
   for (const [name, value] of Object.entries(fields)) head += `${name}: ${value}\r\n`;
   return Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), Buffer.from(body as Uint8Array)]);
@@ -50,22 +51,22 @@ export function writeAnswer({ status, headers, body }: Answer, now: number, last
 
 let taken: { second: number; bytes: Buffer } = { second: 0, bytes: Buffer.alloc(0) };
 /** The answer to nearly every protobuf request, made once a second. Not to be written to. */
-export function writeFullSuccess(now: number): Buffer {
-  const second = Math.floor(now / 1000);
+export function writeFullSuccess(unixMs: number): Buffer {
+  const second = Math.floor(unixMs / 1000);
   if (second !== taken.second) {
-    const bytes = writeAnswer(answer(200, 'protobuf', new Uint8Array(0)), now, false);
+    const bytes = writeAnswer(answer(200, 'protobuf', new Uint8Array(0)), unixMs, false);
     taken = { second, bytes };
   }
   return taken.bytes;
 }
 
 /** As RFC 9110, 6.6.1 has it. */
-const dateOf = (now: number): string => new Date(now).toUTCString();
+const dateOf = (unixMs: number): string => new Date(unixMs).toUTCString();
 
 /** A refusal where the request could not even be parsed. Closes the connection. */
 export function answerRaw(socket: Duplex, status: number, refusal: Refusal): void {
   if (!socket.writable) return;
-  socket.end(writeAnswer(answer(status, 'json', statusJson(refusal)), Date.now(), true));
+  socket.end(writeAnswer(answer(status, 'json', statusJson(refusal)), systemClock.unixMs(), true));
 }
 
 const answer = (

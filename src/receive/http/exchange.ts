@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { systemClock } from '../../clock.ts';
 import { decodeJson } from '../../decode/json.ts';
 import { Refusal } from '../../errors.ts';
 import type { Landing, Receipt } from '../../model/intake.ts';
@@ -47,7 +48,7 @@ export class Exchange implements Watched {
     this.#watch = watch;
     this.#inbound = new Inbound(ports, content.type === 'json' ? 'http_json' : 'http_protobuf');
     this.touchedAt = watch.now;
-    this.dueAt = Date.now() + maxRequestMs;
+    this.dueAt = systemClock.monotonicMs() + maxRequestMs;
     watch.add(this);
   }
 

@@ -1,3 +1,4 @@
+import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import type { Landing, Receipt } from '../../model/intake.ts';
 import { isFullSuccess } from '../export-response.ts';
@@ -110,7 +111,7 @@ export class PlainConnection implements Watched {
     this.#inbound = inbound;
     this.#length = length;
     this.#left = length;
-    this.dueAt = Date.now() + maxRequestMs;
+    this.dueAt = systemClock.monotonicMs() + maxRequestMs;
     this.#watch.add(this);
     const landing = inbound.claim(length, length) ?? inbound.land(length);
     if (landing instanceof Refusal) this.#refuse(landing);
@@ -140,9 +141,9 @@ export class PlainConnection implements Watched {
   }
 
   #answer(receipt: Receipt): void {
-    const { now } = this.#watch;
-    if (isFullSuccess(receipt) && !this.#closing) this.#rim.send(writeFullSuccess(now));
-    else this.#rim.send(writeAnswer(receiptAnswer('protobuf', receipt), now, this.#closing));
+    const { unixMs } = this.#watch;
+    if (isFullSuccess(receipt) && !this.#closing) this.#rim.send(writeFullSuccess(unixMs));
+    else this.#rim.send(writeAnswer(receiptAnswer('protobuf', receipt), unixMs, this.#closing));
   }
 
   #refuse(refusal: Refusal): void {
@@ -152,7 +153,7 @@ export class PlainConnection implements Watched {
     inbound.refused(refusal, this.#length);
     inbound.close();
     const answer = refusalAnswer('protobuf', refusal);
-    this.#rim.send(writeAnswer(answer, this.#watch.now, this.#closing));
+    this.#rim.send(writeAnswer(answer, this.#watch.unixMs, this.#closing));
     if (this.#closing) this.end();
   }
 

@@ -8,7 +8,7 @@ export class Allowance {
   #left: number;
   #refilledAt: number;
 
-  /** `now` in Unix milliseconds, here and below. */
+  /** `now` in milliseconds of the monotonic clock, here and below. */
   constructor(burst: number, perSecond: number, now: number) {
     this.#burst = burst;
     this.#perSecond = perSecond;

@@ -30,7 +30,7 @@ export interface ConnectionOptions {
   readonly finished: () => void;
   /** The client broke a rule, on the connection or on one of its streams. */
   readonly broken?: () => void;
-  /** Unix milliseconds, coarse. */
+  /** Milliseconds of the monotonic clock, coarse. */
   readonly now: () => number;
 }
 

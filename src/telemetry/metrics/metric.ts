@@ -1,12 +1,11 @@
 import type { GatewayIdentity, GatewayStats, Histogram } from '../../model/stats.ts';
 import type { ProcessStats } from '../process.ts';
 
-/** All that a scrape looks at: plain numbers, read once. `now` in Unix milliseconds. */
+/** All that a scrape looks at: plain numbers, read once. */
 export interface Sample {
   readonly identity: GatewayIdentity;
   readonly gateway: GatewayStats;
   readonly process: ProcessStats;
-  readonly now: number;
 }
 
 /** One series of a metric. */

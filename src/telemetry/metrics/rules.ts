@@ -45,8 +45,7 @@ export const rulesMetrics: readonly Metric[] = [
     labels: [],
     help: 'Time since the source of the rules last answered, or since the start when it never has.',
     advice: 'Grows without end: Consul is away. Traffic is not affected, changes are not heard.',
-    read: ({ gateway: { rules }, identity, now }) =>
-      Math.max(0, now - (rules.sourceAnsweredAt || identity.startedAt)) / 1e3,
+    read: ({ gateway: { rules } }) => rules.sourceAgeSeconds,
   },
   {
     name: 'tailgate_rules_source_failures_total',

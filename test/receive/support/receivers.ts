@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { systemClock } from '../../../src/clock.ts';
 import { Admission, type AdmissionLimits } from '../../../src/receive/admission.ts';
 import { createGrpcReceiver } from '../../../src/receive/grpc.ts';
 import { createHttpReceiver } from '../../../src/receive/http.ts';
@@ -47,7 +48,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     errors,
     serving: true,
     [Symbol.asyncDispose]: async () => {
-      await receiver.drain(Date.now() + 2000);
+      await receiver.drain(systemClock.monotonicMs() + 2000);
       expect(ports.admission.inflightBytes, 'bytes in flight after all is over').toBe(0);
       expect(ports.intake.open, 'landings neither accepted nor abandoned').toBe(0);
     },
