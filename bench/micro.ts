@@ -74,7 +74,7 @@ report('envelope: looked up; a kept trace', () => {
   return 512;
 });
 
-const batch = new Batch({ maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 1000 }, enricher, () => {});
+const batch = new Batch({ maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 1000 }, enricher, () => {}, 1);
 report('batch: 8 spans a trace, finished requests; a span', () => {
   for (let trace = 0; trace < 64; trace++) {
     batch.begin(0);

@@ -1,4 +1,5 @@
 import type { ExportRequest } from '../model/export-request.ts';
+import { KeyedHash } from '../tables/keyed-hash.ts';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Writer } from '../wire/writer.ts';
 import { Bodies } from './bodies.ts';
@@ -25,6 +26,7 @@ export class Batch {
   readonly #emit: (request: ExportRequest) => void;
   readonly #writers = new SpareWriters();
   readonly #bodies: Bodies;
+  readonly #hash: KeyedHash;
   #groups: Groups;
   /** At least the bytes of the request so far; the exact number is worked out near the limit only. */
   #atMostBytes = 0;
@@ -35,12 +37,14 @@ export class Batch {
   #unitSpans = 0;
   #spanStart = 0;
 
-  constructor(options: BatchOptions, write: EnvelopeWriter, emit: (request: ExportRequest) => void) {
+  /** `seed` differs between processes: see tables/keyed-hash.ts. */
+  constructor(options: BatchOptions, write: EnvelopeWriter, emit: (request: ExportRequest) => void, seed: number) {
     this.#options = options;
     this.#write = write;
     this.#emit = emit;
     this.#bodies = new Bodies(options.maxBytes);
-    this.#groups = new Groups(write, this.#writers);
+    this.#hash = new KeyedHash(seed, Math.imul(seed, 0x9e3779b1));
+    this.#groups = this.#newGroups();
   }
 
   get spans(): number {
@@ -59,9 +63,12 @@ export class Batch {
     this.#unitSpans = 0;
   }
 
-  /** The group of an envelope: good for every span of this trace that has the same one, until the next call that adds or ends. */
-  group(envelope: Envelope): ScopeGroup {
-    const group = this.#groups.of(envelope);
+  /**
+   * The group of an envelope: good for every span of this trace that has the same one, until the next call that adds or ends. `earlier` is
+   * what the same envelope got for another trace: where it is still of this batch, nothing is looked up.
+   */
+  group(envelope: Envelope, earlier?: ScopeGroup): ScopeGroup {
+    const group = earlier?.owner === this.#groups ? earlier : this.#groups.of(envelope);
     if (group.unit !== this.#unit) {
       group.unit = this.#unit;
       group.unitStart = group.spans.pos;
@@ -108,7 +115,7 @@ export class Batch {
       this.#emit({ body, spans: this.#spans, traces: Math.max(1, this.#traces) });
     }
     this.#groups.release();
-    this.#reset(new Groups(this.#write, this.#writers));
+    this.#reset(this.#newGroups());
   }
 
   /** Everybody is done with a body that was emitted: its memory is for the next ones. */
@@ -148,7 +155,7 @@ export class Batch {
 
   /** The batch is full with this trace in it: everything before the trace leaves, the trace begins the next batch. Returns `current`'s heir. */
   #carryOver(current: ScopeGroup, now: number): ScopeGroup {
-    const next = new Groups(this.#write, this.#writers);
+    const next = this.#newGroups();
     let heir = current;
     const lastBytes = current.spans.pos - this.#spanStart;
     for (const resource of this.#groups.resources) {
@@ -179,6 +186,10 @@ export class Batch {
     this.#atMostBytes = next.bytes();
     this.#spanStart = heir.spans.pos - lastBytes;
     return heir;
+  }
+
+  #newGroups(): Groups {
+    return new Groups(this.#write, this.#writers, this.#hash);
   }
 
   #reset(groups: Groups): void {

@@ -1,3 +1,4 @@
+import type { KeyedHash } from '../tables/keyed-hash.ts';
 import type { Envelope } from '../wire/envelope.ts';
 import { Writer } from '../wire/writer.ts';
 import type { SpareWriters } from './spare-writers.ts';
@@ -10,6 +11,9 @@ export interface EnvelopeWriter {
 
 /** All spans of a batch that share resource, scope and schema URLs. */
 export interface ScopeGroup {
+  /** The batch's groups that it is one of. */
+  readonly owner: Groups;
+  readonly resource: ResourceGroup;
   readonly scope: Uint8Array;
   readonly scopeRest: Uint8Array;
   /** The scope field as it leaves. */
@@ -24,36 +28,45 @@ export interface ScopeGroup {
 }
 
 export interface ResourceGroup {
-  readonly hash: number;
   readonly resource: Uint8Array;
   readonly resourceRest: Uint8Array;
   readonly head: Uint8Array;
   readonly scopes: ScopeGroup[];
 }
 
-/** The groups of one batch. Envelopes are compared by their bytes, so that spans of one sender merge across requests. */
+/**
+ * The groups of one batch. Envelopes are found by a keyed hash and compared by their bytes, so that spans of one sender merge across
+ * requests, and however many envelopes a sender makes up, each is found at once.
+ */
 export class Groups {
   readonly resources: ResourceGroup[] = [];
   readonly #write: EnvelopeWriter;
   readonly #writers: SpareWriters;
+  readonly #hash: KeyedHash;
+  readonly #byResource = new Map<number, ResourceGroup[]>();
+  readonly #byEnvelope = new Map<number, ScopeGroup[]>();
   readonly #scratch = new Writer(256);
 
-  constructor(write: EnvelopeWriter, writers: SpareWriters) {
+  constructor(write: EnvelopeWriter, writers: SpareWriters, hash: KeyedHash) {
     this.#write = write;
     this.#writers = writers;
+    this.#hash = hash;
   }
 
   /** The group of an envelope, made where there is none yet; the envelope's bytes are copied. */
   of(envelope: Envelope): ScopeGroup {
-    const resource = this.#resource(envelope);
-    for (const scope of resource.scopes) {
-      if (equal(scope.scope, envelope.scope) && equal(scope.scopeRest, envelope.scopeRest)) return scope;
-    }
+    const { scope, scopeRest } = envelope;
+    const resourceHash = this.#hash.start().add(envelope.resource).add(envelope.resourceRest).value();
+    const known = listIn(this.#byEnvelope, this.#hash.add(scope).add(scopeRest).value());
+    for (const group of known) if (isOf(group.resource, envelope) && isScope(group, envelope)) return group;
+    const resource = this.#resource(envelope, resourceHash);
     const out = this.#scratch.reset();
-    if (envelope.scope.length > 0) this.#write.scope(out, envelope.scope, 0, envelope.scope.length);
+    if (scope.length > 0) this.#write.scope(out, scope, 0, scope.length);
     const made: ScopeGroup = {
-      scope: envelope.scope.slice(),
-      scopeRest: envelope.scopeRest.slice(),
+      owner: this,
+      resource,
+      scope: scope.slice(),
+      scopeRest: scopeRest.slice(),
       head: out.finish(),
       spans: this.#writers.take(),
       count: 0,
@@ -61,25 +74,23 @@ export class Groups {
       unitStart: 0,
       unitCount: 0,
     };
+    known.push(made);
     resource.scopes.push(made);
     return made;
   }
 
-  #resource(envelope: Envelope): ResourceGroup {
-    const hash = hashOf(envelope.resource) ^ hashOf(envelope.resourceRest);
-    for (const group of this.resources) {
-      if (group.hash !== hash) continue;
-      if (equal(group.resource, envelope.resource) && equal(group.resourceRest, envelope.resourceRest)) return group;
-    }
+  #resource(envelope: Envelope, hash: number): ResourceGroup {
+    const known = listIn(this.#byResource, hash);
+    for (const group of known) if (isOf(group, envelope)) return group;
     const out = this.#scratch.reset();
     this.#write.resource(out, envelope.resource, 0, envelope.resource.length);
     const made: ResourceGroup = {
-      hash,
       resource: envelope.resource.slice(),
       resourceRest: envelope.resourceRest.slice(),
       head: out.finish(),
       scopes: [],
     };
+    known.push(made);
     this.resources.push(made);
     return made;
   }
@@ -138,15 +149,20 @@ function framed(length: number): number {
   return bytes + length;
 }
 
+/** The groups of one hash: nearly always one. */
+function listIn<T>(groups: Map<number, T[]>, hash: number): T[] {
+  let list = groups.get(hash);
+  if (list === undefined) groups.set(hash, (list = []));
+  return list;
+}
+
+const isOf = (group: ResourceGroup, { resource, resourceRest }: Envelope): boolean =>
+  equal(group.resource, resource) && equal(group.resourceRest, resourceRest);
+const isScope = (group: ScopeGroup, { scope, scopeRest }: Envelope): boolean =>
+  equal(group.scope, scope) && equal(group.scopeRest, scopeRest);
+
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
-}
-
-/** FNV-1a, 32 bits. */
-function hashOf(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  return hash;
 }

@@ -1,8 +1,8 @@
 import type { Batch } from '../batch/batch.ts';
 import type { ScopeGroup } from '../batch/group.ts';
 import type { Stamp } from '../model/stamp.ts';
-import { type Envelope, readEnvelope } from '../wire/envelope.ts';
 import type { Writer } from '../wire/writer.ts';
+import { Envelopes, type KnownEnvelope } from './envelopes.ts';
 
 export interface SpanWriter {
   span(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void;
@@ -15,10 +15,10 @@ export interface SpanWriter {
 export class Emitter {
   readonly #batch: Batch;
   readonly #enrich: SpanWriter;
+  readonly #envelopes = new Envelopes();
   #buf: Uint8Array | undefined;
-  #resourceSpansAt = -1;
   #scopeSpansAt = -1;
-  #envelope: Envelope | undefined;
+  #envelope: KnownEnvelope | undefined;
   #group: ScopeGroup | undefined;
   #now = 0;
   /** Spans that could not be written: 0 unless there is a defect, and then they count as lost. */
@@ -28,6 +28,11 @@ export class Emitter {
   constructor(batch: Batch, enrich: SpanWriter) {
     this.#batch = batch;
     this.#enrich = enrich;
+  }
+
+  /** Something is about to land in segments whose envelopes were read, or to be taken over. */
+  forget(): void {
+    this.#envelopes.forget();
   }
 
   begin(now: number): void {
@@ -57,7 +62,7 @@ export class Emitter {
       this.lastFailure = String(error);
       return;
     }
-    if (!this.#batch.added(group, this.#envelope as Envelope, this.#now)) this.#group = undefined;
+    if (!this.#batch.added(group, this.#envelope as KnownEnvelope, this.#now)) this.#group = undefined;
   }
 
   end(): void {
@@ -65,13 +70,17 @@ export class Emitter {
   }
 
   #groupOf(buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): ScopeGroup {
-    if (buf !== this.#buf || scopeSpansAt !== this.#scopeSpansAt || resourceSpansAt !== this.#resourceSpansAt) {
-      this.#envelope = readEnvelope(buf, resourceSpansAt, scopeSpansAt);
+    if (buf !== this.#buf || scopeSpansAt !== this.#scopeSpansAt) {
+      this.#envelope = this.#envelopes.at(buf, resourceSpansAt, scopeSpansAt);
       this.#group = undefined;
       this.#buf = buf;
-      this.#resourceSpansAt = resourceSpansAt;
       this.#scopeSpansAt = scopeSpansAt;
     }
-    return (this.#group ??= this.#batch.group(this.#envelope as Envelope));
+    if (this.#group === undefined) {
+      const envelope = this.#envelope as KnownEnvelope;
+      this.#group = this.#batch.group(envelope, envelope.group);
+      envelope.group = this.#group;
+    }
+    return this.#group;
   }
 }

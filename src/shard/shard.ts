@@ -74,7 +74,7 @@ export class Shard {
     this.neighbours?.join(this.buffer);
     this.decisions = new Decisions(options.buffer.rememberedDecisions, options.seed);
     this.revisions = new Revisions(rules.set, rules.name, this.ledger);
-    this.batch = new Batch(options.batch, enrich, emit);
+    this.batch = new Batch(options.batch, enrich, emit, options.seed);
     this.emitter = new Emitter(this.batch, enrich);
     const { buffer, decisions, revisions, ledger, emitter } = this;
     const judge = new Judge({ buffer, decisions, revisions, ledger, emitter, scan: this.#scan });
@@ -97,6 +97,7 @@ export class Shard {
     if (!this.#room.make(length, now)) {
       return new Refusal('buffer_full', 'the buffer is full (buffer.max_bytes): try again later');
     }
+    this.emitter.forget();
     const segment = segments.reserve(length, now);
     const { bytes, used } = segments.get(segment);
     return { bytes, start: used - length, length, segment };
@@ -136,6 +137,7 @@ export class Shard {
 
   /** Takes over what other shards handed over, and decides at most `limit` traces that are due; true when there may be more. */
   tick(now: number, limit: number): boolean {
+    this.emitter.forget();
     const more = this.neighbours !== undefined && this.#mindNeighbours(this.neighbours, now);
     if (now - this.#shrunkAt >= shrinkEveryMs) this.#shrink(now);
     for (let n = 0; n < limit; n++) {
@@ -152,6 +154,7 @@ export class Shard {
 
   /** The end: decides at most `limit` of the traces that wait, due or not; true when there are more. */
   drain(now: number, limit: number): boolean {
+    this.emitter.forget();
     if (this.neighbours !== undefined) this.#mindNeighbours(this.neighbours, now);
     for (let n = 0; n < limit; n++) {
       const slot = this.buffer.first();

@@ -35,11 +35,28 @@ const schemaUrlTag = ScopeSpans.schemaUrl * 8 + 2;
  * A message that occurs twice is joined, which is how protobuf merges it.
  */
 export function readEnvelope(buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): Envelope {
-  const { resource: wanted, scopeSpans } = ResourceSpans;
-  const [resource, resourceRest] = collect(buf, resourceSpansAt, wanted, scopeSpans, false);
+  return { ...readResource(buf, resourceSpansAt), ...readScope(buf, scopeSpansAt) };
+}
+
+export type ResourceEnvelope = Pick<Envelope, 'resource' | 'resourceRest'>;
+
+/** The outer half of an envelope: of all scopes in it. */
+export function readResource(buf: Uint8Array, resourceSpansAt: number): ResourceEnvelope {
+  const [resource, resourceRest] = collect(
+    buf,
+    resourceSpansAt,
+    ResourceSpans.resource,
+    ResourceSpans.scopeSpans,
+    false,
+  );
+  return { resource, resourceRest };
+}
+
+/** The inner half. */
+export function readScope(buf: Uint8Array, scopeSpansAt: number): Pick<Envelope, 'scope' | 'scopeRest'> {
   const skips = (scopeSpansAt & skippable) !== 0;
   const [scope, scopeRest] = collect(buf, scopeSpansAt & ~skippable, ScopeSpans.scope, ScopeSpans.spans, skips);
-  return { resource, resourceRest, scope, scopeRest };
+  return { scope, scopeRest };
 }
 
 /** The bodies of field `wanted`, and all other fields but `leftOut`, of which there may be hundreds; `skips`: see `skippable`. */
@@ -50,8 +67,8 @@ function collect(
   leftOut: number,
   skips: boolean,
 ): [Uint8Array, Uint8Array] {
-  const found: Uint8Array[] = [];
-  const rest: Uint8Array[] = [];
+  const found = new Ranges();
+  const rest = new Ranges();
   const leftOutTag = leftOut * 8 + 2;
   let pos = open(buf, lengthAt, buf.length);
   const end = bodyEnd;
@@ -67,21 +84,36 @@ function collect(
     const isLeftOut = fieldNumber === leftOut;
     const at = fieldType === 2 ? open(buf, pos, end) : pos;
     pos = skipValue(buf, pos, end, fieldNumber, fieldType);
-    if (isWanted) found.push(buf.subarray(at, pos));
-    else if (!isLeftOut) rest.push(buf.subarray(from, pos));
+    if (isWanted) found.add(at, pos);
+    else if (!isLeftOut) rest.add(from, pos);
   }
-  return [joined(found), joined(rest)];
+  return [found.of(buf), rest.of(buf)];
 }
 
 const nothing = new Uint8Array(0);
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length < 2) return parts[0] ?? nothing;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    copyBytes(part, 0, part.length, whole, at);
-    at += part.length;
+/** Stretches of a message, neighbours joined, so that a million fields side by side are one. Two numbers a stretch. */
+class Ranges {
+  readonly #at: number[] = [];
+
+  add(start: number, end: number): void {
+    const at = this.#at;
+    if (at.length > 0 && at[at.length - 1] === start) at[at.length - 1] = end;
+    else if (end > start) at.push(start, end);
   }
-  return whole;
+
+  /** A view where there is one, else a copy. */
+  of(buf: Uint8Array): Uint8Array {
+    const at = this.#at;
+    if (at.length === 0) return nothing;
+    if (at.length === 2) return buf.subarray(at[0], at[1]);
+    let length = 0;
+    for (let i = 0; i < at.length; i += 2) length += at[i + 1] - at[i];
+    const whole = new Uint8Array(length);
+    for (let i = 0, to = 0; i < at.length; i += 2) {
+      copyBytes(buf, at[i], at[i + 1], whole, to);
+      to += at[i + 1] - at[i];
+    }
+    return whole;
+  }
 }

@@ -53,7 +53,7 @@ it('leave a body as it was emitted until everybody is done with it, however the 
     s: number,
     e: number,
   ) => out.raw(bytes, s, e);
-  const batch = new Batch({ maxBytes: 2000, maxSpans: 100, maxAgeMs: 1000 }, { resource: copy, scope: copy }, emit);
+  const batch = new Batch({ maxBytes: 2000, maxSpans: 100, maxAgeMs: 1000 }, { resource: copy, scope: copy }, emit, 1);
   const nothing = new Uint8Array(0);
   for (let trace = 0; trace < 3000; trace++) {
     batch.begin(trace);
