@@ -1,11 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { SlabNews } from '../src/buffer/lending.ts';
+import { systemClock } from '../src/clock.ts';
 import { compileRules } from '../src/decide/compile.ts';
 import { defaultRules } from '../src/enrich/default-rules.ts';
 import { Enricher } from '../src/enrich/enrich.ts';
 import { Refusal } from '../src/errors.ts';
+import { Pipeline } from '../src/pipeline.ts';
 import type { SharedMemory } from '../src/shard/neighbours.ts';
-import { Shard } from '../src/shard/shard.ts';
 import { caseOf, number, prepare, tracesIn } from './corpus.ts';
 import { benchRules, shardOptions } from './path.ts';
 
@@ -40,24 +41,25 @@ const shape = caseOf(order.case);
 const requests = Array.from({ length: 16 }, (_, i) => prepare(shape, i % shape.splitOver, Date.now(), false));
 const { self, shared } = order;
 const neighbours = { self, shared, tell: (news: SlabNews) => tell({ news }) };
-const shard = new Shard(
+const pipeline = new Pipeline(
   { ...shardOptions(order.waitMs), ...(shared.lendings.length > 1 && { neighbours }) },
   { set: compiled.policies, name: '1' },
   new Enricher({ resource: {}, set: {}, redact: defaultRules }),
   () => {},
+  systemClock,
 );
-port.on('message', ({ news }: { news: SlabNews }) => shard.neighbours?.learn(news));
+port.on('message', ({ news }: { news: SlabNews }) => pipeline.shard.neighbours?.learn(news));
 
 let taken = 0;
 
 /** One request; none, where another shard is behind. */
-function receive(now: number): void {
+function receive(): void {
   const prepared = requests[taken % requests.length];
   number(prepared, (self << 28) + 1 + Math.floor(taken / shape.splitOver) * tracesIn(shape));
-  const landing = shard.land(prepared.bytes.length, now);
+  const landing = pipeline.land(prepared.bytes.length);
   if (landing instanceof Refusal) return;
   prepared.bytes.copy(landing.bytes, landing.start);
-  if (!(shard.accept(landing, now) instanceof Refusal)) taken++;
+  if (!(pipeline.accept(landing, 'grpc') instanceof Refusal)) taken++;
 }
 
 interface Mark {
@@ -84,9 +86,8 @@ function turn(): void {
     tell({ result: { spans, seconds, cpuSeconds } });
     begun = { ...end, at: Number.POSITIVE_INFINITY };
   }
-  const now = Date.now();
-  if (order.receives) for (let i = 0; i < 4; i++) receive(now);
-  while (shard.tick(now, 200));
+  if (order.receives) for (let i = 0; i < 4; i++) receive();
+  while (pipeline.tick(200));
   if (order.receives) setImmediate(turn);
   else setTimeout(turn, 10);
 }

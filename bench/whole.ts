@@ -1,6 +1,6 @@
 import type { Enricher } from '../src/enrich/enrich.ts';
 import { Refusal } from '../src/errors.ts';
-import { Shard } from '../src/shard/shard.ts';
+import { Pipeline } from '../src/pipeline.ts';
 import { number, prepare, tracesIn } from './corpus.ts';
 import { shardOptions } from './path.ts';
 import { compiled } from './policies.ts';
@@ -37,19 +37,20 @@ function reportKept(nothing: Path, path: Path, percent: number): void {
 
 /** A shard that keeps a share, and its traffic. */
 class Path {
-  readonly #shard: Shard;
+  readonly #pipeline: Pipeline;
   readonly #prepared = prepare(shape, 0, 1_790_000_000_000, false);
   #now = 1_790_000_000_000;
   #trace = 0;
 
   constructor(percent: number | null, enricher: Enricher) {
     const set = compiled({ baseline_percent: percent });
-    this.#shard = new Shard(shardOptions(1000), { set, name: '1' }, enricher, () => {});
+    const clock = { monotonicMs: () => this.#now, unixMs: () => this.#now };
+    this.#pipeline = new Pipeline(shardOptions(1000), { set, name: '1' }, enricher, () => {}, clock);
   }
 
   /** Until as many verdicts are remembered as may be. */
   warm(): void {
-    while (this.#shard.decisions.evicted === 0) this.turn();
+    while (this.#pipeline.shard.decisions.evicted === 0) this.turn();
     for (let i = 0; i < 4; i++) this.turn();
   }
 
@@ -71,12 +72,12 @@ class Path {
   #request(): void {
     const prepared = this.#prepared;
     number(prepared, (this.#trace += tracesIn(shape)));
-    const landing = this.#shard.land(prepared.bytes.length, this.#now);
+    const landing = this.#pipeline.land(prepared.bytes.length);
     if (landing instanceof Refusal) throw landing;
     landing.bytes.set(prepared.bytes, landing.start);
-    const answer = this.#shard.accept(landing, this.#now);
+    const answer = this.#pipeline.accept(landing, 'grpc');
     if (answer instanceof Refusal) throw answer;
     this.#now += stepMs;
-    while (this.#shard.tick(this.#now, 200));
+    while (this.#pipeline.tick(200));
   }
 }

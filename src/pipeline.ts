@@ -2,18 +2,21 @@ import { type Clock, unixMsOf } from './clock.ts';
 import { Refusal } from './errors.ts';
 import type { Explanation } from './model/explanation.ts';
 import type { ExportRequest } from './model/export-request.ts';
+import { observe } from './model/histogram.ts';
 import type { Intake, Landing, Receipt } from './model/intake.ts';
 import type { Protocol } from './model/outcome.ts';
 import type { PolicySet } from './model/verdict.ts';
-import { Shard, type ShardOptions } from './shard/shard.ts';
-
-type ShardWriter = ConstructorParameters<typeof Shard>[2];
+import { explain } from './shard/explain.ts';
+import { noPolicy } from './shard/revision.ts';
+import { createShard, type KeptWriter, type NamedRules, type Shard, type ShardOptions } from './shard/shard.ts';
+import { takeOver } from './shard/take-over.ts';
+import { MalformedError } from './wire/reader.ts';
 
 /**
- * The map. A request's way, and where each step lives:
+ * The map. A request's way:
  *
  *   receive ─ land ─▶ decode ─▶ route ─▶ buffer … wait … decide ─▶ enrich ─▶ batch ─▶ export
- *             └──── accept(): shard/shard.ts ────┘   └── tick(): shard/judge.ts, shard/emit.ts ──┘
+ *             └───────── accept() ────────────┘    └───────── tick() ──────────┘
  *
  * This is one shard's pipeline; threads/ runs one in each thread, and route/ says which trace is whose.
  */
@@ -22,40 +25,90 @@ export class Pipeline implements Intake {
   readonly received = { grpc: tally(), http_protobuf: tally(), http_json: tally() } satisfies Record<Protocol, unknown>;
   readonly #clock: Clock;
   #draining = false;
+  #servedAt = 0;
 
   constructor(
     options: ShardOptions,
-    rules: { readonly set: PolicySet; readonly name: string },
-    enrich: ShardWriter,
+    rules: NamedRules,
+    enrich: KeptWriter,
     emit: (request: ExportRequest) => void,
     clock: Clock,
   ) {
-    this.shard = new Shard(options, rules, enrich, emit);
+    this.shard = createShard(options, rules, enrich, emit);
     this.#clock = clock;
   }
 
+  /** receive → a place in the buffer for the message, after room was made for it where `on_full` says so. */
   land(length: number): Landing | Refusal {
+    const now = this.#now();
+    const { buffer, room, emitter } = this.shard;
+    const { segments } = buffer;
     if (this.#draining) return new Refusal('draining', 'the gateway is shutting down: send again, to another one');
-    return this.shard.land(length, this.#now());
+    if (length > segments.maxBytes) return tooLarge(length, segments.maxBytes);
+    if (!room.make(length, now)) {
+      return new Refusal('buffer_full', 'the buffer is full (buffer.max_bytes): try again later');
+    }
+    emitter.forget();
+    const segment = segments.reserve(length, now);
+    const { bytes, used } = segments.get(segment);
+    return { bytes, start: used - length, length, segment };
   }
 
+  /** decode → route → buffer: the message at `landing` becomes slices of their traces; all of them or, when refused, none. */
   accept(landing: Landing, protocol: Protocol): Receipt | Refusal {
-    const answer = this.shard.accept(landing, this.#now());
-    if (answer instanceof Refusal) return answer;
-    const tally = this.received[protocol];
-    tally.requests++;
-    tally.spans += answer.spans;
-    tally.bytes += landing.length;
-    return answer;
+    const { buffer, arrivals, neighbours, revisions } = this.shard;
+    const { segment, bytes } = landing;
+    const { conditions } = revisions.current;
+    const slices = this.#decode(landing);
+    if (slices instanceof Refusal) return this.#refuse(landing, slices);
+    const refusal = neighbours?.handOver(slices.rows, slices.count, segment, conditions);
+    if (refusal !== undefined) return this.#refuse(landing, refusal);
+    arrivals.take(bytes, segment, slices.rows, slices.count, conditions, this.#now(), neighbours?.owners);
+    buffer.segments.done(segment);
+    return this.#receipt(landing.length, protocol, slices.count, slices.invalid);
   }
 
-  abandon(landing: Landing): void {
-    this.shard.abandon(landing);
+  /** The place is not used after all. */
+  abandon({ segment }: Landing): void {
+    this.shard.buffer.segments.done(segment);
   }
 
-  /** Decides what is due; true when there is more than one turn's worth. */
+  /**
+   * What other shards handed over → buffer; what is due → decide → enrich → batch → export. At most `limit` traces; true when there may
+   * be more.
+   */
   tick(limit: number): boolean {
-    return this.shard.tick(this.#now(), limit);
+    const now = this.#now();
+    const { buffer, judge, batch, lateness, upkeep } = this.shard;
+    const more = this.#takeOver(now);
+    upkeep.tick(now);
+    for (let n = 0; n < limit; n++) {
+      const slot = buffer.due(now);
+      if (slot < 0) {
+        batch.tick(now);
+        return more;
+      }
+      observe(lateness, buffer.overdue(slot, now) / 1000);
+      judge.judge(slot, buffer.wasHastened(slot) ? 'root' : 'wait', now);
+    }
+    return true;
+  }
+
+  /** The end: takes nothing new and decides `limit` of the traces that wait, due or not; true when there are more. */
+  drain(limit: number): boolean {
+    this.#draining = true;
+    const now = this.#now();
+    const { buffer, judge, batch, neighbours } = this.shard;
+    this.#takeOver(now);
+    for (let n = 0; n < limit; n++) {
+      const slot = buffer.first();
+      if (slot < 0) {
+        batch.flush();
+        return neighbours?.expects ?? false;
+      }
+      judge.judge(slot, 'shutdown', now);
+    }
+    return true;
   }
 
   /** Puts rules in force. */
@@ -63,15 +116,51 @@ export class Pipeline implements Intake {
     this.shard.revisions.swap(set, name);
   }
 
-  /** Takes nothing new and decides `limit` of the traces that wait; true when there are more. */
-  drain(limit: number): boolean {
-    this.#draining = true;
-    return this.shard.drain(this.#now(), limit);
-  }
-
   /** Here what the shard has by the monotonic clock becomes wall time: it is shown to people. */
   explain(traceId: string): Explanation | undefined {
-    return this.shard.explain(traceId, unixMsOf(0, this.#clock));
+    return explain(this.shard, traceId, unixMsOf(0, this.#clock));
+  }
+
+  #decode(landing: Landing): { rows: Int32Array; count: number; invalid: number } | Refusal {
+    const { scan, revisions } = this.shard;
+    const { bytes, start, length } = landing;
+    try {
+      scan.run(bytes, start, start + length, revisions.current.set.conditions);
+    } catch (error) {
+      if (error instanceof MalformedError) return new Refusal('malformed', error.message);
+      this.abandon(landing);
+      throw error;
+    }
+    return { rows: scan.slices, count: scan.count, invalid: scan.invalid };
+  }
+
+  #refuse(landing: Landing, refusal: Refusal): Refusal {
+    this.abandon(landing);
+    return refusal;
+  }
+
+  #receipt(bytes: number, protocol: Protocol, taken: number, invalid: number): Receipt {
+    const { ledger } = this.shard;
+    const tally = this.received[protocol];
+    tally.requests++;
+    tally.spans += taken + invalid;
+    tally.bytes += bytes;
+    if (invalid === 0) return { spans: taken, rejectedSpans: 0, message: '' };
+    ledger.add(ledger.row(noPolicy), 'invalid', invalid, 0);
+    const message = `${invalid} spans without a valid trace id (16 bytes) and span id (8 bytes), not all zero`;
+    return { spans: taken + invalid, rejectedSpans: invalid, message };
+  }
+
+  /** Other shards' slices come in, and once a millisecond the memory that is shared is looked after. */
+  #takeOver(now: number): boolean {
+    const { neighbours, room, emitter } = this.shard;
+    emitter.forget();
+    const more = takeOver(this.shard, now);
+    if (neighbours !== undefined && now !== this.#servedAt) {
+      this.#servedAt = now;
+      room.mind(neighbours, now);
+    }
+    return more;
   }
 
   /** The path counts in whole milliseconds. */
@@ -79,5 +168,8 @@ export class Pipeline implements Intake {
     return Math.floor(this.#clock.monotonicMs());
   }
 }
+
+const tooLarge = (length: number, maxBytes: number): Refusal =>
+  new Refusal('too_large', `a request of ${length} bytes is larger than buffer.max_bytes (${maxBytes})`);
 
 const tally = (): { requests: number; spans: number; bytes: number } => ({ requests: 0, spans: 0, bytes: 0 });

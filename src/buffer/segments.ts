@@ -117,6 +117,12 @@ export class Segments {
     return number;
   }
 
+  /** Whoever had `pending` counted for the segment is done with it. */
+  done(number: number): void {
+    this.get(number).pending--;
+    this.settle(number);
+  }
+
   /** To be called whenever `live` or `pending` of a segment went down: gives it back when nobody uses it. */
   settle(number: number): void {
     const segment = this.get(number);

@@ -7,15 +7,28 @@ import { adjustedCount, thresholdText } from '../model/threshold.ts';
 import { noPolicy, type Revisions } from './revision.ts';
 
 /** The four words of a trace id in hex, or undefined where it is not one. */
-export function parseTraceId(hex: string): [number, number, number, number] | undefined {
+function parseTraceId(hex: string): [number, number, number, number] | undefined {
   if (!/^[0-9a-fA-F]{1,32}$/.test(hex)) return undefined;
   const digits = hex.padStart(32, '0');
   const word = (i: number): number => Number.parseInt(digits.slice(i * 8, i * 8 + 8), 16) | 0;
   return [word(0), word(1), word(2), word(3)];
 }
 
-/** Why the trace at a decision's slot was kept or dropped. */
-export function explainDecided(
+/** Why the trace was kept or dropped, or that it waits; undefined where it is not known. `epochOffsetMs`: what to add to a moment to show it. */
+export function explain(
+  { buffer, decisions, revisions }: { buffer: TraceBuffer; decisions: Decisions; revisions: Revisions },
+  traceId: string,
+  epochOffsetMs: number,
+): Explanation | undefined {
+  const id = parseTraceId(traceId);
+  if (id === undefined) return undefined;
+  const waiting = buffer.find(...id);
+  if (waiting >= 0) return explainWaiting(traceId, waiting, buffer, revisions, epochOffsetMs);
+  const decided = decisions.find(...id);
+  return decided < 0 ? undefined : explainDecided(traceId, decided, decisions, revisions, epochOffsetMs);
+}
+
+function explainDecided(
   traceId: string,
   slot: number,
   decisions: Decisions,
@@ -52,7 +65,7 @@ export function explainDecided(
 }
 
 /** What is known of a trace that still waits. */
-export function explainWaiting(
+function explainWaiting(
   traceId: string,
   slot: number,
   buffer: TraceBuffer,
