@@ -9,7 +9,7 @@ import { openExporters } from './exporters.ts';
 import { gatherStats } from './gateway-stats.ts';
 import type { Exporter, ExportRequest } from './model/export-request.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
-import type { Addresses, PathEvents, Paths, RulesRevision } from './threads/paths.ts';
+import type { Addresses, RulesRevision, ShardEvents, Shards } from './threads/shards.ts';
 import { shardsFor } from './threads/shards-for.ts';
 
 export interface Gateway {
@@ -48,9 +48,9 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       };
       for (const exporter of exporters) exporter.offer(request, done);
     };
-    const paths = await openPaths(config, rules.current, { emit, fault: faults(log) });
-    undo.unshift(() => paths.end());
-    rules.onSwap((revision) => paths.swap(revision));
+    const shards = await openShards(config, rules.current, { emit, fault: faults(log) });
+    undo.unshift(() => shards.end());
+    rules.onSwap((revision) => shards.swap(revision));
 
     const { exporters, tempo } = await openExporters(config.export, log);
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
@@ -65,20 +65,20 @@ export async function startGateway(config: BootConfig, version: string, log: Log
         identity: {
           version,
           environment: config.environment,
-          shards: paths.shards,
+          shards: shards.count,
           startedAt: unixMsOf(startedAt, systemClock),
         },
         uptimeMs: () => now() - startedAt,
-        stats: () => gatherStats({ paths, exporters, offeredSpans: () => offeredSpans, rules: () => rules.status() }),
-        explain: (id) => paths.explain(id),
+        stats: () => gatherStats({ shards, exporters, offeredSpans: () => offeredSpans, rules: () => rules.status() }),
+        explain: async (id) => shards.explain(id),
         notReady: () => notReady,
-        notLive: () => (paths.stalledMs() > stalledMs ? `no decision turn for ${stalledMs / 1000} s` : ''),
+        notLive: () => (shards.stalledMs() > stalledMs ? `no decision turn for ${stalledMs / 1000} s` : ''),
         ...(tempo && { tempo: (method: string, url: URL, accept: string) => tempo.handle(method, url, accept) }),
       },
     });
     const adminAddress = await admin.start();
     undo.unshift(() => admin.stop());
-    const addresses = { ...(await paths.start()), admin: adminAddress };
+    const addresses = { ...(await shards.start()), admin: adminAddress };
     notReady = '';
 
     const stop = async (): Promise<boolean> => {
@@ -86,18 +86,18 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       const deadline = now() + config.shutdownTimeoutMs;
       log.info('draining', { deadlineMs: config.shutdownTimeoutMs });
       // A sender that never finishes its request must not use up the time of what others were promised.
-      await paths.stopReceiving(now() + config.shutdownTimeoutMs / 3);
-      await decideAll(paths, exporters, deadline);
+      await shards.stopReceiving(now() + config.shutdownTimeoutMs / 3);
+      await decideAll(shards, exporters, deadline);
       await Promise.all(exporters.map((exporter) => exporter.drain(deadline)));
       rules.stop();
-      await paths.end();
+      await shards.end();
       await admin.stop();
       const lost = exporters.reduce((sum, { stats }) => sum + (stats.failedSpans.shutdown ?? 0), 0);
       log[lost > 0 ? 'error' : 'info']('stopped', { lostSpans: lost });
       log.flush();
       return lost === 0;
     };
-    return { addresses, shards: paths.shards, reload: () => rules.reload(), stop };
+    return { addresses, shards: shards.count, reload: () => rules.reload(), stop };
   } catch (error) {
     for (const part of undo) await part();
     throw error;
@@ -123,13 +123,13 @@ async function liveRules(config: BootConfig, log: Log) {
 }
 
 /** In this thread where there is one shard, else in a thread each; what is not used is not loaded. */
-async function openPaths(config: BootConfig, rules: RulesRevision, events: PathEvents): Promise<Paths> {
-  const shards = shardsFor(config, availableParallelism());
+async function openShards(config: BootConfig, rules: RulesRevision, events: ShardEvents): Promise<Shards> {
+  const count = shardsFor(config, availableParallelism());
   const { environment, traceDebug, receive, buffer, batch, enrich, redact } = config;
   const path = { environment, traceDebug, receive, buffer, batch, enrich, redact };
-  if (shards === 1) return new (await import('./threads/local.ts')).LocalPath(path, rules, events);
-  const { Threads } = await import('./threads/threads.ts');
-  return new Threads(shards, path, rules, events);
+  if (count === 1) return new (await import('./threads/local-shard.ts')).LocalShard(path, rules, events);
+  const { ShardThreads } = await import('./threads/shard-threads.ts');
+  return new ShardThreads(count, path, rules, events);
 }
 
 const faults = (log: Log) => {
@@ -138,9 +138,9 @@ const faults = (log: Log) => {
 };
 
 /** Decides what waits no faster than the exporters take it, so that their queues never overflow; at the deadline at once. */
-async function decideAll(paths: Paths, exporters: readonly Exporter[], deadlineMs: number): Promise<void> {
+async function decideAll(shards: Shards, exporters: readonly Exporter[], deadlineMs: number): Promise<void> {
   const isFull = () => exporters.some(({ stats }) => stats.queuedBytes > stats.queueLimitBytes / 2);
-  while (await paths.decide(100)) {
+  while (await shards.decide(100)) {
     while (isFull() && now() < deadlineMs) await sleep(5);
     await sleep(0);
   }

@@ -1,12 +1,12 @@
 import type { SlabNews } from '../buffer/lending.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
-import type { PathConfig, RulesRevision } from './paths.ts';
+import type { RulesRevision, ShardConfig } from './shards.ts';
 
 /** What a shard's thread is started with. */
 export interface ThreadData {
   readonly self: number;
-  readonly config: PathConfig;
+  readonly config: ShardConfig;
   readonly rules: RulesRevision;
   readonly shared: SharedMemory;
   readonly inflight: SharedArrayBuffer;
@@ -16,7 +16,7 @@ export interface ThreadData {
 
 /** Questions, each with an answer. */
 export type Question =
-  | { readonly ask: 'start'; readonly config: PathConfig['receive'] }
+  | { readonly ask: 'start'; readonly config: ShardConfig['receive'] }
   | { readonly ask: 'stats' }
   | { readonly ask: 'explain'; readonly traceId: string }
   | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }

@@ -1,38 +1,23 @@
-import type { Outcome, Protocol, Trigger } from '../model/outcome.ts';
+import type { Enricher } from '../enrich/enrich.ts';
+import type { Outcome } from '../model/outcome.ts';
+import type { ShardStats } from '../model/shard-stats.ts';
 import type { GatewayStats, Histogram, LoopStats } from '../model/stats.ts';
-import type { DataPath } from './data-path.ts';
+import type { Pipeline } from '../pipeline.ts';
+import type { Admission } from '../receive/admission.ts';
+import type { ReceiveStats } from '../receive/stats.ts';
 
-type Tally = { spans: number; bytes: number; requests: number };
-
-/** What one shard and its receivers count: plain numbers, taken at one moment of that shard. */
-export interface ShardStats {
-  readonly received: Record<Protocol, Tally>;
-  readonly refused: Record<string, { requests: number; bytes: number }>;
-  readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
-  readonly triggers: Record<Trigger, number>;
-  readonly waiting: { readonly spans: number; readonly traces: number };
-  readonly bufferBytes: number;
-  readonly bufferLimitBytes: number;
-  /** When the oldest waiting trace began, by the monotonic clock; 0 = nothing waits. */
-  readonly oldestAt: number;
-  readonly inflightBytes: number;
-  readonly lateness: Histogram;
-  readonly turns: Histogram;
-  /** Of the shard's own thread, where it has one. */
-  readonly loop?: LoopStats;
-  readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
-  readonly redactions: Record<string, number>;
-  readonly malformedTraceStates: number;
-  /** In the open batch, and handed to the exporters since the start. */
-  readonly batching: { readonly spans: number; readonly bytes: number };
+/** Who counts in a shard and around it. */
+interface Counting {
+  readonly pipeline: Pipeline;
+  readonly enricher: Enricher;
+  readonly admission: Admission;
+  readonly refused: ReceiveStats;
   readonly emittedSpans: number;
-  /** Spans given to and got from other shards. */
-  readonly handedOver: number;
-  readonly takenOver: number;
+  readonly turns: Histogram;
 }
 
-export function shardStats(path: DataPath, loop?: LoopStats): ShardStats {
-  const { pipeline, enricher, admission, refused, emittedSpans, turns } = path;
+export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
+  const { pipeline, enricher, admission, refused, emittedSpans, turns } = counting;
   const { shard, received } = pipeline;
   const { buffer, decisions, ledger, neighbours, batch } = shard;
   const first = buffer.first();

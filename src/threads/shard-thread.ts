@@ -2,12 +2,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import { LoopProbe } from '../telemetry/loop.ts';
-import { DataPath } from './data-path.ts';
+import { LocalShard } from './local-shard.ts';
 import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
 import { settleSoon } from './settle.ts';
 import { shardStats } from './shard-stats.ts';
 
-/** The thread of one shard: a data path that is asked and told by messages. Everything else it shares is memory. */
+/** The thread of one shard: a shard that is asked and told by messages. Everything else it shares is memory. */
 const { self, config, rules, shared, inflight, turns } = workerData as ThreadData;
 const port = parentPort!;
 const tell = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
@@ -15,7 +15,7 @@ const lastTurns = new Float64Array(turns);
 // The requests that leave are transferred. The first buffer that is makes V8 throw all compiled code away: now, while there is none (docs/decisions/0005).
 new ArrayBuffer(1).transfer();
 
-const path = new DataPath(
+const shard = new LocalShard(
   config,
   rules,
   {
@@ -25,13 +25,13 @@ const path = new DataPath(
   { inflight, neighbours: { self, shared, tell: (news) => tell({ type: 'news', news }) } },
 );
 const probe = new LoopProbe(systemClock.monotonicMs());
-setInterval(() => (lastTurns[self] = systemClock.monotonicMs() - path.stalledMs()), 500).unref();
+setInterval(() => (lastTurns[self] = systemClock.monotonicMs() - shard.stalledMs()), 500).unref();
 settleSoon();
 
 port.on('message', (message: ToThread) => {
-  if (message.type === 'news') path.pipeline.shard.neighbours?.learn(message.news);
-  else if (message.type === 'swap') path.swap(message.rules);
-  else if (message.type === 'reuse') path.reuse(message.body);
+  if (message.type === 'news') shard.pipeline.shard.neighbours?.learn(message.news);
+  else if (message.type === 'swap') shard.swap(message.rules);
+  else if (message.type === 'reuse') shard.reuse(message.body);
   else void answer(message.id, message.question);
 });
 
@@ -46,14 +46,14 @@ async function answer(id: number, question: Question): Promise<void> {
 function answerTo(question: Question): unknown {
   switch (question.ask) {
     case 'start':
-      return path.start(question.config);
+      return shard.start(question.config);
     case 'stats':
-      return shardStats(path, probe.read(systemClock.monotonicMs()));
+      return shardStats(shard, probe.read(systemClock.monotonicMs()));
     case 'explain':
-      return path.pipeline.explain(question.traceId);
+      return shard.pipeline.explain(question.traceId);
     case 'stopReceiving':
-      return path.stopReceiving(question.deadlineMs);
+      return shard.stopReceiving(question.deadlineMs);
     case 'decide':
-      return path.decide(question.limit);
+      return shard.decide(question.limit);
   }
 }

@@ -2,7 +2,9 @@ import { randomInt } from 'node:crypto';
 import { systemClock } from '../clock.ts';
 import { compileRules } from '../decide/compile.ts';
 import { Enricher } from '../enrich/enrich.ts';
+import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
+import type { ShardStats } from '../model/shard-stats.ts';
 import type { Histogram } from '../model/stats.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -14,28 +16,30 @@ import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
 import { allocateBallast } from './ballast.ts';
 import { Packer, unpack } from './packer.ts';
-import type { Addresses, PathConfig, PathEvents, RulesRevision } from './paths.ts';
 import { settleAfterBursts } from './settle.ts';
+import { shardStats } from './shard-stats.ts';
+import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 import { Ticker } from './ticker.ts';
 
 /** Traces decided at a stretch: less than a millisecond's worth. */
 const tracesPerStep = 200;
 
-/** One of several data paths of one gateway. */
+/** Its place among several. */
 export interface Membership {
   readonly neighbours: NeighbourOptions;
-  /** Bytes in flight in all paths, see receive/admission.ts. */
+  /** Bytes in flight in all shards, see receive/admission.ts. */
   readonly inflight: SharedArrayBuffer;
 }
 
-/** Receivers, pipeline and ticker of one thread. */
-export class DataPath {
+/** The one shard of this thread: receivers, pipeline and ticker. A gateway of one shard is this alone. */
+export class LocalShard implements Shards {
+  readonly count = 1;
   readonly pipeline: Pipeline;
   readonly enricher: Enricher;
   readonly admission: Admission;
   readonly refused = new ReceiveStats();
-  readonly #config: PathConfig;
-  readonly #events: PathEvents;
+  readonly #config: ShardConfig;
+  readonly #events: ShardEvents;
   readonly #ticker: Ticker;
   readonly #settling: NodeJS.Timeout;
   readonly #packer: Packer | undefined;
@@ -46,7 +50,7 @@ export class DataPath {
   /** Kept spans handed to the exporters. */
   emittedSpans = 0;
 
-  constructor(config: PathConfig, rules: RulesRevision, events: PathEvents, member?: Membership) {
+  constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
     this.#config = config;
     this.#events = events;
     if (member !== undefined) this.ballast = allocateBallast();
@@ -106,6 +110,14 @@ export class DataPath {
     this.#ticker.stop();
     clearInterval(this.#settling);
     this.#packer?.stop();
+  }
+
+  stats(): readonly ShardStats[] {
+    return [shardStats(this)];
+  }
+
+  explain(traceId: string): Explanation | undefined {
+    return this.pipeline.explain(traceId);
   }
 
   get turns(): Histogram {

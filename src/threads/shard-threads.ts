@@ -4,13 +4,13 @@ import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
+import type { ShardStats } from '../model/shard-stats.ts';
 import { listen } from '../receive/listen.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 import { shareMemory } from '../shard/neighbours.ts';
 import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
-import type { Addresses, PathConfig, PathEvents, Paths, RulesRevision } from './paths.ts';
 import { settleAfterBursts } from './settle.ts';
-import type { ShardStats } from './shard-stats.ts';
+import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 
 /** Beside this file, as it is run: TypeScript in a checkout, JavaScript in the image. */
 const threadFile = new URL(
@@ -26,10 +26,10 @@ interface Waiting {
 }
 
 /** Several shards, each in a thread of its own with its own listeners on the shared ports. Limits are divided, or shared memory. */
-export class Threads implements Paths {
-  readonly shards: number;
-  readonly #config: PathConfig;
-  readonly #events: PathEvents;
+export class ShardThreads implements Shards {
+  readonly count: number;
+  readonly #config: ShardConfig;
+  readonly #events: ShardEvents;
   readonly #workers: Worker[];
   readonly #turns: Float64Array;
   readonly #waiting = new Map<number, Waiting>();
@@ -39,8 +39,8 @@ export class Threads implements Paths {
   #asked = 0;
   #ending = false;
 
-  constructor(shards: number, config: PathConfig, rules: RulesRevision, events: PathEvents) {
-    this.shards = shards;
+  constructor(shards: number, config: ShardConfig, rules: RulesRevision, events: ShardEvents) {
+    this.count = shards;
     this.#config = divided(config, shards);
     this.#events = events;
     const turns = new SharedArrayBuffer(shards * 8);
@@ -60,7 +60,7 @@ export class Threads implements Paths {
     const { receive } = this.#config;
     await this.#mustBeFree(receive);
     const shared = (endpoint: Endpoint) => ({ ...endpoint, reusePort: true });
-    const at = (bound: Addresses): PathConfig['receive'] => ({
+    const at = (bound: Addresses): ShardConfig['receive'] => ({
       ...receive,
       ...(receive.grpc && { grpc: { ...receive.grpc, endpoint: shared(bound.grpc ?? receive.grpc.endpoint) } }),
       ...(receive.http && { http: { ...receive.http, endpoint: shared(bound.http ?? receive.http.endpoint) } }),
@@ -156,7 +156,7 @@ export class Threads implements Paths {
   }
 
   /** Sockets that share a port also share it with a gateway that runs already; one that does not finds it taken. */
-  async #mustBeFree({ grpc, http }: PathConfig['receive']): Promise<void> {
+  async #mustBeFree({ grpc, http }: ShardConfig['receive']): Promise<void> {
     for (const [where, endpoint] of [
       ['receive.grpc', grpc?.endpoint],
       ['receive.http', http?.endpoint],
@@ -172,7 +172,7 @@ export class Threads implements Paths {
 const post = (worker: Worker, message: ToThread): void => worker.postMessage(message);
 
 /** Each shard's part: what one shard owns is divided, and the sum is what the operator set. */
-function divided(config: PathConfig, shards: number): PathConfig {
+function divided(config: ShardConfig, shards: number): ShardConfig {
   const { buffer } = config;
   return {
     ...config,

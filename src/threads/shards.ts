@@ -2,11 +2,11 @@ import type { BootConfig } from '../config/schema.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { RulesDocument } from '../model/rules.ts';
+import type { ShardStats } from '../model/shard-stats.ts';
 import type { Endpoint } from '../receive/receiver.ts';
-import type { ShardStats } from './shard-stats.ts';
 
-/** What a data path needs of the boot file; plain values, so that it can be sent to another thread. */
-export type PathConfig = Pick<
+/** What a shard needs of the boot file; plain values, so that it can be sent to another thread. */
+export type ShardConfig = Pick<
   BootConfig,
   'environment' | 'traceDebug' | 'receive' | 'buffer' | 'batch' | 'enrich' | 'redact'
 >;
@@ -22,28 +22,28 @@ export interface Addresses {
   readonly http?: Endpoint;
 }
 
-/** What the paths tell whoever runs them. */
-export interface PathEvents {
+/** What the shards tell whoever runs them. */
+export interface ShardEvents {
   /** Calls `reuse` when nobody will look at the request's body again; never where that is not sure. */
   emit(request: ExportRequest, reuse: () => void): void;
   /** A fault of ours while receiving. */
   fault(error: unknown): void;
 }
 
-/** The way from the receivers to the batches, on one thread or on several. */
-export interface Paths {
-  readonly shards: number;
+/** All shards, the way from the receivers to the batches: one in this thread, or one each in threads. */
+export interface Shards {
+  readonly count: number;
   /** Listens. Throws UsageError where it cannot. */
   start(): Promise<Addresses>;
   swap(rules: RulesRevision): void;
   /** One entry a shard. */
-  stats(): Promise<readonly ShardStats[]>;
-  explain(traceId: string): Promise<Explanation | undefined>;
+  stats(): readonly ShardStats[] | Promise<readonly ShardStats[]>;
+  explain(traceId: string): Explanation | undefined | Promise<Explanation | undefined>;
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
   /** Decides at most `limit` waiting traces a shard; true when there are more. */
-  decide(limit: number): Promise<boolean>;
-  end(): Promise<void>;
+  decide(limit: number): boolean | Promise<boolean>;
+  end(): void | Promise<void>;
   /** Milliseconds since the slowest shard last looked for what is due. */
   stalledMs(): number;
 }

@@ -1,0 +1,31 @@
+import type { Outcome, Protocol, Trigger } from './outcome.ts';
+import type { Histogram, LoopStats } from './stats.ts';
+
+type Tally = { spans: number; bytes: number; requests: number };
+
+/** What one shard and its receivers count: plain numbers, taken at one moment of that shard. */
+export interface ShardStats {
+  readonly received: Record<Protocol, Tally>;
+  readonly refused: Record<string, { requests: number; bytes: number }>;
+  readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
+  readonly triggers: Record<Trigger, number>;
+  readonly waiting: { readonly spans: number; readonly traces: number };
+  readonly bufferBytes: number;
+  readonly bufferLimitBytes: number;
+  /** When the oldest waiting trace began, by the monotonic clock; 0 = nothing waits. */
+  readonly oldestAt: number;
+  readonly inflightBytes: number;
+  readonly lateness: Histogram;
+  readonly turns: Histogram;
+  /** Of the shard's own thread, where it has one. */
+  readonly loop?: LoopStats;
+  readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
+  readonly redactions: Record<string, number>;
+  readonly malformedTraceStates: number;
+  /** In the open batch, and handed to the exporters since the start. */
+  readonly batching: { readonly spans: number; readonly bytes: number };
+  readonly emittedSpans: number;
+  /** Spans given to and got from other shards. */
+  readonly handedOver: number;
+  readonly takenOver: number;
+}
