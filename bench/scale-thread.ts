@@ -29,7 +29,7 @@ export interface ScaleResult {
   readonly cpuSeconds: number;
 }
 
-export type ScaleMessage = { readonly news: SlabNews } | { readonly result: ScaleResult };
+export type ScaleMessage = { readonly news: SlabNews; readonly to: number } | { readonly result: ScaleResult };
 
 const order = workerData as ScaleOrder;
 const port = parentPort!;
@@ -40,7 +40,7 @@ if ('problems' in compiled) throw new Error('the rules of the bench do not compi
 const shape = caseOf(order.case);
 const requests = Array.from({ length: 16 }, (_, i) => prepare(shape, i % shape.splitOver, Date.now(), false));
 const { self, shared } = order;
-const neighbours = { self, shared, tell: (news: SlabNews) => tell({ news }) };
+const neighbours = { self, shared, tell: (news: SlabNews, to: number) => tell({ news, to }) };
 const pipeline = new Pipeline(
   { ...shardOptions(order.waitMs), ...(shared.lendings.length > 1 && { neighbours }) },
   { set: compiled.policies, name: '1' },

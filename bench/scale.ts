@@ -58,7 +58,7 @@ function start(workerData: ScaleOrder): Promise<ScaleResult> {
     worker.on('error', reject);
     worker.on('message', (message: ScaleMessage) => {
       if ('result' in message) resolve(message.result);
-      else for (const other of workers) if (other !== worker) other.postMessage(message);
+      else workers[message.to].postMessage(message);
     });
   });
 }

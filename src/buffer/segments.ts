@@ -36,10 +36,10 @@ export interface Segment {
 export interface Lender {
   /** Memory that others can read. */
   allocate(bytes: number): ArrayBufferLike;
-  /** New segments, and ones that are no more. */
-  announce(numbers: readonly number[], memory: ArrayBufferLike, capacity: number): void;
-  withdraw(numbers: readonly number[], capacity: number): void;
-  /** Does another shard still use the segment? */
+  /** The segments of a new slab, and of one that is no more. */
+  enter(numbers: readonly number[], memory: ArrayBufferLike, capacity: number): void;
+  withdraw(numbers: readonly number[]): void;
+  /** Does another shard still use the segment, or know the number of one that is no more? */
   isLent(number: number): boolean;
   /** Nobody uses the segment any more. */
   returned(number: number): void;
@@ -250,12 +250,13 @@ export class Segments {
       members.push(number);
       if (count > 1) this.#free.push(number);
     }
-    this.#lender?.announce(members, memory, capacity);
+    this.#lender?.enter(members, memory, capacity);
     return members[0];
   }
 
+  /** A number that names nothing, here or anywhere: what others have not forgotten yet would be taken for the old segment. */
   #emptyNumber(): number {
-    const gap = this.list.indexOf(undefined);
+    const gap = this.list.findIndex((segment, number) => segment === undefined && !this.#lender?.isLent(number));
     return gap >= 0 ? gap : this.list.length;
   }
 
@@ -272,6 +273,6 @@ export class Segments {
       if (at >= 0) this.#free.splice(at, 1);
     }
     this.returnedBytes += bytes;
-    this.#lender?.withdraw(members, bytes / members.length);
+    this.#lender?.withdraw(members);
   }
 }

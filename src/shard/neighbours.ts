@@ -18,11 +18,11 @@ export function ringWordsFor(shards: number): number {
   return 2 ** Math.floor(Math.log2(ringWordsPerShard / Math.max(1, shards - 1)));
 }
 
-/** `self` among `shards`; `tell` takes news of this shard's slabs to all others. */
+/** This shard's number, and how news of its slabs goes to another: at any time, but in the order in which it was told. */
 export interface NeighbourOptions {
   readonly self: number;
   readonly shared: SharedMemory;
-  readonly tell: (news: SlabNews) => void;
+  readonly tell: (news: SlabNews, to: number) => void;
 }
 
 /**
@@ -38,6 +38,8 @@ export class Neighbours {
   #borrowing: Borrowing | undefined;
   readonly #lendings: readonly LendingMemory[];
   readonly #counts: Int32Array;
+  /** Whose batches are looked at next. */
+  #from = 0;
   /** Of the request at hand: the owner of each slice. */
   owners = new Uint8Array(1024);
   /** Of the batch taken over last. */
@@ -51,7 +53,7 @@ export class Neighbours {
     this.#count = shared.lendings.length;
     this.#lendings = shared.lendings;
     this.#counts = new Int32Array(this.#count);
-    this.lending = new Lending(shared.lendings[self], (news) => tell({ ...news, lender: self }));
+    this.lending = new Lending(shared.lendings[self], this.#count, (news, to) => tell({ ...news, lender: self }, to));
     const ring = (memory: HandoverMemory | undefined) => memory && new Handover(memory, sliceWords);
     this.#out = shared.handovers[self].map(ring);
     this.#in = shared.handovers.map((from) => ring(from[self]));
@@ -63,7 +65,7 @@ export class Neighbours {
   }
 
   learn(news: SlabNews): void {
-    if (news.lender !== this.self) this.#borrowing?.learn(news);
+    this.#borrowing?.learn(news);
   }
 
   /**
@@ -87,7 +89,7 @@ export class Neighbours {
     }
     for (let to = 0; to < this.#count; to++) {
       if (to === this.self || this.#counts[to] === 0) continue;
-      this.lending.lend(segment);
+      this.lending.lend(segment, to);
       this.#out[to]?.begin(segment, conditions, this.#counts[to]);
     }
     for (let i = 0; i < count; i++)
@@ -98,7 +100,10 @@ export class Neighbours {
 
   /** Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, or the news of its slab is still to come. */
   takeOver(buffer: TraceBuffer): boolean {
-    for (let from = 0; from < this.#count; from++) {
+    for (let turn = 0; turn < this.#count; turn++) {
+      const from = this.#from;
+      // In turn, so that one busy shard does not hold up what the others hand over.
+      this.#from = from + 1 === this.#count ? 0 : from + 1;
       const ring = this.#in[from];
       if (!ring?.peek()) continue;
       const local = this.#borrowing?.local(from, ring.segment) ?? -1;

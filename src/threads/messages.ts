@@ -32,5 +32,6 @@ export type FromThread =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'failure'; readonly id: number; readonly message: string; readonly usage: boolean }
   | { readonly type: 'emit'; readonly request: ExportRequest }
-  | { readonly type: 'news'; readonly news: SlabNews }
+  /** To be passed on to shard `to`. */
+  | { readonly type: 'news'; readonly news: SlabNews; readonly to: number }
   | { readonly type: 'fault'; readonly message: string };

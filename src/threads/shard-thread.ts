@@ -22,7 +22,7 @@ const shard = new LocalShard(
     emit: (request) => tell({ type: 'emit', request }, [request.body.buffer as ArrayBuffer]),
     fault: (error) => tell({ type: 'fault', message: String(error) }),
   },
-  { inflight, neighbours: { self, shared, tell: (news) => tell({ type: 'news', news }) } },
+  { inflight, neighbours: { self, shared, tell: (news, to) => tell({ type: 'news', news, to }) } },
 );
 const probe = new LoopProbe(systemClock.monotonicMs());
 setInterval(() => (lastTurns[self] = systemClock.monotonicMs() - shard.stalledMs()), 500).unref();

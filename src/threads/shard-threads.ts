@@ -128,7 +128,7 @@ export class ShardThreads implements Shards {
       case 'news':
         if (message.news.memory === undefined)
           this.#returnedBytes += message.news.numbers.length * message.news.capacity;
-        for (const [self, worker] of this.#workers.entries()) if (self !== from) post(worker, message);
+        post(this.#workers[message.to], { type: 'news', news: message.news });
         return;
       default: {
         const waiting = this.#waiting.get(message.id);

@@ -4,14 +4,16 @@ import { compileRules } from '../../src/decide/compile.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { ExportRequest } from '../../src/model/export-request.ts';
-import type { Receipt } from '../../src/model/intake.ts';
+import type { Landing, Receipt } from '../../src/model/intake.ts';
 import type { Protocol } from '../../src/model/outcome.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
 import type { PolicySet } from '../../src/model/verdict.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { shareMemory } from '../../src/shard/neighbours.ts';
 import type { ShardOptions } from '../../src/shard/shard.ts';
+import { Channels } from './channels.ts';
 import { HandClock } from './hand-clock.ts';
+import { Multiset, spanIdentities } from './identity.ts';
 import { decodeRequest, type SpanObject, spansIn } from './otlp.ts';
 import { requestBytes, type Told, traceIdHex } from './spans.ts';
 
@@ -53,14 +55,19 @@ export interface Setting {
 }
 
 /**
- * A gateway with clocks that are turned by hand and a sink that remembers; requests go to its shards in turn. The books are
- * checked at every step.
+ * A gateway with clocks that are turned by hand and a sink that remembers; requests go to its shards in turn. At every step the books are
+ * checked, and that whatever left is a span that came, as itself and once.
  */
 export class Story {
   readonly clock = new HandClock();
   readonly shards: readonly Pipeline[];
   readonly enricher: Enricher;
   readonly requests: ExportRequest[] = [];
+  /** What shards tell each other; arrives when time passes, or earlier where a story says so. */
+  readonly channels = new Channels();
+  /** Spans that were accepted and have not left, as themselves; the ones that left without having come. */
+  readonly inside = new Multiset();
+  readonly foreign: string[] = [];
   #sent = 0;
 
   constructor({
@@ -86,9 +93,8 @@ export class Story {
       batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0, ...batch },
       seed: 1,
     } satisfies ShardOptions;
-    const tell = (news: SlabNews): void => {
-      for (const { shard } of this.shards) shard.neighbours?.learn(news);
-    };
+    const tell = (news: SlabNews, to: number): void =>
+      this.channels.send(`${news.lender} to ${to}`, () => this.shards[to].shard.neighbours?.learn(news));
     this.shards = Array.from(
       { length: shards },
       (_, self) =>
@@ -96,7 +102,7 @@ export class Story {
           { ...options, ...(shared && { neighbours: { self, shared, tell } }) },
           { set: compiled(rules, environment), name: 'r1' },
           this.enricher,
-          (request) => this.requests.push(request),
+          (request) => this.#leave(request),
           this.clock,
         ),
     );
@@ -119,27 +125,56 @@ export class Story {
   }
 
   sendBytes(bytes: Uint8Array, protocol: Protocol = 'grpc'): Receipt | Refusal {
-    const pipeline = this.next;
-    const landing = pipeline.land(bytes.length);
-    if (landing instanceof Refusal) return landing;
-    landing.bytes.set(bytes, landing.start);
-    const answer = pipeline.accept(landing, protocol);
-    this.checkBooks();
+    const answer = this.offer(this.next, bytes, protocol);
     // What was handed over is taken over in the next turn of the event loop, before time passes.
     if (this.shards.length > 1) this.after(0);
     return answer;
   }
 
+  /** A request comes to one shard, and no other has a turn. */
+  offer(pipeline: Pipeline, bytes: Uint8Array, protocol: Protocol = 'grpc'): Receipt | Refusal {
+    const landing = pipeline.land(bytes.length);
+    if (landing instanceof Refusal) return landing;
+    landing.bytes.set(bytes, landing.start);
+    const answer = this.#accept(pipeline, landing, bytes, protocol);
+    this.checkBooks();
+    return answer;
+  }
+
+  /** Some of its spans may leave at once, so they are inside from the start; all or none are taken. */
+  #accept(pipeline: Pipeline, landing: Landing, bytes: Uint8Array, protocol: Protocol): Receipt | Refusal {
+    const identities = identitiesOf(bytes);
+    for (const identity of identities) this.inside.add(identity);
+    const answer = pipeline.accept(landing, protocol);
+    if (answer instanceof Refusal) for (const identity of identities) this.inside.take(identity);
+    return answer;
+  }
+
+  #leave(request: ExportRequest): void {
+    this.requests.push(request);
+    const identities = spanIdentities(request.body);
+    expect(identities.length, 'spans in the request').toBe(request.spans);
+    for (const identity of identities) if (!this.inside.take(identity)) this.foreign.push(identity);
+  }
+
   /** Time passes, with a tick at its end. */
   after(ms: number): this {
     this.clock.pass(ms);
-    while (this.shards.map((pipeline) => pipeline.tick(1000)).includes(true));
+    do while (this.shards.map((pipeline) => pipeline.tick(1000)).includes(true));
+    while (this.channels.deliverAll());
     this.checkBooks();
     return this;
   }
 
+  /** One shard has a turn of its own. */
+  turn(pipeline: Pipeline): void {
+    pipeline.tick(1000);
+    this.checkBooks();
+  }
+
   drain(): this {
-    while (this.shards.map((pipeline) => pipeline.drain(1000)).includes(true));
+    do while (this.shards.map((pipeline) => pipeline.drain(1000)).includes(true) && this.channels.busy.length === 0);
+    while (this.channels.deliverAll());
     this.checkBooks();
     return this;
   }
@@ -203,6 +238,7 @@ export class Story {
   checkBooks(): void {
     const out = this.#total(({ shard }) => shard.ledger.entries().reduce((sum, entry) => sum + entry.spans, 0));
     expect(this.received, 'received = every outcome + waiting').toBe(out + this.waiting);
+    expect(this.foreign, 'spans that left, and had not come or had left before').toEqual([]);
     const emitted = this.requests.reduce((sum, request) => sum + request.spans, 0);
     const batched = this.#total(({ shard }) => shard.batch.spans);
     expect(this.spans('kept') + this.spans('late_kept'), 'kept = emitted + in the batch').toBe(emitted + batched);
@@ -217,5 +253,14 @@ export class Story {
       .flatMap(({ shard }) => shard.ledger.entries())
       .filter((entry) => entry.outcome === outcome);
     return entries.reduce((sum, entry) => sum + entry[what], 0);
+  }
+}
+
+/** What is malformed is refused whole: nothing of it may leave. */
+function identitiesOf(bytes: Uint8Array): string[] {
+  try {
+    return spanIdentities(bytes);
+  } catch {
+    return [];
   }
 }
