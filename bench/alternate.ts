@@ -4,7 +4,7 @@ import { Measured } from './process.ts';
 import { gatewayCpu, loadCpu, type SubjectKind, startSink } from './subjects.ts';
 import { median } from './table.ts';
 
-export interface Contender {
+interface Contender {
   readonly name: string;
   readonly kind: SubjectKind;
 }

@@ -4,7 +4,7 @@ import type { GatewayStats, RulesStatus } from './model/stats.ts';
 import { sumStats } from './threads/shard-stats.ts';
 import type { Shards } from './threads/shards.ts';
 
-export interface StatsParts {
+interface StatsParts {
   readonly shards: Shards;
   readonly exporters: readonly Exporter[];
   /** Spans offered to the exporters so far. */

@@ -95,8 +95,6 @@ interface Import {
   readonly specifier: string;
   /** The imported file below src/, or undefined for a package or a module of Node. */
   readonly target: string | undefined;
-  /** `import type` is erased: it has a direction, but makes no circle. */
-  readonly typeOnly: boolean;
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../src');
@@ -130,8 +128,22 @@ describe('the parts of src/', () => {
     expect(files.filter((file) => !showsTime(file)).flatMap((file) => linesWith(file, wallTime))).toEqual([]);
   });
 
-  it('load each other in no circle', () => {
+  it('go in no circle, of types neither', () => {
     expect(circles()).toEqual([]);
+  });
+
+  it('export what somebody imports, and nothing else', () => {
+    const users = ['../test', '../bench', '../tools'].flatMap((folder) => textsBelow(join(root, folder)));
+    const others = (file: string) => [
+      ...[...sources].filter(([other]) => other !== file).map(([, text]) => text),
+      ...users,
+    ];
+    const unused = files.flatMap((file) =>
+      exportsOf(sources.get(file)!)
+        .filter((name) => !others(file).some((text) => new RegExp(`\\b${name}\\b`).test(text)))
+        .map((name) => `src/${file} exports ${name}, which nobody imports`),
+    );
+    expect(unused).toEqual([]);
   });
 });
 
@@ -195,9 +207,20 @@ function importsOf(file: string, text: string): Import[] {
     const specifier = match[1] ?? match[2]!;
     const line = text.slice(0, match.index).split('\n').length;
     const target = specifier.startsWith('.') ? posix.normalize(posix.join(posix.dirname(file), specifier)) : undefined;
-    return { file, line, specifier, target, typeOnly: /^(?:import|export) type\b/.test(match[0]) };
+    return { file, line, specifier, target };
   });
 }
+
+const exportsOf = (text: string): string[] =>
+  Array.from(
+    text.matchAll(/^export (?:async )?(?:abstract )?(?:const|function\*?|class|interface|type|let|enum) (\w+)/gm),
+    ([, name]) => name!,
+  );
+
+const textsBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.includes('node_modules') && !path.endsWith('layers.test.ts'))
+    .map((path) => readFileSync(join(folder, path), 'utf8'));
 
 function wrongDirection({ file, line, specifier, target }: Import): string[] {
   if (target === undefined) return [];
@@ -260,7 +283,7 @@ function impureLines(file: string): string[] {
 /** Each circle once, by its first file, as a → b → a. */
 function circles(): string[] {
   const targets = Map.groupBy(
-    imports.filter(({ target, typeOnly }) => target !== undefined && !typeOnly),
+    imports.filter(({ target }) => target !== undefined),
     ({ file }) => file,
   );
   const done = new Set<string>();

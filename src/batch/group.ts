@@ -27,7 +27,7 @@ export interface ScopeGroup {
   unitCount: number;
 }
 
-export interface ResourceGroup {
+interface ResourceGroup {
   readonly resource: Uint8Array;
   readonly resourceRest: Uint8Array;
   readonly head: Uint8Array;

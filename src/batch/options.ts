@@ -16,5 +16,3 @@ export const batchOptions = v.pipe(
   }),
   v.transform((raw) => ({ maxBytes: raw.max_bytes, maxSpans: raw.max_spans, maxAgeMs: raw.max_age })),
 );
-
-export type BatchConfig = v.InferOutput<typeof batchOptions>;

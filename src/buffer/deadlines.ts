@@ -7,7 +7,7 @@ import type { Records } from '../tables/records.ts';
  *
  * Adding, removing and taking the next due one cost the same however many traces wait.
  */
-export interface LinkWords {
+interface LinkWords {
   /** Words of the trace record: due time (low 32 bits of ms), previous slot, next slot, bucket. */
   readonly due: number;
   readonly previous: number;

@@ -53,5 +53,3 @@ export const bufferOptions = v.pipe(
     rememberedDecisions: raw.remembered_decisions,
   })),
 );
-
-export type BufferConfig = v.InferOutput<typeof bufferOptions>;

@@ -15,7 +15,7 @@ export interface ConsulAnswer {
 /** One blocking query: answers when the folder's index passes `index`, or about when `waitMs` is over; 0n answers at once. */
 export type ReadFolder = (index: bigint, waitMs: number, signal: AbortSignal) => Promise<ConsulAnswer>;
 
-export interface ConsulTiming {
+interface ConsulTiming {
   readonly waitMs: number;
   /** Pause after the first failure; doubles up to the maximum. Each pause is a random part of it, at least half. */
   readonly backoffMs: number;
@@ -31,7 +31,7 @@ const usualTiming: ConsulTiming = { waitMs: 25_000, backoffMs: 250, maxBackoffMs
 const filteredWaitMs = 1_000;
 
 /** What the loop needs from outside: the tests turn these by hand. */
-export interface Surroundings {
+interface Surroundings {
   readonly now: () => number;
   readonly random: () => number;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<unknown>;

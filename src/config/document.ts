@@ -62,7 +62,7 @@ export function sentence({ path, message }: Problem): string {
   return path.length > 0 ? `${keyPath(path)}: ${message}` : message;
 }
 
-export function keyPath(path: readonly (string | number)[]): string {
+function keyPath(path: readonly (string | number)[]): string {
   return path
     .map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`))
     .join('')

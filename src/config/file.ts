@@ -7,7 +7,7 @@ import type { Source, SourceListener } from './source.ts';
 /** A file's text; undefined where there is no such file. */
 export type FileText = string | undefined;
 
-export interface FileTiming {
+interface FileTiming {
   /** A text counts when it is still the same after this long: half a write is not a document. */
   readonly settleMs: number;
   /** How often to look where the system tells nothing, as on network file systems. */

@@ -16,7 +16,7 @@ export type Compile<T> = (
   revision: string,
 ) => { readonly policies: T } | { readonly problems: readonly Problem[] };
 
-export interface LiveRulesOptions<T> {
+interface LiveRulesOptions<T> {
   readonly file: Source<FileText>;
   readonly consul?: Source<ConsulAnswer> | undefined;
   readonly environment: string;

@@ -16,7 +16,7 @@ export interface BootSurroundings {
   readonly cwd: string;
 }
 
-export type BootResult = { readonly config: BootConfig } | { readonly errors: readonly string[] };
+type BootResult = { readonly config: BootConfig } | { readonly errors: readonly string[] };
 
 /** The boot file's text to configuration, or every error in it as `file:line: key.path: what is wrong, what was expected`. */
 export function loadBoot(text: string, from: BootSurroundings): BootResult {

@@ -34,7 +34,7 @@ export const policyOf = (flags: number): number => (flags & 0xff) - 1;
 export const triggerOf = (flags: number): number => (flags >>> 8) & 7;
 
 /** What is remembered of a decision beside the verdict. One object is reused for all traces. */
-export interface DecisionFacts {
+interface DecisionFacts {
   trigger: number;
   complete: boolean;
   revision: number;

@@ -18,7 +18,7 @@ export interface EnrichOptions {
   readonly redact: readonly RedactRule[];
 }
 
-export interface EnrichStats {
+interface EnrichStats {
   /** Masked values and matches, by rule. */
   readonly redactions: Record<string, number>;
   /** Spans whose `ot` tracestate member breaks its rules, and stayed as it was. */

@@ -68,8 +68,6 @@ export const enrichOptions = block({
   set: v.pipe(v.optional(mapOf(attribute), {}), v.description('resource attributes written whether present or not')),
 });
 
-export type EnrichConfig = v.InferOutput<typeof enrichOptions>;
-
 function whyNot(pattern: unknown): string {
   if (typeof pattern !== 'string') return `${show(pattern)}: expected a regular expression`;
   try {

@@ -8,7 +8,7 @@ import { Suspects } from './suspects.ts';
 import { type TextRule, textRules } from './text-rules.ts';
 
 /** Where in a message texts and attributes are: by field number, a text, or a message with a shape of its own. */
-export type Shape = ReadonlyMap<number, Shape | 'text'>;
+type Shape = ReadonlyMap<number, Shape | 'text'>;
 
 const value = new Map<number, Shape | 'text'>([[AnyValue.string, 'text']]);
 const attribute: Shape = new Map([[KeyValue.value, value]]);

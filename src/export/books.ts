@@ -3,8 +3,8 @@ import type { Result } from './answer.ts';
 import type { ExportClock } from './clock.ts';
 
 /** Every reason a span can fail to arrive; the `reason` label of tailgate_export_failed_spans_total. */
-export const failureReasons = ['queue_full', 'rejected', 'too_large', 'expired', 'shutdown', 'partial'] as const;
-export type FailureReason = (typeof failureReasons)[number];
+const failureReasons = ['queue_full', 'rejected', 'too_large', 'expired', 'shutdown', 'partial'] as const;
+type FailureReason = (typeof failureReasons)[number];
 
 /** Told of every failed attempt and of every request given up; whoever logs it should limit the rate. */
 export type OnError = (message: string) => void;

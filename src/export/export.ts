@@ -11,7 +11,7 @@ import { type Closing, retrying } from './retry.ts';
 import { timingOut } from './timeout.ts';
 
 /** For tests and for the log; all have defaults. */
-export interface OtlpExporterDeps {
+interface OtlpExporterDeps {
   readonly clock?: ExportClock;
   /** Told of every failed attempt and every request given up: limit the rate before logging it. */
   readonly onError?: OnError;

@@ -91,7 +91,7 @@ export interface OtlpExporterConfig {
   readonly retry: { readonly initialMs: number; readonly maxMs: number; readonly giveUpAfterMs: number };
 }
 
-export interface StoreExporterConfig {
+interface StoreExporterConfig {
   readonly name: string;
   /** `directory` is absolute. */
   readonly store: { readonly directory: string; readonly retentionMs: number; readonly maxBytes: number };

@@ -3,7 +3,7 @@ import type { Books } from './books.ts';
 import type { ExportClock } from './clock.ts';
 import type { Closing } from './retry.ts';
 
-export interface QueueOptions {
+interface QueueOptions {
   readonly name: string;
   /** Of uncompressed bodies, those in flight included. */
   readonly maxBytes: number;
@@ -12,7 +12,7 @@ export interface QueueOptions {
 }
 
 /** What stands behind the queue. */
-export interface Delivery {
+interface Delivery {
   /** Brings a request to its end, whatever it takes, and books it. Never throws. */
   readonly deliver: (request: ExportRequest) => Promise<void>;
   /** After that: may an attempt that was given up still look at the bytes? */

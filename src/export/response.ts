@@ -16,7 +16,7 @@ const retryInfoType = 'google.rpc.RetryInfo';
 const maxMessageLength = 500;
 
 /** What a google.rpc.Status says; `retryDelayMs` is null where it holds no RetryInfo. */
-export interface RpcStatus {
+interface RpcStatus {
   readonly message: string;
   readonly retryDelayMs: number | null;
 }

@@ -2,7 +2,7 @@
  * A 56-bit rejection threshold in two numbers: a trace whose randomness is at least this is kept.
  * Source: OpenTelemetry specification, "TraceState: Probability Sampling".
  */
-export interface Threshold {
+interface Threshold {
   /** The upper 24 bits. */
   readonly high: number;
   /** The lower 32 bits, unsigned. */

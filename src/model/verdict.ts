@@ -27,7 +27,7 @@ export type BitsPolicy = Named & { readonly bits: number };
 /** Keeps traces whose randomness reaches its threshold. */
 export type SharePolicy = Named & { readonly share: true };
 /** Says for itself: asked once about every trace. */
-export type AskedPolicy = Named & { vote(facts: TraceFacts): Vote };
+type AskedPolicy = Named & { vote(facts: TraceFacts): Vote };
 
 /** One policy, compiled. The first two forms are numbers, so that a hundred of them cost what one does. */
 export type Policy = BitsPolicy | SharePolicy | AskedPolicy;

@@ -14,7 +14,7 @@ import { maxUnreadBytes, readSocket } from './read-sockets.ts';
 import type { Endpoint, HttpReceiver, Ports } from './receiver.ts';
 import { idleMs, maxRequestMs, Watch } from './watch.ts';
 
-export interface HttpReceiverOptions extends Ports {
+interface HttpReceiverOptions extends Ports {
   readonly endpoint: Endpoint;
   /** Pages that may send from a browser; empty = none. */
   readonly cors: { readonly allowedOrigins: readonly string[] };

@@ -57,5 +57,3 @@ export const receiveOptions = v.pipe(
     maxInflightBytes: raw.max_inflight_bytes,
   })),
 );
-
-export type ReceiveConfig = v.InferOutput<typeof receiveOptions>;

@@ -1,6 +1,6 @@
 import { type RefusalReason, refusals } from '../errors.ts';
 
-export type RefusalCounts = { requests: number; bytes: number };
+type RefusalCounts = { requests: number; bytes: number };
 
 /** What the receivers turned away, by reason. Requests that were taken are counted by the pipeline. */
 export class ReceiveStats {

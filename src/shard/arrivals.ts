@@ -8,7 +8,7 @@ import type { Late } from './late.ts';
 /** Spans scanned under different conditions: none of a revision's. */
 const mixedConditions = -1;
 
-export interface ArrivalParts {
+interface ArrivalParts {
   readonly buffer: TraceBuffer;
   readonly decisions: Decisions;
   readonly judge: Judge;

@@ -12,7 +12,7 @@ import type { Ledger } from './ledger.ts';
 import { localRoot } from './local-root.ts';
 import type { Revision, Revisions } from './revision.ts';
 
-export interface JudgeParts {
+interface JudgeParts {
   readonly buffer: TraceBuffer;
   readonly scan: RequestScan;
   readonly decisions: Decisions;

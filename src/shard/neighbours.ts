@@ -14,7 +14,7 @@ export interface SharedMemory {
 /** Words of all rings into one shard, together: a tenth of a second of the fastest traffic. */
 const ringWordsPerShard = 1 << 21;
 
-export function ringWordsFor(shards: number): number {
+function ringWordsFor(shards: number): number {
   return 2 ** Math.floor(Math.log2(ringWordsPerShard / Math.max(1, shards - 1)));
 }
 

@@ -3,7 +3,7 @@ import { AnyValue, KeyValue, ListValue } from '../wire/otlp.ts';
 import type { Reader } from '../wire/reader.ts';
 
 /** An AnyValue as TraceQL compares it; maps, bytes and nothing are nil. Integers that a double would round are bigints. */
-export function readValue(r: Reader, depth = 0): Value {
+function readValue(r: Reader, depth = 0): Value {
   let value: Value;
   while (r.next()) {
     if (r.field === AnyValue.string && r.wireType === 2) value = r.string();

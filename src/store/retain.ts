@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-export interface RetentionLimits {
+interface RetentionLimits {
   readonly retentionMs: number;
   /** What the directory may take on disk: the database file and its write-ahead log. */
   readonly maxBytes: number;

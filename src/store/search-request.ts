@@ -8,7 +8,7 @@ import { parseLogfmt } from './logfmt.ts';
 import type { TimeWindow } from './search.ts';
 
 /** /api/search, parsed. Defaults and limits are Tempo's (pkg/api/http.go, modules/frontend). */
-export interface SearchRequest {
+interface SearchRequest {
   readonly query: Query;
   /** Whether it came as TraceQL, which is answered with spans, or as tags. */
   readonly isTraceQL: boolean;

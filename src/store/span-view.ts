@@ -4,7 +4,13 @@ import type { SpanFields } from '../traceql/evaluate.ts';
 import { Event, Link, Span, Status } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { findAttribute } from './any-value.ts';
-import type { TraceView } from './trace-view.ts';
+
+/** What a span's trace, as a whole, adds to what may be asked of the span. */
+interface WholeTrace {
+  readonly traceId: string;
+  readonly durationNs: bigint;
+  readonly root: { readonly name: string; readonly service: string } | undefined;
+}
 
 export interface ScopeView {
   readonly name: string;
@@ -14,7 +20,7 @@ export interface ScopeView {
 
 /** One stored span: what every search reads, decoded at once; attributes, events and links when somebody asks. */
 export class SpanView implements SpanFields {
-  readonly trace: TraceView;
+  readonly trace: WholeTrace;
   readonly resource: ReadonlyMap<string, Value>;
   readonly scope: ScopeView;
   readonly #bytes: Reader;
@@ -28,7 +34,7 @@ export class SpanView implements SpanFields {
   startNs = 0n;
   endNs = 0n;
 
-  constructor(bytes: Reader, trace: TraceView, resource: ReadonlyMap<string, Value>, scope: ScopeView) {
+  constructor(bytes: Reader, trace: WholeTrace, resource: ReadonlyMap<string, Value>, scope: ScopeView) {
     this.#bytes = new Reader(bytes.buf, bytes.pos, bytes.end);
     this.trace = trace;
     this.resource = resource;

@@ -3,7 +3,7 @@ import type { Field, Query, Value } from '../traceql/ast.ts';
 import { kinds, statuses } from '../traceql/ast.ts';
 import type { TimeWindow, TraceReader } from './search.ts';
 
-export interface TagValue {
+interface TagValue {
   readonly type: string;
   readonly value: string;
 }

@@ -5,7 +5,7 @@ import type { LogConfig } from './options.ts';
 export type LogLevel = LogConfig['level'];
 
 /** What one line carries beside time, level and event. An Error goes under `err`; ids under `trace_id` and `span_id`. */
-export type LogFields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 type Write = (event: string, fields?: LogFields, message?: string) => void;
 
 /**

@@ -7,7 +7,7 @@ import { metrics } from './metrics.ts';
 
 const Registry: typeof client.Registry = registry;
 
-export interface RenderedMetrics {
+interface RenderedMetrics {
   readonly contentType: string;
   readonly body: string;
 }

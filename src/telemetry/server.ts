@@ -12,13 +12,13 @@ import type { AdminSources } from './sources.ts';
 
 type Endpoint = AdminConfig['endpoint'];
 
-export interface AdminServer {
+interface AdminServer {
   /** Listens; the address that was bound. Throws UsageError in one line when it cannot, and leaves nothing behind. */
   start(): Promise<Endpoint>;
   stop(): Promise<void>;
 }
 
-export interface AdminOptions {
+interface AdminOptions {
   readonly endpoint: Endpoint;
   /** Names that lead here, beside localhost, this host's name and addresses. */
   readonly hosts?: readonly string[];

@@ -25,7 +25,7 @@ import { Ticker } from './ticker.ts';
 const tracesPerStep = 200;
 
 /** Its place among several. */
-export interface Membership {
+interface Membership {
   readonly neighbours: NeighbourOptions;
   /** Bytes in flight in all shards, see receive/admission.ts. */
   readonly inflight: SharedArrayBuffer;

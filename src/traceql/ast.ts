@@ -1,5 +1,5 @@
 /** A status or span kind as TraceQL writes it: equal only to itself, never to a string of the same spelling. */
-export interface Keyword {
+interface Keyword {
   readonly of: 'status' | 'kind';
   readonly name: string;
 }

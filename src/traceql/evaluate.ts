@@ -5,7 +5,7 @@ export interface SpanFields {
   field(field: Field): Value;
 }
 
-export type Predicate = (span: SpanFields) => boolean;
+type Predicate = (span: SpanFields) => boolean;
 
 /** Compiles what stands between the braces of one spanset; all of it must hold on one span. */
 export function compilePredicate(expression: Expression): Predicate {
@@ -36,7 +36,7 @@ export function matchSpans<T extends SpanFields>(expression: CompiledSpansets, s
   return [...new Set([...left, ...right])];
 }
 
-export type CompiledSpansets =
+type CompiledSpansets =
   | { readonly type: 'spanset'; readonly predicate: Predicate }
   | { readonly type: 'both' | 'either'; readonly left: CompiledSpansets; readonly right: CompiledSpansets };
 

@@ -1,7 +1,7 @@
 import type { DemoResource, DemoScope } from './span.ts';
 
 /** How a service is instrumented: decides attribute names, value types, resource and the way its spans travel. */
-export type Style = 'envoy' | 'node' | 'python' | 'go' | 'nginx';
+type Style = 'envoy' | 'node' | 'python' | 'go' | 'nginx';
 
 export interface Service {
   readonly name: string;

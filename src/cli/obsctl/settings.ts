@@ -4,7 +4,7 @@ import type { Io } from '../io.ts';
 import { JsonClient, type Place } from './http-json.ts';
 
 export const outputs = ['table', 'json', 'jsonl', 'ids'] as const;
-export type Output = (typeof outputs)[number];
+type Output = (typeof outputs)[number];
 
 /** The global flags as commander leaves them. */
 export interface GlobalFlags {

@@ -13,13 +13,13 @@ export interface FoundTrace {
   readonly errors: number | undefined;
 }
 
-export interface SearchResult {
+interface SearchResult {
   /** Newest first. */
   readonly traces: readonly FoundTrace[];
   readonly partial: boolean;
 }
 
-export interface FetchedTrace {
+interface FetchedTrace {
   readonly trace: OtlpTrace;
   /** Why some spans are missing; '' when none is. */
   readonly partial: string;

@@ -13,7 +13,7 @@ const maxHeadBytes = 16 * 1024;
 const endOfHead = Buffer.from('\r\n\r\n');
 
 /** The connection's ways out. */
-export interface PlainRim {
+interface PlainRim {
   readonly send: (answer: Buffer) => void;
   /** No more is answered here: the connection ends when what was sent has left. */
   readonly finished: () => void;

@@ -21,7 +21,7 @@ const maxStreams = 1000;
 const nuisance = { burst: 3000, perSecond: 100, earnedByAnswer: 10 };
 const resetCost = 3;
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   /** A request's head has come: who serves it. */
   readonly serve: (stream: Stream, headers: Headers) => StreamHandler;
   /** Bytes for the client; they are the receiver's to keep. */
