@@ -14,6 +14,7 @@ const MiB = 1024 * 1024;
 const streamWindow = 4 * MiB;
 const connectionWindow = 16 * MiB;
 const maxStreams = 1000;
+const largestStream = 2 ** 31 - 1;
 /**
  * Frames that bring nothing forward: at once, a second, and earned by each answer. A reset costs three: 33 a second for ever, and at once
  * as many as there are requests that a client can give up.
@@ -58,6 +59,8 @@ export class Connection implements FrameSink, StreamHost {
   #dataFlags = 0;
   #reading = false;
   #goingAway = false;
+  /** Named by our last GOAWAY. */
+  #lastPromised = largestStream;
   /** Nothing is read or written any more. */
   #isOver = false;
 
@@ -102,7 +105,7 @@ export class Connection implements FrameSink, StreamHost {
   goAway(): void {
     if (this.#goingAway) return;
     this.#goingAway = true;
-    this.writer.goAway(this.#lastStream, ErrorCode.NO_ERROR, '');
+    this.#sayGoAway(ErrorCode.NO_ERROR, '');
     this.flush();
   }
 
@@ -138,7 +141,7 @@ export class Connection implements FrameSink, StreamHost {
   beginData(id: number, bytes: number, flags: number): void {
     this.#block.mustBeOver();
     this.#peer.mustHaveCome(FrameType.DATA, flags);
-    if (bytes === 0 && (flags & Flag.END_STREAM) === 0) this.#bear(1);
+    if (bytes === 0 && (flags & Flag.END_STREAM) === 0) this.#charge(1);
     this.#received(bytes);
     const stream = this.#open(id);
     this.#dataOf = stream?.remoteEnded === false ? stream : undefined;
@@ -167,34 +170,34 @@ export class Connection implements FrameSink, StreamHost {
         if (this.#block.begin(id, flags, bytes, start, end)) this.#headers();
         return;
       case FrameType.CONTINUATION:
-        this.#bear(1);
+        this.#charge(1);
         if (this.#block.add(id, flags, bytes, start, end)) this.#headers();
         return;
       case FrameType.PRIORITY:
-        this.#bear(1);
+        this.#charge(1);
         if ((bytes.readUInt32BE(start) & 0x7fff_ffff) === id) throw protocolError(`stream ${id} depends on itself`);
         return;
       case FrameType.RST_STREAM:
         this.#resetByPeer(id);
         return;
       case FrameType.SETTINGS:
-        this.#bear(1);
+        this.#charge(1);
         this.#settings(flags, bytes, start, end);
         return;
       case FrameType.PING:
-        this.#bear(1);
+        this.#charge(1);
         if ((flags & Flag.ACK) === 0) this.writer.ackPing(bytes, start);
         return;
       case FrameType.GOAWAY:
         this.#goingAway = true;
         return;
       case FrameType.WINDOW_UPDATE:
-        this.#bear(1);
+        this.#charge(1);
         this.#windowUpdate(id, bytes, start);
         return;
       default:
         // Frames of unknown types are passed over (RFC 9113, 4.1).
-        this.#bear(1);
+        this.#charge(1);
     }
   }
 
@@ -308,14 +311,14 @@ export class Connection implements FrameSink, StreamHost {
   #resetByPeer(id: number): void {
     this.#mustHaveBegun(id, FrameType.RST_STREAM);
     // A client may reset what we ended early; grpc-go does so with every call that is refused before it is complete.
-    if (!this.#abandoned.delete(id)) this.#bear(resetCost);
+    if (!this.#abandoned.delete(id)) this.#charge(resetCost);
     const stream = this.#open(id);
     if (stream !== undefined) this.#forget(stream);
   }
 
   /** The client broke a rule on this stream alone. */
   #resetFor(stream: Stream, code: ErrorCode): void {
-    this.#bear(resetCost);
+    this.#charge(resetCost);
     this.#options.broken?.();
     stream.reset(code);
   }
@@ -323,7 +326,7 @@ export class Connection implements FrameSink, StreamHost {
   /** A request that is not served. */
   #refuse(id: number, code: ErrorCode, ended: boolean): void {
     // What was on its way when we said that we go away is nobody's fault.
-    if (!this.#goingAway) this.#bear(resetCost);
+    if (!this.#goingAway) this.#charge(resetCost);
     if (code !== ErrorCode.REFUSED_STREAM) this.#options.broken?.();
     this.writer.reset(id, code);
     if (!ended) this.#abandon(id);
@@ -342,7 +345,7 @@ export class Connection implements FrameSink, StreamHost {
     this.#abandoned.delete(oldest);
   }
 
-  #bear(cost: number): void {
+  #charge(cost: number): void {
     if (!this.#allowance.spend(cost, this.#options.now()))
       throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'too many frames that bring nothing forward');
   }
@@ -352,10 +355,16 @@ export class Connection implements FrameSink, StreamHost {
     if (id > this.#lastStream || id % 2 === 0) throw protocolError(`${nameOf(type)} on stream ${id}, which is idle`);
   }
 
+  /** The last stream that is served; a later GOAWAY never names a higher one, for a client has sent those elsewhere (RFC 9113, 6.8). */
+  #sayGoAway(code: ErrorCode, why: string): void {
+    this.#lastPromised = Math.min(this.#lastPromised, this.#lastStream);
+    this.writer.goAway(this.#lastPromised, code, why);
+  }
+
   #fail({ code, message }: ConnectionError): void {
     this.#goingAway = true;
     this.#options.broken?.();
-    this.writer.goAway(this.#lastStream, code, message);
+    this.#sayGoAway(code, message);
     for (const stream of this.streams.all()) this.#forget(stream);
   }
 }

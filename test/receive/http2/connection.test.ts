@@ -393,6 +393,20 @@ describe('going away', () => {
     expect(peer.served).toHaveLength(2);
   });
 
+  it('never promises more in a second GOAWAY than in the first', () => {
+    const peer = greeted();
+    peer.send(headers(1));
+    peer.connection.goAway();
+    expect(peer.heard()).toEqual(['GOAWAY last=1 NO_ERROR']);
+    // The client has not read that yet; then it breaks a rule.
+    peer.send(headers(3, undefined, whole), headers(5, undefined, whole), data(0, 'of no stream'));
+    expect(peer.heard()).toEqual([
+      'RST_STREAM 3 REFUSED_STREAM',
+      'RST_STREAM 5 REFUSED_STREAM',
+      'GOAWAY last=1 PROTOCOL_ERROR',
+    ]);
+  });
+
   it('does not take it amiss that a thousand requests were on their way', () => {
     const peer = greeted();
     peer.send(headers(1));
