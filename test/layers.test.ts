@@ -22,11 +22,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   wire: ['errors', 'model'],
   model: ['errors', 'wire'],
   'node-http': [],
+  proxy: [],
   clock: [],
   options: ['units'],
   ...of(pureStages, foundations),
-  ...of(rim, ['clock', ...foundations, ...pureStages, 'traceql', 'node-http']),
-  ...of(settings, ['clock', ...foundations, ...pureStages, ...rim, 'node-http']),
+  ...of(rim, ['clock', ...foundations, ...pureStages, 'traceql', 'node-http', 'proxy']),
+  ...of(settings, ['clock', ...foundations, ...pureStages, ...rim, 'node-http', 'proxy']),
   ...Object.fromEntries(
     composition.map((part, i) => [
       part,

@@ -1,3 +1,4 @@
+import { env } from 'node:process';
 import { UsageError } from '../errors.ts';
 import type { Exporter, ExportRequest } from '../model/export-request.ts';
 import type { Attempt, Client } from './answer.ts';
@@ -17,16 +18,18 @@ interface OtlpExporterDeps {
   readonly onError?: OnError;
   /** How many requests are under way at once. */
   readonly consumers?: number;
+  /** The variables that name proxies (src/proxy.ts). */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 const defaultConsumers = 4;
 
 /**
- * An exporter that speaks OTLP; it connects when the first request comes. Throws UsageError for an endpoint or header that can
- * never work.
+ * An exporter that speaks OTLP; it connects when the first request comes. Throws UsageError for an endpoint, header or
+ * proxy that can never work.
  */
 export async function openOtlpExporter(config: OtlpExporterConfig, deps: OtlpExporterDeps = {}): Promise<Exporter> {
-  return createOtlpExporter(config, await connect(config), deps);
+  return createOtlpExporter(config, await connect(config, deps.env ?? env), deps);
 }
 
 /** The same round a client that is there already. */
@@ -53,7 +56,7 @@ export function createOtlpExporter(config: OtlpExporterConfig, client: Client, d
 }
 
 /** Of the two clients only the one that is asked for is loaded: grpc-js is 20 MB and 80 ms, undici 7 MB and 50 ms. */
-async function connect({ name, otlp }: OtlpExporterConfig): Promise<Client> {
+async function connect({ name, otlp }: OtlpExporterConfig, variables: NodeJS.ProcessEnv): Promise<Client> {
   const url = URL.parse(otlp.endpoint);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new UsageError(
@@ -63,7 +66,7 @@ async function connect({ name, otlp }: OtlpExporterConfig): Promise<Client> {
   const ClientOf =
     otlp.protocol === 'grpc' ? (await import('./grpc.ts')).GrpcClient : (await import('./http.ts')).HttpClient;
   try {
-    return new ClientOf(url, otlp);
+    return new ClientOf(url, otlp, variables);
   } catch (error) {
     throw new UsageError(`export ${name}: ${(error as Error).message}`);
   }

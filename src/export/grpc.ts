@@ -34,7 +34,7 @@ export class GrpcClient implements Client {
   #channel: ChannelInterface;
 
   /** Throws for a header that gRPC does not allow. */
-  constructor(url: URL, { headers, compression, timeoutMs }: OtlpExporterConfig['otlp']) {
+  constructor(url: URL, { headers, compression, timeoutMs }: OtlpExporterConfig['otlp'], _env: NodeJS.ProcessEnv) {
     const secure = url.protocol === 'https:';
     const ip = secure && isIP(bare(url.hostname)) ? bare(url.hostname) : null;
     this.#target = `dns:///${url.hostname}:${url.port || (secure ? 443 : 80)}`;

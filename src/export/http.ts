@@ -1,6 +1,7 @@
-import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { systemClock } from '../clock.ts';
 import { validateHeaderName, validateHeaderValue } from '../node-http.ts';
+import { proxyFor } from '../proxy.ts';
 import { type Answer, type Client, judgeHttp, type Payload, parseRetryAfter } from './answer.ts';
 import type { OtlpExporterConfig } from './options.ts';
 import { readExportResponse, readRpcStatus, shorten } from './response.ts';
@@ -14,28 +15,31 @@ const maxConnections = 8;
 /** So that a name is looked up again and new replicas get their share. */
 const connectionAgeMs = 5 * 60_000;
 
-/** OTLP/HTTP in protobuf, on kept-alive HTTP/1.1 connections, through HTTP(S)_PROXY where that is set. */
+/** OTLP/HTTP in protobuf, on kept-alive HTTP/1.1 connections, through a proxy where the variables name one. */
 export class HttpClient implements Client {
   readonly #origin: string;
   readonly #path: string;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #agent: EnvHttpProxyAgent;
+  readonly #agent: Dispatcher;
 
-  /** Throws for a header that HTTP does not allow. */
-  constructor(url: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp']) {
+  /** Throws for a header that HTTP does not allow, and for a variable that should name a proxy and does not. */
+  constructor(url: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp'], env: NodeJS.ProcessEnv) {
     this.#origin = url.origin;
     this.#path = (url.pathname === '/' ? '/v1/traces' : url.pathname) + url.search;
     this.#headers = { 'user-agent': 'tailgate', ...lowerCased(headers), 'content-type': 'application/x-protobuf' };
-    this.#agent = new EnvHttpProxyAgent({
+    const pool = {
       connections: maxConnections,
       allowH2: false,
       keepAliveTimeout: 30_000,
       clientTtl: connectionAgeMs,
-      connect: { timeout: timeoutMs },
       // The chain's timeout covers the whole attempt.
       headersTimeout: 0,
       bodyTimeout: 0,
-    });
+    };
+    const proxy = proxyFor(url, env);
+    this.#agent = proxy
+      ? new ProxyAgent({ ...pool, uri: proxy.href, connectTimeout: timeoutMs })
+      : new Agent({ ...pool, connect: { timeout: timeoutMs } });
   }
 
   async send({ bytes, encoding }: Payload, signal: AbortSignal): Promise<Answer> {
