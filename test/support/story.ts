@@ -47,6 +47,8 @@ export function compiled(rules: Partial<RulesDocument>, environment = 'home'): P
 export interface Setting {
   rules?: Partial<RulesDocument>;
   environment?: string;
+  /** The name of the first rules. */
+  revision?: string;
   buffer?: Partial<ShardOptions['buffer']>;
   batch?: Partial<ShardOptions['batch']>;
   enrich?: Partial<EnrichOptions>;
@@ -68,11 +70,14 @@ export class Story {
   /** Spans that were accepted and have not left, as themselves; the ones that left without having come. */
   readonly inside = new Multiset();
   readonly foreign: string[] = [];
+  /** Bodies that left and are still an exporter's to read, until `giveBack`. */
+  readonly lent: { readonly pipeline: Pipeline; readonly body: Uint8Array; readonly copy: Uint8Array }[] = [];
   #sent = 0;
 
   constructor({
     rules = seedRules,
     environment,
+    revision = 'r1',
     buffer,
     batch,
     enrich,
@@ -100,9 +105,9 @@ export class Story {
       (_, self) =>
         new Pipeline(
           { ...options, ...(shared && { neighbours: { self, shared, tell } }) },
-          { set: compiled(rules, environment), name: 'r1' },
+          { set: compiled(rules, environment), name: revision },
           this.enricher,
-          (request) => this.#leave(request),
+          (request) => this.#leave(request, self),
           this.clock,
         ),
     );
@@ -150,8 +155,10 @@ export class Story {
     return answer;
   }
 
-  #leave(request: ExportRequest): void {
-    this.requests.push(request);
+  #leave(request: ExportRequest, shard: number): void {
+    const copy = request.body.slice();
+    this.requests.push({ ...request, body: copy });
+    this.lent.push({ pipeline: this.shards[shard], body: request.body, copy });
     const identities = spanIdentities(request.body);
     expect(identities.length, 'spans in the request').toBe(request.spans);
     for (const identity of identities) if (!this.inside.take(identity)) this.foreign.push(identity);
@@ -170,6 +177,13 @@ export class Story {
   turn(pipeline: Pipeline): void {
     pipeline.tick(1000);
     this.checkBooks();
+  }
+
+  /** Exporters are done with a body, which nobody has written to so far. */
+  giveBack(nth: number): void {
+    const [{ pipeline, body, copy }] = this.lent.splice(nth, 1);
+    expect(Buffer.compare(body, copy), 'a body that was lent has changed').toBe(0);
+    pipeline.shard.batch.reuse(body);
   }
 
   drain(): this {
