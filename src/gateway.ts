@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock, unixMsOf } from './clock.ts';
 import { createLiveRules } from './config/live.ts';
 import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
 import { compileRules } from './decide/compile.ts';
+import { deadlines, drain, type Losses, totalOf } from './drain.ts';
 import { openExporters } from './exporters.ts';
+import { FanOut } from './fan-out.ts';
 import { gatherStats } from './gateway-stats.ts';
-import type { Exporter, ExportRequest } from './model/export-request.ts';
+import type { ExportRequest } from './model/export-request.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
 import type { Addresses, RulesRevision, ShardEvents, Shards } from './threads/shards.ts';
 import { shardsFor } from './threads/shards-for.ts';
@@ -17,8 +18,8 @@ export interface Gateway {
   readonly shards: number;
   /** Reads the rules again, now. */
   reload(): void;
-  /** Drains within `shutdown_timeout`; true when nothing that was acknowledged is lost. */
-  stop(): Promise<boolean>;
+  /** Drains within `shutdown_timeout`; what was acknowledged and is lost. */
+  stop(): Promise<Losses>;
 }
 
 const { monotonicMs: now } = systemClock;
@@ -39,20 +40,14 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     await rules.start();
 
     // Threads load their modules while this one loads what follows; nothing comes before they are told to listen.
-    let offeredSpans = 0;
-    const emit = (request: ExportRequest, reuse: () => void): void => {
-      offeredSpans += request.spans;
-      let users = exporters.length;
-      const done = (): void => {
-        if (--users === 0) reuse();
-      };
-      for (const exporter of exporters) exporter.offer(request, done);
-    };
+    let fanOut: FanOut;
+    const emit = (request: ExportRequest, reuse: () => void): void => fanOut.emit(request, reuse);
     const shards = await openShards(config, rules.current, { emit, fault: faults(log) });
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
 
-    const { exporters, tempo } = await openExporters(config.export, log);
+    const { exporters, tempo } = await openExporters(config, log);
+    fanOut = new FanOut(exporters);
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
     let notReady = 'starting';
@@ -69,7 +64,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
           startedAt: unixMsOf(startedAt, systemClock),
         },
         uptimeMs: () => now() - startedAt,
-        stats: () => gatherStats({ shards, exporters, offeredSpans: () => offeredSpans, rules: () => rules.status() }),
+        stats: () => gatherStats({ shards, fanOut, rules: () => rules.status() }),
         explain: async (id) => shards.explain(id),
         notReady: () => notReady,
         notLive: () => (shards.stalledMs() > stalledMs ? `no decision turn for ${stalledMs / 1000} s` : ''),
@@ -81,21 +76,17 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const addresses = { ...(await shards.start()), admin: adminAddress };
     notReady = '';
 
-    const stop = async (): Promise<boolean> => {
+    const stop = async (): Promise<Losses> => {
+      const endMs = now() + config.shutdownTimeoutMs;
       notReady = 'shutting down';
-      const deadline = now() + config.shutdownTimeoutMs;
       log.info('draining', { deadlineMs: config.shutdownTimeoutMs });
-      // A sender that never finishes its request must not use up the time of what others were promised.
-      await shards.stopReceiving(now() + config.shutdownTimeoutMs / 3);
-      await decideAll(shards, exporters, deadline);
-      await Promise.all(exporters.map((exporter) => exporter.drain(deadline)));
+      const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
       rules.stop();
-      await shards.end();
-      await admin.stop();
-      const lost = exporters.reduce((sum, { stats }) => sum + (stats.failedSpans.shutdown ?? 0), 0);
-      log[lost > 0 ? 'error' : 'info']('stopped', { lostSpans: lost });
-      log.flush();
-      return lost === 0;
+      const ended = Promise.all([shards.end(), admin.stop()]);
+      await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));
+      const lostSpans = totalOf(losses);
+      log[lostSpans > 0 ? 'error' : 'info']('stopped', { lostSpans, ...(lostSpans > 0 && { lost: losses }) });
+      return losses;
     };
     return { addresses, shards: shards.count, reload: () => rules.reload(), stop };
   } catch (error) {
@@ -136,12 +127,3 @@ const faults = (log: Log) => {
   const limited = limitLog(log, logEveryMs, now);
   return (error: unknown) => limited.error('receive_error', { err: error });
 };
-
-/** Decides what waits no faster than the exporters take it, so that their queues never overflow; at the deadline at once. */
-async function decideAll(shards: Shards, exporters: readonly Exporter[], deadlineMs: number): Promise<void> {
-  const isFull = () => exporters.some(({ stats }) => stats.queuedBytes > stats.queueLimitBytes / 2);
-  while (await shards.decide(100)) {
-    while (isFull() && now() < deadlineMs) await sleep(5);
-    await sleep(0);
-  }
-}

@@ -1,3 +1,4 @@
+import { totalOf } from './drain.ts';
 import { UsageError } from './errors.ts';
 
 /**
@@ -41,7 +42,7 @@ async function runUntilStopped(argv: readonly string[]): Promise<undefined> {
     process.on(signal, () => {
       if (stopping) process.exit(1);
       stopping = true;
-      starting.then((gateway) => gateway.stop()).then((whole) => process.exit(whole ? 0 : 1), failed);
+      starting.then((gateway) => gateway.stop()).then((losses) => process.exit(totalOf(losses) > 0 ? 3 : 0), failed);
     });
   }
   process.on('SIGHUP', () => starting.then((gateway) => gateway.reload(), failed));

@@ -82,6 +82,7 @@ export class Pipeline implements Intake {
     const { buffer, judge, batch, lateness, upkeep } = this.shard;
     const more = this.#takeOver(now);
     upkeep.tick(now);
+    if (this.#draining) return more;
     for (let n = 0; n < limit; n++) {
       const slot = buffer.due(now);
       if (slot < 0) {
@@ -94,13 +95,17 @@ export class Pipeline implements Intake {
     return true;
   }
 
-  /** The end: takes nothing new and decides `limit` of the traces that wait, due or not; true when there are more. */
-  drain(limit: number): boolean {
+  /**
+   * The end: takes nothing new and decides traces that wait, due or not, until there are `limit` of them or about `maxBytes` were
+   * written, by one trace more at most. True when there are more. From now on nothing is decided but here.
+   */
+  drain(limit: number, maxBytes = Number.POSITIVE_INFINITY): boolean {
     this.#draining = true;
     const now = this.#now();
     const { buffer, judge, batch, neighbours } = this.shard;
     this.#takeOver(now);
-    for (let n = 0; n < limit; n++) {
+    const untilBytes = batch.writtenBytes + maxBytes;
+    for (let n = 0; n < limit && batch.writtenBytes < untilBytes; n++) {
       const slot = buffer.first();
       if (slot < 0) {
         batch.flush();

@@ -12,7 +12,18 @@ const foundations = ['errors', 'model', 'tables', 'units', 'wire'];
 const pureStages = ['batch', 'buffer', 'decide', 'decode', 'enrich', 'observe', 'route'];
 const rim = ['cluster', 'export', 'receive', 'store'];
 const settings = ['config', 'telemetry'];
-const composition = ['shard', 'pipeline', 'threads', 'gateway-stats', 'exporters', 'gateway', 'cli', 'main'];
+const composition = [
+  'shard',
+  'pipeline',
+  'threads',
+  'fan-out',
+  'gateway-stats',
+  'exporters',
+  'drain',
+  'gateway',
+  'cli',
+  'main',
+];
 
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   errors: [],

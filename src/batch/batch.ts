@@ -30,6 +30,7 @@ export class Batch {
   #groups: Groups;
   /** At least the bytes of the request so far; the exact number is worked out near the limit only. */
   #atMostBytes = 0;
+  #emittedBytes = 0;
   #spans = 0;
   #traces = 0;
   #since = 0;
@@ -54,6 +55,11 @@ export class Batch {
   /** About the bytes of the request so far, never less. */
   get bytes(): number {
     return this.#atMostBytes;
+  }
+
+  /** About the bytes that were written so far, emitted or not; it only grows, but for a few bytes. */
+  get writtenBytes(): number {
+    return this.#emittedBytes + this.#atMostBytes;
   }
 
   begin(now: number): void {
@@ -112,6 +118,7 @@ export class Batch {
   flush(): void {
     if (this.#spans > 0) {
       const body = this.#groups.finish(this.#bodies.take(this.#groups.bytes()));
+      this.#emittedBytes += body.length;
       this.#emit({ body, spans: this.#spans, traces: Math.max(1, this.#traces) });
     }
     this.#groups.release();

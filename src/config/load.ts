@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import type { ExporterConfig } from '../export/options.ts';
+import type { Problem } from '../model/rules.ts';
 import { show } from '../options.ts';
 import { type ConsulClient, consulClient } from './consul-options.ts';
 import { problemsOf, readYaml } from './document.ts';
@@ -26,11 +27,25 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   if (broken.length > 0) return { errors: broken };
   const parsed = v.safeParse(bootSchema, yaml.value ?? {});
   if (!parsed.success) return { errors: yaml.report(problemsOf(parsed.issues)) };
+  const tooSmall = smallQueues(parsed.output, yaml.value as { export?: readonly unknown[] });
+  if (tooSmall.length > 0) return { errors: yaml.report(tooSmall) };
   const client = consulOf(parsed.output, from.env);
   if (typeof client === 'string') {
     return { errors: yaml.report([{ path: ['rules', 'consul', 'address'], message: client }]) };
   }
   return { config: toConfig(parsed.output, from, client) };
+}
+
+/** Queues that a full batch would never fit. Exporters without an endpoint were left out, so places are looked for by name. */
+function smallQueues({ export: exporters, batch }: BootDocument, written: { export?: readonly unknown[] }): Problem[] {
+  const placeOf = (name: string) =>
+    (written.export ?? []).findIndex((each) => (each as { name?: string }).name === name);
+  return exporters.flatMap((exporter) => {
+    if (!('queue' in exporter) || exporter.queue.maxBytes >= batch.maxBytes) return [];
+    const { maxBytes } = exporter.queue;
+    const message = `${maxBytes}: smaller than batch.max_bytes (${batch.maxBytes}), so that a full batch never fits: expected at least as much`;
+    return [{ path: ['export', placeOf(exporter.name), 'queue', 'max_bytes'], message }];
+  });
 }
 
 /** How to reach Consul, undefined where it is off, or what is wrong with its address. */

@@ -55,7 +55,7 @@ export const bootFields = {
   ),
   shutdown_timeout: v.pipe(
     v.optional(duration('0s', '1h'), '30s'),
-    v.description('longest that a stop may take to flush'),
+    v.description('longest that a stop may take; exit code 3 where that was not enough to deliver all'),
   ),
   data_directory: v.pipe(
     v.optional(text(/./, 'a directory'), 'data'),

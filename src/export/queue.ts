@@ -61,9 +61,13 @@ export class Queue implements Exporter {
     done?.();
   }
 
+  hurry(): void {
+    this.#delivery.closing.hurry.abort();
+  }
+
   async drain(deadlineMs: number): Promise<void> {
     this.#open = false;
-    this.#delivery.closing.hurry.abort();
+    this.hurry();
     const callOff = this.#clock.after(Math.max(0, deadlineMs - this.#clock.monotonicMs()), () => this.#abandon());
     this.#settleDrain();
     await this.#drained.promise;

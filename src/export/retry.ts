@@ -5,12 +5,14 @@ import type { OtlpExporterConfig } from './options.ts';
 /** `giveUpAfterMs` counts from the first attempt; 0 = never. */
 type RetryOptions = OtlpExporterConfig['retry'];
 
-/** How an exporter ends, in this order: it waits no longer between tries (`hurry`), it tries no longer (`stop`). */
+/** How an exporter ends, in this order: it waits no longer than `longestHurriedMs` between tries (`hurry`), it tries no longer (`stop`). */
 export interface Closing {
   readonly hurry: AbortController;
   readonly stop: AbortController;
 }
 
+/** While the gateway drains. */
+const longestHurriedMs = 1_000;
 const multiplier = 2;
 const jitter = 0.5;
 
@@ -22,8 +24,8 @@ export function backoffMs(failures: number, options: RetryOptions, random: numbe
 
 /**
  * Tries until the answer is final. The server's hint is the least wait, backoff the other. Like the collector it gives
- * up as soon as the next try would come after `giveUpAfterMs`. Told to hurry, it skips the wait and tries once more; after
- * that it waits only for a server that named a time, since that one is alive.
+ * up as soon as the next try would come after `giveUpAfterMs`. Told to hurry, it tries again at once, and then with short waits until it is
+ * stopped: a server that restarts together with the gateway may be back by then.
  */
 export function retrying(
   next: Attempt,
@@ -37,10 +39,10 @@ export function retrying(
     let answer: Answer = { kind: 'retryable', waitMs: 0, message: 'not tried yet' };
     for (let failures = 1; !stop.aborted; failures++) {
       const hurried = hurry.aborted;
+      const longestMs = hurried ? longestHurriedMs : Number.POSITIVE_INFINITY;
       answer = await next(payload, stop);
       if (answer.kind !== 'retryable') return answer;
-      if (hurried && answer.waitMs === 0) break;
-      const waitMs = hurried ? answer.waitMs : Math.max(answer.waitMs, backoffMs(failures, options, clock.random()));
+      const waitMs = Math.max(answer.waitMs, Math.min(backoffMs(failures, options, clock.random()), longestMs));
       const ageMs = clock.monotonicMs() - startedAt;
       if (options.giveUpAfterMs > 0 && ageMs + waitMs > options.giveUpAfterMs) return expired(ageMs, answer.message);
       onRetry(answer.message);

@@ -32,6 +32,8 @@ export interface Exporter {
    * body again; never where that is not sure.
    */
   offer(request: ExportRequest, done?: () => void): void;
+  /** The gateway ends: from now on there is no long pause between two tries. */
+  hurry(): void;
   /** Sends what is queued until done or `deadlineMs` of the monotonic clock; what is left counts as failed (shutdown). Then closes. */
   drain(deadlineMs: number): Promise<void>;
 }

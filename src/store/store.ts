@@ -87,6 +87,9 @@ class EmbeddedStore implements Store {
     return this.#retaining;
   }
 
+  /** It writes at once. */
+  hurry(): void {}
+
   async drain(deadlineMs: number): Promise<void> {
     if (this.#closed) return;
     const enough = new AbortController();

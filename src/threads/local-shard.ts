@@ -102,8 +102,8 @@ export class LocalShard implements Shards {
   }
 
   /** Takes part of what waits to its end; the ticker goes on, for other shards may still need this one. */
-  decide(limit: number): boolean {
-    return this.pipeline.drain(limit);
+  decide(maxBytes: number): boolean {
+    return this.pipeline.drain(tracesPerStep, maxBytes);
   }
 
   end(): void {

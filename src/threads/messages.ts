@@ -20,7 +20,7 @@ export type Question =
   | { readonly ask: 'stats' }
   | { readonly ask: 'explain'; readonly traceId: string }
   | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }
-  | { readonly ask: 'decide'; readonly limit: number };
+  | { readonly ask: 'decide'; readonly maxBytes: number };
 
 export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }

@@ -54,6 +54,6 @@ function answerTo(question: Question): unknown {
     case 'stopReceiving':
       return shard.stopReceiving(question.deadlineMs);
     case 'decide':
-      return shard.decide(question.limit);
+      return shard.decide(question.maxBytes);
   }
 }

@@ -90,8 +90,9 @@ export class ShardThreads implements Shards {
     await this.#askAll({ ask: 'stopReceiving', deadlineMs });
   }
 
-  async decide(limit: number): Promise<boolean> {
-    return (await this.#askAll<boolean>({ ask: 'decide', limit })).includes(true);
+  async decide(maxBytes: number): Promise<boolean> {
+    const each = maxBytes / this.count;
+    return (await this.#askAll<boolean>({ ask: 'decide', maxBytes: each })).includes(true);
   }
 
   async end(): Promise<void> {

@@ -41,8 +41,8 @@ export interface Shards {
   explain(traceId: string): Explanation | undefined | Promise<Explanation | undefined>;
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
-  /** Decides at most `limit` waiting traces a shard; true when there are more. */
-  decide(limit: number): boolean | Promise<boolean>;
+  /** Takes part of what waits to its end, at most a turn's worth and about `maxBytes` of export requests in all; true when there is more. */
+  decide(maxBytes: number): boolean | Promise<boolean>;
   end(): void | Promise<void>;
   /** Milliseconds since the slowest shard last looked for what is due. */
   stalledMs(): number;

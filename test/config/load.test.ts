@@ -239,6 +239,23 @@ describe('a boot file with mistakes', () => {
   });
 });
 
+it('refuses a queue that a full batch would never fit, by its place in the file', () => {
+  const text = `batch:
+  max_bytes: 4MiB
+export:
+  - name: left-out
+    otlp: { endpoint: "" }
+  - name: tempo
+    otlp: { endpoint: "http://tempo:4317" }
+    queue:
+      max_bytes: 4MB
+`;
+  const [error, ...more] = errors(text);
+  expect(error).toMatch(/:9: export\[1\]\.queue\.max_bytes: 4000000: smaller than batch\.max_bytes \(4194304\)/);
+  expect(more).toEqual([]);
+  expect(errors(text.replace('4MB', '4MiB'))).toEqual([]);
+});
+
 describe('each limit', () => {
   const sizes: [string, (value: unknown) => object, number, number][] = [
     [
@@ -258,7 +275,12 @@ describe('each limit', () => {
     ['buffer.remembered_decisions', (v) => ({ buffer: { remembered_decisions: v } }), 1024, 100_000_000],
     ['batch.max_bytes', (v) => ({ batch: { max_bytes: v } }), 1024, 2 ** 27],
     ['batch.max_spans', (v) => ({ batch: { max_spans: v } }), 1, 10_000_000],
-    ['export[0].queue.max_bytes', (v) => ({ export: [{ ...otlp, queue: { max_bytes: v } }] }), 1024, 2 ** 40],
+    [
+      'export[0].queue.max_bytes',
+      (v) => ({ batch: { max_bytes: 1024 }, export: [{ ...otlp, queue: { max_bytes: v } }] }),
+      1024,
+      2 ** 40,
+    ],
     ['export[0].store.max_bytes', (v) => ({ export: [{ name: 's', store: { max_bytes: v } }] }), 65_536, 2 ** 46],
   ];
   const durations: [string, (value: unknown) => object, number, number][] = [

@@ -379,7 +379,7 @@ describe('draining', () => {
     expect(client.closed).toBe(true);
   });
 
-  it('waits no longer for a better time: one last try, now', async () => {
+  it('waits no longer for a better time, and tries now', async () => {
     const { exporter, stats, clock, client } = start((_, attempt) => (attempt === 1 ? unavailable(60_000) : accepted));
     exporter.offer(spansOf(2));
     await clock.turn(5000);
@@ -388,16 +388,43 @@ describe('draining', () => {
     expect(stats).toMatchObject({ exportedSpans: 2, queuedSpans: 0 });
   });
 
-  it('gives up after one try each when the far end is down, long before the deadline', async () => {
-    const { exporter, stats, clock, client } = start(() => unavailable(), {}, 2);
+  it('is hurried before it is drained: it still takes what comes', async () => {
+    const { exporter, stats, clock, client } = start((_, attempt) => (attempt < 3 ? unavailable(60_000) : accepted));
+    exporter.offer(spansOf(2));
+    await clock.turn(5000);
+    exporter.hurry();
+    await clock.turn(0);
+    expect(client.waits).toEqual([5000]);
+    exporter.offer(spansOf(3));
+    await clock.turn(60_000);
+    expect(stats).toMatchObject({ exportedSpans: 5, queuedSpans: 0 });
+  });
+
+  it('tries on while the far end is down, a second apart at most, and counts what is left at the deadline', async () => {
+    const { exporter, stats, clock, client } = start(() => unavailable(), { initialMs: 20_000, maxMs: 30_000 }, 2);
     for (let i = 0; i < 10; i++) exporter.offer(spansOf(1));
     await clock.turn(0);
     expect(client.sent).toHaveLength(2);
-    await exporter.drain(clock.monotonic + 30_000);
-    expect(client.sent).toHaveLength(12);
+    const drained = exporter.drain(clock.monotonic + 5_500);
+    await clock.turn(5_499);
+    expect(client.sent).toHaveLength(2 + 2 * 6);
+    expect(stats.queuedSpans).toBe(10);
+    await clock.turn(1);
+    await drained;
     expect(stats.failedSpans.shutdown).toBe(10);
     expect(stats).toMatchObject({ queuedSpans: 0, queuedBytes: 0 });
-    expect(stats.lastError).toBe('shut down before it was delivered: UNAVAILABLE: try later');
+  });
+
+  it('delivers to a far end that is back before the deadline: both may be restarted together', async () => {
+    let isBack = false;
+    const { exporter, stats, clock } = start(() => (isBack ? accepted : unavailable()), {}, 2);
+    for (let i = 0; i < 10; i++) exporter.offer(spansOf(1));
+    const drained = exporter.drain(clock.monotonic + 30_000);
+    await clock.turn(20_000);
+    isBack = true;
+    await clock.turn(2_000);
+    await drained;
+    expect(stats).toMatchObject({ exportedSpans: 10, failedSpans: { shutdown: 0 } });
   });
 
   it('still waits for a far end that is alive and names a time before the deadline', async () => {

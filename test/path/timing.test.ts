@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { attribute } from '../support/otlp.ts';
+import { traceIdHex } from '../support/spans.ts';
 import { Story } from '../support/story.ts';
 
 const afterRoot = { buffer: { decisionWaitMs: 30_000, decisionWaitAfterRootMs: 2_000 } };
@@ -91,6 +92,24 @@ describe('the end', () => {
     expect(story.leftOf('a')).toHaveLength(1);
     expect(story.explain('a')).toMatchObject({ trigger: 'shutdown', complete: false });
     expect(story.waiting).toBe(0);
+  });
+
+  it('comes in steps as large as there is room for: of large traces one or two at a time', () => {
+    const story = new Story({ batch: { maxBytes: 1 << 20, maxAgeMs: 60_000 }, shards: 1 });
+    const [pipeline] = story.shards;
+    const traces = Array.from({ length: 40 }, (_, i) => `large ${i}`);
+    for (const trace of traces) story.send({ trace, status: 'ERROR', padding: 200_000 });
+    for (let isMore = true; isMore; ) {
+      const before = pipeline.shard.buffer.traces.size;
+      isMore = pipeline.drain(200, 300_000);
+      expect(before - pipeline.shard.buffer.traces.size).toBeLessThanOrEqual(2);
+      story.checkBooks();
+      // In between, as long as nobody has room, time passes and nothing is decided.
+      const waiting = pipeline.shard.buffer.traces.size;
+      story.after(20_000);
+      expect(pipeline.shard.buffer.traces.size).toBe(waiting);
+    }
+    expect(story.left().map(({ traceId }) => traceId)).toEqual(traces.map(traceIdHex));
   });
 
   it('tells senders to go elsewhere', () => {

@@ -311,12 +311,12 @@ describe('SIGTERM', () => {
     expect(await ended).toBe(0);
   });
 
-  it('ends with 1 and tells what is lost when the sink is down', async () => {
+  it('ends with 3 and tells what is lost when the sink is down', async () => {
     const nobody = `http://127.0.0.1:${await closedPort()}`;
     const gateway = await start(homeWith({ ...patient, shutdown_timeout: '2s', export: [sinkExporter(nobody)] }));
     await gateway.sender.http(failing('a', { trace: 'a', parent: 'x' }, { trace: 'healthy' }));
     gateway.signal('SIGTERM');
-    expect(await gateway.exited()).toBe(1);
+    expect(await gateway.exited()).toBe(3);
     expect(gateway.events('stopped')).toMatchObject([{ level: 'error', lostSpans: 2 }]);
   });
 
@@ -327,7 +327,7 @@ describe('SIGTERM', () => {
     await gateway.sender.http(failing('a'));
     const from = performance.now();
     gateway.signal('SIGTERM');
-    expect(await gateway.exited()).toBe(1);
+    expect(await gateway.exited()).toBe(3);
     expect(performance.now() - from).toBeLessThan(4_000);
     expect(gateway.events('stopped')).toMatchObject([{ lostSpans: 1 }]);
   });
