@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { closest, parseDuration, parseSize } from './units.ts';
+import { parseDuration, parseSize, unknownKey } from './units.ts';
 
 /**
  * The words of every `options.ts`: how a duration, a size, an address and a block are written, and what an operator is
@@ -18,8 +18,22 @@ export interface Endpoint {
 /** A value as the operator wrote it, cut to a readable length. */
 export function show(value: unknown): string {
   if (value === undefined) return 'missing';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = json(value, 61);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** JSON, of a large value only as much as `room` characters show: to tell a mistake costs no more than the telling. */
+function json(value: unknown, room: number): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, room));
+  if (typeof value !== 'object' || value === null) return String(value);
+  const list = Array.isArray(value);
+  let text = '';
+  for (const key in value) {
+    if (text.length > room) break;
+    const name = list ? '' : `${json(key, room)}:`;
+    text += `${text && ','}${name}${json((value as Record<string, unknown>)[key], room - text.length)}`;
+  }
+  return list ? `[${text}]` : `{${text}}`;
 }
 
 /** A message for valibot: what stands there, where that is no secret, and what should. */
@@ -27,12 +41,21 @@ export function expected(what: string): Message {
   return ({ input }) => `${show(input)}: expected ${what}`;
 }
 
-/** `parse` gives undefined for what is not as `what` says. */
+/** `parse` gives undefined for what is not as `what` says. Blanks round a text, as variables often have them, do not count. */
 export function scalar<T>(what: string, parse: (input: unknown) => T | undefined) {
+  const trimmed = (input: unknown) => parse(typeof input === 'string' ? input.trim() : input);
   return v.pipe(
-    v.custom<unknown>((input) => parse(input) !== undefined, expected(what)),
-    v.transform((input) => parse(input)!),
+    v.custom<unknown>((input) => trimmed(input) !== undefined, expected(what)),
+    v.transform((input) => trimmed(input)!),
   );
+}
+
+/** A number, or text that YAML would take for one: variables are always text. */
+export function numberOf(input: unknown): number | undefined {
+  if (typeof input === 'number') return input;
+  const isNumber =
+    typeof input === 'string' && /^([-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|0x[\da-f]+|0o[0-7]+)$/i.test(input);
+  return isNumber ? Number(input) : undefined;
 }
 
 function within(value: number | undefined, low: number, high: number): number | undefined {
@@ -54,9 +77,10 @@ export function size(min: string, max: string) {
 }
 
 export function count(min: number, max: number) {
-  return scalar(`a whole number from ${min} to ${max}`, (input) =>
-    Number.isInteger(input) ? within(input as number, min, max) : undefined,
-  );
+  return scalar(`a whole number from ${min} to ${max}`, (input) => {
+    const number = numberOf(input);
+    return Number.isInteger(number) ? within(number, min, max) : undefined;
+  });
 }
 
 /** Text that matches `pattern`. */
@@ -70,8 +94,8 @@ export function oneOf<const T extends readonly [string, string, ...string[]]>(..
 
 /** true or false, as YAML or as an environment variable has them. */
 export function flag() {
-  const yes: unknown[] = [true, 1, 'true', '1'];
-  const no: unknown[] = [false, 0, 'false', '0', ''];
+  const yes: unknown[] = [true, 1, 'true', 'True', 'TRUE', '1'];
+  const no: unknown[] = [false, 0, 'false', 'False', 'FALSE', '0', ''];
   return scalar('true or false', (input) => yes.includes(input) || (no.includes(input) ? false : undefined));
 }
 
@@ -115,11 +139,6 @@ export function fields<K extends Keys>(keys: K, other: (key: string) => v.Generi
   return v.pipe(schema, v.metadata({ keys }));
 }
 
-export function unknownKey(key: string, known: readonly string[]): string {
-  const meant = closest(key, known);
-  return meant ? `unknown key, did you mean ${meant}?` : `unknown key, expected one of ${known.join(', ')}`;
-}
-
 /** A key of the format that this version does not act on yet: refused, never ignored. */
 export function notYet() {
   return v.optional(v.never('not supported in this version: leave the key out'));
@@ -140,9 +159,11 @@ export function ownNames<T extends { readonly name: string }>(taken: string) {
   return v.rawCheck<T[]>(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     const input = dataset.value;
+    const names = new Set<string>();
     input.forEach((value, at) => {
       const { name } = value;
-      if (input.findIndex((other) => other.name === name) === at) return;
+      const first = names.size < names.add(name).size;
+      if (first) return;
       const step = { type: 'unknown', origin: 'value', input, value } as const;
       const path = [
         { ...step, key: at },

@@ -30,12 +30,25 @@ export function parseSize(text: unknown): number | undefined {
 
 /** The name of `known` that `name` is most likely a slip of, by edit distance; undefined where none is near. */
 export function closest(name: string, known: readonly string[]): string | undefined {
+  if (name.length > longestName) return undefined;
   const plain = (text: string) => text.toLowerCase().replace(/[-_. ]/g, '');
+  const furthest = Math.max(1, Math.floor(name.length / 3));
   const ranked = known
+    .filter((candidate) => Math.abs(plain(candidate).length - plain(name).length) <= furthest)
     .map((candidate) => ({ candidate, distance: editDistance(plain(name), plain(candidate)) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best && best.distance <= Math.max(1, Math.floor(name.length / 3)) ? best.candidate : undefined;
+  return best && best.distance <= furthest ? best.candidate : undefined;
+}
+
+/** The distance takes the product of two lengths; no name of ours comes near this one. */
+const longestName = 64;
+
+/** What somebody is told who wrote a key that is none. */
+export function unknownKey(key: string, known: readonly string[]): string {
+  const meant = closest(key, known);
+  if (meant) return `unknown key, did you mean ${meant}?`;
+  return known.length > 0 ? `unknown key, expected one of ${known.join(', ')}` : 'unknown key, expected none';
 }
 
 /** Levenshtein's distance, one row at a time. */

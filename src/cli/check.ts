@@ -3,7 +3,6 @@ import { readYaml } from '../config/document.ts';
 import { loadBoot } from '../config/load.ts';
 import { mergeLayers, parseRules, ruleFields } from '../config/rules.ts';
 import { bootFields } from '../config/schema.ts';
-import { replaceVariables } from '../config/variables.ts';
 import { compileRules } from '../decide/compile.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
@@ -52,7 +51,7 @@ function findingOf(file: string, env: Io['env'], environment?: string): Finding 
 
 /** By the keys at the top: the more of them belong to a kind, the more likely. Text without any is rules, perhaps empty. */
 function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | undefined {
-  const { value } = readYaml(replaceVariables(text, file, env).text, file);
+  const { value } = readYaml(text, file, { env });
   const keys = value ? Object.keys(value) : Array.from(text.matchAll(/^(\w+):/gm), ([, key]) => key!);
   const share = (known: object) => keys.filter((key) => Object.hasOwn(known, key)).length;
   if (keys.length === 0) return 'rules';

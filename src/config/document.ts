@@ -1,61 +1,83 @@
 import type { BaseIssue } from 'valibot';
-import {
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  type YAMLParseError,
-} from 'yaml';
+import { LineCounter, parseDocument, type YAMLError } from 'yaml';
 import type { Problem } from '../model/rules.ts';
+import { hideReferences, putVariables, showReferences, type Variables } from './variables.ts';
+import { readTree, type YamlTree } from './yaml-tree.ts';
 
 /** A YAML (or JSON) text: its plain value, and for every path in it the place where an operator finds it. */
 export interface YamlText {
   readonly value: unknown;
-  /** Syntax errors and duplicate keys, as `name:line: what`. */
+  /** There is nothing in it but blanks and comments. */
+  readonly empty: boolean;
+  /** What is no YAML, or has no meaning as such, as `name:line: what`. */
   readonly errors: readonly string[];
   /** `name:line: key.path: message` for each problem, from top to bottom. */
   report(problems: readonly Problem[]): string[];
 }
 
-/** `name` is what errors call the text, a file's path or a Consul key; `place` how they name a line of it. */
-export function readYaml(text: string, name: string, place = (line: number) => `${name}:${line}`): YamlText {
+interface YamlOptions {
+  /** How errors name a line of the text; `name:line` where left out. */
+  readonly place?: ((line: number) => string) | undefined;
+  /** Replaces `${env:NAME}` in names and values. Left out: it stays as it is. */
+  readonly env?: Variables;
+}
+
+/** `name` is what errors call the text, a file's path or a Consul key. */
+export function readYaml(text: string, name: string, options: YamlOptions = {}): YamlText {
+  const { place = (line: number) => `${name}:${line}`, env } = options;
   const lines = new LineCounter();
-  const lineAt = (offset: number) => lines.linePos(offset).line;
-  const { contents, value, problems } = parse(text, lines);
+  const { value, empty, problems, offsetOf } = parse(text, lines, env);
+  const tell = (found: readonly { offset: number; text: string }[]) =>
+    found
+      .toSorted((a, b) => a.offset - b.offset)
+      .map(({ offset, text }) => `${place(lines.linePos(offset).line)}: ${text}`);
   return {
     value,
-    errors: problems.map(({ offset, message }) => `${place(lineAt(offset))}: ${message}`),
-    report: (found) =>
-      found
-        .map((problem) => ({ line: lineAt(offsetOf(contents, problem.path)), problem }))
-        .sort((a, b) => a.line - b.line)
-        .map(({ line, problem }) => `${place(line)}: ${sentence(problem)}`),
+    empty,
+    errors: tell(problems.map((problem) => ({ offset: problem.offset, text: sentence(problem) }))),
+    report: (found) => tell(found.map((problem) => ({ offset: offsetOf(problem.path), text: sentence(problem) }))),
   };
 }
 
-interface Parsed {
-  readonly contents: Node | null;
-  readonly value: unknown;
-  readonly problems: readonly { readonly offset: number; readonly message: string }[];
-}
+/** YAML 1.2 whatever the text says; keys that stand twice are looked for in readTree, which takes no square of their number. */
+const yamlOptions = { schema: 'core', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false } as const;
 
-/** Aliases that lead nowhere or multiply, and nesting without end, are thrown by the parser rather than listed. */
-function parse(text: string, lineCounter: LineCounter): Parsed {
+function parse(text: string, lineCounter: LineCounter, env: Variables | undefined): YamlTree {
+  const control = /(?![\t\n\r])\p{Cc}/u.exec(text);
   try {
-    const document = parseDocument(text, { lineCounter, prettyErrors: false });
-    const { contents, errors } = document;
-    const problems = errors.map((error) => ({ offset: error.pos[0], message: syntaxMessage(error, text) }));
-    return { contents, problems, value: errors.length > 0 ? undefined : document.toJS() };
+    const source = env ? hideReferences(text) : text;
+    const { contents, errors, warnings } = parseDocument(source, { ...yamlOptions, lineCounter });
+    if (control) return broken([{ offset: control.index, message: `holds the character ${code(control[0])}` }]);
+    const wrong = [...errors, ...warnings];
+    if (wrong.length > 0) return broken(wrong.map(syntaxProblem));
+    if (!env) return readTree(contents);
+    const variables = putVariables(text, env);
+    const tree = readTree(contents, variables.put);
+    return { ...tree, problems: [...tree.problems, ...variables.problems] };
   } catch (error) {
-    const message = `not valid YAML: ${(error as Error).message}`;
-    return { contents: null, value: undefined, problems: [{ offset: 0, message }] };
+    return broken([{ offset: 0, message: syntaxMessage((error as Error).message) }]);
   }
 }
+
+function broken(problems: readonly { offset: number; message: string }[]): YamlTree {
+  return {
+    value: undefined,
+    empty: false,
+    problems: problems.map((each) => ({ ...each, path: [] })),
+    offsetOf: () => 0,
+  };
+}
+
+function syntaxProblem({ pos, message }: YAMLError): { offset: number; message: string } {
+  return { offset: pos[0], message: syntaxMessage(message) };
+}
+
+/** The parser goes down into what is nested; where the stack is at its end, it says only that. */
+function syntaxMessage(message: string): string {
+  return `not valid YAML: ${/call stack/.test(message) ? 'nested too deep' : showReferences(message)}`;
+}
+
+const code = (character: string) => `U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 
 /** `key.path[1]: message`, without a path where the problem is the whole document's. */
 export function sentence({ path, message }: Problem): string {
@@ -69,33 +91,22 @@ function keyPath(path: readonly (string | number)[]): string {
     .replace(/^\./, '');
 }
 
-function syntaxMessage({ code, message, pos }: YAMLParseError, text: string): string {
-  if (code !== 'DUPLICATE_KEY') return `not valid YAML: ${message}`;
-  const key = /^[^\s:]*/.exec(text.slice(pos[0]))![0];
-  return `${key}: stands here twice: expected each key once`;
+const mostErrors = 20;
+const longestError = 500;
+
+/**
+ * Errors as somebody is told them: as many as one reads and how many more there are, each a line of bounded length in which
+ * nothing moves a terminal's cursor or turns the text, whatever a stranger wrote.
+ */
+export function told(errors: readonly string[]): readonly string[] {
+  const lines = errors.slice(0, mostErrors).map(toLine);
+  return errors.length > mostErrors ? [...lines, `and ${errors.length - mostErrors} more`] : lines;
 }
 
-/** Where the key or item of `path` begins; of a path that is not there, the deepest part that is. */
-function offsetOf(contents: Node | null, path: readonly (string | number)[]): number {
-  let at = contents?.range?.[0] ?? 0;
-  let node: unknown = contents;
-  for (const step of path) {
-    const found = child(node, step);
-    if (!found) break;
-    at = startOf(isPair(found) ? found.key : found) ?? at;
-    node = isPair(found) ? found.value : found;
-  }
-  return at;
-}
-
-function child(node: unknown, step: string | number): Pair | Node | undefined {
-  if (isSeq(node)) return node.items[Number(step)] as Node | undefined;
-  if (isMap(node)) return node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(step));
-  return undefined;
-}
-
-function startOf(node: unknown): number | undefined {
-  return isNode(node) ? node.range?.[0] : undefined;
+function toLine(text: string): string {
+  const cut = text.length > longestError ? `${text.slice(0, longestError - 1)}…` : text;
+  const escaped = (each: string) => `\\u{${each.codePointAt(0)!.toString(16)}}`;
+  return cut.toWellFormed().replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escaped);
 }
 
 /** What valibot found, each with its path. */

@@ -4,9 +4,9 @@ import type { ExporterConfig } from '../export/options.ts';
 import type { Problem } from '../model/rules.ts';
 import { show } from '../options.ts';
 import { type ConsulClient, consulClient } from './consul-options.ts';
-import { problemsOf, readYaml } from './document.ts';
+import { problemsOf, readYaml, told } from './document.ts';
 import { type BootConfig, type BootDocument, bootSchema } from './schema.ts';
-import { replaceVariables, type Variables } from './variables.ts';
+import type { Variables } from './variables.ts';
 
 /** Where the text came from, and what its variables and relative paths refer to. */
 export interface BootSurroundings {
@@ -21,17 +21,15 @@ type BootResult = { readonly config: BootConfig } | { readonly errors: readonly 
 
 /** The boot file's text to configuration, or every error in it as `file:line: key.path: what is wrong, what was expected`. */
 export function loadBoot(text: string, from: BootSurroundings): BootResult {
-  const replaced = replaceVariables(text, from.file, from.env);
-  const yaml = readYaml(replaced.text, from.file);
-  const broken = [...replaced.errors, ...yaml.errors];
-  if (broken.length > 0) return { errors: broken };
+  const yaml = readYaml(text, from.file, { env: from.env });
+  if (yaml.errors.length > 0) return { errors: told(yaml.errors) };
   const parsed = v.safeParse(bootSchema, yaml.value ?? {});
-  if (!parsed.success) return { errors: yaml.report(problemsOf(parsed.issues)) };
+  if (!parsed.success) return { errors: told(yaml.report(problemsOf(parsed.issues))) };
   const tooSmall = smallQueues(parsed.output, yaml.value as { export?: readonly unknown[] });
-  if (tooSmall.length > 0) return { errors: yaml.report(tooSmall) };
+  if (tooSmall.length > 0) return { errors: told(yaml.report(tooSmall)) };
   const client = consulOf(parsed.output, from.env);
   if (typeof client === 'string') {
-    return { errors: yaml.report([{ path: ['rules', 'consul', 'address'], message: client }]) };
+    return { errors: told(yaml.report([{ path: ['rules', 'consul', 'address'], message: client }])) };
   }
   return { config: toConfig(parsed.output, from, client) };
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Problem, RulesDocument } from '../model/rules.ts';
-import { unknownKey } from '../options.ts';
-import { problemsOf, readYaml, sentence, type YamlText } from './document.ts';
+import { unknownKey } from '../units.ts';
+import { problemsOf, readYaml, sentence, told, type YamlText } from './document.ts';
 import { type LayerResult, percent, ruleFields } from './rules.ts';
 
 /** A key of Consul's KV store, its name relative to the folder of the environment. */
@@ -25,7 +25,7 @@ const separable = ['error_status_codes', 'routes'];
 export function parseKeys(entries: readonly KvEntry[], folder: string): LayerResult {
   const values = entries.filter(({ key }) => !isFolder(key)).map((entry) => parseKey(entry, folder));
   const errors = values.flatMap((value) => value.errors);
-  if (errors.length > 0) return { errors };
+  if (errors.length > 0) return { errors: told(errors) };
   const texts = new Map(values.map(({ key, yaml }) => [key, yaml]));
   return {
     layer: {
@@ -49,13 +49,12 @@ interface KeyValue {
 
 function parseKey({ key, value }: KvEntry, folder: string): KeyValue {
   const name = `consul:${folder}/${key}`;
-  const yaml = readYaml(value, name, /\n./.test(value) ? undefined : () => name);
+  const yaml = readYaml(value, name, { place: /\n./.test(value) ? undefined : () => name });
   const wrong = (...errors: string[]) => ({ key, yaml, value: undefined, errors });
   const field = Object.hasOwn(keyFields, key) && keyFields[key];
   if (!field) return wrong(`${name}: ${unknownKey(key, Object.keys(keyFields))}`);
-  if (value.trim() === '')
-    return wrong(`${name}: empty: write null to switch it off, or delete the key to use the file's`);
   if (yaml.errors.length > 0) return wrong(...yaml.errors);
+  if (yaml.empty) return wrong(`${name}: empty: write null to switch it off, or delete the key to use the file's`);
   const parsed = v.safeParse(field, separable.includes(key) ? separated(yaml.value) : yaml.value);
   if (!parsed.success) return wrong(...yaml.report(problemsOf(parsed.issues)));
   return { key, yaml, value: parsed.output, errors: [] };

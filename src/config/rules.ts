@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import type { Problem, RulesDocument } from '../model/rules.ts';
 import { block, expected, fields, isBlock, list, mapOf, oneOf, ownNames, text } from '../options.ts';
-import { problemsOf, readYaml } from './document.ts';
+import { problemsOf, readYaml, told } from './document.ts';
 
 /** What a source says: fields present there, and its own words for where a problem lies. */
 export interface RulesLayer {
   readonly fields: Partial<RulesDocument>;
-  report(problems: readonly Problem[]): string[];
+  report(problems: readonly Problem[]): readonly string[];
 }
 
 export type LayerResult = { readonly layer: RulesLayer } | { readonly errors: readonly string[] };
@@ -31,8 +31,8 @@ const milliseconds = v.pipe(
 
 /** The knobs are policies of these names. */
 const policyName = text(
-  /^(?!(debug|errors|slow|routes|baseline)$).*\S/,
-  'a name, but not debug, errors, slow, routes or baseline',
+  /^(?!(debug|errors|slow|routes|baseline|none)$)(?=.*\S)\P{C}{1,128}$/u,
+  'a name of at most 128 characters, but not debug, errors, slow, routes, baseline or none',
 );
 /** What its type asks for, decide/compile.ts knows. */
 const policy = fields(
@@ -83,10 +83,10 @@ export const defaultRules: RulesDocument = {
 /** A rules file's text. An empty one is an error: it is more often half a write than the wish for the defaults. */
 export function parseRules(text: string, name: string): LayerResult {
   const yaml = readYaml(text, name);
-  if (yaml.errors.length > 0) return { errors: yaml.errors };
+  if (yaml.errors.length > 0) return { errors: told(yaml.errors) };
   if (yaml.value === null) return { errors: [`${name}:1: empty: expected rules; write {} for the defaults`] };
   const parsed = v.safeParse(document, yaml.value);
-  if (!parsed.success) return { errors: yaml.report(problemsOf(parsed.issues)) };
+  if (!parsed.success) return { errors: told(yaml.report(problemsOf(parsed.issues))) };
   return { layer: { fields: parsed.output as Partial<RulesDocument>, report: yaml.report } };
 }
 
@@ -98,7 +98,7 @@ export function mergeLayers(layers: readonly RulesLayer[]): { document: RulesDoc
   return {
     document,
     report: (problems) =>
-      layers.flatMap((layer) => layer.report(problems.filter((problem) => owner(problem) === layer))),
+      told(layers.flatMap((layer) => layer.report(problems.filter((problem) => owner(problem) === layer)))),
   };
 }
 

@@ -3,7 +3,7 @@ import { batchOptions } from '../batch/options.ts';
 import { bufferOptions } from '../buffer/options.ts';
 import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
-import { block, duration, expected, flag, notYet, scalar, text } from '../options.ts';
+import { block, duration, expected, flag, notYet, numberOf, scalar, text } from '../options.ts';
 import { receiveOptions } from '../receive/options.ts';
 import { adminOptions, logOptions } from '../telemetry/options.ts';
 import type { ConsulClient } from './consul-options.ts';
@@ -30,11 +30,11 @@ const rules = block({
   consul: v.optional(consul),
 });
 
-const shards = scalar('auto or a number from 1 to 64', (input): number | 'auto' | undefined =>
-  input === 'auto' || (Number.isInteger(input) && Number(input) >= 1 && Number(input) <= 64)
-    ? (input as number | 'auto')
-    : undefined,
-);
+const shards = scalar('auto or a number from 1 to 64', (input): number | 'auto' | undefined => {
+  if (input === 'auto') return input;
+  const number = numberOf(input);
+  return number !== undefined && Number.isInteger(number) && number >= 1 && number <= 64 ? number : undefined;
+});
 
 const mode = v.literal('gateway', expected('gateway; others are not supported in this version'));
 

@@ -2,7 +2,10 @@ import * as v from 'valibot';
 import { block, duration, list, mapOf, notYet, oneOf, ownNames, size, text } from '../options.ts';
 
 /** What is wrong may be a secret, and is not repeated. */
-const header = v.string('expected text; put numbers in quotes');
+const header = v.pipe(
+  v.string('expected text; put numbers in quotes'),
+  v.regex(/^[^\p{Cc}]*$/u, 'holds a line break or another control character: is there one at the end of a variable?'),
+);
 
 const otlp = block({
   endpoint: v.pipe(

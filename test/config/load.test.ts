@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of the boot file.
 import { describe, expect, it } from 'vitest';
 import { type BootSurroundings, loadBoot } from '../../src/config/load.ts';
 import type { BootConfig } from '../../src/config/schema.ts';
@@ -126,6 +127,46 @@ describe('what a variable can switch', () => {
     expect(config(text, { TRACE_DEBUG: '1' }).traceDebug).toBe(true);
     expect(config(text, { TRACE_DEBUG: 'true' }).traceDebug).toBe(true);
     expect(errors(text, { TRACE_DEBUG: 'perhaps' })[0]).toContain('expected true or false');
+  });
+});
+
+describe('a variable', () => {
+  it('gives text where text belongs, whatever it looks like', () => {
+    const text = `${withStore}environment: \${env:E}\ndata_directory: \${env:D}\nenrich: { set: { v: \${env:V} } }`;
+    const { environment, dataDirectory, enrich } = config(text, { E: '007', D: '1e3', V: '1.10' });
+    expect({ environment, dataDirectory, enrich }).toEqual({
+      environment: '007',
+      dataDirectory: '/srv/1e3',
+      enrich: { resource: {}, set: { v: '1.10' } },
+    });
+  });
+
+  it('gives numbers, sizes and switches where those belong, blanks round them or not', () => {
+    const text = `${withStore}shards: \${env:S}\ntrace_debug: \${env:T}\nbatch: { max_spans: "\${env:N}" }\nbuffer: { max_bytes: \${env:B} }`;
+    const env = { S: '2', T: 'True', N: '100\n', B: ' 1048576' };
+    expect(config(text, env)).toMatchObject({
+      shards: 2,
+      traceDebug: true,
+      batch: { maxSpans: 100 },
+      buffer: { maxBytes: 1 << 20 },
+    });
+    expect(errors(text, { ...env, N: '1_000' })).toEqual([
+      '/etc/tailgate/gateway.yaml:4: batch.max_spans: "1_000": expected a whole number from 1 to 10000000',
+    ]);
+    expect(errors(text, { ...env, S: '.inf' })[0]).toContain('shards: ".inf": expected auto or a number');
+  });
+
+  it('brings a secret into a header as it is', () => {
+    const secret = "a\\b\"c #d: 'e' {f}";
+    const text = 'export: [{ name: a, otlp: { endpoint: "http://a", headers: { A: "${env:S}", B: ${env:S} } } }]';
+    expect(config(text, { S: secret }).export[0]).toMatchObject({ otlp: { headers: { A: secret, B: secret } } });
+  });
+
+  it('with a line break is no header, and is not shown', () => {
+    const text = 'export: [{ name: a, otlp: { endpoint: "http://a", headers: { A: "${env:S}" } } }]';
+    expect(errors(text, { S: 'hunter2\n' })).toEqual([
+      '/etc/tailgate/gateway.yaml:1: export[0].otlp.headers.A: holds a line break or another control character: is there one at the end of a variable?',
+    ]);
   });
 });
 

@@ -72,8 +72,8 @@ describe('a rules file', () => {
     expect(errors(text)).toEqual([
       'rules.yaml:1: baseline_percent.home: 101: expected a number from 0 to 100',
       'rules.yaml:2: latency_treshold_ms: unknown key, did you mean latency_threshold_ms?',
-      'rules.yaml:4: policies[0].name: "errors": expected a name, but not debug, errors, slow, routes or baseline',
-      'rules.yaml:5: policies[1].name: missing: expected a name, but not debug, errors, slow, routes or baseline',
+      'rules.yaml:4: policies[0].name: "errors": expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline or none',
+      'rules.yaml:5: policies[1].name: missing: expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline or none',
       'rules.yaml:5: policies[1].type: 3: expected a policy type, such as latency or string_attribute',
     ]);
   });
@@ -94,7 +94,21 @@ describe('a rules file', () => {
     ['shadow: [{ name: a, type: b }]', 'shadow: expected []: shadow policies are not supported in this version'],
     ['policies: [{ name: a, type: b }, { name: a, type: b }]', 'policies[1].name: "a" is taken by a policy above'],
     ['debug: true\ndebug: false', 'debug: stands here twice'],
-    ['routes: *nowhere', ':1: not valid YAML: '],
+    ['policies: [{ name: none, type: always_sample }]', 'policies[0].name: "none": expected a name'],
+    ['routes: *nowhere', ':1: routes: *nowhere: there is no &nowhere above'],
+    ['routes: !path [/a]', ':1: not valid YAML: Unresolved tag: !path'],
+    ['latency_threshold_ms: .nan', ':1: latency_threshold_ms: .nan: not a finite number'],
+    ['baseline_percent: { home: .inf }', ':1: baseline_percent.home: .inf: not a finite number'],
+    ['{ "latency_threshold_ms": 1e999 }', ':1: latency_threshold_ms: 1e999: not a finite number'],
+    ['routes:\n- /a\n- "/b\0"', 'rules.yaml:3: holds the character U+0000'],
+    ['routes:\n- /a\n- "/b\\0"', 'rules.yaml:3: routes[1]: holds a NUL character'],
+    ['routes: ["/\\ud800"]', 'rules.yaml:1: routes[0]: holds half a surrogate pair'],
+    ['routes: &r [*r]', 'rules.yaml:1: routes[0]: *r: leads into itself, without end'],
+    ['routes: &r { a: { b: *r } }', 'rules.yaml:1: routes.a.b: *r: leads into itself, without end'],
+    ['<<: 3', 'rules.yaml:1: <<: expected a block of keys to merge'],
+    ['"__proto__": {}', 'rules.yaml:1: __proto__: not possible as a name'],
+    ['? [a]\n: b', 'rules.yaml:1: expected a plain word as a key'],
+    ['%YAML 1.1\n---\ndebug: yes', 'rules.yaml:3: debug: "yes": expected true or false'],
     ['constructor: 1', 'constructor: unknown key'],
   ])('refuses %s', (text, message) => {
     const found = errors(text);
@@ -112,14 +126,103 @@ describe('a rules file', () => {
   ])('takes %s', (text) => expect(errors(text)).toEqual([]));
 });
 
+describe('merge keys', () => {
+  const policiesOf = (text: string) => mergeLayers([layer(text)]).document.policies;
+
+  it('take what a block lacks from another', () => {
+    const text = [
+      'policies:',
+      '- &base { name: a, type: probabilistic, probabilistic: &ten { sampling_percentage: 10 } }',
+      '- { <<: *base, name: b }',
+      '- name: c',
+      '  probabilistic: { <<: *ten, sampling_percentage: 20 }',
+      '  <<: *base',
+    ].join('\n');
+    expect(policiesOf(text)).toEqual([
+      { name: 'a', type: 'probabilistic', probabilistic: { sampling_percentage: 10 } },
+      { name: 'b', type: 'probabilistic', probabilistic: { sampling_percentage: 10 } },
+      { name: 'c', type: 'probabilistic', probabilistic: { sampling_percentage: 20 } },
+    ]);
+  });
+
+  it('take from several blocks: the first that has a key gives it', () => {
+    const text = 'policies:\n- &a { name: a, type: t }\n- &b { name: b, x: 1 }\n- { <<: [*b, *a], name: c }';
+    expect(errors(text)).toEqual([
+      'rules.yaml:3: policies[1].type: missing: expected a policy type, such as latency or string_attribute',
+    ]);
+    const fine = text.replace('x: 1', 'type: u, x: 1');
+    expect(policiesOf(fine)[2]).toEqual({ name: 'c', type: 'u', x: 1 });
+  });
+
+  it('in quotes are keys like others', () => {
+    expect(errors('"<<": { debug: true }')).toHaveLength(1);
+  });
+
+  it('tell a mistake where it is written', () => {
+    const text = 'policies:\n- &a\n  name: a\n  type: 7\n- <<: *a\n  name: b\n';
+    expect(errors(text).map((error) => error.split(': ').slice(0, 2).join(': '))).toEqual([
+      'rules.yaml:4: policies[0].type',
+      'rules.yaml:4: policies[1].type',
+    ]);
+  });
+});
+
+it('an environment keeps its name, also where that looks like a number', () => {
+  const { document } = mergeLayers([layer('baseline_percent: { 007: 3, 1.0: 4, null: 5 }')]);
+  expect(document.baseline_percent).toEqual({ '007': 3, '1.0': 4, null: 5 });
+});
+
 describe('a document that is meant to hurt', () => {
+  const timed = (text: string) => {
+    const from = process.cpuUsage();
+    const found = errors(text);
+    const { user, system } = process.cpuUsage(from);
+    return { found, cpuMs: (user + system) / 1000 };
+  };
+
   it('is an error like another: aliases that multiply, nesting without end', () => {
     const bomb = [
       'a: &a [x, x]',
-      ...'bcdefghijk'.split('').map((c, i) => `${c}: &${c} [${`*${'abcdefghij'[i]},`.repeat(9)}]`),
+      ...'bcdefghijklmnop'.split('').map((c, i) => `${c}: &${c} [${`*${'abcdefghijklmno'[i]},`.repeat(9)}]`),
     ];
-    expect(errors(bomb.join('\n'))[0]).toContain('rules.yaml:1: not valid YAML: Excessive alias count');
-    expect(errors('['.repeat(100_000))[0]).toContain('not valid YAML');
+    expect(errors(bomb.join('\n'))[0]).toMatch(
+      /rules\.yaml:\d+: \w\[\d\]: \*\w: aliases repeat more than 1048576 characters/,
+    );
+    expect(errors('['.repeat(100_000))[0]).toBe('rules.yaml:1: not valid YAML: nested too deep');
+    expect(errors(`routes: ${'['.repeat(101)}${']'.repeat(101)}`)[0]).toContain('nested in more than 100 levels');
+  });
+
+  it('may use one alias as often as it likes', () => {
+    const many = Array.from({ length: 500 }, (_, i) => `- { <<: *base, name: p${i} }`).join('\n');
+    expect(errors(`policies:\n- &base { name: base, type: always_sample }\n${many}`)).toEqual([]);
+  });
+
+  it.each([
+    ['60 thousand unknown keys', Array.from({ length: 30_000 }, (_, i) => `k${i}: 1`).join('\n')],
+    ['keys that nearly are ours', Array.from({ length: 12_000 }, (_, i) => `latency_treshold_${i}: 1`).join('\n')],
+    ['a key of 250 thousand letters', `${'a'.repeat(250_000)}: 1`],
+    ['a wrong value, told very often', `a: &a [${'x,'.repeat(40_000)}]\nroutes: [${'*a,'.repeat(12)}]`],
+    ['policies without a name', `policies: [${'{},'.repeat(40_000)}]`],
+    ['40 thousand policies of a name', `policies: [${'{name: a,type: b},'.repeat(14_000)}]`],
+    ['one key again and again', 'a: 1\n'.repeat(50_000)],
+  ])('takes no second and no flood of errors: %s', (_, text) => {
+    const { found, cpuMs } = timed(text);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.length).toBeLessThanOrEqual(21);
+    expect(found.every((error) => error.length <= 500)).toBe(true);
+    expect(cpuMs).toBeLessThan(3_000);
+  });
+
+  it('is told as plain lines: nothing in it reaches the terminal as it is', () => {
+    const found = errors('"a\\e[2J\\nb\\u202e": 1');
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/^rules\.yaml:1: a\\u\{1b\}\[2J\\u\{a\}b\\u\{202e\}: unknown key/);
+  });
+
+  it('tells at most twenty problems, and how many more there are', () => {
+    const found = errors(Array.from({ length: 50 }, (_, i) => `zz${i}: 1`).join('\n'));
+    expect(found).toHaveLength(21);
+    expect(found[20]).toBe('and 30 more');
   });
 });
 
@@ -148,6 +251,16 @@ describe('keys in Consul', () => {
   it('may lie beside the folders that the UI of Consul makes', () => {
     expect(keys({ '': '', 'old/': '', baseline_percent: '7' }).fields).toEqual({ baseline_percent: 7 });
   });
+
+  it.each(['', ' \n', '# routes: [/a]', '# a\n# b\n', '---\n# nothing'])(
+    'that say nothing are empty, not null: %j',
+    (value) => {
+      const parsed = parseKeys([{ key: 'routes', value }], 'p/home');
+      expect('errors' in parsed && parsed.errors).toEqual([
+        "consul:p/home/routes: empty: write null to switch it off, or delete the key to use the file's",
+      ]);
+    },
+  );
 
   it('are refused together, each named, where one is wrong', () => {
     const parsed = parseKeys(
