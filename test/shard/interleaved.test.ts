@@ -31,7 +31,7 @@ const keepAll = [3, 4];
 
 const told: fc.Arbitrary<Told> = fc
   .record({
-    trace: fc.integer({ min: 0, max: 20 }).map((n) => `trace-${n}`),
+    trace: fc.nat(12).map((n) => `trace-${n}`),
     parent: fc.constantFrom('', 'a', 'b'),
     service: fc.constantFrom('x', 'y', 'z'),
     status: fc.constantFrom('UNSET', 'ERROR', 'OK'),
@@ -59,7 +59,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('deliver' as const), channel: fc.nat(20) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(400) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('give back' as const), body: fc.nat(20) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('rules' as const), rules: fc.nat(revisions.length - 1) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('rules' as const), rules: fc.nat(revisions.length - 1) }) },
 );
 
 const setting = fc.record({
@@ -71,7 +71,7 @@ const setting = fc.record({
     maxBytes: fc.constantFrom(64 << 10, 256 << 10, 1 << 20),
     maxTraceBytes: fc.constantFrom(2_000, 50_000, 200_000),
     onFull: fc.constantFrom('decide_oldest' as const, 'refuse' as const),
-    rememberedDecisions: fc.constantFrom(3, 1_000),
+    rememberedDecisions: fc.constantFrom(3, 1_000, 1_000),
   }),
 });
 type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
