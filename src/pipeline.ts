@@ -24,6 +24,7 @@ export class Pipeline implements Intake {
   readonly shard: Shard;
   readonly received = { grpc: tally(), http_protobuf: tally(), http_json: tally() } satisfies Record<Protocol, unknown>;
   readonly #clock: Clock;
+  #closed = false;
   #draining = false;
   #servedAt = 0;
 
@@ -43,7 +44,7 @@ export class Pipeline implements Intake {
     const now = this.#now();
     const { buffer, room, emitter } = this.shard;
     const { segments } = buffer;
-    if (this.#draining) return new Refusal('draining', 'the gateway is shutting down: send again, to another one');
+    if (this.#closed) return closing();
     if (length > segments.maxBytes) return tooLarge(length, segments.maxBytes);
     if (!room.make(length, now)) {
       return new Refusal('buffer_full', 'the buffer is full (buffer.max_bytes): try again later');
@@ -59,6 +60,7 @@ export class Pipeline implements Intake {
     const { buffer, arrivals, neighbours, revisions } = this.shard;
     const { segment, bytes } = landing;
     const { conditions } = revisions.current;
+    if (this.#closed) return this.#refuse(landing, closing());
     const slices = this.#decode(landing);
     if (slices instanceof Refusal) return this.#refuse(landing, slices);
     const refusal = neighbours?.handOver(slices.rows, slices.count, segment, conditions);
@@ -71,6 +73,11 @@ export class Pipeline implements Intake {
   /** The place is not used after all. */
   abandon({ segment }: Landing): void {
     this.shard.buffer.segments.done(segment);
+  }
+
+  /** Takes nothing any more, not even what has a place already: so nothing is handed to other shards from now on either. */
+  close(): void {
+    this.#closed = true;
   }
 
   /**
@@ -100,6 +107,7 @@ export class Pipeline implements Intake {
    * written, by one trace more at most. True when there are more. From now on nothing is decided but here.
    */
   drain(limit: number, maxBytes = Number.POSITIVE_INFINITY): boolean {
+    this.close();
     this.#draining = true;
     const now = this.#now();
     const { buffer, judge, batch, neighbours } = this.shard;
@@ -173,6 +181,8 @@ export class Pipeline implements Intake {
     return Math.floor(this.#clock.monotonicMs());
   }
 }
+
+const closing = (): Refusal => new Refusal('draining', 'the gateway is shutting down: send again, to another one');
 
 const tooLarge = (length: number, maxBytes: number): Refusal =>
   new Refusal('too_large', `a request of ${length} bytes is larger than buffer.max_bytes (${maxBytes})`);

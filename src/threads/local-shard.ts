@@ -99,6 +99,8 @@ export class LocalShard implements Shards {
   async stopReceiving(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#receivers.map((receiver) => receiver.drain(deadlineMs)));
+    // What was cut but is still being unpacked would come to shards that have decided all they had.
+    this.pipeline.close();
   }
 
   /** Takes part of what waits to its end; the ticker goes on, for other shards may still need this one. */
