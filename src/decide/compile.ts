@@ -1,7 +1,8 @@
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
 import { maxPolicies, type Policy, type PolicySet } from '../model/verdict.ts';
+import { closest } from '../units.ts';
 import { ConditionsBuilder } from './conditions.ts';
-import { always, kinds, whereBit } from './policies/index.ts';
+import { always, kinds, strayKeys, whereBit } from './policies/index.ts';
 import { probabilistic } from './policies/probabilistic.ts';
 import { compileRoutes, routeKeys } from './policies/route.ts';
 import { voteTable } from './vote-table.ts';
@@ -57,8 +58,7 @@ function knobs(
 function baseline(document: RulesDocument, environment: string, problems: Problem[]): number | null {
   const share = document.baseline_percent;
   if (share === null || typeof share === 'number') return share;
-  const own = share[environment];
-  if (own !== undefined) return own;
+  if (Object.hasOwn(share, environment)) return share[environment]!;
   const known = Object.keys(share).join(', ');
   const message = `no share for the environment '${environment}'; expected one beside ${known}`;
   problems.push({ path: ['baseline_percent'], message });
@@ -68,15 +68,18 @@ function baseline(document: RulesDocument, environment: string, problems: Proble
 function listed(documents: readonly PolicyDocument[], conditions: ConditionsBuilder, problems: Problem[]): Policy[] {
   const policies: Policy[] = [];
   documents.forEach((document, index) => {
-    const compile = kinds[document.type];
-    if (compile === undefined) {
-      const message = `unknown policy type '${document.type}'; this version knows ${Object.keys(kinds).join(', ')}`;
-      problems.push({ path: ['policies', index, 'type'], message });
-      return;
-    }
-    const compiled = compile(document, conditions);
-    if ('name' in compiled) policies.push(compiled);
-    else for (const problem of compiled) problems.push({ ...problem, path: ['policies', index, ...problem.path] });
+    const kind = kinds.get(document.type);
+    const found = kind ? strayKeys(document, kind) : [{ path: ['type'], message: unknownType(document.type) }];
+    const compiled = kind?.compile(document, conditions);
+    if (compiled && 'name' in compiled) policies.push(compiled);
+    else if (compiled) found.push(...compiled);
+    for (const problem of found) problems.push({ ...problem, path: ['policies', index, ...problem.path] });
   });
   return policies;
+}
+
+function unknownType(type: string): string {
+  const meant = closest(type, [...kinds.keys()]);
+  const hint = meant ? `did you mean ${meant}?` : `this version knows ${[...kinds.keys()].join(', ')}`;
+  return `unknown policy type '${type.slice(0, 60)}'; ${hint}`;
 }

@@ -30,3 +30,74 @@ describe('a list of policies', () => {
     expect(compile(policies)).toMatchObject({ policies: { policies: { length: 73 } } });
   });
 });
+
+describe('a policy', () => {
+  const problems = (policy: object) => {
+    const compiled = compile([{ name: 'p', ...policy } as PolicyDocument]);
+    return 'problems' in compiled
+      ? compiled.problems.map(({ path, message }) => `${path.slice(2).join('.')}: ${message}`)
+      : [];
+  };
+
+  it('is refused with a key that its type does not have', () => {
+    const probabilistic = { sampling_percentage: 5 };
+    expect(problems({ type: 'probabilistic', probabilistic })).toEqual([]);
+    expect(problems({ type: 'probabilistic', probabilistic: { ...probabilistic, sampling_precentage: 5 } })).toEqual([
+      'probabilistic.sampling_precentage: unknown key, did you mean sampling_percentage?',
+    ]);
+    expect(problems({ type: 'probabilistic', probabilistic, invert_match: true })).toEqual([
+      'invert_match: unknown key, expected one of name, type, probabilistic',
+    ]);
+    expect(problems({ type: 'status_code', status_code: { status_codes: ['OK'], invert_match: true } })).toEqual([
+      'status_code.invert_match: unknown key, expected one of status_codes',
+    ]);
+    expect(problems({ type: 'always_sample', always_sample: {} })).toEqual([
+      'always_sample: unknown key, expected one of name, type',
+    ]);
+    expect(problems({ type: 'probabilistic', probabilistic: { ...probabilistic, hash_salt: 'x' } })[0]).toContain(
+      'probabilistic.hash_salt: not supported',
+    );
+  });
+
+  it("is refused with another type's block", () => {
+    const status_code = { status_codes: ['ERROR'] };
+    expect(problems({ type: 'status_code', status_code, probabilistic: { sampling_percentage: 5 } })).toEqual([
+      'probabilistic: unknown key, expected one of name, type, status_code',
+    ]);
+  });
+
+  it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf'])(
+    'of a type %s is of an unknown one, and has no block of that name',
+    (word) => {
+      expect(problems({ type: word })).toEqual([
+        `type: unknown policy type '${word}'; this version knows always_sample, status_code, probabilistic`,
+      ]);
+      expect(problems({ type: 'always_sample', [word === '__proto__' ? 'x' : word]: 1 })).toHaveLength(1);
+    },
+  );
+
+  it.each([undefined, null, 5, 'x', [], [5], { sampling_percentage: '5' }, Object.create({ sampling_percentage: 5 })])(
+    'whose block is %j says what it lacks',
+    (probabilistic) => {
+      expect(problems({ type: 'probabilistic', probabilistic })).toEqual([
+        'probabilistic.sampling_percentage: expected a number from 0 to 100',
+      ]);
+    },
+  );
+
+  it('of a mistyped type is told which may be meant', () => {
+    expect(problems({ type: 'probablistic' })).toEqual([
+      "type: unknown policy type 'probablistic'; did you mean probabilistic?",
+    ]);
+  });
+});
+
+it.each(['constructor', 'toString', '__proto__'])(
+  'an environment called %s has no share but its own',
+  (environment) => {
+    const shares = { ...noRules, baseline_percent: { home: 1 } };
+    expect(compileRules(shares, environment, { debug: false })).toMatchObject({
+      problems: [{ path: ['baseline_percent'], message: expect.stringContaining('no share for the environment') }],
+    });
+  },
+);
