@@ -1,7 +1,8 @@
 import { Batch } from '../src/batch/batch.ts';
-import { RequestScan, Slice, sliceWords } from '../src/decode/scan.ts';
+import { RequestScan } from '../src/decode/scan.ts';
 import { defaultRules } from '../src/enrich/default-rules.ts';
 import { Enricher } from '../src/enrich/enrich.ts';
+import { Slice, sliceWords } from '../src/model/slice.ts';
 import { IdIndex } from '../src/tables/id-index.ts';
 import { Records } from '../src/tables/records.ts';
 import { readEnvelope } from '../src/wire/envelope.ts';
@@ -21,10 +22,15 @@ const records = new Records(18);
 const index = new IdIndex(records, 1);
 let id = 0;
 const live: number[] = [];
+const wanted = new Int32Array(4);
 report('index: find, insert, remove; a trace, of 100,000', () => {
   for (let i = 0; i < 4096; i++) {
     const n = Math.imul(++id, 0x9e3779b1);
-    if (index.find(n, id, n ^ id, 7) >= 0) throw new Error('an id that is not there was found');
+    wanted[0] = n;
+    wanted[1] = id;
+    wanted[2] = n ^ id;
+    wanted[3] = 7;
+    if (index.find(wanted, 0) >= 0) throw new Error('an id that is not there was found');
     const slot = records.allocate();
     const words = records.page(slot);
     const at = records.at(slot);

@@ -1,6 +1,7 @@
 import { ConditionsBuilder } from '../src/decide/conditions.ts';
-import { RequestScan, Slice, sliceWords } from '../src/decode/scan.ts';
+import { RequestScan } from '../src/decode/scan.ts';
 import type { Intake, Landing } from '../src/model/intake.ts';
+import { Slice, sliceWords } from '../src/model/slice.ts';
 import { Admission } from '../src/receive/admission.ts';
 import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';

@@ -5,6 +5,7 @@ import type { ExportRequest } from './model/export-request.ts';
 import { observe } from './model/histogram.ts';
 import type { Intake, Landing, Receipt } from './model/intake.ts';
 import type { Protocol } from './model/outcome.ts';
+import type { SliceRows } from './model/slice.ts';
 import type { PolicySet } from './model/verdict.ts';
 import { explain } from './shard/explain.ts';
 import { noPolicy } from './shard/revision.ts';
@@ -57,17 +58,18 @@ export class Pipeline implements Intake {
 
   /** decode → route → buffer: the message at `landing` becomes slices of their traces; all of them or, when refused, none. */
   accept(landing: Landing, protocol: Protocol): Receipt | Refusal {
-    const { buffer, arrivals, neighbours, revisions } = this.shard;
+    const { buffer, scan, arrivals, neighbours, revisions } = this.shard;
     const { segment, bytes } = landing;
     const { conditions } = revisions.current;
     if (this.#closed) return this.#refuse(landing, closing());
-    const slices = this.#decode(landing);
-    if (slices instanceof Refusal) return this.#refuse(landing, slices);
-    const refusal = neighbours?.handOver(slices.rows, slices.count, segment, conditions);
+    const malformed = this.#decode(landing);
+    if (malformed !== undefined) return this.#refuse(landing, malformed);
+    const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
+    const refusal = neighbours?.handOver(slices);
     if (refusal !== undefined) return this.#refuse(landing, refusal);
-    arrivals.take(bytes, segment, slices.rows, slices.count, conditions, this.#now(), neighbours?.owners);
+    arrivals.take(slices, this.#now(), neighbours?.owners);
     buffer.segments.done(segment);
-    return this.#receipt(landing.length, protocol, slices.count, slices.invalid);
+    return this.#receipt(landing.length, protocol, slices.count, scan.invalid);
   }
 
   /** The place is not used after all. */
@@ -134,7 +136,7 @@ export class Pipeline implements Intake {
     return explain(this.shard, traceId, unixMsOf(0, this.#clock));
   }
 
-  #decode(landing: Landing): { rows: Int32Array; count: number; invalid: number } | Refusal {
+  #decode(landing: Landing): Refusal | undefined {
     const { scan, revisions } = this.shard;
     const { bytes, start, length } = landing;
     try {
@@ -144,7 +146,7 @@ export class Pipeline implements Intake {
       this.abandon(landing);
       throw error;
     }
-    return { rows: scan.slices, count: scan.count, invalid: scan.invalid };
+    return undefined;
   }
 
   #refuse(landing: Landing, refusal: Refusal): Refusal {

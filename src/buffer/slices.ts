@@ -1,3 +1,4 @@
+import { Slice } from '../model/slice.ts';
 import { Pages } from '../tables/pages.ts';
 import type { Segment } from './segments.ts';
 
@@ -6,11 +7,12 @@ import type { Segment } from './segments.ts';
  * page × 1024 + index.
  */
 export const Row = {
-  start: 0,
+  /** The first four words are those of model/slice.ts, so that whoever emits a slice reads either. */
+  start: Slice.start,
   /** With `rootFlag`. */
-  length: 1,
-  resourceSpans: 2,
-  scopeSpans: 3,
+  length: Slice.length,
+  resourceSpans: Slice.resourceSpans,
+  scopeSpans: Slice.scopeSpans,
   /** The slot of its trace; -1 when that is gone. */
   trace: 4,
   /** The next row of the trace, -1 ends. */
@@ -20,7 +22,8 @@ export const rowWords = 6;
 const pageRows = 1024;
 const pageShift = 10;
 const rowMask = pageRows - 1;
-const rootFlag = 1 << 31;
+/** Set in `Row.length` of a root. */
+export const rootFlag = 1 << 31;
 
 export class Slices {
   /** Undefined where no page is; its memory went back. */
@@ -32,16 +35,11 @@ export class Slices {
   /** Numbers of pages that are no more. */
   readonly #free: number[] = [];
 
-  /** Adds a row to a segment's pages. */
-  add(number: number, segment: Segment, start: number, length: number, root: boolean): number {
+  /** Adds a row to the pages of segment `number`; what it says is left to be written. */
+  add(number: number, segment: Segment): number {
     let page = segment.rowPages.at(-1) ?? -1;
     if (page < 0 || this.#rows[page] === pageRows) page = this.#open(number, segment);
     const index = this.#rows[page]++;
-    const words = this.#pages[page] as Int32Array;
-    const at = index * rowWords;
-    words[at + Row.start] = start;
-    words[at + Row.length] = root ? length | rootFlag : length;
-    words[at + Row.next] = -1;
     return (page << pageShift) | index;
   }
 

@@ -1,14 +1,18 @@
+import { Slice } from '../model/slice.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Lender, type Segment, Segments } from './segments.ts';
-import { Row, Slices } from './slices.ts';
+import { Row, rootFlag, Slices } from './slices.ts';
 import { Unpacked } from './unpacked.ts';
 
 /** The record of a waiting trace, in Int32 words. */
 export const Trace = {
-  /** Four words. */
-  id: 0,
+  /** The trace id in four words, big-endian; the index reads them there. */
+  idA: 0,
+  idB: 1,
+  idC: 2,
+  idD: 3,
   head: 4,
   tail: 5,
   spans: 6,
@@ -64,19 +68,20 @@ export class TraceBuffer {
     this.#deadlines = new Deadlines(this.traces, Trace, longestMs);
   }
 
-  find(a: number, b: number, c: number, d: number): number {
-    return this.#index.find(a, b, c, d);
+  /** The slot of the waiting trace whose id stands at ids[at … at + 4), or -1. */
+  find(ids: Int32Array, at: number): number {
+    return this.#index.find(ids, at);
   }
 
-  /** Starts a trace; its wait runs from `now`. */
-  start(a: number, b: number, c: number, d: number, conditions: number, now: number): number {
+  /** Starts the trace whose id stands at ids[from … from + 4); its wait runs from `now`. */
+  start(ids: Int32Array, from: number, conditions: number, now: number): number {
     const slot = this.traces.allocate();
     const words = this.traces.page(slot);
     const at = this.traces.at(slot);
-    words[at] = a;
-    words[at + 1] = b;
-    words[at + 2] = c;
-    words[at + 3] = d;
+    words[at + Trace.idA] = ids[from];
+    words[at + Trace.idB] = ids[from + 1];
+    words[at + Trace.idC] = ids[from + 2];
+    words[at + Trace.idD] = ids[from + 3];
     words[at + Trace.head] = -1;
     words[at + Trace.tail] = -1;
     words[at + Trace.firstHigh] = Math.floor(now / 4294967296);
@@ -87,26 +92,19 @@ export class TraceBuffer {
     return slot;
   }
 
-  /**
-   * Hangs the slice at [start, start + length) of a segment to a trace; the last two positions say where its envelope stands, see
-   * wire/envelope.ts.
-   */
-  append(
-    slot: number,
-    number: number,
-    start: number,
-    length: number,
-    resourceSpansAt: number,
-    scopeSpansAt: number,
-    root: boolean,
-  ): void {
+  /** Appends to a trace the slice of segment `number` that the row at rows[from …] describes, see model/slice.ts. */
+  append(slot: number, number: number, rows: Int32Array, from: number, root: boolean): void {
     const segment = this.segments.get(number);
-    const row = this.slices.add(number, segment, start, length, root);
+    const length = rows[from + Slice.length];
+    const row = this.slices.add(number, segment);
     const slice = this.slices.words(row);
     const sliceAt = this.slices.at(row);
-    slice[sliceAt + Row.resourceSpans] = resourceSpansAt;
-    slice[sliceAt + Row.scopeSpans] = scopeSpansAt;
+    slice[sliceAt + Row.start] = rows[from + Slice.start];
+    slice[sliceAt + Row.length] = root ? length | rootFlag : length;
+    slice[sliceAt + Row.resourceSpans] = rows[from + Slice.resourceSpans];
+    slice[sliceAt + Row.scopeSpans] = rows[from + Slice.scopeSpans];
     slice[sliceAt + Row.trace] = slot;
+    slice[sliceAt + Row.next] = -1;
     segment.live++;
     const words = this.traces.page(slot);
     const at = this.traces.at(slot);

@@ -79,9 +79,9 @@ export class Decisions {
     return this.records.size;
   }
 
-  /** The slot of a remembered decision, or -1. */
-  find(a: number, b: number, c: number, d: number): number {
-    return this.#index.find(a, b, c, d);
+  /** The slot of the remembered decision on the trace whose id stands at ids[at … at + 4), or -1. */
+  find(ids: Int32Array, at: number): number {
+    return this.#index.find(ids, at);
   }
 
   /** Remembers the verdict on the trace whose id stands at ids[at … at + 4). The trace must not be remembered already. */

@@ -1,27 +1,9 @@
 import type { SpanConditions } from '../model/conditions.ts';
+import { Slice, sliceWords } from '../model/slice.ts';
 import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from '../wire/cursor.ts';
 import { skippable, tailAt } from '../wire/envelope.ts';
 import { SpanScan } from './scan-span.ts';
 import { kindOf, validate } from './validate.ts';
-
-/**
- * One row a slice, in Int32 words. Positions are offsets in the scanned buffer. `resourceSpans` and `scopeSpans` say where the
- * length of the enclosing message stands: what a slice's envelope holds is looked up there when a trace is kept, not before.
- */
-export const sliceWords = 11;
-export const Slice = {
-  start: 0,
-  length: 1,
-  resourceSpans: 2,
-  /** With `skippable` where that holds. */
-  scopeSpans: 3,
-  /** Four words, big-endian. */
-  traceId: 4,
-  bits: 8,
-  /** Explicit randomness: upper 24 and lower 32 bits, where `randomnessBit` is set. */
-  randomnessHigh: 9,
-  randomnessLow: 10,
-} as const;
 
 /** So many spans are worth a mark that they can be skipped at once when their envelope is read. */
 const manySpans = 8;
@@ -137,17 +119,17 @@ export class RequestScan {
     if ((this.count + 1) * sliceWords > this.slices.length) this.#grow();
     const rows = this.slices;
     const row = this.count++ * sliceWords;
-    rows[row] = start;
-    rows[row + 1] = length;
-    rows[row + 2] = resourceSpansAt;
-    rows[row + 3] = scopeSpansAt;
-    rows[row + 4] = (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3];
-    rows[row + 5] = (buf[at + 4] << 24) | (buf[at + 5] << 16) | (buf[at + 6] << 8) | buf[at + 7];
-    rows[row + 6] = (buf[at + 8] << 24) | (buf[at + 9] << 16) | (buf[at + 10] << 8) | buf[at + 11];
-    rows[row + 7] = (buf[at + 12] << 24) | (buf[at + 13] << 16) | (buf[at + 14] << 8) | buf[at + 15];
-    rows[row + 8] = span.bits;
-    rows[row + 9] = span.randomnessHigh;
-    rows[row + 10] = span.randomnessLow;
+    rows[row + Slice.start] = start;
+    rows[row + Slice.length] = length;
+    rows[row + Slice.resourceSpans] = resourceSpansAt;
+    rows[row + Slice.scopeSpans] = scopeSpansAt;
+    rows[row + Slice.traceIdA] = (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3];
+    rows[row + Slice.traceIdB] = (buf[at + 4] << 24) | (buf[at + 5] << 16) | (buf[at + 6] << 8) | buf[at + 7];
+    rows[row + Slice.traceIdC] = (buf[at + 8] << 24) | (buf[at + 9] << 16) | (buf[at + 10] << 8) | buf[at + 11];
+    rows[row + Slice.traceIdD] = (buf[at + 12] << 24) | (buf[at + 13] << 16) | (buf[at + 14] << 8) | buf[at + 15];
+    rows[row + Slice.bits] = span.bits;
+    rows[row + Slice.randomnessHigh] = span.randomnessHigh;
+    rows[row + Slice.randomnessLow] = span.randomnessLow;
   }
 
   #grow(): void {

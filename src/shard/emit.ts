@@ -1,5 +1,7 @@
 import type { Batch } from '../batch/batch.ts';
 import type { ScopeGroup } from '../batch/group.ts';
+import { bytesOf } from '../buffer/slices.ts';
+import { Slice } from '../model/slice.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { Writer } from '../wire/writer.ts';
 import { Envelopes, type KnownEnvelope } from './envelopes.ts';
@@ -41,20 +43,15 @@ export class Emitter {
     this.#batch.begin(now);
   }
 
-  slice(
-    buf: Uint8Array,
-    start: number,
-    length: number,
-    resourceSpansAt: number,
-    scopeSpansAt: number,
-    stamp: Stamp,
-    marked: boolean,
-  ): void {
-    const group = this.#groupOf(buf, resourceSpansAt, scopeSpansAt);
+  /** The slice of `buf` that rows[row …] describes: a row of the scan or of the buffer, which begin alike. */
+  slice(buf: Uint8Array, rows: Int32Array, row: number, stamp: Stamp, marked: boolean): void {
+    const group = this.#groupOf(buf, rows[row + Slice.resourceSpans], rows[row + Slice.scopeSpans]);
+    const start = rows[row + Slice.start];
+    const end = start + bytesOf(rows[row + Slice.length]);
     const out = this.#batch.into(group);
     const before = out.pos;
     try {
-      this.#enrich.span(out, buf, start, start + length, stamp, marked);
+      this.#enrich.span(out, buf, start, end, stamp, marked);
     } catch (error) {
       // The scan has checked the bytes, so this is a defect of ours: it must cost no more than the span that shows it.
       out.pos = before;

@@ -7,11 +7,11 @@ import { adjustedCount, thresholdText } from '../model/threshold.ts';
 import { noPolicy, type Revisions } from './revision.ts';
 
 /** The four words of a trace id in hex, or undefined where it is not one. */
-function parseTraceId(hex: string): [number, number, number, number] | undefined {
+function parseTraceId(hex: string): Int32Array | undefined {
   if (!/^[0-9a-fA-F]{1,32}$/.test(hex)) return undefined;
   const digits = hex.padStart(32, '0');
   const word = (i: number): number => Number.parseInt(digits.slice(i * 8, i * 8 + 8), 16) | 0;
-  return [word(0), word(1), word(2), word(3)];
+  return Int32Array.of(word(0), word(1), word(2), word(3));
 }
 
 /** Why the trace was kept or dropped, or that it waits; undefined where it is not known. `epochOffsetMs`: what to add to a moment to show it. */
@@ -22,9 +22,9 @@ export function explain(
 ): Explanation | undefined {
   const id = parseTraceId(traceId);
   if (id === undefined) return undefined;
-  const waiting = buffer.find(...id);
+  const waiting = buffer.find(id, 0);
   if (waiting >= 0) return explainWaiting(traceId, waiting, buffer, revisions, epochOffsetMs);
-  const decided = decisions.find(...id);
+  const decided = decisions.find(id, 0);
   return decided < 0 ? undefined : explainDecided(traceId, decided, decisions, revisions, epochOffsetMs);
 }
 

@@ -76,8 +76,8 @@ export class Judge {
     const bits = words[at + Trace.bits];
     const explicit = (bits & randomnessBit) !== 0;
     facts.bits = bits;
-    facts.randomnessHigh = explicit ? words[at + Trace.randomnessHigh] : words[at + 2] & 0xffffff;
-    facts.randomnessLow = (explicit ? words[at + Trace.randomnessLow] : words[at + 3]) >>> 0;
+    facts.randomnessHigh = explicit ? words[at + Trace.randomnessHigh] : words[at + Trace.idC] & 0xffffff;
+    facts.randomnessLow = (explicit ? words[at + Trace.randomnessLow] : words[at + Trace.idD]) >>> 0;
     facts.spans = words[at + Trace.spans];
     facts.bytes = words[at + Trace.bytes] >>> 0;
   }
@@ -118,16 +118,7 @@ export class Judge {
       const r = buffer.slices.at(row);
       const bytes = buffer.bytesAt(row);
       const mark: boolean = !marked && (complete ? isRoot(page[r + Row.length]) : toMark === 0);
-      const length = bytesOf(page[r + Row.length]);
-      emitter.slice(
-        bytes,
-        page[r + Row.start],
-        length,
-        page[r + Row.resourceSpans],
-        page[r + Row.scopeSpans],
-        stamp,
-        mark,
-      );
+      emitter.slice(bytes, page, r, stamp, mark);
       marked ||= mark;
       row = page[r + Row.next];
     }

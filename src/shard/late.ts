@@ -21,32 +21,24 @@ export class Late {
     this.#emitter = emitter;
   }
 
-  /** Forwards or drops one late slice of the trace with the decision at `slot`. */
-  take(
-    slot: number,
-    buf: Uint8Array,
-    start: number,
-    length: number,
-    resourceSpansAt: number,
-    scopeSpansAt: number,
-    now: number,
-  ): void {
+  /** Forwards or drops one late slice, the one at rows[row …], of the trace with the decision at `slot`. */
+  take(slot: number, buf: Uint8Array, rows: Int32Array, row: number, now: number): void {
     const words = this.#decisions.records.page(slot);
     const at = this.#decisions.records.at(slot);
     const first = words[at + Decision.lateSpans]++ === 0 ? 1 : 0;
     const flags = words[at + Decision.flags];
     const policy = policyOf(flags);
     const revision = this.#revisions.get(words[at + Decision.revision]);
-    const row = revision === undefined || policy < 0 ? this.#revisions.current.noneRow : revision.rows[policy];
+    const counted = revision === undefined || policy < 0 ? this.#revisions.current.noneRow : revision.rows[policy];
     if ((flags & keepFlag) === 0) {
-      this.#ledger.add(row, 'late_dropped', 1, first);
+      this.#ledger.add(counted, 'late_dropped', 1, first);
       return;
     }
     const opened = slot !== this.#open;
-    if (opened) this.#begin(slot, words, at, revision?.set.policies[policy]?.name ?? '', revision?.name ?? '', now);
+    if (opened) this.#begin(slot, now);
     const failed = this.#emitter.failed;
-    this.#emitter.slice(buf, start, length, resourceSpansAt, scopeSpansAt, this.#stamp, opened);
-    this.#ledger.add(row, this.#emitter.failed > failed ? 'lost' : 'late_kept', 1, first);
+    this.#emitter.slice(buf, rows, row, this.#stamp, opened);
+    this.#ledger.add(counted, this.#emitter.failed > failed ? 'lost' : 'late_kept', 1, first);
   }
 
   /** The request ends, or another trace begins: what is late next is another piece. */
@@ -55,12 +47,15 @@ export class Late {
     this.#open = -1;
   }
 
-  #begin(slot: number, words: Int32Array, at: number, policy: string, revision: string, now: number): void {
+  #begin(slot: number, now: number): void {
     this.end();
+    const words = this.#decisions.records.page(slot);
+    const at = this.#decisions.records.at(slot);
+    const revision = this.#revisions.get(words[at + Decision.revision]);
     this.#stamp.thresholdHigh = words[at + Decision.thresholdHigh];
     this.#stamp.thresholdLow = words[at + Decision.thresholdLow] >>> 0;
-    this.#stamp.policy = policy;
-    this.#stamp.revision = revision;
+    this.#stamp.policy = revision?.set.policies[policyOf(words[at + Decision.flags])]?.name ?? '';
+    this.#stamp.revision = revision?.name ?? '';
     this.#open = slot;
     this.#emitter.begin(now);
   }

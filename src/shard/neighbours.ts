@@ -1,7 +1,7 @@
 import { Borrowing, Lending, type LendingMemory, type SlabNews } from '../buffer/lending.ts';
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
-import { sliceWords } from '../decode/scan.ts';
 import { Refusal } from '../errors.ts';
+import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
 import { Handover, type HandoverMemory, handoverMemory } from '../route/handover.ts';
 import { ownerOf } from '../route/route.ts';
 
@@ -72,11 +72,11 @@ export class Neighbours {
    * Hands the slices of other shards' traces to them, all or, where one of them is too far behind, none. `owners` then says which
    * of the slices stay.
    */
-  handOver(rows: Int32Array, count: number, segment: number, conditions: number): Refusal | undefined {
+  handOver({ rows, count, segment, conditions }: SliceRows): Refusal | undefined {
     if (count > this.owners.length) this.owners = new Uint8Array(count * 2);
     this.#counts.fill(0);
     for (let i = 0; i < count; i++) {
-      const owner = ownerOf(rows[i * sliceWords + 7], this.#count);
+      const owner = ownerOf(rows[i * sliceWords + Slice.traceIdD], this.#count);
       this.owners[i] = owner;
       this.#counts[owner]++;
     }

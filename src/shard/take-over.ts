@@ -13,9 +13,10 @@ export function takeOver({ neighbours, buffer, arrivals, emitter }: Shard, now: 
     const { segment, rows, count, conditions } = neighbours;
     // What the last batch gave back may be its lender's again, and this one lies where that one lay.
     emitter.forget();
+    const { bytes } = segments.get(segment);
     // A trace may be decided while its batch is taken over: the segment must outlast that.
     segments.get(segment).pending++;
-    arrivals.take(segments.get(segment).bytes, segment, rows, count, conditions, now);
+    arrivals.take({ bytes, segment, rows, count, conditions }, now);
     segments.done(segment);
   }
   return batches === batchesPerTurn;

@@ -25,8 +25,12 @@ export class IdIndex {
     for (let i = 0; i < 1 << partitionBits; i++) this.#partitions.push(new Int32Array(smallest * 2));
   }
 
-  /** The slot of the record with this id, or -1. */
-  find(a: number, b: number, c: number, d: number): number {
+  /** The slot of the record with the id at ids[from … from + 4), or -1. */
+  find(ids: Int32Array, from: number): number {
+    const a = ids[from];
+    const b = ids[from + 1];
+    const c = ids[from + 2];
+    const d = ids[from + 3];
     const hash = this.#hash(a, b, c, d);
     const entries = this.#partitions[hash >>> partitionShift];
     const mask = entries.length - 2;

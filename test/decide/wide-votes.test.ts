@@ -10,7 +10,7 @@ function story(limit: number) {
     for (const index of keep) addVote(verdict.keepVotes, 0, index);
     for (const index of drop) addVote(verdict.dropVotes, 0, index);
     decisions.remember(Int32Array.of(id, 2, 3, 4), 0, verdict, facts);
-    return decisions.find(id, 2, 3, 4);
+    return decisions.find(Int32Array.of(id, 2, 3, 4), 0);
   };
   const votes = (slot: number): string[] =>
     Array.from({ length: 128 }, (_, i) => i).flatMap((i) => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ConditionsBuilder } from '../../src/decide/conditions.ts';
-import { RequestScan, Slice, sliceWords } from '../../src/decode/scan.ts';
+import { RequestScan } from '../../src/decode/scan.ts';
 import { rootBit } from '../../src/model/conditions.ts';
+import { Slice, sliceWords } from '../../src/model/slice.ts';
 import { MalformedError } from '../../src/wire/reader.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { idOf, requestBytes, spanBytes } from '../support/spans.ts';

@@ -19,7 +19,7 @@ describe('the index of ids', () => {
         for (const [add, words] of steps) {
           const key = words.join();
           const known = model.get(key);
-          expect(index.find(...words)).toBe(known ?? -1);
+          expect(index.find(Int32Array.from(words), 0)).toBe(known ?? -1);
           if (add && known === undefined) {
             const slot = records.allocate();
             records.page(slot).set(words, records.at(slot));
@@ -47,7 +47,7 @@ describe('the index of ids', () => {
       index.insert(slot);
       slots.push(slot);
     }
-    for (let i = 0; i < 100_000; i += 997) expect(index.find(0, 0, 0, i)).toBe(slots[i]);
+    for (let i = 0; i < 100_000; i += 997) expect(index.find(Int32Array.of(0, 0, 0, i), 0)).toBe(slots[i]);
     expect(index.bytes).toBeLessThan(100_000 * 8 * 4);
     for (const slot of slots) {
       index.remove(slot);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RequestScan, Slice, sliceWords } from '../../src/decode/scan.ts';
+import { RequestScan } from '../../src/decode/scan.ts';
+import { Slice, sliceWords } from '../../src/model/slice.ts';
 import { readEnvelope, skippable, tailAt } from '../../src/wire/envelope.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { spanBytes } from '../support/spans.ts';

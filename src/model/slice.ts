@@ -1,0 +1,34 @@
+/**
+ * The row of a slice as the scan writes it and shards hand it over, in Int32 words. Positions are offsets in the buffer that holds the
+ * request. `resourceSpans` and `scopeSpans` say where the length of the enclosing message stands: what a slice's envelope holds is
+ * looked up there when a trace is kept, not before.
+ */
+export const Slice = {
+  start: 0,
+  length: 1,
+  resourceSpans: 2,
+  /** With `skippable` where that holds, see wire/envelope.ts. */
+  scopeSpans: 3,
+  /** The trace id in four words, big-endian. */
+  traceIdA: 4,
+  traceIdB: 5,
+  traceIdC: 6,
+  traceIdD: 7,
+  bits: 8,
+  /** Explicit randomness: upper 24 and lower 32 bits, where `randomnessBit` is set. */
+  randomnessHigh: 9,
+  randomnessLow: 10,
+} as const;
+export const sliceWords = 11;
+
+/** Slices of one request that lie in one segment. */
+export interface SliceRows {
+  /** The segment's bytes, and its number in this shard. */
+  readonly bytes: Uint8Array;
+  readonly segment: number;
+  /** `count` rows; whoever wrote them may write others there afterwards. */
+  readonly rows: Int32Array;
+  readonly count: number;
+  /** Which conditions the bits are of, see shard/revision.ts. */
+  readonly conditions: number;
+}
