@@ -35,3 +35,8 @@ export class Refusal {
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** A question of the operator that cannot be answered now; may be asked again. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+}

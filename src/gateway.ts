@@ -16,6 +16,8 @@ import { shardsFor } from './threads/shards-for.ts';
 export interface Gateway {
   readonly addresses: Addresses & { readonly admin: NonNullable<Addresses['grpc']> };
   readonly shards: number;
+  /** Resolves when a shard has died, which the log says: with it went spans that were acknowledged, and the process must end. */
+  readonly died: Promise<void>;
   /** Reads the rules again, now. */
   reload(): void;
   /** Drains within `shutdown_timeout`; what was acknowledged and is lost. */
@@ -24,8 +26,8 @@ export interface Gateway {
 
 const { monotonicMs: now } = systemClock;
 const logEveryMs = 10_000;
-/** A shard that has not looked for due traces for so long will not come back. */
-const stalledMs = 60_000;
+/** A shard that has not looked for due traces for so long stands still. */
+const longestStallMs = 10_000;
 
 /**
  * The composition root: builds every part by hand. They listen from the far end to the near one, so that nothing is taken
@@ -42,7 +44,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     // Threads load their modules while this one loads what follows; nothing comes before they are told to listen.
     let fanOut: FanOut;
     const emit = (request: ExportRequest, reuse: () => void): void => fanOut.emit(request, reuse);
-    const shards = await openShards(config, rules.current, { emit, fault: faults(log) });
+    const { promise: died, resolve: die } = Promise.withResolvers<void>();
+    const shards = await openShards(config, rules.current, { emit, ...shardEvents(log, die) });
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
 
@@ -67,7 +70,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
         stats: () => gatherStats({ shards, fanOut, rules: () => rules.status() }),
         explain: async (id) => shards.explain(id),
         notReady: () => notReady,
-        notLive: () => (shards.stalledMs() > stalledMs ? `no decision turn for ${stalledMs / 1000} s` : ''),
+        notLive: () => standsStill(shards),
         ...(tempo && { tempo: (method: string, url: URL, accept: string) => tempo.handle(method, url, accept) }),
       },
     });
@@ -88,7 +91,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       log[lostSpans > 0 ? 'error' : 'info']('stopped', { lostSpans, ...(lostSpans > 0 && { lost: losses }) });
       return losses;
     };
-    return { addresses, shards: shards.count, reload: () => rules.reload(), stop };
+    return { addresses, shards: shards.count, died, reload: () => rules.reload(), stop };
   } catch (error) {
     for (const part of undo) await part();
     throw error;
@@ -123,7 +126,21 @@ async function openShards(config: BootConfig, rules: RulesRevision, events: Shar
   return new ShardThreads(count, path, rules, events);
 }
 
-const faults = (log: Log) => {
+/** What shards say of themselves, for the log. */
+function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit'> {
   const limited = limitLog(log, logEveryMs, now);
-  return (error: unknown) => limited.error('receive_error', { err: error });
-};
+  return {
+    fault: (error) => limited.error('receive_error', { err: error }),
+    // A shard says each reason as rarely as it should be read.
+    lost: (reason, spans) => log.error('spans_lost', { reason, spans }, 'spans could not be written: a defect'),
+    died: (shard, error) => {
+      log.error('shard_died', { shard, reason: (error as Error)?.message ?? String(error), err: error });
+      die();
+    },
+  };
+}
+
+function standsStill(shards: Shards): string {
+  const { shard, stalledMs } = shards.slowest();
+  return stalledMs > longestStallMs ? `shard ${shard} has stood still for ${Math.floor(stalledMs / 1000)} s` : '';
+}

@@ -46,7 +46,8 @@ async function runUntilStopped(argv: readonly string[]): Promise<undefined> {
     });
   }
   process.on('SIGHUP', () => starting.then((gateway) => gateway.reload(), failed));
-  await starting;
+  const gateway = await starting;
+  void gateway.died.then(() => process.exit(1));
 }
 
 /** Aborted by the first Ctrl-C or SIGTERM. */

@@ -5,6 +5,8 @@ type Tally = { spans: number; bytes: number; requests: number };
 
 /** What one shard and its receivers count: plain numbers, taken at one moment of that shard. */
 export interface ShardStats {
+  /** The shard did not answer in time; this is what it said so many milliseconds before. */
+  readonly silentMs?: number;
   readonly received: Record<Protocol, Tally>;
   readonly refused: Record<string, { requests: number; bytes: number }>;
   readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];

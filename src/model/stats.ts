@@ -55,6 +55,8 @@ export interface GatewayStats {
   readonly lateness: Histogram;
   /** Seconds for which each turn of deciding held its event loop. */
   readonly turns: Histogram;
+  /** Shards that did not answer in time: their part of these numbers is what they said last. */
+  readonly silentShards?: readonly number[];
   /** By thread, where shards have threads of their own. */
   readonly loops: readonly { readonly thread: string; readonly loop: LoopStats }[];
   /** Decisions remembered for late spans and explain. */

@@ -10,6 +10,10 @@ export interface SpanWriter {
   span(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void;
 }
 
+/** Errors told apart; a position in their text makes many of one. */
+const maxReasons = 8;
+const otherReasons = 'other errors';
+
 /**
  * Hands the slices of one kept trace to the batch, enriched. Neighbouring slices mostly share their envelope, so it is looked
  * up when it changes.
@@ -25,7 +29,8 @@ export class Emitter {
   #now = 0;
   /** Spans that could not be written: 0 unless there is a defect, and then they count as lost. */
   failed = 0;
-  lastFailure = '';
+  /** The same by error, since `takeFailures`. */
+  #failures = new Map<string, number>();
 
   constructor(batch: Batch, enrich: SpanWriter) {
     this.#batch = batch;
@@ -55,8 +60,7 @@ export class Emitter {
     } catch (error) {
       // The scan has checked the bytes, so this is a defect of ours: it must cost no more than the span that shows it.
       out.pos = before;
-      this.failed++;
-      this.lastFailure = String(error);
+      this.#fail(String(error));
       return;
     }
     if (!this.#batch.added(group, this.#envelope as KnownEnvelope, this.#now)) this.#group = undefined;
@@ -64,6 +68,20 @@ export class Emitter {
 
   end(): void {
     this.#batch.end();
+  }
+
+  /** How many spans could not be written since the last call, by error. */
+  takeFailures(): ReadonlyMap<string, number> {
+    const failures = this.#failures;
+    this.#failures = new Map();
+    return failures;
+  }
+
+  #fail(error: string): void {
+    this.failed++;
+    const isNew = !this.#failures.has(error);
+    const reason = isNew && this.#failures.size >= maxReasons ? otherReasons : error;
+    this.#failures.set(reason, (this.#failures.get(reason) ?? 0) + 1);
   }
 
   #groupOf(buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): ScopeGroup {

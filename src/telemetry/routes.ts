@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { systemClock } from '../clock.ts';
+import { Unavailable } from '../errors.ts';
 import type { Log } from './log.ts';
 import { isOwnHost } from './own-host.ts';
 import { page, pageHeaders } from './page.ts';
@@ -112,6 +113,7 @@ function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
 
 function failed(error: FastifyError, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const status = error.statusCode ?? 500;
+  if (error instanceof Unavailable) return refuse(reply, 503, error.message);
   if (status < 500) return refuse(reply, status, error.message);
   log.error('admin_failed', { path: request.raw.url, err: error }, 'an admin request failed');
   return refuse(reply, status, 'something went wrong inside the gateway; its log has the event "admin_failed"');

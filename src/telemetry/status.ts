@@ -12,6 +12,7 @@ export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeM
     environment: identity.environment,
     uptimeSeconds: Math.floor(uptimeMs / 1000),
     shards: identity.shards,
+    silentShards: stats.silentShards ?? [],
     rules: rulesOf(stats),
     buffer: bufferOf(stats),
     export: stats.exporters.map(({ name, stats: exporter }) => ({

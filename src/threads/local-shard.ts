@@ -21,6 +21,9 @@ import { shardStats } from './shard-stats.ts';
 import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 import { Ticker } from './ticker.ts';
 
+/** How often one cause of lost spans is told. */
+const tellLossesEveryMs = 10_000;
+
 /** Traces decided at a stretch: less than a millisecond's worth. */
 const tracesPerStep = 200;
 
@@ -47,6 +50,8 @@ export class LocalShard implements Shards {
   /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
   readonly ballast: ArrayBuffer | undefined;
   #stopping = false;
+  #toldLosses = 0;
+  #toldLossesAt = Number.NEGATIVE_INFINITY;
   /** Kept spans handed to the exporters. */
   emittedSpans = 0;
 
@@ -65,7 +70,11 @@ export class LocalShard implements Shards {
       (request) => this.#emit(request),
       systemClock,
     );
-    this.#ticker = new Ticker(() => this.pipeline.tick(tracesPerStep));
+    this.#ticker = new Ticker(() => {
+      const more = this.pipeline.tick(tracesPerStep);
+      this.#tellLosses(systemClock.monotonicMs());
+      return more;
+    });
     const { segments } = this.pipeline.shard.buffer;
     const isIdle = (): boolean => segments.bytes === 0;
     this.#settling = settleAfterBursts(() => segments.returnedBytes, isIdle);
@@ -105,7 +114,9 @@ export class LocalShard implements Shards {
 
   /** Takes part of what waits to its end; the ticker goes on, for other shards may still need this one. */
   decide(maxBytes: number): boolean {
-    return this.pipeline.drain(tracesPerStep, maxBytes);
+    const more = this.pipeline.drain(tracesPerStep, maxBytes);
+    if (!more) this.#tellLosses(Number.POSITIVE_INFINITY);
+    return more;
   }
 
   end(): void {
@@ -126,13 +137,22 @@ export class LocalShard implements Shards {
     return this.#ticker.turns;
   }
 
-  stalledMs(): number {
-    return this.#ticker.stalledMs();
+  slowest(): { shard: number; stalledMs: number } {
+    return { shard: 0, stalledMs: this.#ticker.stalledMs() };
   }
 
   /** The body of an emitted request came back. */
   reuse(body: Uint8Array): void {
     this.pipeline.shard.batch.reuse(body);
+  }
+
+  /** Spans that we could not write, which the operator must hear of. */
+  #tellLosses(now: number): void {
+    const { emitter } = this.pipeline.shard;
+    if (emitter.failed === this.#toldLosses || now - this.#toldLossesAt < tellLossesEveryMs) return;
+    this.#toldLosses = emitter.failed;
+    this.#toldLossesAt = now;
+    for (const [reason, spans] of emitter.takeFailures()) this.#events.lost(reason, spans);
   }
 
   #emit(request: ExportRequest): void {

@@ -10,7 +10,7 @@ export interface ThreadData {
   readonly rules: RulesRevision;
   readonly shared: SharedMemory;
   readonly inflight: SharedArrayBuffer;
-  /** When each shard had its last turn, by the monotonic clock, as Float64. */
+  /** When each shard had its last turn: an Int32 each, the low 32 bits of the monotonic clock's milliseconds. */
   readonly turns: SharedArrayBuffer;
 }
 
@@ -34,4 +34,5 @@ export type FromThread =
   | { readonly type: 'emit'; readonly request: ExportRequest }
   /** To be passed on to shard `to`. */
   | { readonly type: 'news'; readonly news: SlabNews; readonly to: number }
-  | { readonly type: 'fault'; readonly message: string };
+  | { readonly type: 'fault'; readonly message: string }
+  | { readonly type: 'lost'; readonly reason: string; readonly spans: number };

@@ -69,6 +69,7 @@ export function sumStats(shards: readonly ShardStats[], offeredSpans: number, no
     },
     inflightBytes: total((shard) => shard.inflightBytes),
     lateness: addHistograms(shards.map((shard) => shard.lateness)),
+    silentShards: shards.flatMap(({ silentMs }, number) => (silentMs === undefined ? [] : [number])),
     turns: addHistograms(shards.map((shard) => shard.turns)),
     loops: shards.flatMap(({ loop }, number) => (loop === undefined ? [] : [{ thread: `shard ${number}`, loop }])),
     remembered: {

@@ -9,9 +9,10 @@ import { shardStats } from './shard-stats.ts';
 
 /** The thread of one shard: a shard that is asked and told by messages. Everything else it shares is memory. */
 const { self, config, rules, shared, inflight, turns } = workerData as ThreadData;
+const turnReportMs = 500;
 const port = parentPort!;
 const tell = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
-const lastTurns = new Float64Array(turns);
+const lastTurns = new Int32Array(turns);
 // The requests that leave are transferred. The first buffer that is makes V8 throw all compiled code away: now, while there is none (docs/decisions/0005).
 new ArrayBuffer(1).transfer();
 
@@ -21,11 +22,16 @@ const shard = new LocalShard(
   {
     emit: (request) => tell({ type: 'emit', request }, [request.body.buffer as ArrayBuffer]),
     fault: (error) => tell({ type: 'fault', message: String(error) }),
+    lost: (reason, spans) => tell({ type: 'lost', reason, spans }),
+    // Whoever started this thread sees it by itself.
+    died: () => {},
   },
   { inflight, neighbours: { self, shared, tell: (news, to) => tell({ type: 'news', news, to }) } },
 );
 const probe = new LoopProbe(systemClock.monotonicMs());
-setInterval(() => (lastTurns[self] = systemClock.monotonicMs() - shard.stalledMs()), 500).unref();
+setInterval(() => {
+  Atomics.store(lastTurns, self, (systemClock.monotonicMs() - shard.slowest().stalledMs) | 0);
+}, turnReportMs).unref();
 settleSoon();
 
 port.on('message', (message: ToThread) => {

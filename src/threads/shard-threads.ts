@@ -1,14 +1,15 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
-import { UsageError } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import { listen } from '../receive/listen.ts';
 import type { Endpoint } from '../receive/receiver.ts';
+import { ownerOf } from '../route/route.ts';
 import { shareMemory } from '../shard/neighbours.ts';
-import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
+import type { FromThread, ThreadData, ToThread } from './messages.ts';
+import { Questions } from './questions.ts';
 import { settleAfterBursts } from './settle.ts';
 import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 
@@ -20,10 +21,8 @@ const threadFile = new URL(
 /** V8 gives a worker a smaller young generation than the flags say; three semi-spaces of 32 MiB. */
 const maxYoungGenerationSizeMb = 96;
 
-interface Waiting {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
+/** Loading its modules, a shard has no turns yet. */
+const loadWithinMs = 50_000;
 
 /** Several shards, each in a thread of its own with its own listeners on the shared ports. Limits are divided, or shared memory. */
 export class ShardThreads implements Shards {
@@ -31,20 +30,20 @@ export class ShardThreads implements Shards {
   readonly #config: ShardConfig;
   readonly #events: ShardEvents;
   readonly #workers: Worker[];
-  readonly #turns: Float64Array;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #questions: Questions[];
+  readonly #turns: Int32Array;
   /** Of shared memory that passed through this thread on its way from shard to shard. */
   #returnedBytes = 0;
   readonly #settling = settleAfterBursts(() => this.#returnedBytes);
-  #asked = 0;
+  readonly #dead = new Set<number>();
   #ending = false;
 
   constructor(shards: number, config: ShardConfig, rules: RulesRevision, events: ShardEvents) {
     this.count = shards;
     this.#config = divided(config, shards);
     this.#events = events;
-    const turns = new SharedArrayBuffer(shards * 8);
-    this.#turns = new Float64Array(turns).fill(systemClock.monotonicMs());
+    const turns = new SharedArrayBuffer(shards * 4);
+    this.#turns = new Int32Array(turns).fill((systemClock.monotonicMs() + loadWithinMs) | 0);
     const common = {
       config: this.#config,
       rules,
@@ -53,6 +52,9 @@ export class ShardThreads implements Shards {
       turns,
     };
     this.#workers = Array.from({ length: shards }, (_, self) => this.#startThread({ ...common, self }));
+    this.#questions = this.#workers.map(
+      (worker, shard) => new Questions(shard, (id, question) => post(worker, { type: 'question', id, question })),
+    );
   }
 
   /** The first shard binds the addresses, which settles ports left open; the others join it there. */
@@ -65,11 +67,11 @@ export class ShardThreads implements Shards {
       ...(receive.grpc && { grpc: { ...receive.grpc, endpoint: shared(bound.grpc ?? receive.grpc.endpoint) } }),
       ...(receive.http && { http: { ...receive.http, endpoint: shared(bound.http ?? receive.http.endpoint) } }),
     });
-    const bound = (await this.#ask(0, { ask: 'start', config: at({}) })) as Addresses;
+    const bound = await this.#questions[0].ask<Addresses>({ ask: 'start', config: at({}) });
     const others = at(bound);
     // grpc-js cannot share a port: then the first shard receives for all, and hands over.
     if (others.grpc?.server === 'grpc-js') delete (others as { grpc?: unknown }).grpc;
-    await Promise.all(this.#workers.slice(1).map((_, i) => this.#ask(i + 1, { ask: 'start', config: others })));
+    await Promise.all(this.#questions.slice(1).map((shard) => shard.ask({ ask: 'start', config: others })));
     return bound;
   }
 
@@ -78,21 +80,22 @@ export class ShardThreads implements Shards {
   }
 
   stats(): Promise<readonly ShardStats[]> {
-    return this.#askAll<ShardStats>({ ask: 'stats' });
+    return Promise.all(this.#questions.map((shard) => shard.stats()));
   }
 
   async explain(traceId: string): Promise<Explanation | undefined> {
-    const answers = await this.#askAll<Explanation | undefined>({ ask: 'explain', traceId });
-    return answers.find((answer) => answer !== undefined);
+    const owner = ownerOf(Number.parseInt(traceId.slice(-8), 16) | 0, this.count);
+    return this.#questions[owner].askInTime({ ask: 'explain', traceId });
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
-    await this.#askAll({ ask: 'stopReceiving', deadlineMs });
+    await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'stopReceiving', deadlineMs })));
   }
 
   async decide(maxBytes: number): Promise<boolean> {
     const each = maxBytes / this.count;
-    return (await this.#askAll<boolean>({ ask: 'decide', maxBytes: each })).includes(true);
+    const more = this.#questions.map((shard) => shard.ask<boolean>({ ask: 'decide', maxBytes: each }));
+    return (await Promise.all(more)).includes(true);
   }
 
   async end(): Promise<void> {
@@ -101,21 +104,28 @@ export class ShardThreads implements Shards {
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 
-  stalledMs(): number {
-    return systemClock.monotonicMs() - Math.min(...this.#turns);
+  slowest(): { shard: number; stalledMs: number } {
+    const now = systemClock.monotonicMs();
+    const stalled = Array.from(this.#turns, (_, shard) => (now - Atomics.load(this.#turns, shard)) | 0);
+    const stalledMs = Math.max(...stalled);
+    return { shard: stalled.indexOf(stalledMs), stalledMs };
   }
 
   #startThread(workerData: ThreadData): Worker {
     const worker = new Worker(threadFile, { workerData, resourceLimits: { maxYoungGenerationSizeMb } });
     worker.on('message', (message: FromThread) => this.#receive(workerData.self, message));
-    // A shard that dies takes acknowledged spans with it: the process ends, loudly, and is started anew.
-    worker.on('error', (error) => {
-      throw error;
-    });
-    worker.on('exit', (code) => {
-      if (!this.#ending) throw new Error(`the thread of shard ${workerData.self} ended with code ${code}`);
-    });
+    const { self } = workerData;
+    worker.on('error', (error) => this.#died(self, error));
+    worker.on('exit', (code) => this.#died(self, new Error(`the thread of shard ${self} ended with code ${code}`)));
     return worker;
+  }
+
+  /** A shard that dies takes acknowledged spans with it, and others hold its memory: the process must end and be started anew. */
+  #died(shard: number, error: unknown): void {
+    if (this.#ending || this.#dead.has(shard)) return;
+    this.#dead.add(shard);
+    this.#events.died(shard, error);
+    this.#questions[shard].fail(new Error(`shard ${shard} died: ${(error as Error)?.message ?? error}`));
   }
 
   #receive(from: number, message: FromThread): void {
@@ -131,12 +141,11 @@ export class ShardThreads implements Shards {
           this.#returnedBytes += message.news.numbers.length * message.news.capacity;
         post(this.#workers[message.to], { type: 'news', news: message.news });
         return;
-      default: {
-        const waiting = this.#waiting.get(message.id);
-        this.#waiting.delete(message.id);
-        if (message.type === 'answer') waiting?.resolve(message.value);
-        else waiting?.reject(message.usage ? new UsageError(message.message) : new Error(message.message));
-      }
+      case 'lost':
+        this.#events.lost(message.reason, message.spans);
+        return;
+      default:
+        this.#questions[from].answered(message);
     }
   }
 
@@ -145,27 +154,24 @@ export class ShardThreads implements Shards {
     if (!this.#ending) this.#workers[shard].postMessage({ type: 'reuse', body }, [body.buffer as ArrayBuffer]);
   }
 
-  #ask(shard: number, question: Question): Promise<unknown> {
-    const id = ++this.#asked;
-    const answer = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-    post(this.#workers[shard], { type: 'question', id, question });
-    return answer;
-  }
-
-  #askAll<T>(question: Question): Promise<T[]> {
-    return Promise.all(this.#workers.map((_, shard) => this.#ask(shard, question))) as Promise<T[]>;
-  }
-
-  /** Sockets that share a port also share it with a gateway that runs already; one that does not finds it taken. */
+  /**
+   * Sockets that share a port also share it with a gateway that runs already, and with this one's other protocol. Ones that do not share, open
+   * at the same time, find it taken.
+   */
   async #mustBeFree({ grpc, http }: ShardConfig['receive']): Promise<void> {
-    for (const [where, endpoint] of [
-      ['receive.grpc', grpc?.endpoint],
-      ['receive.http', http?.endpoint],
-    ] as const) {
-      if (endpoint === undefined || endpoint.port === 0) continue;
-      const server = createServer();
-      await listen(server, where, endpoint);
-      await new Promise((resolve) => server.close(resolve));
+    const servers: Server[] = [];
+    try {
+      for (const [where, endpoint] of [
+        ['receive.grpc', grpc?.endpoint],
+        ['receive.http', http?.endpoint],
+      ] as const) {
+        if (endpoint === undefined || endpoint.port === 0) continue;
+        const server = createServer();
+        await listen(server, where, endpoint);
+        servers.push(server);
+      }
+    } finally {
+      for (const server of servers) await new Promise((resolve) => server.close(resolve));
     }
   }
 }

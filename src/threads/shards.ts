@@ -28,6 +28,10 @@ export interface ShardEvents {
   emit(request: ExportRequest, reuse: () => void): void;
   /** A fault of ours while receiving. */
   fault(error: unknown): void;
+  /** Spans of kept traces could not be written, by a defect of ours: how many since the last time, and the last error of that kind. */
+  lost(reason: string, spans: number): void;
+  /** The thread of a shard ended, and with it what waited there. */
+  died(shard: number, reason: unknown): void;
 }
 
 /** All shards, the way from the receivers to the batches: one in this thread, or one each in threads. */
@@ -36,14 +40,15 @@ export interface Shards {
   /** Listens. Throws UsageError where it cannot. */
   start(): Promise<Addresses>;
   swap(rules: RulesRevision): void;
-  /** One entry a shard. */
+  /** One entry a shard, in the order of their numbers. */
   stats(): readonly ShardStats[] | Promise<readonly ShardStats[]>;
+  /** Throws Unavailable where the trace's shard does not answer. */
   explain(traceId: string): Explanation | undefined | Promise<Explanation | undefined>;
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
   /** Takes part of what waits to its end, at most a turn's worth and about `maxBytes` of export requests in all; true when there is more. */
   decide(maxBytes: number): boolean | Promise<boolean>;
   end(): void | Promise<void>;
-  /** Milliseconds since the slowest shard last looked for what is due. */
-  stalledMs(): number;
+  /** The shard that looked for what is due the longest ago, and how long that was. */
+  slowest(): { readonly shard: number; readonly stalledMs: number };
 }

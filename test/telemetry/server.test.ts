@@ -161,6 +161,7 @@ describe('/api/status', () => {
       'environment',
       'uptimeSeconds',
       'shards',
+      'silentShards',
       'rules',
       'buffer',
       'export',

@@ -43,6 +43,14 @@ export const processMetrics: readonly Metric[] = [
     read: ({ identity }) => identity.shards,
   },
   {
+    name: 'tailgate_silent_shards',
+    type: 'gauge',
+    labels: [],
+    help: 'Shards that did not answer this scrape in time; their part of all numbers is what they said last.',
+    advice: 'Not 0: /api/status says which; /livez fails when it stands still for 10 s.',
+    read: ({ gateway }) => gateway.silentShards?.length ?? 0,
+  },
+  {
     name: 'tailgate_process_cpu_seconds_total',
     type: 'counter',
     labels: ['mode'],

@@ -8,6 +8,7 @@ const healthy: Status = {
   version: '0.1.0',
   environment: 'staging',
   uptimeSeconds: 3725,
+  silentShards: [],
   shards: 1,
   rules: {
     revision: 'file-3f2a',
