@@ -28,6 +28,16 @@ const http = block({
   auth: notYet(),
 });
 
+interface Listening {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Would they be one socket? Other names of one address are found out when they are listened at. */
+const isSamePort = (a: Listening, b: Listening): boolean =>
+  a.port !== 0 && a.port === b.port && (a.host === b.host || isAny(a.host) || isAny(b.host));
+const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
 /** `receive:`. A protocol without a block is off. */
 export const receiveOptions = v.pipe(
   block({
@@ -49,6 +59,13 @@ export const receiveOptions = v.pipe(
       'smaller than max_request_bytes: expected at least as much',
     ),
     ['max_inflight_bytes'],
+  ),
+  v.forward(
+    v.check(
+      (raw) => !raw.grpc || !raw.http || !isSamePort(raw.grpc.endpoint, raw.http.endpoint),
+      'the port of receive.grpc: expected one of its own',
+    ),
+    ['http', 'endpoint'],
   ),
   v.transform((raw) => ({
     ...(raw.grpc && { grpc: { endpoint: raw.grpc.endpoint, server: raw.grpc.server } }),

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -100,6 +101,35 @@ describe.each([1, 2, 4])('a gateway with %d shards', (shards) => {
     expect(second.status).toBe(2);
   });
 });
+
+describe.each([1, 2])('with %d shards, gRPC and HTTP on one port', (shards) => {
+  it.each([
+    ['by the same name', '127.0.0.1', /gateway.yaml:\d+: receive.http.endpoint: the port of receive.grpc: expected/],
+    ['by another', 'localhost', /receive.http: cannot listen on localhost:\d+: address already in use/],
+  ])('are refused, %s', async (_, host, complaint) => {
+    const port = await freePort();
+    const env = {
+      ...process.env,
+      TAILGATE_SHARDS: String(shards),
+      TAILGATE_GRPC: `127.0.0.1:${port}`,
+      TAILGATE_HTTP: `${host}:${port}`,
+      TAILGATE_ADMIN: '127.0.0.1:0',
+      TAILGATE_DATA: mkdtempSync(join(tmpdir(), 'tailgate-')),
+    };
+    const tailgate = fileURLToPath(new URL('../../bin/tailgate', import.meta.url));
+    const { status, stderr } = spawnSync(tailgate, ['run'], { env, encoding: 'utf8', timeout: 30_000 });
+    expect([status, stderr]).toEqual([2, expect.stringMatching(complaint)]);
+  });
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
 
 let folder = '';
 function rulesFile(text: string): string {
