@@ -69,10 +69,10 @@ describe('envelopes', () => {
     expect(hashedBytes).toBeLessThan(5 * story.shards.length * bytes.length);
   });
 
-  it('by the ten thousand in one request are each found at once', () => {
+  it('by the thousand in one request are each found at once', () => {
     const story = new Story({ ...keepAll, batch: { maxAgeMs: 60_000, maxSpans: 100_000 } });
     // Every trace has a span in every hundredth scope: each look-up of a group is one among all scopes.
-    const scopes = Array.from({ length: 20_000 }, (_, i) => [
+    const scopes = Array.from({ length: 6_000 }, (_, i) => [
       { trace: `t-${i % 100}`, id: `a-${i}`, name: `n-${i}` },
       { trace: `t-${(i + 1) % 100}`, id: `b-${i}`, name: `m-${i}` },
     ]);
@@ -83,10 +83,10 @@ describe('envelopes', () => {
     );
   });
 
-  it('with a million unknown fields beside the spans cost what their bytes cost', () => {
+  it('with two hundred thousand unknown fields beside the spans cost what their bytes cost', () => {
     const w = new Writer(1 << 20);
     const resourceSpans = w.open(1);
-    for (let i = 0; i < 1_000_000; i++) w.raw(new Uint8Array([0xa0, 0x06, 1]));
+    for (let i = 0; i < 200_000; i++) w.raw(new Uint8Array([0xa0, 0x06, 1]));
     const scopeSpans = w.open(2);
     for (let i = 0; i < 100; i++) w.bytes(2, spanBytes({ trace: `t-${i}`, id: `s-${i}` }));
     w.close(scopeSpans);
@@ -97,6 +97,6 @@ describe('envelopes', () => {
     story.after(10_000).drain();
     expect(story.left()).toHaveLength(100);
     const [{ body }] = story.requests;
-    expect(Buffer.from(body).includes(Buffer.alloc(3_000_000, Buffer.from([0xa0, 0x06, 1])))).toBe(true);
+    expect(Buffer.from(body).includes(Buffer.alloc(600_000, Buffer.from([0xa0, 0x06, 1])))).toBe(true);
   });
 });
