@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
 import type { FanOut } from './fan-out.ts';
 import type { ShardStats } from './model/shard-stats.ts';
@@ -57,6 +57,7 @@ async function decideAsTaken({ shards, fanOut, clock }: DrainParts, deadlineMs: 
     if (roomBytes <= 0) await sleep(pauseMs);
     else if (isMore) isMore = (await by(shards.decide(roomBytes), deadlineMs)) ?? true;
     else return false;
+    await setImmediate();
   }
   return isMore;
 }
@@ -66,6 +67,7 @@ async function decideRest(shards: Shards, deadlineMs: number, clock: Clock): Pro
   const by = deadlines(clock);
   while (clock.monotonicMs() < deadlineMs) {
     if ((await by(shards.decide(largestStepBytes), deadlineMs)) !== true) return;
+    await setImmediate();
   }
 }
 

@@ -18,6 +18,7 @@ export interface Gateway {
   readonly shards: number;
   /** Resolves when a shard has died, which the log says: with it went spans that were acknowledged, and the process must end. */
   readonly died: Promise<void>;
+  readonly shutdownTimeoutMs: number;
   /** Reads the rules again, now. */
   reload(): void;
   /** Drains within `shutdown_timeout`; what was acknowledged and is lost. */
@@ -91,7 +92,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       log[lostSpans > 0 ? 'error' : 'info']('stopped', { lostSpans, ...(lostSpans > 0 && { lost: losses }) });
       return losses;
     };
-    return { addresses, shards: shards.count, died, reload: () => rules.reload(), stop };
+    const { shutdownTimeoutMs } = config;
+    return { addresses, shards: shards.count, shutdownTimeoutMs, died, reload: () => rules.reload(), stop };
   } catch (error) {
     for (const part of undo) await part();
     throw error;

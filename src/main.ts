@@ -1,9 +1,9 @@
-import { totalOf } from './drain.ts';
+import { errorText } from './cli/error-text.ts';
 import { UsageError } from './errors.ts';
 
 /**
- * The process's entry: argv → command. `bin/tailgate` and `bin/obsctl` name the program first. Only here does the process end and
- * are signals heard. Commands are loaded when they are asked for, so that none pays for another's start.
+ * The process's entry: argv → command. `bin/tailgate` and `bin/obsctl` name the program first. Commands are loaded when they are asked
+ * for, so that none pays for another's start. A gateway ends in cli/run/, where its signals are heard; all else ends here.
  */
 const [program, ...rest] = process.argv.slice(2);
 
@@ -19,7 +19,8 @@ async function tailgate([command, ...argv]: readonly string[]): Promise<number |
   const { processIo } = await import('./cli/io.ts');
   switch (command) {
     case 'run':
-      return runUntilStopped(argv);
+      await (await import('./cli/run/until-stopped.ts')).runUntilStopped(argv);
+      return undefined;
     case 'check':
       return (await import('./cli/check.ts')).check(argv, processIo());
     case 'demo':
@@ -34,22 +35,6 @@ async function tailgate([command, ...argv]: readonly string[]): Promise<number |
   }
 }
 
-/** Signals are heard from the first moment: as process 1 of a container, one that nobody listens for would be lost. */
-async function runUntilStopped(argv: readonly string[]): Promise<undefined> {
-  const starting = import('./cli/run.ts').then(({ run }) => run(argv, { env: process.env, stderr: process.stderr }));
-  let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      starting.then((gateway) => gateway.stop()).then((losses) => process.exit(totalOf(losses) > 0 ? 3 : 0), failed);
-    });
-  }
-  process.on('SIGHUP', () => starting.then((gateway) => gateway.reload(), failed));
-  const gateway = await starting;
-  void gateway.died.then(() => process.exit(1));
-}
-
 /** Aborted by the first Ctrl-C or SIGTERM. */
 function interrupted(): AbortSignal {
   const controller = new AbortController();
@@ -57,15 +42,9 @@ function interrupted(): AbortSignal {
   return controller.signal;
 }
 
-/** A mistake of the user is told in its own words, code 2; anything else is a defect and shows where it happened. */
+/** Code 2 for a mistake of the user. */
 function failed(error: unknown): never {
-  const text =
-    error instanceof UsageError
-      ? error.message
-      : error instanceof Error
-        ? (error.stack ?? error.message)
-        : String(error);
-  process.stderr.write(`${program ?? 'tailgate'}: ${text}\n`);
+  process.stderr.write(`${program ?? 'tailgate'}: ${errorText(error)}\n`);
   process.exit(error instanceof UsageError ? 2 : 1);
 }
 

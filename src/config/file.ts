@@ -1,18 +1,25 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type FileText, readText } from './read-text.ts';
 import type { Source, SourceListener } from './source.ts';
-
-/** A file's text; undefined where there is no such file. */
-export type FileText = string | undefined;
 
 interface FileTiming {
   /** A text counts when it is still the same after this long: half a write is not a document. */
   readonly settleMs: number;
   /** How often to look where the system tells nothing, as on network file systems. */
   readonly pollMs: number;
+  /** A read that takes longer is given up, and told as a failure. */
+  readonly silentMs: number;
 }
+
+export type Read = (path: string) => Promise<FileText>;
+
+const usualTiming: FileTiming = { settleMs: 100, pollMs: 500, silentMs: 5_000 };
+
+/** Each read that hangs holds one of the few threads that the process has for files. */
+const maxHanging = 2;
+const silent = Symbol('no answer');
 
 /**
  * A file that is watched. The folder is what is watched, so that editors which rename, and Kubernetes, which swaps the
@@ -22,6 +29,7 @@ export class FileSource implements Source<FileText> {
   readonly name: string;
   readonly #path: string;
   readonly #timing: FileTiming;
+  readonly #read: Read;
   readonly #stopping = new AbortController();
   #listener: SourceListener<FileText> | undefined;
   #watcher: FSWatcher | undefined;
@@ -29,11 +37,14 @@ export class FileSource implements Source<FileText> {
   #last: FileText | null = null; // null: not read yet
   #looking = false;
   #again = false;
+  /** Reads that were given up and are still under way: on a network disk that is away, say. */
+  #hanging = 0;
 
-  constructor(path: string, timing: FileTiming = { settleMs: 100, pollMs: 500 }) {
+  constructor(path: string, timing: Partial<FileTiming> = {}, read: Read = readText) {
     this.name = `file:${path}`;
     this.#path = path;
-    this.#timing = timing;
+    this.#timing = { ...usualTiming, ...timing };
+    this.#read = read;
   }
 
   start(listener: SourceListener<FileText>): void {
@@ -73,7 +84,7 @@ export class FileSource implements Source<FileText> {
   }
 
   async #compare(): Promise<void> {
-    const text = await readText(this.#path);
+    const text = await this.#text();
     this.#tell((listener) => listener.answered());
     if (text === this.#last) return;
     if (this.#last !== null && !(await this.#settled(text))) return;
@@ -83,21 +94,30 @@ export class FileSource implements Source<FileText> {
 
   async #settled(text: FileText): Promise<boolean> {
     await sleep(this.#timing.settleMs, undefined, { signal: this.#stopping.signal });
-    const same = text === (await readText(this.#path));
+    const same = text === (await this.#text());
     this.#again ||= !same;
     return same;
   }
 
+  /** The text, or a failure where the file system does not answer in time; when it does after all, the file is looked at again. */
+  async #text(): Promise<FileText> {
+    const { silentMs } = this.#timing;
+    if (this.#hanging >= maxHanging) throw new Error(`not read: the file system did not answer ${maxHanging} times`);
+    const reading = this.#read(this.#path);
+    const enough = new AbortController();
+    const late = sleep(silentMs, silent, { signal: enough.signal, ref: false }).catch(() => silent);
+    const text = await Promise.race([reading, late]).finally(() => enough.abort());
+    if (text !== silent) return text as FileText;
+    this.#hanging++;
+    const answered = (): void => {
+      this.#hanging--;
+      this.refresh();
+    };
+    reading.then(answered, answered);
+    throw new Error(`not read: the file system did not answer within ${silentMs / 1000} s`);
+  }
+
   #tell(what: (listener: SourceListener<FileText>) => void): void {
     if (this.#listener && !this.#stopping.signal.aborted) what(this.#listener);
-  }
-}
-
-async function readText(path: string): Promise<FileText> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }

@@ -3,8 +3,8 @@ import { UsageError } from '../errors.ts';
 import type { Problem, RulesDocument } from '../model/rules.ts';
 import type { RulesStatus } from '../model/stats.ts';
 import type { ConsulAnswer } from './consul.ts';
-import type { FileText } from './file.ts';
 import { type LastGood, readLastGood, writeLastGood } from './last-good.ts';
+import type { FileText } from './read-text.ts';
 import { LoadRecord, type Log, type Origin } from './record.ts';
 import { hashOf, mergeLayers, parseRules, type RulesLayer } from './rules.ts';
 import { isFolder, type KvEntry, parseKeys } from './rules-keys.ts';
@@ -120,12 +120,12 @@ export class LiveRules<T> {
     return {
       changed,
       answered: () => this.#record.answered(source, leading),
-      failed: (error: Error) => this.#failed(origin, source, error),
+      failed: (error: Error) => this.#failed(origin, source, error, leading),
     };
   }
 
-  #failed(origin: Origin, source: string, error: Error): void {
-    this.#record.failed(source, error);
+  #failed(origin: Origin, source: string, error: Error, leading: boolean): void {
+    this.#record.failed(source, error, leading);
     if (origin === 'file' && this.#starting) this.#refuse('file', [`${pathOf(this.#options.file)}: ${error.message}`]);
   }
 

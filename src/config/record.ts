@@ -14,6 +14,7 @@ export class LoadRecord {
   readonly #silent = new Set<string>();
   #lastRefusal: { at: number; error: string } | null = null;
   #sourceFailures = 0;
+  #sourceError = '';
   /** By the monotonic clock; at first, when the record was begun. */
   #answeredAt: number;
 
@@ -50,12 +51,16 @@ export class LoadRecord {
   }
 
   answered(source: string, counts: boolean): void {
-    if (counts) this.#answeredAt = this.#clock.monotonicMs();
+    if (counts) {
+      this.#answeredAt = this.#clock.monotonicMs();
+      this.#sourceError = '';
+    }
     if (this.#silent.delete(source)) this.#log('info', 'the rules source answers again', { source });
   }
 
-  failed(source: string, error: Error): void {
+  failed(source: string, error: Error, counts: boolean): void {
     this.#sourceFailures++;
+    if (counts) this.#sourceError = error.message;
     if (this.#silent.has(source)) return;
     this.#silent.add(source);
     const message = 'the rules source does not answer: trying on, what is in force stays';
@@ -66,12 +71,16 @@ export class LoadRecord {
     this.#log('warn', message, fields);
   }
 
-  status(): Pick<RulesStatus, 'lastRefusal' | 'lastLoadSucceeded' | 'loads' | 'sourceFailures' | 'sourceAgeSeconds'> {
+  status(): Pick<
+    RulesStatus,
+    'lastRefusal' | 'lastLoadSucceeded' | 'loads' | 'sourceFailures' | 'sourceError' | 'sourceAgeSeconds'
+  > {
     return {
       lastRefusal: this.#lastRefusal,
       lastLoadSucceeded: !this.#refused.has('file') && !this.#refused.has('consul'),
       loads: { ...this.#loads },
       sourceFailures: this.#sourceFailures,
+      sourceError: this.#sourceError,
       sourceAgeSeconds: (this.#clock.monotonicMs() - this.#answeredAt) / 1e3,
     };
   }

@@ -38,6 +38,8 @@ export interface RulesStatus {
   readonly loads: { readonly accepted: number; readonly refused: number };
   /** Since the source last answered, whatever it said; since the start when it never has. */
   readonly sourceAgeSeconds: number;
+  /** Why the source does not answer now; empty when it does. */
+  readonly sourceError: string;
   /** Times that a source could not be reached or read. */
   readonly sourceFailures?: number;
 }

@@ -1,4 +1,4 @@
-import pino, { type DestinationStream } from 'pino';
+import pino from 'pino';
 import { EventLimit } from './event-limit.ts';
 import type { LogConfig } from './options.ts';
 
@@ -17,15 +17,19 @@ export interface Log {
   readonly info: Write;
   readonly warn: Write;
   readonly error: Write;
-  /** Writes out what is still in memory, blocking. Called by itself when the process exits. */
-  flush(): void;
+  /** Lines that could not be written so far. */
+  lostLines(): number;
 }
 
-// A reader of stdout that has stopped reading must not stop the gateway: lines wait in memory up to this, then are dropped.
-const maxWaitingBytes = 4 * 1024 * 1024;
+/** Where lines go; see SteadyOutput for one that never blocks. */
+export interface LogOutput {
+  write(line: string): void;
+  readonly lostLines?: number;
+  onRegained?: (lines: number) => void;
+}
 
-/** The process's log, on stdout unless another destination is given. */
-export function createLog(level: LogLevel, destination: DestinationStream & { flushSync?(): void } = stdout()): Log {
+/** The process's log. After lines were lost it says how many, as soon as it can. */
+export function createLog(level: LogLevel, output: LogOutput): Log {
   const logger = pino(
     {
       level,
@@ -33,18 +37,20 @@ export function createLog(level: LogLevel, destination: DestinationStream & { fl
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination,
+    output,
   );
   const at =
     (name: 'debug' | 'info' | 'warn' | 'error'): Write =>
     (event, fields, message) =>
       logger[name]({ event, ...fields }, message);
+  const warn = at('warn');
+  output.onRegained = (lines) => warn('log_lines_lost', { lines });
   return {
     debug: at('debug'),
     info: at('info'),
-    warn: at('warn'),
+    warn,
     error: at('error'),
-    flush: () => destination.flushSync?.(),
+    lostLines: () => output.lostLines ?? 0,
   };
 }
 
@@ -63,9 +69,4 @@ export function limitLog(log: Log, intervalMs: number, now: () => number): Log {
       write(event, suppressed > 0 ? { ...fields, suppressed } : fields, message);
     };
   return { ...log, warn: limited(log.warn), error: limited(log.error) };
-}
-
-// Asynchronous; pino flushes it when the process exits.
-function stdout(): DestinationStream & { flushSync(): void } {
-  return pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes });
 }

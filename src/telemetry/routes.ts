@@ -18,7 +18,8 @@ interface Context {
 }
 
 /** Every path of the admin port; HEAD comes with GET. Errors are `{ "error": "…" }`. */
-export function adminRoutes(app: FastifyInstance, { sources, probe, log, hosts }: Context): void {
+export function adminRoutes(app: FastifyInstance, context: Context): void {
+  const { sources, log, hosts } = context;
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
     if (!isOwnHost(request.headers.host, hosts) && !probes.has(request.url)) return misdirected(request, reply);
@@ -29,7 +30,7 @@ export function adminRoutes(app: FastifyInstance, { sources, probe, log, hosts }
   app.get('/', (_request, reply) => reply.headers(pageHeaders).send(page));
   app.get('/livez', (_request, reply) => answerProbe(reply, sources.notLive()));
   app.get('/readyz', (_request, reply) => answerProbe(reply, sources.notReady()));
-  app.get('/metrics', (request, reply) => answerMetrics(sources, probe, request, reply));
+  app.get('/metrics', (request, reply) => answerMetrics(context, request, reply));
   app.get('/api/status', async () => statusOf(sources.identity, await sources.stats(), sources.uptimeMs()));
   app.get<{ Params: { id: string } }>('/api/explain/:id', (request, reply) =>
     answerExplain(sources, request.params.id, reply),
@@ -52,11 +53,12 @@ function answerProbe(reply: FastifyReply, reason: string): FastifyReply {
     .send(`${reason.replaceAll(/\s+/g, ' ') || 'ok'}\n`);
 }
 
-async function answerMetrics(sources: AdminSources, probe: ProcessProbe, request: FastifyRequest, reply: FastifyReply) {
+async function answerMetrics({ sources, probe, log }: Context, request: FastifyRequest, reply: FastifyReply) {
   const sample = {
     identity: sources.identity,
     gateway: await sources.stats(),
     process: probe.read(systemClock.monotonicMs()),
+    logLinesLost: log.lostLines(),
   };
   const { contentType, body } = await renderMetrics(sample, request.headers.accept);
   return reply.header('content-type', contentType).send(body);

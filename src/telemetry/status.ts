@@ -36,6 +36,8 @@ function rulesOf({ rules }: GatewayStats) {
     loadedAt: isoTime(rules.loadedAt),
     policies,
     debug,
+    sourceAgeSeconds: rules.sourceAgeSeconds,
+    sourceError: rules.sourceError,
     lastRefusal: lastRefusal && { at: isoTime(lastRefusal.at), error: lastRefusal.error },
   };
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,7 +110,7 @@ describe('a watched rules file', () => {
     const path = join(directory, 'rules.yaml');
     mkdirSync(path); // a folder: the superuser may read every file
     const { told, until } = watch(path, { settleMs: 1, pollMs: never });
-    await vi.waitFor(() => expect(told[0]).toMatch(/^failed: EISDIR/));
+    await vi.waitFor(() => expect(told[0]).toMatch(/^failed: not a regular file/));
     told.length = 0;
     rmSync(path, { recursive: true });
     writeFileSync(path, 'one');
@@ -139,4 +140,50 @@ describe('a watched rules file', () => {
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(told).toEqual(['one']);
   });
+});
+
+describe('a rules file whose file system does not answer', () => {
+  /** Reads that come to an end when the story says so. */
+  function silent() {
+    const reads: PromiseWithResolvers<string>[] = [];
+    const told: (string | undefined)[] = [];
+    source = new FileSource('/mnt/rules.yaml', { settleMs: 1, pollMs: 5, silentMs: 10 }, () => {
+      const read = Promise.withResolvers<string>();
+      reads.push(read);
+      return read.promise;
+    });
+    source.start({
+      changed: (text) => told.push(text),
+      answered: () => {},
+      failed: (error) => told.push(`failed: ${error.message}`),
+    });
+    const failures = () => told.filter((it) => it?.startsWith('failed: not read')).length;
+    return { reads, told, failures };
+  }
+
+  it('is told again and again, and holds two of the threads for files at most', async () => {
+    const { reads, failures } = silent();
+    await vi.waitFor(() => expect(failures()).toBeGreaterThan(10), { timeout: 30_000, interval: 2 });
+    expect(reads).toHaveLength(2);
+  });
+
+  it('is heard again when it answers, as it is then', async () => {
+    const { reads, told, failures } = silent();
+    await vi.waitFor(() => expect(failures()).toBeGreaterThan(3), { timeout: 30_000, interval: 2 });
+    for (const read of reads.splice(0)) read.resolve('of long ago');
+    await vi.waitFor(() => expect(reads.length).toBeGreaterThan(0), { timeout: 30_000, interval: 1 });
+    const answering = setInterval(() => {
+      for (const read of reads.splice(0)) read.resolve('of now');
+    }, 1);
+    await vi.waitFor(() => expect(told.at(-1)).toBe('of now'), { timeout: 30_000, interval: 2 });
+    clearInterval(answering);
+    expect(told).not.toContain('of long ago');
+  });
+});
+
+it('a FIFO in the place of the file is refused at once: nobody waits for who may write to it', async () => {
+  const path = join(directory, 'rules.yaml');
+  execFileSync('mkfifo', [path]);
+  const { until } = watch(path);
+  await until('failed: not a regular file: expected one, or a link to one');
 });

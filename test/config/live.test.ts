@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConsulAnswer } from '../../src/config/consul.ts';
-import type { FileText } from '../../src/config/file.ts';
 import { type Compile, createLiveRules, type LiveRules } from '../../src/config/live.ts';
+import type { FileText } from '../../src/config/read-text.ts';
 import type { Source, SourceListener } from '../../src/config/source.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
@@ -143,6 +143,7 @@ describe('rules from a file', () => {
       lastLoadSucceeded: true,
       loads: { accepted: 1, refused: 0 },
       sourceFailures: 0,
+      sourceError: '',
       sourceAgeSeconds: 0,
     });
     expect(swaps).toEqual([rules.status().revision]);
@@ -204,11 +205,16 @@ describe('rules from a file', () => {
     world.now = 9_000;
     for (let i = 0; i < 3; i++) file.fail('EIO');
     expect(routes()).toEqual(['/a']);
-    expect(rules.status()).toMatchObject({ sourceFailures: 3, sourceAgeSeconds: 8, lastLoadSucceeded: true });
+    expect(rules.status()).toMatchObject({
+      sourceFailures: 3,
+      sourceError: 'EIO',
+      sourceAgeSeconds: 8,
+      lastLoadSucceeded: true,
+    });
     expect(logged).toHaveLength(before + 1);
     file.say('routes: [/a]');
     expect(logged.at(-1)).toContain('answers again');
-    expect(rules.status().sourceAgeSeconds).toBe(0);
+    expect(rules.status()).toMatchObject({ sourceAgeSeconds: 0, sourceError: '' });
   });
 
   it('are asked for by a reload, and by nobody after a stop', async () => {

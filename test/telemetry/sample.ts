@@ -74,6 +74,7 @@ export function statsAfterTraffic(): GatewayStats {
       lastLoadSucceeded: false,
       loads: { accepted: 2, refused: 1 },
       sourceAgeSeconds: 5,
+      sourceError: '',
     },
   };
 }
@@ -105,5 +106,6 @@ export function sampleOf(gateway: GatewayStats = statsAfterTraffic()): Sample {
       externalBytes: 60e6,
       loop,
     },
+    logLinesLost: 0,
   };
 }

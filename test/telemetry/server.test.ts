@@ -49,7 +49,7 @@ interface Line {
 
 function memoryLog(lines: Line[] = []): Log {
   const write = (event: string, fields?: Record<string, unknown>) => void lines.push({ event, fields });
-  return { debug: write, info: write, warn: write, error: write, flush: () => {} };
+  return { debug: write, info: write, warn: write, error: write, lostLines: () => 0 };
 }
 
 const closing: (() => unknown)[] = [];
@@ -175,6 +175,8 @@ describe('/api/status', () => {
       loadedAt: '2026-01-02T03:01:00.000Z',
       policies: ['errors', 'slow', 'routes', 'baseline'],
       debug: false,
+      sourceAgeSeconds: 5,
+      sourceError: '',
       lastRefusal: { at: '2026-01-02T03:01:10.000Z', error: 'baseline_percent: expected a number from 0 to 100' },
     });
     expect(status.buffer).toEqual({

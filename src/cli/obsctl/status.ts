@@ -57,6 +57,9 @@ function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
     ],
     ['policies', printable(rules.policies.join(', '))],
     ...(rules.debug ? [['debug', paint.red('on: every trace is kept')]] : []),
+    ...(rules.sourceError
+      ? [['silent', paint.red(`${printable(rules.sourceError)} (${Math.round(rules.sourceAgeSeconds)} s)`)]]
+      : []),
     ...(rules.lastRefusal
       ? [['refused', paint.red(`${printable(rules.lastRefusal.error)} (${ago(rules.lastRefusal.at, now)})`)]]
       : []),

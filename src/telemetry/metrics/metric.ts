@@ -6,6 +6,7 @@ export interface Sample {
   readonly identity: GatewayIdentity;
   readonly gateway: GatewayStats;
   readonly process: ProcessStats;
+  readonly logLinesLost: number;
 }
 
 /** One series of a metric. */

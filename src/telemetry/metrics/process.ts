@@ -51,6 +51,14 @@ export const processMetrics: readonly Metric[] = [
     read: ({ gateway }) => gateway.silentShards?.length ?? 0,
   },
   {
+    name: 'tailgate_log_lines_lost_total',
+    type: 'counter',
+    labels: [],
+    help: 'Lines of the log that could not be written: the disk is full, the terminal closed, or nobody reads the pipe.',
+    advice: 'Any: look at where stdout goes. Traffic is not affected.',
+    read: ({ logLinesLost }) => logLinesLost,
+  },
+  {
     name: 'tailgate_process_cpu_seconds_total',
     type: 'counter',
     labels: ['mode'],

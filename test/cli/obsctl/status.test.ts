@@ -18,6 +18,8 @@ const healthy: Status = {
     loadedAt: '2026-11-25T15:57:55Z',
     policies: ['errors', 'slow', 'baseline'],
     debug: false,
+    sourceAgeSeconds: 0.2,
+    sourceError: '',
     lastRefusal: null,
   },
   buffer: { bytes: 1_572_864, limitBytes: 536_870_912, traces: 12, spans: 69, oldestSeconds: 14 },

@@ -1,21 +1,22 @@
 import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
-import { readBoot } from '../config/read.ts';
-import type { BootConfig } from '../config/schema.ts';
-import { UsageError } from '../errors.ts';
-import { type Gateway, startGateway } from '../gateway.ts';
-import { createLog } from '../telemetry/log.ts';
-import { settleSoon } from '../threads/settle.ts';
-import type { Io } from './io.ts';
-import { version } from './version.ts';
+import { readBoot } from '../../config/read.ts';
+import type { BootConfig } from '../../config/schema.ts';
+import { UsageError } from '../../errors.ts';
+import { type Gateway, startGateway } from '../../gateway.ts';
+import { createLog } from '../../telemetry/log.ts';
+import { settleSoon } from '../../threads/settle.ts';
+import type { Io } from '../io.ts';
+import { version } from '../version.ts';
+import type { Stdio } from './stdio.ts';
 
 /** `tailgate run`: starts the gateway and says where it listens. Throws UsageError where it cannot start. */
-export async function run(argv: readonly string[], io: Pick<Io, 'env' | 'stderr'>): Promise<Gateway> {
-  const config = readBoot(bootFile(argv, io.env), io.env, process.cwd());
-  const log = createLog(config.log.level);
+export async function run(argv: readonly string[], env: Io['env'], { stdout, stderr }: Stdio): Promise<Gateway> {
+  const config = await readBoot(bootFile(argv, env), env, process.cwd());
+  const log = createLog(config.log.level, stdout);
   const gateway = await startGateway(config, version, log);
   const { grpc, http, admin } = gateway.addresses;
-  io.stderr.write(welcome(gateway.addresses, config));
+  stderr.write(welcome(gateway.addresses, config));
   log.info('ready', {
     grpc: text(grpc),
     http: text(http),
@@ -30,7 +31,7 @@ export async function run(argv: readonly string[], io: Pick<Io, 'env' | 'stderr'
 }
 
 function bootFile(argv: readonly string[], env: Io['env']): string {
-  const shipped = new URL('../../config/gateway.yaml', import.meta.url).pathname;
+  const shipped = new URL('../../../config/gateway.yaml', import.meta.url).pathname;
   try {
     const { values } = parseArgs({ args: [...argv], options: { config: { type: 'string' } } });
     return values.config ?? env.TAILGATE_CONFIG ?? shipped;
