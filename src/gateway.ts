@@ -105,6 +105,7 @@ async function liveRules(config: BootConfig, log: Log) {
   return createLiveRules<RulesRevision & { readonly names: readonly string[] }>({
     ...(await rulesSources(config)),
     environment,
+    maxBytes: config.rules.maxBytes,
     debug,
     compile: (document, name) => {
       const result = compileRules(document, environment, { debug });

@@ -7,10 +7,15 @@ import { compileRules } from '../decide/compile.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
 
+/** The rules file that a boot file names, and what holds for it. */
+interface RulesOf {
+  readonly file: string;
+  readonly environment: string;
+  readonly maxBytes: number;
+}
+
 /** What a file is, in words, or what is wrong with it. */
-type Finding =
-  | { readonly ok: string; readonly rules?: { readonly file: string; readonly environment: string } }
-  | { readonly errors: readonly string[] };
+type Finding = { readonly ok: string; readonly rules?: RulesOf } | { readonly errors: readonly string[] };
 
 /**
  * `tailgate check FILE…`: loads and compiles boot files and rules with the code that runs them; the content tells which
@@ -25,17 +30,17 @@ export async function check(files: readonly string[], io: Pick<Io, 'stdout' | 's
   return results.every(Boolean) ? exit.found : exit.usage;
 }
 
-function examine(file: string, io: Pick<Io, 'stdout' | 'stderr' | 'env'>, environment?: string): boolean {
-  const finding = findingOf(file, io.env, environment);
+function examine(file: string, io: Pick<Io, 'stdout' | 'stderr' | 'env'>, boot?: RulesOf): boolean {
+  const finding = findingOf(file, io.env, boot);
   if ('errors' in finding) {
     for (const error of finding.errors) io.stderr.write(`${error}\n`);
     return false;
   }
   io.stdout.write(`${file}: ${finding.ok}\n`);
-  return !finding.rules || examine(finding.rules.file, io, finding.rules.environment);
+  return !finding.rules || examine(finding.rules.file, io, finding.rules);
 }
 
-function findingOf(file: string, env: Io['env'], environment?: string): Finding {
+function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -43,9 +48,9 @@ function findingOf(file: string, env: Io['env'], environment?: string): Finding 
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     return { errors: [`${file}: ${missing ? 'there is no such file' : (error as Error).message}`] };
   }
-  const kind = environment === undefined ? kindOf(text, file, env) : 'rules';
+  const kind = boot ? 'rules' : kindOf(text, file, env);
   if (kind === 'boot') return bootFinding(text, file, env);
-  if (kind === 'rules') return rulesFinding(text, file, environment ?? env.DEPLOYMENT_ENVIRONMENT);
+  if (kind === 'rules') return rulesFinding(text, file, boot ?? { environment: env.DEPLOYMENT_ENVIRONMENT });
   return { errors: [`${file}: neither a boot file (receive, export, …) nor rules (routes, policies, …)`] };
 }
 
@@ -66,12 +71,16 @@ function bootFinding(text: string, file: string, env: Io['env']): Finding {
   const { rules, environment, export: exporters } = result.config;
   const ok = `ok (${environment}, exporting to ${exporters.map(({ name }) => name).join(', ')})`;
   const optional = rules.consul && !existsSync(rules.file); // Consul may give all there is
-  return optional ? { ok } : { ok, rules: { file: rules.file, environment } };
+  return optional ? { ok } : { ok, rules: { file: rules.file, environment, maxBytes: rules.maxBytes } };
 }
 
 /** Without an environment, the rules must compile for each that they name. */
-function rulesFinding(text: string, file: string, environment: string | undefined): Finding {
-  const parsed = parseRules(text, file);
+function rulesFinding(
+  text: string,
+  file: string,
+  { environment, maxBytes }: { readonly environment: string | undefined; readonly maxBytes?: number },
+): Finding {
+  const parsed = parseRules(text, file, maxBytes);
   if ('errors' in parsed) return parsed;
   const { document, report } = mergeLayers([parsed.layer]);
   const shares = document.baseline_percent;

@@ -1,3 +1,4 @@
+import { proxyFor } from '../proxy.ts';
 import type { Variables } from './variables.ts';
 
 /** How to reach Consul. Files are only named here: they are read when connecting, so that a rotated one counts. */
@@ -6,12 +7,16 @@ export interface ConsulClient {
   readonly url: string;
   /** The unix socket to reach `url` by. */
   readonly socketPath?: string;
+  /** URL of the proxy to reach `url` by. */
+  readonly proxy?: string;
   readonly token?: string;
   readonly tokenFile?: string;
   /** `user:password` of HTTP basic authentication. */
   readonly auth?: string;
   readonly tls: {
+    /** Before `caDirectory`, as Consul's own client has it; where neither is given, the system's authorities count. */
     readonly caFile?: string;
+    /** All files in it and in the folders below it. */
     readonly caDirectory?: string;
     readonly certFile?: string;
     readonly keyFile?: string;
@@ -24,12 +29,19 @@ export interface ConsulClient {
 }
 
 /**
- * The client that the variables of every Consul tool describe (developer.hashicorp.com/consul/commands, "Environment
- * variables"). `address` comes before CONSUL_HTTP_ADDR. Throws TypeError where an address cannot be understood.
+ * The client that the variables of every Consul tool describe: they mean what `consul kv get` makes of them
+ * (hashicorp/consul, api/api.go, NewClient and defaultConfig). `address` comes before CONSUL_HTTP_ADDR. Throws TypeError
+ * with what is wrong and what was expected.
  */
 export function consulClient(env: Variables, address = env.CONSUL_HTTP_ADDR || '127.0.0.1:8500'): ConsulClient {
+  const reached = target(address, flag(env, 'CONSUL_HTTP_SSL', false));
+  const certified = { certFile: env.CONSUL_CLIENT_CERT, keyFile: env.CONSUL_CLIENT_KEY };
+  if (!certified.certFile !== !certified.keyFile) {
+    throw new TypeError('of CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY one is set: expected both or none');
+  }
   return withoutAbsent<ConsulClient>({
-    ...target(address, isTrue(env.CONSUL_HTTP_SSL) ? 'https' : 'http'),
+    ...reached,
+    proxy: reached.socketPath === undefined ? proxyFor(new URL(reached.url), env)?.href : undefined,
     token: env.CONSUL_HTTP_TOKEN,
     tokenFile: env.CONSUL_HTTP_TOKEN_FILE,
     auth: env.CONSUL_HTTP_AUTH,
@@ -38,29 +50,51 @@ export function consulClient(env: Variables, address = env.CONSUL_HTTP_ADDR || '
     tls: withoutAbsent<ConsulClient['tls']>({
       caFile: env.CONSUL_CACERT,
       caDirectory: env.CONSUL_CAPATH,
-      certFile: env.CONSUL_CLIENT_CERT,
-      keyFile: env.CONSUL_CLIENT_KEY,
-      serverName: env.CONSUL_TLS_SERVER_NAME,
-      verify: !isFalse(env.CONSUL_HTTP_SSL_VERIFY),
+      ...certified,
+      serverName: withoutPort(env.CONSUL_TLS_SERVER_NAME),
+      verify: flag(env, 'CONSUL_HTTP_SSL_VERIFY', true),
     }),
   });
 }
 
-function target(address: string, scheme: string): { url: string; socketPath?: string } {
-  if (address.startsWith('unix://')) return { url: 'http://localhost', socketPath: address.slice('unix://'.length) };
-  const url = new URL(/^https?:\/\//.test(address) ? address : `${scheme}://${address}`);
-  const path = url.pathname.replace(/\/+$/, '');
-  return { url: `${url.protocol}//${url.hostname}:${url.port || defaultPort(url, address)}${path}` };
+/** An address is `host:port`, `http://…` or `https://…` with a path perhaps, or `unix://` and a path. TLS that was asked for stays. */
+function target(address: string, secure: boolean): { url: string; socketPath?: string } {
+  const [, scheme, rest] = /^(?:(.*?):\/\/)?(.*)$/s.exec(address)!;
+  const protocol = secure || scheme === 'https' ? 'https' : 'http';
+  if (scheme === 'unix' && rest !== '') return { url: `${protocol}://localhost`, socketPath: rest };
+  if (scheme !== undefined && !['http', 'https'].includes(scheme)) throw new TypeError(unknownScheme(scheme));
+  const [, authority, path = ''] = /^([^/]*)(\/.*)?$/s.exec(rest)!;
+  const host = /^((?:\[[\da-f:.%]+\]|[^\s:/?#@[\]\\]*)(?::\d{1,5})?)$/i.exec(authority)?.[1];
+  // A path needs a scheme before it, and a query or a user would be left out in silence.
+  const url =
+    host && (scheme || !path) ? URL.parse(`${protocol}://${host.startsWith(':') ? `localhost${host}` : host}`) : null;
+  if (!url || !/^[\w/.~-]*$/.test(path)) throw new TypeError(noAddress);
+  const port = url.port || (protocol === 'https' ? '443' : '80');
+  return { url: `${protocol}://${url.hostname}:${port}${path.replace(/\/+$/, '')}` };
 }
 
-/** As Consul's own client has it: an address with a scheme and without a port means the scheme's. */
-function defaultPort(url: URL, address: string): string {
-  if (!/^https?:\/\//.test(address)) return '8500';
-  return url.protocol === 'https:' ? '443' : '80';
+const noAddress =
+  'expected host:port, http://host:port, https://host:port or unix:///path; a user and password belong into CONSUL_HTTP_AUTH';
+
+function unknownScheme(scheme: string): string {
+  const lower = ['http', 'https', 'unix'].includes(scheme.toLowerCase()) ? ', in lower case as Consul has it' : '';
+  return `unknown scheme "${scheme.slice(0, 20)}": expected http, https or unix${lower}`;
 }
 
-const isTrue = (text?: string) => /^(1|t|true)$/i.test(text ?? '');
-const isFalse = (text?: string) => /^(0|f|false)$/i.test(text ?? '');
+/** As strconv.ParseBool has them. What is none is refused: to go on would mean without TLS, or with any certificate. */
+const yes = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+const no = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
+
+function flag(env: Variables, name: string, unset: boolean): boolean {
+  const text = env[name] ?? '';
+  if (text === '') return unset;
+  if (!yes.includes(text) && !no.includes(text))
+    throw new TypeError(`${name}=${text.slice(0, 20)}: expected true or false`);
+  return yes.includes(text);
+}
+
+const withoutPort = (name: string | undefined) =>
+  name?.replace(/^(\[.*\]|[^:]*):\d+$/, '$1').replace(/^\[(.*)\]$/, '$1');
 
 /** Without the fields that are undefined or empty text. */
 function withoutAbsent<T>(fields: { [K in keyof T]: T[K] | undefined }): T {

@@ -1,32 +1,48 @@
+import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import type { Agent as HttpAgent, IncomingHttpHeaders } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import type { ClientRequest, Agent as HttpAgent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { join } from 'node:path';
 import Consul from 'consul';
 import { Agent } from '../node-http.ts';
 import type { ConsulAnswer, ReadFolder } from './consul.ts';
 import type { ConsulClient } from './consul-options.ts';
+import { tlsOptions } from './consul-tls.ts';
+import { badLine } from './decode-text.ts';
+import { toLine } from './document.ts';
 
-/** How long an answer may take that need not wait, and that much more for one that does. */
-const usualGraceMs = 5_000;
+interface ReadLimits {
+  /** How long an answer may take that need not wait, and that much more for one that does. */
+  readonly graceMs: number;
+  /** Of all values together. Of the answer, in which they are base64 with their keys, twice that and a little is read. */
+  readonly maxBytes: number;
+}
 
 /** Consul adds up to a sixteenth to the wait that was asked for, so that clients do not come back all at once. */
 const longestWait = (waitMs: number) => (waitMs * 17) / 16;
+
+/** Of an error's text; what is beyond it is not read. */
+const maxReasonBytes = 4096;
 
 /**
  * Reads all keys below `folder` with the `consul` package; docs/decisions/0001-consul-watch.md says what it does and what
  * is done here. Token and certificates are read again for every connection, so a rotated one counts without a restart.
  */
-export function readFolder(client: ConsulClient, folder: string, graceMs = usualGraceMs): ReadFolder {
+export function readFolder(
+  client: ConsulClient,
+  folder: string,
+  { graceMs = 5_000, maxBytes = 256 * 1024 }: Partial<ReadLimits> = {},
+): ReadFolder {
   let connection: Connection | undefined;
   return async (index, waitMs, signal) => {
     const timeout = graceMs + (index > 0n ? longestWait(waitMs) : 0);
     try {
-      connection ??= connect(client);
+      const files = Promise.all([connection ?? connect(client, 2 * maxBytes + 65_536), tokenOf(client)]);
+      const [connected, token] = await within(files, graceMs, signal);
+      connection = connected;
       const blocking = index > 0n ? { index: `${index}`, wait: `${waitMs}ms` } : {};
-      const options = { key: `${folder}/`, recurse: true, ...blocking, timeout, token: tokenOf(client) };
-      return await query(connection, options, signal);
+      const options = { key: `${folder}/`, recurse: true, ...blocking, timeout, token };
+      return await query(connection, options, maxBytes, signal);
     } catch (error) {
       connection?.consul.destroy();
       connection = undefined;
@@ -35,10 +51,26 @@ export function readFolder(client: ConsulClient, folder: string, graceMs = usual
   };
 }
 
+/** A file may lie on a disk that does not answer, or be a pipe that nobody writes to. */
+async function within<T>(files: Promise<T>, ms: number, signal: AbortSignal): Promise<T> {
+  const late = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+  const { promise, reject } = Promise.withResolvers<never>();
+  const end = (): void => reject(new Error(`the files of token and certificates were not read within ${ms} ms`));
+  late.addEventListener('abort', end, { once: true });
+  if (late.aborted) end();
+  return await Promise.race([files, promise]).finally(() => late.removeEventListener('abort', end));
+}
+
 interface Connection {
   readonly consul: Consul;
-  /** Ends the request that runs, if one does. */
-  readonly running: { cancel: () => void };
+  /** The request that was made last: one runs at a time. */
+  last: Running;
+}
+
+/** A request under way. What happens to its answer after its end is nobody else's. */
+interface Running {
+  readonly cancel: () => void;
+  tooMuch: IncomingMessage | undefined;
 }
 
 /** What its types leave out: the options that it hands down to node:http, the context, and the answer beside the value. */
@@ -46,118 +78,160 @@ type Options = ConstructorParameters<typeof Consul>[0] & Record<string, unknown>
 type GetOptions = Record<string, unknown> & { readonly key: string };
 type Get = (options: GetOptions) => Promise<[Response, unknown[] | undefined]>;
 interface Response {
-  readonly statusCode: number;
+  readonly statusCode?: number | undefined;
   readonly headers: IncomingHttpHeaders;
+  readonly body?: unknown;
 }
 interface KvItem {
   readonly Key: string;
-  readonly Value: string | null;
+  readonly Value: Buffer | null;
 }
+/** papi, on which it is built, lets a step in before a request is sent and one after its answer was read. */
+interface PapiRequest {
+  transport: { request: (options: unknown) => ClientRequest };
+  readonly res?: Response;
+}
+type Step = (request: PapiRequest, next: (error?: Error) => void) => void;
+type Extensible = { _ext: (event: 'onRequest' | 'onResponse', step: Step) => void };
 
-function connect(client: ConsulClient): Connection {
-  const running = { cancel: () => {} };
-  const secure = client.url.startsWith('https:');
+async function connect(client: ConsulClient, maxBodyBytes: number): Promise<Connection> {
   const options: Options = {
-    baseUrl: baseUrl(client),
-    agent: noticing(secure ? new HttpsAgent(agentOptions) : new Agent(agentOptions), () => running.cancel()),
+    baseUrl: `${client.url}/v1`,
+    agent: await agentOf(client),
     socketPath: client.socketPath,
-    headers: client.namespace ? { 'x-consul-namespace': client.namespace } : {},
+    headers: {
+      ...(client.namespace && { 'x-consul-namespace': client.namespace }),
+      ...(client.auth && { authorization: basic(client.auth) }),
+    },
     defaults: client.partition ? { partition: client.partition } : {},
-    ...(secure && tlsOptions(client.tls)),
   };
-  return { consul: new Consul(options), running };
+  const connection: Connection = { consul: new Consul(options), last: { cancel: () => {}, tooMuch: undefined } };
+  const steps = connection.consul as unknown as Extensible;
+  steps._ext('onRequest', (request, next) => {
+    const { transport } = request;
+    const { last: running } = connection;
+    const watch = (response: IncomingMessage): void => watchBody(response, maxBodyBytes, running);
+    request.transport = { request: (how) => transport.request(how).once('response', watch) };
+    next();
+  });
+  // The package asks each item for its own keys, and what it throws there nobody catches.
+  steps._ext('onResponse', ({ res }, next) => {
+    const fit = !Array.isArray(res?.body) || res.body.every(isItem);
+    next(fit ? undefined : notAList(res));
+  });
+  return connection;
 }
 
-const agentOptions = { keepAlive: true, maxSockets: 1 };
-
-/**
- * The package waits for the end of a body that was cut short until its timeout, so the agent tells when the connection in
- * use closes. By then a request that waited for its turn has got a connection of its own.
- */
-function noticing<A extends HttpAgent>(agent: A, onClose: () => void): A {
-  const create = agent.createConnection.bind(agent);
-  const reuse = agent.reuseSocket.bind(agent);
-  let inUse: ReturnType<typeof create>;
-  agent.createConnection = (...args: Parameters<typeof create>) => {
-    const socket = create(...args);
-    inUse = socket;
-    socket?.once('close', () => setImmediate(() => socket === inUse && onClose()));
-    return socket;
-  };
-  agent.reuseSocket = (...args: Parameters<typeof reuse>) => {
-    inUse = args[0];
-    reuse(...args);
-  };
-  return agent;
+function isItem(item: Partial<KvItem> | null): boolean {
+  const block = typeof item === 'object' && item !== null && !Object.hasOwn(item, 'hasOwnProperty');
+  return block && typeof item.Key === 'string' && (item.Value === null || typeof item.Value === 'string');
 }
 
-async function query({ consul, running }: Connection, options: GetOptions, signal: AbortSignal): Promise<ConsulAnswer> {
+const notAList = (response?: Response) =>
+  new Error(`answered ${response?.statusCode} with a body that is not a list of keys`);
+
+async function agentOf({ url, proxy, tls }: ConsulClient): Promise<HttpAgent> {
+  const pool = {
+    keepAlive: true,
+    maxSockets: 1,
+    ...(proxy && { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
+  };
+  return url.startsWith('https:') ? new HttpsAgent({ ...pool, ...(await tlsOptions(tls)) }) : new Agent(pool);
+}
+
+/** The package would read a body without end, and wait for the end of one that was cut short until its timeout. */
+function watchBody(response: IncomingMessage, maxBytes: number, running: Running): void {
+  const most = response.statusCode === 200 ? maxBytes : maxReasonBytes;
+  let bytes = 0;
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= most || running.tooMuch) return;
+    running.tooMuch = response;
+    running.cancel();
+  });
+  response.once('close', () => response.complete || running.cancel());
+}
+
+async function query(
+  connection: Connection,
+  options: GetOptions,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<ConsulAnswer> {
   const context = Object.assign(new EventEmitter(), { includeResponse: true });
-  running.cancel = () => context.emit('cancel');
-  signal.addEventListener('abort', running.cancel, { once: true });
+  const cancel = (): void => void context.emit('cancel');
+  const running: Running = { cancel, tooMuch: undefined };
+  connection.last = running;
+  signal.addEventListener('abort', cancel, { once: true });
   try {
     signal.throwIfAborted();
-    const get = consul.kv.get.bind(consul.kv) as unknown as Get;
-    const [response, items] = await get({ ...options, ctx: context });
-    return toAnswer(response, items, options.key);
+    const { kv } = connection.consul;
+    const get = kv.get.bind(kv) as unknown as Get;
+    const [response, items] = await get({ ...options, buffer: true, ctx: context });
+    return toAnswer(response, items as KvItem[] | undefined, options.key, maxBytes);
   } catch (error) {
-    throw explained(error as ResponseError);
+    if (signal.aborted || !running.tooMuch) throw explained(error as ResponseError, signal);
+    return tooMuch(running.tooMuch, maxBytes);
   } finally {
-    signal.removeEventListener('abort', running.cancel);
+    signal.removeEventListener('abort', cancel);
   }
 }
 
 /** The package gives undefined for 404, and for whatever body is not a list of something. */
-function toAnswer({ statusCode, headers }: Response, items: unknown[] | undefined, folder: string): ConsulAnswer {
-  const index = headers['x-consul-index'];
-  if (typeof index !== 'string' || !/^\d+$/.test(index)) {
-    throw new Error(`answered ${statusCode} without X-Consul-Index: is this Consul, or a proxy that drops the header?`);
-  }
-  const whole = items?.every((item) => isItemOf(folder, item)) ?? statusCode === 404;
-  if (!whole) throw new Error(`answered ${statusCode} with a body that is not a list of keys`);
-  return {
-    index: BigInt(index),
-    entries: ((items ?? []) as KvItem[]).map(({ Key, Value }) => ({
-      key: Key.slice(folder.length),
-      value: Value ?? '',
-    })),
-    filtered: headers['x-consul-results-filtered-by-acls'] === 'true',
-  };
+function toAnswer(response: Response, items: KvItem[] | undefined, folder: string, maxBytes: number): ConsulAnswer {
+  const index = indexOf(response);
+  const whole = items ? items.every(({ Key }) => Key.startsWith(folder)) : response.statusCode === 404;
+  if (!whole) throw notAList(response);
+  const values = (items ?? []).map(({ Key, Value }) => ({
+    key: Key.slice(folder.length),
+    bytes: Value ?? Buffer.of(),
+  }));
+  const answer = { index, entries: [], filtered: isFiltered(response) };
+  const bytes = values.reduce((sum, value) => sum + value.bytes.length, 0);
+  if (bytes > maxBytes) return { ...answer, unusable: `${bytes} bytes of values: expected at most ${maxBytes}` };
+  const noText = values.find((value) => !isUtf8(value.bytes));
+  if (noText) return { ...answer, unusable: `${noText.key}: line ${badLine(noText.bytes)} is not valid UTF-8` };
+  return { ...answer, entries: values.map((value) => ({ key: value.key, value: value.bytes.toString() })) };
 }
 
-function isItemOf(folder: string, item: unknown): boolean {
-  return String((item as Partial<KvItem> | null)?.Key).startsWith(folder);
+/** What is too long is an answer all the same: with its index, the next question waits for a change. */
+function tooMuch(response: Response, maxBytes: number): ConsulAnswer {
+  if (response.statusCode !== 200)
+    throw new Error(`answered ${response.statusCode} and more than ${maxReasonBytes} bytes`);
+  const unusable = `far more than the ${maxBytes} bytes that rules may have`;
+  return { index: indexOf(response), entries: [], filtered: isFiltered(response), unusable };
 }
+
+function indexOf({ statusCode, headers }: Response): bigint {
+  const index = headers['x-consul-index'];
+  if (typeof index === 'string' && /^\d{1,20}$/.test(index)) return BigInt(index);
+  throw new Error(`answered ${statusCode} without X-Consul-Index: is this Consul, or a proxy that drops the header?`);
+}
+
+const isFiltered = ({ headers }: Response) => headers['x-consul-results-filtered-by-acls'] === 'true';
 
 interface ResponseError extends Error {
   readonly response?: Response;
 }
 
-function explained(error: ResponseError): Error {
-  const status = error.response?.statusCode;
-  if (status !== 403) return error;
-  return new Error(`${error.message}: the token needs \`read\` on the key prefix`);
+/** With Consul's own reason, which is the only one that names the rule or the rate that was broken. */
+function explained(error: ResponseError, signal: AbortSignal): Error {
+  const { response, name } = error;
+  if (!response)
+    return name === 'AbortError' && !signal.aborted ? new Error('the connection ended within the answer') : error;
+  const { statusCode, body = '' } = response;
+  const text = typeof body === 'string' || Buffer.isBuffer(body) ? String(body) : (JSON.stringify(body) ?? '');
+  const reason = toLine(text.trim(), 300) || error.message;
+  const hint = statusCode === 403 ? ': the token needs `read` on the key prefix' : '';
+  return new Error(`answered ${statusCode}: ${reason}${hint}`);
 }
 
-function tokenOf({ token, tokenFile }: ConsulClient): string | undefined {
-  return tokenFile ? readFileSync(tokenFile, 'utf8').trim() : token;
+/** The token file comes first; one that is empty leaves it to the variable, as Consul's own client has it. */
+async function tokenOf({ token, tokenFile }: ConsulClient): Promise<string | undefined> {
+  return (tokenFile && (await readFile(tokenFile, 'utf8')).trim()) || token;
 }
 
-function baseUrl({ url, auth }: ConsulClient): string {
-  const [user = '', ...password] = (auth ?? '').split(':');
-  const credentials = auth ? `${encodeURIComponent(user)}:${encodeURIComponent(password.join(':'))}@` : '';
-  return `${url.replace('://', `://${credentials}`)}/v1`;
-}
-
-function tlsOptions(tls: ConsulClient['tls']): Record<string, unknown> {
-  const read = (file: string | undefined) => file && readFileSync(file);
-  const authorities = tls.caDirectory ? readdirSync(tls.caDirectory).map((name) => join(tls.caDirectory!, name)) : [];
-  const ca = [tls.caFile, ...authorities].filter((file) => file !== undefined).map((file) => readFileSync(file));
-  return {
-    ...(ca.length > 0 && { ca }),
-    cert: read(tls.certFile),
-    key: read(tls.keyFile),
-    servername: tls.serverName,
-    rejectUnauthorized: tls.verify,
-  };
+/** HTTP basic authentication (RFC 7617); a user without a colon has an empty password. */
+function basic(auth: string): string {
+  return `Basic ${Buffer.from(auth.includes(':') ? auth : `${auth}:`).toString('base64')}`;
 }

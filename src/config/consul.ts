@@ -10,6 +10,8 @@ export interface ConsulAnswer {
   readonly entries: readonly KvEntry[];
   /** The token may not see all of it. */
   readonly filtered: boolean;
+  /** Why what was said cannot be rules, whatever it is: too much, or no text. `entries` are empty then. */
+  readonly unusable?: string | undefined;
 }
 
 /** One blocking query: answers when the folder's index passes `index`, or about when `waitMs` is over; 0n answers at once. */
@@ -105,7 +107,7 @@ export class ConsulSource implements Source<ConsulAnswer> {
     this.#index = nextIndex(this.#index, answer.index);
     this.#waitMs = answer.filtered ? filteredWaitMs : this.#timing.waitMs;
     listener.answered();
-    const content = JSON.stringify([answer.entries, answer.filtered]);
+    const content = JSON.stringify([answer.entries, answer.filtered, answer.unusable]);
     if (content === this.#seen) return;
     this.#seen = content;
     listener.changed(answer);

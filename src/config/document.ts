@@ -99,12 +99,13 @@ const longestError = 500;
  * nothing moves a terminal's cursor or turns the text, whatever a stranger wrote.
  */
 export function told(errors: readonly string[]): readonly string[] {
-  const lines = errors.slice(0, mostErrors).map(toLine);
+  const lines = errors.slice(0, mostErrors).map((each) => toLine(each));
   return errors.length > mostErrors ? [...lines, `and ${errors.length - mostErrors} more`] : lines;
 }
 
-function toLine(text: string): string {
-  const cut = text.length > longestError ? `${text.slice(0, longestError - 1)}…` : text;
+/** A stranger's text as a part of one line, cut to `longest` characters. */
+export function toLine(text: string, longest = longestError): string {
+  const cut = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
   const escaped = (each: string) => `\\u{${each.codePointAt(0)!.toString(16)}}`;
   return cut.toWellFormed().replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escaped);
 }

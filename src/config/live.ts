@@ -3,6 +3,7 @@ import { UsageError } from '../errors.ts';
 import type { Problem, RulesDocument } from '../model/rules.ts';
 import type { RulesStatus } from '../model/stats.ts';
 import type { ConsulAnswer } from './consul.ts';
+import { told } from './document.ts';
 import { type LastGood, readLastGood, writeLastGood } from './last-good.ts';
 import type { FileText } from './read-text.ts';
 import { LoadRecord, type Log, type Origin } from './record.ts';
@@ -25,6 +26,8 @@ interface LiveRulesOptions<T> {
   readonly compile: Compile<T>;
   readonly policyNames: (policies: T) => readonly string[];
   readonly lastGoodFile: string;
+  /** Of the rules file; 256 KiB where left out. */
+  readonly maxBytes?: number;
   readonly clock: Clock;
   readonly log: Log;
   /** How long a start waits for Consul's first word. */
@@ -118,7 +121,17 @@ export class LiveRules<T> {
   #listener<C>(origin: Origin, source: string, changed: (content: C) => void) {
     const leading = origin === 'consul' || !this.#options.consul;
     return {
-      changed,
+      // Whatever goes wrong while rules are taken is the rules', or ours: the source did answer.
+      changed: (content: C) => {
+        try {
+          changed(content);
+        } catch (error) {
+          this.#refuse(
+            origin,
+            told([`${source}: not taken: ${(error as Error).message}: this should not happen, please report it`]),
+          );
+        }
+      },
       answered: () => this.#record.answered(source, leading),
       failed: (error: Error) => this.#failed(origin, source, error, leading),
     };
@@ -132,13 +145,17 @@ export class LiveRules<T> {
   #fileChanged(text: FileText): void {
     const path = pathOf(this.#options.file);
     if (text === undefined && !this.#file && this.#options.consul) return; // where Consul rules, one may do without
-    const parsed = text === undefined ? { errors: [`${path}: there is no such rules file`] } : parseRules(text, path);
+    const parsed =
+      text === undefined
+        ? { errors: [`${path}: there is no such rules file`] }
+        : parseRules(text, path, this.#options.maxBytes);
     if ('errors' in parsed) this.#refuse('file', parsed.errors);
     else if (this.#starting || this.#offer('file', parsed.layer, this.#keys)) this.#file = parsed.layer;
   }
 
-  #keysChanged({ index, entries, filtered }: ConsulAnswer): void {
+  #keysChanged({ index, entries, filtered, unusable }: ConsulAnswer): void {
     const source = this.#options.consul!.name;
+    if (unusable) return void this.#refuse('consul', told([`${source}: ${unusable}`]));
     const keys = entries.filter(({ key }) => !isFolder(key));
     const none = keys.length === 0;
     if (none && !filtered && !this.#keys && !this.#lastGood) return void this.#record.warn(neverAny, { source });

@@ -51,9 +51,9 @@ function consulOf({ rules }: BootDocument, env: Variables): ConsulClient | undef
   if (!rules.consul || rules.consul.address === '') return undefined;
   try {
     return consulClient(env, rules.consul.address);
-  } catch {
-    const address = rules.consul.address ?? `CONSUL_HTTP_ADDR=${env.CONSUL_HTTP_ADDR}`;
-    return `${show(address)}: expected an address such as 127.0.0.1:8500, https://consul:8501 or unix:///run/consul.sock`;
+  } catch (error) {
+    const address = rules.consul.address ?? `CONSUL_HTTP_ADDR=${env.CONSUL_HTTP_ADDR ?? ''}`;
+    return `${show(address.replace(/[^/]*@/, '…@'))}: ${(error as Error).message}`;
   }
 }
 
@@ -69,6 +69,7 @@ function toConfig(raw: BootDocument, { file, cwd }: BootSurroundings, client?: C
     buffer: raw.buffer,
     rules: {
       file: resolve(cwd, dirname(file), raw.rules.file),
+      maxBytes: raw.rules.max_bytes,
       ...(client && { consul: { prefix: raw.rules.consul!.prefix, client } }),
     },
     enrich: raw.enrich,

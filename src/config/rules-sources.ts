@@ -8,5 +8,8 @@ export async function rulesSources({ rules, environment }: Pick<BootConfig, 'rul
   if (!rules.consul) return { file };
   const { readFolder } = await import('./consul-read.ts');
   const folder = `${rules.consul.prefix}/${environment}`;
-  return { file, consul: new ConsulSource(folder, readFolder(rules.consul.client, folder)) };
+  return {
+    file,
+    consul: new ConsulSource(folder, readFolder(rules.consul.client, folder, { maxBytes: rules.maxBytes })),
+  };
 }

@@ -80,8 +80,13 @@ export const defaultRules: RulesDocument = {
   shadow: [],
 };
 
+/** What a rules document may have where nobody says otherwise. */
+const usualMaxBytes = 256 * 1024;
+
 /** A rules file's text. An empty one is an error: it is more often half a write than the wish for the defaults. */
-export function parseRules(text: string, name: string): LayerResult {
+export function parseRules(text: string, name: string, maxBytes = usualMaxBytes): LayerResult {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) return { errors: [`${name}: ${bytes} bytes: expected at most ${maxBytes} (rules.max_bytes)`] };
   const yaml = readYaml(text, name);
   if (yaml.errors.length > 0) return { errors: told(yaml.errors) };
   if (yaml.value === null) return { errors: [`${name}:1: empty: expected rules; write {} for the defaults`] };

@@ -3,7 +3,7 @@ import { batchOptions } from '../batch/options.ts';
 import { bufferOptions } from '../buffer/options.ts';
 import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
-import { block, duration, expected, flag, notYet, numberOf, scalar, text } from '../options.ts';
+import { block, duration, expected, flag, notYet, numberOf, scalar, size, text } from '../options.ts';
 import { receiveOptions } from '../receive/options.ts';
 import { adminOptions, logOptions } from '../telemetry/options.ts';
 import type { ConsulClient } from './consul-options.ts';
@@ -26,6 +26,10 @@ const rules = block({
   file: v.pipe(
     v.optional(text(/./, 'a file name'), 'rules.yaml'),
     v.description("the rules document, relative to this file's folder; watched"),
+  ),
+  max_bytes: v.pipe(
+    v.optional(size('1KiB', '16MiB'), '256KiB'),
+    v.description('largest rules document, and largest sum of the values in Consul'),
   ),
   consul: v.optional(consul),
 });
@@ -95,6 +99,7 @@ export interface BootConfig {
   readonly buffer: v.InferOutput<typeof bufferOptions>;
   readonly rules: {
     readonly file: string;
+    readonly maxBytes: number;
     readonly consul?: { readonly prefix: string; readonly client: ConsulClient };
   };
   readonly enrich: v.InferOutput<typeof enrichOptions>;

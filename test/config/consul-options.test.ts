@@ -6,7 +6,8 @@ const url = (address: string, env = {}) => consulClient({ CONSUL_HTTP_ADDR: addr
 describe("Consul's own variables", () => {
   it('say where it is', () => {
     expect(consulClient({}).url).toBe('http://127.0.0.1:8500');
-    expect(url('10.0.0.1')).toBe('http://10.0.0.1:8500');
+    expect(url('10.0.0.1')).toBe('http://10.0.0.1:80');
+    expect(url(':8501')).toBe('http://localhost:8501');
     expect(url('consul:8501')).toBe('http://consul:8501');
     expect(url('consul:8501', { CONSUL_HTTP_SSL: 'true' })).toBe('https://consul:8501');
     expect(url('https://consul.example')).toBe('https://consul.example:443');
@@ -62,8 +63,62 @@ describe("Consul's own variables", () => {
     expect(consulClient({ CONSUL_HTTP_ADDR: 'a:1' }, 'b:2').url).toBe('http://b:2');
   });
 
-  it('must hold an address', () => {
-    expect(() => url('a:b:c')).toThrow(TypeError);
-    expect(() => url('a b')).toThrow(TypeError);
+  it.each([
+    'a:b:c',
+    'a b',
+    '::1',
+    'a/v1',
+    'http://',
+    'http://u:secret@a',
+    'http://a/?x',
+    'http://a#x',
+    'unix://',
+    ' a:1',
+  ])('must hold an address, and %j is none', (address) => {
+    expect(() => url(address)).toThrow(/^expected host:port, http:\/\/host:port|unknown scheme/);
+  });
+
+  it.each([
+    ['tcp://a:8500', 'unknown scheme "tcp": expected http, https or unix'],
+    ['HTTPS://a:8500', 'unknown scheme "HTTPS": expected http, https or unix, in lower case as Consul has it'],
+    ['ftp://a', 'unknown scheme "ftp"'],
+  ])('know schemes as Consul does, not %s', (address, message) => {
+    expect(() => url(address)).toThrow(message);
+  });
+
+  it('that ask for TLS are never answered without', () => {
+    for (const yes of ['1', 't', 'T', 'TRUE', 'true', 'True']) {
+      expect(url('http://consul:8500', { CONSUL_HTTP_SSL: yes })).toBe('https://consul:8500');
+      expect(url('unix:///run/consul.sock', { CONSUL_HTTP_SSL: yes })).toBe('https://localhost');
+    }
+    for (const no of ['0', 'f', 'F', 'FALSE', 'false', 'False']) {
+      expect(url('consul:8500', { CONSUL_HTTP_SSL: no })).toBe('http://consul:8500');
+      expect(url('https://consul:8500', { CONSUL_HTTP_SSL: no })).toBe('https://consul:8500');
+    }
+    for (const name of ['CONSUL_HTTP_SSL', 'CONSUL_HTTP_SSL_VERIFY']) {
+      for (const neither of ['yes', 'tRuE', ' ', '2']) {
+        expect(() => consulClient({ [name]: neither })).toThrow(`${name}=${neither}: expected true or false`);
+      }
+    }
+  });
+
+  it('name a certificate and its key together', () => {
+    expect(() => consulClient({ CONSUL_CLIENT_CERT: '/c.pem' })).toThrow('expected both or none');
+    expect(() => consulClient({ CONSUL_CLIENT_KEY: '/k.pem' })).toThrow('expected both or none');
+  });
+
+  it.each([
+    ['server.dc1.consul:8501', 'server.dc1.consul'],
+    ['[::1]:8501', '::1'],
+    ['a', 'a'],
+  ])("name the server's certificate, %s without its port", (name, bare) => {
+    expect(consulClient({ CONSUL_TLS_SERVER_NAME: name }).tls.serverName).toBe(bare);
+  });
+
+  it('go with those of proxies, but not to a socket', () => {
+    const env = { HTTPS_PROXY: 'http://proxy:3128' };
+    expect(consulClient({ ...env, CONSUL_HTTP_ADDR: 'https://consul' }).proxy).toBe('http://proxy:3128/');
+    expect(consulClient({ ...env, CONSUL_HTTP_ADDR: 'unix:///c', CONSUL_HTTP_SSL: '1' }).proxy).toBeUndefined();
+    expect(consulClient({ ...env, CONSUL_HTTP_ADDR: 'https://127.0.0.1:8501' }).proxy).toBeUndefined();
   });
 });

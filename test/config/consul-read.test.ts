@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -87,11 +88,82 @@ describe('a read of a Consul folder', () => {
     ['a page of HTML', 'text/html', '<h1>Welcome</h1>'],
     ['an object', 'application/json', '{"a":1}'],
     ['entries of another shape', 'application/json', '[{"a":1}]'],
+    ['null for an entry', 'application/json', '[null]'],
+    ['a number for an entry', 'application/json', '[7]'],
+    ['a number for a key', 'application/json', '[{"Key":7,"Value":""}]'],
+    ['a number for a value', 'application/json', '[{"Key":"tailgate/sampling/home/a","Value":7}]'],
+    ['a field that every object has', 'application/json', '[{"Key":"tailgate/sampling/home/a","hasOwnProperty":1}]'],
+    ['a key of another folder', 'application/json', '[{"Key":"tailgate/sampling/other","Value":""}]'],
     ['nothing', 'application/json', ''],
   ])('fails by 200 with %s: that is not an empty folder', async (_, type, body) => {
     const answer = expect(reader()(0n, 1, never)).rejects.toThrow();
     (await consul.next()).raw(200, { 'content-type': type, 'x-consul-index': '5' }, body);
     await answer;
+  });
+
+  it("gives Consul's own reason, bounded and fit for a terminal", async () => {
+    const failing = async (status: number, type: string, body: string) => {
+      const answer = reader()(0n, 1, never).catch((error: Error) => error.message);
+      (await consul.next()).raw(status, { 'content-type': type }, body);
+      return await answer;
+    };
+    const reason = "token with AccessorID '00000000-0000-0000-0000-000000000002' lacks permission 'key:read' on \"x\"";
+    expect(await failing(403, 'text/plain; charset=utf-8', `Permission denied: ${reason}`)).toBe(
+      `answered 403: Permission denied: ${reason}: the token needs \`read\` on the key prefix`,
+    );
+    expect(await failing(500, 'text/plain', `rpc error: ${'x'.repeat(2_000)}`)).toHaveLength(
+      'answered 500: '.length + 300,
+    );
+    expect(await failing(500, 'text/html', '<b>\u001b[2J</b>\n')).toBe('answered 500: <b>\\u{1b}[2J</b>');
+    expect(await failing(500, 'application/json', '{"error":"no"}')).toBe('answered 500: {"error":"no"}');
+    expect(await failing(500, 'text/plain', 'x'.repeat(1_000_000))).toBe('answered 500 and more than 4096 bytes');
+  });
+
+  it('takes only so much, and takes too much for an answer that is no use', async () => {
+    const read = readFolder(consulClient({ CONSUL_HTTP_ADDR: consul.address }), folder, { maxBytes: 1_000 });
+    const unusableOf = async (routes: string) => {
+      const answer = read(1n, 1, never);
+      (await consul.next()).answer(5, { routes });
+      return await answer;
+    };
+    expect((await unusableOf('/'.repeat(1_000))).entries).toHaveLength(1);
+    expect(await unusableOf('/'.repeat(1_001))).toEqual({
+      index: 5n,
+      entries: [],
+      filtered: false,
+      unusable: '1001 bytes of values: expected at most 1000',
+    });
+    expect(await unusableOf('/'.repeat(5_000_000))).toEqual({
+      index: 5n,
+      entries: [],
+      filtered: false,
+      unusable: 'far more than the 1000 bytes that rules may have',
+    });
+    expect((await unusableOf('/a')).entries).toEqual([{ key: 'routes', value: '/a' }]);
+  });
+
+  it('of a body without end ends, and holds next to nothing of it', async () => {
+    const endless = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'x-consul-index': '9' }).write('[');
+      const more = (): void => {
+        while (!response.destroyed && response.write('" ",'.repeat(16_384)));
+      };
+      response.on('drain', more);
+      more();
+    });
+    await new Promise<void>((resolve) => endless.listen(0, '127.0.0.1', resolve));
+    const { port } = endless.address() as AddressInfo;
+    const answer = await readFolder(consulClient({ CONSUL_HTTP_ADDR: `127.0.0.1:${port}` }), folder)(0n, 1, never);
+    expect(answer).toMatchObject({ index: 9n, entries: [], unusable: expect.stringContaining('far more than') });
+    await new Promise((resolve) => endless.close(resolve));
+  });
+
+  it('of a value that is not UTF-8 names key and line', async () => {
+    const answer = reader()(0n, 1, never);
+    const items = [{ Key: `${folder}/routes`, Value: Buffer.from('- /a\n- /\xff\n', 'latin1').toString('base64') }];
+    const headers = { 'content-type': 'application/json', 'x-consul-index': '3' };
+    (await consul.next()).raw(200, headers, JSON.stringify(items));
+    expect(await answer).toMatchObject({ entries: [], unusable: 'routes: line 2 is not valid UTF-8' });
   });
 
   it('fails by an index that is no number', async () => {
@@ -125,7 +197,7 @@ describe('a read of a Consul folder', () => {
   });
 
   it('fails by a Consul that hangs, when an answer is overdue', async () => {
-    const read = readFolder(consulClient({ CONSUL_HTTP_ADDR: consul.address }), folder, 30);
+    const read = readFolder(consulClient({ CONSUL_HTTP_ADDR: consul.address }), folder, { graceMs: 30 });
     await expect(read(0n, 25_000, never)).rejects.toThrow(/timed out \(30ms\)/);
     await expect(read(7n, 160, never)).rejects.toThrow(/timed out \(200ms\)/);
   });
@@ -174,6 +246,40 @@ describe('who asks', () => {
     await expect(
       reader({ CONSUL_HTTP_SSL: '1', CONSUL_CACERT: join(directory, 'none') })(0n, 1, never),
     ).rejects.toThrow('ENOENT');
+  });
+
+  it('has an empty password where it names a user alone, and a user may be empty', async () => {
+    for (const [auth, sent] of [
+      ['u', 'u:'],
+      [':p', ':p'],
+      ['ü:p', 'ü:p'],
+    ] as const) {
+      const answer = reader({ CONSUL_HTTP_AUTH: auth })(0n, 1, never);
+      const asked = await consul.next();
+      expect(asked.headers.authorization).toBe(`Basic ${Buffer.from(sent).toString('base64')}`);
+      asked.answer(1, {});
+      await answer;
+    }
+  });
+
+  it('takes the variable where the token file is empty', async () => {
+    const file = join(directory, 'token');
+    writeFileSync(file, ' \n');
+    const answer = reader({ CONSUL_HTTP_TOKEN_FILE: file, CONSUL_HTTP_TOKEN: 't' })(0n, 1, never);
+    const asked = await consul.next();
+    expect(asked.headers['x-consul-token']).toBe('t');
+    asked.answer(1, {});
+    await answer;
+  });
+
+  it('goes through a proxy where the variables of proxies say so', async () => {
+    const env = { CONSUL_HTTP_ADDR: 'http://consul.example:8500', HTTP_PROXY: `http://u:p@${consul.address}` };
+    const answer = reader(env)(0n, 1, never);
+    const asked = await consul.next();
+    expect(asked.url.host).toBe('consul.example:8500');
+    expect(asked.headers['proxy-authorization']).toBe(`Basic ${btoa('u:p')}`);
+    asked.answer(4, {});
+    expect((await answer).index).toBe(4n);
   });
 
   it('reaches a unix socket', async () => {

@@ -60,6 +60,7 @@ interface Compiled {
 
 /** Refuses a route /bad, as a compiler may refuse what a parser lets pass. */
 const compile: Compile<Compiled> = (document, revision) => {
+  if (document.routes?.includes('/throw')) throw new Error('a defect');
   const bad = document.routes?.indexOf('/bad') ?? -1;
   if (bad >= 0) return { problems: [{ path: ['routes', bad], message: 'is bad' }] };
   return { policies: { document, revision } };
@@ -171,6 +172,7 @@ describe('rules from a file', () => {
     ['not YAML', 'routes: [', '/etc/rules.yaml:1: not valid YAML'],
     ['of a wrong type', 'debug: 3', '/etc/rules.yaml:1: debug: 3: expected true or false'],
     ['refused by the compiler', 'debug: true\nroutes: [/a, /bad]', '/etc/rules.yaml:2: routes[1]: is bad'],
+    ['more than the compiler can bear', 'routes: [/throw]', 'file:/etc/rules.yaml: not taken: a defect'],
     ['empty', '', '/etc/rules.yaml:1: empty'],
     ['deleted', undefined, '/etc/rules.yaml: there is no such rules file'],
   ])('that are %s leave the last good revision in force and say so', async (_, text, error) => {

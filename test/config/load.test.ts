@@ -274,6 +274,12 @@ describe('a boot file with mistakes', () => {
     );
   });
 
+  it("does not repeat the password in Consul's address", () => {
+    const found = errors(`${withStore}rules: { consul: { address: "http://u:hunter2@consul" } }`);
+    expect(found.join()).toContain('CONSUL_HTTP_AUTH');
+    expect(found.join()).not.toContain('hunter2');
+  });
+
   it('does not repeat a header, which may be a secret', () => {
     const text = 'export: [{ name: a, otlp: { endpoint: "http://a", headers: { Authorization: [hunter2] } } }]';
     expect(errors(text).join()).not.toContain('hunter2');

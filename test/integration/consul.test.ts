@@ -15,7 +15,10 @@ const folder = `consul:${prefix}/home`;
 /** Rules as a gateway has them, from this file and this Consul. */
 async function liveRules(directory: string, env: Record<string, string>) {
   const client = consulClient(env);
-  const config = { environment: 'home', rules: { file: join(directory, 'rules.yaml'), consul: { prefix, client } } };
+  const config = {
+    environment: 'home',
+    rules: { file: join(directory, 'rules.yaml'), maxBytes: 262_144, consul: { prefix, client } },
+  };
   const logged: string[] = [];
   const rules = createLiveRules({
     ...(await rulesSources(config)),
