@@ -69,7 +69,7 @@ export class Pipeline implements Intake {
     if (refusal !== undefined) return this.#refuse(landing, refusal);
     arrivals.take(slices, this.#now(), neighbours?.owners);
     buffer.segments.done(segment);
-    return this.#receipt(landing.length, protocol, slices.count, scan.invalid);
+    return this.#receipt(landing.length, protocol, slices.count);
   }
 
   /** The place is not used after all. */
@@ -154,15 +154,16 @@ export class Pipeline implements Intake {
     return refusal;
   }
 
-  #receipt(bytes: number, protocol: Protocol, taken: number, invalid: number): Receipt {
-    const { ledger } = this.shard;
+  #receipt(bytes: number, protocol: Protocol, taken: number): Receipt {
+    const { ledger, scan } = this.shard;
+    const { invalid, reason } = scan;
     const tally = this.received[protocol];
     tally.requests++;
     tally.spans += taken + invalid;
     tally.bytes += bytes;
     if (invalid === 0) return { spans: taken, rejectedSpans: 0, message: '' };
     ledger.add(ledger.row(noPolicy), 'invalid', invalid, 0);
-    const message = `${invalid} spans without a valid trace id (16 bytes) and span id (8 bytes), not all zero`;
+    const message = `${invalid} spans are not valid OTLP and were not taken; the first: ${reason}`;
     return { spans: taken + invalid, rejectedSpans: invalid, message };
   }
 

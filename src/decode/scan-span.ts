@@ -14,6 +14,9 @@ import {
 import { parseRandomness, randomness } from '../wire/tracestate.ts';
 import { kindOf, validate } from './validate.ts';
 
+/** How deep a span lies in its request: in a ResourceSpans, in a ScopeSpans. */
+const spanDepth = 3;
+
 const keyValueKind = kindOf('keyValue');
 const anyValueKind = kindOf('anyValue');
 const eventKind = kindOf('event');
@@ -25,8 +28,9 @@ const statusKind = kindOf('status');
  * the fields of this object until the next run.
  */
 export class SpanScan {
-  /** Where the 16 bytes of the trace id lie; -1 when the trace id or the span id is not valid. */
+  /** Where the 16 bytes of the trace id lie; -1 when an id is not valid, and `fault` says which. */
   traceIdAt = -1;
+  fault = '';
   bits = 0;
   /** Explicit randomness, where `randomnessBit` is set. */
   randomnessHigh = 0;
@@ -34,6 +38,7 @@ export class SpanScan {
   #conditions: SpanConditions | undefined = undefined;
   #named: NamedKeys | undefined = undefined;
 
+  /** Throws MalformedError for a span that is not well formed. */
   run(buf: Uint8Array, pos: number, end: number, conditions: SpanConditions): void {
     const named = this.#namedBy(conditions);
     const { bucketOf, buckets } = named;
@@ -47,6 +52,7 @@ export class SpanScan {
     let endAt = -1;
     let code = 0;
     let bits = 0;
+    let fault = '';
     while (pos < end) {
       const tag = buf[pos];
       // Attributes first: a switch asks its cases one by one, and these are most of a span.
@@ -65,7 +71,7 @@ export class SpanScan {
           buf[valueAt - 2] === 0x12 &&
           buf[valueAt - 1] === to - valueAt
         ) {
-          if (!isPlainValue(buf, valueAt, to)) validate(anyValueKind, buf, valueAt, to);
+          if (!isPlainValue(buf, valueAt, to)) validate(anyValueKind, buf, valueAt, to, spanDepth + 2);
           const bucket = bucketOf[keyHash(keyBytes, buf[pos + 4], buf[valueAt - 3])];
           if (bucket !== 0) bits |= namedBits(buckets[bucket], buf, pos + 4, keyBytes, valueAt, to, bits);
           pos = to;
@@ -81,11 +87,13 @@ export class SpanScan {
         case 0x0a:
           traceIdAt = pos = open(buf, pos + 1, end);
           traceIdBytes = bodyEnd - pos;
+          if (traceIdBytes !== 16) fault ||= wrongTraceId(traceIdBytes);
           pos = bodyEnd;
           break;
         case 0x12:
           spanIdAt = pos = open(buf, pos + 1, end);
           spanIdBytes = bodyEnd - pos;
+          if (spanIdBytes !== 8) fault ||= wrongSpanId('span_id', spanIdBytes);
           pos = bodyEnd;
           break;
         case 0x1a:
@@ -100,6 +108,7 @@ export class SpanScan {
         case 0x22:
           parentAt = pos = open(buf, pos + 1, end);
           parentBytes = bodyEnd - pos;
+          if (parentBytes !== 8) fault ||= wrongSpanId('parent_span_id', parentBytes);
           pos = bodyEnd;
           break;
         case 0x2a:
@@ -125,14 +134,14 @@ export class SpanScan {
           const kind = tag === 0x5a ? eventKind : linkKind;
           pos = open(buf, pos + 1, end);
           const to = bodyEnd;
-          validate(kind, buf, pos, to);
+          validate(kind, buf, pos, to, spanDepth + 1);
           pos = to;
           break;
         }
         case 0x7a: {
           pos = open(buf, pos + 1, end);
           const to = bodyEnd;
-          validate(statusKind, buf, pos, to);
+          validate(statusKind, buf, pos, to, spanDepth + 1);
           code = statusCode(buf, pos, to, code);
           pos = to;
           break;
@@ -145,8 +154,10 @@ export class SpanScan {
           pos = otherField(buf, pos, end);
       }
     }
-    const valid = traceIdBytes === 16 && spanIdBytes === 8 && !isZero(buf, traceIdAt, 16) && !isZero(buf, spanIdAt, 8);
-    this.traceIdAt = valid ? traceIdAt : -1;
+    if (traceIdBytes !== 16 || isZero(buf, traceIdAt, 16)) fault ||= 'no trace_id, or all zero';
+    else if (spanIdBytes !== 8 || isZero(buf, spanIdAt, 8)) fault ||= 'no span_id, or all zero';
+    this.fault = fault;
+    this.traceIdAt = fault === '' ? traceIdAt : -1;
     if (parentBytes === 0 || isZero(buf, parentAt, parentBytes)) bits |= rootBit;
     bits |= conditions.statusBits[code === 0 || code === 1 || code === 2 ? code : 3];
     if (startAt >= 0 && endAt >= 0 && durationNs(buf, startAt, endAt) > conditions.slowNs) bits |= conditions.slowBits;
@@ -161,14 +172,18 @@ export class SpanScan {
   }
 }
 
+/** Of an id that stands there several times the last one counts, but others read, and measure, each of them. None is no fault. */
+const wrongTraceId = (bytes: number): string => (bytes === 0 ? '' : `a trace_id of ${bytes} bytes, not 16`);
+const wrongSpanId = (name: string, bytes: number): string => (bytes === 0 ? '' : `a ${name} of ${bytes} bytes, not 8`);
+
 /** A field that is not one of the usual ones: an unknown one, or a known one with a wire type that it cannot have. */
 function otherField(buf: Uint8Array, pos: number, end: number): number {
   const tagAt = pos;
   pos = readTag(buf, pos, end);
   if (fieldNumber < 16 || (fieldNumber === 16 && fieldType !== 5)) {
-    throw malformed(tagAt, `Span field ${fieldNumber} has wire type ${fieldType}`);
+    throw malformed(tagAt, `Span field ${fieldNumber} has wire type ${fieldType}, or its tag more bytes than it needs`);
   }
-  return skipValue(buf, pos, end, fieldNumber, fieldType);
+  return skipValue(buf, pos, end, fieldNumber, fieldType, spanDepth);
 }
 
 function isZero(buf: Uint8Array, at: number, length: number): boolean {
@@ -269,7 +284,7 @@ function looseAttributeBits(
   bits: number,
   { bucketOf, buckets }: NamedKeys,
 ): number {
-  validate(keyValueKind, buf, pos, end);
+  validate(keyValueKind, buf, pos, end, spanDepth + 1);
   let keyAt = 0;
   let keyBytes = 0;
   let valueAt = 0;

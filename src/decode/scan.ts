@@ -2,11 +2,16 @@ import type { SpanConditions } from '../model/conditions.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from '../wire/cursor.ts';
 import { skippable, tailAt } from '../wire/envelope.ts';
+import { instrumentationLibrarySpans } from '../wire/otlp.ts';
+import { MalformedError } from '../wire/reader.ts';
 import { SpanScan } from './scan-span.ts';
 import { kindOf, validate } from './validate.ts';
 
 /** So many spans are worth a mark that they can be skipped at once when their envelope is read. */
 const manySpans = 8;
+
+/** A broken message costs microseconds to find; who sends more of them in one request does not write protobuf. */
+const maxBroken = 10_000;
 
 const resourceKind = kindOf('resource');
 const scopeKind = kindOf('scope');
@@ -14,19 +19,25 @@ const scopeKind = kindOf('scope');
 /**
  * The one pass over a request's bytes: cuts it into slices, checks that every message in it is well formed, and sets the bits
  * that the rules ask for. The table of slices is reused by the next scan; it holds numbers only, so a request leaves no garbage.
+ * A span that others would refuse is left out by itself, and with a resource or scope that they would refuse all spans in it:
+ * the batch that a span leaves in is taken or refused as a whole. docs/otlp.md has the rules.
  * Source of the encoding: opentelemetry-proto ExportTraceServiceRequest; unknown fields are legal everywhere.
  */
 export class RequestScan {
   slices = new Int32Array(sliceWords * 1024);
-  /** How many slices the last scan found, and how many spans it left out because an id was invalid. */
+  /** How many slices the last scan found, how many spans it left out as invalid, and why the first of them. */
   count = 0;
   invalid = 0;
+  reason = '';
+  #broken = 0;
   readonly #span = new SpanScan();
 
   /** Scans buf[start, end). Throws MalformedError, after which nothing of the request may be used. */
   run(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): void {
     this.count = 0;
     this.invalid = 0;
+    this.reason = '';
+    this.#broken = 0;
     let pos = start;
     while (pos < end) {
       const tagAt = pos;
@@ -50,21 +61,53 @@ export class RequestScan {
     return this.#span.bits;
   }
 
-  #resourceSpans(buf: Uint8Array, pos: number, end: number, resourceSpansAt: number, conditions: SpanConditions): void {
-    while (pos < end) {
+  #resourceSpans(
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    resourceSpansAt: number,
+    conditions: SpanConditions,
+  ): void {
+    const firstRow = this.count;
+    let isSound = true;
+    let [hasScopeSpans, hasOldOnes] = [false, false];
+    for (let pos = start; pos < end; ) {
       const tagAt = pos;
       pos = readTag(buf, pos, end);
-      if (fieldNumber > 3) {
-        pos = skipValue(buf, pos, end, fieldNumber, fieldType);
+      const field = fieldNumber;
+      if (field > 3) {
+        hasOldOnes ||= field === instrumentationLibrarySpans && fieldType === 2;
+        pos = skipValue(buf, pos, end, field, fieldType, 1);
         continue;
       }
-      if (fieldType !== 2) throw malformed(tagAt, `ResourceSpans field ${fieldNumber} has wire type ${fieldType}`);
-      const field = fieldNumber;
+      if (fieldType !== 2) throw malformed(tagAt, `ResourceSpans field ${field} has wire type ${fieldType}`);
       const lengthAt = pos;
       pos = open(buf, pos, end);
       const bodyTo = bodyEnd;
-      if (field === 1) validate(resourceKind, buf, pos, bodyTo);
-      else if (field === 2) this.#scopeSpans(buf, pos, bodyTo, resourceSpansAt, lengthAt, conditions);
+      if (field === 1) isSound = this.#isSound(resourceKind, buf, pos, bodyTo, 2) && isSound;
+      else if (field === 2) {
+        hasScopeSpans = true;
+        this.#scopeSpans(buf, pos, bodyTo, resourceSpansAt, lengthAt, conditions);
+      }
+      pos = bodyTo;
+    }
+    // Senders of the time of change wrote the same spans under both numbers, so the old ones count where they are alone.
+    if (hasOldOnes && !hasScopeSpans) this.#oldOnes(buf, start, end, resourceSpansAt, conditions);
+    if (!isSound) this.#leaveOut(firstRow);
+  }
+
+  /** The spans of SDKs that write `instrumentation_library_spans`, which have the form of scope spans. */
+  #oldOnes(buf: Uint8Array, pos: number, end: number, resourceSpansAt: number, conditions: SpanConditions): void {
+    while (pos < end) {
+      pos = readTag(buf, pos, end);
+      const lengthAt = pos;
+      if (fieldNumber !== instrumentationLibrarySpans || fieldType !== 2) {
+        pos = skipValue(buf, pos, end, fieldNumber, fieldType, 1);
+        continue;
+      }
+      pos = open(buf, pos, end);
+      const bodyTo = bodyEnd;
+      this.#scopeSpans(buf, pos, bodyTo, resourceSpansAt, lengthAt, conditions);
       pos = bodyTo;
     }
   }
@@ -78,6 +121,7 @@ export class RequestScan {
     conditions: SpanConditions,
   ): void {
     const firstRow = this.count;
+    let isSound = true;
     let spansTo = -1;
     let gaps = 0;
     while (pos < end) {
@@ -87,33 +131,74 @@ export class RequestScan {
         pos = open(buf, pos + 1, end);
         const bodyTo = bodyEnd;
         spansTo = bodyTo;
-        this.#span.run(buf, pos, bodyTo, conditions);
-        this.#note(buf, pos, bodyTo - pos, resourceSpansAt, scopeSpansAt);
+        this.#spanAt(buf, pos, bodyTo, resourceSpansAt, scopeSpansAt, conditions);
         pos = bodyTo;
       } else if (tag === 0x0a || tag === 0x1a) {
         pos = open(buf, pos + 1, end);
         const bodyTo = bodyEnd;
-        if (tag === 0x0a) validate(scopeKind, buf, pos, bodyTo);
+        if (tag === 0x0a) isSound = this.#isSound(scopeKind, buf, pos, bodyTo, 3) && isSound;
         pos = bodyTo;
       } else {
         const tagAt = pos;
         pos = readTag(buf, pos, end);
         if (fieldNumber <= 3) throw malformed(tagAt, `ScopeSpans field ${fieldNumber} has wire type ${fieldType}`);
-        pos = skipValue(buf, pos, end, fieldNumber, fieldType);
+        pos = skipValue(buf, pos, end, fieldNumber, fieldType, 2);
       }
     }
+    if (!isSound) this.#leaveOut(firstRow);
     if (this.count - firstRow >= manySpans && gaps === 0 && tailAt(buf, end) === spansTo) this.#markSkippable(firstRow);
+  }
+
+  #spanAt(
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    resourceSpansAt: number,
+    scopeSpansAt: number,
+    conditions: SpanConditions,
+  ): void {
+    try {
+      this.#span.run(buf, start, end, conditions);
+    } catch (error) {
+      this.#note(error);
+      this.invalid++;
+      return;
+    }
+    this.#add(buf, start, end - start, resourceSpansAt, scopeSpansAt);
+  }
+
+  /** Whether a message around spans is one that others take, too. */
+  #isSound(kind: number, buf: Uint8Array, start: number, end: number, depth: number): boolean {
+    try {
+      validate(kind, buf, start, end, depth);
+      return true;
+    } catch (error) {
+      this.#note(error);
+      return false;
+    }
+  }
+
+  #note(error: unknown): void {
+    if (!(error instanceof MalformedError) || ++this.#broken > maxBroken) throw error;
+    this.reason ||= error.message;
+  }
+
+  /** Takes back the slices since `firstRow`: what surrounds them is broken. */
+  #leaveOut(firstRow: number): void {
+    this.invalid += this.count - firstRow;
+    this.count = firstRow;
   }
 
   #markSkippable(firstRow: number): void {
     for (let i = firstRow; i < this.count; i++) this.slices[i * sliceWords + Slice.scopeSpans] |= skippable;
   }
 
-  #note(buf: Uint8Array, start: number, length: number, resourceSpansAt: number, scopeSpansAt: number): void {
+  #add(buf: Uint8Array, start: number, length: number, resourceSpansAt: number, scopeSpansAt: number): void {
     const span = this.#span;
     const at = span.traceIdAt;
     if (at < 0) {
       this.invalid++;
+      this.reason ||= span.fault;
       return;
     }
     if ((this.count + 1) * sliceWords > this.slices.length) this.#grow();

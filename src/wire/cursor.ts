@@ -19,15 +19,15 @@ export function open(buf: Uint8Array, pos: number, end: number): number {
   return pos + 1;
 }
 
-/** A length of several bytes, or one that is too large. */
+/** A length of several bytes, or one that is too large. Other receivers read five bytes of a length at most. */
 function openLong(buf: Uint8Array, pos: number, end: number): number {
   let length = 0;
   for (let shift = 0; ; shift += 7) {
     if (pos >= end) throw malformed(pos, 'a length runs past the end');
-    if (shift > 63) throw malformed(pos, 'a length of more than 10 bytes');
+    if (shift > 28) throw malformed(pos, 'a length of more than 5 bytes');
     const byte = buf[pos++];
     if (shift < 28) length |= (byte & 0x7f) << shift;
-    else if ((byte & 0x7f) !== 0) throw malformed(pos, 'a length beyond every limit');
+    else if (byte !== 0) throw malformed(pos, 'a length beyond every limit');
     if (byte < 0x80) break;
   }
   if (length > end - pos) throw malformed(pos, `a field of ${length} bytes where ${Math.max(0, end - pos)} are left`);
@@ -37,12 +37,19 @@ function openLong(buf: Uint8Array, pos: number, end: number): number {
 
 /** Moves past the varint at `pos`. */
 export function skipVarint(buf: Uint8Array, pos: number, end: number): number {
-  const limit = pos + 10;
+  const limit = pos + 9;
   while (pos < end) {
     if (buf[pos++] < 0x80) return pos;
-    if (pos === limit) throw malformed(pos, 'a varint of more than 10 bytes');
+    if (pos === limit) return skipLastByte(buf, pos, end);
   }
   throw malformed(pos, 'a varint runs past the end');
+}
+
+/** A varint's tenth byte, which holds the highest bit of 64: others refuse more. */
+function skipLastByte(buf: Uint8Array, pos: number, end: number): number {
+  if (pos >= end) throw malformed(pos, 'a varint runs past the end');
+  if (buf[pos] > 1) throw malformed(pos, 'a varint of more than 64 bits');
+  return pos + 1;
 }
 
 /** The low 32 bits of the varint that ends before `end`; enums and bools need no more. */
@@ -63,6 +70,7 @@ export let fieldType = 0;
 /** Reads the tag at `pos`, sets `fieldNumber` and `fieldType`, returns where the value starts. */
 export function readTag(buf: Uint8Array, pos: number, end: number): number {
   const after = skipVarint(buf, pos, end);
+  if (after - pos > 5) throw malformed(pos, 'a tag of more than 5 bytes');
   let tag = 0;
   let scale = 1;
   for (let i = pos; i < after; i++) {
@@ -75,9 +83,13 @@ export function readTag(buf: Uint8Array, pos: number, end: number): number {
   return after;
 }
 
-const maxGroupDepth = 32;
+/** How deep messages and groups may nest, counted from the request, which is 0: what upb and protobuf-java read at most. */
+export const maxDepth = 100;
 
-/** Moves past a value of wire type `type` that starts at `pos`; `number` is its field's, for groups. */
+/**
+ * Moves past a value of wire type `type` that starts at `pos`; `number` is its field's, for groups, and `depth` that of the message it
+ * stands in.
+ */
 export function skipValue(buf: Uint8Array, pos: number, end: number, number: number, type: number, depth = 0): number {
   switch (type) {
     case 0:
@@ -102,7 +114,7 @@ export function skipFixed(pos: number, end: number, bytes: number): number {
 }
 
 function skipGroup(buf: Uint8Array, pos: number, end: number, number: number, depth: number): number {
-  if (depth >= maxGroupDepth) throw malformed(pos, 'groups nested too deeply');
+  if (depth >= maxDepth) throw malformed(pos, `groups nested more than ${maxDepth} deep`);
   while (pos < end) {
     pos = readTag(buf, pos, end);
     const inner = fieldNumber;

@@ -1,6 +1,6 @@
 import { copyBytes } from './copy.ts';
 import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue } from './cursor.ts';
-import { ResourceSpans, ScopeSpans } from './otlp.ts';
+import { instrumentationLibrarySpans, ResourceSpans, ScopeSpans } from './otlp.ts';
 
 /**
  * What surrounds a slice, as views into the request it came in: resource and scope messages, and everything else that stands beside
@@ -47,6 +47,7 @@ export function readResource(buf: Uint8Array, resourceSpansAt: number): Resource
     resourceSpansAt,
     ResourceSpans.resource,
     ResourceSpans.scopeSpans,
+    instrumentationLibrarySpans,
     false,
   );
   return { resource, resourceRest };
@@ -55,16 +56,22 @@ export function readResource(buf: Uint8Array, resourceSpansAt: number): Resource
 /** The inner half. */
 export function readScope(buf: Uint8Array, scopeSpansAt: number): Pick<Envelope, 'scope' | 'scopeRest'> {
   const skips = (scopeSpansAt & skippable) !== 0;
-  const [scope, scopeRest] = collect(buf, scopeSpansAt & ~skippable, ScopeSpans.scope, ScopeSpans.spans, skips);
+  const [scope, scopeRest] = collect(buf, scopeSpansAt & ~skippable, ScopeSpans.scope, ScopeSpans.spans, none, skips);
   return { scope, scopeRest };
 }
 
-/** The bodies of field `wanted`, and all other fields but `leftOut`, of which there may be hundreds; `skips`: see `skippable`. */
+const none = 0;
+
+/**
+ * The bodies of field `wanted`, and all other fields but `leftOut`, of which there may be hundreds, and `deprecated`, its older number;
+ * `skips`: see `skippable`.
+ */
 function collect(
   buf: Uint8Array,
   lengthAt: number,
   wanted: number,
   leftOut: number,
+  deprecated: number,
   skips: boolean,
 ): [Uint8Array, Uint8Array] {
   const found = new Ranges();
@@ -81,7 +88,7 @@ function collect(
     const from = pos;
     pos = readTag(buf, pos, end);
     const isWanted = fieldNumber === wanted;
-    const isLeftOut = fieldNumber === leftOut;
+    const isLeftOut = fieldNumber === leftOut || fieldNumber === deprecated;
     const at = fieldType === 2 ? open(buf, pos, end) : pos;
     pos = skipValue(buf, pos, end, fieldNumber, fieldType);
     if (isWanted) found.add(at, pos);

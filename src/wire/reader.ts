@@ -5,8 +5,8 @@ export class MalformedError extends Error {
 
 const utf8 = new TextDecoder('utf-8');
 
-/** Groups may nest; nothing in OTLP uses them, so a shallow cap is generous. */
-const maxGroupDepth = 32;
+/** Groups may nest; nothing in OTLP uses them, and whatever came through the scan nests no deeper. */
+const maxGroupDepth = 100;
 
 /**
  * A cursor over protobuf bytes, for everything but the hot path: `while (r.next()) switch (r.field) …`.

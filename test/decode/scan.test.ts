@@ -28,9 +28,10 @@ function nested(...path: (readonly [field: number, body: Uint8Array | readonly n
   }
   return inner;
 }
-const inSpan = (bytes: readonly number[] | Uint8Array): Uint8Array =>
-  nested([1, []], [2, []], [2, Uint8Array.from([...spanBytes({ trace: 'a' }), ...bytes])]);
-const attribute = (body: readonly number[]): Uint8Array => inSpan(nested([9, body]));
+const withFields = (bytes: readonly number[] | Uint8Array): Uint8Array =>
+  Uint8Array.from([...spanBytes({ trace: 'a' }), ...bytes]);
+const inSpan = (bytes: readonly number[] | Uint8Array): Uint8Array => nested([1, []], [2, []], [2, withFields(bytes)]);
+const attribute = (body: readonly number[]): Uint8Array => nested([9, body]);
 
 describe('the scan', () => {
   it('notes where each slice lies, its id, and its envelope', () => {
@@ -83,7 +84,7 @@ describe('the scan', () => {
     const w = new Writer();
     w.string(1, 'deep');
     w.bytes(2, value);
-    expect(scanned(attribute([...w.finish()])).count).toBe(1);
+    expect(scanned(inSpan(attribute([...w.finish()]))).count).toBe(1);
     expect(scanned(inSpan([0xa3, 0x06, 0x08, 0x01, 0xa4, 0x06])).count).toBe(1);
     expect(scanned(Uint8Array.from([0x7a, 2, 1, 2])).count).toBe(0);
   });
@@ -94,37 +95,99 @@ describe('the scan', () => {
     ['a length of 2^31 and more', Uint8Array.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f])],
     ['a length of 2^63', Uint8Array.from([0x0a, ...new Array(9).fill(0xff), 0x01])],
     ['a length of eleven bytes', Uint8Array.from([0x0a, ...new Array(10).fill(0x80), 0x00])],
+    ['a length of six bytes, where others read five', Uint8Array.from([0x0a, 0x80, 0x80, 0x80, 0x80, 0x80, 0])],
+    ['a tag of six bytes', Uint8Array.from([0x8a, 0x80, 0x80, 0x80, 0x80, 0, 0])],
     ['field number 0', Uint8Array.from([0x02, 0x00])],
     ['wire type 6', Uint8Array.from([0x0e])],
-    ['wire type 7 in a span', inSpan([0x1f])],
     ['resource_spans as a varint', Uint8Array.from([0x08, 0x01])],
     ['scope_spans as a varint', nested([1, [0x10, 0x01]])],
     ['a resource as a fixed64', nested([1, [0x09, 0, 0, 0, 0, 0, 0, 0, 0]])],
     ['spans as a varint', nested([1, []], [2, [0x10, 0x01]])],
-    ['a trace id as a varint', inSpan([0x08, 0x01])],
-    ['a name as a fixed32', inSpan([0x2d, 0, 0, 0, 0])],
-    ['a start time cut short', inSpan([0x39, 1, 2, 3])],
-    ['flags as a varint', inSpan([0x80, 0x01, 0x01])],
-    ['a kind whose varint never ends', inSpan([0x30, ...new Array(11).fill(0x80), 1])],
-    ['an attribute longer than its span', inSpan([0x4a, 0x7f])],
+    ['ten thousand broken spans and more', nested([1, []], [2, new Array(10_001).fill([0x12, 1, 0x08]).flat()])],
+  ])('refuses a whole request for %s', (_, bytes) => {
+    expect(() => scanned(bytes)).toThrow(MalformedError);
+  });
+
+  it.each<[string, readonly number[] | Uint8Array]>([
+    ['wire type 7', [0x1f]],
+    ['a trace id as a varint', [0x08, 0x01]],
+    ['a second trace id of 15 bytes', bytesField(1, 15)],
+    ['a second span id of 7 bytes', bytesField(2, 7)],
+    ['a parent id of 2 bytes', bytesField(4, 2)],
+    ['a parent id of 2 bytes before a proper one', [...bytesField(4, 2), ...bytesField(4, 8)]],
+    ['a name as a fixed32', [0x2d, 0, 0, 0, 0]],
+    ['a start time cut short', [0x39, 1, 2, 3]],
+    ['flags as a varint', [0x80, 0x01, 0x01]],
+    ['a kind whose varint never ends', [0x30, ...new Array(11).fill(0x80), 1]],
+    ['a kind of more than 64 bits', [0x30, ...new Array(9).fill(0x80), 2]],
+    ['a length of six bytes', [0x2a, 0x80, 0x80, 0x80, 0x80, 0x80, 0]],
+    ['a tag of six bytes', [0xaa, 0x80, 0x80, 0x80, 0x80, 0, 0]],
+    ['an attribute longer than its span', [0x4a, 0x7f]],
     ['an attribute whose key is a varint', attribute([0x08, 0x01])],
+    ['an attribute whose field 3 is text', attribute([0x0a, 1, 0x6b, 0x1a, 1, 0x61])],
     ['an attribute whose value runs over', attribute([0x0a, 1, 0x6b, 0x12, 9, 0x0a, 1])],
     ['a string value shorter than it says', attribute([0x0a, 1, 0x6b, 0x12, 3, 0x0a, 5, 0x61])],
     ['a value with a wrong wire type', attribute([0x0a, 1, 0x6b, 0x12, 2, 0x08, 1])],
+    ['a value whose field 8 is text', attribute([0x0a, 1, 0x6b, 0x12, 3, 0x42, 1, 0x61])],
     ['an integer value whose varint ends outside', attribute([0x0a, 1, 0x6b, 0x12, 2, 0x18, 0x80])],
     ['a value nested too deeply', attribute([0x0a, 1, 0x6b, 0x12, ...deep(120)])],
-    ['an event with a broken time', inSpan([0x5a, 3, 0x09, 1, 2])],
-    ['a link whose flags are a varint', inSpan([0x6a, 2, 0x30, 1])],
-    ['a status whose code is text', inSpan([0x7a, 3, 0x1a, 1, 0x61])],
-    ['a group without an end', inSpan([0xa3, 0x06, 0x08, 0x01])],
-    ['a group that ends twice', inSpan([0xa3, 0x06, 0xa4, 0x06, 0xa4, 0x06])],
-    ['groups nested a thousand deep', inSpan(new Array(1000).fill([0xa3, 0x06]).flat())],
-    ['a broken resource attribute', nested([1, []], [1, [0x0a, 2, 0x0a, 9]])],
-    ['a broken scope attribute', nested([1, []], [2, []], [1, [0x1a, 1, 0x0a]])],
-  ])('refuses %s', (_, bytes) => {
-    expect(() => scanned(bytes)).toThrow(MalformedError);
+    ['a value 101 deep, counted from the request', attribute([0x0a, 1, 0x6b, 0x12, ...deep(48)])],
+    ['an event with a broken time', [0x5a, 3, 0x09, 1, 2]],
+    ['a link whose flags are a varint', [0x6a, 2, 0x30, 1]],
+    ['a link to a trace id of 15 bytes', nested([13, bytesField(1, 15)])],
+    ['a link to a span id of 16 bytes', nested([13, bytesField(2, 16)])],
+    ['a status whose code is text', [0x7a, 3, 0x1a, 1, 0x61]],
+    ['a group without an end', [0xa3, 0x06, 0x08, 0x01]],
+    ['a group that ends twice', [0xa3, 0x06, 0xa4, 0x06, 0xa4, 0x06]],
+    ['groups nested a thousand deep', new Array(1000).fill([0xa3, 0x06]).flat()],
+  ])('leaves out a span, and no other, for %s', (_, bytes) => {
+    const scan = scanned(
+      nested([1, []], [2, [...nested([2, withFields(bytes)]), ...nested([2, spanBytes({ trace: 'innocent' })])]]),
+    );
+    expect([scan.count, scan.invalid]).toEqual([1, 1]);
+    expect(scan.reason).not.toBe('');
+    expect(traceIdIn(scan, 0)).toEqual(idOf('innocent', 16));
+  });
+
+  it.each<[string, readonly number[], readonly number[]]>([
+    ['a broken resource attribute', [0x0a, 4, 0x0a, 2, 0x0a, 9], []],
+    ['a broken resource behind the spans', [], [0x0a, 4, 0x0a, 2, 0x0a, 9]],
+    ['a resource attribute whose value is a group', [0x0a, 4, 0x0a, 2, 0x13, 0x14], []],
+  ])('leaves out the spans of an envelope with %s', (_, before, behind) => {
+    const spans = nested([2, [...nested([2, spanBytes({ trace: 'a' })]), ...nested([2, spanBytes({ trace: 'b' })])]]);
+    const envelope = nested([1, [...before, ...spans, ...behind]]);
+    const scan = scanned(Uint8Array.from([...envelope, ...requestBytes({ trace: 'innocent' })]));
+    expect([scan.count, scan.invalid]).toEqual([1, 2]);
+    expect(traceIdIn(scan, 0)).toEqual(idOf('innocent', 16));
+  });
+
+  it('leaves out the spans of a broken scope, and none of its neighbour', () => {
+    const broken = nested([2, [...nested([2, spanBytes({ trace: 'a' })]), ...nested([1, [0x1a, 1, 0x0a]])]]);
+    const sound = nested([2, nested([2, spanBytes({ trace: 'innocent' })])]);
+    const scan = scanned(nested([1, [...broken, ...sound]]));
+    expect([scan.count, scan.invalid]).toEqual([1, 1]);
+    expect(traceIdIn(scan, 0)).toEqual(idOf('innocent', 16));
+  });
+
+  it('reads the spans of SDKs that write instrumentation_library_spans, where there are no others', () => {
+    const old = nested([1000, nested([2, spanBytes({ trace: 'old' })])]);
+    const usual = nested([2, nested([2, spanBytes({ trace: 'new' })])]);
+    expect(traceIdIn(scanned(nested([1, old])), 0)).toEqual(idOf('old', 16));
+    const both = scanned(nested([1, [...old, ...usual]]));
+    expect([both.count, both.invalid]).toEqual([1, 0]);
+    expect(traceIdIn(both, 0)).toEqual(idOf('new', 16));
   });
 });
+
+function bytesField(field: number, length: number): number[] {
+  return [...nested([field, new Array(length).fill(1)])];
+}
+
+function traceIdIn({ slices }: RequestScan, row: number): Uint8Array {
+  const id = new DataView(new ArrayBuffer(16));
+  for (let i = 0; i < 4; i++) id.setInt32(i * 4, slices[row * sliceWords + Slice.traceIdA + i]);
+  return new Uint8Array(id.buffer);
+}
 
 /** An ArrayValue in an ArrayValue, with lengths, as the bytes that follow the tag. */
 function deep(levels: number): number[] {

@@ -3,17 +3,20 @@ import { hash } from 'node:crypto';
 /**
  * Every span of an export request as itself, in order: `traceId spanId hash`. The hash is of the span's bytes, its scope's and its resource's,
  * without what a gateway may add to a kept span: its tracestate and `tailgate.*` attributes. Spans without valid ids, which a
- * gateway rejects, are left out. Written without the product's own reader; throws where the bytes are no protobuf.
+ * gateway rejects, are left out. Written without the product's own reader; throws where the bytes are no protobuf, but for those inside
+ * a span where such spans are to be left out.
  */
-export function spanIdentities(request: Uint8Array): string[] {
+export function spanIdentities(request: Uint8Array, brokenSpans: 'throw' | 'leave out' = 'throw'): string[] {
   const found: string[] = [];
   const bytes = Buffer.from(request.buffer, request.byteOffset, request.byteLength);
   for (const resourceSpans of messages(bytes, 1)) {
     const resource = messages(resourceSpans, 1);
-    for (const scopeSpans of messages(resourceSpans, 2)) {
+    const scopes = messages(resourceSpans, 2);
+    // SDKs of 2021 have their spans in field 1000, which counts where there is no field 2.
+    for (const scopeSpans of scopes.length > 0 ? scopes : messages(resourceSpans, 1000)) {
       const around = [...resource, ...messages(scopeSpans, 1)];
       for (const span of messages(scopeSpans, 2)) {
-        const identity = spanIdentity(span, around);
+        const identity = brokenSpans === 'throw' ? spanIdentity(span, around) : identityOrNone(span, around);
         if (identity !== undefined) found.push(identity);
       }
     }
@@ -43,6 +46,14 @@ export class Multiset {
 
   keys(): string[] {
     return [...this.#counts.keys()];
+  }
+}
+
+function identityOrNone(span: Buffer, around: readonly Buffer[]): string | undefined {
+  try {
+    return spanIdentity(span, around);
+  } catch {
+    return undefined;
   }
 }
 

@@ -273,7 +273,7 @@ export class Story {
 /** What is malformed is refused whole: nothing of it may leave. */
 function identitiesOf(bytes: Uint8Array): string[] {
   try {
-    return spanIdentities(bytes);
+    return spanIdentities(bytes, 'leave out');
   } catch {
     return [];
   }

@@ -1,6 +1,7 @@
 import {
   AnyValue,
   Event,
+  instrumentationLibrarySpans,
   KeyValue,
   Link,
   ListValue,
@@ -128,9 +129,16 @@ const scopeSpans = new Message()
   .add(pick(ScopeSpans, 'spans'), span, many)
   .add(pick(ScopeSpans, 'schemaUrl'), 'string');
 
+/** As SDKs of 2021 have it: the same under the names of before. */
+const oldScopeSpans = new Message()
+  .add({ instrumentationLibrary: ScopeSpans.scope }, scope)
+  .add(pick(ScopeSpans, 'spans'), span, many)
+  .add(pick(ScopeSpans, 'schemaUrl'), 'string');
+
 const resourceSpans = new Message()
   .add(pick(ResourceSpans, 'resource'), resource)
   .add(pick(ResourceSpans, 'scopeSpans'), scopeSpans, many)
+  .add({ instrumentationLibrarySpans }, oldScopeSpans, many)
   .add(pick(ResourceSpans, 'schemaUrl'), 'string');
 
 /** ExportTraceServiceRequest. */

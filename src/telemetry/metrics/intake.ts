@@ -8,7 +8,7 @@ export const intakeMetrics: readonly Metric[] = [
     name: 'tailgate_received_spans_total',
     type: 'counter',
     labels: ['protocol'],
-    help: 'Spans that were taken, by protocol; those with invalid ids are among them.',
+    help: 'Spans that were taken, by protocol; those that are not valid OTLP are among them.',
     advice: 'The load. Falls to 0 while services run: look at their exporters and at refused_requests_total.',
     read: ({ gateway }) => rowsBy('protocol', gateway.received, (it) => it.spans),
   },
