@@ -86,7 +86,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       log.info('draining', { deadlineMs: config.shutdownTimeoutMs });
       const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
       rules.stop();
-      const ended = Promise.all([shards.end(), admin.stop()]);
+      const ended = Promise.all([shards.end(), admin.stop(), rules.saved()]);
       await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));
       const lostSpans = totalOf(losses);
       log[lostSpans > 0 ? 'error' : 'info']('stopped', { lostSpans, ...(lostSpans > 0 && { lost: losses }) });

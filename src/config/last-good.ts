@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RulesDocument } from '../model/rules.ts';
 import type { KvEntry } from './rules-keys.ts';
@@ -28,8 +29,8 @@ export function readLastGood(file: string, source: string, environment: string):
 }
 
 /** Writes beside the file and renames, so that whoever reads finds the old one or the new one whole. */
-export function writeLastGood(file: string, saved: LastGood): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.new`, `${JSON.stringify(saved, null, 2)}\n`);
-  renameSync(`${file}.new`, file);
+export async function writeLastGood(file: string, saved: LastGood): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(`${file}.new`, `${JSON.stringify(saved, null, 2)}\n`);
+  await rename(`${file}.new`, file);
 }

@@ -55,6 +55,8 @@ export class LiveRules<T> {
   #file: RulesLayer | undefined;
   #keys: Keys | undefined;
   #current: T | undefined;
+  #unsaved: LastGood | undefined;
+  #saving: Promise<void> | undefined;
   #inForce = { revision: '', hash: '', source: '', modifyIndex: 0, loadedAt: 0, debug: false };
 
   constructor(options: LiveRulesOptions<T>) {
@@ -105,6 +107,11 @@ export class LiveRules<T> {
     if (why === undefined) return;
     this.stop();
     throw new UsageError(why);
+  }
+
+  /** Resolves when the last good rules are on disk, or could not be written. */
+  async saved(): Promise<void> {
+    await this.#saving;
   }
 
   /** Asks every source now: SIGHUP. */
@@ -223,13 +230,24 @@ export class LiveRules<T> {
     return false;
   }
 
+  /** Rules are in force when they are swapped, not when the disk has them: it may be slow, or away. */
   #save({ entries: keys, index, source }: Keys, document: RulesDocument): void {
-    const { environment, lastGoodFile: file } = this.#options;
-    try {
-      writeLastGood(file, { source, environment, revision: this.#inForce.revision, index, keys, document });
-    } catch (error) {
-      this.#record.warn('the last good rules could not be written', { file, error: (error as Error).message });
+    const { environment } = this.#options;
+    this.#unsaved = { source, environment, revision: this.#inForce.revision, index, keys, document };
+    this.#saving ??= this.#saveNewest();
+  }
+
+  async #saveNewest(): Promise<void> {
+    const file = this.#options.lastGoodFile;
+    for (let newest = this.#unsaved; newest !== undefined; newest = this.#unsaved) {
+      this.#unsaved = undefined;
+      try {
+        await writeLastGood(file, newest);
+      } catch (error) {
+        this.#record.warn('the last good rules could not be written', { file, error: (error as Error).message });
+      }
     }
+    this.#saving = undefined;
   }
 }
 

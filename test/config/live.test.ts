@@ -13,7 +13,11 @@ let directory: string;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'tailgate-live-'));
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+const made: LiveRules<Compiled>[] = [];
+afterEach(async () => {
+  for (const rules of made.splice(0)) await rules.saved();
+  rmSync(directory, { recursive: true });
+});
 
 /** A source that says what the test lets it say. */
 class HandSource<C> implements Source<C> {
@@ -104,6 +108,7 @@ function setting({ file = '{}', consul, environment = 'home' }: Setting = {}) {
     log: (level, message, fields) => logged.push(`${level}: ${message} ${JSON.stringify(fields)}`),
     startWaitMs: 10,
   });
+  made.push(rules);
   rules.onSwap(({ revision }) => swaps.push(revision));
   return {
     rules,
@@ -363,6 +368,7 @@ describe('the last good rules on disk', () => {
   const firstLife = async (file: string, values: Record<string, string>, environment = 'home') => {
     const { rules } = await started({ file, consul: keys(42, values), environment });
     rules.stop();
+    await rules.saved();
     return rules.status();
   };
 
@@ -393,6 +399,7 @@ describe('the last good rules on disk', () => {
     await firstLife('routes: [/old]', { latency_threshold_ms: '77' });
     const second = await started({ file: 'routes: [/new]', consul: 'silent' });
     second.file.say('routes: [/newer]');
+    await second.rules.saved();
     expect(second.rules.current.document).toMatchObject({ routes: ['/newer'], latency_threshold_ms: 77 });
     const third = await started({ file: 'routes: [/newest]', consul: 'silent' });
     expect(third.rules.current.document).toMatchObject({ routes: ['/newest'], latency_threshold_ms: 77 });
@@ -440,9 +447,10 @@ describe('the last good rules on disk', () => {
   });
 
   it('are written whole, and follow each revision', async () => {
-    const { consul } = await started({ consul: keys(4, { routes: '/a' }) });
+    const { rules, consul } = await started({ consul: keys(4, { routes: '/a' }) });
     consul.say(keys(5, { routes: '/b' }));
     consul.say(keys(6, { routes: '/bad' }));
+    await rules.saved();
     const saved = JSON.parse(readFileSync(join(directory, 'data', 'rules.last-good.json'), 'utf8'));
     expect(saved).toMatchObject({ source: folder, index: 5, keys: [{ key: 'routes', value: '/b' }] });
     expect(existsSync(join(directory, 'data', 'rules.last-good.json.new'))).toBe(false);
@@ -450,8 +458,9 @@ describe('the last good rules on disk', () => {
 
   it('that cannot be written cost a warning', async () => {
     writeFileSync(join(directory, 'data'), 'a file where the folder should be');
-    const { routes, logged } = await started({ consul: keys(4, { routes: '/a' }) });
+    const { rules, routes, logged } = await started({ consul: keys(4, { routes: '/a' }) });
     expect(routes()).toEqual(['/a']);
+    await rules.saved();
     expect(logged.at(-1)).toContain('warn: the last good rules could not be written');
   });
 
