@@ -456,6 +456,14 @@ describe('the last good rules on disk', () => {
     expect(existsSync(join(directory, 'data', 'rules.last-good.json.new'))).toBe(false);
   });
 
+  it('are the newest after a hundred revisions in a row', async () => {
+    const { rules, consul } = await started({ consul: keys(1, { routes: '/r1' }) });
+    for (let i = 2; i <= 100; i++) consul.say(keys(i, { routes: `/r${i}` }));
+    await rules.saved();
+    const saved = JSON.parse(readFileSync(join(directory, 'data', 'rules.last-good.json'), 'utf8'));
+    expect(saved).toMatchObject({ index: 100, revision: rules.status().revision });
+  });
+
   it('that cannot be written cost a warning', async () => {
     writeFileSync(join(directory, 'data'), 'a file where the folder should be');
     const { rules, routes, logged } = await started({ consul: keys(4, { routes: '/a' }) });
