@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { decodeText, type NoText, placed } from '../config/decode-text.ts';
 import { readYaml } from '../config/document.ts';
 import { loadBoot } from '../config/load.ts';
 import { mergeLayers, parseRules, ruleFields } from '../config/rules.ts';
@@ -41,13 +42,14 @@ function examine(file: string, io: Pick<Io, 'stdout' | 'stderr' | 'env'>, boot?:
 }
 
 function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
-  let text: string;
+  let text: string | NoText;
   try {
-    text = readFileSync(file, 'utf8');
+    text = decodeText(readFileSync(file));
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     return { errors: [`${file}: ${missing ? 'there is no such file' : (error as Error).message}`] };
   }
+  if (typeof text !== 'string') return { errors: [placed(file, text)] };
   const kind = boot ? 'rules' : kindOf(text, file, env);
   if (kind === 'boot') return bootFinding(text, file, env);
   if (kind === 'rules') return rulesFinding(text, file, boot ?? { environment: env.DEPLOYMENT_ENVIRONMENT });

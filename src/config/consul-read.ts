@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { ClientRequest, Agent as HttpAgent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
@@ -8,8 +7,9 @@ import { Agent } from '../node-http.ts';
 import type { ConsulAnswer, ReadFolder } from './consul.ts';
 import type { ConsulClient } from './consul-options.ts';
 import { tlsOptions } from './consul-tls.ts';
-import { badLine } from './decode-text.ts';
+import { decodeText, placed } from './decode-text.ts';
 import { toLine } from './document.ts';
+import type { KvEntry } from './rules-keys.ts';
 
 interface ReadLimits {
   /** How long an answer may take that need not wait, and that much more for one that does. */
@@ -188,17 +188,21 @@ function toAnswer(response: Response, items: KvItem[] | undefined, folder: strin
   }));
   const answer = { index, entries: [], filtered: isFiltered(response) };
   const bytes = values.reduce((sum, value) => sum + value.bytes.length, 0);
-  if (bytes > maxBytes) return { ...answer, unusable: `${bytes} bytes of values: expected at most ${maxBytes}` };
-  const noText = values.find((value) => !isUtf8(value.bytes));
-  if (noText) return { ...answer, unusable: `${noText.key}: line ${badLine(noText.bytes)} is not valid UTF-8` };
-  return { ...answer, entries: values.map((value) => ({ key: value.key, value: value.bytes.toString() })) };
+  if (bytes > maxBytes) return { ...answer, unusable: `: ${bytes} bytes of values: expected at most ${maxBytes}` };
+  const entries: KvEntry[] = [];
+  for (const value of values) {
+    const text = decodeText(value.bytes);
+    if (typeof text !== 'string') return { ...answer, unusable: placed(`/${value.key}`, text) };
+    entries.push({ key: value.key, value: text });
+  }
+  return { ...answer, entries };
 }
 
 /** What is too long is an answer all the same: with its index, the next question waits for a change. */
 function tooMuch(response: Response, maxBytes: number): ConsulAnswer {
   if (response.statusCode !== 200)
     throw new Error(`answered ${response.statusCode} and more than ${maxReasonBytes} bytes`);
-  const unusable = `far more than the ${maxBytes} bytes that rules may have`;
+  const unusable = `: far more than the ${maxBytes} bytes that rules may have`;
   return { index: indexOf(response), entries: [], filtered: isFiltered(response), unusable };
 }
 

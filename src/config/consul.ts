@@ -10,7 +10,7 @@ export interface ConsulAnswer {
   readonly entries: readonly KvEntry[];
   /** The token may not see all of it. */
   readonly filtered: boolean;
-  /** Why what was said cannot be rules, whatever it is: too much, or no text. `entries` are empty then. */
+  /** Why what was said cannot be rules, to follow the folder's name: `/key:line: why`, `: why`. `entries` are empty then. */
   readonly unusable?: string | undefined;
 }
 

@@ -86,7 +86,7 @@ export class FileSource implements Source<FileText> {
   async #compare(): Promise<void> {
     const text = await this.#text();
     this.#tell((listener) => listener.answered());
-    if (text === this.#last) return;
+    if (isSame(text, this.#last)) return;
     if (this.#last !== null && !(await this.#settled(text))) return;
     this.#last = text;
     this.#tell((listener) => listener.changed(text));
@@ -94,7 +94,7 @@ export class FileSource implements Source<FileText> {
 
   async #settled(text: FileText): Promise<boolean> {
     await sleep(this.#timing.settleMs, undefined, { signal: this.#stopping.signal });
-    const same = text === (await this.#text());
+    const same = isSame(text, await this.#text());
     this.#again ||= !same;
     return same;
   }
@@ -120,4 +120,8 @@ export class FileSource implements Source<FileText> {
   #tell(what: (listener: SourceListener<FileText>) => void): void {
     if (this.#listener && !this.#stopping.signal.aborted) what(this.#listener);
   }
+}
+
+function isSame(a: FileText, b: FileText | null): boolean {
+  return a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b));
 }

@@ -3,11 +3,12 @@ import { UsageError } from '../errors.ts';
 import type { Problem, RulesDocument } from '../model/rules.ts';
 import type { RulesStatus } from '../model/stats.ts';
 import type { ConsulAnswer } from './consul.ts';
+import { placed } from './decode-text.ts';
 import { told } from './document.ts';
 import { type LastGood, readLastGood, writeLastGood } from './last-good.ts';
 import type { FileText } from './read-text.ts';
 import { LoadRecord, type Log, type Origin } from './record.ts';
-import { hashOf, mergeLayers, parseRules, type RulesLayer } from './rules.ts';
+import { hashOf, type LayerResult, mergeLayers, parseRules, type RulesLayer } from './rules.ts';
 import { isFolder, type KvEntry, parseKeys } from './rules-keys.ts';
 import { hear, type Source } from './source.ts';
 
@@ -152,17 +153,20 @@ export class LiveRules<T> {
   #fileChanged(text: FileText): void {
     const path = pathOf(this.#options.file);
     if (text === undefined && !this.#file && this.#options.consul) return; // where Consul rules, one may do without
-    const parsed =
-      text === undefined
-        ? { errors: [`${path}: there is no such rules file`] }
-        : parseRules(text, path, this.#options.maxBytes);
+    const parsed = this.#parsed(path, text);
     if ('errors' in parsed) this.#refuse('file', parsed.errors);
     else if (this.#starting || this.#offer('file', parsed.layer, this.#keys)) this.#file = parsed.layer;
   }
 
+  #parsed(path: string, text: FileText): LayerResult {
+    if (text === undefined) return { errors: [`${path}: there is no such rules file`] };
+    if (typeof text === 'object') return { errors: told([placed(path, text)]) };
+    return parseRules(text, path, this.#options.maxBytes);
+  }
+
   #keysChanged({ index, entries, filtered, unusable }: ConsulAnswer): void {
     const source = this.#options.consul!.name;
-    if (unusable) return void this.#refuse('consul', told([`${source}: ${unusable}`]));
+    if (unusable) return void this.#refuse('consul', told([`${source}${unusable}`]));
     const keys = entries.filter(({ key }) => !isFolder(key));
     const none = keys.length === 0;
     if (none && !filtered && !this.#keys && !this.#lastGood) return void this.#record.warn(neverAny, { source });

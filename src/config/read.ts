@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '../errors.ts';
+import { decodeText, type NoText, placed } from './decode-text.ts';
 import { loadBoot } from './load.ts';
 import type { BootConfig } from './schema.ts';
 import type { Variables } from './variables.ts';
@@ -12,8 +13,9 @@ export async function readBoot(file: string, env: Variables, cwd: string): Promi
 }
 
 async function readOrExplain(file: string): Promise<string> {
+  let text: string | NoText;
   try {
-    return await readFile(file, 'utf8');
+    text = decodeText(await readFile(file));
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const why = missing
@@ -21,4 +23,6 @@ async function readOrExplain(file: string): Promise<string> {
       : (error as Error).message;
     throw new UsageError(`${file}: ${why}`);
   }
+  if (typeof text === 'string') return text;
+  throw new UsageError(placed(file, text));
 }

@@ -104,4 +104,27 @@ describe('tailgate check', () => {
     expect((await run([directory])).code).toBe(2);
     expect((await run([])).code).toBe(2);
   });
+
+  it('tells what the gateway would: bytes that are no text, limits, cycles, a key of no type', async () => {
+    const bytes = join(directory, 'bytes.yaml');
+    writeFileSync(bytes, Buffer.from('routes:\n- /a\n- /\xff\n', 'latin1'));
+    const cycle = file('cycle.yaml', 'debug: false\nroutes: &r [*r]');
+    const key = file(
+      'key.yaml',
+      'policies:\n- name: p\n  type: probabilistic\n  probabilistic: { sampling_precentage: 5 }',
+    );
+    const type = file('type.yaml', 'policies:\n- { name: p, type: toString }');
+    const large = file('large.yaml', `debug: true #${'x'.repeat(2_000)}`);
+    const boot = file('boot.yaml', 'export: [{ name: s, store: {} }]\nrules: { file: large.yaml, max_bytes: 1KiB }');
+    const { code, err } = await run([bytes, cycle, key, type, boot, large]);
+    expect(code).toBe(2);
+    expect(err.trimEnd().split('\n')).toEqual([
+      `${bytes}:3: not valid UTF-8`,
+      `${cycle}:2: routes[0]: *r: leads into itself, without end`,
+      `${key}:4: policies[0].probabilistic.sampling_percentage: expected a number from 0 to 100`,
+      `${key}:4: policies[0].probabilistic.sampling_precentage: unknown key, did you mean sampling_percentage?`,
+      `${type}:2: policies[0].type: unknown policy type 'toString'; this version knows always_sample, status_code, probabilistic`,
+      `${large}: 2013 bytes: expected at most 1024 (rules.max_bytes)`,
+    ]);
+  });
 });

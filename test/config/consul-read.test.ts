@@ -131,13 +131,13 @@ describe('a read of a Consul folder', () => {
       index: 5n,
       entries: [],
       filtered: false,
-      unusable: '1001 bytes of values: expected at most 1000',
+      unusable: ': 1001 bytes of values: expected at most 1000',
     });
     expect(await unusableOf('/'.repeat(5_000_000))).toEqual({
       index: 5n,
       entries: [],
       filtered: false,
-      unusable: 'far more than the 1000 bytes that rules may have',
+      unusable: ': far more than the 1000 bytes that rules may have',
     });
     expect((await unusableOf('/a')).entries).toEqual([{ key: 'routes', value: '/a' }]);
   });
@@ -163,7 +163,7 @@ describe('a read of a Consul folder', () => {
     const items = [{ Key: `${folder}/routes`, Value: Buffer.from('- /a\n- /\xff\n', 'latin1').toString('base64') }];
     const headers = { 'content-type': 'application/json', 'x-consul-index': '3' };
     (await consul.next()).raw(200, headers, JSON.stringify(items));
-    expect(await answer).toMatchObject({ entries: [], unusable: 'routes: line 2 is not valid UTF-8' });
+    expect(await answer).toMatchObject({ entries: [], unusable: '/routes:2: not valid UTF-8' });
   });
 
   it('fails by an index that is no number', async () => {

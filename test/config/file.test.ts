@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FileSource } from '../../src/config/file.ts';
+import type { FileText } from '../../src/config/read-text.ts';
 
 let directory: string;
 let source: FileSource | undefined;
@@ -19,7 +20,7 @@ const never = 3_600_000;
 
 /** What a source of this file tells, each text or failure as it comes. */
 function watch(path: string, timing = { settleMs: 5, pollMs: never }) {
-  const told: (string | undefined)[] = [];
+  const told: FileText[] = [];
   let answers = 0;
   source = new FileSource(path, timing);
   source.start({
@@ -27,7 +28,7 @@ function watch(path: string, timing = { settleMs: 5, pollMs: never }) {
     answered: () => answers++,
     failed: (error) => told.push(`failed: ${error.message}`),
   });
-  const until = (...expected: (string | undefined)[]) =>
+  const until = (...expected: FileText[]) =>
     vi.waitFor(() => expect(told).toEqual(expected), { timeout: 5_000, interval: 2 });
   return { told, until, answers: () => answers };
 }
@@ -44,6 +45,14 @@ describe('a watched rules file', () => {
     writeFileSync(path, 'two');
     await until('one', 'two');
     expect(told).toEqual(['one', 'two']);
+  });
+
+  it('that is not UTF-8 is no text, and is told once', async () => {
+    const path = join(directory, 'rules.yaml');
+    writeFileSync(path, Buffer.from('one\ntw\xf6\n', 'latin1'));
+    const { told, answers } = watch(path, { settleMs: 5, pollMs: 5 });
+    await vi.waitFor(() => expect(answers()).toBeGreaterThan(3), { timeout: 30_000 });
+    expect(told).toEqual([{ why: 'not valid UTF-8', line: 2 }]);
   });
 
   it('may be replaced by an editor that renames', async () => {
@@ -146,7 +155,7 @@ describe('a rules file whose file system does not answer', () => {
   /** Reads that come to an end when the story says so. */
   function silent() {
     const reads: PromiseWithResolvers<string>[] = [];
-    const told: (string | undefined)[] = [];
+    const told: FileText[] = [];
     source = new FileSource('/mnt/rules.yaml', { settleMs: 1, pollMs: 5, silentMs: 10 }, () => {
       const read = Promise.withResolvers<string>();
       reads.push(read);
@@ -157,7 +166,7 @@ describe('a rules file whose file system does not answer', () => {
       answered: () => {},
       failed: (error) => told.push(`failed: ${error.message}`),
     });
-    const failures = () => told.filter((it) => it?.startsWith('failed: not read')).length;
+    const failures = () => told.filter((it) => String(it).startsWith('failed: not read')).length;
     return { reads, told, failures };
   }
 

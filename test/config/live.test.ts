@@ -178,6 +178,12 @@ describe('rules from a file', () => {
     ['of a wrong type', 'debug: 3', '/etc/rules.yaml:1: debug: 3: expected true or false'],
     ['refused by the compiler', 'debug: true\nroutes: [/a, /bad]', '/etc/rules.yaml:2: routes[1]: is bad'],
     ['more than the compiler can bear', 'routes: [/throw]', 'file:/etc/rules.yaml: not taken: a defect'],
+    ['no text', { why: 'not valid UTF-8', line: 3 }, '/etc/rules.yaml:3: not valid UTF-8'],
+    [
+      'larger than 256 KiB',
+      `debug: true #${'x'.repeat(262_144)}`,
+      '/etc/rules.yaml: 262157 bytes: expected at most 262144',
+    ],
     ['empty', '', '/etc/rules.yaml:1: empty'],
     ['deleted', undefined, '/etc/rules.yaml: there is no such rules file'],
   ])('that are %s leave the last good revision in force and say so', async (_, text, error) => {
@@ -255,6 +261,22 @@ describe('a start without rules', () => {
 });
 
 describe('rules from Consul', () => {
+  it('that cannot be taken, whatever they are, are refused, and Consul did answer', async () => {
+    const { rules, consul, logged, routes } = await started({ consul: keys(1, { routes: '/a' }) });
+    const unusable = (why: string) => ({ index: 2n, entries: [], filtered: false, unusable: why });
+    consul.say(unusable('/routes:2: not valid UTF-8'));
+    expect(rules.status().lastRefusal?.error).toBe('consul:tailgate/sampling/home/routes:2: not valid UTF-8');
+    consul.say(unusable(': far more than the 262144 bytes that rules may have'));
+    expect(rules.status().lastRefusal?.error).toContain('tailgate/sampling/home: far more than');
+    consul.say(keys(3, { routes: '/throw' }));
+    expect(rules.status().lastRefusal?.error).toContain('tailgate/sampling/home: not taken: a defect');
+    expect(routes()).toEqual(['/a']);
+    expect(rules.status()).toMatchObject({ lastLoadSucceeded: false, sourceFailures: 0 });
+    expect(logged.join()).not.toContain('does not answer');
+    consul.say(keys(4, { routes: '/b' }));
+    expect(routes()).toEqual(['/b']);
+  });
+
   it('override the file from the start, in one revision', async () => {
     const { rules, swaps, routes } = await started({
       file: 'routes: [/file]\nlatency_threshold_ms: 7',
