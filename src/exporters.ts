@@ -1,24 +1,37 @@
 import { systemClock } from './clock.ts';
 import type { BootConfig } from './config/schema.ts';
 import { openOtlpExporter } from './export/export.ts';
-import type { Exporter } from './model/export-request.ts';
+import type { Exporter, ExportFailure } from './model/export-request.ts';
 import type { TempoApi } from './store/tempo-api.ts';
+import { FailureLog } from './telemetry/failure-log.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
 
 const logEveryMs = 10_000;
 /** Of what waits for the store; at least two batches, whatever their size. */
 const storeQueueBytes = 64 * 1024 * 1024;
 
-/** The exporters that the boot file names, and the embedded store's read API where it names one. */
+export interface Exporters {
+  readonly exporters: Exporter[];
+  /** The embedded store's read API, where the boot file names one. */
+  readonly tempo: TempoApi | undefined;
+  /** Writes to the log what it still holds back of failures; to be called when they have drained. */
+  flushFailures(): void;
+}
+
+/** The exporters that the boot file names; what goes wrong in them is said in the log. */
 export async function openExporters(
   { export: configs, batch }: Pick<BootConfig, 'export' | 'batch'>,
   log: Log,
-): Promise<{ exporters: Exporter[]; tempo: TempoApi | undefined }> {
+): Promise<Exporters> {
+  const failureLogs: FailureLog[] = [];
   const exporters: Exporter[] = [];
   let tempo: TempoApi | undefined;
   for (const config of configs) {
     const limited = limitLog(log, logEveryMs, systemClock.monotonicMs);
     const onError = (message: string): void => limited.warn('export_error', { exporter: config.name }, message);
+    const failures = new FailureLog(log, config.name, (run) => void setTimeout(run, logEveryMs).unref());
+    failureLogs.push(failures);
+    const reports = { onError, onFailure: (failure: ExportFailure): void => failures.failed(failure) };
     if ('store' in config) {
       // Loaded where it is asked for: a gateway that only forwards needs no database.
       const { createStore } = await import('./store/store.ts');
@@ -26,11 +39,15 @@ export async function openExporters(
       const store = await createStore({
         name: config.name,
         ...config.store,
+        ...reports,
         queueBytes: Math.max(storeQueueBytes, 2 * batch.maxBytes),
       });
       tempo ??= createTempoApi(store.read);
       exporters.push(store);
-    } else exporters.push(await openOtlpExporter(config, { onError }));
+    } else exporters.push(await openOtlpExporter(config, reports));
   }
-  return { exporters, tempo };
+  const flushFailures = (): void => {
+    for (const failures of failureLogs) failures.flush();
+  };
+  return { exporters, tempo, flushFailures };
 }

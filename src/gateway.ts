@@ -50,7 +50,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
 
-    const { exporters, tempo } = await openExporters(config, log);
+    const { exporters, tempo, flushFailures } = await openExporters(config, log);
     fanOut = new FanOut(exporters);
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
@@ -85,6 +85,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       notReady = 'shutting down';
       log.info('draining', { deadlineMs: config.shutdownTimeoutMs });
       const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
+      flushFailures();
       rules.stop();
       const ended = Promise.all([shards.end(), admin.stop(), rules.saved()]);
       await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));

@@ -33,7 +33,7 @@ export function proxyAuthorization({ username, password }: URL): string | undefi
 export const portOf = ({ port, protocol }: URL): number => Number(port) || (protocol === 'https:' ? 443 : 80);
 
 /** The host of a URL as names and addresses are compared and connected to: without brackets and the final dot. */
-const hostOf = ({ hostname }: URL): string =>
+export const hostOf = ({ hostname }: URL): string =>
   hostname
     .replace(/^\[|\]$/g, '')
     .replace(/\.$/, '')

@@ -56,8 +56,8 @@ const mayImportOptions = (file: string, target: string) =>
 
 /** Each third-party package is named in one folder only, so that it can be replaced there. */
 const packageHomes: Readonly<Record<string, (file: string) => boolean>> = {
-  '@grpc/grpc-js': within('receive', 'export'),
-  '@grpc/proto-loader': within('receive', 'export'),
+  '@grpc/grpc-js': within('receive'),
+  '@grpc/proto-loader': within('receive'),
   '@prometheus-io/client': within('telemetry'),
   commander: within('cli'),
   consul: within('config'),
@@ -90,7 +90,6 @@ const showsTime = oneOf(
   'config/live.ts',
   'config/record.ts',
   'export/books.ts',
-  'export/grpc.ts', // grpc-js takes a deadline as a date
   'export/http.ts',
   'gateway.ts',
   'pipeline.ts',

@@ -1,7 +1,8 @@
 import type { ExportRequest } from '../model/export-request.ts';
 
-/** gRPC status codes (grpc/doc/statuscodes.md) by name; grpc-js has them too, but is not loaded where only HTTP is spoken. */
-const Code = {
+/** gRPC status codes (grpc/doc/statuscodes.md) by name. */
+export const Code = {
+  OK: 0,
   CANCELLED: 1,
   UNKNOWN: 2,
   INVALID_ARGUMENT: 3,
@@ -22,23 +23,38 @@ const Code = {
 const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
 
 /** What one attempt came to. */
-export type Answer =
+export type Answer = Outcome & {
+  /** Whether the far end reads gzip, where it says so. */
+  readonly readsGzip?: boolean;
+};
+
+export type Outcome =
   /** Taken, all but `rejectedSpans` of it; a message with no rejected spans is a warning. */
   | { readonly kind: 'accepted'; readonly rejectedSpans: number; readonly message: string }
   /** Worth another try, not before `waitMs` (0: the server gave no hint). */
   | { readonly kind: 'retryable'; readonly waitMs: number; readonly message: string }
   /** Worth another try in smaller pieces only. */
   | { readonly kind: 'too_large'; readonly message: string }
-  /** Never worth another try. */
+  /** It could not be read in its encoding, as it seems: worth another try without compression only. */
+  | { readonly kind: 'unreadable'; readonly message: string }
+  /** Something in it is refused: never worth another try as it is, but a piece of it may be. */
+  | { readonly kind: 'refused'; readonly message: string }
+  /** The destination takes nothing of the kind: never worth another try, in pieces neither. */
   | { readonly kind: 'rejected'; readonly message: string };
 
 /** How it ended, after all tries. */
 export type Result =
-  | Exclude<Answer, { kind: 'retryable' }>
+  | Exclude<Outcome, { kind: 'retryable' | 'unreadable' }>
   | { readonly kind: 'expired' | 'shutdown'; readonly message: string };
 
-/** A request as it goes on the wire: compressed once, whatever the number of tries. */
-export interface Payload extends ExportRequest {
+/** A request, or a part of one. */
+export interface Piece extends ExportRequest {
+  /** When the request was first tried, monotonic: its pieces have no time of their own. */
+  readonly sinceMs: number;
+}
+
+/** A piece as it goes on the wire: compressed once, whatever the number of tries. */
+export interface Payload extends Piece {
   readonly bytes: Uint8Array;
   readonly encoding: 'gzip' | 'none';
 }
@@ -79,12 +95,31 @@ const sizeComplaint =
 const sizeCodes: ReadonlySet<number> = new Set([Code.RESOURCE_EXHAUSTED, Code.OUT_OF_RANGE, Code.UNKNOWN]);
 const sizeStatuses: ReadonlySet<number> = new Set([400, 429]);
 
+/**
+ * How servers say that they cannot read a message as it is compressed: gRPC's by UNIMPLEMENTED or INTERNAL
+ * (grpc/doc/compression.md), HTTP's by 415 (RFC 9110 §15.5.16) or 400.
+ */
+const encodingComplaint = /compress|gzip|zlib|inflat|deflat|content.?encoding|grpc.?encoding/i;
+
+/** What a parser, a validator or a handler answers to one bad span; the others name the destination, not the message. */
+const refusalCodes: ReadonlySet<number> = new Set([
+  Code.UNKNOWN,
+  Code.INVALID_ARGUMENT,
+  Code.FAILED_PRECONDITION,
+  Code.INTERNAL,
+]);
+const refusalStatuses: ReadonlySet<number> = new Set([400, 422, 500]);
+
+const encodingCodes: ReadonlySet<number> = new Set([...refusalCodes, Code.UNIMPLEMENTED]);
+
 /** Judges a gRPC status other than OK. `retryInfoMs` is RetryInfo's delay, null where there was none. */
 export function judgeGrpc(code: number, details: string, retryInfoMs: number | null): Answer {
   const message = sentence(codeNames.get(code) ?? `code ${code}`, details);
   if (sizeCodes.has(code) && sizeComplaint.test(details)) return { kind: 'too_large', message };
+  if (encodingCodes.has(code) && encodingComplaint.test(details)) return { kind: 'unreadable', message };
   const retryable = code === Code.RESOURCE_EXHAUSTED ? retryInfoMs !== null : retryableCodes.has(code);
-  return retryable ? { kind: 'retryable', waitMs: retryInfoMs ?? 0, message } : { kind: 'rejected', message };
+  if (retryable) return { kind: 'retryable', waitMs: retryInfoMs ?? 0, message };
+  return { kind: refusalCodes.has(code) ? 'refused' : 'rejected', message };
 }
 
 /** Judges an HTTP status other than 2xx. `retryAfterMs` is Retry-After as a wait, 0 where there was none. */
@@ -92,9 +127,10 @@ export function judgeHttp(status: number, details: string, retryAfterMs: number)
   const message = sentence(`HTTP ${status}`, details);
   if (status === 413 || (sizeStatuses.has(status) && sizeComplaint.test(details)))
     return { kind: 'too_large', message };
-  return retryableStatuses.has(status)
-    ? { kind: 'retryable', waitMs: retryAfterMs, message }
-    : { kind: 'rejected', message };
+  if (status === 415 || (refusalStatuses.has(status) && encodingComplaint.test(details)))
+    return { kind: 'unreadable', message };
+  if (retryableStatuses.has(status)) return { kind: 'retryable', waitMs: retryAfterMs, message };
+  return { kind: refusalStatuses.has(status) ? 'refused' : 'rejected', message };
 }
 
 const sentence = (code: string, details: string) => (details ? `${code}: ${details}` : code);
@@ -105,4 +141,11 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
   const at = Date.parse(value);
   return Number.isNaN(at) ? 0 : Math.max(0, at - now);
+}
+
+/** An error in words: Node and undici hide the reasons of a failed connection one level down, several for several addresses. */
+export function describe(error: unknown): string {
+  const { message, cause, errors } = error as { message?: string; cause?: unknown; errors?: unknown[] };
+  if (errors?.length) return errors.map(describe).join('; ');
+  return message || (cause ? describe(cause) : String(error));
 }

@@ -1,23 +1,28 @@
-import type { ExporterStats, ExportRequest } from '../model/export-request.ts';
+import type { ExporterStats, ExportRequest, OnFailure } from '../model/export-request.ts';
 import type { Result } from './answer.ts';
 import type { ExportClock } from './clock.ts';
+import { servicesOf } from './services.ts';
 
 /** Every reason a span can fail to arrive; the `reason` label of tailgate_export_failed_spans_total. */
 const failureReasons = ['queue_full', 'rejected', 'too_large', 'expired', 'shutdown', 'partial'] as const;
 type FailureReason = (typeof failureReasons)[number];
 
-/** Told of every failed attempt and of every request given up; whoever logs it should limit the rate. */
-export type OnError = (message: string) => void;
+/** Told of all that goes wrong; whoever logs it should limit the rate. */
+export interface Reports {
+  /** An attempt failed, or a warning came; nothing is lost by it. */
+  readonly onError: (message: string) => void;
+  readonly onFailure: OnFailure;
+}
 
 /** One exporter's books: every span offered is exported, queued or failed, at any moment. */
 export class Books {
   readonly stats: ExporterStats;
   readonly #clock: ExportClock;
-  readonly #onError: OnError;
+  readonly #reports: Reports;
 
-  constructor(queueLimitBytes: number, clock: ExportClock, onError: OnError) {
+  constructor(queueLimitBytes: number, clock: ExportClock, reports: Reports) {
     this.#clock = clock;
-    this.#onError = onError;
+    this.#reports = reports;
     this.stats = {
       exportedSpans: 0,
       exportedRequests: 0,
@@ -45,14 +50,19 @@ export class Books {
   /** Books the end of a queued request, or of a piece of one. */
   settled(piece: ExportRequest, result: Result): void {
     this.stats.queuedSpans -= piece.spans;
-    if (result.kind === 'accepted')
-      this.#accepted(piece.spans, Math.min(result.rejectedSpans, piece.spans), result.message);
-    else this.failed(result.kind, piece.spans, result.message);
+    if (result.kind === 'accepted') this.#accepted(piece, Math.min(result.rejectedSpans, piece.spans), result.message);
+    else {
+      const reason = result.kind === 'refused' ? 'rejected' : result.kind;
+      const isAtFault = reason === 'rejected' || reason === 'too_large';
+      this.failed(reason, piece.spans, result.message, isAtFault ? servicesOf(piece.body) : []);
+    }
   }
 
-  failed(reason: FailureReason, spans: number, message: string): void {
+  /** `services` are those of the spans, where it is about them. */
+  failed(reason: FailureReason, spans: number, message: string, services: readonly string[] = []): void {
     this.stats.failedSpans[reason] += spans;
-    this.error(message);
+    this.#note(services.length > 0 ? `${message} (${services.join(', ')})` : message);
+    this.#reports.onFailure({ reason, spans, services, message });
   }
 
   retried(message: string): void {
@@ -61,21 +71,22 @@ export class Books {
   }
 
   error(message: string): void {
-    this.stats.lastError = message;
-    this.stats.lastErrorAt = this.#clock.unixMs();
-    this.#onError(message);
+    this.#note(message);
+    this.#reports.onError(message);
   }
 
-  #accepted(spans: number, rejected: number, message: string): void {
+  #note(message: string): void {
+    this.stats.lastError = message;
+    this.stats.lastErrorAt = this.#clock.unixMs();
+  }
+
+  #accepted({ spans, body }: ExportRequest, rejected: number, message: string): void {
     this.stats.exportedRequests++;
     this.stats.exportedSpans += spans - rejected;
     this.stats.lastSuccessAt = this.#clock.unixMs();
+    const why = message || 'the server did not say why';
     if (rejected > 0)
-      this.failed(
-        'partial',
-        rejected,
-        `${rejected} of ${spans} spans rejected: ${message || 'the server did not say why'}`,
-      );
+      this.failed('partial', rejected, `${rejected} of ${spans} spans rejected: ${why}`, servicesOf(body));
     else if (message) this.error(`accepted with a warning: ${message}`);
   }
 }

@@ -2,9 +2,9 @@ import { env } from 'node:process';
 import { UsageError } from '../errors.ts';
 import type { Exporter, ExportRequest } from '../model/export-request.ts';
 import type { Attempt, Client } from './answer.ts';
-import { Books, type OnError } from './books.ts';
+import { Books, type Reports } from './books.ts';
 import { type ExportClock, exportClock } from './clock.ts';
-import { compressing } from './compress.ts';
+import { Compression } from './compression.ts';
 import { delivering } from './deliver.ts';
 import type { OtlpExporterConfig } from './options.ts';
 import { Queue } from './queue.ts';
@@ -12,10 +12,8 @@ import { type Closing, retrying } from './retry.ts';
 import { timingOut } from './timeout.ts';
 
 /** For tests and for the log; all have defaults. */
-interface OtlpExporterDeps {
+interface OtlpExporterDeps extends Partial<Reports> {
   readonly clock?: ExportClock;
-  /** Told of every failed attempt and every request given up: limit the rate before logging it. */
-  readonly onError?: OnError;
   /** How many requests are under way at once. */
   readonly consumers?: number;
   /** The variables that name proxies (src/proxy.ts). */
@@ -34,18 +32,24 @@ export async function openOtlpExporter(config: OtlpExporterConfig, deps: OtlpExp
 
 /** The same round a client that is there already. */
 export function createOtlpExporter(config: OtlpExporterConfig, client: Client, deps: OtlpExporterDeps = {}): Exporter {
-  const { clock = exportClock, onError = () => {}, consumers = defaultConsumers } = deps;
+  const { clock = exportClock, onError = () => {}, onFailure = () => {}, consumers = defaultConsumers } = deps;
   const { name, otlp, queue, retry } = config;
-  const books = new Books(queue.maxBytes, clock, onError);
+  const books = new Books(queue.maxBytes, clock, { onError, onFailure });
   const closing: Closing = { hurry: new AbortController(), stop: new AbortController() };
 
   // The chain, from the far end to the near one: each stage wraps the one before it.
   const givenUp = new WeakSet<Uint8Array>();
   const send: Attempt = (payload, signal) => client.send(payload, signal);
   const attempt = timingOut(send, otlp.timeoutMs, clock, ({ bytes }) => givenUp.add(bytes));
-  const tries = retrying(attempt, retry, clock, closing, (message) => books.retried(message));
-  const compressed = compressing(tries, otlp.compression);
-  const deliver = delivering(compressed, (piece, result) => books.settled(piece, result));
+  const compression = new Compression(otlp.compression, clock, (message) => books.error(message));
+  const negotiated = compression.negotiating(attempt);
+  const tries = retrying(negotiated, retry, clock, closing, (message) => books.retried(message));
+  const compressed = compression.compressing(tries);
+  const deliver = delivering(
+    compressed,
+    (piece, result) => books.settled(piece, result),
+    () => clock.monotonicMs(),
+  );
   const delivery = {
     deliver,
     isInUse: ({ body }: ExportRequest) => givenUp.has(body),
@@ -55,7 +59,7 @@ export function createOtlpExporter(config: OtlpExporterConfig, client: Client, d
   return new Queue({ name, maxBytes: queue.maxBytes, consumers }, delivery, books, clock);
 }
 
-/** Of the two clients only the one that is asked for is loaded: grpc-js is 20 MB and 80 ms, undici 7 MB and 50 ms. */
+/** Of the two clients only the one that is asked for is loaded: undici is 7 MB and 50 ms. */
 async function connect({ name, otlp }: OtlpExporterConfig, variables: NodeJS.ProcessEnv): Promise<Client> {
   const url = URL.parse(otlp.endpoint);
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -64,7 +68,7 @@ async function connect({ name, otlp }: OtlpExporterConfig, variables: NodeJS.Pro
     );
   }
   const ClientOf =
-    otlp.protocol === 'grpc' ? (await import('./grpc.ts')).GrpcClient : (await import('./http.ts')).HttpClient;
+    otlp.protocol === 'grpc' ? (await import('./grpc/client.ts')).GrpcClient : (await import('./http.ts')).HttpClient;
   try {
     return new ClientOf(url, otlp, variables);
   } catch (error) {

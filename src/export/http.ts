@@ -2,7 +2,7 @@ import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { systemClock } from '../clock.ts';
 import { validateHeaderName, validateHeaderValue } from '../node-http.ts';
 import { proxyFor } from '../proxy.ts';
-import { type Answer, type Client, judgeHttp, type Payload, parseRetryAfter } from './answer.ts';
+import { type Answer, type Client, describe, judgeHttp, type Payload, parseRetryAfter } from './answer.ts';
 import type { OtlpExporterConfig } from './options.ts';
 import { readExportResponse, readRpcStatus, shorten } from './response.ts';
 
@@ -111,11 +111,4 @@ function complaint(type: string, bytes: Uint8Array): string {
     // Not what it says it is: show it as it came.
   }
   return shorten(text);
-}
-
-/** undici hides the reasons of a failed connection one level down, several of them where a name has several addresses. */
-function describe(error: unknown): string {
-  const { message, cause, errors } = error as { message?: string; cause?: unknown; errors?: unknown[] };
-  if (errors?.length) return errors.map(describe).join('; ');
-  return message || (cause ? describe(cause) : String(error));
 }

@@ -22,20 +22,21 @@ interface Envelope<Child> {
 type RequestTree = Envelope<Envelope<Envelope<SpanField>>>;
 
 /**
- * Splits a serialized ExportTraceServiceRequest into two of about half the bytes each. Spans of one trace stay together
- * while there is more than one trace; resource, scope, schema URLs and unknown fields go with the spans on either side.
+ * Splits a serialized ExportTraceServiceRequest into two of about half the bytes each: between traces, so that the spans of
+ * one stay together while there is more than one, or between spans, as they lie. Resource, scope, schema URLs and
+ * unknown fields go with the spans on either side.
  * Null when there is nothing to split: one span or none. Throws MalformedError for what is not protobuf.
  */
-export function split(request: ExportRequest): [ExportRequest, ExportRequest] | null {
+export function split(request: ExportRequest, between: 'traces' | 'spans'): [ExportRequest, ExportRequest] | null {
   const tree = parse(request.body);
   const spans = tree.children.flatMap((resource) => resource.children.flatMap((scope) => scope.children));
   if (spans.length < 2) return null;
-  const isFirst = firstHalf(spans);
+  const isFirst = between === 'traces' ? firstTraces(spans) : firstSpans(spans);
   return [part(request.body, tree, spans, isFirst), part(request.body, tree, spans, (span) => !isFirst(span))];
 }
 
 /** Which spans go into the first half: whole traces in order of appearance, or, of a single trace, the spans in order. */
-function firstHalf(spans: SpanField[]): (span: SpanField) => boolean {
+function firstTraces(spans: SpanField[]): (span: SpanField) => boolean {
   const bytesByTrace = new Map<string, number>();
   for (const { traceId, start, end } of spans)
     bytesByTrace.set(traceId, (bytesByTrace.get(traceId) ?? 0) + end - start);
@@ -43,6 +44,10 @@ function firstHalf(spans: SpanField[]): (span: SpanField) => boolean {
     const first = new Set([...bytesByTrace.keys()].slice(0, cut([...bytesByTrace.values()])));
     return (span) => first.has(span.traceId);
   }
+  return firstSpans(spans);
+}
+
+function firstSpans(spans: SpanField[]): (span: SpanField) => boolean {
   const first = new Set(spans.slice(0, cut(spans.map(({ start, end }) => end - start))));
   return (span) => first.has(span);
 }

@@ -23,6 +23,18 @@ export interface ExporterStats {
   lastSuccessAt: number;
 }
 
+/** Kept spans that will never arrive, and why. */
+export interface ExportFailure {
+  /** As in `failedSpans`. */
+  readonly reason: string;
+  readonly spans: number;
+  readonly message: string;
+  /** Whose spans they were, the first few, where that is known and matters. */
+  readonly services: readonly string[];
+}
+
+export type OnFailure = (failure: ExportFailure) => void;
+
 /** The far end of the path. One that is slow or broken never holds back another. */
 export interface Exporter {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
-import type { Exporter, ExporterStats, ExportRequest } from '../model/export-request.ts';
+import type { Exporter, ExporterStats, ExportRequest, OnFailure } from '../model/export-request.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
 import { type Machinery, SteadyThread } from './steady-thread.ts';
@@ -13,6 +13,9 @@ export interface StoreOptions extends WorkerOptions {
   readonly now?: () => number;
   /** Bytes that may wait for the disk. */
   readonly queueBytes?: number;
+  /** Told of what went wrong and lost nothing yet, and of every request given up; whoever logs it should limit the rate. */
+  readonly onError?: (message: string) => void;
+  readonly onFailure?: OnFailure;
 }
 
 /** The embedded trace store: an exporter that keeps what it gets, and Tempo's read API over it (createTempoApi). */
@@ -50,6 +53,8 @@ class EmbeddedStore implements Store {
   storage: StorageStats;
   readonly #thread: SteadyThread;
   readonly #now: () => number;
+  readonly #onError: (message: string) => void;
+  readonly #onFailure: OnFailure;
   readonly #timer: NodeJS.Timeout;
   /** The first is being written, and stays here until its outcome is known. */
   readonly #queue: Queued[] = [];
@@ -63,6 +68,8 @@ class EmbeddedStore implements Store {
     this.storage = storage;
     this.#thread = thread;
     this.#now = options.now ?? systemClock.unixMs;
+    this.#onError = options.onError ?? (() => {});
+    this.#onFailure = options.onFailure ?? (() => {});
     this.#timer = setInterval(() => void this.retain(), retainEveryMs).unref();
   }
 
@@ -70,7 +77,8 @@ class EmbeddedStore implements Store {
     const { stats } = this;
     const isFull = stats.queuedBytes + request.body.length > stats.queueLimitBytes;
     if (this.#closed || isFull) {
-      this.#fail(request, this.#closed ? 'shutdown' : 'queue_full');
+      if (this.#closed) this.#fail(request, 'shutdown', 'offered after the store was shut down');
+      else this.#fail(request, 'queue_full', `queue full: ${stats.queuedBytes} of ${stats.queueLimitBytes} bytes wait`);
       done?.();
       return;
     }
@@ -99,7 +107,8 @@ class EmbeddedStore implements Store {
     await Promise.race([this.#writing, deadline]);
     this.#closed = true;
     clearInterval(this.#timer);
-    while (this.#queue.length > 0) this.#fail(this.#unqueue(), 'shutdown');
+    while (this.#queue.length > 0)
+      this.#fail(this.#unqueue(), 'shutdown', 'the shutdown deadline came before it was written');
     await this.#thread.close(deadline);
     enough.abort();
   }
@@ -107,7 +116,7 @@ class EmbeddedStore implements Store {
   /** For the worker's keeper: it died, or could not be started again. */
   noteDeath(reason: string): void {
     this.stats.retries++;
-    this.#note(new WorkerDied(reason));
+    this.#trouble(new WorkerDied(reason));
   }
 
   /** One after the other: so a request that kills the worker is known, and no second copy of the queue is made. */
@@ -121,7 +130,6 @@ class EmbeddedStore implements Store {
       const outcome = await this.#append(request.body).catch((error: Error) => error);
       if (this.#closed) return;
       if (!(outcome instanceof Error)) return this.#written(outcome.storage!);
-      this.#note(outcome);
       if (outcome instanceof WorkerDied && attempt < maxAttempts) await this.#thread.running();
       else return this.#notWritten(outcome);
     }
@@ -142,7 +150,8 @@ class EmbeddedStore implements Store {
   }
 
   #notWritten(error: Error): void {
-    this.#fail(this.#unqueue(), error instanceof StoreError && error.malformed ? 'rejected' : 'write_failed');
+    const isMalformed = error instanceof StoreError && error.malformed;
+    this.#fail(this.#unqueue(), isMalformed ? 'rejected' : 'write_failed', error.message);
   }
 
   /** The body was copied to the worker, if it was written at all. */
@@ -154,13 +163,20 @@ class EmbeddedStore implements Store {
     return request;
   }
 
-  #fail(request: ExportRequest, reason: string): void {
+  #fail({ spans }: ExportRequest, reason: string, message: string): void {
     const { failedSpans } = this.stats;
-    failedSpans[reason] = (failedSpans[reason] ?? 0) + request.spans;
+    failedSpans[reason] = (failedSpans[reason] ?? 0) + spans;
+    this.#note(message);
+    this.#onFailure({ reason, spans, message, services: [] });
   }
 
-  #note(error: Error): void {
-    this.stats.lastError = error.message;
+  #trouble({ message }: Error): void {
+    this.#note(message);
+    this.#onError(message);
+  }
+
+  #note(message: string): void {
+    this.stats.lastError = message;
     this.stats.lastErrorAt = this.#now();
   }
 
@@ -169,7 +185,7 @@ class EmbeddedStore implements Store {
       const { storage } = await this.#thread.ask({ type: 'retain', now: this.#now() });
       this.storage = storage!;
     } catch (error) {
-      if (!this.#closed) this.#note(error as Error);
+      if (!this.#closed) this.#trouble(error as Error);
     }
   }
 

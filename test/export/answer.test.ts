@@ -5,18 +5,18 @@ import { judgeGrpc, judgeHttp, parseRetryAfter } from '../../src/export/answer.t
 describe('a gRPC status', () => {
   const table: [keyof typeof Code, string][] = [
     ['CANCELLED', 'retryable'],
-    ['UNKNOWN', 'rejected'],
-    ['INVALID_ARGUMENT', 'rejected'],
+    ['UNKNOWN', 'refused'],
+    ['INVALID_ARGUMENT', 'refused'],
     ['DEADLINE_EXCEEDED', 'retryable'],
     ['NOT_FOUND', 'rejected'],
     ['ALREADY_EXISTS', 'rejected'],
     ['PERMISSION_DENIED', 'rejected'],
     ['RESOURCE_EXHAUSTED', 'rejected'],
-    ['FAILED_PRECONDITION', 'rejected'],
+    ['FAILED_PRECONDITION', 'refused'],
     ['ABORTED', 'retryable'],
     ['OUT_OF_RANGE', 'retryable'],
     ['UNIMPLEMENTED', 'rejected'],
-    ['INTERNAL', 'rejected'],
+    ['INTERNAL', 'refused'],
     ['UNAVAILABLE', 'retryable'],
     ['DATA_LOSS', 'retryable'],
     ['UNAUTHENTICATED', 'rejected'],
@@ -32,7 +32,7 @@ describe('a gRPC status', () => {
   });
 
   it('RetryInfo does not make a permanent error retryable', () => {
-    expect(judgeGrpc(Code.INVALID_ARGUMENT, 'bad', 5000).kind).toBe('rejected');
+    expect(judgeGrpc(Code.INVALID_ARGUMENT, 'bad', 5000).kind).toBe('refused');
   });
 
   it('without details says no more than its code', () => {
@@ -55,6 +55,17 @@ describe('a gRPC status', () => {
     expect(judgeGrpc(Code[code], details, null).kind).toBe('too_large');
   });
 
+  it.each([
+    ['INTERNAL', 'Compressed flag set, but no grpc-encoding header'],
+    ['INTERNAL', 'grpc: failed to decompress the received message: gzip: invalid header'],
+    ['INTERNAL', 'Failed to decompress gzipped message'],
+    ['UNIMPLEMENTED', 'grpc: Decompressor is not installed for grpc-encoding "gzip"'],
+    ['INVALID_ARGUMENT', 'Compression algorithm gzip is disabled'],
+    ['UNKNOWN', 'incorrect header check: zlib'],
+  ] as const)('%s "%s" means: not in this encoding', (code, details) => {
+    expect(judgeGrpc(Code[code], details, null).kind).toBe('unreadable');
+  });
+
   const tempo = '(local: 30000000 bytes/s, global: 0 bytes/s, burst: 30000000 bytes)';
   it('a Tempo that says the batch exceeds its burst means too large, whatever delay it asks for', () => {
     const details = `RATE_LIMITED: batch size (31000000 bytes) exceeds ingestion limit ${tempo} while adding 31000000 bytes for user single-tenant. consider reducing batch size or increasing rate limit.`;
@@ -71,21 +82,28 @@ describe('a gRPC status', () => {
 describe('an HTTP status', () => {
   it.each([
     [302, 'rejected'],
-    [400, 'rejected'],
+    [400, 'refused'],
     [401, 'rejected'],
     [403, 'rejected'],
     [404, 'rejected'],
     [408, 'retryable'],
     [413, 'too_large'],
-    [415, 'rejected'],
+    [415, 'unreadable'],
     [429, 'retryable'],
-    [500, 'rejected'],
+    [422, 'refused'],
+    [500, 'refused'],
     [501, 'rejected'],
     [502, 'retryable'],
     [503, 'retryable'],
     [504, 'retryable'],
   ])('%i is %s', (status, kind) => {
     expect(judgeHttp(status, 'because', 0)).toMatchObject({ kind, message: `HTTP ${status}: because` });
+  });
+
+  it('takes a complaint about the encoding for what it is', () => {
+    expect(judgeHttp(400, 'gzip: invalid header', 0).kind).toBe('unreadable');
+    expect(judgeHttp(500, 'unsupported Content-Encoding: gzip', 0).kind).toBe('unreadable');
+    expect(judgeHttp(503, 'gzip worker busy', 0).kind).toBe('retryable');
   });
 
   it('takes a complaint about size for what it is', () => {

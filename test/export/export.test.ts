@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import type { Answer, Payload } from '../../src/export/answer.ts';
 import { createOtlpExporter, openOtlpExporter } from '../../src/export/export.ts';
+import type { ExportFailure } from '../../src/model/export-request.ts';
 import {
   accepted,
   bytesOf,
@@ -12,6 +13,7 @@ import {
   failedIn,
   never,
   partial,
+  refused,
   rejected,
   requestOf,
   settle,
@@ -19,6 +21,7 @@ import {
   sumOf,
   tooLarge,
   unavailable,
+  unreadable,
 } from './fakes.ts';
 
 type Answers = (payload: Payload, attempt: number) => Answer | Promise<Answer>;
@@ -27,9 +30,13 @@ function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {},
   const clock = new ExportHandClock();
   const client = new FakeClient(clock, answers);
   const errors: string[] = [];
-  const onError = (message: string) => errors.push(message);
-  const exporter = createOtlpExporter(configOf(overrides), client, { clock, consumers, onError });
-  return { clock, client, exporter, stats: exporter.stats, errors };
+  const failures: ExportFailure[] = [];
+  const reports = {
+    onError: (message: string) => errors.push(message),
+    onFailure: (f: ExportFailure) => failures.push(f),
+  };
+  const exporter = createOtlpExporter(configOf(overrides), client, { clock, consumers, ...reports });
+  return { clock, client, exporter, stats: exporter.stats, errors, failures };
 }
 
 describe('the bytes of a request', () => {
@@ -100,14 +107,15 @@ describe('an answer that is final', () => {
   });
 
   it('gives up what is refused for good, with the reason the server gave', async () => {
-    const { exporter, stats, clock, client, errors } = start(() => rejected);
+    const { exporter, stats, clock, client, errors, failures } = start(() => rejected);
     exporter.offer(spansOf(3));
     await clock.turn(600_000);
     expect(client.sent).toHaveLength(1);
     expect(stats).toMatchObject({ exportedSpans: 0, queuedSpans: 0, queuedBytes: 0 });
     expect(stats.failedSpans).toMatchObject({ rejected: 3 });
-    expect(stats.lastError).toBe('INVALID_ARGUMENT: trace ids must be 128 bit');
-    expect(errors).toEqual([stats.lastError]);
+    expect(stats.lastError).toBe('UNAUTHENTICATED: who are you');
+    expect(failures).toEqual([{ reason: 'rejected', spans: 3, services: [], message: stats.lastError }]);
+    expect(errors).toEqual([]);
   });
 
   it('reads a partial success: some spans arrived, the others did not, and nothing is sent twice', async () => {
@@ -228,7 +236,7 @@ describe('a request that is too large', () => {
     const { exporter, stats, clock, client } = start(atMost(3));
     exporter.offer(spansOf(8));
     await clock.turn(0);
-    expect(client.sent.map(({ payload }) => payload.spans)).toEqual([8, 4, 2, 2, 4, 2, 2]);
+    expect(client.sent.map(({ payload }) => payload.spans)).toEqual([8, 4, 4, 2, 2, 2, 2]);
     expect(stats).toMatchObject({ exportedSpans: 8, exportedRequests: 4, queuedSpans: 0, queuedBytes: 0, retries: 0 });
     expect(stats.lastError).toBe('');
   });
@@ -494,6 +502,8 @@ describe('the books', () => {
     fc.integer({ min: 1, max: 12 }).map(partial),
     fc.integer({ min: 0, max: 400_000 }).map(unavailable),
     fc.constant(rejected),
+    fc.constant(refused),
+    fc.constant(unreadable),
     { weight: 2, arbitrary: fc.constant(tooLarge) },
     fc.constant('never' as const),
     fc.constant('throws' as const),

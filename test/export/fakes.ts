@@ -2,7 +2,8 @@ import type { Answer, Client, Payload } from '../../src/export/answer.ts';
 import type { ExportClock } from '../../src/export/clock.ts';
 import type { OtlpExporterConfig } from '../../src/export/options.ts';
 import type { ExporterStats, ExportRequest } from '../../src/model/export-request.ts';
-import { Request, ResourceSpans, ScopeSpans, Span } from '../../src/wire/otlp.ts';
+import { AnyValue, KeyValue, Request, Resource, ResourceSpans, ScopeSpans, Span } from '../../src/wire/otlp.ts';
+import { Reader } from '../../src/wire/reader.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
@@ -47,7 +48,9 @@ export const settle = () => new Promise<void>((resolve) => setImmediate(resolve)
 export const accepted: Answer = { kind: 'accepted', rejectedSpans: 0, message: '' };
 export const partial = (rejectedSpans: number): Answer => ({ kind: 'accepted', rejectedSpans, message: 'bad ids' });
 export const unavailable = (waitMs = 0): Answer => ({ kind: 'retryable', waitMs, message: 'UNAVAILABLE: try later' });
-export const rejected: Answer = { kind: 'rejected', message: 'INVALID_ARGUMENT: trace ids must be 128 bit' };
+export const refused: Answer = { kind: 'refused', message: 'INVALID_ARGUMENT: trace ids must be 128 bit' };
+export const rejected: Answer = { kind: 'rejected', message: 'UNAUTHENTICATED: who are you' };
+export const unreadable: Answer = { kind: 'unreadable', message: 'INTERNAL: Compressed flag set' };
 export const tooLarge: Answer = { kind: 'too_large', message: 'RESOURCE_EXHAUSTED: message larger than max' };
 export const never = new Promise<Answer>(() => {});
 
@@ -117,6 +120,42 @@ export function requestOf(spans: readonly SpanSpec[]): ExportRequest {
   writer.close(scope);
   writer.close(resource);
   return { body: writer.finish(), spans: spans.length, traces: new Set(spans.map(({ trace }) => trace)).size };
+}
+
+/** A request of a resource for each service, in order, with spans of these names; each of a trace of its own. */
+export function requestOfServices(services: Readonly<Record<string, readonly string[]>>): ExportRequest {
+  const writer = new Writer();
+  let spans = 0;
+  for (const [service, names] of Object.entries(services)) {
+    const resourceSpans = writer.open(Request.resourceSpans);
+    const resource = writer.open(ResourceSpans.resource);
+    const attribute = writer.open(Resource.attributes);
+    writer.string(KeyValue.key, 'service.name');
+    const value = writer.open(KeyValue.value);
+    writer.string(AnyValue.string, service);
+    writer.close(value);
+    writer.close(attribute);
+    writer.close(resource);
+    const scope = writer.open(ResourceSpans.scopeSpans);
+    for (const name of names) writeSpan(writer, spans++, name);
+    writer.close(scope);
+    writer.close(resourceSpans);
+  }
+  return { body: writer.finish(), spans, traces: spans };
+}
+
+/** The names of the spans in a request as `requestOf` and its like write it, in order. */
+export function namesIn(body: Uint8Array): string[] {
+  const names: string[] = [];
+  const within = (bytes: Uint8Array, [field, ...deeper]: number[]): void => {
+    for (const r = new Reader(bytes); r.next(); ) {
+      if (r.field !== field || r.wireType !== 2) r.skip();
+      else if (deeper.length === 0) names.push(r.string());
+      else within(r.bytes(), deeper);
+    }
+  };
+  within(body, [Request.resourceSpans, ResourceSpans.scopeSpans, ScopeSpans.spans, Span.name]);
+  return names;
 }
 
 export function writeSpan(writer: Writer, trace: number, name: string): void {

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openOtlpExporter } from '../../src/export/export.ts';
 import type { Exporter } from '../../src/model/export-request.ts';
-import { configOf, failedIn, spansOf, sumOf } from './fakes.ts';
+import { configOf, failedIn, namesIn, spansOf, sumOf } from './fakes.ts';
 import { type GrpcAnswer, grpcFailure, grpcServer, partialSuccess } from './servers.ts';
 
 const empty = Buffer.alloc(0);
@@ -33,7 +33,7 @@ describe('an OTLP/gRPC server', () => {
     expect(stats).toMatchObject({ exportedSpans: 200, lastError: '', retries: 0 });
     expect(server.received[0].body).toEqual(Buffer.from(spansOf(200).body));
     expect(server.received[0].headers).toMatchObject({ 'x-scope-orgid': 'shop' });
-    expect(server.received[0].headers['user-agent']).toMatch(/^tailgate /);
+    expect(server.received[0].headers['user-agent']).toBe('tailgate');
   });
 
   it('gets a request above 4 MiB in one piece when it takes it, and many over one connection', async () => {
@@ -64,12 +64,26 @@ describe('an OTLP/gRPC server', () => {
     expect((await deliver(await exporterTo(without.url))).failedSpans.rejected).toBe(5);
   });
 
-  it('that refuses for good is asked once', async () => {
-    const server = await grpcServer(() => grpcFailure(Code.INVALID_ARGUMENT, 'trace ids must be 128 bit'));
+  it('that takes nothing from us is asked once', async () => {
+    const server = await grpcServer(() => grpcFailure(Code.UNAUTHENTICATED, 'who are you'));
     const stats = await deliver(await exporterTo(server.url));
     expect(server.received).toHaveLength(1);
     expect(stats.failedSpans.rejected).toBe(5);
-    expect(stats.lastError).toBe('INVALID_ARGUMENT: trace ids must be 128 bit');
+    expect(stats.lastError).toBe('UNAUTHENTICATED: who are you');
+  });
+
+  it('that refuses one span for good gets the others', async () => {
+    const server = await grpcServer(({ body }) =>
+      namesIn(body).includes('span 3') ? grpcFailure(Code.INVALID_ARGUMENT, 'bad span') : empty,
+    );
+    const stats = await deliver(await exporterTo(server.url), spansOf(8));
+    expect(stats).toMatchObject({
+      exportedSpans: 7,
+      failedSpans: { rejected: 1 },
+      lastError: 'INVALID_ARGUMENT: bad span',
+    });
+    const arrived = server.received.map(({ body }) => namesIn(body)).filter((names) => !names.includes('span 3'));
+    expect(arrived.flat().toSorted()).toEqual([0, 1, 2, 4, 5, 6, 7].map((i) => `span ${i}`));
   });
 
   it('that has no such method is told apart from one that is down', async () => {
@@ -226,7 +240,7 @@ describe('what is on the wire', () => {
   });
 });
 
-/** A bare HTTP/2 server that shows what grpc-js sends; it answers UNAVAILABLE so many times and then OK. */
+/** A bare HTTP/2 server that shows what is sent; it answers UNAVAILABLE so many times and then OK. */
 async function wireServer(failures = 0) {
   const calls: { headers: IncomingHttpHeaders; frame: Buffer }[] = [];
   const server = createServer();

@@ -40,7 +40,7 @@ describe('OTLP/HTTP through a proxy', () => {
   });
 });
 
-it.each(['http'] as const)('a variable that names no proxy is an error at the start (%s)', async (protocol) => {
+it.each(['grpc', 'http'] as const)('a variable that names no proxy is an error at the start (%s)', async (protocol) => {
   const config = configOf({ protocol, endpoint: 'http://otlp.test' });
   const opening = openOtlpExporter(config, { env: { http_proxy: 'socks5://jo:secret@p' } });
   await expect(opening).rejects.toThrow(

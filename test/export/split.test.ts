@@ -5,7 +5,7 @@ import type { ExportRequest } from '../../src/model/export-request.ts';
 import { Request, Resource, ResourceSpans, ScopeSpans, Span } from '../../src/wire/otlp.ts';
 import { MalformedError, Reader } from '../../src/wire/reader.ts';
 import { Writer } from '../../src/wire/writer.ts';
-import { requestOf, spansOf } from './fakes.ts';
+import { namesIn, requestOf, spansOf } from './fakes.ts';
 
 /** Unknown to every version of OTLP so far. */
 const unknownField = 1000;
@@ -89,7 +89,7 @@ describe('splitting a request', () => {
   it('keeps every span with its envelopes, unknown fields and all, and keeps traces whole', () => {
     const holds = (input: Case) => {
       const whole = build(input);
-      const halves = split(whole);
+      const halves = split(whole, 'traces');
       if (whole.spans < 2) {
         expect(halves).toBeNull();
         return;
@@ -118,9 +118,10 @@ describe('splitting a request', () => {
     const oneTrace = (sizes: number[]) =>
       build({ resources: [{ scopes: [sizes.map((size) => ({ trace: 1, size }))] }] });
     const sizes = fc.array(fc.integer({ min: 10, max: 300 }), { minLength: 2, maxLength: 40 });
-    for (const shape of [oneTraceASpan, oneTrace]) {
+    const shapes = [oneTraceASpan, oneTrace] as const;
+    for (const [shape, between] of shapes.flatMap((s) => [[s, 'traces'] as const, [s, 'spans'] as const])) {
       const holds = (each: number[]) => {
-        const parts = split(shape(each))!.map(({ body }) => read(body));
+        const parts = split(shape(each), between)!.map(({ body }) => read(body));
         const largest = Math.max(...parts.flat().map(({ size }) => size));
         expect(Math.abs(sizeOf(parts[0]) - sizeOf(parts[1]))).toBeLessThanOrEqual(2 * (largest + tagAndLength));
       };
@@ -129,17 +130,27 @@ describe('splitting a request', () => {
   });
 
   it('cuts between spans when there is one trace only', () => {
-    const halves = split(requestOf(['a', 'b', 'c', 'd'].map((name) => ({ trace: 7, name }))))!;
+    const halves = split(requestOf(['a', 'b', 'c', 'd'].map((name) => ({ trace: 7, name }))), 'traces')!;
     expect(halves.map(({ spans, traces }) => [spans, traces])).toEqual([
       [2, 1],
       [2, 1],
     ]);
   });
 
+  it('cuts between spans as they lie where that is asked for, whatever their traces', () => {
+    const traces = [1, 2, 1, 2, 1, 2];
+    const halves = split(requestOf(traces.map((trace, i) => ({ trace, name: `${i}` }))), 'spans')!;
+    expect(halves.map(({ body }) => namesIn(body))).toEqual([
+      ['0', '1', '2'],
+      ['3', '4', '5'],
+    ]);
+    expect(halves.map(({ traces: count }) => count)).toEqual([2, 2]);
+  });
+
   it('leaves out envelopes that would be empty', () => {
     const spans = (trace: number) => [{ trace, size: 20 }];
     const whole = build({ resources: [{ scopes: [spans(1)] }, { scopes: [] }, { scopes: [[], spans(2)] }] });
-    for (const { body } of split(whole)!) {
+    for (const { body } of split(whole, 'traces')!) {
       const resources = new Reader(body);
       let count = 0;
       for (; resources.next(); resources.skip()) if (resources.field === Request.resourceSpans) count++;
@@ -148,13 +159,13 @@ describe('splitting a request', () => {
   });
 
   it('has nothing to split in one span or none', () => {
-    expect(split(spansOf(1))).toBeNull();
-    expect(split({ body: new Uint8Array(0), spans: 0, traces: 0 })).toBeNull();
+    expect(split(spansOf(1), 'traces')).toBeNull();
+    expect(split({ body: new Uint8Array(0), spans: 0, traces: 0 }, 'traces')).toBeNull();
   });
 
   it('refuses what is not protobuf', () => {
     const { body } = spansOf(2);
-    expect(() => split({ body: body.subarray(0, -1), spans: 2, traces: 2 })).toThrow(MalformedError);
+    expect(() => split({ body: body.subarray(0, -1), spans: 2, traces: 2 }, 'traces')).toThrow(MalformedError);
   });
 
   it('does not take a resource for spans', () => {
@@ -164,6 +175,6 @@ describe('splitting a request', () => {
     writer.string(Resource.attributes, '');
     writer.close(resource);
     writer.close(mark);
-    expect(split({ body: writer.finish(), spans: 0, traces: 0 })).toBeNull();
+    expect(split({ body: writer.finish(), spans: 0, traces: 0 }, 'traces')).toBeNull();
   });
 });

@@ -7,11 +7,6 @@ import { openOtlpExporter } from '../../src/export/export.ts';
 import { certificateFor } from './certificate.ts';
 import { configOf, spansOf } from './fakes.ts';
 
-/** grpc-js reads it when it is loaded and would then trust that file alone; these tests stand on Node's own store. */
-vi.hoisted(() => {
-  delete process.env.GRPC_DEFAULT_SSL_ROOTS_FILE_PATH;
-});
-
 type Protocol = 'grpc' | 'http';
 
 const trusted = getCACertificates('default');

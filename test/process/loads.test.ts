@@ -23,12 +23,11 @@ async function loadsOf(boot: Record<string, unknown>): Promise<Loads> {
 
 const otlp = (protocol: string) => [{ name: 'sink', otlp: { endpoint: 'http://127.0.0.1:9', protocol } }];
 
-it('a gateway that forwards by gRPC loads the packages for that and no others', async () => {
+it('a gateway that forwards by gRPC loads no package for that', async () => {
   const { packages, files, builtins } = await loadsOf({ export: otlp('grpc') });
-  expect(packages).toEqual(
-    expect.arrayContaining(['@grpc/grpc-js', '@prometheus-io/client', 'fastify', 'pino', 'yaml']),
-  );
+  expect(packages).toEqual(expect.arrayContaining(['@prometheus-io/client', 'fastify', 'pino', 'yaml']));
   for (const absent of [
+    '@grpc/grpc-js',
     'consul',
     'undici',
     'commander',

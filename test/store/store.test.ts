@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { UsageError } from '../../src/errors.ts';
-import type { ExportRequest } from '../../src/model/export-request.ts';
+import type { ExportFailure, ExportRequest } from '../../src/model/export-request.ts';
 import type { Machinery } from '../../src/store/steady-thread.ts';
 import { createStore, type Store, type StoreOptions } from '../../src/store/store.ts';
 import { createTempoApi } from '../../src/store/tempo-api.ts';
@@ -199,16 +199,62 @@ describe('when the worker dies', () => {
       const storage = { bytes: 0, limitBytes: 0, traces: 0, oldestAt: 0, overLimit: false };
       return { thread: { ended, ask: die, kill: async () => end('killed') }, storage };
     };
-    const options = { ...limits, directory: 'none', now: () => start };
+    const failures: ExportFailure[] = [];
+    const onFailure = (failure: ExportFailure) => failures.push(failure);
+    const options = { ...limits, directory: 'none', now: () => start, onFailure };
     const store = await createStore(options, { startThread, restartAfterMs: 1 });
     store.offer(batch({ trace: 't' }));
     await idle(store);
     expect(store.stats).toMatchObject({ failedSpans: { write_failed: 1 }, lastError: 'out of memory' });
+    expect(failures).toEqual([{ reason: 'write_failed', spans: 1, message: 'out of memory', services: [] }]);
     expect(await get(store, '/api/search')).toEqual({
       status: 503,
       body: 'the store cannot answer now: out of memory',
     });
     await close(store);
+  });
+});
+
+describe('what the store gives up it tells', () => {
+  it.each([
+    ['what is not OTLP', {}, { body: Buffer.from('nonsense'), spans: 3, traces: 1 }, 'rejected', /\S/],
+    ['what its queue has no room for', { queueBytes: 1 }, batch({ trace: 't' }), 'queue_full', /0 of 1 bytes wait/],
+  ] as const)('%s', async (_, options, request, reason, message) => {
+    using directory = temporaryDirectory();
+    const failures: ExportFailure[] = [];
+    const { store } = await open(directory.path, { ...options, onFailure: (failure) => failures.push(failure) });
+    store.offer(request);
+    await idle(store);
+    const failure = { reason, spans: request.spans, services: [], message: expect.stringMatching(message) };
+    expect(failures).toEqual([failure]);
+    expect(store.stats.lastError).toBe(failures[0].message);
+    await close(store);
+  });
+
+  it('what cannot be written', async () => {
+    using directory = temporaryDirectory();
+    const failures: ExportFailure[] = [];
+    const { store } = await open(directory.path, { onFailure: (failure) => failures.push(failure) });
+    // Somebody else holds the database's lock for longer than the store waits.
+    using other = new DatabaseSync(join(directory.path, 'traces.db'));
+    other.exec('BEGIN IMMEDIATE');
+    store.offer(batch({ trace: 't' }, { trace: 'u' }));
+    await idle(store);
+    const failure = { reason: 'write_failed', spans: 2, services: [], message: 'database is locked' };
+    expect(failures).toEqual([failure]);
+    other.exec('ROLLBACK');
+    await close(store);
+  }, 30_000);
+
+  it('what it is offered when it is closed', async () => {
+    using directory = temporaryDirectory();
+    const failures: ExportFailure[] = [];
+    const { store } = await open(directory.path, { onFailure: (failure) => failures.push(failure) });
+    await close(store);
+    store.offer(batch({ trace: 't' }));
+    expect(failures).toMatchObject([
+      { reason: 'shutdown', spans: 1, message: 'offered after the store was shut down' },
+    ]);
   });
 });
 

@@ -17,7 +17,7 @@ export const exportMetrics: readonly Metric[] = [
     labels: ['exporter', 'reason'],
     help: 'Kept spans that did not reach the destination and never will.',
     advice:
-      '`queue_full`, `expired`: the destination was slow or away too long. `rejected`, `partial`: it refused them, lastError in /api/status says why. `too_large`: one span is above its limit. `shutdown`: the drain ran out of time.',
+      '`queue_full`, `expired`: the destination was slow or away too long. `rejected`, `partial`: it refused them; the log line export_failed says why and names the services. `too_large`: one span is above its limit. `write_failed`: the store could not write, the disk may be full. `shutdown`: the drain ran out of time.',
     read: ({ gateway }) =>
       gateway.exporters.flatMap(({ name, stats }) =>
         Object.entries(stats.failedSpans).map(([reason, value]) => ({ labels: { exporter: name, reason }, value })),

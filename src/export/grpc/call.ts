@@ -1,0 +1,85 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
+import type { Payload } from '../answer.ts';
+
+/** What came back of one call, whole or in part. */
+export interface Reply {
+  /** Undefined where no answer began. */
+  readonly head: IncomingHttpHeaders | undefined;
+  readonly trailers: IncomingHttpHeaders | undefined;
+  /** Length-prefixed, as it came. */
+  readonly body: Uint8Array;
+  /** Why it ended early, where it did. */
+  readonly error: string;
+}
+
+/** Of a response, as the OTLP specification recommends. One that is longer is cut off. */
+const maxResponseBytes = 4 * 1024 * 1024;
+
+const prefixBytes = 5;
+
+/**
+ * Sends one message in one frame, and takes what comes back (grpc/doc/PROTOCOL-HTTP2.md). The payload's bytes are lent
+ * to the stream, never copied. Always resolves: when the answer is whole, the stream has broken, or `signal` aborts.
+ */
+export function call(
+  session: ClientHttp2Session,
+  headers: Readonly<Record<string, string>>,
+  { bytes, encoding }: Payload,
+  signal: AbortSignal,
+): Promise<Reply> {
+  return new Promise((resolve) => {
+    const stream = session.request({ ...headers });
+    const cancel = () => stream.close(constants.NGHTTP2_CANCEL);
+    const reply = new ReplyReader(stream);
+    const end = () => {
+      signal.removeEventListener('abort', cancel);
+      if (!stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
+      resolve(reply.whole());
+    };
+    stream.once('end', end);
+    stream.once('close', end);
+    signal.addEventListener('abort', cancel);
+    stream.cork();
+    stream.write(prefix(bytes.length, encoding));
+    stream.end(bytes);
+    stream.uncork();
+  });
+}
+
+function prefix(length: number, encoding: Payload['encoding']): Uint8Array {
+  const bytes = Buffer.alloc(prefixBytes);
+  bytes[0] = encoding === 'none' ? 0 : 1;
+  bytes.writeUInt32BE(length, 1);
+  return bytes;
+}
+
+class ReplyReader {
+  readonly #chunks: Uint8Array[] = [];
+  #length = 0;
+  #head: IncomingHttpHeaders | undefined;
+  #trailers: IncomingHttpHeaders | undefined;
+  #error = '';
+
+  constructor(stream: ClientHttp2Stream) {
+    stream.on('response', (head) => {
+      this.#head = head;
+    });
+    stream.on('trailers', (trailers) => {
+      this.#trailers = trailers;
+    });
+    stream.on('error', ({ message }) => {
+      this.#error ||= message;
+    });
+    stream.on('data', (chunk: Uint8Array) => {
+      this.#chunks.push(chunk);
+      this.#length += chunk.length;
+      if (this.#length <= maxResponseBytes + prefixBytes) return;
+      this.#error = `an answer above ${maxResponseBytes} bytes`;
+      stream.close(constants.NGHTTP2_CANCEL);
+    });
+  }
+
+  whole(): Reply {
+    return { head: this.#head, trailers: this.#trailers, body: Buffer.concat(this.#chunks), error: this.#error };
+  }
+}

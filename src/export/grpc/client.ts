@@ -1,0 +1,45 @@
+import { systemClock } from '../../clock.ts';
+import { proxyFor } from '../../proxy.ts';
+import { type Answer, type Client, Code, describe, judgeGrpc, type Payload } from '../answer.ts';
+import type { OtlpExporterConfig } from '../options.ts';
+import { shorten } from '../response.ts';
+import { call } from './call.ts';
+import { Connections } from './connections.ts';
+import { requestHeaders } from './headers.ts';
+import { judgeReply } from './judge.ts';
+
+/** For what was cancelled to be told so. */
+const closeLingerMs = 1_000;
+
+/**
+ * OTLP/gRPC: one unary call, on node:http2. Header and flag of the compression are written here, side by side; a
+ * library's client knows no message that is compressed already (docs/decisions/0008-grpc-client.md).
+ */
+export class GrpcClient implements Client {
+  readonly #connections: Connections;
+  readonly #headers: Record<Payload['encoding'], Readonly<Record<string, string>>>;
+
+  /** Throws for a header that gRPC does not allow, and for a variable that should name a proxy and does not. */
+  constructor(endpoint: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp'], env: NodeJS.ProcessEnv) {
+    const none = requestHeaders(endpoint, headers, timeoutMs);
+    this.#headers = { none, gzip: { ...none, 'grpc-encoding': 'gzip' } };
+    const proxy = proxyFor(endpoint, env);
+    this.#connections = new Connections({ endpoint, proxy, timeoutMs }, systemClock.monotonicMs);
+  }
+
+  async send(payload: Payload, signal: AbortSignal): Promise<Answer> {
+    try {
+      const session = await this.#connections.take();
+      signal.throwIfAborted();
+      const reply = await call(session, this.#headers[payload.encoding], payload, signal);
+      if (signal.aborted) this.#connections.retire(session);
+      return judgeReply(reply);
+    } catch (error) {
+      return judgeGrpc(Code.UNAVAILABLE, shorten(describe(error)), null);
+    }
+  }
+
+  close(): void {
+    this.#connections.close(closeLingerMs);
+  }
+}
