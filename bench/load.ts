@@ -1,6 +1,7 @@
 import { type Case, caseOf, errorEvery, number, type Prepared, prepare, tracesIn } from './corpus.ts';
 import { HttpClient } from './http-client.ts';
 import { type Client, GrpcClient } from './http2-client.ts';
+import { errorSpans, SpanSum } from './span-sum.ts';
 
 /**
  * The load client, a process of its own: `load.ts '{"port":…,"case":"whole","seconds":10}'`. Sends prepared requests over
@@ -24,6 +25,8 @@ export interface LoadOrder {
 export interface LoadResult {
   readonly spans: number;
   readonly errorTraces: number;
+  /** Of their ERROR spans, see span-sum.ts. */
+  readonly errorSum: number;
   readonly wireBytes: number;
   readonly refused: number;
   readonly seconds: number;
@@ -58,6 +61,9 @@ class Load {
   #under = 0;
   #spans = 0;
   #errorTraces = 0;
+  readonly #errorSum = new SpanSum();
+  /** What the ERROR spans of the marked first part hold, trace by trace. */
+  readonly #errorContents: number[] = [];
   #bytes = 0;
   #refused = 0;
 
@@ -73,6 +79,10 @@ class Load {
     for (let part = 0; part < this.#shape.splitOver; part++) {
       for (const marked of [false, true]) this.#models.push(prepare(this.#shape, part, Date.now(), marked));
     }
+    const { bytes } = this.#models[1];
+    errorSpans(Buffer.concat([bytes, Buffer.alloc(64)]), bytes.length, (_, content) =>
+      this.#errorContents.push(content),
+    );
     const each = Math.ceil((order.rate === undefined ? inflight : openLanes) / this.#shape.splitOver) + 1;
     this.#idle = this.#models.map((model) => Array.from({ length: each }, () => this.#copy(model)));
   }
@@ -92,6 +102,7 @@ class Load {
     return {
       spans: this.#spans,
       errorTraces: this.#errorTraces,
+      errorSum: this.#errorSum.value,
       wireBytes: this.#bytes,
       refused: this.#refused + this.#under,
       seconds,
@@ -175,9 +186,18 @@ class Load {
   /** `hasErrors`: the ERROR span is the second of its trace, so it comes with the first part. */
   #taken(body: Body, hasErrors: boolean, since: number): void {
     this.#spans += this.#shape.spansPerRequest;
-    if (hasErrors) this.#errorTraces += Math.ceil(body.prepared.idsAt.length / errorEvery);
+    if (hasErrors) this.#addErrors(body.prepared);
     this.#bytes += body.prepared.bytes.length;
     if (since >= this.#countFrom) this.#latencies.push(performance.now() - since);
+  }
+
+  #addErrors({ bytes, idsAt }: Prepared): void {
+    for (const [i, content] of this.#errorContents.entries()) {
+      const at = idsAt[i * errorEvery][1];
+      const word = (n: number): number => bytes.readInt32BE(at + 4 * n);
+      this.#errorSum.add([word(0), word(1), word(2), word(3)], content);
+    }
+    this.#errorTraces += this.#errorContents.length;
   }
 }
 

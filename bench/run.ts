@@ -3,6 +3,7 @@ import { type Admin, adminOf, type Delays } from './admin.ts';
 import { caseOf } from './corpus.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
 import { Measured, processorTicks } from './process.ts';
+import { sumModulus } from './span-sum.ts';
 import { loadCpu, type Subject, type SubjectName, startSink, subjects } from './subjects.ts';
 
 export interface Plan {
@@ -37,8 +38,8 @@ export interface Run {
   readonly restBytes: number;
   /** At 70 % of the rate reached, or at `steadyRate`; open loop, from the moment a request was due. */
   readonly steady?: Steady;
-  /** ERROR traces that were acknowledged, and that came to the sink in the end. */
-  readonly marked?: { readonly sent: number; readonly arrived: number };
+  /** ERROR traces that were acknowledged, and that came to the sink in the end; were they the same, span by span? */
+  readonly marked?: { readonly sent: number; readonly arrived: number; readonly same: boolean };
 }
 
 /** Starts a subject and a sink, loads it for a while, measures, stops both. What the load and the sink spend is not counted. */
@@ -63,6 +64,7 @@ class Measurement {
   readonly #port: number;
   #nextTrace = 1;
   #errorTraces = 0;
+  #errorSum = 0;
   #refused = 0;
 
   constructor(name: SubjectName, shape: string, plan: Plan, subject: Subject, sink: Measured) {
@@ -89,7 +91,7 @@ class Measurement {
     const spansPerSecond = hot.spans / hot.seconds;
     const rate = this.#plan.steadyRate ?? 0.7 * spansPerSecond;
     const steady = this.#plan.steadySeconds > 0 ? await this.#steady(rate) : undefined;
-    const marked = decides ? { arrived: await this.#arrived(), sent: this.#errorTraces } : undefined;
+    const marked = decides ? await this.#marked() : undefined;
     return {
       subject: this.#name,
       case: this.#shape,
@@ -112,6 +114,7 @@ class Measurement {
     const result = await load.json<LoadResult>('spans');
     this.#nextTrace = result.nextTrace;
     this.#errorTraces += result.errorTraces;
+    this.#errorSum = (this.#errorSum + result.errorSum) % sumModulus;
     this.#refused += result.refused;
     return result;
   }
@@ -138,16 +141,18 @@ class Measurement {
   }
 
   /** ERROR spans at the sink once everything has been decided and sent, and nothing came for three seconds. */
-  async #arrived(): Promise<number> {
+  async #marked(): Promise<NonNullable<Run['marked']>> {
     await sleep(this.#plan.waitSeconds * 1000 + 1_500);
     let last = -1;
+    let same = false;
     for (let calm = 0; calm < 6; ) {
       this.#sink.child.kill('SIGUSR2');
-      const { errors } = await this.#sink.json<{ errors: number }>('errors');
+      const { errors, errorSum } = await this.#sink.json<{ errors: number; errorSum: number }>('errors');
+      same = errorSum === this.#errorSum;
       calm = errors === last ? calm + 1 : 0;
       last = errors;
       await sleep(500);
     }
-    return last;
+    return { arrived: last, sent: this.#errorTraces, same };
   }
 }

@@ -1,25 +1,22 @@
-import { ConditionsBuilder } from '../src/decide/conditions.ts';
-import { RequestScan } from '../src/decode/scan.ts';
 import type { Intake, Landing } from '../src/model/intake.ts';
-import { Slice, sliceWords } from '../src/model/slice.ts';
 import { Admission } from '../src/receive/admission.ts';
 import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';
+import { errorSpans, SpanSum } from './span-sum.ts';
 
-/** Where kept traces go: an OTLP/gRPC server that counts spans, and spans with an ERROR. SIGUSR2 prints the counts. */
-const builder = new ConditionsBuilder();
-const error = builder.status(['ERROR']);
-const conditions = builder.build();
-const scan = new RequestScan();
+/** Where kept traces go: an OTLP/gRPC server that counts spans, and counts and sums up those with an ERROR. SIGUSR2 prints all three. */
 let spans = 0;
 let errors = 0;
+const errorSum = new SpanSum();
 const intake: Intake = {
   land: (length): Landing => ({ bytes: new Uint8Array(length + 64), start: 0, length, segment: 0 }),
   accept: ({ bytes, length }) => {
-    scan.run(bytes, 0, length, conditions);
-    spans += scan.count;
-    for (let i = 0; i < scan.count; i++) if ((scan.slices[i * sliceWords + Slice.bits] & error) !== 0) errors++;
-    return { spans: scan.count, rejectedSpans: 0, message: '' };
+    const count = errorSpans(bytes, length, (ids, content) => {
+      errors++;
+      errorSum.add(ids, content);
+    });
+    spans += count;
+    return { spans: count, rejectedSpans: 0, message: '' };
   },
   abandon: () => {},
 };
@@ -35,4 +32,4 @@ const receiver = createGrpcReceiver({
 });
 const { port } = await receiver.start();
 console.log(JSON.stringify({ port }));
-process.on('SIGUSR2', () => console.log(JSON.stringify({ spans, errors })));
+process.on('SIGUSR2', () => console.log(JSON.stringify({ spans, errors, errorSum: errorSum.value })));

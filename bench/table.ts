@@ -40,6 +40,10 @@ function rowsOf(runs: readonly Run[], shape: string): string[][] {
   return names.map((name) => row(shape, name, of(name), ours));
 }
 
+/** As many came as were sent, and they were not the same. */
+const isExchanged = (runs: readonly Run[]): boolean =>
+  runs.some(({ marked }) => marked !== undefined && marked.sent === marked.arrived && !marked.same);
+
 function row(shape: string, name: string, runs: readonly Run[], ours: number): string[] {
   const rates = runs.map((run) => run.spansPerCpuSecond);
   const resident = values(runs.map((run) => run.residentPerSpan));
@@ -57,7 +61,7 @@ function row(shape: string, name: string, runs: readonly Run[], ours: number): s
     ms(ack, ''),
     ms(late, '≤ '),
     ms(loop, ''),
-    lost.length === 0 ? '' : String(lost.reduce((sum, n) => sum + n, 0)),
+    lost.length === 0 ? '' : `${lost.reduce((sum, n) => sum + n, 0)}${isExchanged(runs) ? ' (others than came)' : ''}`,
   ];
 }
 
