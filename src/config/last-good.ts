@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RulesDocument } from '../model/rules.ts';
+import { isBlock } from '../options.ts';
 import type { KvEntry } from './rules-keys.ts';
 
 /** The revision that was last in force, for a start while Consul is silent. */
@@ -22,7 +23,8 @@ export function readLastGood(file: string, source: string, environment: string):
   try {
     const saved = JSON.parse(readFileSync(file, 'utf8'));
     const fits = saved.source === source && saved.environment === environment;
-    return fits && Array.isArray(saved.keys) && saved.document ? saved : undefined;
+    const whole = Array.isArray(saved.keys) && saved.keys.every(isEntry) && isBlock(saved.document);
+    return fits && whole ? saved : undefined;
   } catch {
     return undefined;
   }
@@ -33,4 +35,8 @@ export async function writeLastGood(file: string, saved: LastGood): Promise<void
   await mkdir(dirname(file), { recursive: true });
   await writeFile(`${file}.new`, `${JSON.stringify(saved, null, 2)}\n`);
   await rename(`${file}.new`, file);
+}
+
+function isEntry(entry: unknown): boolean {
+  return isBlock(entry) && typeof entry.key === 'string' && typeof entry.value === 'string';
 }

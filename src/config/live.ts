@@ -134,10 +134,7 @@ export class LiveRules<T> {
         try {
           changed(content);
         } catch (error) {
-          this.#refuse(
-            origin,
-            told([`${source}: not taken: ${(error as Error).message}: this should not happen, please report it`]),
-          );
+          this.#refuse(origin, notTaken(source, error));
         }
       },
       answered: () => this.#record.answered(source, leading),
@@ -204,8 +201,16 @@ export class LiveRules<T> {
     return taken;
   }
 
-  /** Compiles the layers together and puts them in force, or refuses them. */
+  /** Compiles the layers together and puts them in force, or refuses them, a defect of ours met on the way included. */
   #offer(origin: Origin, file: RulesLayer | undefined, keys: Keys | undefined): boolean {
+    try {
+      return this.#take(origin, file, keys);
+    } catch (error) {
+      return this.#refuse(origin, notTaken(keys?.source ?? this.#options.file.name, error));
+    }
+  }
+
+  #take(origin: Origin, file: RulesLayer | undefined, keys: Keys | undefined): boolean {
     const { document, report } = mergeLayers([file, keys?.layer].filter((layer) => layer !== undefined));
     const hash = hashOf(document, this.#options.environment);
     const next = { hash, source: keys?.source ?? this.#options.file.name, modifyIndex: keys?.index ?? 0 };
@@ -269,4 +274,8 @@ const neverAny =
 function missingKeys(source: string, filtered: boolean): string {
   const why = filtered ? 'the token may not read all of its keys' : 'no key is left where there were some';
   return `${source}: ${why}: restore them or the token's rights; docs/rules.md says how to go back to the file alone`;
+}
+
+function notTaken(source: string, error: unknown): readonly string[] {
+  return told([`${source}: not taken: ${(error as Error).message}: this should not happen, please report it`]);
 }

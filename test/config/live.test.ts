@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -239,6 +239,24 @@ describe('rules from a file', () => {
   });
 });
 
+describe('a start', () => {
+  it.each([
+    '{',
+    '7',
+    'null',
+    '{"keys":[null]}',
+    '{"keys":[{"key":7,"value":"x"}],"document":{}}',
+    '{"keys":[{"key":"debug","value":"true"}],"document":{"baseline_percent":{"toString":1},"policies":7}}',
+  ])('beside a damaged file of last good rules, %s, goes by what the sources say', async (text) => {
+    const where = { source: folder, environment: 'home', revision: '1-a', index: 1 };
+    const saved = text.startsWith('{"') ? JSON.stringify({ ...where, ...JSON.parse(text) }) : text;
+    mkdirSync(join(directory, 'data'));
+    writeFileSync(join(directory, 'data', 'rules.last-good.json'), saved);
+    const { routes } = await started({ file: 'routes: [/file]', consul: 'silent' });
+    expect(routes()).toEqual(['/file']);
+  });
+});
+
 describe('a start without rules', () => {
   it.each([
     ['no file', null, '/etc/rules.yaml: there is no such rules file'],
@@ -248,6 +266,7 @@ describe('a start without rules', () => {
       'routes: 3\ndebug: 4',
       '/etc/rules.yaml:1: routes: 3: expected a list\n/etc/rules.yaml:2: debug: 4',
     ],
+    ['a file that ends in a defect', 'routes: [/throw]', 'file:/etc/rules.yaml: not taken: a defect'],
     ['a file that does not compile', 'routes: [/bad]', '/etc/rules.yaml:1: routes[0]: is bad'],
   ])('for %s ends with what is wrong', async (_, file, message) => {
     const error = await failure({ file });
