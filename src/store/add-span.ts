@@ -25,15 +25,18 @@ export interface Totals {
 export function addSpan(r: Reader, totals: Totals, tags: TagSink): void {
   let start = 0;
   let end = 0;
+  let name = noName;
   while (r.next()) {
     const field = r.field * 8 + r.wireType;
     if (field === attributesTag) readAttribute(r.message(), 'span', totals.terms, tags);
-    else if (field === nameTag) readName(r.message(), totals, tags);
+    else if (field === nameTag) name = r.message();
     else if (field === startTag) start = readNanoseconds(r);
     else if (field === endTag) end = readNanoseconds(r);
     else if (field === statusTag) totals.errors += isError(r.message()) ? 1 : 0;
     else r.skip();
   }
+  // Of a name that stands there twice the last one counts; an empty one is left out on the wire, and is searched for all the same.
+  addName(name, totals, tags);
   if (start > 0) totals.startNs = totals.startNs === 0 ? start : Math.min(totals.startNs, start);
   totals.endNs = Math.max(totals.endNs, start, end);
   totals.longestNs = Math.max(totals.longestNs, end - start);
@@ -53,11 +56,13 @@ export function traceIdOf(r: Reader): Uint8Array {
   return traceId;
 }
 
-function readName(name: Reader, totals: Totals, tags: TagSink): void {
+const noName = new Reader(new Uint8Array(0));
+
+function addName(name: Reader, totals: Totals, tags: TagSink): void {
   const term = nameTerm(name.buf, name.pos, name.end);
   if (totals.terms.has(term)) return;
   totals.terms.add(term);
-  tags.note('name', 0, term, name, name);
+  if (name.end > name.pos) tags.note('name', 0, term, name, name);
 }
 
 /** As a double: exact to 256 ns in this century, enough for milliseconds and for a search's first look. */

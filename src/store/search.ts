@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { systemClock } from '../clock.ts';
 import type { Field, Query, SpansetExpression } from '../traceql/ast.ts';
 import { compileSpansets, matchSpans } from '../traceql/evaluate.ts';
+import { joinDuplicates } from './join-duplicates.ts';
 import { compileMayMatch } from './may-match.ts';
 import type { SpanView } from './span-view.ts';
 import { TraceView } from './trace-view.ts';
@@ -80,7 +81,7 @@ export class TraceReader {
 
   #read(id: number): Uint8Array {
     const bodies = this.#bodies.all(id).map((row) => row.body as Uint8Array);
-    return bodies.length === 1 ? bodies[0] : Buffer.concat(bodies);
+    return joinDuplicates(bodies.length === 1 ? bodies[0] : Buffer.concat(bodies));
   }
 }
 

@@ -226,8 +226,32 @@ describe('the spans of a trace come together', () => {
 
   it('client and server that share a span id are both kept', async () => {
     using store = new Inside();
-    store.keep({ trace: 't', id: 'same', name: 'client' }, { trace: 't', id: 'same', name: 'server', service: 'b' });
+    const client = { trace: 't', id: 'same', name: 'client', kind: 3 };
+    store.keep(client, { trace: 't', id: 'same', name: 'server', service: 'b' });
     expect(await spansOf(store, 't')).toMatchObject([{ name: 'client' }, { name: 'server' }]);
+  });
+
+  it('a span that was sent again in another company is there once, and counts once', async () => {
+    using store = new Inside();
+    const root = { trace: 't', id: 'root', name: 'first' };
+    store.keep(root, { trace: 't', id: 'b', parent: 'root' });
+    store.keep({ trace: 't', id: 'c', parent: 'root', service: 'other' }, { ...root, name: 'again' });
+    expect((await spansOf(store, 't')).map((span) => (span as { name: string }).name)).toEqual([
+      'first',
+      'work',
+      'work',
+    ]);
+    const [found] = await store.search({ q: '{ true }' });
+    expect(found.spanSets?.[0].matched).toBe(3);
+    expect(found.serviceStats).toMatchObject({ shop: { spanCount: 2 }, other: { spanCount: 1 } });
+    expect(await store.search({ q: '{ name = "again" }' })).toEqual([]);
+  });
+
+  it('a span whose name is empty, and so left out on the wire, is found by it', async () => {
+    using store = new Inside();
+    store.keep({ trace: 'nameless', name: '' }, { trace: 'named', name: 'work' });
+    const found = await store.search({ q: '{ name = "" }' });
+    expect(found.map(({ traceID }) => traceID.padStart(32, '0'))).toEqual([traceIdHex('nameless')]);
   });
 
   it('the same bytes twice are stored once', async () => {

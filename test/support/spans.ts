@@ -11,6 +11,8 @@ export interface Told {
   service?: string;
   scope?: string;
   name?: string;
+  /** SERVER where it is left out. */
+  kind?: number;
   startMs?: number;
   durationMs?: number;
   status?: 'UNSET' | 'OK' | 'ERROR';
@@ -46,9 +48,9 @@ export function spanBytes(told: Told): Uint8Array {
   w.bytes(2, idOf(told.id ?? `span-${unnamed++}`, 8));
   if (told.traceState !== undefined) w.string(3, told.traceState);
   if (told.parent !== undefined) w.bytes(4, idOf(told.parent, 8));
-  w.string(5, told.name ?? 'work');
+  if (told.name !== '') w.string(5, told.name ?? 'work');
   w.tag(6, 0);
-  w.varint(2);
+  w.varint(told.kind ?? 2);
   w.tag(7, 1);
   w.fixed64(start);
   w.tag(8, 1);
