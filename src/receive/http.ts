@@ -5,7 +5,7 @@ import { Refusal } from '../errors.ts';
 import { createServer } from '../node-http.ts';
 import { closeBy } from './close-by.ts';
 import { answerRaw, keepAliveMs, refusalAnswer, sendAnswer } from './http/answer.ts';
-import { type BodyType, bodyTypeOf, encodingOf, tracesPath } from './http/content.ts';
+import { type BodyType, bodyTypeOf, encodingOf, pathOf, tracesPath } from './http/content.ts';
 import { Cors } from './http/cors.ts';
 import { type Content, Exchange } from './http/exchange.ts';
 import { PlainConnection } from './http/plain-connection.ts';
@@ -134,7 +134,7 @@ class NodeHttpReceiver implements HttpReceiver {
   }
 
   #contentOf(request: IncomingMessage, type: BodyType | undefined): Content | Refusal {
-    const path = (request.url ?? '').split('?', 1)[0];
+    const path = pathOf(request.url ?? '');
     if (path !== tracesPath) return new Refusal('not_found', `nothing at ${path}: traces go to ${tracesPath}`);
     if (request.method !== 'POST') return new Refusal('wrong_method', `${request.method}: traces are sent by POST`);
     if (type === undefined) return unsupportedType(request.headers['content-type']);

@@ -9,10 +9,10 @@ import { requestJson, requestOf } from '../receive/support/requests.ts';
 const request = requestOf(3);
 const json = Buffer.from(JSON.stringify(requestJson()));
 
-const post = (body: Buffer, type = 'application/x-protobuf', more = ''): Buffer =>
+const post = (body: Buffer, type = 'application/x-protobuf', more = '', target = '/v1/traces'): Buffer =>
   Buffer.concat([
     Buffer.from(
-      `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\n${more}Content-Length: ${body.length}\r\n\r\n`,
+      `POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\n${more}Content-Length: ${body.length}\r\n\r\n`,
     ),
     body,
   ]);
@@ -92,6 +92,17 @@ describe('a connection of plain requests', () => {
     ]);
     wire.end();
     await until(() => wire.ended);
+  });
+
+  it('takes a target in absolute form, plain or by node:http (RFC 9112, 3.2.2)', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    const target = 'http://gateway.example:4318/v1/traces';
+    const packed = post(gzipSync(request), 'application/x-protobuf', 'Content-Encoding: gzip\r\n', `${target}?a=b`);
+    const lost = post(request, 'application/x-protobuf', '', 'http://gateway.example/v1/logs');
+    await wire.write(Buffer.concat([post(request, 'application/x-protobuf', '', target), packed, lost]));
+    expect(await wire.answers(3)).toEqual([200, 200, 404]);
+    expect(gateway.intake.took(request, request)).toBe(true);
   });
 
   it('goes there with a head that comes in two pieces', async () => {

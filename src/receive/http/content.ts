@@ -3,6 +3,11 @@ import { type Encoding, encodings } from '../inflate.ts';
 /** Where traces are sent (OTLP specification, "OTLP/HTTP Request"). */
 export const tracesPath = '/v1/traces';
 
+/** The path of a request's target, which is a path or, as to a proxy, a whole URL (RFC 9112, 3.2.1 and 3.2.2). */
+export function pathOf(target: string): string {
+  return target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 1)[0];
+}
+
 export type BodyType = 'protobuf' | 'json';
 
 export const mediaTypes: Readonly<Record<BodyType, string>> = {

@@ -1,6 +1,8 @@
 import { tracesPath } from './content.ts';
 
 const requestLine = `POST ${tracesPath} HTTP/1.1\r\n`;
+/** The same with a whole URL, as clients of a proxy write it (RFC 9112, 3.2.2); whose host it names is all the same to us. */
+const absoluteLine = new RegExp(`^POST [hH][tT][tT][pP][sS]?://[\\w.~%:[\\]-]+${tracesPath} HTTP/1\\.1\\r\\n`);
 /** One field, strictly: no space before the colon, no folding, no control characters (RFC 9112, 5). */
 const field = /([!#$%&'*+\-.^_`|~\dA-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 /** Nearly a petabyte: a number that is exact. */
@@ -15,9 +17,10 @@ const special = new Set([
  * protobuf, not compressed, of known length, on a connection that stays. Undefined for every other one, broken ones included.
  */
 export function plainBodyLength(head: string): number | undefined {
-  if (!head.startsWith(requestLine)) return undefined;
+  const lineLength = head.startsWith(requestLine) ? requestLine.length : absoluteLine.exec(head)?.[0].length;
+  if (lineLength === undefined) return undefined;
   let [length, hosts, isProtobuf] = [-1, 0, false];
-  for (field.lastIndex = requestLine.length; field.lastIndex < head.length; ) {
+  for (field.lastIndex = lineLength; field.lastIndex < head.length; ) {
     const found = field.exec(head);
     if (found === null) return undefined;
     const name = found[1].toLowerCase();

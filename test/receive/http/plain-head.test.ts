@@ -21,7 +21,18 @@ it.each([
   expect(plainBodyLength(head(fields))).toBe(1234);
 });
 
+it.each(['http://gateway:4318', 'HTTP://127.0.0.1', 'https://[::1]:4318'])(
+  'takes a target in absolute form: %s',
+  (base) => {
+    expect(plainBodyLength(head(usual, `POST ${base}/v1/traces HTTP/1.1\r\n`))).toBe(1234);
+  },
+);
+
 it.each([
+  ['another path in absolute form', head(usual, 'POST http://gateway/v1/logs HTTP/1.1\r\n')],
+  ['a host with a path', head(usual, 'POST http://gateway/x/v1/traces HTTP/1.1\r\n')],
+  ['no host in absolute form', head(usual, 'POST http:///v1/traces HTTP/1.1\r\n')],
+  ['a target with a user', head(usual, 'POST http://u:p@gateway/v1/traces HTTP/1.1\r\n')],
   ['another path', head(usual, 'POST /v1/logs HTTP/1.1\r\n')],
   ['another method', head(usual, 'PUT /v1/traces HTTP/1.1\r\n')],
   ['a query', head(usual, 'POST /v1/traces?a=b HTTP/1.1\r\n')],
