@@ -64,8 +64,10 @@ export class Compression {
     };
   }
 
-  #mayBeItsEncoding({ kind }: Answer): boolean {
-    return kind === 'unreadable' || (kind === 'refused' && !this.#isProven);
+  /** Said in words, by the list of what is read (grpc/doc/compression.md: with UNIMPLEMENTED), or perhaps in other words. */
+  #mayBeItsEncoding({ kind, readsGzip }: Answer): boolean {
+    if (kind === 'refused') return readsGzip === false || !this.#isProven;
+    return kind === 'unreadable' || (kind === 'rejected' && readsGzip === false);
   }
 
   #heed({ kind, readsGzip }: Answer, encoding: Payload['encoding']): void {

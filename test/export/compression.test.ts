@@ -99,6 +99,15 @@ describe('a destination that says what it reads', () => {
     );
   });
 
+  it.each(['refused', 'rejected'] as const)('in a final answer (%s): it is sent without at once', async (kind) => {
+    const { deliver, encodings, stats } = start(({ encoding }) =>
+      encoding === 'none' ? accepted : { kind, message: 'UNIMPLEMENTED: no', readsGzip: false },
+    );
+    await deliver();
+    expect(encodings()).toEqual(['gzip', 'none']);
+    expect(stats.exportedSpans).toBe(1);
+  });
+
   it('with an answer that asks to come again: the next try is without already', async () => {
     const { deliver, encodings } = start((_, attempt) =>
       attempt === 1 ? { ...unavailable(), readsGzip: false } : accepted,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { eventually, type GatewayProcess, startGatewayProcess } from '../support
 import { decodeRequest, type RequestObject, type SpanObject } from '../support/otlp.ts';
 import { senderTo } from '../support/otlp-send.ts';
 import { startSink } from '../support/otlp-sink.ts';
+import { readRequestFile } from '../support/request-file.ts';
 
 /** Everything is kept, with the weight 1. */
 const rules = 'baseline_percent: 100\n';
@@ -57,18 +58,7 @@ const exportersTo = ({ otlpGrpc, otlpHttp }: RunningCollector) => {
   ];
 };
 
-/** A file of the exporter: each request after its length. The last one may still be on its way. */
-function readRequests(file: string): RequestObject[] {
-  const bytes = readFileSync(file);
-  const requests: RequestObject[] = [];
-  for (let at = 0; at + 4 <= bytes.length; ) {
-    const end = at + 4 + bytes.readUInt32BE(at);
-    if (end > bytes.length) break;
-    requests.push(decodeRequest(bytes.subarray(at + 4, end)));
-    at = end;
-  }
-  return requests;
-}
+const readRequests = (file: string): RequestObject[] => readRequestFile(file).map(decodeRequest);
 
 /** Every span with all that it came in, by span id. */
 function spansOf(requests: readonly RequestObject[]): Map<string, { span: SpanObject; around: object }> {

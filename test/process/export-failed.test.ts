@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, it, onTestFinished } from 'vitest';
+import { namesIn } from '../export/fakes.ts';
+import { httpServer } from '../export/servers.ts';
+import { makeHome } from '../support/boot-file.ts';
+import { eventually, startGatewayProcess } from '../support/gateway.ts';
+import { senderTo } from '../support/otlp-send.ts';
+import { scrape } from '../support/scrape.ts';
+import { requestBytes } from '../support/spans.ts';
+
+async function gatewayWith(exporters?: readonly object[]) {
+  const boot = { shards: 1, buffer: { decision_wait: '50ms' }, batch: { max_age: '50ms' } };
+  const home = makeHome({ ...boot, ...(exporters && { export: exporters }) }, 'baseline_percent: 100\n');
+  const gateway = await startGatewayProcess({ args: home.args });
+  const sender = senderTo(gateway);
+  onTestFinished(async () => {
+    sender.close();
+    await gateway.kill();
+    home[Symbol.dispose]();
+  });
+  const failed = async (reason: string) => {
+    const metrics = (await scrape(gateway.admin)).by('tailgate_export_failed_spans_total', 'reason');
+    return metrics[reason] ?? 0;
+  };
+  return { gateway, sender, home, failed };
+}
+
+it('a store that cannot write says so, with the spans that it cost', async () => {
+  const { gateway, sender, home, failed } = await gatewayWith();
+  using other = new DatabaseSync(join(home.directory, 'data/store/traces.db'));
+  other.exec('BEGIN IMMEDIATE');
+  await sender.grpc(requestBytes({ trace: 'a' }, { trace: 'b' }, { trace: 'c' }));
+  await eventually(async () => expect(await failed('write_failed')).toBe(3));
+  other.exec('ROLLBACK');
+  const line = { level: 'error', exporter: 'store', reason: 'write_failed', spans: 3, msg: 'database is locked' };
+  expect(gateway.events('export_failed')).toEqual([expect.objectContaining(line)]);
+});
+
+it('a span that is refused for good: the others arrive, and every one is accounted for in the log', async () => {
+  const arrived: string[] = [];
+  const sink = await httpServer((_, response, { body }) => {
+    const names = namesIn(body);
+    const refuses = names.some((name) => name.startsWith('bad'));
+    if (!refuses) arrived.push(...names);
+    response.writeHead(refuses ? 400 : 200).end(refuses ? 'unknown word' : '');
+  });
+  const { gateway, sender, failed } = await gatewayWith([
+    { name: 'sink', otlp: { endpoint: sink.url, protocol: 'http' } },
+  ]);
+  const good = Array.from({ length: 200 }, (_, i) => ({ trace: `t${i}`, name: `good ${i}`, service: 'shop' }));
+  const bad = (n: number) => ({ trace: `bad ${n}`, name: `bad ${n}`, service: `legacy ${n}` });
+  await sender.grpc(requestBytes(...good.slice(0, 77), bad(1), ...good.slice(77, 100)));
+  await eventually(async () => expect(await failed('rejected')).toBe(1));
+  await sender.grpc(requestBytes(...good.slice(100), bad(2), bad(3)));
+  await eventually(async () => expect(await failed('rejected')).toBe(3));
+  expect(await gateway.stop()).toBe(0);
+  expect(arrived.toSorted()).toEqual(good.map(({ name }) => name).toSorted());
+  const lines = gateway.events('export_failed') as { spans: number; services: string[] }[];
+  expect(lines[0]).toMatchObject({
+    reason: 'rejected',
+    spans: 1,
+    services: ['legacy 1'],
+    msg: 'HTTP 400: unknown word',
+  });
+  expect(
+    lines
+      .slice(1)
+      .flatMap(({ services }) => services)
+      .toSorted(),
+  ).toEqual(['legacy 2', 'legacy 3']);
+  expect(lines.reduce((sum, { spans }) => sum + spans, 0)).toBe(3);
+});
