@@ -155,11 +155,10 @@ describe('what hangs in the thread pool', () => {
 
   it('a second signal ends it at once, with 1', async () => {
     const { child, exited } = await readsForEver('hasty');
-    child.kill('SIGTERM');
     const from = performance.now();
-    const again = setInterval(() => child.kill('SIGINT'), 200);
+    child.kill('SIGTERM');
+    child.kill('SIGINT');
     expect(await exited).toBe(1);
-    clearInterval(again);
     expect(performance.now() - from).toBeLessThan(4_000);
   });
 
