@@ -141,10 +141,13 @@ export class Neighbours {
   }
 }
 
-/** Memory for `shards` shards that hand slices to each other. */
-export function shareMemory(shards: number, lendingOf: () => LendingMemory): SharedMemory {
+/** Memory for `shards` shards that hand slices to each other; `words` of each ring, a power of two. */
+export function shareMemory(
+  shards: number,
+  lendingOf: () => LendingMemory,
+  words = ringWordsFor(shards),
+): SharedMemory {
   const all = Array.from({ length: shards }, (_, i) => i);
-  const words = ringWordsFor(shards);
   return {
     lendings: all.map(lendingOf),
     handovers: all.map((from) => all.map((to) => (from === to ? undefined : handoverMemory(words)))),

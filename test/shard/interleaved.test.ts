@@ -65,6 +65,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const setting = fc.record({
   shards: fc.constantFrom(2, 4),
   keepsAll: fc.boolean(),
+  // The smaller one holds five rows: then a shard is soon behind.
+  ringWords: fc.constantFrom(1 << 6, 1 << 12),
   buffer: fc.record({
     decisionWaitMs: fc.constantFrom(200, 1_000),
     decisionWaitAfterRootMs: fc.constantFrom(0, 100),
@@ -89,8 +91,8 @@ class Interleaved {
     this.#steps = [...steps];
     const first = options.keepsAll ? keepAll[0] : 0;
     const batch = { maxSpans: 7, maxBytes: 9_000, maxAgeMs: 100 };
-    const { shards, buffer } = options;
-    this.story = new Story({ shards, buffer, batch, rules: revisions[first].rules, revision: `0/${first}` });
+    const { shards, buffer, ringWords } = options;
+    this.story = new Story({ shards, buffer, ringWords, batch, rules: revisions[first].rules, revision: `0/${first}` });
     for (const { shard: it } of this.story.shards)
       this.#letOthersRun(it.neighbours as NonNullable<typeof it.neighbours>);
   }

@@ -54,6 +54,8 @@ export interface Setting {
   enrich?: Partial<EnrichOptions>;
   /** Default: the variable SHARDS, so that every story can be told with more than one. */
   shards?: number;
+  /** Of each ring between two shards. */
+  ringWords?: number;
 }
 
 /**
@@ -82,9 +84,11 @@ export class Story {
     batch,
     enrich,
     shards = Number(process.env.SHARDS ?? 1),
+    // Rings as large as the gateway's would be 24 MB a story.
+    ringWords = 1 << 16,
   }: Setting = {}) {
     this.enricher = new Enricher({ resource: {}, set: {}, redact: [], ...enrich });
-    const shared = shards > 1 ? shareMemory(shards, lendingMemory) : undefined;
+    const shared = shards > 1 ? shareMemory(shards, lendingMemory, ringWords) : undefined;
     const options = {
       buffer: {
         decisionWaitMs: 10_000,
