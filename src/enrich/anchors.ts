@@ -1,4 +1,5 @@
 import type { RedactRule } from './rule.ts';
+import { nameAnchors } from './secret-names.ts';
 
 /** Shorter ones would be found everywhere; `Suspects` looks at windows of this many bytes. */
 export const minAnchorBytes = 3;
@@ -26,9 +27,19 @@ export function anchorsOf(rules: readonly RedactRule[]): Anchors {
   };
 }
 
+/** `://` of a URL inside another, and the ways to a host that Go's DSNs name without one. */
+const encodedScheme = [
+  '%3a%2f%2f',
+  ...'tcp unix udp localhost 127. db. db: db/ mysql postgres redis rabbit mongo mq: mq/'
+    .split(' ')
+    .map((host) => `@${host}`),
+];
+
 /** null stands for: no anchor. */
 function ruleAnchors(rule: RedactRule): (string | null)[] {
   return [
+    ...(rule.secrets === undefined ? [] : nameAnchors),
+    ...(rule.userinfo ? encodedScheme : []),
     ...(rule.keys ?? []).flatMap(globAnchors),
     ...(rule.query ?? []).flatMap(parameterAnchors),
     ...(rule.pattern === undefined || rule.luhn

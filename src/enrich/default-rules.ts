@@ -6,24 +6,22 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 export const builtInRules = {
   not_secret: {
     name: 'not_secret',
-    keep: words('*secret.name *secret.arn *secret.version *.count *.length'),
+    keep: words('*secret.name *secret.arn *secret.uid *secret.version *.count *.length'),
   },
   credential_headers: {
     name: 'credential_headers',
     keys: words(`authorization *.authorization *proxy-authorization
       cookie *.cookie cookies *.cookies *set-cookie`),
   },
-  secret_keys: {
-    name: 'secret_keys',
-    keys: words(`*password* *passwd* pwd *.pwd *passphrase* *secret* *credentials token *.token id_token *.id_token
-      *access_token* *refresh_token* *auth_token* *bearer_token* *session_token* *security_token* *csrf_token*
-      *api_key* *private_key* *access_key*`),
-  },
-  query_parameters: {
-    name: 'query_parameters',
-    query: words(`*password* *passwd* pwd pass *passphrase* *secret* credentials token id_token jwt
-      *access_token* *refresh_token* *auth_token* *session_token* *security_token* *csrf_token*
-      *api_key* *private_key* *access_key* sig *signature x-amz-credential x-goog-credential`),
+  secret_keys: { name: 'secret_keys', secrets: 'keys' },
+  query_parameters: { name: 'query_parameters', secrets: 'texts' },
+  statements: {
+    name: 'statements',
+    // What databases are told to let somebody in: SQL's `IDENTIFIED BY secret`, Redis' `AUTH user secret`.
+    pattern:
+      '(?i)(?<=\\bidentified (?:with \\S{1,64} )?(?:by|as) (?:password )?)(?:\'[^\']*\'|"[^"]*"|[^\\s\'"]+)' +
+      '|(?-i:(?<=^(?:HELLO [23] )?AUTH (?:\\S{1,256} )?)\\S+$)',
+    contains: ['identified ', 'AUTH '],
   },
   url_userinfo: { name: 'url_userinfo', userinfo: true },
   authorization_values: {
@@ -43,10 +41,17 @@ export const builtInRules = {
   service_keys: {
     name: 'service_keys',
     pattern:
-      '(?<![\\w-])(?:(?:AKIA|ASIA)[A-Z2-7]{16}|AIza[\\w-]{35}|gh[pousr]_\\w{36,}|github_pat_\\w{30,}' +
-      '|xox[abeprs]-[\\w-]{10,}|[rs]k_live_\\w{16,})(?![\\w-])' +
+      '(?<![\\w-])(?:(?:AKIA|ASIA)[A-Z2-7]{16}|AIza[\\w-]{35}|ya29\\.[\\w-]{20,}|gh[pousr]_\\w{36,}|github_pat_\\w{30,}' +
+      '|gl(?:pat|dt|rt|oas|ptt|ft|imt|agent)-[\\w-]{20,}|npm_\\w{36,}|pypi-AgEI[\\w-]{16,}|hf_\\w{30,}' +
+      '|sk-(?:proj|ant|svcacct|or)-[\\w-]{16,}|sk-\\w{16,}T3BlbkFJ\\w{16,}|SG\\.[\\w-]{16,}\\.[\\w-]{16,}' +
+      '|xox[abeprs]-[\\w-]{10,}|xapp-[\\w-]{10,}|[rs]k_(?:live|test)_\\w{16,}|whsec_[\\w+/]{16,}|shpat_[0-9a-f]{32}' +
+      '|hvs\\.[\\w-]{20,}|dop_v1_[0-9a-f]{32,})(?![\\w-])' +
+      '|(?<=hooks\\.slack\\.com/(?:services|workflows|triggers)/)[\\w/-]+|(?<=/api/webhooks/\\d{1,20}/)[\\w-]{32,}' +
       '|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)',
-    contains: words('AKIA ASIA AIza ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ xox k_live_ -----BEGIN'),
+    contains:
+      words(`AKIA ASIA AIza ya29. ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- gloas- glptt- glft- glimt- glagent- npm_
+      pypi-AgEI hf_ sk-proj- sk-ant- sk-svcacct- sk-or- T3BlbkFJ SG. xox xapp- k_live_ k_test_ whsec_ shpat_ hvs. dop_v1_
+      hooks.slack.com /api/webhooks/ -----BEGIN`),
   },
   card_numbers: { name: 'card_numbers', pattern: '(?<![\\w.-])\\d(?:[ -]?\\d){12,18}(?![\\w-])', luhn: true },
 } satisfies Record<string, RedactRule>;

@@ -4,6 +4,7 @@ import type { Writer } from '../wire/writer.ts';
 import { anchorsOf } from './anchors.ts';
 import { keyOf } from './attributes.ts';
 import { keyPattern, mask, type RedactRule } from './rule.ts';
+import { isSecretKey } from './secret-names.ts';
 import { Suspects } from './suspects.ts';
 import { type TextRule, textRules } from './text-rules.ts';
 
@@ -12,9 +13,8 @@ type Shape = ReadonlyMap<number, Shape | 'text'>;
 
 const value = new Map<number, Shape | 'text'>([[AnyValue.string, 'text']]);
 const attribute: Shape = new Map([[KeyValue.value, value]]);
-value
-  .set(AnyValue.array, new Map([[ListValue.values, value]]))
-  .set(AnyValue.kvlist, new Map([[ListValue.values, attribute]]));
+const list: Shape = new Map([[ListValue.values, value]]);
+value.set(AnyValue.array, list).set(AnyValue.kvlist, new Map([[ListValue.values, attribute]]));
 
 const event: Shape = new Map<number, Shape | 'text'>([[Event.name, 'text']]).set(Event.attributes, attribute);
 export const spanShape: Shape = new Map<number, Shape | 'text'>([[Span.name, 'text']])
@@ -38,7 +38,7 @@ export class Redactor {
   readonly counts: Record<string, number> = {};
   readonly #suspects: Suspects;
   readonly #keep: RegExp | null;
-  readonly #keys: readonly { readonly name: string; readonly pattern: RegExp }[];
+  readonly #keys: readonly { readonly name: string; readonly matches: (key: string) => boolean }[];
   readonly #texts: readonly TextRule[];
   /** The rule that masks a key, '' for none, null for a key to keep as it is. */
   readonly #verdicts = new Map<string, string | null>();
@@ -47,7 +47,7 @@ export class Redactor {
     const keep = rules.flatMap((rule) => rule.keep ?? []);
     this.#suspects = new Suspects(anchorsOf(rules));
     this.#keep = keep.length > 0 ? keyPattern(keep) : null;
-    this.#keys = rules.flatMap(({ name, keys }) => (keys?.length ? [{ name, pattern: keyPattern(keys) }] : []));
+    this.#keys = rules.flatMap(keyRules);
     this.#texts = textRules(rules);
   }
 
@@ -93,7 +93,12 @@ export class Redactor {
   #nested(out: Writer, r: Reader, shape: Shape): boolean {
     const body = r.message();
     const start = out.open(r.field);
-    const changed = shape === attribute ? this.#attribute(out, body) : this.message(out, body, shape);
+    const changed =
+      shape === attribute
+        ? this.#attribute(out, body)
+        : shape === list
+          ? this.#list(out, body)
+          : this.message(out, body, shape);
     if (changed) out.close(start);
     return changed;
   }
@@ -104,6 +109,24 @@ export class Redactor {
     r.pos = start;
     if (rule === null) return false;
     return rule === '' ? this.message(out, r, attribute) : this.#masked(out, r, rule);
+  }
+
+  /** A list, in which `--password` says of the next text that it is one. */
+  #list(out: Writer, r: Reader): boolean {
+    let changed = false;
+    let rule = '';
+    for (let from = r.pos; r.next(); from = r.pos) {
+      const isValue = r.field === ListValue.values && r.wireType === 2;
+      const text = isValue ? textOf(r) : undefined;
+      if (rule !== '' && text !== undefined && text !== '' && text !== mask && !text.startsWith('-')) {
+        r.skip();
+        writeMask(out, ListValue.values);
+        this.#count(rule);
+        changed = true;
+      } else changed = this.field(out, r, from, list) || changed;
+      rule = text !== undefined && /^--?[a-z][\w-]{1,63}$/i.test(text) ? (this.#verdict(text) ?? '') : '';
+    }
+    return changed;
   }
 
   /** The attribute with the mask for a value. True and false are no secrets, and stay. */
@@ -133,7 +156,7 @@ export class Redactor {
   #verdict(key: string): string | null {
     let verdict = this.#verdicts.get(key);
     if (verdict === undefined) {
-      verdict = this.#keep?.test(key) ? null : (this.#keys.find((rule) => rule.pattern.test(key))?.name ?? '');
+      verdict = this.#keep?.test(key) ? null : (this.#keys.find((rule) => rule.matches(key))?.name ?? '');
       if (this.#verdicts.size >= maxKeys) this.#verdicts.clear();
       if (key.length <= maxKeyChars) this.#verdicts.set(key, verdict);
     }
@@ -145,10 +168,31 @@ export class Redactor {
   };
 }
 
+function keyRules({ name, keys, secrets }: RedactRule): { name: string; matches: (key: string) => boolean }[] {
+  const pattern = keys?.length ? keyPattern(keys) : undefined;
+  return [
+    ...(pattern ? [{ name, matches: (key: string) => pattern.test(key) }] : []),
+    ...(secrets === 'keys' ? [{ name, matches: isSecretKey }] : []),
+  ];
+}
+
 function writeMask(out: Writer, field: number): void {
   const start = out.open(field);
   out.string(AnyValue.string, mask);
   out.close(start);
+}
+
+/** The text that the value under `r` is, which stays where it is; undefined where it is none. */
+function textOf(r: Reader): string | undefined {
+  const back = r.pos;
+  const value = r.message();
+  let text: string | undefined;
+  while (value.next()) {
+    if (value.field === AnyValue.string && value.wireType === 2) text = value.string();
+    else value.skip();
+  }
+  r.pos = back;
+  return text;
 }
 
 function isSecret(value: Reader): boolean {

@@ -12,6 +12,8 @@ export interface RedactRule {
   readonly keep?: readonly string[] | undefined;
   /** Parameter names, `*` as above: the value in `name=value`. */
   readonly query?: readonly string[] | undefined;
+  /** Of the built-in rules: whole values of keys, or values in texts, whose name is in secret-names.ts. */
+  readonly secrets?: 'keys' | 'texts' | undefined;
   /** `user:password@` in URLs. */
   readonly userinfo?: boolean | undefined;
   /** A JavaScript regular expression; a leading `(?i)` ignores case. */
@@ -34,17 +36,6 @@ export function compilePattern(text: string): RegExp {
 export function keyPattern(keys: readonly string[]): RegExp {
   return new RegExp(`^(?:${keys.map(loosely).join('|')})$`, 'is');
 }
-
-/**
- * Matches `name=value` as URLs, connection strings and command lines have it; groups: what is before the name, the name, the
- * equals sign with the bracket before it, the value. A value ends at `&`, `#`, white space or a quote, and at a `;` behind
- * which another name follows; a quoted one at its quote. Linear: a run of name characters is entered only at its start.
- */
-export const parameterPattern =
-  /((?:%5b|(?<![\w-]))-{0,2})([\w-]{1,128})((?:\]|%5d)?=)("[^"]*|'[^']*|(?:(?!;[\w -]*=)[^&#\s"'<>])+)/gi;
-
-/** `user:password` in `scheme://user:password@host`. */
-export const userinfoPattern = /(?<=:\/\/)[^/?#\s"'<>\\]+(?=@)/g;
 
 /** Luhn's check digit, over the digits of `text`. Source: ISO/IEC 7812-1, annex B. */
 export function passesLuhn(text: string): boolean {

@@ -1,12 +1,7 @@
-import {
-  compilePattern,
-  keyPattern,
-  mask,
-  parameterPattern,
-  passesLuhn,
-  type RedactRule,
-  userinfoPattern,
-} from './rule.ts';
+import { hideNamedValues, type Judge } from './named-values.ts';
+import { compilePattern, keyPattern, mask, passesLuhn, type RedactRule } from './rule.ts';
+import { Strength, strengthOf } from './secret-names.ts';
+import { hideUserinfo } from './userinfo.ts';
 
 /** Patterns see a text in pieces of this many characters, so that a careless one cannot stop the gateway for long. */
 const pieceChars = 65_536;
@@ -20,26 +15,40 @@ export interface TextRule {
 export function textRules(rules: readonly RedactRule[]): TextRule[] {
   return rules.flatMap((rule) => [
     ...(rule.query?.length ? [parameters(rule.name, keyPattern(rule.query))] : []),
+    ...(rule.secrets === 'texts' ? [secrets(rule.name)] : []),
     ...(rule.userinfo ? [userinfo(rule.name)] : []),
     ...(rule.pattern === undefined ? [] : [pattern(rule)]),
   ]);
 }
 
 function parameters(rule: string, names: RegExp): TextRule {
-  const hide = (text: string, count: (rule: string) => void) =>
-    text.replace(parameterPattern, (match, before: string, name: string, equals: string, value: string) => {
-      const quote = value.startsWith('"') || value.startsWith("'") ? value[0] : '';
-      if (isHidden(value.slice(quote.length)) || !names.test(name)) return match;
-      count(rule);
-      return before + name + equals + quote + mask;
-    });
-  return { apply: (text, count) => (text.includes('=') ? hide(text, count) : text) };
+  const judge = (name: string, separator: string) =>
+    separator === '=' && names.test(name) ? Strength.strong : Strength.none;
+  return named(rule, judge);
 }
 
-function userinfo(rule: string): TextRule {
-  const hide = replacing(rule, userinfoPattern, isHidden);
-  return { apply: (text, count) => (text.includes('@') ? hide(text, count) : text) };
+/** Names whose strength is remembered. */
+const maxNames = 4096;
+
+function secrets(rule: string): TextRule {
+  const known = new Map<string, Strength>();
+  return named(rule, (name) => {
+    let strength = known.get(name);
+    if (strength === undefined) {
+      if (known.size >= maxNames) known.clear();
+      known.set(name, (strength = strengthOf(name)));
+    }
+    return strength;
+  });
 }
+
+const named = (rule: string, judge: Judge): TextRule => ({
+  apply: (text, count) => hideNamedValues(text, judge, () => count(rule)),
+});
+
+const userinfo = (rule: string): TextRule => ({
+  apply: (text, count) => (text.includes('@') || text.includes('%40') ? hideUserinfo(text, () => count(rule)) : text),
+});
 
 function pattern({ name, pattern, luhn }: RedactRule): TextRule {
   const hide = replacing(name, compilePattern(pattern!), luhn ? (match) => !passesLuhn(match) : isHidden);

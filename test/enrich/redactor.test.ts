@@ -80,7 +80,7 @@ describe('secrets inside texts lose the secret alone', () => {
     ['https://c/x?sv=1&sig=a%3D&se=2', 'https://c/x?sv=1&sig=****&se=2'],
     ['/x?user[password]=a&user%5Btoken%5D=b', '/x?user[password]=****&user%5Btoken%5D=****'],
     ['/x?new_password=a&old-password=b', '/x?new_password=****&old-password=****'],
-    ['Server=db;User Id=sa;Password=p w;Pooling=true', 'Server=db;User Id=sa;Password=**** w;Pooling=true'],
+    ['Server=db;User Id=sa;Password=p w;Pooling=true', 'Server=db;User Id=sa;Password=****;Pooling=true'],
     ['curl --token=abc --retry=3 https://h/', 'curl --token=**** --retry=3 https://h/'],
     ["connect failed: password='a b' host=h", "connect failed: password='****' host=h"],
     ['/x?token=a;b&c=d', '/x?token=****&c=d'],
@@ -125,7 +125,7 @@ describe('secrets inside texts lose the secret alone', () => {
 
   it('counts each by its rule', () => {
     const by = enricher();
-    hiding('https://a:b@h/?token=1&sig=2 Bearer abc123', by);
+    hiding('https://a:b@h/?token=1&sig=2f Bearer abc123', by);
     expect(by.stats.redactions).toEqual({ url_userinfo: 1, query_parameters: 2, authorization_values: 1 });
   });
 
