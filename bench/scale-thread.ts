@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { SlabNews } from '../src/buffer/lending.ts';
+import type { SlabNotice } from '../src/buffer/lending.ts';
 import { systemClock } from '../src/clock.ts';
 import { compileRules } from '../src/decide/compile.ts';
 import { defaultRules } from '../src/enrich/default-rules.ts';
@@ -29,7 +29,7 @@ export interface ScaleResult {
   readonly cpuSeconds: number;
 }
 
-export type ScaleMessage = { readonly news: SlabNews; readonly to: number } | { readonly result: ScaleResult };
+export type ScaleMessage = { readonly notice: SlabNotice; readonly to: number } | { readonly result: ScaleResult };
 
 const order = workerData as ScaleOrder;
 const port = parentPort!;
@@ -40,7 +40,7 @@ if ('problems' in compiled) throw new Error('the rules of the bench do not compi
 const shape = caseOf(order.case);
 const requests = Array.from({ length: 16 }, (_, i) => prepare(shape, i % shape.splitOver, Date.now(), false));
 const { self, shared } = order;
-const neighbours = { self, shared, tell: (news: SlabNews, to: number) => tell({ news, to }) };
+const neighbours = { self, shared, tell: (notice: SlabNotice, to: number) => tell({ notice, to }) };
 const pipeline = new Pipeline(
   { ...shardOptions(order.waitMs), ...(shared.lendings.length > 1 && { neighbours }) },
   { set: compiled.policies, name: '1' },
@@ -48,7 +48,7 @@ const pipeline = new Pipeline(
   () => {},
   systemClock,
 );
-port.on('message', ({ news }: { news: SlabNews }) => pipeline.shard.neighbours?.learn(news));
+port.on('message', ({ notice }: { notice: SlabNotice }) => pipeline.shard.neighbours?.learn(notice));
 
 let taken = 0;
 

@@ -55,7 +55,7 @@ async function decideAsTaken({ shards, fanOut, clock }: DrainParts, deadlineMs: 
   while (clock.monotonicMs() < deadlineMs) {
     const roomBytes = Math.min(fanOut.roomBytes(clock.monotonicMs()), largestStepBytes);
     if (roomBytes <= 0) await sleep(pauseMs);
-    else if (isMore) isMore = (await by(shards.decide(roomBytes), deadlineMs)) ?? true;
+    else if (isMore) isMore = (await by(shards.decideWaiting(roomBytes), deadlineMs)) ?? true;
     else return false;
     await setImmediate();
   }
@@ -66,7 +66,7 @@ async function decideAsTaken({ shards, fanOut, clock }: DrainParts, deadlineMs: 
 async function decideRest(shards: Shards, deadlineMs: number, clock: Clock): Promise<void> {
   const by = deadlines(clock);
   while (clock.monotonicMs() < deadlineMs) {
-    if ((await by(shards.decide(largestStepBytes), deadlineMs)) !== true) return;
+    if ((await by(shards.decideWaiting(largestStepBytes), deadlineMs)) !== true) return;
     await setImmediate();
   }
 }

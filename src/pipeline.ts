@@ -43,11 +43,11 @@ export class Pipeline implements Intake {
   /** receive → a place in the buffer for the message, after room was made for it where `on_full` says so. */
   land(length: number): Landing | Refusal {
     const now = this.#now();
-    const { buffer, room, emitter } = this.shard;
+    const { buffer, earlyDecisions, emitter } = this.shard;
     const { segments } = buffer;
     if (this.#closed) return closing();
     if (length > segments.maxBytes) return tooLarge(length, segments.maxBytes);
-    if (!room.make(length, now)) {
+    if (!earlyDecisions.makeRoom(length, now)) {
       return new Refusal('buffer_full', 'the buffer is full (buffer.max_bytes): try again later');
     }
     emitter.forget();
@@ -108,7 +108,7 @@ export class Pipeline implements Intake {
    * The end: takes nothing new and decides traces that wait, due or not, until there are `limit` of them or about `maxBytes` were
    * written, by one trace more at most. True when there are more. From now on nothing is decided but here.
    */
-  drain(limit: number, maxBytes = Number.POSITIVE_INFINITY): boolean {
+  decideWaiting(limit: number, maxBytes = Number.POSITIVE_INFINITY): boolean {
     this.close();
     this.#draining = true;
     const now = this.#now();
@@ -169,12 +169,12 @@ export class Pipeline implements Intake {
 
   /** Other shards' slices come in, and once a millisecond the memory that is shared is looked after. */
   #takeOver(now: number): boolean {
-    const { neighbours, room, emitter } = this.shard;
+    const { neighbours, earlyDecisions, emitter } = this.shard;
     emitter.forget();
     const more = takeOver(this.shard, now);
     if (neighbours !== undefined && now !== this.#servedAt) {
       this.#servedAt = now;
-      room.mind(neighbours, now);
+      earlyDecisions.serveNeighbours(neighbours, now);
     }
     return more;
   }

@@ -29,7 +29,7 @@ export const lendingMemory = (): LendingMemory => ({
  * the slab is no more. Messages of one lender to one borrower arrive in the order in which they were sent; nothing is promised
  * beside that.
  */
-export interface SlabNews {
+export interface SlabNotice {
   readonly lender: number;
   readonly numbers: readonly number[];
   /** Absent: the segments are no more. */
@@ -37,7 +37,7 @@ export interface SlabNews {
   readonly capacity: number;
 }
 
-type Tell = (news: Omit<SlabNews, 'lender'>, to: number) => void;
+type Tell = (notice: Omit<SlabNotice, 'lender'>, to: number) => void;
 
 /** A slab of this shard, and which of the others know it. */
 interface OwnSlab {
@@ -124,7 +124,7 @@ export class Borrowing {
     this.#local = memories.map(() => new Map());
   }
 
-  learn({ lender, numbers, memory, capacity }: SlabNews): void {
+  learn({ lender, numbers, memory, capacity }: SlabNotice): void {
     numbers.forEach((number, i) => {
       const known = this.#local[lender].get(number);
       if ((known === undefined) !== (memory !== undefined)) {
@@ -142,7 +142,7 @@ export class Borrowing {
     });
   }
 
-  /** This shard's number for a segment; -1 while the news of it has not come. */
+  /** This shard's number for a segment; -1 while the notice of it has not come. */
   local(lender: number, number: number): number {
     return this.#local[lender].get(number) ?? -1;
   }

@@ -120,14 +120,14 @@ export class Segments {
   /** Whoever had `pending` counted for the segment is done with it. */
   done(number: number): void {
     this.get(number).pending--;
-    this.settle(number);
+    this.releaseIfUnused(number);
   }
 
   /** To be called whenever `live` or `pending` of a segment went down: gives it back when nobody uses it. */
-  settle(number: number): void {
+  releaseIfUnused(number: number): void {
     const segment = this.get(number);
     if (segment.loan !== undefined) {
-      this.#settleLoan(segment, segment.loan);
+      this.#giveLoanBack(segment, segment.loan);
       return;
     }
     if (segment.live > 0 || segment.pending > 0 || segment.used === 0) return;
@@ -145,8 +145,8 @@ export class Segments {
   }
 
   /** Looks again at the segments that only others used when they were last looked at. */
-  settleLent(): void {
-    for (const number of this.#lent) this.settle(number);
+  releaseLent(): void {
+    for (const number of this.#lent) this.releaseIfUnused(number);
   }
 
   /** A full segment that was opened before `before` (monotonic ms) and is neither packed nor being written to; -1 = none. */
@@ -214,7 +214,7 @@ export class Segments {
     return inUse.sort((a, b) => this.get(a).sequence - this.get(b).sequence).slice(0, most);
   }
 
-  #settleLoan(segment: Segment, loan: NonNullable<Segment['loan']>): void {
+  #giveLoanBack(segment: Segment, loan: NonNullable<Segment['loan']>): void {
     if (segment.live > 0 || segment.pending > 0 || loan.batches === 0) return;
     this.#onFree(segment);
     loan.giveBack(loan.batches);

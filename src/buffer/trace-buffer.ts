@@ -148,7 +148,7 @@ export class TraceBuffer {
     const segment = this.segments.get(number);
     segment.pending--;
     if (segment.live === 0) {
-      this.segments.settle(number);
+      this.segments.releaseIfUnused(number);
       return;
     }
     if (packed === undefined || packed.length >= segment.used) {
@@ -205,14 +205,14 @@ export class TraceBuffer {
       const page = this.slices.words(row);
       const r = this.slices.at(row);
       const segment = this.slices.segmentOf(row);
-      if (segment !== touched && touched >= 0) this.segments.settle(touched);
+      if (segment !== touched && touched >= 0) this.segments.releaseIfUnused(touched);
       touched = segment;
       this.segments.get(segment).live--;
       page[r + Row.trace] = -1;
       row = page[r + Row.next];
     }
     this.traces.release(slot);
-    if (touched >= 0) this.segments.settle(touched);
+    if (touched >= 0) this.segments.releaseIfUnused(touched);
   }
 
   /**

@@ -21,7 +21,7 @@ class ReferenceReceiver implements GrpcReceiver {
     return this.#receiver.start();
   }
 
-  async drain(deadlineMs: number): Promise<void> {
-    await this.#receiver?.drain(deadlineMs);
+  async stopReceiving(deadlineMs: number): Promise<void> {
+    await this.#receiver?.stopReceiving(deadlineMs);
   }
 }

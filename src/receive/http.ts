@@ -63,7 +63,7 @@ class NodeHttpReceiver implements HttpReceiver {
     return bound;
   }
 
-  async drain(deadlineMs: number): Promise<void> {
+  async stopReceiving(deadlineMs: number): Promise<void> {
     this.#draining = true;
     await closeBy(
       deadlineMs,

@@ -23,7 +23,7 @@ export interface Receiver {
   /** Binds and returns the address bound. Throws UsageError where it cannot. */
   start(): Promise<Endpoint>;
   /** Stops accepting at once, lets requests under way finish until `deadlineMs` of the monotonic clock, then cuts what is left. */
-  drain(deadlineMs: number): Promise<void>;
+  stopReceiving(deadlineMs: number): Promise<void>;
 }
 
 export type GrpcReceiver = Receiver;

@@ -1,4 +1,4 @@
-import { Borrowing, Lending, type LendingMemory, type SlabNews } from '../buffer/lending.ts';
+import { Borrowing, Lending, type LendingMemory, type SlabNotice } from '../buffer/lending.ts';
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import { Refusal } from '../errors.ts';
 import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
@@ -18,11 +18,11 @@ function ringWordsFor(shards: number): number {
   return 2 ** Math.floor(Math.log2(ringWordsPerShard / Math.max(1, shards - 1)));
 }
 
-/** This shard's number, and how news of its slabs goes to another: at any time, but in the order in which it was told. */
+/** This shard's number, and how a notice of a slab goes to another: at any time, but in the order in which it was told. */
 export interface NeighbourOptions {
   readonly self: number;
   readonly shared: SharedMemory;
-  readonly tell: (news: SlabNews, to: number) => void;
+  readonly tell: (notice: SlabNotice, to: number) => void;
 }
 
 /**
@@ -53,7 +53,9 @@ export class Neighbours {
     this.#count = shared.lendings.length;
     this.#lendings = shared.lendings;
     this.#counts = new Int32Array(this.#count);
-    this.lending = new Lending(shared.lendings[self], this.#count, (news, to) => tell({ ...news, lender: self }, to));
+    this.lending = new Lending(shared.lendings[self], this.#count, (notice, to) =>
+      tell({ ...notice, lender: self }, to),
+    );
     const ring = (memory: HandoverMemory | undefined) => memory && new Handover(memory, sliceWords);
     this.#out = shared.handovers[self].map(ring);
     this.#in = shared.handovers.map((from) => ring(from[self]));
@@ -64,8 +66,8 @@ export class Neighbours {
     this.#borrowing = new Borrowing(buffer.segments, this.#lendings);
   }
 
-  learn(news: SlabNews): void {
-    this.#borrowing?.learn(news);
+  learn(notice: SlabNotice): void {
+    this.#borrowing?.learn(notice);
   }
 
   /**
@@ -98,7 +100,7 @@ export class Neighbours {
     return undefined;
   }
 
-  /** Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, or the news of its slab is still to come. */
+  /** Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, or the notice of its slab is still to come. */
   takeOver(buffer: TraceBuffer): boolean {
     for (let turn = 0; turn < this.#count; turn++) {
       const from = this.#from;

@@ -7,6 +7,7 @@ import type { ExportRequest } from '../model/export-request.ts';
 import { histogram } from '../model/histogram.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Arrivals } from './arrivals.ts';
+import { EarlyDecisions } from './early-decisions.ts';
 import { Emitter, type SpanWriter } from './emit.ts';
 import { Judge } from './judge.ts';
 import { Late } from './late.ts';
@@ -14,7 +15,6 @@ import { latenessBounds } from './lateness.ts';
 import { Ledger } from './ledger.ts';
 import { type NeighbourOptions, Neighbours } from './neighbours.ts';
 import { Revisions } from './revision.ts';
-import { Room } from './room.ts';
 import { Upkeep } from './upkeep.ts';
 
 export interface ShardOptions {
@@ -63,7 +63,7 @@ export function createShard(
   const judge = new Judge({ buffer, decisions, revisions, ledger, emitter, scan });
   const late = new Late(decisions, revisions, ledger, emitter);
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
-  const room = new Room(buffer, judge, onFull);
+  const earlyDecisions = new EarlyDecisions(buffer, judge, onFull);
   const upkeep = new Upkeep(buffer, batch);
   const lateness = histogram(latenessBounds);
   return {
@@ -77,7 +77,7 @@ export function createShard(
     emitter,
     judge,
     arrivals,
-    room,
+    earlyDecisions,
     upkeep,
     lateness,
   };

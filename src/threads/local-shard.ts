@@ -15,8 +15,8 @@ import type { Receiver } from '../receive/receiver.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
 import { allocateBallast } from './ballast.ts';
+import { compactHeapAfterBursts } from './compact-heap.ts';
 import { Packer, unpack } from './packer.ts';
-import { settleAfterBursts } from './settle.ts';
 import { shardStats } from './shard-stats.ts';
 import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 import { Ticker } from './ticker.ts';
@@ -77,7 +77,7 @@ export class LocalShard implements Shards {
     });
     const { segments } = this.pipeline.shard.buffer;
     const isIdle = (): boolean => segments.bytes === 0;
-    this.#settling = settleAfterBursts(() => segments.returnedBytes, isIdle);
+    this.#settling = compactHeapAfterBursts(() => segments.returnedBytes, isIdle);
     if (buffer.compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, buffer.compressAfterMs);
   }
 
@@ -107,14 +107,14 @@ export class LocalShard implements Shards {
 
   async stopReceiving(deadlineMs: number): Promise<void> {
     this.#stopping = true;
-    await Promise.all(this.#receivers.map((receiver) => receiver.drain(deadlineMs)));
+    await Promise.all(this.#receivers.map((receiver) => receiver.stopReceiving(deadlineMs)));
     // What was cut but is still being unpacked would come to shards that have decided all they had.
     this.pipeline.close();
   }
 
   /** Takes part of what waits to its end; the ticker goes on, for other shards may still need this one. */
-  decide(maxBytes: number): boolean {
-    const more = this.pipeline.drain(tracesPerStep, maxBytes);
+  decideWaiting(maxBytes: number): boolean {
+    const more = this.pipeline.decideWaiting(tracesPerStep, maxBytes);
     if (!more) this.#tellLosses(Number.POSITIVE_INFINITY);
     return more;
   }

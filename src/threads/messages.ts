@@ -1,4 +1,4 @@
-import type { SlabNews } from '../buffer/lending.ts';
+import type { SlabNotice } from '../buffer/lending.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
 import type { RulesRevision, ShardConfig } from './shards.ts';
@@ -20,19 +20,19 @@ export type Question =
   | { readonly ask: 'stats' }
   | { readonly ask: 'explain'; readonly traceId: string }
   | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }
-  | { readonly ask: 'decide'; readonly maxBytes: number };
+  | { readonly ask: 'decideWaiting'; readonly maxBytes: number };
 
 export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
   | { readonly type: 'reuse'; readonly body: Uint8Array }
-  | { readonly type: 'news'; readonly news: SlabNews };
+  | { readonly type: 'slab'; readonly notice: SlabNotice };
 
 export type FromThread =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'failure'; readonly id: number; readonly message: string; readonly usage: boolean }
   | { readonly type: 'emit'; readonly request: ExportRequest }
   /** To be passed on to shard `to`. */
-  | { readonly type: 'news'; readonly news: SlabNews; readonly to: number }
+  | { readonly type: 'slab'; readonly notice: SlabNotice; readonly to: number }
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'lost'; readonly reason: string; readonly spans: number };

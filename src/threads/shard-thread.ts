@@ -2,9 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import { LoopProbe } from '../telemetry/loop.ts';
+import { compactHeapSoon } from './compact-heap.ts';
 import { LocalShard } from './local-shard.ts';
 import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
-import { settleSoon } from './settle.ts';
 import { shardStats } from './shard-stats.ts';
 
 /** The thread of one shard: a shard that is asked and told by messages. Everything else it shares is memory. */
@@ -26,16 +26,16 @@ const shard = new LocalShard(
     // Whoever started this thread sees it by itself.
     died: () => {},
   },
-  { inflight, neighbours: { self, shared, tell: (news, to) => tell({ type: 'news', news, to }) } },
+  { inflight, neighbours: { self, shared, tell: (notice, to) => tell({ type: 'slab', notice, to }) } },
 );
 const probe = new LoopProbe(systemClock.monotonicMs());
 setInterval(() => {
   Atomics.store(lastTurns, self, (systemClock.monotonicMs() - shard.slowest().stalledMs) | 0);
 }, turnReportMs).unref();
-settleSoon();
+compactHeapSoon();
 
 port.on('message', (message: ToThread) => {
-  if (message.type === 'news') shard.pipeline.shard.neighbours?.learn(message.news);
+  if (message.type === 'slab') shard.pipeline.shard.neighbours?.learn(message.notice);
   else if (message.type === 'swap') shard.swap(message.rules);
   else if (message.type === 'reuse') shard.reuse(message.body);
   else void answer(message.id, message.question);
@@ -59,7 +59,7 @@ function answerTo(question: Question): unknown {
       return shard.pipeline.explain(question.traceId);
     case 'stopReceiving':
       return shard.stopReceiving(question.deadlineMs);
-    case 'decide':
-      return shard.decide(question.maxBytes);
+    case 'decideWaiting':
+      return shard.decideWaiting(question.maxBytes);
   }
 }

@@ -8,9 +8,9 @@ import { listen } from '../receive/listen.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 import { ownerOf } from '../route/route.ts';
 import { shareMemory } from '../shard/neighbours.ts';
+import { compactHeapAfterBursts } from './compact-heap.ts';
 import type { FromThread, ThreadData, ToThread } from './messages.ts';
 import { Questions } from './questions.ts';
-import { settleAfterBursts } from './settle.ts';
 import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 
 /** Beside this file, as it is run: TypeScript in a checkout, JavaScript in the image. */
@@ -34,7 +34,7 @@ export class ShardThreads implements Shards {
   readonly #turns: Int32Array;
   /** Of shared memory that passed through this thread on its way from shard to shard. */
   #returnedBytes = 0;
-  readonly #settling = settleAfterBursts(() => this.#returnedBytes);
+  readonly #settling = compactHeapAfterBursts(() => this.#returnedBytes);
   readonly #dead = new Set<number>();
   #ending = false;
 
@@ -92,9 +92,9 @@ export class ShardThreads implements Shards {
     await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'stopReceiving', deadlineMs })));
   }
 
-  async decide(maxBytes: number): Promise<boolean> {
+  async decideWaiting(maxBytes: number): Promise<boolean> {
     const each = maxBytes / this.count;
-    const more = this.#questions.map((shard) => shard.ask<boolean>({ ask: 'decide', maxBytes: each }));
+    const more = this.#questions.map((shard) => shard.ask<boolean>({ ask: 'decideWaiting', maxBytes: each }));
     return (await Promise.all(more)).includes(true);
   }
 
@@ -136,10 +136,10 @@ export class ShardThreads implements Shards {
       case 'fault':
         this.#events.fault(new Error(message.message));
         return;
-      case 'news':
-        if (message.news.memory === undefined)
-          this.#returnedBytes += message.news.numbers.length * message.news.capacity;
-        post(this.#workers[message.to], { type: 'news', news: message.news });
+      case 'slab':
+        if (message.notice.memory === undefined)
+          this.#returnedBytes += message.notice.numbers.length * message.notice.capacity;
+        post(this.#workers[message.to], { type: 'slab', notice: message.notice });
         return;
       case 'lost':
         this.#events.lost(message.reason, message.spans);

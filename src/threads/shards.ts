@@ -47,7 +47,7 @@ export interface Shards {
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
   /** Takes part of what waits to its end, at most a turn's worth and about `maxBytes` of export requests in all; true when there is more. */
-  decide(maxBytes: number): boolean | Promise<boolean>;
+  decideWaiting(maxBytes: number): boolean | Promise<boolean>;
   end(): void | Promise<void>;
   /** The shard that looked for what is due the longest ago, and how long that was. */
   slowest(): { readonly shard: number; readonly stalledMs: number };

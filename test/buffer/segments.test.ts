@@ -18,7 +18,7 @@ describe('segments', () => {
     expect(segments.bytes).toBe(20 * 500_000);
     for (const place of places) {
       segments.get(place).pending--;
-      segments.settle(place);
+      segments.releaseIfUnused(place);
     }
     expect(segments.bytes).toBe(0);
     expect(freed).toHaveLength(new Set(places).size);
@@ -32,7 +32,7 @@ describe('segments', () => {
       for (const place of places) memory.see(segments.get(place).bytes.buffer);
       for (const place of places) {
         segments.get(place).pending--;
-        segments.settle(place);
+        segments.releaseIfUnused(place);
       }
     };
     const megabytes = async (): Promise<number> => (await memory.held()) / 2 ** 20;
@@ -60,7 +60,7 @@ describe('segments', () => {
     const segments = new Segments(256 << 20, () => {});
     const settle = (place: number): void => {
       segments.get(place).pending--;
-      segments.settle(place);
+      segments.releaseIfUnused(place);
     };
     const burst = Array.from({ length: 60 }, () => segments.reserve(3_000_000, 0));
     const waiting = burst.splice(0, 24);

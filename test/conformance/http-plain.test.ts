@@ -184,7 +184,7 @@ describe('a connection of plain requests', () => {
     const bytes = post(request);
     await wire.write(bytes.subarray(0, 200));
     await until(() => gateway.intake.open === 1);
-    const drained = gateway.receiver.drain(systemClock.monotonicMs() + 10_000);
+    const drained = gateway.receiver.stopReceiving(systemClock.monotonicMs() + 10_000);
     await until(() => idle.ended);
     await wire.write(bytes.subarray(200));
     expect(await wire.answers(1)).toEqual([200]);

@@ -101,7 +101,7 @@ describe('the end', () => {
     for (const trace of traces) story.send({ trace, status: 'ERROR', padding: 200_000 });
     for (let isMore = true; isMore; ) {
       const before = pipeline.shard.buffer.traces.size;
-      isMore = pipeline.drain(200, 300_000);
+      isMore = pipeline.decideWaiting(200, 300_000);
       expect(before - pipeline.shard.buffer.traces.size).toBeLessThanOrEqual(2);
       story.checkBooks();
       // In between, as long as nobody has room, time passes and nothing is decided.

@@ -22,13 +22,13 @@ it('a shard that takes nothing any more hands nothing over, though the request h
   expect([story.received, story.waiting, story.bufferBytes]).toEqual([0, 0, 0]);
 });
 
-it('a shard is not done while rows are on their way to it, or the news of where they lie', () => {
+it('a shard is not done while rows are on their way to it, or the notice of where they lie', () => {
   const story = new Story(setting);
   const [receiver, owner] = story.shards;
   story.offer(receiver, requestBytes({ trace: foreign }));
   for (const pipeline of story.shards) pipeline.close();
-  expect([receiver.drain(10), owner.drain(10)]).toEqual([false, true]);
+  expect([receiver.decideWaiting(10), owner.decideWaiting(10)]).toEqual([false, true]);
   story.channels.deliverAll();
-  while (owner.drain(10));
+  while (owner.decideWaiting(10));
   expect([story.left().length, story.inside.size]).toEqual([1, 0]);
 });

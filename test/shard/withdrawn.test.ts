@@ -18,7 +18,7 @@ describe('the number of a segment that is no more', () => {
     story.offer(lender, requests[0]);
     story.after(0).after(250);
     expect(story.left()).toHaveLength(1);
-    // Memory given back: the news of it is on its way, and so is the news of what comes next. The ring is faster.
+    // Memory given back: the notice of it is on its way, and so is the notice of what comes next. The ring is faster.
     story.clock.pass(1);
     story.turn(lender);
     expect([story.bufferBytes, story.channels.busy]).toEqual([0, ['0 to 1']]);

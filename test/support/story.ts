@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { lendingMemory, type SlabNews } from '../../src/buffer/lending.ts';
+import { lendingMemory, type SlabNotice } from '../../src/buffer/lending.ts';
 import { compileRules } from '../../src/decide/compile.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
@@ -102,8 +102,8 @@ export class Story {
       batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0, ...batch },
       seed: 1,
     } satisfies ShardOptions;
-    const tell = (news: SlabNews, to: number): void =>
-      this.channels.send(`${news.lender} to ${to}`, () => this.shards[to].shard.neighbours?.learn(news));
+    const tell = (notice: SlabNotice, to: number): void =>
+      this.channels.send(`${notice.lender} to ${to}`, () => this.shards[to].shard.neighbours?.learn(notice));
     this.shards = Array.from(
       { length: shards },
       (_, self) =>
@@ -191,7 +191,11 @@ export class Story {
   }
 
   drain(): this {
-    do while (this.shards.map((pipeline) => pipeline.drain(1000)).includes(true) && this.channels.busy.length === 0);
+    do
+      while (
+        this.shards.map((pipeline) => pipeline.decideWaiting(1000)).includes(true) &&
+        this.channels.busy.length === 0
+      );
     while (this.channels.deliverAll());
     this.checkBooks();
     return this;

@@ -51,7 +51,7 @@ it('spans that could not be written are told with their cause: once, however man
     await eventually(async () => expect(lost()).toBe(9), 30_000);
     expect(told).toHaveLength(1);
     // At the end what is left is told.
-    expect(shard.decide(1 << 20)).toBe(false);
+    expect(shard.decideWaiting(1 << 20)).toBe(false);
     expect(told).toEqual([
       ['RangeError: a defect of ours', 3],
       ['RangeError: a defect of ours', 6],

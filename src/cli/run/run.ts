@@ -5,7 +5,7 @@ import type { BootConfig } from '../../config/schema.ts';
 import { UsageError } from '../../errors.ts';
 import { type Gateway, startGateway } from '../../gateway.ts';
 import { createLog } from '../../telemetry/log.ts';
-import { settleSoon } from '../../threads/settle.ts';
+import { compactHeapSoon } from '../../threads/compact-heap.ts';
 import type { Io } from '../io.ts';
 import { version } from '../version.ts';
 import type { Stdio } from './stdio.ts';
@@ -26,7 +26,7 @@ export async function run(argv: readonly string[], env: Io['env'], { stdout, std
   });
   // Node itself does this when a process ends in peace, which the first one need not.
   setImmediate(flushCompileCache);
-  settleSoon();
+  compactHeapSoon();
   return gateway;
 }
 

@@ -55,7 +55,7 @@ export class GrpcJsReceiver implements GrpcReceiver {
     });
   }
 
-  async drain(deadlineMs: number): Promise<void> {
+  async stopReceiving(deadlineMs: number): Promise<void> {
     for (const tell of this.#watchers) tell();
     this.#watchers.clear();
     await closeBy(

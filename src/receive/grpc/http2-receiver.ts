@@ -50,7 +50,7 @@ export class Http2Receiver implements GrpcReceiver {
   }
 
   /** Each client gets a GOAWAY that names the last call it will have an answer to; it sends the others elsewhere. */
-  async drain(deadlineMs: number): Promise<void> {
+  async stopReceiving(deadlineMs: number): Promise<void> {
     this.#sideCalls.close();
     await closeBy(
       deadlineMs,

@@ -48,7 +48,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     errors,
     serving: true,
     [Symbol.asyncDispose]: async () => {
-      await receiver.drain(systemClock.monotonicMs() + 2000);
+      await receiver.stopReceiving(systemClock.monotonicMs() + 2000);
       expect(ports.admission.inflightBytes, 'bytes in flight after all is over').toBe(0);
       expect(ports.intake.open, 'landings neither accepted nor abandoned').toBe(0);
     },

@@ -6,7 +6,7 @@ import type { Neighbours } from './neighbours.ts';
 const tightShare = 0.9;
 
 /** Makes room by deciding early: whole segments, oldest first, and in each the traces whose root came before the others. */
-export class Room {
+export class EarlyDecisions {
   readonly #buffer: TraceBuffer;
   readonly #judge: Judge;
   readonly #decides: boolean;
@@ -18,7 +18,7 @@ export class Room {
   }
 
   /** Is there room for `length` bytes, after as many traces as necessary were decided, where that is the operator's wish? */
-  make(length: number, now: number): boolean {
+  makeRoom(length: number, now: number): boolean {
     const { segments, traces } = this.#buffer;
     while (this.#decides && !segments.fits(length)) {
       const before = traces.size;
@@ -32,10 +32,10 @@ export class Room {
   }
 
   /** Gives back what others want, looks at what only others used, and asks them back what this shard will need. */
-  mind(neighbours: Neighbours, now: number): void {
+  serveNeighbours(neighbours: Neighbours, now: number): void {
     const { segments } = this.#buffer;
     for (let wanted = neighbours.wanted(); wanted >= 0; wanted = neighbours.wanted()) this.#decideAllIn(wanted, now);
-    segments.settleLent();
+    segments.releaseLent();
     if (!this.#decides || segments.bytes < tightShare * segments.maxBytes) return;
     for (const number of segments.oldest(2)) {
       if (segments.get(number).live > 0) this.#decideAllIn(number, now);

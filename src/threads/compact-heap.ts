@@ -9,7 +9,7 @@ const whenIdle = { bytes: 8 * 2 ** 20, calmMs: 5_000 };
  * Gives back what loading this thread's modules left behind, once, a second after its start: 8 MB for a pause of some 20 ms. V8 alone
  * keeps the young generation as large as the start made it. Does nothing without `--expose-gc`, which bin/node sets.
  */
-export function settleSoon(): void {
+export function compactHeapSoon(): void {
   setTimeout(collect, settleMs).unref();
 }
 
@@ -19,7 +19,7 @@ export function settleSoon(): void {
  * do collects no garbage by itself: those segments and what lay around them (pages of records, other threads' views of shared memory) would
  * stay until the next traffic. Ends when the timer is cleared.
  */
-export function settleAfterBursts(returnedBytes: () => number, isIdle = (): boolean => false): NodeJS.Timeout {
+export function compactHeapAfterBursts(returnedBytes: () => number, isIdle = (): boolean => false): NodeJS.Timeout {
   let settled = 0;
   let last = 0;
   let calmMs = 0;

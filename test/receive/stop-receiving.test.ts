@@ -31,7 +31,7 @@ describe.each(['http2', 'grpc-js'] as const)('draining %s', (kind) => {
     await new Promise((resolve) => stream.write(first, resolve));
     await new Promise((resolve) => session.ping(resolve));
     const told = new Promise((resolve) => session.once('goaway', resolve));
-    const drained = gateway.receiver.drain(systemClock.monotonicMs() + 10_000);
+    const drained = gateway.receiver.stopReceiving(systemClock.monotonicMs() + 10_000);
     await told;
     expect(await refusesConnections(gateway.port)).toBe(true);
     stream.end(rest);
@@ -47,7 +47,7 @@ describe.each(['http2', 'grpc-js'] as const)('draining %s', (kind) => {
     const end = ended(stream);
     stream.write(halves(frame(requestOf(3)))[0]);
     await new Promise((resolve) => session.ping(resolve));
-    await gateway.receiver.drain(systemClock.monotonicMs() + 50);
+    await gateway.receiver.stopReceiving(systemClock.monotonicMs() + 50);
     expect((await end).status).not.toBe(0);
     expect(gateway.intake.open).toBe(0);
   });
@@ -71,7 +71,7 @@ describe('draining http', () => {
     const answer = new Promise<http.IncomingMessage>((resolve) => request.on('response', resolve));
     request.write(first);
     await until(() => gateway.intake.open === 1);
-    const drained = gateway.receiver.drain(systemClock.monotonicMs() + 10_000);
+    const drained = gateway.receiver.stopReceiving(systemClock.monotonicMs() + 10_000);
     expect(await refusesConnections(gateway.port)).toBe(true);
     request.end(rest);
     expect(await answer).toMatchObject({ statusCode: 200, headers: { connection: 'close' } });
@@ -85,7 +85,7 @@ describe('draining http', () => {
     request.end(requestOf(3));
     await new Promise<void>((resolve) => request.on('response', (response) => response.resume().on('end', resolve)));
     const began = Date.now();
-    await gateway.receiver.drain(systemClock.monotonicMs() + 10_000);
+    await gateway.receiver.stopReceiving(systemClock.monotonicMs() + 10_000);
     expect(Date.now() - began).toBeLessThan(5000);
   });
 
@@ -95,7 +95,7 @@ describe('draining http', () => {
     const failed = new Promise((resolve) => request.on('error', resolve));
     request.write(halves(requestOf(3))[0]);
     await until(() => gateway.intake.open === 1);
-    await gateway.receiver.drain(systemClock.monotonicMs() + 50);
+    await gateway.receiver.stopReceiving(systemClock.monotonicMs() + 50);
     await failed;
     expect(gateway.intake.open).toBe(0);
   });

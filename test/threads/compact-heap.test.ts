@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { settleAfterBursts, settleSoon } from '../../src/threads/settle.ts';
+import { compactHeapAfterBursts, compactHeapSoon } from '../../src/threads/compact-heap.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -10,7 +10,7 @@ it('collects once, a second after the start', () => {
   vi.useFakeTimers();
   const collect = vi.fn();
   vi.stubGlobal('gc', collect);
-  settleSoon();
+  compactHeapSoon();
   vi.advanceTimersByTime(999);
   expect(collect).not.toHaveBeenCalled();
   vi.advanceTimersByTime(60_000);
@@ -20,7 +20,7 @@ it('collects once, a second after the start', () => {
 it('leaves it to V8 where nobody may ask for it', () => {
   vi.useFakeTimers();
   vi.stubGlobal('gc', undefined);
-  settleSoon();
+  compactHeapSoon();
   expect(() => vi.advanceTimersByTime(60_000)).not.toThrow();
 });
 
@@ -29,7 +29,7 @@ it('collects once after each burst, when nothing more is given back', () => {
   const collect = vi.fn();
   vi.stubGlobal('gc', collect);
   let returned = 0;
-  const timer = settleAfterBursts(() => returned);
+  const timer = compactHeapAfterBursts(() => returned);
   const collected = (seconds: number): number => {
     vi.advanceTimersByTime(seconds * 1000);
     return collect.mock.calls.length;
@@ -55,7 +55,7 @@ it('collects for less where nobody would notice', () => {
   vi.stubGlobal('gc', collect);
   let isIdle = false;
   let returned = 0;
-  settleAfterBursts(
+  compactHeapAfterBursts(
     () => returned,
     () => isIdle,
   );
