@@ -99,6 +99,11 @@ export class Segments {
     return this.list[number] as Segment;
   }
 
+  /** Are there messages in it, waiting or not? */
+  isInUse(number: number): boolean {
+    return (this.list[number]?.used ?? 0) > 0;
+  }
+
   fits(length: number): boolean {
     return this.bytes + length <= this.maxBytes;
   }

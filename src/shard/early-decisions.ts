@@ -38,8 +38,9 @@ export class EarlyDecisions {
     segments.releaseLent();
     if (!this.#decides || segments.bytes < tightShare * segments.maxBytes) return;
     for (const number of segments.oldest(2)) {
-      if (segments.get(number).live > 0) this.#decideAllIn(number, now);
-      if (neighbours.lending.isLent(number)) neighbours.lending.want(number);
+      // Traces of the one may be all that lay in the other, which is given back then, and perhaps is no more.
+      if (segments.isInUse(number)) this.#decideAllIn(number, now);
+      if (segments.isInUse(number) && neighbours.lending.isLent(number)) neighbours.lending.want(number);
     }
   }
 
