@@ -155,7 +155,7 @@ describe('a connection of plain requests', () => {
     wire.resume();
     await until(() => wire.text.length >= 100_001 * answerLength);
     expect(gateway.intake.accepted).toHaveLength(100_001);
-  }, 20_000);
+  }, 60_000);
 
   it('takes a request without a body: no spans', async () => {
     await using gateway = await start('http');

@@ -58,7 +58,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
 
 /** Waits for what happens on its own account, e.g. that a closed connection is noticed. */
 export async function until(condition: () => boolean): Promise<void> {
-  await expect.poll(condition, { timeout: 5000, interval: 5 }).toBe(true);
+  await expect.poll(condition, { timeout: 30_000, interval: 5 }).toBe(true);
 }
 
 export const refusals = (stats: ReceiveStats): Record<string, number> =>
