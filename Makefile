@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real bench bench-micro bench-scale bench-cores bench-waiting bench-independent bench-compare bench-gate bench-readme build clean
+.PHONY: help setup run check test test-real bench bench-micro bench-scale bench-cores bench-waiting bench-independent bench-shipped bench-compare bench-gate bench-readme build clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -45,6 +45,9 @@ bench-waiting: setup ## a span's time and memory while 50,000 to 10 million wait
 
 bench-independent: setup ## our load client beside h2load and wrk (needs nghttp2-client and wrk)
 	@$(NODE) bench/independent.ts
+
+bench-shipped: setup ## the shipped configuration under a foreign load client: make bench-shipped LOADGEN=PROGRAM (9 min)
+	@LOADGEN="$(LOADGEN)" $(NODE) bench/shipped.ts $(BENCH)
 
 bench-compare: setup ## this checkout against a commit: make bench-compare BASE=HEAD~1
 	@$(NODE) bench/compare.ts $(BASE) $(BENCH)

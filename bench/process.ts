@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +12,14 @@ export function processorTicks(): { readonly all: number; readonly stolen: numbe
   // Guests' time, the last two, is a part of others.
   return { all: ticks.slice(0, 8).reduce((sum, n) => sum + n, 0), stolen: ticks[7] };
 }
+
+/** User and system time of a `stat` file of proc(5), and the name in it. */
+function secondsIn(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(') ') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+const nameIn = (stat: string): string => stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
 
 /** A program under measurement, pinned to processors where the system can. */
 export class Measured {
@@ -71,8 +79,14 @@ export class Measured {
 
   /** CPU seconds so far, user and system, all threads. */
   cpuSeconds(): number {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    return secondsIn(readFileSync(`/proc/${this.pid}/stat`, 'utf8'));
+  }
+
+  /** The same by thread, under its name and number. */
+  threadSeconds(): Record<string, number> {
+    const folder = `/proc/${this.pid}/task`;
+    const stats = readdirSync(folder).map((task) => [task, readFileSync(`${folder}/${task}/stat`, 'utf8')] as const);
+    return Object.fromEntries(stats.map(([task, stat]) => [`${nameIn(stat)} ${task}`, secondsIn(stat)]));
   }
 
   /** Resident bytes, by the kernel's own sum over the mappings. */

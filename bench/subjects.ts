@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort, reachable } from './ports.ts';
 import { Measured } from './process.ts';
 
 /** Something that takes OTLP, started for one run. */
@@ -32,7 +32,7 @@ export interface SubjectKind {
 }
 
 const here = fileURLToPath(new URL('..', import.meta.url));
-const temporary = (): string => mkdtempSync(join(tmpdir(), 'tailgate-bench-'));
+export const temporary = (): string => mkdtempSync(join(tmpdir(), 'tailgate-bench-'));
 
 /** Where what is measured is pinned to, and the load and the sink. */
 export const gatewayCpu = availableParallelism() > 1 ? '1' : '0';
@@ -70,7 +70,7 @@ export const gateway = (root: string): SubjectKind => ({
   },
 });
 
-const portOf = (address: string): number => Number(address.split(':').at(-1));
+export const portOf = (address: string): number => Number(address.split(':').at(-1));
 
 type GatewaySettings = Pick<Setting, 'waitSeconds' | 'shards' | 'compressAfterSeconds'>;
 
@@ -87,12 +87,12 @@ admin: { endpoint: "127.0.0.1:0" }
 `;
 
 /** The OpenTelemetry Collector with the same four policies and the same wait, or with nothing behind its receiver. */
-const collector = (decides: boolean): SubjectKind => ({
+export const collector = (decides: boolean, policies = collectorPolicies): SubjectKind => ({
   decides,
   start: async ({ cpus, waitSeconds, sinkPort }) => {
     const port = await freePort();
     const file = join(temporary(), 'collector.yaml');
-    writeFileSync(file, collectorConfig(decides, port, waitSeconds, sinkPort));
+    writeFileSync(file, collectorConfig({ decides, policies, port, waitSeconds, sinkPort }));
     const env = { GOMAXPROCS: String(cpus.split(',').length) };
     const process = new Measured(collectorBinary(), ['--config', file], { cpus, env });
     await reachable(port);
@@ -104,18 +104,29 @@ export function collectorBinary(): string {
   return execFileSync(join(here, 'tools/servers/build.sh'), ['--path', 'otelcol'], { encoding: 'utf8' }).trim();
 }
 
-const collectorConfig = (decides: boolean, port: number, waitSeconds: number, sinkPort: number): string => `
+const collectorPolicies = `
+      - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
+      - { name: slow, type: latency, latency: { threshold_ms: 500 } }
+      - { name: routes, type: string_attribute, string_attribute: { key: url.path, values: [/login, /upload] } }
+      - { name: baseline, type: probabilistic, probabilistic: { sampling_percentage: 1 } }`;
+
+interface CollectorSetting {
+  readonly decides: boolean;
+  /** YAML of the list. */
+  readonly policies: string;
+  readonly port: number;
+  readonly waitSeconds: number;
+  readonly sinkPort: number;
+}
+
+const collectorConfig = ({ decides, policies, port, waitSeconds, sinkPort }: CollectorSetting): string => `
 receivers:
   otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}", max_recv_msg_size_mib: 64 } } }
 processors:
   tail_sampling:
     decision_wait: ${waitSeconds}s
     num_traces: 5000000
-    policies:
-      - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
-      - { name: slow, type: latency, latency: { threshold_ms: 500 } }
-      - { name: routes, type: string_attribute, string_attribute: { key: url.path, values: [/login, /upload] } }
-      - { name: baseline, type: probabilistic, probabilistic: { sampling_percentage: 1 } }
+    policies:${policies}
 exporters:
   nop: {}
   otlp_grpc: { endpoint: "127.0.0.1:${sinkPort}", tls: { insecure: true }, compression: none }
@@ -134,30 +145,3 @@ export const subjects = {
   'Collector, to nowhere': collector(false),
 } satisfies Record<string, SubjectKind>;
 export type SubjectName = keyof typeof subjects;
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-async function reachable(port: number): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    if (await connects(port)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`nothing listens on port ${port}`);
-}
-
-function connects(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
-}
