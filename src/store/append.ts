@@ -1,17 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { cutRequest, type Part } from './cut.ts';
-import { writeDigest } from './digest.ts';
+import { Cutter, type Part } from './cut.ts';
 import { TagBook } from './tag-book.ts';
 
 /** Stores requests, each in one transaction. Late spans join the trace that is there. */
 export class Appender {
   readonly #db: DatabaseSync;
   readonly #tags: TagBook;
+  readonly #cutter: Cutter;
   readonly #statements: Statements;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.#tags = new TagBook(db);
+    this.#cutter = new Cutter(this.#tags);
     this.#statements = prepare(db);
   }
 
@@ -20,7 +21,7 @@ export class Appender {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       this.#tags.begin(now);
-      for (const part of cutRequest(request, this.#tags)) this.#store(part, now);
+      for (const part of this.#cutter.cut(request)) this.#store(part, now);
       this.#db.exec('COMMIT');
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
@@ -35,25 +36,23 @@ export class Appender {
   }
 
   #store(part: Part, now: number): void {
-    const { find, insert, addPart } = this.#statements;
+    const { insert, addPart } = this.#statements;
     const traceId = padded(part.traceId);
-    const known = find.get(traceId);
-    if (known !== undefined) {
-      this.#join(known, part);
-      return;
-    }
-    const { lastInsertRowid } = insert.run(traceId, now, part.startMs, part.endMs, writeDigest(part));
-    addPart.run(lastInsertRowid, part.body);
+    const { changes, lastInsertRowid } = insert.run(traceId, now, part.startMs, part.endMs, part.digest);
+    if (changes === 0) this.#join(traceId, part);
+    else addPart.run(lastInsertRowid, part.body);
   }
 
-  #join(trace: Record<string, unknown>, part: Part): void {
-    const { hasPart, widen, addPart } = this.#statements;
+  /** The trace is there already. */
+  #join(traceId: Uint8Array, part: Part): void {
+    const { find, hasPart, widen, addPart } = this.#statements;
+    const trace = find.get(traceId)!;
     const id = Number(trace.id);
     // A batch offered again after the worker died may be stored already: the same bytes are the same part.
     if (hasPart.get(id, part.body.length, part.body) !== undefined) return;
     const start = Math.min(Number(trace.start_ms) || part.startMs, part.startMs || Number(trace.start_ms));
     const end = Math.max(Number(trace.end_ms), part.endMs);
-    widen.run(start, end, Buffer.concat([trace.digest as Uint8Array, writeDigest(part)]), id);
+    widen.run(start, end, Buffer.concat([trace.digest as Uint8Array, part.digest]), id);
     addPart.run(id, part.body);
   }
 }
@@ -62,7 +61,9 @@ type Statements = ReturnType<typeof prepare>;
 
 const prepare = (db: DatabaseSync) => ({
   find: db.prepare('SELECT id, start_ms, end_ms, digest FROM trace WHERE trace_id = ?'),
-  insert: db.prepare('INSERT INTO trace (trace_id, stored_ms, start_ms, end_ms, digest) VALUES (?, ?, ?, ?, ?)'),
+  insert: db.prepare(
+    'INSERT INTO trace (trace_id, stored_ms, start_ms, end_ms, digest) VALUES (?, ?, ?, ?, ?) ON CONFLICT (trace_id) DO NOTHING',
+  ),
   widen: db.prepare('UPDATE trace SET start_ms = ?, end_ms = ?, digest = ? WHERE id = ?'),
   addPart: db.prepare('INSERT INTO part (trace, body) VALUES (?, ?)'),
   hasPart: db.prepare('SELECT 1 FROM part WHERE trace = ? AND length(body) = ? AND body = ?'),

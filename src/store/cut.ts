@@ -2,15 +2,18 @@ import { Request, Resource, ResourceSpans, ScopeSpans, tag, WireType } from '../
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { addSpan, type Totals, traceIdOf } from './add-span.ts';
-import { readAttribute, type TagSink } from './attribute-terms.ts';
-import type { Summary } from './digest.ts';
+import { AttributeTerms, type TagSink } from './attribute-terms.ts';
+import { writeDigest } from './digest.ts';
 import { type Envelope, type Slice, writeBody } from './part-body.ts';
+import { TermSet } from './term-set.ts';
 
 /** One trace's spans of one request, ready to store. Times are Unix milliseconds, 0 where no span has one. */
-export interface Part extends Summary {
-  /** 16 bytes, the request's own. */
+export interface Part {
+  /** As the span has it: 16 bytes unless something is wrong with it. */
   readonly traceId: Uint8Array;
-  /** Serialized ResourceSpans fields of a request or of tempopb.Trace; spans, resources and scopes byte for byte. */
+  /** digest.ts. */
+  readonly digest: Uint8Array;
+  /** Serialized ResourceSpans fields of a request or of tempopb.Trace; spans, resources and scopes byte for byte. Lent until the next part. */
   readonly body: Uint8Array;
   readonly startMs: number;
   readonly endMs: number;
@@ -22,51 +25,83 @@ const scopeSpansTag = tag(ResourceSpans.scopeSpans, length);
 const spansTag = tag(ScopeSpans.spans, length);
 const attributesTag = tag(Resource.attributes, length);
 
-/** A part in the making. */
-interface Draft extends Totals {
+/** Which spans of the request a trace has. */
+interface Draft {
   readonly traceId: Uint8Array;
   readonly slices: Slice[];
-  readonly resources: Set<Envelope>;
 }
 
-/** Cuts an ExportTraceServiceRequest into the parts of its traces, in the order their first spans stand in it. */
-export function cutRequest(request: Uint8Array, tags: TagSink): Part[] {
-  const drafts = new Map<string, Draft>();
-  const reader = new Reader(request);
-  while (reader.next()) {
-    if (reader.field === Request.resourceSpans && reader.wireType === length)
-      cutResource(reader.message(), drafts, tags);
-    else reader.skip();
+/** Cuts requests into the parts of their traces. What it reads and writes with is used again for each. */
+export class Cutter {
+  readonly #attributes: AttributeTerms;
+  readonly #attribute = new Reader(new Uint8Array(0));
+  readonly #terms = new TermSet();
+  readonly #writer = new Writer(16_384);
+
+  constructor(tags: TagSink) {
+    this.#attributes = new AttributeTerms(tags);
   }
-  const writer = new Writer(16_384);
-  return [...drafts.values()].map((draft) => finish(request, draft, writer));
-}
 
-function cutResource(r: Reader, drafts: Map<string, Draft>, tags: TagSink): void {
-  const resource: Envelope = { fields: [], terms: new Set() };
-  const scopes: Reader[] = [];
-  for (let start = r.pos; r.next(); start = r.pos) {
-    const field = r.field * 8 + r.wireType;
-    if (field === scopeSpansTag) {
-      scopes.push(r.message());
-      continue;
+  /** The parts of an ExportTraceServiceRequest, in the order their first spans stand in it. Throws MalformedError, maybe between parts. */
+  *cut(request: Uint8Array): Generator<Part> {
+    const drafts = new Drafts();
+    const reader = new Reader(request);
+    while (reader.next()) {
+      if (reader.field === Request.resourceSpans && reader.wireType === length)
+        this.#cutResource(reader.message(), drafts);
+      else reader.skip();
     }
-    if (field === resourceTag) readResource(r.message(), resource, tags);
-    else r.skip();
-    resource.fields.push({ start, end: r.pos });
+    for (const draft of drafts.all()) yield this.#finish(request, draft);
   }
-  for (const scope of scopes) cutScope(scope, resource, drafts, tags);
+
+  #cutResource(r: Reader, drafts: Drafts): void {
+    const resource: Envelope = { fields: [], terms: new Int32Array(0) };
+    const scopes: Reader[] = [];
+    this.#terms.clear();
+    for (let start = r.pos; r.next(); start = r.pos) {
+      const field = r.field * 8 + r.wireType;
+      if (field === scopeSpansTag) {
+        scopes.push(r.message());
+        continue;
+      }
+      if (field === resourceTag) this.#readResource(r.message());
+      else r.skip();
+      resource.fields.push({ start, end: r.pos });
+    }
+    resource.terms = this.#terms.values().slice();
+    for (const scope of scopes) cutScope(scope, resource, drafts);
+  }
+
+  #readResource(r: Reader): void {
+    while (r.next()) {
+      if (r.field * 8 + r.wireType === attributesTag)
+        this.#attributes.read(r, this.#attribute, 'resource', this.#terms);
+      else r.skip();
+    }
+  }
+
+  #finish(request: Uint8Array, { traceId, slices }: Draft): Part {
+    const totals: Totals = { terms: this.#terms, errors: 0, longestNs: 0, startNs: 0, endNs: 0 };
+    this.#terms.clear();
+    let resource: Envelope | undefined;
+    for (const slice of slices) {
+      if (slice.resource !== resource) for (const term of slice.resource.terms) this.#terms.add(term);
+      resource = slice.resource;
+      addSpan(request, slice.start, slice.end, totals, this.#attributes);
+    }
+    const body = writeBody(request, slices, this.#writer.reset());
+    const times = { startMs: Math.floor(totals.startNs / 1e6), endMs: Math.ceil(totals.endNs / 1e6) };
+    return { traceId, digest: writeDigest(totals), body, ...times };
+  }
 }
 
-function cutScope(r: Reader, resource: Envelope, drafts: Map<string, Draft>, tags: TagSink): void {
-  const scope: Envelope = { fields: [], terms: new Set() };
+function cutScope(r: Reader, resource: Envelope, drafts: Drafts): void {
+  const scope: Envelope = { fields: [], terms: resource.terms };
+  const span = new Reader(r.buf, 0, 0);
   for (let start = r.pos; r.next(); start = r.pos) {
     if (r.field * 8 + r.wireType === spansTag) {
-      const span = r.message();
-      const draft = draftOf(traceIdOf(span), drafts);
-      draft.slices.push({ start: span.pos, end: span.end, resource, scope });
-      draft.resources.add(resource);
-      addSpan(span, draft, tags);
+      span.enter(r);
+      drafts.of(traceIdOf(span)).slices.push({ start: span.pos, end: span.end, resource, scope });
     } else {
       r.skip();
       scope.fields.push({ start, end: r.pos });
@@ -74,34 +109,31 @@ function cutScope(r: Reader, resource: Envelope, drafts: Map<string, Draft>, tag
   }
 }
 
-function readResource(r: Reader, resource: Envelope, tags: TagSink): void {
-  while (r.next()) {
-    if (r.field * 8 + r.wireType === attributesTag) readAttribute(r.message(), 'resource', resource.terms, tags);
-    else r.skip();
+/** The traces of a request by their ids. Spans of one trace mostly follow each other, so the last one is asked first. */
+class Drafts {
+  readonly #byId = new Map<string, Draft>();
+  #last: Draft | undefined;
+
+  all(): Iterable<Draft> {
+    return this.#byId.values();
+  }
+
+  of(id: Reader): Draft {
+    if (this.#last === undefined || !isAt(id, this.#last.traceId)) this.#last = this.#find(id);
+    return this.#last;
+  }
+
+  #find({ buf, pos, end }: Reader): Draft {
+    const bytes = Buffer.from(buf.buffer, buf.byteOffset + pos, end - pos);
+    const key = bytes.toString('latin1');
+    let draft = this.#byId.get(key);
+    if (draft === undefined) this.#byId.set(key, (draft = { traceId: bytes, slices: [] }));
+    return draft;
   }
 }
 
-function draftOf(traceId: Uint8Array, drafts: Map<string, Draft>): Draft {
-  const key = String.fromCharCode(...traceId);
-  let draft = drafts.get(key);
-  if (draft === undefined) drafts.set(key, (draft = emptyDraft(traceId)));
-  return draft;
-}
-
-const emptyDraft = (traceId: Uint8Array): Draft => ({
-  traceId,
-  slices: [],
-  resources: new Set(),
-  terms: new Set(),
-  errors: 0,
-  longestNs: 0,
-  startNs: 0,
-  endNs: 0,
-});
-
-function finish(request: Uint8Array, draft: Draft, writer: Writer): Part {
-  for (const resource of draft.resources) for (const term of resource.terms) draft.terms.add(term);
-  const { traceId, terms, errors, longestNs, startNs, endNs } = draft;
-  const times = { startMs: Math.floor(startNs / 1e6), endMs: Math.ceil(endNs / 1e6) };
-  return { traceId, terms, errors, longestNs, ...times, body: writeBody(request, draft.slices, writer.reset()) };
+function isAt({ buf, pos, end }: Reader, id: Uint8Array): boolean {
+  if (end - pos !== id.length) return false;
+  for (let i = 0; i < id.length; i++) if (buf[pos + i] !== id[i]) return false;
+  return true;
 }

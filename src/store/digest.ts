@@ -1,3 +1,5 @@
+import type { TermSet } from './term-set.ts';
+
 /**
  * A digest says of one part what a search asks first: which terms (attribute = value) its spans hold, as a Bloom filter,
  * how many spans are errors, and the longest span. A trace's digest is those of its parts, one after the other:
@@ -9,9 +11,9 @@ const bitsPerTerm = 12;
 const probes = 6;
 
 export interface Summary {
-  readonly terms: ReadonlySet<number>;
-  readonly errors: number;
-  readonly longestNs: number;
+  readonly terms: TermSet;
+  errors: number;
+  longestNs: number;
 }
 
 export function writeDigest({ terms, errors, longestNs }: Summary): Uint8Array {
@@ -21,7 +23,12 @@ export function writeDigest({ terms, errors, longestNs }: Summary): Uint8Array {
   view.setUint32(0, words, true);
   view.setUint32(4, errors, true);
   view.setFloat64(8, longestNs, true);
-  for (const term of terms) probe(term, words * 32, (bit) => (bytes[headerBytes + (bit >>> 3)] |= 1 << (bit & 7)) >= 0);
+  for (const term of terms.values()) {
+    for (let i = 0, at = term, step = stepOf(term); i < probes; i++, at = (at + step) | 0) {
+      const bit = (at >>> 0) % (words * 32);
+      bytes[headerBytes + (bit >>> 3)] |= 1 << (bit & 7);
+    }
+  }
   return bytes;
 }
 
@@ -48,15 +55,16 @@ function readPart(digest: Uint8Array, view: DataView, at: number, words: number)
   return {
     errors: view.getUint32(at + 4, true),
     longestNs: view.getFloat64(at + 8, true),
-    has: (term) => probe(term, words * 32, (bit) => (digest[bits + (bit >>> 3)] & (1 << (bit & 7))) !== 0),
+    has: (term) => holds(term, words * 32, (bit) => (digest[bits + (bit >>> 3)] & (1 << (bit & 7))) !== 0),
   };
 }
 
-/** Visits the bits of a term until `visit` says no. Double hashing: Kirsch and Mitzenmacher, 2006. */
-function probe(term: number, bits: number, visit: (bit: number) => boolean): boolean {
-  const step = Math.imul(term ^ (term >>> 15), 0x2c1b3c6d) | 1;
-  for (let i = 0, at = term; i < probes; i++, at = (at + step) | 0) {
-    if (!visit((at >>> 0) % bits)) return false;
+function holds(term: number, bits: number, isSet: (bit: number) => boolean): boolean {
+  for (let i = 0, at = term, step = stepOf(term); i < probes; i++, at = (at + step) | 0) {
+    if (!isSet((at >>> 0) % bits)) return false;
   }
   return true;
 }
+
+/** From one bit of a term to the next. Double hashing: Kirsch and Mitzenmacher, 2006. */
+const stepOf = (term: number): number => Math.imul(term ^ (term >>> 15), 0x2c1b3c6d) | 1;

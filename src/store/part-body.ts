@@ -10,7 +10,7 @@ export interface Range {
 /** What surrounds spans: the fields of ResourceSpans or ScopeSpans other than the nested ones, tags included. */
 export interface Envelope {
   readonly fields: Range[];
-  readonly terms: Set<number>;
+  terms: Int32Array;
 }
 
 export interface Slice extends Range {
@@ -18,7 +18,7 @@ export interface Slice extends Range {
   readonly scope: Envelope;
 }
 
-/** Writes one trace's spans of a request with what surrounded them, all of it byte for byte; the result is its own. */
+/** Writes one trace's spans of a request with what surrounded them, all of it byte for byte; the result is the writer's. */
 export function writeBody(request: Uint8Array, slices: readonly Slice[], w: Writer): Uint8Array {
   for (let i = 0; i < slices.length; ) {
     const { resource } = slices[i];
@@ -27,7 +27,7 @@ export function writeBody(request: Uint8Array, slices: readonly Slice[], w: Writ
     while (i < slices.length && slices[i].resource === resource) i = writeScope(request, slices, i, w);
     w.close(resourceMark);
   }
-  return w.finish();
+  return w.view();
 }
 
 function writeScope(request: Uint8Array, slices: readonly Slice[], first: number, w: Writer): number {

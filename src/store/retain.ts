@@ -17,9 +17,9 @@ export interface StorageStats {
   readonly overLimit: boolean;
 }
 
-/** Traces deleted in one transaction, and pages given back to the file system after it: each step a few milliseconds. */
+/** Traces deleted in one transaction, and bytes given back to the file system after it: each step a few milliseconds. */
 const tracesPerStep = 200;
-const pagesPerStep = 500;
+const bytesPerStep = 2 * 1024 * 1024;
 /** Free pages kept for the next traces rather than given back and taken again. */
 const spareShare = 0.1;
 
@@ -103,9 +103,9 @@ export class Retention {
   }
 
   #shrink(): boolean {
-    const { all, free } = this.#pages();
+    const { all, free, size } = this.#pages();
     const excess = free - Math.ceil(all * spareShare);
-    if (excess > 0) this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(excess, pagesPerStep)})`);
+    if (excess > 0) this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(excess, Math.ceil(bytesPerStep / size))})`);
     return excess > 0 && this.#pages().free < free;
   }
 }

@@ -52,8 +52,11 @@ export class TagBook implements TagSink {
     }
   }
 
+  knows(term: number): boolean {
+    return this.#seen.has(term);
+  }
+
   note(scope: TermScope, keyHash: number, term: number, key: Reader, value: Reader): void {
-    if (this.#seen.has(term)) return;
     const known = this.#keys.get(keyHash) ?? this.#newKey(keyHash);
     if (known.tries >= maxValuesPerKey || value.end - value.pos > maxValueBytes) return;
     known.tries++;

@@ -1,5 +1,5 @@
 import { AnyValue, tag, WireType } from '../wire/otlp.ts';
-import type { Reader } from '../wire/reader.ts';
+import { Reader } from '../wire/reader.ts';
 
 /**
  * A term is the 32-bit hash of "this field has this value". It is taken from the wire bytes when spans are stored and
@@ -16,6 +16,7 @@ const seeds: Record<TermScope, number> = { resource: 0x811c9dc5, span: 0x9e3779b
 const utf8 = new TextEncoder();
 const scratch = new DataView(new ArrayBuffer(8));
 const scratchBytes = new Uint8Array(scratch.buffer);
+const scalar = new Reader(new Uint8Array(0));
 
 /** FNV-1a, with the end marked so that key and value do not run into each other; never 0, which means no term. */
 function mix(hash: number, bytes: Uint8Array, start: number, end: number): number {
@@ -29,14 +30,13 @@ export const hashKey = (scope: TermScope, bytes: Uint8Array, start: number, end:
 /** Hashes one scalar of AnyValue, at which `value` stands; 0 for lists, bytes and nothing. Moves past it. */
 export function hashScalar(key: number, value: Reader): number {
   switch (value.field * 8 + value.wireType) {
-    case stringTag: {
-      const bytes = value.message();
-      return mix(key ^ 1, bytes.buf, bytes.pos, bytes.end);
-    }
+    case stringTag:
+      scalar.enter(value);
+      return mix(key ^ 1, scalar.buf, scalar.pos, scalar.end);
     case boolTag:
       return hashBoolean(key, value.varint() !== 0);
     case intTag:
-      return hashNumber(key, Number(value.int64()));
+      return hashNumber(key, value.int64AsNumber());
     case doubleTag:
       return hashNumber(key, value.double());
     default:

@@ -14,9 +14,9 @@ const maxGroupDepth = 100;
  * `bytes()` are views into the buffer it was given. Encoding: protobuf.dev/programming-guides/encoding.
  */
 export class Reader {
-  readonly buf: Uint8Array;
+  buf: Uint8Array;
   pos: number;
-  readonly end: number;
+  end: number;
   /** Field number and wire type of the field that the last `next()` stopped at. */
   field = 0;
   wireType = 0;
@@ -39,6 +39,8 @@ export class Reader {
 
   /** An unsigned varint as a number; exact up to 2^53, which is enough for lengths, tags, enums and counts. */
   varint(): number {
+    // Nearly all of them are one byte.
+    if (this.pos < this.end && this.buf[this.pos] < 0x80) return this.buf[this.pos++];
     let value = 0;
     let scale = 1;
     for (let i = 0; i < 10; i++) {
@@ -61,6 +63,15 @@ export class Reader {
       if (byte < 0x80) return BigInt.asIntN(64, value);
     }
     throw this.malformed('a varint of more than 10 bytes');
+  }
+
+  /** The same, rounded to a double. */
+  int64AsNumber(): number {
+    const at = this.pos;
+    const value = this.varint();
+    if (value <= Number.MAX_SAFE_INTEGER) return value;
+    this.pos = at;
+    return Number(this.int64());
   }
 
   fixed32(): number {
@@ -96,6 +107,20 @@ export class Reader {
     const length = this.varint();
     const at = this.take(length);
     return new Reader(this.buf, at, at + length);
+  }
+
+  /** Goes onto the nested message at which `outer` stands, which moves past it: `outer.message()` without a new cursor. */
+  enter(outer: Reader): this {
+    const length = outer.varint();
+    const at = outer.take(length);
+    return this.goTo(outer.buf, at, at + length);
+  }
+
+  goTo(buf: Uint8Array, pos: number, end: number): this {
+    this.buf = buf;
+    this.pos = pos;
+    this.end = end;
+    return this;
   }
 
   /** Moves past the value of the current field, whatever it is. */

@@ -1,0 +1,52 @@
+const leastSlots = 1024;
+/** Of a trace with tens of thousands of terms, once: not kept for those to come. */
+const mostSlotsKept = 65_536;
+
+/** The terms of one trace at a time: a hash table that is emptied and filled again, without an object a term. Terms are never 0. */
+export class TermSet {
+  #slots = new Int32Array(leastSlots);
+  #terms = new Int32Array(leastSlots / 2);
+  size = 0;
+
+  clear(): void {
+    if (this.#slots.length > mostSlotsKept) {
+      this.#slots = new Int32Array(leastSlots);
+      this.#terms = new Int32Array(leastSlots / 2);
+    } else if (this.size > 0) this.#slots.fill(0);
+    this.size = 0;
+  }
+
+  /** False where it was there already. */
+  add(term: number): boolean {
+    const signed = term | 0;
+    const at = this.#find(signed);
+    if (this.#slots[at] !== 0) return false;
+    if (this.size === this.#terms.length) {
+      this.#grow();
+      return this.add(signed);
+    }
+    this.#slots[at] = signed;
+    this.#terms[this.size++] = signed;
+    return true;
+  }
+
+  /** The terms in the order they came; lent until the next change. */
+  values(): Int32Array {
+    return this.#terms.subarray(0, this.size);
+  }
+
+  #find(term: number): number {
+    const mask = this.#slots.length - 1;
+    let at = (term ^ (term >>> 16)) & mask;
+    while (this.#slots[at] !== 0 && this.#slots[at] !== term) at = (at + 1) & mask;
+    return at;
+  }
+
+  #grow(): void {
+    const terms = this.#terms;
+    this.#slots = new Int32Array(this.#slots.length * 2);
+    this.#terms = new Int32Array(terms.length * 2);
+    this.#terms.set(terms);
+    for (const term of terms) this.#slots[this.#find(term)] = term;
+  }
+}
