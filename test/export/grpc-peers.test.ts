@@ -218,14 +218,23 @@ describe('an answer', () => {
     expect(stats.lastError).toMatch(message);
   });
 
-  it.each([
-    ['broken off', (call: Call) => call.stream.close(2), /UNAVAILABLE: .*NGHTTP2_INTERNAL_ERROR/],
-    ['refused', (call: Call) => call.stream.close(7), /UNAVAILABLE: .*NGHTTP2_REFUSED_STREAM/],
-  ])('%s is asked for again', async (_, fail, message) => {
-    const { url, calls } = await bareServer((call, nth) => (nth === 1 ? fail(call) : ok(call, nth)));
-    const stats = await deliver(await exporterTo(url));
-    expect(stats).toMatchObject({ exportedSpans: 1, retries: 1, lastError: expect.stringMatching(message) });
-    expect(calls).toHaveLength(2);
+  it.each([['broken off', (call: Call) => call.stream.close(2), /UNAVAILABLE: .*NGHTTP2_INTERNAL_ERROR/]])(
+    '%s is asked for again',
+    async (_, fail, message) => {
+      const { url, calls } = await bareServer((call, nth) => (nth === 1 ? fail(call) : ok(call, nth)));
+      const stats = await deliver(await exporterTo(url));
+      expect(stats).toMatchObject({ exportedSpans: 1, retries: 1, lastError: expect.stringMatching(message) });
+      expect(calls).toHaveLength(2);
+    },
+  );
+
+  it('that says it was not looked at: it goes again at once, and is no retry; three times', async () => {
+    const { url, calls } = await bareServer((call, nth) => (nth % 3 > 0 ? call.stream.close(7) : ok(call, nth)));
+    expect(await deliver(await exporterTo(url))).toMatchObject({ exportedSpans: 1, retries: 0, lastError: '' });
+    const never = await bareServer((call) => call.stream.close(7));
+    const stats = await deliver(await exporterTo(never.url, { giveUpAfterMs: 1, initialMs: 1000, maxMs: 1000 }));
+    expect(stats).toMatchObject({ failedSpans: { expired: 1 }, lastError: expect.stringMatching(/REFUSED_STREAM/) });
+    expect([calls.length, never.calls.length]).toEqual([3, 3]);
   });
 
   it('given before all was read ends the call', async () => {

@@ -10,6 +10,8 @@ export interface Reply {
   readonly body: Uint8Array;
   /** Why it ended early, where it did. */
   readonly error: string;
+  /** The peer says that it has not looked at it, as after a GOAWAY (RFC 9113 §8.7): it may go again at once. */
+  readonly isUnprocessed: boolean;
 }
 
 /** Of a response, as the OTLP specification recommends. One that is longer is cut off. */
@@ -60,7 +62,10 @@ class ReplyReader {
   #trailers: IncomingHttpHeaders | undefined;
   #error = '';
 
+  readonly #stream: ClientHttp2Stream;
+
   constructor(stream: ClientHttp2Stream) {
+    this.#stream = stream;
     stream.on('response', (head) => {
       this.#head = head;
     });
@@ -80,6 +85,12 @@ class ReplyReader {
   }
 
   whole(): Reply {
-    return { head: this.#head, trailers: this.#trailers, body: Buffer.concat(this.#chunks), error: this.#error };
+    return {
+      head: this.#head,
+      trailers: this.#trailers,
+      body: Buffer.concat(this.#chunks),
+      error: this.#error,
+      isUnprocessed: this.#head === undefined && this.#stream.rstCode === constants.NGHTTP2_REFUSED_STREAM,
+    };
   }
 }

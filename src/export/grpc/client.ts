@@ -3,10 +3,13 @@ import { proxyFor } from '../../proxy.ts';
 import { type Answer, type Client, Code, describe, judgeGrpc, type Payload } from '../answer.ts';
 import type { OtlpExporterConfig } from '../options.ts';
 import { shorten } from '../response.ts';
-import { call } from './call.ts';
+import { call, type Reply } from './call.ts';
 import { Connections } from './connections.ts';
 import { requestHeaders } from './headers.ts';
 import { judgeReply } from './judge.ts';
+
+/** Tries of one attempt that the peer need not have looked at. */
+const maxUnprocessed = 3;
 
 /** For what was cancelled to be told so. */
 const closeLingerMs = 1_000;
@@ -29,14 +32,21 @@ export class GrpcClient implements Client {
 
   async send(payload: Payload, signal: AbortSignal): Promise<Answer> {
     try {
-      const session = await this.#connections.take();
-      signal.throwIfAborted();
-      const reply = await call(session, this.#headers[payload.encoding], payload, signal);
-      if (signal.aborted) this.#connections.retire(session);
+      let reply = await this.#call(payload, signal);
+      for (let tries = 1; reply.isUnprocessed && tries < maxUnprocessed; tries++)
+        reply = await this.#call(payload, signal);
       return judgeReply(reply);
     } catch (error) {
       return judgeGrpc(Code.UNAVAILABLE, shorten(describe(error)), null);
     }
+  }
+
+  async #call(payload: Payload, signal: AbortSignal): Promise<Reply> {
+    const session = await this.#connections.take();
+    signal.throwIfAborted();
+    const reply = await call(session, this.#headers[payload.encoding], payload, signal);
+    if (signal.aborted) this.#connections.retire(session);
+    return reply;
   }
 
   close(): void {
