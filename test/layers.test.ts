@@ -37,8 +37,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   options: ['units'],
   ...of(pureStages, foundations),
-  ...of(rim, ['clock', ...foundations, ...pureStages, 'traceql', 'node-http', 'proxy']),
-  ...of(settings, ['clock', ...foundations, ...pureStages, ...rim, 'node-http', 'proxy']),
+  ...of(rim, ['clock', ...foundations, ...pureStages, 'traceql', 'node-http', 'proxy', 'low-priority']),
+  ...of(settings, ['clock', ...foundations, ...pureStages, ...rim, 'node-http', 'proxy', 'low-priority']),
   ...Object.fromEntries(
     composition.map((part, i) => [
       part,

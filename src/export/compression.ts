@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { lowerPoolPriority } from '../low-priority.ts';
 import type { Answer, Attempt, Outcome, Payload, Piece, Result } from './answer.ts';
 import type { ExportClock } from './clock.ts';
 
@@ -10,6 +11,16 @@ const gzipAsync = promisify(gzip);
  * the size. Each output chunk is a round trip between zlib's thread and the main loop, so the chunks are large.
  */
 const gzipOptions = { level: 1, chunkSize: 256 * 1024 };
+
+/** Zlib's threads exist from the first request on; from then on they give way to the path. */
+let isPoolLowered = false;
+
+async function compress(body: Uint8Array): Promise<Uint8Array> {
+  const bytes = await gzipAsync(body, gzipOptions);
+  if (!isPoolLowered) lowerPoolPriority();
+  isPoolLowered = true;
+  return bytes;
+}
 
 /** After what a server could not read compressed and could read plain: so long goes everything plain. */
 const plainForMs = 60 * 60_000;
@@ -39,7 +50,7 @@ export class Compression {
   compressing(next: (payload: Payload) => Promise<Result>): (piece: Piece) => Promise<Result> {
     return async (piece) => {
       const { encoding } = this;
-      const bytes = encoding === 'gzip' ? await gzipAsync(piece.body, gzipOptions) : piece.body;
+      const bytes = encoding === 'gzip' ? await compress(piece.body) : piece.body;
       return next({ ...piece, bytes, encoding });
     };
   }

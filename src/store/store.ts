@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { Exporter, ExporterStats, ExportRequest, OnFailure } from '../model/export-request.ts';
+import { Desk } from './desk.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
 import { type Machinery, SteadyThread } from './steady-thread.ts';
@@ -52,6 +53,7 @@ class EmbeddedStore implements Store {
   readonly read: TempoReader = { answer: (request) => this.#answer(request) };
   storage: StorageStats;
   readonly #thread: SteadyThread;
+  readonly #desk = new Desk();
   readonly #now: () => number;
   readonly #onError: (message: string) => void;
   readonly #onFailure: OnFailure;
@@ -135,10 +137,8 @@ class EmbeddedStore implements Store {
     }
   }
 
-  /** The message copies the body on its way to the worker, for it is shared, and with it all the memory that it is a part of: so a part goes alone. */
-  #append(shared: Uint8Array): Promise<Outcome> {
-    const body = shared.length === shared.buffer.byteLength ? shared : shared.slice();
-    return this.#thread.ask({ type: 'append', body, now: this.#now() });
+  #append(body: Uint8Array): Promise<Outcome> {
+    return this.#thread.ask({ type: 'append', body: this.#desk.put(body), now: this.#now() });
   }
 
   #written(storage: StorageStats): void {
@@ -154,7 +154,7 @@ class EmbeddedStore implements Store {
     this.#fail(this.#unqueue(), isMalformed ? 'rejected' : 'write_failed', error.message);
   }
 
-  /** The body was copied to the worker, if it was written at all. */
+  /** The worker had a copy of the body. */
   #unqueue(): ExportRequest {
     const { request, done } = this.#queue.shift()!;
     this.stats.queuedBytes -= request.body.length;
@@ -181,6 +181,7 @@ class EmbeddedStore implements Store {
   }
 
   async #retain(): Promise<void> {
+    this.#desk.trim();
     try {
       const { storage } = await this.#thread.ask({ type: 'retain', now: this.#now() });
       this.storage = storage!;

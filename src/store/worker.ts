@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { lowerOwnPriority } from '../low-priority.ts';
 import { MalformedError } from '../wire/reader.ts';
 import { TempoAnswers } from './answer.ts';
 import { Appender } from './append.ts';
@@ -12,6 +13,7 @@ const port = parentPort!;
 const reply = (message: Reply): void => port.postMessage(message);
 
 function start(options: WorkerOptions): void {
+  lowerOwnPriority();
   try {
     const db = openDatabase(options.directory);
     const retention = new Retention(db, options);
