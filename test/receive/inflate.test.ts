@@ -1,7 +1,8 @@
 import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/errors.ts';
-import { type Encoding, type Inflated, inflate } from '../../src/receive/inflate.ts';
+import type { Encoding } from '../../src/receive/encodings.ts';
+import { type Inflated, inflate } from '../../src/receive/inflate.ts';
 
 const text = Buffer.from('spans and more spans '.repeat(20_000));
 const anything = (): undefined => undefined;
@@ -42,5 +43,54 @@ describe('inflate', () => {
     });
     expect(answer).toMatchObject({ reason: 'too_large' });
     expect(claimed).toBeLessThanOrEqual(3_000_000);
+  });
+
+  it.each<[Encoding, (bytes: Uint8Array) => Buffer]>([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['zstd', zstdCompressSync],
+  ])('unpacks %s of any length, in one piece and in many', async (encoding, pack) => {
+    for (const length of [1, 255, 256, 65_791, 65_792, 1_048_575, 1_048_576, 1_048_577, 5_000_000]) {
+      const bytes = Buffer.alloc(length, text);
+      let claimed = 0;
+      const inflated = await inflate(encoding, pack(bytes), (extra, total) => {
+        claimed += extra;
+        expect(total).toBe(claimed);
+        return undefined;
+      });
+      const { parts } = inflated as Inflated;
+      expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+      // Deflate does not say how long it is: then more may be claimed than there is, never less.
+      expect(claimed).toBeGreaterThanOrEqual(length);
+      if (encoding !== 'deflate') expect(claimed).toBe(length);
+    }
+  });
+
+  it.each([0, 100, 0xffff_ffff])('does not believe a gzip message that says it has %d bytes', async (said) => {
+    const packed = gzipSync(Buffer.alloc(3_000_000));
+    packed.writeUInt32LE(said, packed.length - 4);
+    let claimed = 0;
+    const answer = await inflate('gzip', packed, (extra, total) => {
+      if (total > 2_000_000) return new Refusal('too_large', 'enough');
+      claimed += extra;
+      return undefined;
+    });
+    expect(answer).toMatchObject({ reason: 'too_large' });
+    expect(claimed).toBeLessThanOrEqual(2_000_000);
+  });
+
+  it('asks before it unpacks', async () => {
+    const refusal = new Refusal('inflight_full', 'not now');
+    expect(await inflate('gzip', gzipSync(text), () => refusal)).toBe(refusal);
+  });
+
+  it('lets others have their turn between hundreds of small bombs', async () => {
+    const bomb = gzipSync(Buffer.alloc(1_000_000));
+    let turns = 0;
+    const counting = setInterval(() => turns++, 0);
+    const bombs = await Promise.all(Array.from({ length: 200 }, () => inflate('gzip', bomb, anything)));
+    clearInterval(counting);
+    expect(bombs.every((inflated) => (inflated as Inflated).length === 1_000_000)).toBe(true);
+    expect(turns).toBeGreaterThan(20);
   });
 });

@@ -1,7 +1,7 @@
 import { type Refusal, refusals } from '../../errors.ts';
+import { encodings } from '../encodings.ts';
 import { encodeHeaders } from '../http2/encode-headers.ts';
 import type { Stream } from '../http2/stream.ts';
-import { encodings } from '../inflate.ts';
 import { encodeRetryInfo, encodeStatus } from '../rpc-status.ts';
 
 const contentType = 'application/grpc';

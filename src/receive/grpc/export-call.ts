@@ -1,11 +1,12 @@
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import type { Landing, Receipt } from '../../model/intake.ts';
+import { type Encoding, encodings } from '../encodings.ts';
 import { encodeExportResponse, isFullSuccess } from '../export-response.ts';
 import type { Headers } from '../http2/header-decoder.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { Inbound } from '../inbound.ts';
-import { type Encoding, encodings, inflate } from '../inflate.ts';
+import { inflate } from '../inflate.ts';
 import type { Ports } from '../receiver.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { answerOk, answerRefusal, frame } from './answer.ts';

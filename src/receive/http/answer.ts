@@ -4,8 +4,8 @@ import { systemClock } from '../../clock.ts';
 import { type Refusal, refusals } from '../../errors.ts';
 import type { Receipt } from '../../model/intake.ts';
 import { STATUS_CODES } from '../../node-http.ts';
+import { encodings } from '../encodings.ts';
 import { encodeExportResponse, exportResponseJson } from '../export-response.ts';
-import { encodings } from '../inflate.ts';
 import { encodeStatus, statusJson } from '../rpc-status.ts';
 import { type BodyType, mediaTypes } from './content.ts';
 

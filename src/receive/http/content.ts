@@ -1,4 +1,4 @@
-import { type Encoding, encodings } from '../inflate.ts';
+import { type Encoding, encodings } from '../encodings.ts';
 
 /** Where traces are sent (OTLP specification, "OTLP/HTTP Request"). */
 export const tracesPath = '/v1/traces';
