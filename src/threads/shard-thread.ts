@@ -29,9 +29,11 @@ const shard = new LocalShard(
   { inflight, neighbours: { self, shared, tell: (notice, to) => tell({ type: 'slab', notice, to }) } },
 );
 const probe = new LoopProbe(systemClock.monotonicMs());
-setInterval(() => {
-  Atomics.store(lastTurns, self, (systemClock.monotonicMs() - shard.slowest().stalledMs) | 0);
-}, turnReportMs).unref();
+const reportTurn = (): void =>
+  void Atomics.store(lastTurns, self, (systemClock.monotonicMs() - shard.slowest().stalledMs) | 0);
+// Its modules are loaded: from now on it may not stand still.
+reportTurn();
+setInterval(reportTurn, turnReportMs).unref();
 compactHeapSoon();
 
 port.on('message', (message: ToThread) => {
