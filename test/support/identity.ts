@@ -14,7 +14,8 @@ export function spanIdentities(request: Uint8Array, brokenSpans: 'throw' | 'leav
     const scopes = messages(resourceSpans, 2);
     // SDKs of 2021 have their spans in field 1000, which counts where there is no field 2.
     for (const scopeSpans of scopes.length > 0 ? scopes : messages(resourceSpans, 1000)) {
-      const around = [...resource, ...messages(scopeSpans, 1)];
+      // A message that occurs twice is one, of all their fields: so protobuf has it.
+      const around = [Buffer.concat(resource), Buffer.concat(messages(scopeSpans, 1))];
       for (const span of messages(scopeSpans, 2)) {
         const identity = brokenSpans === 'throw' ? spanIdentity(span, around) : identityOrNone(span, around);
         if (identity !== undefined) found.push(identity);
