@@ -183,7 +183,7 @@ function otherField(buf: Uint8Array, pos: number, end: number): number {
   if (fieldNumber < 16 || (fieldNumber === 16 && fieldType !== 5)) {
     throw malformed(tagAt, `Span field ${fieldNumber} has wire type ${fieldType}, or its tag more bytes than it needs`);
   }
-  return skipValue(buf, pos, end, fieldNumber, fieldType, spanDepth);
+  return skipValue(buf, pos, end, fieldType);
 }
 
 function isZero(buf: Uint8Array, at: number, length: number): boolean {
@@ -209,7 +209,7 @@ function statusCode(buf: Uint8Array, pos: number, end: number, code: number): nu
     pos = readTag(buf, pos, end);
     const isCode = fieldNumber === 3;
     if (isCode) code = varint32(buf, pos, end);
-    pos = skipValue(buf, pos, end, fieldNumber, fieldType);
+    pos = skipValue(buf, pos, end, fieldType);
   }
   return code;
 }
@@ -302,7 +302,7 @@ function looseAttributeBits(
         valueEnd = bodyEnd;
       }
       pos = bodyEnd;
-    } else pos = skipValue(buf, pos, end, number, fieldType);
+    } else pos = skipValue(buf, pos, end, fieldType);
   }
   const bucket = bucketOf[hashOf(buf, keyAt, keyBytes)];
   return namedBits(buckets[bucket], buf, keyAt, keyBytes, valueAt, valueEnd, bits);

@@ -43,7 +43,7 @@ export class RequestScan {
       const tagAt = pos;
       pos = readTag(buf, pos, end);
       if (fieldNumber !== 1) {
-        pos = skipValue(buf, pos, end, fieldNumber, fieldType);
+        pos = skipValue(buf, pos, end, fieldType);
         continue;
       }
       if (fieldType !== 2) throw malformed(tagAt, `resource_spans has wire type ${fieldType}`);
@@ -77,7 +77,7 @@ export class RequestScan {
       const field = fieldNumber;
       if (field > 3) {
         hasOldOnes ||= field === instrumentationLibrarySpans && fieldType === 2;
-        pos = skipValue(buf, pos, end, field, fieldType, 1);
+        pos = skipValue(buf, pos, end, fieldType);
         continue;
       }
       if (fieldType !== 2) throw malformed(tagAt, `ResourceSpans field ${field} has wire type ${fieldType}`);
@@ -102,7 +102,7 @@ export class RequestScan {
       pos = readTag(buf, pos, end);
       const lengthAt = pos;
       if (fieldNumber !== instrumentationLibrarySpans || fieldType !== 2) {
-        pos = skipValue(buf, pos, end, fieldNumber, fieldType, 1);
+        pos = skipValue(buf, pos, end, fieldType);
         continue;
       }
       pos = open(buf, pos, end);
@@ -142,7 +142,7 @@ export class RequestScan {
         const tagAt = pos;
         pos = readTag(buf, pos, end);
         if (fieldNumber <= 3) throw malformed(tagAt, `ScopeSpans field ${fieldNumber} has wire type ${fieldType}`);
-        pos = skipValue(buf, pos, end, fieldNumber, fieldType, 2);
+        pos = skipValue(buf, pos, end, fieldType);
       }
     }
     if (!isSound) this.#leaveOut(firstRow);

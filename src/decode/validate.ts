@@ -62,7 +62,7 @@ export function validate(kind: number, buf: Uint8Array, pos: number, end: number
     }
     const expected = number < 16 ? table[kind * 16 + number] : 0;
     if (expected === 0) {
-      pos = skipValue(buf, pos, end, number, type, depth);
+      pos = skipValue(buf, pos, end, type);
       continue;
     }
     if (type !== (expected & 15) - 1) {
@@ -76,7 +76,7 @@ export function validate(kind: number, buf: Uint8Array, pos: number, end: number
       else if (expected > 255) validateId(kind, number, expected >>> 8, inner - pos, pos);
       pos = inner;
     } else {
-      pos = skipValue(buf, pos, end, number, type);
+      pos = skipValue(buf, pos, end, type);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Stamp } from '../model/stamp.ts';
+import { mendText, spanTexts } from '../wire/mend-text.ts';
 import { ResourceSpans, ScopeSpans, Span } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
@@ -23,13 +24,15 @@ interface EnrichStats {
   readonly redactions: Record<string, number>;
   /** Spans whose `ot` tracestate member breaks its rules, and stayed as it was. */
   malformedTraceStates: number;
+  /** Spans with text that was no UTF-8, which leave with U+FFFD in its place. */
+  mendedSpans: number;
 }
 
 const nothing = new Uint8Array(0);
 
 /**
  * Writes kept spans and their envelopes: the weight (`ot=th`) on each span, the verdict on a marked one, the configured
- * resource attributes; redaction last. Everything else leaves byte for byte as it came. It owns no bytes.
+ * resource attributes; redaction last. Everything else leaves byte for byte as it came, but for text that is no UTF-8. It owns no bytes.
  * Messages must be well-formed at their own level.
  */
 export class Enricher {
@@ -41,11 +44,20 @@ export class Enricher {
   constructor({ resource, set, redact }: EnrichOptions) {
     this.#redactor = new Redactor(redact);
     this.#resource = new ResourceAttributes(resource, set, this.#redactor);
-    this.stats = { redactions: this.#redactor.counts, malformedTraceStates: 0 };
+    this.stats = { redactions: this.#redactor.counts, malformedTraceStates: 0, mendedSpans: 0 };
   }
 
   /** Writes buf[start, end), a Span message, as a field of ScopeSpans. `marked`: it also gets the `tailgate.*` attributes. */
   span(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
+    const mended = mendText(buf, start, end, spanTexts);
+    if (mended === undefined) this.#write(out, buf, start, end, stamp, marked);
+    else {
+      this.stats.mendedSpans++;
+      this.#write(out, mended.buf, 0, mended.pos, stamp, marked);
+    }
+  }
+
+  #write(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
     const stateAt = lastTraceState(buf, start, end);
     const plain =
       stateAt < 0 && !this.#redactor.suspects(buf, start, end) && !(marked && this.#marks.among(buf, start, end));

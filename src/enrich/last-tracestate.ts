@@ -12,7 +12,7 @@ export function lastTraceState(buf: Uint8Array, start: number, end: number): num
   for (pos = start; pos < end; ) {
     const at = pos;
     const tag = varint(buf);
-    skip(buf, tag & 7, end);
+    skip(buf, tag & 7);
     if (tag >>> 3 === Span.traceState && (tag & 7) === 2) found = buf[pos - 1] === 0 ? -1 : at;
   }
   return found;
@@ -29,7 +29,7 @@ function varint(buf: Uint8Array): number {
   return value >>> 0;
 }
 
-function skip(buf: Uint8Array, wireType: number, end: number): void {
+function skip(buf: Uint8Array, wireType: number): void {
   switch (wireType) {
     case 0:
       while (buf[pos++] >= 0x80);
@@ -42,19 +42,7 @@ function skip(buf: Uint8Array, wireType: number, end: number): void {
       pos += length;
       return;
     }
-    case 3:
-      skipGroup(buf, end);
-      return;
     case 5:
       pos += 4;
-  }
-}
-
-/** To behind the end of a group; its fields are well-formed, so the numbers need no comparing. */
-function skipGroup(buf: Uint8Array, end: number): void {
-  while (pos < end) {
-    const wireType = varint(buf) & 7;
-    if (wireType === 4) return;
-    skip(buf, wireType, end);
   }
 }

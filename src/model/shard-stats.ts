@@ -24,6 +24,7 @@ export interface ShardStats {
   readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
   readonly redactions: Record<string, number>;
   readonly malformedTraceStates: number;
+  readonly mendedSpans: number;
   /** In the open batch, and handed to the exporters since the start. */
   readonly batching: { readonly spans: number; readonly bytes: number };
   readonly emittedSpans: number;

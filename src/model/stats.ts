@@ -65,6 +65,7 @@ export interface GatewayStats {
   readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
   readonly redactions: Readonly<Record<string, number>>;
   readonly malformedTraceStates: number;
+  readonly mendedSpans: number;
   /** Votes of policies that are judged but decide nothing. */
   readonly shadow?: readonly { policy: string; vote: 'keep' | 'drop' | 'abstain'; traces: number }[];
   /** Kept spans in batches that are still open: in the books, every exporter still owes them. */

@@ -37,6 +37,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     remembered: { decisions: decisions.size, limit: decisions.limit, evicted: decisions.evicted },
     redactions: enricher.stats.redactions,
     malformedTraceStates: enricher.stats.malformedTraceStates,
+    mendedSpans: enricher.stats.mendedSpans,
     batching: { spans: batch.spans, bytes: batch.bytes },
     emittedSpans,
     handedOver: neighbours?.handedOver ?? 0,
@@ -79,6 +80,7 @@ export function sumStats(shards: readonly ShardStats[], offeredSpans: number, no
     },
     redactions: addRecords(shards.map((shard) => shard.redactions)),
     malformedTraceStates: total((shard) => shard.malformedTraceStates),
+    mendedSpans: total((shard) => shard.mendedSpans),
     batching: {
       spans: total(({ batching, emittedSpans }) => batching.spans + emittedSpans) - offeredSpans,
       bytes: total(({ batching }) => batching.bytes),

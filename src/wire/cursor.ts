@@ -83,14 +83,11 @@ export function readTag(buf: Uint8Array, pos: number, end: number): number {
   return after;
 }
 
-/** How deep messages and groups may nest, counted from the request, which is 0: what upb and protobuf-java read at most. */
+/** How deep messages may nest, counted from the request, which is 0: what upb and protobuf-java read at most. */
 export const maxDepth = 100;
 
-/**
- * Moves past a value of wire type `type` that starts at `pos`; `number` is its field's, for groups, and `depth` that of the message it
- * stands in.
- */
-export function skipValue(buf: Uint8Array, pos: number, end: number, number: number, type: number, depth = 0): number {
+/** Moves past a value of wire type `type` that starts at `pos`. */
+export function skipValue(buf: Uint8Array, pos: number, end: number, type: number): number {
   switch (type) {
     case 0:
       return skipVarint(buf, pos, end);
@@ -99,11 +96,10 @@ export function skipValue(buf: Uint8Array, pos: number, end: number, number: num
     case 2:
       open(buf, pos, end);
       return bodyEnd;
-    case 3:
-      return skipGroup(buf, pos, end, number, depth);
     case 5:
       return skipFixed(pos, end, 4);
     default:
+      // 3 and 4 are groups: nothing of OTLP is one, and receivers differ in how they read past them.
       throw malformed(pos, `wire type ${type}`);
   }
 }
@@ -111,20 +107,6 @@ export function skipValue(buf: Uint8Array, pos: number, end: number, number: num
 export function skipFixed(pos: number, end: number, bytes: number): number {
   if (bytes > end - pos) throw malformed(pos, `a field of ${bytes} bytes where ${Math.max(0, end - pos)} are left`);
   return pos + bytes;
-}
-
-function skipGroup(buf: Uint8Array, pos: number, end: number, number: number, depth: number): number {
-  if (depth >= maxDepth) throw malformed(pos, `groups nested more than ${maxDepth} deep`);
-  while (pos < end) {
-    pos = readTag(buf, pos, end);
-    const inner = fieldNumber;
-    if (fieldType === 4) {
-      if (inner !== number) throw malformed(pos, 'a group ends that was not open');
-      return pos;
-    }
-    pos = skipValue(buf, pos, end, inner, fieldType, depth + 1);
-  }
-  throw malformed(pos, 'a group without an end');
 }
 
 export function malformed(at: number, what: string): MalformedError {

@@ -1,10 +1,11 @@
 import { copyBytes } from './copy.ts';
 import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue } from './cursor.ts';
+import { resourceTexts, schemaUrlTexts, scopeTexts, withMendedText } from './mend-text.ts';
 import { instrumentationLibrarySpans, ResourceSpans, ScopeSpans } from './otlp.ts';
 
 /**
  * What surrounds a slice, as views into the request it came in: resource and scope messages, and everything else that stands beside
- * them (schema URLs, unknown fields), tags included. Empty where there is nothing.
+ * them (schema URLs, unknown fields), tags included. Empty where there is nothing; a copy where text had to be mended.
  */
 export interface Envelope {
   readonly resource: Uint8Array;
@@ -50,14 +51,17 @@ export function readResource(buf: Uint8Array, resourceSpansAt: number): Resource
     instrumentationLibrarySpans,
     false,
   );
-  return { resource, resourceRest };
+  return {
+    resource: withMendedText(resource, resourceTexts),
+    resourceRest: withMendedText(resourceRest, schemaUrlTexts),
+  };
 }
 
 /** The inner half. */
 export function readScope(buf: Uint8Array, scopeSpansAt: number): Pick<Envelope, 'scope' | 'scopeRest'> {
   const skips = (scopeSpansAt & skippable) !== 0;
   const [scope, scopeRest] = collect(buf, scopeSpansAt & ~skippable, ScopeSpans.scope, ScopeSpans.spans, none, skips);
-  return { scope, scopeRest };
+  return { scope: withMendedText(scope, scopeTexts), scopeRest: withMendedText(scopeRest, schemaUrlTexts) };
 }
 
 const none = 0;
@@ -90,7 +94,7 @@ function collect(
     const isWanted = fieldNumber === wanted;
     const isLeftOut = fieldNumber === leftOut || fieldNumber === deprecated;
     const at = fieldType === 2 ? open(buf, pos, end) : pos;
-    pos = skipValue(buf, pos, end, fieldNumber, fieldType);
+    pos = skipValue(buf, pos, end, fieldType);
     if (isWanted) found.add(at, pos);
     else if (!isLeftOut) rest.add(from, pos);
   }

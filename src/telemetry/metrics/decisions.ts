@@ -94,6 +94,15 @@ export const decisionsMetrics: readonly Metric[] = [
     advice: 'A sender writes broken tracestates; its weights from head sampling are lost.',
     read: ({ gateway }) => gateway.malformedTraceStates,
   },
+  {
+    name: 'tailgate_mended_spans_total',
+    type: 'counter',
+    labels: [],
+    help: 'Kept spans with text that was no UTF-8, which left with U+FFFD in its place.',
+    advice:
+      'A service puts bytes into text: a cut string, another encoding. Servers on protobuf’s C library refuse such text.',
+    read: ({ gateway }) => gateway.mendedSpans,
+  },
 ];
 
 /** What occurred, by policy, and a zero for each outcome that has not; `none` is what the shard calls the policy where none decided. */

@@ -1,0 +1,212 @@
+/** A field of a message, taken apart as far as the schema goes; written as it is here, right or wrong. */
+interface Field {
+  number: number;
+  type: number;
+  /** The value without its length; fields, where a message is known. */
+  value: Buffer | Field[];
+  /** Bytes by which its tag, and its length, are longer than they need be. */
+  tagPadding: number;
+  lengthPadding: number;
+}
+
+type Schema = { readonly [number: number]: Schema };
+const any: { [number: number]: Schema } = {};
+const keyValue: Schema = { 2: any };
+any[5] = { 1: any };
+any[6] = { 1: keyValue };
+const span: Schema = { 9: keyValue, 11: { 3: keyValue }, 13: { 4: keyValue }, 15: {} };
+const scopeSpans: Schema = { 1: { 3: keyValue }, 2: span };
+const request: Schema = { 1: { 1: { 1: keyValue }, 2: scopeSpans, 1000: scopeSpans } };
+
+/** Numbers from a seed, the same every time: a source of chance in [0, 1). */
+export function seeded(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** An ExportTraceServiceRequest with one to three faults, or oddities, at places of any depth; and what they are. */
+export function mutate(bytes: Uint8Array, chance: () => number): { bytes: Buffer; what: string } {
+  const root = parse(Buffer.from(bytes), request);
+  const what: string[] = [];
+  for (let n = 1 + below(3, chance); n > 0; n--) {
+    const places = [...placesIn(root)];
+    if (places.length === 0) break;
+    const place = places[below(places.length, chance)];
+    const [name, change] = changes[below(changes.length, chance)];
+    what.push(`${place.path}: ${name}`);
+    change(place, chance);
+  }
+  return { bytes: write(root), what: what.join('; ') };
+}
+
+interface Place {
+  readonly siblings: Field[];
+  readonly field: Field;
+  readonly path: string;
+}
+type Change = (place: Place, chance: () => number) => void;
+
+const below = (limit: number, chance: () => number): number => Math.floor(chance() * limit);
+const field = (number: number, type: number, value: Buffer | Field[]): Field => ({
+  number,
+  type,
+  value,
+  tagPadding: 0,
+  lengthPadding: 0,
+});
+const insert = ({ siblings, field: at }: Place, ...fields: Field[]): void =>
+  void siblings.splice(siblings.indexOf(at), 0, ...fields);
+const randomBytes = (length: number, chance: () => number): Buffer =>
+  Buffer.from(Array.from({ length }, () => below(256, chance)));
+const badTexts = [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0x61, 0xe2, 0x82]];
+
+/** A value of that wire type that is right in itself. */
+function scalar(type: number, chance: () => number): Buffer {
+  if (type === 0) return varint(below(1000, chance));
+  if (type === 1) return randomBytes(8, chance);
+  return type === 5 ? randomBytes(4, chance) : randomBytes(below(20, chance), chance);
+}
+
+const wireTypes = [0, 1, 2, 5];
+const changes: readonly (readonly [string, Change])[] = [
+  ['gone', ({ siblings, field: at }) => void siblings.splice(siblings.indexOf(at), 1)],
+  ['twice', (place) => insert(place, structuredCloneOf(place.field))],
+  [
+    'another wire type',
+    ({ field: at }, chance) => {
+      at.type = [...wireTypes, 3, 4, 6, 7][below(8, chance)];
+      at.value = scalar(at.type, chance);
+    },
+  ],
+  ['another number', ({ field: at }, chance) => void (at.number = below(20, chance))],
+  ['a number of before or to come', ({ field: at }, chance) => void (at.number = [1000, 1001, 99][below(3, chance)])],
+  ['other bytes', ({ field: at }, chance) => void (at.value = randomBytes(below(20, chance), chance))],
+  [
+    'a length by one off',
+    ({ field: at }, chance) => {
+      if (Buffer.isBuffer(at.value))
+        at.value = chance() < 0.5 ? at.value.subarray(1) : Buffer.concat([at.value, at.value.subarray(0, 1)]);
+    },
+  ],
+  ['nothing in it', ({ field: at }) => void (at.value = Buffer.alloc(0))],
+  ['no UTF-8', ({ field: at }, chance) => void (at.value = Buffer.from(badTexts[below(badTexts.length, chance)]))],
+  [
+    'a character cut',
+    ({ field: at }) => {
+      if (at.type === 2 && Buffer.isBuffer(at.value)) at.value = Buffer.concat([at.value, Buffer.from([0xe2, 0x82])]);
+    },
+  ],
+  ['a longer tag', ({ field: at }, chance) => void (at.tagPadding = 1 + below(9, chance))],
+  ['a longer length', ({ field: at }, chance) => void (at.lengthPadding = 1 + below(9, chance))],
+  [
+    'a longer varint',
+    ({ field: at }, chance) => {
+      if (at.type === 0) at.value = padded(below(200, chance), 1 + below(11, chance), chance);
+    },
+  ],
+  [
+    'all of 64 bits',
+    ({ field: at }, chance) => {
+      if (at.type === 0) at.value = Buffer.from([...new Array(9).fill(0xff), [0, 1, 2, 0x7f][below(4, chance)]]);
+    },
+  ],
+  [
+    'an unknown field before',
+    (place, chance) => {
+      const type = wireTypes[below(4, chance)];
+      insert(place, field([21, 99, 1000, 536_870_911][below(4, chance)], type, scalar(type, chance)));
+    },
+  ],
+  [
+    'a field of the numbers around it before',
+    (place, chance) => {
+      const type = wireTypes[below(4, chance)];
+      insert(place, field(1 + below(18, chance), type, scalar(type, chance)));
+    },
+  ],
+  [
+    'groups before',
+    (place, chance) => {
+      const depth = chance() < 0.5 ? 1 + below(4, chance) : 90 + below(20, chance);
+      const edge = (type: number): Field[] => Array.from({ length: depth }, () => field(30, type, Buffer.alloc(0)));
+      insert(place, ...edge(3), ...edge(4));
+    },
+  ],
+  ['a group that never ends before', (place) => insert(place, field(30, 3, Buffer.alloc(0)))],
+  [
+    'an attribute nested deep',
+    (place, chance) => {
+      let value: Field[] = [field(3, 0, varint(7))];
+      for (let depth = 44 + below(6, chance); depth > 0; depth--) value = [field(5, 2, [field(1, 2, value)])];
+      const { field: at } = place;
+      if (Array.isArray(at.value) && at.number === 9) at.value = [field(1, 2, Buffer.from('deep')), field(2, 2, value)];
+      else insert(place, field(9, 2, [field(1, 2, Buffer.from('deep')), field(2, 2, value)]));
+    },
+  ],
+  ['order of fields', ({ siblings }) => void siblings.reverse()],
+];
+
+function structuredCloneOf(of: Field): Field {
+  return { ...of, value: Array.isArray(of.value) ? of.value.map(structuredCloneOf) : of.value };
+}
+
+function* placesIn(fields: Field[], path = 'request'): Generator<Place> {
+  for (const each of fields) {
+    const here = `${path}.${each.number}`;
+    yield { siblings: fields, field: each, path: here };
+    if (Array.isArray(each.value)) yield* placesIn(each.value, here);
+  }
+}
+
+function parse(bytes: Buffer, schema: Schema): Field[] {
+  const fields: Field[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const tag = readVarint(bytes, at);
+    const number = Math.floor(tag.value / 8);
+    const type = tag.value & 7;
+    const start = type === 2 ? readVarint(bytes, tag.end).end : tag.end;
+    if (type === 0) at = readVarint(bytes, start).end;
+    else at = type === 2 ? start + readVarint(bytes, tag.end).value : start + (type === 1 ? 8 : 4);
+    const value = bytes.subarray(start, at);
+    fields.push(field(number, type, type === 2 && schema[number] !== undefined ? parse(value, schema[number]) : value));
+  }
+  return fields;
+}
+
+function write(fields: readonly Field[]): Buffer {
+  return Buffer.concat(
+    fields.flatMap(({ number, type, value, tagPadding, lengthPadding }) => {
+      const body = Array.isArray(value) ? write(value) : value;
+      const tag = varint(number * 8 + type, tagPadding);
+      return type === 2 ? [tag, varint(body.length, lengthPadding), body] : [tag, body];
+    }),
+  );
+}
+
+function readVarint(bytes: Buffer, at: number): { value: number; end: number } {
+  let value = 0;
+  for (let i = 0; ; i++) {
+    value += (bytes[at + i] & 0x7f) * 2 ** (7 * i);
+    if (bytes[at + i] < 0x80) return { value, end: at + i + 1 };
+  }
+}
+
+function varint(value: number, padding = 0): Buffer {
+  const bytes: number[] = [];
+  for (; value >= 0x80; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
+  bytes.push(value);
+  if (padding === 0) return Buffer.from(bytes);
+  bytes[bytes.length - 1] |= 0x80;
+  return Buffer.from([...bytes, ...new Array(padding - 1).fill(0x80), 0]);
+}
+
+const padded = (value: number, padding: number, chance: () => number): Buffer => {
+  const bytes = varint(value, padding);
+  if (chance() < 0.3) bytes[bytes.length - 1] = below(128, chance);
+  return bytes;
+};

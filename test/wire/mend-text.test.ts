@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { mendText, spanTexts } from '../../src/wire/mend-text.ts';
+import { Writer } from '../../src/wire/writer.ts';
+import { decodeRequest } from '../support/otlp.ts';
+import { Story } from '../support/story.ts';
+
+const cut = Uint8Array.from([0x61, 0xe2, 0x82]);
+const mendedText = 'a\ufffd';
+
+/** A request in which every text ends in a character that was cut. */
+function cutTexts(): Uint8Array {
+  const w = new Writer();
+  const message = (field: number, write: () => void): void => {
+    const mark = w.open(field);
+    write();
+    w.close(mark);
+  };
+  const attribute = (field: number): void =>
+    message(field, () => {
+      w.bytes(1, cut);
+      message(2, () => message(5, () => message(1, () => w.bytes(1, cut))));
+    });
+  message(1, () => {
+    message(1, () => attribute(1));
+    message(2, () => {
+      message(1, () => {
+        w.bytes(1, cut);
+        w.bytes(2, cut);
+        attribute(3);
+      });
+      message(2, () => {
+        w.bytes(1, new Uint8Array(16).fill(0xc3));
+        w.bytes(2, new Uint8Array(8).fill(0xc3));
+        w.bytes(5, cut);
+        attribute(9);
+        message(11, () => {
+          w.bytes(2, cut);
+          attribute(3);
+        });
+        message(13, () => {
+          w.bytes(1, new Uint8Array(16).fill(0xff));
+          w.bytes(2, new Uint8Array(8).fill(0xff));
+          w.bytes(3, cut);
+          attribute(4);
+        });
+        message(15, () => w.bytes(2, cut));
+      });
+      w.bytes(3, cut);
+    });
+    w.bytes(3, cut);
+  });
+  return w.finish();
+}
+
+const nested = { key: mendedText, value: { arrayValue: { values: [{ stringValue: mendedText }] } } };
+
+describe('text that is no UTF-8', () => {
+  it('leaves with U+FFFD in its place, wherever it stands, and ids and bytes as they came', () => {
+    const story = new Story({ rules: { debug: true }, shards: 1 });
+    // What is mended is no longer itself.
+    story.inside.take = () => true;
+    expect(story.sendBytes(cutTexts())).toMatchObject({ spans: 1, rejectedSpans: 0 });
+    story.drain();
+    const [{ resource, schemaUrl, scopeSpans = [] }] = decodeRequest(story.requests[0].body).resourceSpans ?? [];
+    expect({ resource, schemaUrl }).toEqual({ resource: { attributes: [nested] }, schemaUrl: mendedText });
+    const [{ scope, spans = [], schemaUrl: scopeSchemaUrl }] = scopeSpans;
+    expect([scope, scopeSchemaUrl]).toEqual([
+      { name: mendedText, version: mendedText, attributes: [nested] },
+      mendedText,
+    ]);
+    const [span] = spans as unknown as Record<string, unknown>[];
+    expect(span).toMatchObject({
+      traceId: 'c3'.repeat(16),
+      name: mendedText,
+      events: [{ name: mendedText, attributes: [nested] }],
+      links: [{ traceState: mendedText, attributes: [nested] }],
+      status: { message: mendedText },
+    });
+    expect((span.attributes as unknown[])[0]).toEqual(nested);
+    expect(story.enricher.stats.mendedSpans).toBe(1);
+  });
+
+  it.each([
+    ['short', 'größe'],
+    ['of a hundred characters, in a segment that threads share', '買う'.repeat(50)],
+  ])('is told from text that is: %s', (_, text) => {
+    const w = new Writer();
+    w.bytes(1, new Uint8Array(16).fill(0xff));
+    w.string(5, text);
+    const segment = new Uint8Array(new SharedArrayBuffer(1024));
+    segment.set(w.view(), 100);
+    expect(mendText(segment, 100, 100 + w.pos, spanTexts)).toBeUndefined();
+    // The last byte of the last character is not its own any more.
+    segment[100 + w.pos - 1] = 0xff;
+    expect(mendText(segment, 100, 100 + w.pos, spanTexts)).toBeDefined();
+  });
+});
