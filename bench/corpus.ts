@@ -10,6 +10,12 @@ export interface Case {
   readonly protocol: 'grpc' | 'http';
   /** Spans of 3 to 17 attributes, the values from short to long, instead of equal ones. */
   readonly varied?: boolean;
+  /** Requests are compressed, as the Collector and many SDKs do unless they are told not to. */
+  readonly gzip?: boolean;
+  /** Of the load; 4 where it is left out. */
+  readonly connections?: number;
+  /** Of the gateway, on as many cores; as the plan says where it is left out. */
+  readonly shards?: number;
 }
 
 export const cases: readonly Case[] = [
@@ -20,7 +26,14 @@ export const cases: readonly Case[] = [
   { name: 'long', spansPerRequest: 512, spansPerTrace: 256, splitOver: 1, protocol: 'grpc' },
   { name: 'varied', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc', varied: true },
   { name: 'http', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'http' },
+  { name: 'gzip', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc', gzip: true },
+  { name: 'http-gzip', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'http', gzip: true },
+  { name: 'crowd', spansPerRequest: 20, spansPerTrace: 4, splitOver: 1, protocol: 'grpc', connections: 500 },
+  { name: 'alone', spansPerRequest: 512, spansPerTrace: 8, splitOver: 1, protocol: 'grpc', connections: 1, shards: 2 },
 ];
+
+/** What the compressed cases are held against. */
+export const plainOf: Readonly<Record<string, string>> = { gzip: 'whole', 'http-gzip': 'http' };
 
 export function caseOf(name: string): Case {
   const found = cases.find((shape) => shape.name === name);

@@ -7,7 +7,11 @@ export class HttpClient implements Client {
   #answer = '';
   #done: ((ok: boolean) => void) | undefined = undefined;
 
-  constructor(port: number) {
+  readonly #head: string;
+
+  constructor(port: number, gzip = false) {
+    const encoding = gzip ? 'content-encoding: gzip\r\n' : '';
+    this.#head = `POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-protobuf\r\n${encoding}`;
     this.#socket = connect(port, '127.0.0.1').setNoDelay(true);
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('error', () => {});
@@ -18,10 +22,7 @@ export class HttpClient implements Client {
     return new Promise((done) => {
       this.#done = done;
       this.#socket.cork();
-      this.#socket.write(
-        `POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-protobuf\r\ncontent-length: ${message.length}\r\n\r\n`,
-        'latin1',
-      );
+      this.#socket.write(`${this.#head}content-length: ${message.length}\r\n\r\n`, 'latin1');
       this.#socket.write(message);
       this.#socket.uncork();
     });

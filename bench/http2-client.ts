@@ -22,6 +22,8 @@ const firstHeaders = Buffer.from([
   ...[0x5f, ...text('application/grpc'), 0x40, ...text('te'), ...text('trailers')],
 ]);
 const laterHeaders = Buffer.from([0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe]);
+const gzipFirst = Buffer.concat([firstHeaders, Buffer.from([0x40, ...text('grpc-encoding'), ...text('gzip')])]);
+const gzipLater = Buffer.from([0x83, 0x86, 0xc2, 0xc1, 0xc0, 0xbf, 0xbe]);
 
 interface Call {
   readonly message: Buffer;
@@ -38,6 +40,7 @@ interface Call {
  */
 export class GrpcClient implements Client {
   readonly #socket: Socket;
+  readonly #headers: { readonly first: Buffer; readonly later: Buffer };
   readonly #calls = new Map<number, Call>();
   /** Calls whose message is not wholly sent yet. */
   readonly #sending = new Map<number, Call>();
@@ -46,7 +49,9 @@ export class GrpcClient implements Client {
   #window = 65_535;
   #streamWindow = 65_535;
 
-  constructor(port: number) {
+  /** `gzip`: what the messages' prefix says too. */
+  constructor(port: number, gzip = false) {
+    this.#headers = gzip ? { first: gzipFirst, later: gzipLater } : { first: firstHeaders, later: laterHeaders };
     this.#socket = connect(port, '127.0.0.1').setNoDelay(true);
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('error', () => this.close());
@@ -65,7 +70,7 @@ export class GrpcClient implements Client {
       this.#calls.set(id, call);
       this.#sending.set(id, call);
       this.#socket.cork();
-      this.#socket.write(frame(Type.HEADERS, 4, id, id === 1 ? firstHeaders : laterHeaders));
+      this.#socket.write(frame(Type.HEADERS, 4, id, id === 1 ? this.#headers.first : this.#headers.later));
       this.#push(id, call);
       this.#socket.uncork();
     });

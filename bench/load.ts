@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { type Case, caseOf, errorEvery, number, type Prepared, prepare, tracesIn } from './corpus.ts';
 import { HttpClient } from './http-client.ts';
 import { type Client, GrpcClient } from './http2-client.ts';
@@ -51,6 +52,8 @@ class Load {
   readonly #order: LoadOrder;
   readonly #shape: Case;
   readonly #clients: Client[];
+  /** Requests under way in a closed loop. */
+  readonly #inflight: number;
   /** A request without and one with ERROR spans by part, of which the others are copies. */
   readonly #models: Prepared[] = [];
   /** Requests that are not under way, by model. */
@@ -70,10 +73,12 @@ class Load {
   constructor(order: LoadOrder) {
     this.#order = order;
     this.#shape = caseOf(order.case);
-    const { inflight = 16, connections = 4, port } = order;
-    const isHttp = this.#shape.protocol === 'http';
-    this.#clients = Array.from({ length: isHttp ? inflight : connections }, () =>
-      isHttp ? new HttpClient(port) : new GrpcClient(port),
+    const { gzip, protocol } = this.#shape;
+    const { connections = this.#shape.connections ?? 4, port } = order;
+    const isHttp = protocol === 'http';
+    this.#inflight = order.inflight ?? Math.max(16, connections);
+    this.#clients = Array.from({ length: isHttp ? this.#inflight : connections }, () =>
+      isHttp ? new HttpClient(port, gzip) : new GrpcClient(port, gzip),
     );
     // Small requests have fewer traces than one in which an ERROR is due, so not all of them carry one.
     for (let part = 0; part < this.#shape.splitOver; part++) {
@@ -83,7 +88,7 @@ class Load {
     errorSpans(Buffer.concat([bytes, Buffer.alloc(64)]), bytes.length, (_, content) =>
       this.#errorContents.push(content),
     );
-    const each = Math.ceil((order.rate === undefined ? inflight : openLanes) / this.#shape.splitOver) + 1;
+    const each = Math.ceil((order.rate === undefined ? this.#inflight : this.#openLanes()) / this.#shape.splitOver) + 1;
     this.#idle = this.#models.map((model) => Array.from({ length: each }, () => this.#copy(model)));
   }
 
@@ -115,16 +120,15 @@ class Load {
 
   /** Each of `inflight` lanes sends its next request when the last one was answered. */
   async #closedLoop(end: number): Promise<void> {
-    const { inflight = 16 } = this.#order;
     const lane = async (client: Client): Promise<void> => {
       while (performance.now() < end) await this.#one(client, performance.now());
     };
-    await Promise.all(this.#lanes(inflight).map(lane));
+    await Promise.all(this.#lanes(this.#inflight).map(lane));
   }
 
   /** What is due while all lanes are busy waits, and its latency runs. */
   async #openLoop(start: number, rate: number): Promise<void> {
-    const free = this.#shape.protocol === 'http' ? [...this.#clients] : this.#lanes(openLanes);
+    const free = this.#shape.protocol === 'http' ? [...this.#clients] : this.#lanes(this.#openLanes());
     const due: number[] = [];
     const next = (): void => {
       while (free.length > 0 && due.length > 0) {
@@ -148,6 +152,10 @@ class Load {
     while (due.length > 0 && performance.now() - start < (this.#order.seconds + 30) * 1000) await pause(2);
   }
 
+  #openLanes(): number {
+    return Math.max(openLanes, this.#clients.length);
+  }
+
   #lanes(count: number): Client[] {
     return Array.from({ length: count }, (_, i) => this.#clients[i % this.#clients.length]);
   }
@@ -159,11 +167,22 @@ class Load {
     const body = this.#idle[model].pop() ?? this.#copy(this.#models[model]);
     number(body.prepared, this.#firstOf(n));
     this.#under++;
-    const ok = await client.send(body.message);
+    const ok = await client.send(this.#shape.gzip ? this.#pack(body) : body.message);
     this.#under--;
     this.#idle[model].push(body);
     if (!ok) this.#refused++;
     else this.#taken(body, model === 1, since);
+  }
+
+  /** The fastest level: how long the gateway takes to unpack it hardly differs, and the client has a core only. */
+  #pack({ message, prepared }: Body): Buffer {
+    const packed = gzipSync(prepared.bytes, { level: 1 });
+    if (this.#shape.protocol === 'http') return packed;
+    const framed = Buffer.alloc(5 + packed.length);
+    framed[0] = 1;
+    framed.writeUInt32BE(packed.length, 1);
+    packed.copy(framed, message.length - prepared.bytes.length);
+    return framed;
   }
 
   #isMarked(n: number): boolean {

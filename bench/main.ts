@@ -8,7 +8,7 @@ import { collectorBinary, gatewayCpu, type SubjectName, subjects } from './subje
 import { type Results, tableOf } from './table.ts';
 
 /**
- * `make bench`: alternating runs of every subject on one load, each pinned to one processor. Without arguments some three minutes;
+ * `make bench`: alternating runs of every subject on one load, each pinned to one processor. Without arguments some five minutes;
  * `--full` takes forty minutes: five runs, the gateway's latencies in each, others' in the last. --subjects "a,b" --cases whole,split --runs 5 --seconds 10 --wait 10
  * --steady 20 --cpus 0,1 --shards 2.
  */
@@ -62,7 +62,7 @@ function hasCollector(): boolean {
 }
 
 const collector = hasCollector();
-const shapes = (values.cases ?? 'whole,split,small,http').split(',');
+const shapes = (values.cases ?? 'whole,split,small,http,gzip,http-gzip,crowd,alone').split(',');
 const runs: Run[] = [];
 /** The latencies of a receiver that does nothing, at the gateway's rate: what the machine and the load client take part in them. */
 const control: SubjectName = 'no-op on our HTTP/2';

@@ -45,7 +45,9 @@ export interface Run {
 /** Starts a subject and a sink, loads it for a while, measures, stops both. What the load and the sink spend is not counted. */
 export async function measure(name: SubjectName, shape: string, plan: Plan): Promise<Run> {
   const { sink, sinkPort } = await startSink();
-  const subject = await subjects[name].start({ ...plan, sinkPort });
+  const { shards = plan.shards } = caseOf(shape);
+  const cpus = shards > plan.shards ? '0,1' : plan.cpus;
+  const subject = await subjects[name].start({ ...plan, shards, cpus, sinkPort });
   try {
     return await new Measurement(name, shape, plan, subject, sink).run();
   } finally {

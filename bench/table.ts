@@ -1,3 +1,4 @@
+import { plainOf } from './corpus.ts';
 import type { Plan, Run } from './run.ts';
 import type { SubjectName } from './subjects.ts';
 
@@ -27,7 +28,18 @@ export function tableOf({ at, machine, versions, plan, rounds, runs }: Results):
     line(head),
     line(head.map(() => '---')),
     ...rows.map(line),
+    ...compressed(runs),
   ].join('\n');
+}
+
+/** What compressed requests reach of what the same do uncompressed. */
+function compressed(runs: readonly Run[]): string[] {
+  const rate = (shape: string): number =>
+    median(runs.filter((run) => run.subject === 'tailgate' && run.case === shape).map((run) => run.spansPerCpuSecond));
+  const ratios = Object.entries(plainOf).map(([packed, plain]) => [packed, plain, rate(packed) / rate(plain)] as const);
+  const told = ratios.filter(([, , ratio]) => ratio > 0);
+  if (told.length === 0) return [];
+  return ['', told.map(([packed, plain, ratio]) => `${packed}: ${ratio.toFixed(2)} of ${plain}`).join('; ')];
 }
 
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
