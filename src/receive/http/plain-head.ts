@@ -7,19 +7,26 @@ const absoluteLine = new RegExp(`^POST [hH][tT][tT][pP][sS]?://[\\w.~%:[\\]-]+${
 const field = /([!#$%&'*+\-.^_`|~\dA-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 /** Nearly a petabyte: a number that is exact. */
 const plainNumber = /^\d{1,15}$/;
+/** With two fields, or another name, it is for node:http. */
+const plainEncodings = new Set(['', 'gzip']);
 /** Whoever sends one of these wants something that node:http does for us. */
-const special = new Set([
-  ...['transfer-encoding', 'content-encoding', 'expect', 'upgrade', 'te', 'trailer', 'origin', 'http2-settings'],
-]);
+const special = new Set([...['transfer-encoding', 'expect', 'upgrade', 'te', 'trailer', 'origin', 'http2-settings']]);
+
+/** The body of a plain request. */
+interface PlainBody {
+  /** As it comes. */
+  readonly length: number;
+  readonly isGzip: boolean;
+}
 
 /**
- * The body's length, where `head` (all lines up to the empty one, each with its end) is that of a plain request: POST to /v1/traces by HTTP/1.1,
- * protobuf, not compressed, of known length, on a connection that stays. Undefined for every other one, broken ones included.
+ * What `head` (all lines up to the empty one, each with its end) says of the body, where it is that of a plain request: POST to /v1/traces by HTTP/1.1,
+ * protobuf, as it is or in gzip, of known length, on a connection that stays. Undefined for every other one, broken ones included.
  */
-export function plainBodyLength(head: string): number | undefined {
+export function plainBody(head: string): PlainBody | undefined {
   const lineLength = head.startsWith(requestLine) ? requestLine.length : absoluteLine.exec(head)?.[0].length;
   if (lineLength === undefined) return undefined;
-  let [length, hosts, isProtobuf] = [-1, 0, false];
+  let [length, hosts, isProtobuf, encodings] = [-1, 0, false, ''];
   for (field.lastIndex = lineLength; field.lastIndex < head.length; ) {
     const found = field.exec(head);
     if (found === null) return undefined;
@@ -28,11 +35,13 @@ export function plainBodyLength(head: string): number | undefined {
     if (special.has(name)) return undefined;
     if (name === 'host') hosts++;
     else if (name === 'connection' && value.toLowerCase() !== 'keep-alive') return undefined;
+    else if (name === 'content-encoding') encodings += value.toLowerCase();
     else if (name === 'content-type') isProtobuf = value.toLowerCase() === 'application/x-protobuf';
     else if (name === 'content-length') {
       if (length >= 0 || !plainNumber.test(value)) return undefined;
       length = Number(value);
     }
   }
-  return hosts === 1 && isProtobuf && length >= 0 ? length : undefined;
+  if (hosts !== 1 || !isProtobuf || length < 0 || !plainEncodings.has(encodings)) return undefined;
+  return { length, isGzip: encodings === 'gzip' };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { plainBodyLength } from '../../../src/receive/http/plain-head.ts';
+import { plainBody } from '../../../src/receive/http/plain-head.ts';
 
 const line = 'POST /v1/traces HTTP/1.1\r\n';
 const usual = ['Host: gateway:4318', 'Content-Type: application/x-protobuf', 'Content-Length: 1234'];
@@ -18,13 +18,17 @@ it.each([
     ['HOST:x', 'content-TYPE: \tApplication/X-Protobuf \t', 'content-length:1234'],
   ],
 ])('takes the head of a plain request of %s', (_sender, fields) => {
-  expect(plainBodyLength(head(fields))).toBe(1234);
+  expect(plainBody(head(fields))).toEqual({ length: 1234, isGzip: false });
+});
+
+it('takes gzip', () => {
+  expect(plainBody(head([...usual, 'content-encoding: GZip']))).toEqual({ length: 1234, isGzip: true });
 });
 
 it.each(['http://gateway:4318', 'HTTP://127.0.0.1', 'https://[::1]:4318'])(
   'takes a target in absolute form: %s',
   (base) => {
-    expect(plainBodyLength(head(usual, `POST ${base}/v1/traces HTTP/1.1\r\n`))).toBe(1234);
+    expect(plainBody(head(usual, `POST ${base}/v1/traces HTTP/1.1\r\n`))?.length).toBe(1234);
   },
 );
 
@@ -47,7 +51,9 @@ it.each([
   ['a length with a sign', head([...usual.slice(0, 2), 'Content-Length: +5'])],
   ['a length without a number', head([...usual.slice(0, 2), 'Content-Length: '])],
   ['chunks', head([...usual, 'Transfer-Encoding: chunked'])],
-  ['gzip', head([...usual, 'Content-Encoding: gzip'])],
+  ['zstd', head([...usual, 'Content-Encoding: zstd'])],
+  ['two encodings', head([...usual, 'Content-Encoding: gzip', 'Content-Encoding: gzip'])],
+  ['a list of encodings', head([...usual, 'Content-Encoding: gzip, gzip'])],
   ['a page of a browser', head([...usual, 'Origin: https://shop.example'])],
   ['a wish to be told to continue', head([...usual, 'Expect: 100-continue'])],
   ['a wish for another protocol', head([...usual, 'Connection: Upgrade', 'Upgrade: h2c'])],
@@ -58,5 +64,5 @@ it.each([
   ['a control character', head([...usual, 'X-Odd: \x00'])],
   ['a line that is no field', head([...usual, 'X-Odd'])],
 ])('leaves %s to node:http', (_what, text) => {
-  expect(plainBodyLength(text)).toBeUndefined();
+  expect(plainBody(text)).toBeUndefined();
 });
