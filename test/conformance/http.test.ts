@@ -49,6 +49,47 @@ const statusOf = (body: Buffer): { code: unknown; message: string } => {
 };
 
 describe('OTLP/HTTP', () => {
+  it('takes large JSON, in one piece, in chunks and compressed, with a small request between', async () => {
+    await using gateway = await start('http');
+    const spans = Array.from({ length: 2_000 }, (_, i) => spanJson((i + 1).toString(16).padStart(16, '0')));
+    const body = JSON.stringify(requestJson(spans));
+    const chunks = Array.from({ length: 9 }, (_, i) =>
+      Buffer.from(body).subarray(i * 2e5, i === 8 ? undefined : (i + 1) * 2e5),
+    );
+    const answers = await Promise.all([
+      send(gateway.port, { headers: json, body }),
+      send(gateway.port, { headers: json, chunks }),
+      send(gateway.port, { headers: { ...json, 'content-encoding': 'gzip' }, body: gzipSync(body) }),
+      send(gateway.port, { headers: json, body: JSON.stringify(requestJson()) }),
+    ]);
+    expect(answers.map(({ status, body }) => [status, String(body)])).toEqual(new Array(4).fill([200, '{}']));
+    const message = encodeReference(requestJson(spans));
+    const accepted = gateway.intake.accepted.map(({ message }) => message).sort((a, b) => a.length - b.length);
+    expect(accepted.map(({ length }) => length)).toEqual(
+      [encodeReference(requestJson()), message, message, message].map(({ length }) => length),
+    );
+    for (const large of accepted.slice(1)) expect(large.equals(message)).toBe(true);
+    expect([gateway.intake.open, gateway.admission.inflightBytes]).toEqual([0, 0]);
+  });
+
+  it('forgets large JSON whose sender goes away while it is read', async () => {
+    await using gateway = await start('http');
+    const body = JSON.stringify(requestJson(Array.from({ length: 1_500 }, () => spanJson('eee19b7ec3c1b174'))));
+    const half = body.length >> 1;
+    const socket = net.connect(gateway.port, '127.0.0.1');
+    socket.on('error', () => {});
+    const type = 'content-type: application/json';
+    socket.write(
+      `POST /v1/traces HTTP/1.1\r\nhost: x\r\n${type}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`,
+    );
+    socket.write(body.slice(0, half));
+    await until(() => gateway.admission.inflightBytes > 0);
+    socket.write(body.slice(half), () => socket.resetAndDestroy());
+    await until(() => gateway.admission.inflightBytes === 0);
+    expect(gateway.intake.open).toBe(0);
+    expect((await send(gateway.port, { body: requestOf(1) })).status).toBe(200);
+  });
+
   it('takes protobuf and answers 200 with an empty message of the same type', async () => {
     await using gateway = await start('http');
     const answer = await send(gateway.port, { body: requestOf(3) });
@@ -135,7 +176,7 @@ describe('OTLP/HTTP', () => {
       expect(answer).toMatchObject({ status: 400, headers: { 'content-type': 'application/json' } });
       return JSON.parse(answer.body.toString()).message;
     };
-    expect(await message('{"resourceSpans": [}')).toBe('not JSON: expected a value or ] at character 19, found "}"');
+    expect(await message('{"resourceSpans": [}')).toBe('not JSON: expected a value or ] at byte 19, found "}"');
     const span = { ...spanJson('eee19b7ec3c1b174'), startTimeUnixNano: '-1' };
     expect(await message(JSON.stringify(requestJson([span])))).toMatch(
       /^resourceSpans\[0\]\.scopeSpans\[0\]\.spans\[0\]\.startTimeUnixNano: -1 is out of range/,

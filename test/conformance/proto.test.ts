@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { exportRequest, type Message } from '../../src/decode/json/messages.ts';
+import type { Message } from '../../src/decode/json/members.ts';
+import { exportRequest } from '../../src/decode/json/messages.ts';
 import * as wire from '../../src/wire/otlp.ts';
 import { typeOf } from '../receive/support/intake.ts';
 
@@ -40,10 +41,10 @@ function compare(message: Message, fullName: string, seen: Set<Message>): void {
   seen.add(message);
   for (const field of typeOf(fullName).fieldsArray) {
     if (elsewhere.has(field.name)) continue;
-    const ours = message.fields.get(field.name);
+    const ours = message.members.find(({ name }) => name === field.name);
     expect([field.fullName, ours?.number, ours?.repeated]).toEqual([field.fullName, field.id, field.repeated]);
-    const nested = ours?.type;
+    const nested = ours?.message;
     const { resolvedType } = field.resolve();
-    if (typeof nested === 'object') compare(nested, String(resolvedType?.fullName).slice(1), seen);
+    if (nested !== undefined) compare(nested, String(resolvedType?.fullName).slice(1), seen);
   }
 }

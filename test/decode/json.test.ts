@@ -56,7 +56,11 @@ describe('OTLP/JSON becomes the same in protobuf', () => {
 
   it('for empty requests and envelopes', () => {
     expect(decode({})).toHaveLength(0);
-    expect(decode({ resourceSpans: [{}] })).toEqual(Buffer.from([0x0a, 0]));
+    // What holds no span and says nothing is left out: a million of it would cost more than it is worth.
+    expect(decode({ resourceSpans: [{}, { scopeSpans: [{}, {}] }] })).toHaveLength(0);
+    expect(decode({ resourceSpans: [{ scopeSpans: [{ spans: [{}] }] }] })).toEqual(
+      Buffer.from([0x0a, 4, 0x12, 2, 0x12, 0]),
+    );
     expect(decodeText('\ufeff{"resourceSpans":[]}')).toHaveLength(0);
   });
 });
@@ -161,6 +165,10 @@ describe('what senders write differently', () => {
     });
     expect(spanOf(decode(request))).not.toHaveProperty('name');
     expect(attributeIn(decode(attributeOf(null)))).toBeUndefined();
+    // An element that is null is one with nothing in it, as for the Collector.
+    expect(attributeIn(decode(attributeOf({ arrayValue: { values: [null, { intValue: 1 }] } })))).toEqual({
+      arrayValue: { values: [{}, { intValue: '1' }] },
+    });
   });
 
   it('keys that mean something to JavaScript', () => {
@@ -203,7 +211,7 @@ describe('what is not OTLP is refused and says where', () => {
     [[], 'request: expected an object, found a list'],
     [null, 'request: expected an object, found null'],
     [{ resourceSpans: {} }, 'resourceSpans: expected a list, found an object'],
-    [{ resourceSpans: [null] }, 'resourceSpans[0]: expected an object, found null'],
+    [{ resourceSpans: [null, 1] }, 'resourceSpans[1]: expected an object, found a number'],
     [{ resourceSpans: [{ resource: 5 }] }, 'resourceSpans[0].resource: expected an object, found a number'],
     [{ resource_spans: [{ schemaUrl: 5 }] }, 'resource_spans[0].schemaUrl: expected a string, found a number'],
   ])('%j', (json, message) => {
@@ -219,21 +227,71 @@ describe('what is not OTLP is refused and says where', () => {
     expect(() => decode(attributeOf(value))).toThrow(message);
   });
 
-  it('values nested a hundred deep are taken, deeper ones are not', () => {
-    const nested = (depth: number): string =>
-      JSON.stringify(attributeOf('HERE')).replace(
-        '"HERE"',
-        '{"arrayValue":{"values":['.repeat(depth) + '{}' + ']}}'.repeat(depth),
-      );
-    expect(() => decodeText(nested(99))).not.toThrow();
-    expect(() => decodeText(nested(100))).toThrow('nested more than 100 deep');
-    expect(() => decodeText(nested(200_000))).toThrow('nested more than 100 deep');
+  it('invalid UTF-8, rather than other text', () => {
+    const text = Buffer.from(JSON.stringify(spanWith({ name: 'aXb' })));
+    text[text.indexOf('X')] = 0xff;
+    expect(() => decodeJson(text)).toThrow('not UTF-8 between byte 0 and');
   });
 
-  it('deep nesting under unknown keys does no harm, with rounded numbers beside it either', () => {
-    const deep = '['.repeat(200_000) + ']'.repeat(200_000);
-    expect(decodeText(`{"later":${deep}}`)).toHaveLength(0);
-    const text = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":1753000000123456789}]}]}],"later":${deep}}`;
-    expect(() => decodeText(text)).toThrow('nested too deeply');
+  it('what a double cannot hold', () => {
+    expect(() => decode(attributeOf({ doubleValue: '1e999' }))).toThrow('doubleValue: 1e999 is out of range');
+    expect(() =>
+      decodeText('{"resourceSpans":[{"resource":{"attributes":[{"value":{"doubleValue":-1e999}}]}}]}'),
+    ).toThrow('doubleValue: -1e999 is out of range');
+  });
+
+  it.each(['a', 'abcde', 'a*b', '+=/8', '===='])('%j for base64', (bytesValue) => {
+    expect(() => decode(attributeOf({ bytesValue }))).toThrow('bytesValue: not base64');
+  });
+
+  it.each(['toString', '__proto__', 'constructor', 'hasOwnProperty', ''])('%j for an enum value', (word) => {
+    expect(() => decode(spanWith({ kind: word }))).toThrow(`kind: "${word}" is not an integer`);
+    expect(() => decode(spanWith({ status: { code: word } }))).toThrow(`code: "${word}" is not an integer`);
+  });
+});
+
+describe('what is said twice', () => {
+  it.each([
+    ['the last value counts', '"name":"a","name":"b"', { name: 'b' }],
+    ['under two spellings as well', '"startTimeUnixNano":1,"start_time_unix_nano":2', { startTimeUnixNano: '2' }],
+    ['lists go on', '"events":[{"name":"a"}],"events":[{"name":"b"}]', { events: [{ name: 'a' }, { name: 'b' }] }],
+    ['messages are one', '"status":{"code":2},"status":{"message":"x"}', { status: { code: 2, message: 'x' } }],
+  ])('%s', (_, members, expected) => {
+    expect(spanOf(decodeText(`{"resourceSpans":[{"scopeSpans":[{"spans":[{${members}}]}]}]}`))).toMatchObject(expected);
+  });
+
+  it('the last value counts, also where it is a default', () => {
+    const text = '{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"a","kind":2,"name":"","kind":0}]}]}]}';
+    const { name, kind } = spanOf(decodeText(text));
+    expect([name ?? '', kind ?? 0]).toEqual(['', 0]);
+  });
+
+  it('of a value’s kinds the last one counts', () => {
+    const value = attributeIn(decodeText(JSON.stringify(attributeOf({ stringValue: 'a', intValue: 5 }))));
+    expect(value).toMatchObject({ intValue: '5' });
+  });
+});
+
+describe('nesting', () => {
+  const nested = (depth: number): string =>
+    JSON.stringify(attributeOf('HERE')).replace(
+      '"HERE"',
+      '{"arrayValue":{"values":['.repeat(depth) + '{"intValue":7}' + ']}}'.repeat(depth),
+    );
+
+  it('of values is written as deep as it may be, and one level deeper, for which the scan refuses the span', () => {
+    // A value lies five deep, and each list two deeper.
+    expect(decodeText(nested(47)).includes(Buffer.from([0x18, 7]))).toBe(true);
+    expect(decodeText(nested(48)).includes(Buffer.from([0x18, 7]))).toBe(false);
+    expect(decodeText(nested(48)).length).toBeGreaterThan(decodeText(nested(47)).length);
+    expect(decodeText(nested(2000)).length).toBe(decodeText(nested(49)).length);
+  });
+
+  it('under unknown keys does no harm, until it is absurd', () => {
+    const later = (depth: number): string => `{"later":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    expect(decodeText(later(9_990))).toHaveLength(0);
+    expect(() => decodeText(later(200_000))).toThrow('nested more than 10000 deep');
+    expect(() => decodeText('['.repeat(200_000))).toThrow('request: expected an object, found a list');
+    expect(() => decodeText(`{"later":${'{"a":'.repeat(200_000)}`)).toThrow('nested more than 10000 deep');
   });
 });

@@ -1,43 +1,60 @@
 import { Problem } from './problem.ts';
 
-/** An integer literal beyond 2^53 as it stood in the text, where a number would have been rounded. */
-export class IntegerText {
-  readonly text: string;
+/** The integer that was read last, as two words of 32 bits, two's complement where it is negative. */
+export let integerLow = 0;
+export let integerHigh = 0;
 
-  constructor(text: string) {
-    this.text = text;
-  }
+/** What a field's integers may be. */
+export interface Range {
+  readonly min: bigint;
+  readonly max: bigint;
 }
-
-/** Thrown on the first number that was rounded: the text must be parsed again with its integers kept. */
-export class Rounded extends Error {}
 
 /** More digits than any 64-bit integer needs; keeps `1e999999999` from becoming one. */
 const maxDigits = 40;
 
-/** A ProtoJSON integer, as number or string, in plain, `.0` or exponent form; exact. */
-export function readInteger(value: unknown, min: bigint, max: bigint): bigint {
-  const integer = BigInt(toInteger(value));
-  if (integer < min || integer > max) throw new Problem(`${integer} is out of range ${min} … ${max}`);
-  return integer;
+/** Reads bytes[start, end) as a ProtoJSON integer in plain, `.0` or exponent form; exact, and without objects where it is plain. */
+export function readInteger(bytes: Buffer, start: number, end: number, range: Range): void {
+  if (!readDigits(bytes, start, end, range.max)) readExactly(bytes, start, end, range);
 }
 
-/** The same for what fits a number. */
-export function readSmallInteger(value: unknown, min: number, max: number): number {
-  const integer = Number(toInteger(value));
-  if (integer < min || integer > max) throw new Problem(`${integer} is out of range ${min} … ${max}`);
-  return integer;
-}
-
-function toInteger(value: unknown): bigint | number | string {
-  if (typeof value === 'number') {
-    if (Number.isSafeInteger(value)) return value;
-    if (Number.isInteger(value)) throw new Rounded();
-    throw new Problem(`${value} is not an integer`);
+/** Reads what is digits only and too few of them to be out of range; false for anything else. */
+function readDigits(bytes: Uint8Array, start: number, end: number, max: bigint): boolean {
+  const count = end - start;
+  if (count === 0 || count > (max > maxOf32 ? 19 : 9)) return false;
+  let low = 0;
+  let high = 0;
+  for (let pos = start; pos < end; ) {
+    // Six digits at a time: a word times a million, and they, are exact in a double.
+    const to = Math.min(end, pos + 6);
+    const scale = powersOf10[to - pos];
+    let part = 0;
+    for (; pos < to; pos++) {
+      const digit = bytes[pos] - 0x30;
+      if (digit < 0 || digit > 9) return false;
+      part = part * 10 + digit;
+    }
+    const sum = low * scale + part;
+    const carry = Math.floor(sum * (1 / twoTo32));
+    low = sum - carry * twoTo32;
+    high = high * scale + carry;
   }
-  const text = value instanceof IntegerText ? value.text : value;
-  if (typeof text !== 'string') throw new Problem(`expected an integer, found ${nameOf(value)}`);
-  return /^-?\d{1,20}$/.test(text) ? text : expand(text);
+  // 19 digits may be more than an int64 holds.
+  if (high > 0x7fffffff) return false;
+  integerLow = low;
+  integerHigh = high;
+  return true;
+}
+
+const powersOf10 = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+const twoTo32 = 2 ** 32;
+const maxOf32 = 2n ** 32n - 1n;
+
+function readExactly(bytes: Buffer, start: number, end: number, { min, max }: Range): void {
+  const integer = expand(bytes.toString('latin1', start, Math.min(end, start + 4 * maxDigits)));
+  if (integer < min || integer > max) throw new Problem(`${integer} is out of range ${min} … ${max}`);
+  integerLow = Number(BigInt.asUintN(32, integer));
+  integerHigh = Number(BigInt.asUintN(32, integer >> 32n));
 }
 
 /** `1.5e3` → 1500n, without going through a double. */
@@ -56,12 +73,4 @@ function cut(text: string, digits: string, count: number): string {
   const kept = Math.max(0, digits.length - count);
   if (/[1-9]/.test(digits.slice(kept))) throw new Problem(`${text} is not an integer`);
   return digits.slice(0, kept) || '0';
-}
-
-/** What a value is, for an error message. */
-export function nameOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (value instanceof IntegerText) return 'a number';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

@@ -13,56 +13,18 @@ import {
   Span,
   Status,
 } from '../../wire/otlp.ts';
+import { Message } from './members.ts';
 
-/** How a value is written in JSON and on the wire. `hex` is for ids: OTLP/JSON deviates from ProtoJSON there. */
-export type Scalar =
-  | 'string'
-  | 'hex'
-  | 'base64'
-  | 'bool'
-  | 'double'
-  | 'int64'
-  | 'uint32'
-  | 'fixed32'
-  | 'fixed64'
-  | 'enum';
-
-export interface Field {
-  readonly number: number;
-  readonly type: Scalar | Message;
-  readonly repeated: boolean;
-  /** Names of an enum's values, tolerated beside their numbers. */
-  readonly names: Readonly<Record<string, number>> | undefined;
-  /** A member of a oneof is written even when it holds its type's default. */
-  readonly oneof: boolean;
-}
-
-/** A message's fields by their JSON name, lowerCamelCase, and by their snake_case name, which some senders use. */
-export class Message {
-  readonly fields = new Map<string, Field>();
-
-  add(names: Readonly<Record<string, number>>, type: Scalar | Message, more: Partial<Field> = {}): this {
-    for (const [name, number] of Object.entries(names)) {
-      const field = { repeated: false, names: undefined, oneof: false, ...more, number, type };
-      this.fields.set(name, field);
-      this.fields.set(
-        name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-        field,
-      );
-    }
-    return this;
-  }
-}
+const many = { repeated: true };
+const oneof = { oneof: true };
+const envelopes = { repeated: true, dropEmpty: true };
 
 const pick = <T extends Record<string, number>, K extends keyof T>(fields: T, ...names: K[]): Record<string, number> =>
   Object.fromEntries(names.map((name) => [name, fields[name]]));
 
-const many = { repeated: true };
-const oneof = { oneof: true };
-
 /** AnyValue nests: the tables below name it before it has fields. */
 export const anyValue = new Message();
-const keyValue = new Message().add(pick(KeyValue, 'key'), 'string').add(pick(KeyValue, 'value'), anyValue);
+export const keyValue = new Message().add(pick(KeyValue, 'key'), 'string').add(pick(KeyValue, 'value'), anyValue);
 anyValue
   .add({ stringValue: AnyValue.string }, 'string', oneof)
   .add({ boolValue: AnyValue.bool }, 'bool', oneof)
@@ -99,19 +61,21 @@ const link = new Message()
   .add(pick(Link, 'droppedAttributesCount'), 'uint32')
   .add(pick(Link, 'flags'), 'fixed32');
 
-const statusCodes = { STATUS_CODE_UNSET: 0, STATUS_CODE_OK: 1, STATUS_CODE_ERROR: 2 };
+const statusCodes = new Map([
+  ['STATUS_CODE_UNSET', 0],
+  ['STATUS_CODE_OK', 1],
+  ['STATUS_CODE_ERROR', 2],
+]);
 const status = new Message()
   .add(pick(Status, 'message'), 'string')
   .add(pick(Status, 'code'), 'enum', { names: statusCodes });
 
-const spanKinds = {
-  SPAN_KIND_UNSPECIFIED: 0,
-  SPAN_KIND_INTERNAL: 1,
-  SPAN_KIND_SERVER: 2,
-  SPAN_KIND_CLIENT: 3,
-  SPAN_KIND_PRODUCER: 4,
-  SPAN_KIND_CONSUMER: 5,
-};
+const spanKinds = new Map(
+  ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map((name, code) => [
+    `SPAN_KIND_${name}`,
+    code,
+  ]),
+);
 const span = new Message()
   .add(pick(Span, 'traceId', 'spanId', 'parentSpanId'), 'hex')
   .add(pick(Span, 'traceState', 'name'), 'string')
@@ -137,9 +101,9 @@ const oldScopeSpans = new Message()
 
 const resourceSpans = new Message()
   .add(pick(ResourceSpans, 'resource'), resource)
-  .add(pick(ResourceSpans, 'scopeSpans'), scopeSpans, many)
-  .add({ instrumentationLibrarySpans }, oldScopeSpans, many)
+  .add(pick(ResourceSpans, 'scopeSpans'), scopeSpans, envelopes)
+  .add({ instrumentationLibrarySpans }, oldScopeSpans, envelopes)
   .add(pick(ResourceSpans, 'schemaUrl'), 'string');
 
-/** ExportTraceServiceRequest. */
-export const exportRequest = new Message().add(pick(Request, 'resourceSpans'), resourceSpans, many);
+/** ExportTraceServiceRequest. Empty ResourceSpans and ScopeSpans say nothing and cost a look each, so they are left out. */
+export const exportRequest = new Message().add(pick(Request, 'resourceSpans'), resourceSpans, envelopes);

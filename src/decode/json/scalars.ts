@@ -1,108 +1,225 @@
-import type { Writer } from '../../wire/writer.ts';
-import { IntegerText, nameOf, readInteger, readSmallInteger } from './integer.ts';
-import type { Field, Scalar } from './messages.ts';
+import { integerHigh, integerLow, type Range, readInteger } from './integer.ts';
+import { type Member, Type } from './members.ts';
 import { Problem } from './problem.ts';
+import { copyDown, hexDigits, type Text } from './text.ts';
 
-type Write = (w: Writer, field: Field, value: unknown) => void;
+const uint64: Range = { min: 0n, max: 2n ** 64n - 1n };
+const int64: Range = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+const uint32: Range = { min: 0n, max: 2n ** 32n - 1n };
+const int32: Range = { min: -(2n ** 31n), max: 2n ** 31n - 1n };
 
-const maxUint64 = 2n ** 64n - 1n;
-const minInt64 = -(2n ** 63n);
-const maxInt64 = 2n ** 63n - 1n;
-const maxUint32 = 2 ** 32 - 1;
+/** What a value of each Type should be, for messages. */
+const wanted = [
+  'an object',
+  'a string',
+  'an id in hex',
+  'bytes in base64',
+  'true or false',
+  'a number',
+  ...new Array(5).fill('an integer'),
+];
 
-/** An id that is not hex: one byte, so that the span is refused for it rather than taken for one without an id. */
-const notAnId = Uint8Array.of(0xff);
-const base64Pattern = /^[A-Za-z0-9+/_-]*={0,2}$/;
+/** `found` where something else belongs. */
+export function unexpected(member: Member, isElement: boolean, found: string): Problem {
+  return new Problem(`expected ${member.repeated && !isElement ? 'a list' : wanted[member.type]}, found ${found}`);
+}
 
-/** Writes a value as its field's type asks; defaults are left out, as protobuf does, but for members of a oneof. */
-export const writeScalar: Readonly<Record<Scalar, Write>> = {
-  string(w, field, value) {
-    if (typeof value !== 'string') throw expected('a string', value);
-    if (value !== '' || field.oneof || field.repeated) writeText(w, field.number, value);
-  },
-  hex(w, field, value) {
-    if (typeof value !== 'string') throw expected('an id in hex', value);
-    if (value !== '') w.bytes(field.number, fromHex(value));
-  },
-  base64(w, field, value) {
-    if (typeof value !== 'string') throw expected('bytes in base64', value);
-    if (!base64Pattern.test(value)) throw new Problem('not base64');
-    w.bytes(field.number, Buffer.from(value, 'base64'));
-  },
-  bool(w, field, value) {
-    if (typeof value !== 'boolean') throw expected('true or false', value);
-    w.tag(field.number, 0);
-    w.varint(value ? 1 : 0);
-  },
-  double(w, field, value) {
-    w.tag(field.number, 1);
-    w.double(readDouble(value));
-  },
-  int64(w, field, value) {
-    const integer = readInteger(value, minInt64, maxInt64);
-    w.tag(field.number, 0);
-    w.int64(integer);
-  },
-  uint32(w, field, value) {
-    writeVarint(w, field, readSmallInteger(value, 0, maxUint32));
-  },
-  enum(w, field, value) {
-    const named = typeof value === 'string' ? field.names?.[value] : undefined;
-    const code = named ?? readSmallInteger(value, -(2 ** 31), 2 ** 31 - 1);
-    if (code >= 0) writeVarint(w, field, code);
-    else {
-      w.tag(field.number, 0);
-      w.int64(BigInt(code));
+/**
+ * Writes the string [text.start, text.stop) as its member's type asks. `mayOmit`: a default is left out, as protobuf does;
+ * false for members of a oneof and where an earlier value of the same field has to be overruled.
+ */
+export function writeString(text: Text, member: Member, mayOmit: boolean): void {
+  const { start, stop } = text;
+  switch (member.type) {
+    case Type.string:
+      if (start < stop || !mayOmit) writeText(text, member);
+      break;
+    case Type.hex:
+      if (start < stop || !mayOmit) writeId(text, member);
+      break;
+    case Type.base64:
+      writeBase64(text, member);
+      break;
+    case Type.double:
+      writeDouble(text, member, doubleIn(text));
+      break;
+    case Type.enum: {
+      const code = member.names?.get(text.bytes.toString('latin1', start, Math.min(stop, start + maxNameBytes)));
+      if (code === undefined) writeInteger(text, member, mayOmit);
+      else if (code !== 0 || !mayOmit) writeVarintField(text, member, code, 0);
+      break;
     }
-  },
-  fixed32(w, field, value) {
-    const bits = readSmallInteger(value, 0, maxUint32);
-    if (bits === 0) return;
-    w.tag(field.number, 5);
-    w.fixed32(bits);
-  },
-  fixed64(w, field, value) {
-    const bits = readInteger(value, 0n, maxUint64);
-    if (bits === 0n) return;
-    w.tag(field.number, 1);
-    w.fixed64(bits);
-  },
-};
-
-/** Short plain text, which is nearly all of it, goes byte by byte: half the cost of an encoder call that returns an array. */
-function writeText(w: Writer, number: number, text: string): void {
-  const { length } = text;
-  const start = w.pos;
-  w.tag(number, 2);
-  w.varint(length);
-  w.reserve(length);
-  let i = 0;
-  if (length < 128) for (let code = 0; i < length && (code = text.charCodeAt(i)) < 0x80; i++) w.buf[w.pos++] = code;
-  if (i === length) return;
-  w.pos = start;
-  w.string(number, text);
+    case Type.bool:
+    case Type.message:
+      throw unexpected(member, true, 'a string');
+    default:
+      writeInteger(text, member, mayOmit);
+  }
 }
 
-function writeVarint(w: Writer, field: Field, value: number): void {
-  if (value === 0) return;
-  w.tag(field.number, 0);
-  w.varint(value);
+/** No enum value has a longer name. */
+const maxNameBytes = 64;
+
+/** The same for the number [text.start, text.stop). */
+export function writeNumber(text: Text, member: Member, mayOmit: boolean): void {
+  if (member.type === Type.double)
+    writeDouble(text, member, finite(text.bytes.toString('latin1', text.start, text.stop)));
+  else if (member.type > Type.double) writeInteger(text, member, mayOmit);
+  else throw unexpected(member, true, 'a number');
 }
 
-/** Any length is kept: the pipeline refuses a span whose id has a wrong one. */
-function fromHex(text: string): Uint8Array {
-  return text.length % 2 === 0 && /^[0-9a-fA-F]+$/.test(text) ? Buffer.from(text, 'hex') : notAnId;
+/** An element that is null has nothing in it; the Collector takes it for that. */
+export function writeEmpty(text: Text, member: Member): void {
+  if (member.dropEmpty) return;
+  writeTag(text, member);
+  writeLength(text, 0);
 }
 
-function readDouble(value: unknown): number {
-  if (typeof value === 'number') return value;
-  if (value instanceof IntegerText) return Number(value.text);
-  if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') return Number(value);
-  const isNumeric = typeof value === 'string' && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(value);
-  if (!isNumeric) throw expected('a number', value);
-  return Number(value);
+export function writeBool(text: Text, member: Member, value: boolean): void {
+  if (member.type !== Type.bool) throw unexpected(member, true, 'a boolean');
+  writeVarintField(text, member, value ? 1 : 0, 0);
 }
 
-function expected(what: string, value: unknown): Problem {
-  return new Problem(`expected ${what}, found ${nameOf(value)}`);
+export function writeTag(text: Text, member: Member): void {
+  text.bytes[text.out++] = member.tag;
+  if (member.tag2 !== 0) text.bytes[text.out++] = member.tag2;
+}
+
+/** Writes the length of what follows. */
+export function writeLength(text: Text, length: number): void {
+  const { bytes } = text;
+  let out = text.out;
+  for (; length >= 0x80; length >>>= 7) bytes[out++] = (length & 0x7f) | 0x80;
+  bytes[out++] = length;
+  text.out = out;
+}
+
+function writeText(text: Text, member: Member): void {
+  const { start, stop } = text;
+  writeTag(text, member);
+  writeLength(text, stop - start);
+  copyDown(text, start, stop, text.out);
+  text.out += stop - start;
+}
+
+/** Any length is kept, for the scan to judge; what is no hex becomes one byte, which no id has. */
+function writeId(text: Text, member: Member): void {
+  const { bytes, start, stop } = text;
+  writeTag(text, member);
+  const length = (stop - start) >> 1;
+  const lengthAt = text.out;
+  writeLength(text, length);
+  let out = text.out;
+  let bad = (stop - start) & 1;
+  for (let i = start; i + 1 < stop; i += 2) {
+    const high = hexDigits[bytes[i]];
+    const low = hexDigits[bytes[i + 1]];
+    bad |= (high | low) & 0xf0;
+    bytes[out++] = (high << 4) | low;
+  }
+  if (bad !== 0) {
+    bytes[lengthAt] = 1;
+    bytes[lengthAt + 1] = 0xff;
+    out = lengthAt + 2;
+  }
+  text.out = out;
+}
+
+/** By byte, the value of a base64 character in either alphabet; 0xff for what is none. */
+const sextets = new Uint8Array(256).fill(0xff);
+for (const [i, c] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
+  sextets[c.charCodeAt(0)] = i;
+}
+sextets[0x2d] = 62;
+sextets[0x5f] = 63;
+
+function writeBase64(text: Text, member: Member): void {
+  const { bytes, start } = text;
+  let stop = text.stop;
+  for (let padding = 0; padding < 2 && stop > start && bytes[stop - 1] === 0x3d; padding++) stop--;
+  writeTag(text, member);
+  writeLength(text, ((stop - start) * 6) >>> 3);
+  let out = text.out;
+  let bits = 0;
+  let count = 0;
+  for (let i = start; i < stop; i++) {
+    const sextet = sextets[bytes[i]];
+    if (sextet === 0xff) throw new Problem('not base64');
+    bits = ((bits & 0xff) << 6) | sextet;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes[out++] = bits >>> count;
+  }
+  // A character alone is six bits of a byte.
+  if (count === 6) throw new Problem('not base64');
+  text.out = out;
+}
+
+const double = new Float64Array(1);
+const doubleBytes = new Uint8Array(double.buffer);
+
+function writeDouble(text: Text, member: Member, value: number): void {
+  writeTag(text, member);
+  double[0] = value;
+  for (let i = 0; i < 8; i++) text.bytes[text.out++] = doubleBytes[i];
+}
+
+function doubleIn({ bytes, start, stop }: Text): number {
+  const written = bytes.toString('latin1', start, Math.min(stop, start + maxDoubleBytes));
+  if (written === 'NaN' || written === 'Infinity' || written === '-Infinity') return Number(written);
+  const isNumeric = stop - start < maxDoubleBytes && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(written);
+  if (!isNumeric) throw new Problem('expected a number, found a string');
+  return finite(written);
+}
+
+function finite(written: string): number {
+  const value = Number(written);
+  if (!Number.isFinite(value)) throw new Problem(`${written.slice(0, maxNameBytes)} is out of range`);
+  return value;
+}
+
+const maxDoubleBytes = 2048;
+
+function writeInteger(text: Text, member: Member, mayOmit: boolean): void {
+  const { bytes, start, stop } = text;
+  const { type } = member;
+  const range = type === Type.fixed64 ? uint64 : type === Type.int64 ? int64 : type === Type.enum ? int32 : uint32;
+  readInteger(bytes, start, stop, range);
+  const low = integerLow;
+  const high = integerHigh;
+  if (low === 0 && high === 0 && mayOmit) return;
+  if (type !== Type.fixed32 && type !== Type.fixed64) {
+    writeVarintField(text, member, low, high);
+    return;
+  }
+  writeTag(text, member);
+  writeWord(text, low);
+  if (type === Type.fixed64) writeWord(text, high);
+}
+
+function writeWord(text: Text, word: number): void {
+  const { bytes } = text;
+  const out = text.out;
+  bytes[out] = word;
+  bytes[out + 1] = word >>> 8;
+  bytes[out + 2] = word >>> 16;
+  bytes[out + 3] = word >>> 24;
+  text.out = out + 4;
+}
+
+/** The 64 bits of two words. */
+function writeVarintField(text: Text, member: Member, low: number, high: number): void {
+  writeTag(text, member);
+  const { bytes } = text;
+  let out = text.out;
+  low >>>= 0;
+  high >>>= 0;
+  while (high !== 0 || low >= 0x80) {
+    bytes[out++] = (low & 0x7f) | 0x80;
+    low = ((low >>> 7) | (high << 25)) >>> 0;
+    high >>>= 7;
+  }
+  bytes[out++] = low;
+  text.out = out;
 }

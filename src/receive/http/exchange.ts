@@ -1,8 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { systemClock } from '../../clock.ts';
-import { decodeJson } from '../../decode/json.ts';
 import { Refusal } from '../../errors.ts';
 import type { Landing, Receipt } from '../../model/intake.ts';
+import { copyBytes } from '../../wire/copy.ts';
 import { MalformedError } from '../../wire/reader.ts';
 import type { Encoding } from '../encodings.ts';
 import { Inbound } from '../inbound.ts';
@@ -11,6 +11,8 @@ import type { Ports } from '../receiver.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { type Answer, receiptAnswer, refusalAnswer, sendAnswer } from './answer.ts';
 import type { BodyType } from './content.ts';
+import { JsonBody, readParts, stepBytes } from './json-body.ts';
+import { Turns, workThrough } from './turns.ts';
 
 /** How a body is written. */
 export interface Content {
@@ -18,9 +20,13 @@ export interface Content {
   readonly encoding: Encoding | 'identity';
 }
 
+/** There is one event loop a thread, so there is one of these. */
+const turns = new Turns(systemClock, setImmediate);
+
 /**
  * One POST of traces. A plain protobuf body of known length is copied from the socket's chunks straight into its
- * landing; any other is collected, unpacked off the main loop, turned from JSON into protobuf, and lands then.
+ * landing, a JSON one to where it is read; any other is collected and unpacked off the main loop. What was JSON lands when it
+ * has become protobuf: a small one at once, a large one in turns, in which the sender may go away and a drain may begin.
  */
 export class Exchange implements Watched {
   place = -1;
@@ -34,6 +40,7 @@ export class Exchange implements Watched {
   #done = false;
   #received = 0;
   #landing: Landing | undefined = undefined;
+  #json: JsonBody | undefined = undefined;
   readonly #parts: Uint8Array[] = [];
 
   constructor(
@@ -81,7 +88,12 @@ export class Exchange implements Watched {
   }
 
   #makeRoom(length: number): Refusal | undefined {
-    if (this.#content.type !== 'protobuf' || this.#content.encoding !== 'identity') return undefined;
+    if (this.#content.encoding !== 'identity') return undefined;
+    if (this.#content.type === 'json') {
+      // A small one comes by way of memory that is shared.
+      if (length > stepBytes) this.#json = new JsonBody(length);
+      return undefined;
+    }
     const landing = this.#inbound.land(length);
     if (landing instanceof Refusal) return landing;
     this.#landing = landing;
@@ -93,6 +105,7 @@ export class Exchange implements Watched {
     this.touchedAt = this.#watch.now;
     const landing = this.#landing;
     if (landing !== undefined) chunk.copy(landing.bytes, landing.start + this.#received);
+    else if (this.#json !== undefined) this.#json.put(chunk);
     else this.#parts.push(chunk);
     this.#received += chunk.length;
     if (!unannounced) return;
@@ -103,6 +116,7 @@ export class Exchange implements Watched {
   #end(): void {
     if (this.#done) return;
     if (this.#landing !== undefined) this.#answer(this.#inbound.accept());
+    else if (this.#json !== undefined) this.#takeJson(this.#json.read(), this.#received);
     else if (this.#content.encoding !== 'identity') this.#unpack(this.#content.encoding);
     else this.#take({ parts: this.#parts, length: this.#received });
   }
@@ -118,19 +132,42 @@ export class Exchange implements Watched {
 
   #take({ parts, length }: Inflated): void {
     if (this.#content.type === 'protobuf') this.#answer(this.#inbound.deliver(parts, length));
-    else this.#answer(this.#takeJson(parts, length));
+    else this.#takeJson(readParts([...parts], length), length);
   }
 
-  #takeJson(parts: readonly Uint8Array[], length: number): Receipt | Refusal {
+  async #takeJson(reading: Generator<undefined, Uint8Array>, length: number): Promise<void> {
+    this.#json = undefined;
+    this.#parts.length = 0;
     try {
-      const message = decodeJson(parts.length === 1 ? parts[0] : Buffer.concat(parts, length));
-      return this.#inbound.deliver([message], message.length);
+      const work = this.#landJson(reading);
+      const receipt = length <= stepBytes ? workThrough(work) : await turns.take(work, () => this.#isOver());
+      if (receipt !== undefined) this.#answer(receipt);
     } catch (error) {
-      return error instanceof MalformedError ? new Refusal('malformed', error.message) : this.#inbound.failed(error);
+      this.#answer(
+        error instanceof MalformedError ? new Refusal('malformed', error.message) : this.#inbound.failed(error),
+      );
     }
   }
 
+  *#landJson(reading: Generator<undefined, Uint8Array>): Generator<undefined, Receipt | Refusal> {
+    const message = yield* reading;
+    const landing = this.#inbound.land(message.length);
+    if (landing instanceof Refusal) return landing;
+    for (let at = 0; at < message.length; at += stepBytes) {
+      copyBytes(message, at, Math.min(message.length, at + stepBytes), landing.bytes, landing.start + at);
+      yield;
+    }
+    return this.#inbound.accept();
+  }
+
+  /** Asked before each turn: the sender is heard as long as we work on what it sent. */
+  #isOver(): boolean {
+    this.touchedAt = this.#watch.now;
+    return this.#done;
+  }
+
   #answer(receipt: Receipt | Refusal): void {
+    if (this.#done) return;
     if (receipt instanceof Refusal) {
       this.#refuse(receipt);
       return;
