@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mendText, spanTexts } from '../../src/wire/mend-text.ts';
 import { Writer } from '../../src/wire/writer.ts';
@@ -93,5 +94,72 @@ describe('text that is no UTF-8', () => {
     // The last byte of the last character is not its own any more.
     segment[100 + w.pos - 1] = 0xff;
     expect(mendText(segment, 100, 100 + w.pos, spanTexts)).toBeDefined();
+  });
+
+  it('is found wherever a decoder of others finds it, and nowhere else', () => {
+    // Bytes that make characters of every length, or break them.
+    const byte = fc.constantFrom(
+      0x61,
+      0x0a,
+      0x12,
+      0xc3,
+      0xb6,
+      0xe0,
+      0xa0,
+      0x9f,
+      0xe2,
+      0x82,
+      0xac,
+      0xed,
+      0xf0,
+      0xf4,
+      0x8f,
+      0xc0,
+      0xff,
+    );
+    const text = fc.oneof(
+      fc.array(byte, { maxLength: 6 }).map((bytes) => Buffer.from(bytes)),
+      fc.string({ unit: 'binary', maxLength: 150 }).map((characters) => Buffer.from(characters)),
+    );
+    const value = fc.oneof(text, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.double());
+    const isText = (bytes: Buffer): boolean => {
+      try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) !== undefined;
+      } catch {
+        return false;
+      }
+    };
+    const seen = new Set<boolean>();
+    fc.assert(
+      fc.property(text, fc.array(fc.tuple(text, value), { maxLength: 4 }), fc.boolean(), (name, attributes, odd) => {
+        const w = new Writer();
+        w.raw(new Uint8Array(3));
+        w.bytes(1, new Uint8Array(16).fill(0xff));
+        w.bytes(5, name);
+        for (const [key, any] of attributes) {
+          const attribute = w.open(9);
+          w.bytes(1, key);
+          const inner = w.open(2);
+          if (Buffer.isBuffer(any)) w.bytes(1, any);
+          else if (typeof any === 'bigint') {
+            w.tag(3, 0);
+            w.int64(any);
+          } else {
+            w.tag(4, 1);
+            w.double(any);
+          }
+          w.close(inner);
+          // An unknown field makes it an unusual one.
+          if (odd) w.bytes(200, Uint8Array.of(0xff));
+          w.close(attribute);
+        }
+        const all = [name, ...attributes.flatMap(([key, any]) => (Buffer.isBuffer(any) ? [key, any] : [key]))];
+        const sound = all.every(isText);
+        seen.add(sound);
+        expect(mendText(w.buf, 3, w.pos, spanTexts) === undefined).toBe(sound);
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(seen.size).toBe(2);
   });
 });
