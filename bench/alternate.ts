@@ -13,8 +13,9 @@ const waitSeconds = 1;
 const burstSeconds = 1.5;
 
 /**
- * Compares on a machine that is never quiet: all contenders are alive at once, and short bursts go to one after the other, to and
- * fro. Each burst is charged with all that it costs until its traces are decided. Returns spans per CPU-second, by contender and round.
+ * Compares on a machine that is never quiet: all contenders are alive at once, and short bursts go to one after the
+ * other, to and fro. Each burst is charged with all that it costs until its traces are decided. Returns spans per
+ * CPU-second, by contender and round.
  */
 export async function alternate(contenders: readonly Contender[], shape: string, rounds: number): Promise<number[][]> {
   const { sink, sinkPort } = await startSink();

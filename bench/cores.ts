@@ -5,9 +5,9 @@ import { type SubjectName, startSink, subjects } from './subjects.ts';
 import { median } from './table.ts';
 
 /**
- * `make bench-cores`: everything, load and sink included, on one core and then on two, so that nothing is measured beside a core that
- * does something else. The gateway has a shard a core, the Collector a processor a core. Alternates; spans per second, and
- * what a span costs the subject. --runs 3 --seconds 8 --wait 3 --case whole --connections 4.
+ * `make bench-cores`: everything, load and sink included, on one core and then on two, so that nothing is measured
+ * beside a core that does something else. The gateway has a shard a core, the Collector a processor a core. Alternates;
+ * spans per second, and what a span costs the subject. --runs 3 --seconds 8 --wait 3 --case whole --connections 4.
  */
 const { values } = parseArgs({
   options: {

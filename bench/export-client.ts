@@ -8,9 +8,9 @@ import { Measured } from './process.ts';
 import { median } from './table.ts';
 
 /**
- * What an export costs by our client on node:http2 and by grpc-js used as it is meant to be (which compresses by itself, at
- * zlib's usual level): spans per CPU-second of the whole process, zlib's threads included, medians of alternating runs.
- * Sink on another core. The figures of docs/decisions/0008-grpc-client.md.
+ * What an export costs by our client on node:http2 and by grpc-js used as it is meant to be (which compresses by
+ * itself, at zlib's usual level): spans per CPU-second of the whole process, zlib's threads included, medians of
+ * alternating runs. Sink on another core. The figures of docs/decisions/0008-grpc-client.md.
  */
 const requests = 300;
 const rounds = 5;

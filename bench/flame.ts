@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /**
- * `flame.ts PROFILE.cpuprofile OUT.svg`: where a process spent its time, callers above what they call, widths by time; idle time
- * is left out. The profile comes from `NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR" bin/tailgate run …` and SIGTERM.
+ * `flame.ts PROFILE.cpuprofile OUT.svg`: where a process spent its time, callers above what they call, widths by time;
+ * idle time is left out. The profile comes from `NODE_OPTIONS="--cpu-prof --cpu-prof-dir=DIR" bin/tailgate run …` and
+ * SIGTERM.
  */
 interface CallFrame {
   readonly functionName: string;

@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net';
 
-/** A unary client that does nothing but send prepared bytes: what it costs is taken from the machine that is measured. */
+/**
+ * A unary client that does nothing but send prepared bytes: what it costs is taken from the machine that is measured.
+ */
 export interface Client {
   /** True when the request was answered with success. `message` is the client's until then. */
   send(message: Buffer): Promise<boolean>;
@@ -15,7 +17,10 @@ const headBytes = 9;
 const maxFrame = 16_384;
 const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
-/** HPACK: what no table knows goes into the table with the first request, and is one byte in all others (RFC 7541, 6.1, 6.2.1). */
+/**
+ * HPACK: what no table knows goes into the table with the first request, and is one byte in all others (RFC 7541, 6.1,
+ * 6.2.1).
+ */
 const text = (value: string): number[] => [value.length, ...Buffer.from(value)];
 const firstHeaders = Buffer.from([
   ...[0x83, 0x86, 0x44, ...text(path), 0x41, ...text('localhost')],
@@ -35,8 +40,9 @@ interface Call {
 }
 
 /**
- * gRPC on a bare socket, with prior knowledge (RFC 9113): Node's own client spends more on a request than what is measured does,
- * and would hold it back. Flow control, settings, pings and resets are kept; whatever else comes is not looked at.
+ * gRPC on a bare socket, with prior knowledge (RFC 9113): Node's own client spends more on a request than what is
+ * measured does, and would hold it back. Flow control, settings, pings and resets are kept; whatever else comes is not
+ * looked at.
  */
 export class GrpcClient implements Client {
   readonly #socket: Socket;

@@ -10,9 +10,10 @@ import { gatewayCpu, loadCpu, startSink, subjects } from './subjects.ts';
 import { median } from './table.ts';
 
 /**
- * `make bench-independent`: does our load client flatter anybody? The same traffic from other people's clients: h2load on the no-op
- * receiver (it sends one body again and again, which a receiver to nowhere does not mind) and wrk on the gateway's HTTP port (its script gives
- * every request fresh trace ids). Needs h2load and wrk, Debian's nghttp2-client and wrk.
+ * `make bench-independent`: does our load client flatter anybody? The same traffic from other people's clients: h2load
+ * on the no-op receiver (it sends one body again and again, which a receiver to nowhere does not mind) and wrk on the
+ * gateway's HTTP port (its script gives every request fresh trace ids). Needs h2load and wrk, Debian's nghttp2-client
+ * and wrk.
  */
 const seconds = 6;
 const rounds = 3;

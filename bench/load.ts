@@ -5,9 +5,9 @@ import { type Client, GrpcClient } from './http2-client.ts';
 import { errorSpans, SpanSum } from './span-sum.ts';
 
 /**
- * The load client, a process of its own: `load.ts '{"port":…,"case":"whole","seconds":10}'`. Sends prepared requests over
- * `connections`, `inflight` at a time, or at `rate` requests a second where given: then latency counts from the moment a request
- * was due, whatever was in its way. Prints one line of JSON.
+ * The load client, a process of its own: `load.ts '{"port":…,"case":"whole","seconds":10}'`. Sends prepared requests
+ * over `connections`, `inflight` at a time, or at `rate` requests a second where given: then latency counts from the
+ * moment a request was due, whatever was in its way. Prints one line of JSON.
  */
 export interface LoadOrder {
   readonly port: number;
@@ -17,7 +17,10 @@ export interface LoadOrder {
   readonly inflight?: number;
   /** Requests a second, open loop. */
   readonly rate?: number;
-  /** Latencies before that many seconds are not counted: what went before still has its effect, and code is not compiled yet. */
+  /**
+   * Latencies before that many seconds are not counted: what went before still has its effect, and code is not compiled
+   * yet.
+   */
   readonly settleSeconds?: number;
   /** Number of the first trace; runs against one gateway must not repeat numbers. */
   readonly first?: number;

@@ -23,7 +23,10 @@ export interface LoadgenOrder {
   readonly marked?: boolean;
 }
 
-/** An OTLP load client and a sink that others wrote, on grpc-go: the program that the variable LOADGEN or --loadgen names. */
+/**
+ * An OTLP load client and a sink that others wrote, on grpc-go: the program that the variable LOADGEN or --loadgen
+ * names.
+ */
 export class Loadgen {
   readonly #program: string;
   readonly #cpus: string;

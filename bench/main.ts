@@ -8,9 +8,9 @@ import { collectorBinary, gatewayCpu, type SubjectName, subjects } from './subje
 import { type Results, tableOf } from './table.ts';
 
 /**
- * `make bench`: alternating runs of every subject on one load, each pinned to one processor. Without arguments some five minutes;
- * `--full` takes forty minutes: five runs, the gateway's latencies in each, others' in the last. --subjects "a,b" --cases whole,split --runs 5 --seconds 10 --wait 10
- * --steady 20 --cpus 0,1 --shards 2.
+ * `make bench`: alternating runs of every subject on one load, each pinned to one processor. Without arguments some
+ * five minutes; `--full` takes forty minutes: five runs, the gateway's latencies in each, others' in the last.
+ * --subjects "a,b" --cases whole,split --runs 5 --seconds 10 --wait 10 --steady 20 --cpus 0,1 --shards 2.
  */
 const { values } = parseArgs({
   options: {
@@ -28,7 +28,8 @@ const { values } = parseArgs({
 const plan: Plan = {
   warmSeconds: 3,
   seconds: Number(values.seconds ?? (values.full ? 8 : 4)),
-  // The gateway's event-loop delay looks back 30 s: with the wait that goes before, it says nothing of the saturation any more.
+  // The gateway's event-loop delay looks back 30 s: with the wait that goes before, it says nothing of the saturation
+  // any more.
   steadySeconds: Number(values.steady ?? (values.full ? 25 : 4)),
   waitSeconds: Number(values.wait ?? (values.full ? 10 : 3)),
   cpus: values.cpus,
@@ -40,8 +41,8 @@ const everything = Object.keys(subjects) as SubjectName[];
 const decidingOnly = everything.filter((name) => subjects[name].decides);
 
 /**
- * All are compared on the first case, those that decide on the second and, in the full form, on the third; then the gateway alone. Names
- * hold commas, so they are looked for in the text.
+ * All are compared on the first case, those that decide on the second and, in the full form, on the third; then the
+ * gateway alone. Names hold commas, so they are looked for in the text.
  */
 function subjectsFor(shape: string): SubjectName[] {
   if (caseOf(shape).protocol === 'http') return ['tailgate'];
@@ -64,7 +65,10 @@ function hasCollector(): boolean {
 const collector = hasCollector();
 const shapes = (values.cases ?? 'whole,split,small,http,gzip,http-gzip,crowd,alone').split(',');
 const runs: Run[] = [];
-/** The latencies of a receiver that does nothing, at the gateway's rate: what the machine and the load client take part in them. */
+/**
+ * The latencies of a receiver that does nothing, at the gateway's rate: what the machine and the load client take part
+ * in them.
+ */
 const control: SubjectName = 'no-op on our HTTP/2';
 let gatewayRate: number | undefined;
 for (let round = 1; round <= rounds; round++) {

@@ -12,8 +12,8 @@ import { report, requests } from './turns.ts';
 import { reportWhole } from './whole.ts';
 
 /**
- * `make bench-micro`: what each stage costs, alone, in this thread, without sockets: nanoseconds and bytes of the JavaScript heap
- * a span. The best of several turns: another process can only make a turn slower.
+ * `make bench-micro`: what each stage costs, alone, in this thread, without sockets: nanoseconds and bytes of the
+ * JavaScript heap a span. The best of several turns: another process can only make a turn slower.
  */
 const set = compiled();
 report('scan', scanning(set));

@@ -4,8 +4,8 @@ import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';
 
 /**
- * A receiver that takes everything and does nothing: our gRPC receivers, with their windows, in front of an intake that forgets.
- * `noop.ts grpc-js|http2` prints its port.
+ * A receiver that takes everything and does nothing: our gRPC receivers, with their windows, in front of an intake that
+ * forgets. `noop.ts grpc-js|http2` prints its port.
  */
 const server = process.argv[2] === 'http2' ? 'http2' : 'grpc-js';
 const memory = new Uint8Array(64 << 20);

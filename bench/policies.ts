@@ -14,7 +14,9 @@ export function compiled(changes: Partial<RulesDocument> = {}): PolicySet {
   return result.policies;
 }
 
-/** So many policies of the kinds there are: status codes, shares of half a per cent to twenty, now and then everything. */
+/**
+ * So many policies of the kinds there are: status codes, shares of half a per cent to twenty, now and then everything.
+ */
 const mixed = (count: number): RulesDocument['policies'] => Array.from({ length: count }, (_, i) => policy(i));
 
 const statusCodes: readonly StatusCodeName[][] = [['ERROR'], ['OK'], ['ERROR', 'OK']];

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const node = fileURLToPath(new URL('../bin/node', import.meta.url));
 
-/** What all processors have had to do so far, in ticks, and what of it the hypervisor gave to other machines ("steal", proc(5)). */
+/**
+ * What all processors have had to do so far, in ticks, and what of it the hypervisor gave to other machines ("steal",
+ * proc(5)).
+ */
 export function processorTicks(): { readonly all: number; readonly stolen: number } {
   const [, ...ticks] = readFileSync('/proc/stat', 'utf8').split('\n')[0].trim().split(/\s+/).map(Number);
   // Guests' time, the last two, is a part of others.

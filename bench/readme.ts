@@ -3,8 +3,8 @@ import { type ShippedResults, shippedTable } from './shipped-table.ts';
 import { type Results, tableOf } from './table.ts';
 
 /**
- * `readme.ts [RESULT.json [SHIPPED.json]]`: puts the tables of a run of `make bench` and of one of `make bench-shipped`, by default the newest,
- * between the markers in README.md.
+ * `readme.ts [RESULT.json [SHIPPED.json]]`: puts the tables of a run of `make bench` and of one of `make
+ * bench-shipped`, by default the newest, between the markers in README.md.
  */
 const folder = new URL('results/', import.meta.url);
 const readme = new URL('../README.md', import.meta.url);

@@ -42,7 +42,10 @@ export interface Run {
   readonly marked?: { readonly sent: number; readonly arrived: number; readonly same: boolean };
 }
 
-/** Starts a subject and a sink, loads it for a while, measures, stops both. What the load and the sink spend is not counted. */
+/**
+ * Starts a subject and a sink, loads it for a while, measures, stops both. What the load and the sink spend is not
+ * counted.
+ */
 export async function measure(name: SubjectName, shape: string, plan: Plan): Promise<Run> {
   const { sink, sinkPort } = await startSink();
   const { shards = plan.shards } = caseOf(shape);
@@ -121,7 +124,9 @@ class Measurement {
     return result;
   }
 
-  /** Read in the midst of traffic; the gateway says itself how many spans wait, elsewhere it is the rate times the wait. */
+  /**
+   * Read in the midst of traffic; the gateway says itself how many spans wait, elsewhere it is the rate times the wait.
+   */
   async #memoryAfter(seconds: number): Promise<{ residentBytes: number; waiting?: number }> {
     await sleep(seconds * 1000);
     const waiting = await this.#admin?.waitingSpans();

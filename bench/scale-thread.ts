@@ -10,7 +10,10 @@ import type { SharedMemory } from '../src/shard/neighbours.ts';
 import { caseOf, number, prepare, tracesIn } from './corpus.ts';
 import { benchRules, shardOptions } from './path.ts';
 
-/** One shard of bench/scale.ts: gives itself requests from memory, as fast as it can, and takes over what others hand to it. */
+/**
+ * One shard of bench/scale.ts: gives itself requests from memory, as fast as it can, and takes over what others hand to
+ * it.
+ */
 export interface ScaleOrder {
   readonly self: number;
   readonly shared: SharedMemory;
@@ -76,7 +79,10 @@ function mark(): Mark {
 const measureFrom = performance.now() + order.warmMs;
 let begun: Mark | undefined;
 
-/** As the event loop does it: some requests, what others handed over, what is due. A shard that only takes over has a turn every 10 ms. */
+/**
+ * As the event loop does it: some requests, what others handed over, what is due. A shard that only takes over has a
+ * turn every 10 ms.
+ */
 function turn(): void {
   if (begun === undefined && performance.now() >= measureFrom) begun = mark();
   if (begun !== undefined && performance.now() >= begun.at + order.measureMs) {

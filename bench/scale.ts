@@ -6,9 +6,10 @@ import type { ScaleMessage, ScaleOrder, ScaleResult } from './scale-thread.ts';
 import { median } from './table.ts';
 
 /**
- * `make bench-scale`: shards in threads that feed themselves from memory, so that on a machine of two cores two shards can have both. Every
- * request holds traces of all shards. `N/M`: N shards of which M get requests; the others live on what is handed over. More
- * shards than cores tell what a span costs then, not how fast it goes. --runs 5 --seconds 4 --case whole --shards 1/1,2/2,2/1.
+ * `make bench-scale`: shards in threads that feed themselves from memory, so that on a machine of two cores two shards
+ * can have both. Every request holds traces of all shards. `N/M`: N shards of which M get requests; the others live on
+ * what is handed over. More shards than cores tell what a span costs then, not how fast it goes. --runs 5 --seconds 4
+ * --case whole --shards 1/1,2/2,2/1.
  */
 const { values } = parseArgs({
   options: {

@@ -11,7 +11,10 @@ interface Differences {
   readonly gzip: boolean;
 }
 
-/** bin/tailgate on config/gateway.yaml, as people start it, but for one core, the wait, room for what waits, and what `differences` says. */
+/**
+ * bin/tailgate on config/gateway.yaml, as people start it, but for one core, the wait, room for what waits, and what
+ * `differences` says.
+ */
 const shipped = ({ store, gzip }: Differences, root = here): SubjectKind => ({
   decides: true,
   start: async ({ cpus, waitSeconds, sinkPort }) => {

@@ -10,9 +10,9 @@ import { loadCpu } from './subjects.ts';
 import { median } from './table.ts';
 
 /**
- * `make bench-shipped LOADGEN=PROGRAM`: what people start, under a load client that is not ours: the shipped configuration with its store
- * and gzip, the same without both, and the Collector, alternating. Nine minutes. --rounds 3 --seconds 8 --wait 7 --steady 15 (0 = no
- * latencies) --subjects "as shipped,store alone" --one-percent false.
+ * `make bench-shipped LOADGEN=PROGRAM`: what people start, under a load client that is not ours: the shipped
+ * configuration with its store and gzip, the same without both, and the Collector, alternating. Nine minutes. --rounds
+ * 3 --seconds 8 --wait 7 --steady 15 (0 = no latencies) --subjects "as shipped,store alone" --one-percent false.
  */
 const { values } = parseArgs({
   options: {
@@ -41,7 +41,10 @@ for (let round = 1; round <= rounds; round++) {
   for (const name of round % 2 === 1 ? names : names.toReversed()) runs.push(await measure(name, round));
 }
 
-/** Latencies are compared at one rate, half of what the shipped configuration reached. The Collector's are not: it would be another rate. */
+/**
+ * Latencies are compared at one rate, half of what the shipped configuration reached. The Collector's are not: it would
+ * be another rate.
+ */
 async function measure(name: ShippedName, round: number): Promise<ShippedRun> {
   const isCollector = name.startsWith('Collector');
   const reached = runs.filter(({ subject }) => subject === 'as shipped').map((run) => run.spansPerSecond / 2);

@@ -4,7 +4,10 @@ import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';
 import { errorSpans, SpanSum } from './span-sum.ts';
 
-/** Where kept traces go: an OTLP/gRPC server that counts spans, and counts and sums up those with an ERROR. SIGUSR2 prints all three. */
+/**
+ * Where kept traces go: an OTLP/gRPC server that counts spans, and counts and sums up those with an ERROR. SIGUSR2
+ * prints all three.
+ */
 let spans = 0;
 let errors = 0;
 const errorSum = new SpanSum();

@@ -24,7 +24,10 @@ export class SpanSum {
   }
 }
 
-/** 48 bits of a span's bytes, without the trace id and what a sampler may add: the tracestate and `tailgate.*` attributes. */
+/**
+ * 48 bits of a span's bytes, without the trace id and what a sampler may add: the tracestate and `tailgate.*`
+ * attributes.
+ */
 export function contentOf(bytes: Uint8Array, start: number, end: number): number {
   const own: Uint8Array[] = [];
   const r = new Reader(bytes, start, end);
@@ -42,7 +45,10 @@ const error = builder.status(['ERROR']);
 const conditions = builder.build();
 const scan = new RequestScan();
 
-/** Calls `found` for each ERROR span of the request in bytes[0, length), behind which 64 more can be read; how many spans there are. */
+/**
+ * Calls `found` for each ERROR span of the request in bytes[0, length), behind which 64 more can be read; how many
+ * spans there are.
+ */
 export function errorSpans(
   bytes: Uint8Array,
   length: number,

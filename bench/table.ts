@@ -87,7 +87,10 @@ function ms(all: readonly number[], sign: string): string {
   return `${sign}${round(median(all))}${spread} ms`;
 }
 
-/** Says how quiet the machine was while latencies were measured: what other machines take shows in them, whoever is measured. */
+/**
+ * Says how quiet the machine was while latencies were measured: what other machines take shows in them, whoever is
+ * measured.
+ */
 function quiet(runs: readonly Run[]): string {
   const stolen = values(runs.map((run) => run.steady?.stolen));
   if (stolen.length === 0) return '';

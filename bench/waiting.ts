@@ -7,9 +7,10 @@ import { Measured } from './process.ts';
 import { gatewayCpu, loadCpu, startSink, subjects } from './subjects.ts';
 
 /**
- * `make bench-waiting`: does a span cost the same, in time and memory, however many wait? `waiting@rate`: so many spans wait, at so
- * many a second; the last one once more with what waits compressed. What each further span takes is told where a rate occurs twice. Prints a line a run.
- * --seconds 10 --runs 3 --no-compressed --plan 50000@350000,1000000@350000,10000000@350000.
+ * `make bench-waiting`: does a span cost the same, in time and memory, however many wait? `waiting@rate`: so many spans
+ * wait, at so many a second; the last one once more with what waits compressed. What each further span takes is told
+ * where a rate occurs twice. Prints a line a run. --seconds 10 --runs 3 --no-compressed --plan
+ * 50000@350000,1000000@350000,10000000@350000.
  */
 const { values } = parseArgs({
   allowNegative: true,

@@ -6,14 +6,18 @@ import { shardOptions } from './path.ts';
 import { compiled } from './policies.ts';
 import { allocated, median, print, shape, timed } from './turns.ts';
 
-/** The clock of the shards between two requests; and requests in a turn, enough for a batch to become old and leave in every turn. */
+/**
+ * The clock of the shards between two requests; and requests in a turn, enough for a batch to become old and leave in
+ * every turn.
+ */
 const stepMs = 5;
 const requestsInTurn = 256;
 const rounds = 40;
 
 /**
- * The whole path with 100,000 spans waiting. What a shard that keeps takes longer than one that keeps nothing is enrichment, redaction,
- * envelopes and batches: the same traffic goes to both in turns, and the median of the rounds counts; its quartiles say how much to believe it.
+ * The whole path with 100,000 spans waiting. What a shard that keeps takes longer than one that keeps nothing is
+ * enrichment, redaction, envelopes and batches: the same traffic goes to both in turns, and the median of the rounds
+ * counts; its quartiles say how much to believe it.
  */
 export function reportWhole(enricher: Enricher): void {
   const nothing = new Path(null, enricher);

@@ -1,9 +1,12 @@
 /**
- * The two clocks, handed in so that a test can turn each by hand. Nothing takes one for the other: `monotonicMs` is for waits, deadlines and
- * ages; `unixMs`, which an operator or NTP may set at any moment, for what is shown and stored.
+ * The two clocks, handed in so that a test can turn each by hand. Nothing takes one for the other: `monotonicMs` is for
+ * waits, deadlines and ages; `unixMs`, which an operator or NTP may set at any moment, for what is shown and stored.
  */
 export interface Clock {
-  /** Milliseconds since some moment before the start, with fractions. Never set and never back; the same in all threads of a machine. */
+  /**
+   * Milliseconds since some moment before the start, with fractions. Never set and never back; the same in all threads
+   * of a machine.
+   */
   monotonicMs(): number;
   /** Unix milliseconds, as the machine's clock has it now. */
   unixMs(): number;
@@ -16,7 +19,10 @@ export function unixMsOf(monotonic: number, clock: Clock): number {
   return Math.round(clock.unixMs() - (clock.monotonicMs() - monotonic));
 }
 
-/** CLOCK_MONOTONIC (uv_hrtime). `performance.now()` is the same clock counted from the start of each thread, so threads could not compare it. */
+/**
+ * CLOCK_MONOTONIC (uv_hrtime). `performance.now()` is the same clock counted from the start of each thread, so threads
+ * could not compare it.
+ */
 function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1e3 + nanoseconds / 1e6;

@@ -13,7 +13,10 @@ interface DrainParts {
   readonly clock: Clock;
 }
 
-/** Of the time that the drain has: how much of it senders get to finish, and an exporter that gets nowhere, and what is kept for the ends. */
+/**
+ * Of the time that the drain has: how much of it senders get to finish, and an exporter that gets nowhere, and what is
+ * kept for the ends.
+ */
 const receivingShare = 1 / 3;
 const patienceShare = 1 / 4;
 const endShare = 1 / 10;
@@ -25,9 +28,9 @@ const pauseMs = 5;
 const answerMs = 500;
 
 /**
- * Stops receiving, decides what waits no faster than the exporters take it, and lets them send until shortly before `endMs` of the
- * monotonic clock; what is left then is decided all the same, so that the books know by name what did not arrive. Resolves about then, whatever
- * hangs, with the losses since it began.
+ * Stops receiving, decides what waits no faster than the exporters take it, and lets them send until shortly before
+ * `endMs` of the monotonic clock; what is left then is decided all the same, so that the books know by name what did
+ * not arrive. Resolves about then, whatever hangs, with the losses since it began.
  */
 export async function drain(parts: DrainParts, timeoutMs: number): Promise<Losses> {
   const { shards, fanOut, clock } = parts;
@@ -85,7 +88,9 @@ export function deadlines(clock: Clock): <T>(answer: T | Promise<T>, deadlineMs:
 const failures = (fanOut: FanOut): Losses =>
   Object.fromEntries(fanOut.stats().map(({ name, stats }) => [name, stats.failedSpans]));
 
-/** What the gateway itself still has, or broke. A shard that does not answer has at least what it had when it last did. */
+/**
+ * What the gateway itself still has, or broke. A shard that does not answer has at least what it had when it last did.
+ */
 function ownLosses(
   before: readonly ShardStats[] | undefined,
   after: readonly ShardStats[] | undefined,

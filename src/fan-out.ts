@@ -59,8 +59,8 @@ class Exit {
 }
 
 /**
- * Hands every request to every exporter. At work an exporter whose queue is full gives the request up, so that it holds back nobody; while
- * the gateway drains, when nobody waits any more but for the end, the request waits here for room.
+ * Hands every request to every exporter. At work an exporter whose queue is full gives the request up, so that it holds
+ * back nobody; while the gateway drains, when nobody waits any more but for the end, the request waits here for room.
  */
 export class FanOut {
   offeredSpans = 0;
@@ -106,8 +106,9 @@ export class FanOut {
   }
 
   /**
-   * Offers what fits by now. Says how many bytes may be decided next; 0 while an exporter must be waited for. One that got nowhere for
-   * `patienceMs` holds up the others no longer, unless there are no others: what its queue has no room for, it gives up.
+   * Offers what fits by now. Says how many bytes may be decided next; 0 while an exporter must be waited for. One that
+   * got nowhere for `patienceMs` holds up the others no longer, unless there are no others: what its queue has no room
+   * for, it gives up.
    */
   roomBytes(now: number): number {
     for (const exit of this.#exits) {
@@ -121,7 +122,10 @@ export class FanOut {
     return Math.min(...asked.map(({ exporter: { stats } }) => stats.queueLimitBytes - stats.queuedBytes));
   }
 
-  /** Takes nothing more. Resolves when every exporter has sent what it has, at `deadlineMs` of the monotonic clock at the latest. */
+  /**
+   * Takes nothing more. Resolves when every exporter has sent what it has, at `deadlineMs` of the monotonic clock at
+   * the latest.
+   */
   async close(deadlineMs: number): Promise<void> {
     const drained = this.#exits.map(({ exporter }) => exporter.drain(deadlineMs));
     this.#draining = false;

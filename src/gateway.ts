@@ -16,7 +16,10 @@ import { shardsFor } from './threads/shards-for.ts';
 export interface Gateway {
   readonly addresses: Addresses & { readonly admin: NonNullable<Addresses['grpc']> };
   readonly shards: number;
-  /** Resolves when a shard has died, which the log says: with it went spans that were acknowledged, and the process must end. */
+  /**
+   * Resolves when a shard has died, which the log says: with it went spans that were acknowledged, and the process must
+   * end.
+   */
   readonly died: Promise<void>;
   readonly shutdownTimeoutMs: number;
   /** Reads the rules again, now. */
@@ -31,8 +34,9 @@ const logEveryMs = 10_000;
 const longestStallMs = 10_000;
 
 /**
- * The composition root: builds every part by hand. They listen from the far end to the near one, so that nothing is taken
- * before it can leave, and stop the other way round. Throws UsageError, with nothing left running, when one cannot start.
+ * The composition root: builds every part by hand. They listen from the far end to the near one, so that nothing is
+ * taken before it can leave, and stop the other way round. Throws UsageError, with nothing left running, when one
+ * cannot start.
  */
 export async function startGateway(config: BootConfig, version: string, log: Log): Promise<Gateway> {
   const startedAt = now();

@@ -3,17 +3,24 @@ import { setPriority } from 'node:os';
 import { platform } from 'node:process';
 
 /**
- * A quarter of a core for what can wait, when the path wants all of it, and all that the path leaves. The scheduler's weights are 335 and
- * 1024 (sched(7), the nice value); more than that would be taken from an embedded store that must keep up with 100 % kept.
+ * A quarter of a core for what can wait, when the path wants all of it, and all that the path leaves. The scheduler's
+ * weights are 335 and 1024 (sched(7), the nice value); more than that would be taken from an embedded store that must
+ * keep up with 100 % kept.
  */
 const niceness = 5;
 
-/** Puts the calling thread behind the path's. On Linux alone, where a priority is a thread's; elsewhere it would be the process's. */
+/**
+ * Puts the calling thread behind the path's. On Linux alone, where a priority is a thread's; elsewhere it would be the
+ * process's.
+ */
 export function lowerOwnPriority(): void {
   if (platform === 'linux') lower(0);
 }
 
-/** The same for the threads of libuv's pool, on which zlib compresses; they are there once something has been done on them. */
+/**
+ * The same for the threads of libuv's pool, on which zlib compresses; they are there once something has been done on
+ * them.
+ */
 export function lowerPoolPriority(): void {
   if (platform !== 'linux') return;
   for (const thread of poolThreads()) lower(thread);

@@ -2,8 +2,9 @@ import { errorText } from './cli/error-text.ts';
 import { UsageError } from './errors.ts';
 
 /**
- * The process's entry: argv → command. `bin/tailgate` and `bin/obsctl` name the program first. Commands are loaded when they are asked
- * for, so that none pays for another's start. A gateway ends in cli/run/, where its signals are heard; all else ends here.
+ * The process's entry: argv → command. `bin/tailgate` and `bin/obsctl` name the program first. Commands are loaded when
+ * they are asked for, so that none pays for another's start. A gateway ends in cli/run/, where its signals are heard;
+ * all else ends here.
  */
 const [program, ...rest] = process.argv.slice(2);
 

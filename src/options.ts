@@ -41,7 +41,10 @@ export function expected(what: string): Message {
   return ({ input }) => `${show(input)}: expected ${what}`;
 }
 
-/** `parse` gives undefined for what is not as `what` says. Blanks round a text, as variables often have them, do not count. */
+/**
+ * `parse` gives undefined for what is not as `what` says. Blanks round a text, as variables often have them, do not
+ * count.
+ */
 export function scalar<T>(what: string, parse: (input: unknown) => T | undefined) {
   const trimmed = (input: unknown) => parse(typeof input === 'string' ? input.trim() : input);
   return v.pipe(
@@ -124,8 +127,8 @@ export function block<K extends Keys>(keys: K) {
 }
 
 /**
- * A block of these keys, with others as `other` says. Its schema is made of what stands there: valibot's own objects take a list
- * for a block, tell the first unknown key only, and pass over names such as `constructor` in silence.
+ * A block of these keys, with others as `other` says. Its schema is made of what stands there: valibot's own objects
+ * take a list for a block, tell the first unknown key only, and pass over names such as `constructor` in silence.
  */
 export function fields<K extends Keys>(keys: K, other: (key: string) => v.GenericSchema, whole: Message) {
   const missing = ({ path }: v.BaseIssue<unknown>) =>

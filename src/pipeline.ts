@@ -56,7 +56,10 @@ export class Pipeline implements Intake {
     return { bytes, start: used - length, length, segment };
   }
 
-  /** decode → route → buffer: the message at `landing` becomes slices of their traces; all of them or, when refused, none. */
+  /**
+   * decode → route → buffer: the message at `landing` becomes slices of their traces; all of them or, when refused,
+   * none.
+   */
   accept(landing: Landing, protocol: Protocol): Receipt | Refusal {
     const { buffer, scan, arrivals, neighbours, revisions } = this.shard;
     const { segment, bytes } = landing;
@@ -77,14 +80,16 @@ export class Pipeline implements Intake {
     this.shard.buffer.segments.done(segment);
   }
 
-  /** Takes nothing any more, not even what has a place already: so nothing is handed to other shards from now on either. */
+  /**
+   * Takes nothing any more, not even what has a place already: so nothing is handed to other shards from now on either.
+   */
   close(): void {
     this.#closed = true;
   }
 
   /**
-   * What other shards handed over → buffer; what is due → decide → enrich → batch → export. At most `limit` traces; true when there may
-   * be more.
+   * What other shards handed over → buffer; what is due → decide → enrich → batch → export. At most `limit` traces;
+   * true when there may be more.
    */
   tick(limit: number): boolean {
     const now = this.#now();
@@ -105,8 +110,9 @@ export class Pipeline implements Intake {
   }
 
   /**
-   * The end: takes nothing new and decides traces that wait, due or not, until there are `limit` of them or about `maxBytes` were
-   * written, by one trace more at most. True when there are more. From now on nothing is decided but here.
+   * The end: takes nothing new and decides traces that wait, due or not, until there are `limit` of them or about
+   * `maxBytes` were written, by one trace more at most. True when there are more. From now on nothing is decided but
+   * here.
    */
   decideWaiting(limit: number, maxBytes = Number.POSITIVE_INFINITY): boolean {
     this.close();

@@ -1,4 +1,7 @@
-/** Durations and sizes as operators write them. Syntax of durations: Go's time.ParseDuration, from milliseconds to hours. */
+/**
+ * Durations and sizes as operators write them. Syntax of durations: Go's time.ParseDuration, from milliseconds to
+ * hours.
+ */
 
 const millisecondsOf: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const bytesOf: Readonly<Record<string, number>> = {

@@ -47,7 +47,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ),
 };
 
-/** Every folder describes its own settings in options.ts, with the words of src/options.ts; config puts them together. */
+/**
+ * Every folder describes its own settings in options.ts, with the words of src/options.ts; config puts them together.
+ */
 const isOptions = (file: string) => file.endsWith('/options.ts');
 const mayImportOptions = (file: string, target: string) =>
   target === 'options.ts'
@@ -80,8 +82,8 @@ const clockReading =
 const mayReadClocks = ['clock.ts', 'telemetry/page/script.ts'];
 
 /**
- * Wall time is called unixMs, whoever has it; waits, ages and deadlines have no use for it. These show or store it, or, as with a
- * Retry-After that is a date, were told it.
+ * Wall time is called unixMs, whoever has it; waits, ages and deadlines have no use for it. These show or store it, or,
+ * as with a Retry-After that is a date, were told it.
  */
 const wallTime = /\bunixMs(?:Of)?\b/i;
 const showsTime = oneOf(

@@ -1,6 +1,8 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Ends every test run with one line that a script can read: `N passed, N failed`, and `, N skipped` where some were. */
+/**
+ * Ends every test run with one line that a script can read: `N passed, N failed`, and `, N skipped` where some were.
+ */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const counts = { passed: 0, failed: errors.length, skipped: 0, pending: 0 };

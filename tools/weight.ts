@@ -1,6 +1,7 @@
 // What an installation and the image's layers weigh: bin/node tools/weight.ts
-// Packages are those that `npm ci --omit=dev --omit=optional` installs; bytes are of files, not of disk blocks. A layer is what one
-// COPY of the Dockerfile's last stage brings; compressed, as registries keep it, is its tar through gzip. The base image comes on top.
+// Packages are those that `npm ci --omit=dev --omit=optional` installs; bytes are of files, not of disk blocks. A layer
+// is what one COPY of the Dockerfile's last stage brings; compressed, as registries keep it, is its tar through gzip.
+// The base image comes on top.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -16,9 +16,9 @@ export interface BatchOptions {
 const frameBytes = 12;
 
 /**
- * Kept traces → export requests, by bytes, spans and age, whole traces only: a trace that does not fit any more starts the next
- * batch, and only one that is too large for a batch of its own is divided. A trace is added as `begin`, then for each span
- * `into` (write one span field there) and `added`, then `end`.
+ * Kept traces → export requests, by bytes, spans and age, whole traces only: a trace that does not fit any more starts
+ * the next batch, and only one that is too large for a batch of its own is divided. A trace is added as `begin`, then
+ * for each span `into` (write one span field there) and `added`, then `end`.
  */
 export class Batch {
   readonly #options: BatchOptions;
@@ -70,8 +70,9 @@ export class Batch {
   }
 
   /**
-   * The group of an envelope: good for every span of this trace that has the same one, until the next call that adds or ends. `earlier` is
-   * what the same envelope got for another trace: where it is still of this batch, nothing is looked up.
+   * The group of an envelope: good for every span of this trace that has the same one, until the next call that adds or
+   * ends. `earlier` is what the same envelope got for another trace: where it is still of this batch, nothing is looked
+   * up.
    */
   group(envelope: Envelope, earlier?: ScopeGroup): ScopeGroup {
     const group = earlier?.owner === this.#groups ? earlier : this.#groups.of(envelope);
@@ -160,7 +161,10 @@ export class Batch {
     this.added(next, envelope, now);
   }
 
-  /** The batch is full with this trace in it: everything before the trace leaves, the trace begins the next batch. Returns `current`'s heir. */
+  /**
+   * The batch is full with this trace in it: everything before the trace leaves, the trace begins the next batch.
+   * Returns `current`'s heir.
+   */
   #carryOver(current: ScopeGroup, now: number): ScopeGroup {
     const next = this.#newGroups();
     let heir = current;

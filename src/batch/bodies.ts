@@ -2,8 +2,8 @@
 const roundBytes = 64 * 1024;
 
 /**
- * The memory of request bodies, for those to come. A body that is made anew is fresh memory, which the system must find and clear page by
- * page, milliseconds in the middle of a decision turn, and then garbage of megabytes a second.
+ * The memory of request bodies, for those to come. A body that is made anew is fresh memory, which the system must find
+ * and clear page by page, milliseconds in the middle of a decision turn, and then garbage of megabytes a second.
  */
 export class Bodies {
   readonly #usualBytes: number;

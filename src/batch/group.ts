@@ -3,7 +3,10 @@ import type { Envelope } from '../wire/envelope.ts';
 import { Writer } from '../wire/writer.ts';
 import type { SpareWriters } from './spare-writers.ts';
 
-/** Writes what leaves: the seam to enrichment. Each writes whole fields: Resource and Scope as field 1 of what holds them. */
+/**
+ * Writes what leaves: the seam to enrichment. Each writes whole fields: Resource and Scope as field 1 of what holds
+ * them.
+ */
 export interface EnvelopeWriter {
   resource(out: Writer, buf: Uint8Array, start: number, end: number): void;
   scope(out: Writer, buf: Uint8Array, start: number, end: number): void;
@@ -35,8 +38,8 @@ interface ResourceGroup {
 }
 
 /**
- * The groups of one batch. Envelopes are found by a keyed hash and compared by their bytes, so that spans of one sender merge across
- * requests, and however many envelopes a sender makes up, each is found at once.
+ * The groups of one batch. Envelopes are found by a keyed hash and compared by their bytes, so that spans of one sender
+ * merge across requests, and however many envelopes a sender makes up, each is found at once.
  */
 export class Groups {
   readonly resources: ResourceGroup[] = [];
@@ -105,7 +108,9 @@ export class Groups {
     return total;
   }
 
-  /** The batch as one ExportTraceServiceRequest, written into memory of `bytes()`; groups without spans are left out. */
+  /**
+   * The batch as one ExportTraceServiceRequest, written into memory of `bytes()`; groups without spans are left out.
+   */
   finish(memory: Uint8Array): Uint8Array {
     const out = new Writer(memory);
     for (const resource of this.resources) {

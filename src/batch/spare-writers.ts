@@ -5,8 +5,8 @@ const firstBytes = 2048;
 const maxBytes = 8 * 1024 * 1024;
 
 /**
- * Buffers of batches that left, for those to come. Growing one anew for each batch means fresh memory, of which the system must find and clear
- * every page: milliseconds in the middle of a decision turn.
+ * Buffers of batches that left, for those to come. Growing one anew for each batch means fresh memory, of which the
+ * system must find and clear every page: milliseconds in the middle of a decision turn.
  */
 export class SpareWriters {
   readonly #spare: Writer[] = [];

@@ -67,7 +67,9 @@ export class Deadlines {
     this.size--;
   }
 
-  /** A trace that is due at `now`, or -1. One that fell due inside the bucket of `now` may wait for the bucket's end. */
+  /**
+   * A trace that is due at `now`, or -1. One that fell due inside the bucket of `now` may wait for the bucket's end.
+   */
   due(now: number): number {
     if (this.size === 0) return -1;
     const current = Math.floor(now / bucketMs);

@@ -8,8 +8,9 @@ import type { Lender, Segments } from './segments.ts';
  *   wanted   1 asks the borrowers to decide what lies in it, because memory is short. The last word counts the ones, so that nobody
  *            need look at all of them as long as there are none. Only the lender writes.
  *
- * What orders what (docs/decisions/0007): a borrower learns of a slab by a message, of a batch by a ring that may be faster, so a batch waits
- * until its segment is known; and the number of a segment is used again only when `users` is 0.
+ * What orders what (docs/decisions/0007): a borrower learns of a slab by a message, of a batch by a ring that may be
+ * faster, so a batch waits until its segment is known; and the number of a segment is used again only when `users` is
+ * 0.
  */
 export interface LendingMemory {
   readonly users: SharedArrayBuffer;
@@ -25,9 +26,9 @@ export const lendingMemory = (): LendingMemory => ({
 });
 
 /**
- * A slab as a borrower learns of it: a message from the lender, sent before the first batch that lies there is put into the ring, and again when
- * the slab is no more. Messages of one lender to one borrower arrive in the order in which they were sent; nothing is promised
- * beside that.
+ * A slab as a borrower learns of it: a message from the lender, sent before the first batch that lies there is put into
+ * the ring, and again when the slab is no more. Messages of one lender to one borrower arrive in the order in which
+ * they were sent; nothing is promised beside that.
  */
 export interface SlabNotice {
   readonly lender: number;
@@ -87,8 +88,9 @@ export class Lending implements Lender {
   }
 
   /**
-   * A batch that lies in the segment goes to shard `to`. A slab is told of at the first of them and to that shard alone: what a borrower has not
-   * heard of yet it has not given back, so that all memory which such messages hold counts as the lender's.
+   * A batch that lies in the segment goes to shard `to`. A slab is told of at the first of them and to that shard
+   * alone: what a borrower has not heard of yet it has not given back, so that all memory which such messages hold
+   * counts as the lender's.
    */
   lend(number: number, to: number): void {
     const slab = this.#slabs[number] as OwnSlab;

@@ -1,14 +1,14 @@
 import { Slabs } from './slabs.ts';
 
 /**
- * The log that requests land in. A segment is a stretch of off-heap memory; messages are written to the open segment one after
- * the other, and a segment is given back whole, when nothing that lies in it waits any more.
+ * The log that requests land in. A segment is a stretch of off-heap memory; messages are written to the open segment
+ * one after the other, and a segment is given back whole, when nothing that lies in it waits any more.
  *
  *   slab (one allocation) = | segment | segment |
  *   segment               = | message | message | … | free | slack |
  *
- * A message larger than a segment gets a segment (and a slab) of its own. Where there are more shards, slabs are shared memory: a
- * slice may belong to another shard's trace, and its segment then has users there, see lending.ts.
+ * A message larger than a segment gets a segment (and a slab) of its own. Where there are more shards, slabs are shared
+ * memory: a slice may belong to another shard's trace, and its segment then has users there, see lending.ts.
  */
 export interface Segment {
   readonly bytes: Uint8Array;
@@ -17,7 +17,10 @@ export interface Segment {
   used: number;
   /** Waiting slices of this shard's traces that lie here. */
   live: number;
-  /** Whoever uses the bytes though no slice waits: messages on their way in, compression; of a borrowed segment: batches being taken over. */
+  /**
+   * Whoever uses the bytes though no slice waits: messages on their way in, compression; of a borrowed segment: batches
+   * being taken over.
+   */
   pending: number;
   /** Pages of slice rows, see slices.ts; given back with the segment. */
   readonly rowPages: number[];
@@ -154,7 +157,10 @@ export class Segments {
     for (const number of this.#lent) this.releaseIfUnused(number);
   }
 
-  /** A full segment that was opened before `before` (monotonic ms) and is neither packed nor being written to; -1 = none. */
+  /**
+   * A full segment that was opened before `before` (monotonic ms) and is neither packed nor being written to; -1 =
+   * none.
+   */
   packable(before: number): number {
     return this.list.findIndex(
       (segment, number) =>
@@ -169,8 +175,8 @@ export class Segments {
   }
 
   /**
-   * Puts compressed bytes in a segment's place, under a new number, and frees its memory. Its rows' pages must be told. From now on only
-   * the compressed bytes count.
+   * Puts compressed bytes in a segment's place, under a new number, and frees its memory. Its rows' pages must be told.
+   * From now on only the compressed bytes count.
    */
   pack(number: number, packed: Uint8Array): number {
     const segment = this.get(number);
@@ -259,7 +265,10 @@ export class Segments {
     return members[0];
   }
 
-  /** A number that names nothing, here or anywhere: what others have not forgotten yet would be taken for the old segment. */
+  /**
+   * A number that names nothing, here or anywhere: what others have not forgotten yet would be taken for the old
+   * segment.
+   */
   #emptyNumber(): number {
     const gap = this.list.findIndex((segment, number) => segment === undefined && !this.#lender?.isLent(number));
     return gap >= 0 ? gap : this.list.length;

@@ -44,8 +44,9 @@ export class Slabs {
   }
 
   /**
-   * The ones to go now: as many as are idle for each in use, so one after the other where there is traffic. The system takes a millisecond for
-   * each, and gigabytes at once would hold it up for tenths of a second. Those that were needed after all stay.
+   * The ones to go now: as many as are idle for each in use, so one after the other where there is traffic. The system
+   * takes a millisecond for each, and gigabytes at once would hold it up for tenths of a second. Those that were needed
+   * after all stay.
    */
   toGo(): number[] {
     const inUse = this.#slabs.length - this.#vacant.length - this.#idle.size;

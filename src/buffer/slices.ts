@@ -3,8 +3,8 @@ import { Pages } from '../tables/pages.ts';
 import type { Segment } from './segments.ts';
 
 /**
- * The rows that say where waiting slices lie, in Int32 words, in pages that belong to one segment and go with it. A row is named by
- * page × 1024 + index.
+ * The rows that say where waiting slices lie, in Int32 words, in pages that belong to one segment and go with it. A row
+ * is named by page × 1024 + index.
  */
 export const Row = {
   /** The first four words are those of model/slice.ts, so that whoever emits a slice reads either. */

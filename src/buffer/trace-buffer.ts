@@ -43,8 +43,8 @@ export interface BufferOptions {
 }
 
 /**
- * Traces that wait for their decision. Owns the segments that requests land in, the rows that say where slices lie, and the
- * records of traces; all of them are numbers in typed arrays, whatever the traffic.
+ * Traces that wait for their decision. Owns the segments that requests land in, the rows that say where slices lie, and
+ * the records of traces; all of them are numbers in typed arrays, whatever the traffic.
  */
 export class TraceBuffer {
   readonly segments: Segments;
@@ -134,7 +134,10 @@ export class TraceBuffer {
     return packed === undefined ? bytes : this.#unpacked.of(sequence, packed);
   }
 
-  /** A segment worth compressing, with its messages' bytes; undefined when there is none. They stay what they are until `pack`. */
+  /**
+   * A segment worth compressing, with its messages' bytes; undefined when there is none. They stay what they are until
+   * `pack`.
+   */
   packable(before: number): { readonly number: number; readonly bytes: Uint8Array } | undefined {
     const number = this.segments.packable(before);
     if (number < 0) return undefined;
@@ -216,8 +219,8 @@ export class TraceBuffer {
   }
 
   /**
-   * The traces with slices in the oldest segment that holds any, those whose root came first: deciding them all gives the
-   * segment back. Empty when nothing waits.
+   * The traces with slices in the oldest segment that holds any, those whose root came first: deciding them all gives
+   * the segment back. Empty when nothing waits.
    */
   *oldest(isComplete: (slot: number) => boolean): Generator<number> {
     const number = this.segments.oldest(Number.POSITIVE_INFINITY).find((n) => this.segments.get(n).live > 0);
@@ -225,7 +228,10 @@ export class TraceBuffer {
     yield* this.tracesIn(this.segments.get(number), isComplete);
   }
 
-  /** The traces with slices in a segment, those whose root came first; the segment may be given back while they are walked. */
+  /**
+   * The traces with slices in a segment, those whose root came first; the segment may be given back while they are
+   * walked.
+   */
   *tracesIn(segment: Segment, isComplete: (slot: number) => boolean): Generator<number> {
     for (const complete of [true, false]) {
       for (const page of [...segment.rowPages]) {

@@ -56,7 +56,9 @@ function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
   return { errors: [`${file}: neither a boot file (receive, export, …) nor rules (routes, policies, …)`] };
 }
 
-/** By the keys at the top: the more of them belong to a kind, the more likely. Text without any is rules, perhaps empty. */
+/**
+ * By the keys at the top: the more of them belong to a kind, the more likely. Text without any is rules, perhaps empty.
+ */
 function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | undefined {
   const { value } = readYaml(text, file, { env });
   const keys = value ? Object.keys(value) : Array.from(text.matchAll(/^(\w+):/gm), ([, key]) => key!);

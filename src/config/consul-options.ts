@@ -30,8 +30,8 @@ export interface ConsulClient {
 
 /**
  * The client that the variables of every Consul tool describe: they mean what `consul kv get` makes of them
- * (hashicorp/consul, api/api.go, NewClient and defaultConfig). `address` comes before CONSUL_HTTP_ADDR. Throws TypeError
- * with what is wrong and what was expected.
+ * (hashicorp/consul, api/api.go, NewClient and defaultConfig). `address` comes before CONSUL_HTTP_ADDR. Throws
+ * TypeError with what is wrong and what was expected.
  */
 export function consulClient(env: Variables, address = env.CONSUL_HTTP_ADDR || '127.0.0.1:8500'): ConsulClient {
   const reached = target(address, flag(env, 'CONSUL_HTTP_SSL', false));
@@ -57,7 +57,10 @@ export function consulClient(env: Variables, address = env.CONSUL_HTTP_ADDR || '
   });
 }
 
-/** An address is `host:port`, `http://…` or `https://…` with a path perhaps, or `unix://` and a path. TLS that was asked for stays. */
+/**
+ * An address is `host:port`, `http://…` or `https://…` with a path perhaps, or `unix://` and a path. TLS that was asked
+ * for stays.
+ */
 function target(address: string, secure: boolean): { url: string; socketPath?: string } {
   const [, scheme, rest] = /^(?:(.*?):\/\/)?(.*)$/s.exec(address)!;
   const protocol = secure || scheme === 'https' ? 'https' : 'http';

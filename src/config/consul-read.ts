@@ -14,7 +14,9 @@ import type { KvEntry } from './rules-keys.ts';
 interface ReadLimits {
   /** How long an answer may take that need not wait, and that much more for one that does. */
   readonly graceMs: number;
-  /** Of all values together. Of the answer, in which they are base64 with their keys, twice that and a little is read. */
+  /**
+   * Of all values together. Of the answer, in which they are base64 with their keys, twice that and a little is read.
+   */
   readonly maxBytes: number;
 }
 
@@ -25,8 +27,9 @@ const longestWait = (waitMs: number) => (waitMs * 17) / 16;
 const maxReasonBytes = 4096;
 
 /**
- * Reads all keys below `folder` with the `consul` package; docs/decisions/0001-consul-watch.md says what it does and what
- * is done here. Token and certificates are read again for every connection, so a rotated one counts without a restart.
+ * Reads all keys below `folder` with the `consul` package; docs/decisions/0001-consul-watch.md says what it does and
+ * what is done here. Token and certificates are read again for every connection, so a rotated one counts without a
+ * restart.
  */
 export function readFolder(
   client: ConsulClient,
@@ -73,7 +76,9 @@ interface Running {
   tooMuch: IncomingMessage | undefined;
 }
 
-/** What its types leave out: the options that it hands down to node:http, the context, and the answer beside the value. */
+/**
+ * What its types leave out: the options that it hands down to node:http, the context, and the answer beside the value.
+ */
 type Options = ConstructorParameters<typeof Consul>[0] & Record<string, unknown>;
 type GetOptions = Record<string, unknown> & { readonly key: string };
 type Get = (options: GetOptions) => Promise<[Response, unknown[] | undefined]>;

@@ -10,11 +10,17 @@ export interface ConsulAnswer {
   readonly entries: readonly KvEntry[];
   /** The token may not see all of it. */
   readonly filtered: boolean;
-  /** Why what was said cannot be rules, to follow the folder's name: `/key:line: why`, `: why`. `entries` are empty then. */
+  /**
+   * Why what was said cannot be rules, to follow the folder's name: `/key:line: why`, `: why`. `entries` are empty
+   * then.
+   */
   readonly unusable?: string | undefined;
 }
 
-/** One blocking query: answers when the folder's index passes `index`, or about when `waitMs` is over; 0n answers at once. */
+/**
+ * One blocking query: answers when the folder's index passes `index`, or about when `waitMs` is over; 0n answers at
+ * once.
+ */
 export type ReadFolder = (index: bigint, waitMs: number, signal: AbortSignal) => Promise<ConsulAnswer>;
 
 interface ConsulTiming {
@@ -29,7 +35,9 @@ interface ConsulTiming {
 
 const usualTiming: ConsulTiming = { waitMs: 25_000, backoffMs: 250, maxBackoffMs: 30_000, burst: 4, refillMs: 500 };
 
-/** A question that waits is answered by the rights of when it was asked, so while keys are hidden it must not wait long. */
+/**
+ * A question that waits is answered by the rights of when it was asked, so while keys are hidden it must not wait long.
+ */
 const filteredWaitMs = 1_000;
 
 /** What the loop needs from outside: the tests turn these by hand. */
@@ -122,7 +130,10 @@ export class ConsulSource implements Source<ConsulAnswer> {
     await this.#world.sleep(pause * (0.5 + this.#world.random() / 2), signal).catch(() => {});
   }
 
-  /** Something else under the folder may change without end, or a proxy never block: a few reads at once, then at an even pace. */
+  /**
+   * Something else under the folder may change without end, or a proxy never block: a few reads at once, then at an
+   * even pace.
+   */
   async #takeTurn(signal: AbortSignal): Promise<void> {
     const { burst, refillMs } = this.#timing;
     const passed = (this.#world.now() - this.#refilledAt) / refillMs;

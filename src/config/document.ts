@@ -39,7 +39,10 @@ export function readYaml(text: string, name: string, options: YamlOptions = {}):
   };
 }
 
-/** YAML 1.2 whatever the text says; keys that stand twice are looked for in readTree, which takes no square of their number. */
+/**
+ * YAML 1.2 whatever the text says; keys that stand twice are looked for in readTree, which takes no square of their
+ * number.
+ */
 const yamlOptions = { schema: 'core', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false } as const;
 
 function parse(text: string, lineCounter: LineCounter, env: Variables | undefined): YamlTree {
@@ -95,8 +98,8 @@ const mostErrors = 20;
 const longestError = 500;
 
 /**
- * Errors as somebody is told them: as many as one reads and how many more there are, each a line of bounded length in which
- * nothing moves a terminal's cursor or turns the text, whatever a stranger wrote.
+ * Errors as somebody is told them: as many as one reads and how many more there are, each a line of bounded length in
+ * which nothing moves a terminal's cursor or turns the text, whatever a stranger wrote.
  */
 export function told(errors: readonly string[]): readonly string[] {
   const lines = errors.slice(0, mostErrors).map((each) => toLine(each));

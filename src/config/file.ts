@@ -99,7 +99,10 @@ export class FileSource implements Source<FileText> {
     return same;
   }
 
-  /** The text, or a failure where the file system does not answer in time; when it does after all, the file is looked at again. */
+  /**
+   * The text, or a failure where the file system does not answer in time; when it does after all, the file is looked at
+   * again.
+   */
   async #text(): Promise<FileText> {
     const { silentMs } = this.#timing;
     if (this.#hanging >= maxHanging) throw new Error(`not read: the file system did not answer ${maxHanging} times`);

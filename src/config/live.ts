@@ -173,7 +173,10 @@ export class LiveRules<T> {
     if (this.#starting || this.#offer('consul', this.#file, candidate)) this.#keys = candidate;
   }
 
-  /** The best of what was heard: Consul's keys, else the last good ones, else the file alone. Says why where nothing will do. */
+  /**
+   * The best of what was heard: Consul's keys, else the last good ones, else the file alone. Says why where nothing
+   * will do.
+   */
   #begin(): string | undefined {
     const fileErrors = this.#record.refusalOf('file');
     if (fileErrors !== undefined) return fileErrors;

@@ -19,7 +19,10 @@ export interface BootSurroundings {
 
 type BootResult = { readonly config: BootConfig } | { readonly errors: readonly string[] };
 
-/** The boot file's text to configuration, or every error in it as `file:line: key.path: what is wrong, what was expected`. */
+/**
+ * The boot file's text to configuration, or every error in it as `file:line: key.path: what is wrong, what was
+ * expected`.
+ */
 export function loadBoot(text: string, from: BootSurroundings): BootResult {
   const yaml = readYaml(text, from.file, { env: from.env });
   if (yaml.errors.length > 0) return { errors: told(yaml.errors) };
@@ -34,7 +37,10 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   return { config: toConfig(parsed.output, from, client) };
 }
 
-/** Queues that a full batch would never fit. Exporters without an endpoint were left out, so places are looked for by name. */
+/**
+ * Queues that a full batch would never fit. Exporters without an endpoint were left out, so places are looked for by
+ * name.
+ */
 function smallQueues({ export: exporters, batch }: BootDocument, written: { export?: readonly unknown[] }): Problem[] {
   const placeOf = (name: string) =>
     (written.export ?? []).findIndex((each) => (each as { name?: string }).name === name);

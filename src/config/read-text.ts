@@ -9,8 +9,9 @@ export type FileText = string | NoText | undefined;
 const maxBytes = 16 * 1024 * 1024;
 
 /**
- * Reads a regular file; what is too large or not UTF-8 is no text. Anything else is refused at once rather than waited for: opening a FIFO, read as it stands, waits for whoever writes
- * to it. Rejects with what is wrong; may never settle where the file system does not answer.
+ * Reads a regular file; what is too large or not UTF-8 is no text. Anything else is refused at once rather than waited
+ * for: opening a FIFO, read as it stands, waits for whoever writes to it. Rejects with what is wrong; may never settle
+ * where the file system does not answer.
  */
 export async function readText(path: string): Promise<FileText> {
   let file: FileHandle;

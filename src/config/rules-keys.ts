@@ -10,7 +10,10 @@ export interface KvEntry {
   readonly value: string;
 }
 
-/** The fields that may be keys. A folder belongs to one environment, so its baseline is one number; `late` is the file's alone. */
+/**
+ * The fields that may be keys. A folder belongs to one environment, so its baseline is one number; `late` is the file's
+ * alone.
+ */
 const { late: _, ...others } = ruleFields;
 const keyFields: Record<string, v.GenericSchema> = { ...others, baseline_percent: v.nullable(percent) };
 

@@ -95,7 +95,10 @@ export function parseRules(text: string, name: string, maxBytes = usualMaxBytes)
   return { layer: { fields: parsed.output as Partial<RulesDocument>, report: yaml.report } };
 }
 
-/** The layers as one document: a field of a later layer counts, and problems are told in the words of the layer they come from. */
+/**
+ * The layers as one document: a field of a later layer counts, and problems are told in the words of the layer they
+ * come from.
+ */
 export function mergeLayers(layers: readonly RulesLayer[]): { document: RulesDocument; report: RulesLayer['report'] } {
   const document = Object.assign({ ...defaultRules }, ...layers.map((layer) => layer.fields)) as RulesDocument;
   const owner = ({ path }: Problem) =>

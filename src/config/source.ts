@@ -17,7 +17,9 @@ export interface SourceListener<Content> {
   failed(error: Error): void;
 }
 
-/** Starts the source; resolves after its first word, at the latest after `waitMs`. What it says later is heard as well. */
+/**
+ * Starts the source; resolves after its first word, at the latest after `waitMs`. What it says later is heard as well.
+ */
 export async function hear<C>(source: Source<C>, listener: SourceListener<C>, waitMs?: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = waitMs === undefined ? undefined : setTimeout(resolve, waitMs);

@@ -5,8 +5,8 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
  * References are written `${env:NAME}` or `${env:NAME:-default}`. YAML is parsed first and variables are put into its
- * texts, so nothing in a variable's text has a meaning of YAML's: it arrives whole. The braces alone would be YAML's inside
- * `{ }` and `[ ]`; while it is parsed, two characters that Unicode keeps for such use stand in their places.
+ * texts, so nothing in a variable's text has a meaning of YAML's: it arrives whole. The braces alone would be YAML's
+ * inside `{ }` and `[ ]`; while it is parsed, two characters that Unicode keeps for such use stand in their places.
  */
 const [open, close] = ['\uFDD0', '\uFDD1'];
 const written = /\$\{(env:[A-Za-z_]\w*(?::-[^}\n]*)?)\}/g;
@@ -25,8 +25,8 @@ export function showReferences(text: string): string {
 }
 
 /**
- * Puts variables into texts of a parsed document. As in a shell, the default stands for a variable that is unset or empty;
- * without one it is empty text. What comes of it is text, also where it looks like a number.
+ * Puts variables into texts of a parsed document. As in a shell, the default stands for a variable that is unset or
+ * empty; without one it is empty text. What comes of it is text, also where it looks like a number.
  */
 export function putVariables(text: string, env: Variables): { put: ReadText; problems: PlacedProblem[] } {
   const problems: PlacedProblem[] = [];

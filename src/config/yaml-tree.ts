@@ -14,7 +14,10 @@ export interface PlacedProblem extends Problem {
 export type ReadText = (text: string, node: Scalar) => string;
 
 export interface YamlTree {
-  /** Plain objects, lists and scalars; whatever an alias names is shared, not copied. Of no use where there are problems. */
+  /**
+   * Plain objects, lists and scalars; whatever an alias names is shared, not copied. Of no use where there are
+   * problems.
+   */
   readonly value: unknown;
   /** There is nothing in the text but blanks and comments. */
   readonly empty: boolean;
@@ -25,8 +28,9 @@ export interface YamlTree {
 
 /**
  * The value of parsed YAML. Merge keys (yaml.org/type/merge.html) mean what they mean in the Collector's configuration:
- * explicit keys win, of several blocks the first. Names keep their text: the key `007` is not 7. All of it takes time in
- * proportion to the text: aliases that lead into themselves or multiply are problems, like depth, .nan and keys that stand twice.
+ * explicit keys win, of several blocks the first. Names keep their text: the key `007` is not 7. All of it takes time
+ * in proportion to the text: aliases that lead into themselves or multiply are problems, like depth, .nan and keys that
+ * stand twice.
  */
 export function readTree(contents: Node | null, readText: ReadText = (text) => text): YamlTree {
   const reader = new TreeReader(readText);

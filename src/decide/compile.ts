@@ -8,8 +8,8 @@ import { compileRoutes, routeKeys } from './policies/route.ts';
 import { voteTable } from './vote-table.ts';
 
 /**
- * Rules document → policy set, or everything that is wrong with it. Pure: the same document always compiles to the same set.
- * `environment` picks the baseline; `debug` (TRACE_DEBUG) keeps every trace whatever the document says.
+ * Rules document → policy set, or everything that is wrong with it. Pure: the same document always compiles to the same
+ * set. `environment` picks the baseline; `debug` (TRACE_DEBUG) keeps every trace whatever the document says.
  */
 export function compileRules(
   document: RulesDocument,

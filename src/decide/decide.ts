@@ -20,8 +20,9 @@ export const undecided = (): Verdict => ({
 });
 
 /**
- * Judges a trace: any drop vote wins; else any keep; else dropped. Of several keeping policies the one with the smallest threshold
- * (the greatest chance of inclusion) wins, then the first in order. Every policy votes, so that every vote can be explained.
+ * Judges a trace: any drop vote wins; else any keep; else dropped. Of several keeping policies the one with the
+ * smallest threshold (the greatest chance of inclusion) wins, then the first in order. Every policy votes, so that
+ * every vote can be explained.
  */
 export function decide({ policies, votes }: PolicySet, facts: TraceFacts, verdict: Verdict): void {
   const { keepVotes, dropVotes } = verdict;

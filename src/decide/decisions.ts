@@ -56,15 +56,17 @@ export const unremembered = (): DecisionFacts => ({
 });
 
 /**
- * The last `limit` verdicts, for late spans and for explain: a ring of records in order of decision, so the oldest is forgotten
- * first, with an index by trace id.
+ * The last `limit` verdicts, for late spans and for explain: a ring of records in order of decision, so the oldest is
+ * forgotten first, with an index by trace id.
  */
 export class Decisions {
   readonly records = new Records(decisionWords);
   readonly #wideVotes = new WideVotes();
   readonly #index: IdIndex;
   readonly limit: number;
-  /** Slots in order of decision; `#next` is where the next one goes, which is where the oldest is once the ring is full. */
+  /**
+   * Slots in order of decision; `#next` is where the next one goes, which is where the oldest is once the ring is full.
+   */
   readonly #ring: Int32Array;
   #next = 0;
   evicted = 0;
@@ -84,7 +86,9 @@ export class Decisions {
     return this.#index.find(ids, at);
   }
 
-  /** Remembers the verdict on the trace whose id stands at ids[at … at + 4). The trace must not be remembered already. */
+  /**
+   * Remembers the verdict on the trace whose id stands at ids[at … at + 4). The trace must not be remembered already.
+   */
   remember(ids: Int32Array, at: number, verdict: Verdict, facts: DecisionFacts): void {
     if (this.records.size === this.limit) this.#forgetOldest();
     const slot = this.records.allocate();

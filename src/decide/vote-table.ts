@@ -2,8 +2,9 @@ import { maxConditions } from '../model/conditions.ts';
 import { type Policy, type VoteTable, voteWords } from '../model/verdict.ts';
 
 /**
- * Which votes follow from which facts. A condition's bit means always the same votes; and as shares contain each other, so does
- * the number of them that a trace's randomness reaches. What a decision costs grows with neither, only with the policies that must be asked.
+ * Which votes follow from which facts. A condition's bit means always the same votes; and as shares contain each other,
+ * so does the number of them that a trace's randomness reaches. What a decision costs grows with neither, only with the
+ * policies that must be asked.
  */
 export function voteTable(policies: readonly Policy[]): VoteTable {
   const shares = policies.flatMap((policy, index) => ('share' in policy ? [index] : []));

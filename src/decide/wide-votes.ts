@@ -7,8 +7,8 @@ const moreWords = voteWords - 1;
 const rowWords = 2 * moreWords;
 
 /**
- * The votes of policies beyond the first 32. Few rules have so many, so these words stand beside the records of decisions, under the same
- * slots, in pages that are made when the first such vote is remembered.
+ * The votes of policies beyond the first 32. Few rules have so many, so these words stand beside the records of
+ * decisions, under the same slots, in pages that are made when the first such vote is remembered.
  */
 export class WideVotes {
   readonly #pages: (Int32Array | undefined)[] = [];

@@ -24,8 +24,8 @@ const linkKind = kindOf('link');
 const statusKind = kindOf('status');
 
 /**
- * Reads one span in one walk over its fields, in whatever order they come; the last of a repeated scalar wins. Results stand in
- * the fields of this object until the next run.
+ * Reads one span in one walk over its fields, in whatever order they come; the last of a repeated scalar wins. Results
+ * stand in the fields of this object until the next run.
  */
 export class SpanScan {
   /** Where the 16 bytes of the trace id lie; -1 when an id is not valid, and `fault` says which. */
@@ -172,7 +172,10 @@ export class SpanScan {
   }
 }
 
-/** Of an id that stands there several times the last one counts, but others read, and measure, each of them. None is no fault. */
+/**
+ * Of an id that stands there several times the last one counts, but others read, and measure, each of them. None is no
+ * fault.
+ */
 const wrongTraceId = (bytes: number): string => (bytes === 0 ? '' : `a trace_id of ${bytes} bytes, not 16`);
 const wrongSpanId = (name: string, bytes: number): string => (bytes === 0 ? '' : `a ${name} of ${bytes} bytes, not 8`);
 
@@ -237,7 +240,10 @@ const hashOf = (buf: Uint8Array, at: number, keyBytes: number): number =>
 const keyHash = (keyBytes: number, first: number, last: number): number =>
   ((keyBytes << 5) ^ (first << 2) ^ last) & 0x3ff;
 
-/** A string, bool, integer or double that fills its message exactly; the common values, checked without a loop over fields. */
+/**
+ * A string, bool, integer or double that fills its message exactly; the common values, checked without a loop over
+ * fields.
+ */
 function isPlainValue(buf: Uint8Array, at: number, end: number): boolean {
   switch (buf[at]) {
     case 0x0a: {
@@ -276,7 +282,10 @@ function namedBits(
   return found;
 }
 
-/** The bits of a KeyValue in whatever form: fields in another order, repeated, or with unknown ones between; checks its form. */
+/**
+ * The bits of a KeyValue in whatever form: fields in another order, repeated, or with unknown ones between; checks its
+ * form.
+ */
 function looseAttributeBits(
   buf: Uint8Array,
   pos: number,

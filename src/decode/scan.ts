@@ -17,11 +17,11 @@ const resourceKind = kindOf('resource');
 const scopeKind = kindOf('scope');
 
 /**
- * The one pass over a request's bytes: cuts it into slices, checks that every message in it is well formed, and sets the bits
- * that the rules ask for. The table of slices is reused by the next scan; it holds numbers only, so a request leaves no garbage.
- * A span that others would refuse is left out by itself, and with a resource or scope that they would refuse all spans in it:
- * the batch that a span leaves in is taken or refused as a whole. docs/otlp.md has the rules.
- * Source of the encoding: opentelemetry-proto ExportTraceServiceRequest; unknown fields are legal everywhere.
+ * The one pass over a request's bytes: cuts it into slices, checks that every message in it is well formed, and sets
+ * the bits that the rules ask for. The table of slices is reused by the next scan; it holds numbers only, so a request
+ * leaves no garbage. A span that others would refuse is left out by itself, and with a resource or scope that they
+ * would refuse all spans in it: the batch that a span leaves in is taken or refused as a whole. docs/otlp.md has the
+ * rules. Source of the encoding: opentelemetry-proto ExportTraceServiceRequest; unknown fields are legal everywhere.
  */
 export class RequestScan {
   slices = new Int32Array(sliceWords * 1024);
@@ -91,7 +91,8 @@ export class RequestScan {
       }
       pos = bodyTo;
     }
-    // Senders of the time of change wrote the same spans under both numbers, so the old ones count where they are alone.
+    // Senders of the time of change wrote the same spans under both numbers, so the old ones count where they are
+    // alone.
     if (hasOldOnes && !hasScopeSpans) this.#oldOnes(buf, start, end, resourceSpansAt, conditions);
     if (!isSound) this.#leaveOut(firstRow);
   }

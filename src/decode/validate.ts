@@ -3,8 +3,9 @@ import { bodyEnd, fieldNumber, fieldType, malformed, maxDepth, open, readTag, sk
 /**
  * The messages inside a request that nobody needs to read but whose form must be right, because a broken one would make
  * the far end refuse the whole batch it leaves in. One row a kind: by field number, the wire type it must have, and the
- * kind of the message in it. `traceId` and `spanId` have 16 and 8 bytes, or none. Fields that are not listed are unknown:
- * skipped, and kept as they are. The `…Strindex` fields are of opentelemetry-proto v1.9 and mean something in profiles only.
+ * kind of the message in it. `traceId` and `spanId` have 16 and 8 bytes, or none. Fields that are not listed are
+ * unknown: skipped, and kept as they are. The `…Strindex` fields are of opentelemetry-proto v1.9 and mean something in
+ * profiles only.
  */
 const kinds = {
   resource: { 1: 'keyValue', 2: 'varint', 3: 'entityRef' },
@@ -26,7 +27,10 @@ const kindNames = Object.keys(kinds) as Kind[];
 const scalarTypes = { varint: 0, fixed64: 1, bytes: 2, traceId: 2, spanId: 2, fixed32: 5 } as const;
 const idBytes: Readonly<Record<string, number>> = { traceId: 16, spanId: 8 };
 
-/** Of a row of 16 a kind: the wire type + 1 (0 = unknown field), the nested kind + 1 four bits up, an id's length eight up. */
+/**
+ * Of a row of 16 a kind: the wire type + 1 (0 = unknown field), the nested kind + 1 four bits up, an id's length eight
+ * up.
+ */
 const table = new Uint16Array(kindNames.length * 16);
 for (const [row, name] of kindNames.entries()) {
   for (const [field, expected] of Object.entries<string>(kinds[name])) {
@@ -41,8 +45,8 @@ for (const [row, name] of kindNames.entries()) {
 export const kindOf = (name: Kind): number => kindNames.indexOf(name);
 
 /**
- * Throws MalformedError unless buf[pos, end) is a well-formed message of the kind. `depth` is how deep it lies in the request:
- * a ResourceSpans lies 1 deep.
+ * Throws MalformedError unless buf[pos, end) is a well-formed message of the kind. `depth` is how deep it lies in the
+ * request: a ResourceSpans lies 1 deep.
  */
 export function validate(kind: number, buf: Uint8Array, pos: number, end: number, depth: number): void {
   if (depth > maxDepth) throw malformed(pos, `values nested more than ${maxDepth} deep, counted from the request`);

@@ -101,7 +101,9 @@ const sizeStatuses: ReadonlySet<number> = new Set([400, 429]);
  */
 const encodingComplaint = /compress|gzip|zlib|inflat|deflat|content.?encoding|grpc.?encoding/i;
 
-/** What a parser, a validator or a handler answers to one bad span; the others name the destination, not the message. */
+/**
+ * What a parser, a validator or a handler answers to one bad span; the others name the destination, not the message.
+ */
 const refusalCodes: ReadonlySet<number> = new Set([
   Code.UNKNOWN,
   Code.INVALID_ARGUMENT,
@@ -135,7 +137,9 @@ export function judgeHttp(status: number, details: string, retryAfterMs: number)
 
 const sentence = (code: string, details: string) => (details ? `${code}: ${details}` : code);
 
-/** Retry-After (RFC 9110 §10.2.3) as a wait in milliseconds from `now`: whole seconds or an HTTP date; 0 for neither. */
+/**
+ * Retry-After (RFC 9110 §10.2.3) as a wait in milliseconds from `now`: whole seconds or an HTTP date; 0 for neither.
+ */
 export function parseRetryAfter(value: string | undefined, now: number): number {
   if (value === undefined) return 0;
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
@@ -143,7 +147,10 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
   return Number.isNaN(at) ? 0 : Math.max(0, at - now);
 }
 
-/** An error in words: Node and undici hide the reasons of a failed connection one level down, several for several addresses. */
+/**
+ * An error in words: Node and undici hide the reasons of a failed connection one level down, several for several
+ * addresses.
+ */
 export function describe(error: unknown): string {
   const { message, cause, errors } = error as { message?: string; cause?: unknown; errors?: unknown[] };
   if (errors?.length) return errors.map(describe).join('; ');

@@ -7,8 +7,9 @@ import type { ExportClock } from './clock.ts';
 const gzipAsync = promisify(gzip);
 
 /**
- * Level 1 takes about a third of the default level's time (2.1 against 5.9 µs a span of 477 bytes), which counts for more than
- * the size. Each output chunk is a round trip between zlib's thread and the main loop, so the chunks are large.
+ * Level 1 takes about a third of the default level's time (2.1 against 5.9 µs a span of 477 bytes), which counts for
+ * more than the size. Each output chunk is a round trip between zlib's thread and the main loop, so the chunks are
+ * large.
  */
 const gzipOptions = { level: 1, chunkSize: 256 * 1024 };
 
@@ -56,8 +57,8 @@ export class Compression {
   }
 
   /**
-   * One attempt in the encoding that the far end reads. What is refused because of its encoding, or may be since nothing
-   * compressed was ever taken, is tried once more without, at once.
+   * One attempt in the encoding that the far end reads. What is refused because of its encoding, or may be since
+   * nothing compressed was ever taken, is tried once more without, at once.
    */
   negotiating(next: Attempt): (payload: Payload, stop: AbortSignal) => Promise<Outcome> {
     const attempt = async (payload: Payload, stop: AbortSignal): Promise<Answer> => {
@@ -75,7 +76,10 @@ export class Compression {
     };
   }
 
-  /** Said in words, by the list of what is read (grpc/doc/compression.md: with UNIMPLEMENTED), or perhaps in other words. */
+  /**
+   * Said in words, by the list of what is read (grpc/doc/compression.md: with UNIMPLEMENTED), or perhaps in other
+   * words.
+   */
   #mayBeItsEncoding({ kind, readsGzip }: Answer): boolean {
     if (kind === 'refused') return readsGzip === false || !this.#isProven;
     return kind === 'unreadable' || (kind === 'rejected' && readsGzip === false);

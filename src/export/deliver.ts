@@ -3,19 +3,21 @@ import type { Piece, Result } from './answer.ts';
 import { split } from './split.ts';
 
 /**
- * Of one request, and two tries a split. To find k spans at fault among n takes about k × log2(n / k) + k splits: so many find
- * 20 in 8192, and send a request that is refused whole nine times its bytes.
+ * Of one request, and two tries a split. To find k spans at fault among n takes about k × log2(n / k) + k splits: so
+ * many find 20 in 8192, and send a request that is refused whole nine times its bytes.
  */
 const maxSplits = 256;
 
-/** While the destination has taken nothing since a request was refused whole: finds one span, and stops at five times. */
+/**
+ * While the destination has taken nothing since a request was refused whole: finds one span, and stops at five times.
+ */
 const maxSplitsInVain = 16;
 
 /**
- * Brings a request to its end: sent as it is, or, where the far end finds it too large or refuses something in it, as two
- * halves, each of which may be halved again, down to the span at fault. The largest piece goes first, so that what is
- * given up when no split is left is as small as can be. Every piece is settled exactly once, as soon as its own end is
- * known. `now` is monotonic.
+ * Brings a request to its end: sent as it is, or, where the far end finds it too large or refuses something in it, as
+ * two halves, each of which may be halved again, down to the span at fault. The largest piece goes first, so that what
+ * is given up when no split is left is as small as can be. Every piece is settled exactly once, as soon as its own end
+ * is known. `now` is monotonic.
  */
 export function delivering(
   next: (piece: Piece) => Promise<Result>,

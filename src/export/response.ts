@@ -4,7 +4,9 @@ import type { Answer } from './answer.ts';
 /** opentelemetry/proto/collector/trace/v1/trace_service.proto */
 const ExportResponse = { partialSuccess: 1 } as const;
 const PartialSuccess = { rejectedSpans: 1, errorMessage: 2 } as const;
-/** google/rpc/status.proto, google/protobuf/any.proto, google/rpc/error_details.proto, google/protobuf/duration.proto */
+/**
+ * google/rpc/status.proto, google/protobuf/any.proto, google/rpc/error_details.proto, google/protobuf/duration.proto
+ */
 const Status = { message: 2, details: 3 } as const;
 const Any = { typeUrl: 1, value: 2 } as const;
 const RetryInfo = { retryDelay: 1 } as const;

@@ -5,7 +5,10 @@ import type { OtlpExporterConfig } from './options.ts';
 /** `giveUpAfterMs` counts from the request's first attempt; 0 = never. */
 type RetryOptions = OtlpExporterConfig['retry'];
 
-/** How an exporter ends, in this order: it waits no longer than `longestHurriedMs` between tries (`hurry`), it tries no longer (`stop`). */
+/**
+ * How an exporter ends, in this order: it waits no longer than `longestHurriedMs` between tries (`hurry`), it tries no
+ * longer (`stop`).
+ */
 export interface Closing {
   readonly hurry: AbortController;
   readonly stop: AbortController;
@@ -28,8 +31,8 @@ export function backoffMs(
 
 /**
  * Tries until the answer is final. The server's hint is the least wait, backoff the other. Like the collector it gives
- * up as soon as the next try would come after `giveUpAfterMs`. Told to hurry, it tries again at once, and then with short waits until it is
- * stopped: a server that restarts together with the gateway may be back by then.
+ * up as soon as the next try would come after `giveUpAfterMs`. Told to hurry, it tries again at once, and then with
+ * short waits until it is stopped: a server that restarts together with the gateway may be back by then.
  */
 export function retrying(
   next: (payload: Payload, stop: AbortSignal) => Promise<Outcome>,

@@ -6,8 +6,8 @@ const maxServices = 5;
 const maxNameLength = 100;
 
 /**
- * The `service.name` of the resources in a serialized ExportTraceServiceRequest, each once, the first few of them; for a log
- * line. Skips the spans. Empty for what is not protobuf.
+ * The `service.name` of the resources in a serialized ExportTraceServiceRequest, each once, the first few of them; for
+ * a log line. Skips the spans. Empty for what is not protobuf.
  */
 export function servicesOf(body: Uint8Array): string[] {
   const names = new Set<string>();

@@ -22,10 +22,10 @@ interface Envelope<Child> {
 type RequestTree = Envelope<Envelope<Envelope<SpanField>>>;
 
 /**
- * Splits a serialized ExportTraceServiceRequest into two of about half the bytes each: between traces, so that the spans of
- * one stay together while there is more than one, or between spans, as they lie. Resource, scope, schema URLs and
- * unknown fields go with the spans on either side.
- * Null when there is nothing to split: one span or none. Throws MalformedError for what is not protobuf.
+ * Splits a serialized ExportTraceServiceRequest into two of about half the bytes each: between traces, so that the
+ * spans of one stay together while there is more than one, or between spans, as they lie. Resource, scope, schema URLs
+ * and unknown fields go with the spans on either side. Null when there is nothing to split: one span or none. Throws
+ * MalformedError for what is not protobuf.
  */
 export function split(request: ExportRequest, between: 'traces' | 'spans'): [ExportRequest, ExportRequest] | null {
   const tree = parse(request.body);
@@ -35,7 +35,9 @@ export function split(request: ExportRequest, between: 'traces' | 'spans'): [Exp
   return [part(request.body, tree, spans, isFirst), part(request.body, tree, spans, (span) => !isFirst(span))];
 }
 
-/** Which spans go into the first half: whole traces in order of appearance, or, of a single trace, the spans in order. */
+/**
+ * Which spans go into the first half: whole traces in order of appearance, or, of a single trace, the spans in order.
+ */
 function firstTraces(spans: SpanField[]): (span: SpanField) => boolean {
   const bytesByTrace = new Map<string, number>();
   for (const { traceId, start, end } of spans)

@@ -1,6 +1,6 @@
 /**
- * What the rules in force want to know of every span, compiled to what a scan over bytes can test. A span's answers are bits:
- * the low 28 are the rules' own, the rest are facts that every scan notes.
+ * What the rules in force want to know of every span, compiled to what a scan over bytes can test. A span's answers are
+ * bits: the low 28 are the rules' own, the rest are facts that every scan notes.
  */
 export interface SpanConditions {
   /** Bits to set by status code 0 (UNSET), 1 (OK), 2 (ERROR); the fourth is for every other code. */

@@ -1,4 +1,6 @@
-/** A batch ready to leave: whole traces as one serialized ExportTraceServiceRequest. Immutable, shared by all exporters. */
+/**
+ * A batch ready to leave: whole traces as one serialized ExportTraceServiceRequest. Immutable, shared by all exporters.
+ */
 export interface ExportRequest {
   /** Lent until every exporter is done with it: the next batches are written into the same memory. */
   readonly body: Uint8Array;
@@ -40,12 +42,15 @@ export interface Exporter {
   readonly name: string;
   readonly stats: ExporterStats;
   /**
-   * Takes the request or counts it as failed (queue_full); never throws, never blocks. Calls `done` once when nothing here will look at the
-   * body again; never where that is not sure.
+   * Takes the request or counts it as failed (queue_full); never throws, never blocks. Calls `done` once when nothing
+   * here will look at the body again; never where that is not sure.
    */
   offer(request: ExportRequest, done?: () => void): void;
   /** The gateway ends: from now on there is no long pause between two tries. */
   hurry(): void;
-  /** Sends what is queued until done or `deadlineMs` of the monotonic clock; what is left counts as failed (shutdown). Then closes. */
+  /**
+   * Sends what is queued until done or `deadlineMs` of the monotonic clock; what is left counts as failed (shutdown).
+   * Then closes.
+   */
   drain(deadlineMs: number): Promise<void>;
 }

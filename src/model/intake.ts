@@ -14,7 +14,9 @@ export interface Landing {
   readonly segment: number;
 }
 
-/** What became of a request that was taken: how many spans came, how many of them are not valid OTLP and were not taken. */
+/**
+ * What became of a request that was taken: how many spans came, how many of them are not valid OTLP and were not taken.
+ */
 export interface Receipt {
   readonly spans: number;
   readonly rejectedSpans: number;

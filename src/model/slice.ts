@@ -1,7 +1,7 @@
 /**
- * The row of a slice as the scan writes it and shards hand it over, in Int32 words. Positions are offsets in the buffer that holds the
- * request. `resourceSpans` and `scopeSpans` say where the length of the enclosing message stands: what a slice's envelope holds is
- * looked up there when a trace is kept, not before.
+ * The row of a slice as the scan writes it and shards hand it over, in Int32 words. Positions are offsets in the buffer
+ * that holds the request. `resourceSpans` and `scopeSpans` say where the length of the enclosing message stands: what a
+ * slice's envelope holds is looked up there when a trace is kept, not before.
  */
 export const Slice = {
   start: 0,

@@ -1,7 +1,10 @@
 import type { ExporterStats } from './export-request.ts';
 import type { Outcome, Protocol, Trigger } from './outcome.ts';
 
-/** A histogram kept as plain numbers: `counts[i]` values were ≤ `bounds[i]`, the last count is of those above all bounds. */
+/**
+ * A histogram kept as plain numbers: `counts[i]` values were ≤ `bounds[i]`, the last count is of those above all
+ * bounds.
+ */
 export interface Histogram {
   readonly bounds: readonly number[];
   readonly counts: number[];

@@ -37,7 +37,9 @@ export const maxPolicies = 128;
 /** A set of votes in Int32 words: policy i is bit `i & 31` of word `i >>> 5`. */
 export const voteWords = maxPolicies / 32;
 
-/** A policy set by what its votes depend on: a decision reads rows of `voteWords` words instead of asking every policy. */
+/**
+ * A policy set by what its votes depend on: a decision reads rows of `voteWords` words instead of asking every policy.
+ */
 export interface VoteTable {
   /** Every bit that some policy keeps on. */
   readonly bits: number;

@@ -29,7 +29,10 @@ const serverOptions: ServerOptions = {
   noDelay: true,
 };
 
-/** OTLP/HTTP on node:http, but for plain requests (http/plain-connection.ts). Source: OTLP specification 1.11, "OTLP/HTTP". */
+/**
+ * OTLP/HTTP on node:http, but for plain requests (http/plain-connection.ts). Source: OTLP specification 1.11,
+ * "OTLP/HTTP".
+ */
 export function createHttpReceiver(options: HttpReceiverOptions): HttpReceiver {
   return new NodeHttpReceiver(options);
 }

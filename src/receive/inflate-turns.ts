@@ -1,4 +1,7 @@
-/** Unpacked in one turn of the event loop, 8 to 10 ms of it: a read of a connection can hold hundreds of small messages that become large. */
+/**
+ * Unpacked in one turn of the event loop, 8 to 10 ms of it: a read of a connection can hold hundreds of small messages
+ * that become large.
+ */
 const bytesATurn = 4 * 1024 * 1024;
 
 interface Waiting {
@@ -6,7 +9,10 @@ interface Waiting {
   readonly resume: () => void;
 }
 
-/** Shares out what a turn of this thread's event loop may unpack; who comes when that is gone waits for the next one, first come first served. */
+/**
+ * Shares out what a turn of this thread's event loop may unpack; who comes when that is gone waits for the next one,
+ * first come first served.
+ */
 export class InflateTurns {
   readonly #nextTurn: (then: () => void) => void;
   readonly #waiting: Waiting[] = [];

@@ -9,7 +9,10 @@ const minChunkBytes = 16 * 1024;
 const maxChunkBytes = 1024 * 1024;
 /** Spans shrink five- to tenfold; one chunk that holds it all saves round trips to the thread pool. */
 const expectedRatio = 6;
-/** Messages up to this length are unpacked at once, in 2 to 3 ms at most; for longer ones the thread pool is worth its round trips. */
+/**
+ * Messages up to this length are unpacked at once, in 2 to 3 ms at most; for longer ones the thread pool is worth its
+ * round trips.
+ */
 const maxBytesAtOnce = 1024 * 1024;
 
 export interface Inflated {
@@ -23,9 +26,10 @@ type Claim = (extraBytes: number, messageBytes: number) => Refusal | undefined;
 const turns = new InflateTurns();
 
 /**
- * Unpacks `compressed`: at once where the message is short, as nearly all are (a stream a message costs 0.4 to 2 µs a span more), else
- * in pieces on the thread pool. `claim` is asked before memory is kept, so that a bomb is refused when it crosses a limit, not after.
- * Never throws: broken data is a Refusal too. Several gzip members in a row are one message.
+ * Unpacks `compressed`: at once where the message is short, as nearly all are (a stream a message costs 0.4 to 2 µs a
+ * span more), else in pieces on the thread pool. `claim` is asked before memory is kept, so that a bomb is refused when
+ * it crosses a limit, not after. Never throws: broken data is a Refusal too. Several gzip members in a row are one
+ * message.
  */
 export async function inflate(encoding: Encoding, compressed: Uint8Array, claim: Claim): Promise<Inflated | Refusal> {
   const expected = unpackedSize(encoding, compressed) ?? compressed.length * expectedRatio;

@@ -22,7 +22,10 @@ export interface Ports {
 export interface Receiver {
   /** Binds and returns the address bound. Throws UsageError where it cannot. */
   start(): Promise<Endpoint>;
-  /** Stops accepting at once, lets requests under way finish until `deadlineMs` of the monotonic clock, then cuts what is left. */
+  /**
+   * Stops accepting at once, lets requests under way finish until `deadlineMs` of the monotonic clock, then cuts what
+   * is left.
+   */
   stopReceiving(deadlineMs: number): Promise<void>;
 }
 

@@ -4,9 +4,10 @@ export interface Placed {
 }
 
 /**
- * A set of what is under way, whose members come and go thousands of times a second: to add and to delete allocates nothing. A Set or Map makes a
- * new table every few times, and the old ones, once they are in V8's old generation, keep the newer ones and their members from an early end: so
- * requests long answered filled the heap, and full collections came twice as often.
+ * A set of what is under way, whose members come and go thousands of times a second: to add and to delete allocates
+ * nothing. A Set or Map makes a new table every few times, and the old ones, once they are in V8's old generation, keep
+ * the newer ones and their members from an early end: so requests long answered filled the heap, and full collections
+ * came twice as often.
  */
 export class Roster<T extends Placed> {
   readonly #members: (T | undefined)[] = [];

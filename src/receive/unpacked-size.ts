@@ -1,8 +1,8 @@
 import type { Encoding } from './encodings.ts';
 
 /**
- * How long the message says it is when unpacked, where its format says so. A sender may lie, and of several gzip members only the last
- * one's length is known: it is what to expect, not what will be.
+ * How long the message says it is when unpacked, where its format says so. A sender may lie, and of several gzip
+ * members only the last one's length is known: it is what to expect, not what will be.
  */
 export function unpackedSize(encoding: Encoding, compressed: Uint8Array): number | undefined {
   const view = new DataView(compressed.buffer, compressed.byteOffset, compressed.byteLength);

@@ -1,12 +1,12 @@
 /**
- * Slices on their way from the shard that received them to the shard that owns their trace: a ring of Int32 words in shared memory
- * with one writer and one reader, so it needs no lock. The slices' bytes stay where they landed; only rows that say where they
- * lie travel.
+ * Slices on their way from the shard that received them to the shard that owns their trace: a ring of Int32 words in
+ * shared memory with one writer and one reader, so it needs no lock. The slices' bytes stay where they landed; only
+ * rows that say where they lie travel.
  *
  *   batch = | segment | conditions | count | row × count |       row = rowWords words, see decode/scan.ts
  *
- * The writer makes a batch visible by moving `tail` when all of it is written; the reader frees its room by moving `head`.
- * Both count words for ever, modulo 2^32.
+ * The writer makes a batch visible by moving `tail` when all of it is written; the reader frees its room by moving
+ * `head`. Both count words for ever, modulo 2^32.
  */
 const headerWords = 3;
 const head = 0;

@@ -2,10 +2,15 @@ import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import type { Judge } from './judge.ts';
 import type { Neighbours } from './neighbours.ts';
 
-/** From here on the oldest segments are decided early, so that there is room when it is needed; only where others must help. */
+/**
+ * From here on the oldest segments are decided early, so that there is room when it is needed; only where others must
+ * help.
+ */
 const tightShare = 0.9;
 
-/** Makes room by deciding early: whole segments, oldest first, and in each the traces whose root came before the others. */
+/**
+ * Makes room by deciding early: whole segments, oldest first, and in each the traces whose root came before the others.
+ */
 export class EarlyDecisions {
   readonly #buffer: TraceBuffer;
   readonly #judge: Judge;
@@ -17,7 +22,10 @@ export class EarlyDecisions {
     this.#decides = onFull === 'decide_oldest';
   }
 
-  /** Is there room for `length` bytes, after as many traces as necessary were decided, where that is the operator's wish? */
+  /**
+   * Is there room for `length` bytes, after as many traces as necessary were decided, where that is the operator's
+   * wish?
+   */
   makeRoom(length: number, now: number): boolean {
     const { segments, traces } = this.#buffer;
     while (this.#decides && !segments.fits(length)) {

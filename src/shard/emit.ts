@@ -15,8 +15,8 @@ const maxReasons = 8;
 const otherReasons = 'other errors';
 
 /**
- * Hands the slices of one kept trace to the batch, enriched. Neighbouring slices mostly share their envelope, so it is looked
- * up when it changes.
+ * Hands the slices of one kept trace to the batch, enriched. Neighbouring slices mostly share their envelope, so it is
+ * looked up when it changes.
  */
 export class Emitter {
   readonly #batch: Batch;

@@ -16,9 +16,10 @@ interface OfSegment {
 }
 
 /**
- * Envelopes read since the last `forget`, so that one that a thousand traces share is read, hashed and compared once and not a thousand
- * times. Positions mean something only until something lands in a segment or is taken over from another shard, which may have used its memory
- * again at once: who lets that happen calls `forget` first, before each landing and each batch.
+ * Envelopes read since the last `forget`, so that one that a thousand traces share is read, hashed and compared once
+ * and not a thousand times. Positions mean something only until something lands in a segment or is taken over from
+ * another shard, which may have used its memory again at once: who lets that happen calls `forget` first, before each
+ * landing and each batch.
  */
 export class Envelopes {
   readonly #segments = new Map<Uint8Array, OfSegment>();

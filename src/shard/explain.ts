@@ -14,7 +14,10 @@ function parseTraceId(hex: string): Int32Array | undefined {
   return Int32Array.of(word(0), word(1), word(2), word(3));
 }
 
-/** Why the trace was kept or dropped, or that it waits; undefined where it is not known. `epochOffsetMs`: what to add to a moment to show it. */
+/**
+ * Why the trace was kept or dropped, or that it waits; undefined where it is not known. `epochOffsetMs`: what to add to
+ * a moment to show it.
+ */
 export function explain(
   { buffer, decisions, revisions }: { buffer: TraceBuffer; decisions: Decisions; revisions: Revisions },
   traceId: string,

@@ -1,8 +1,8 @@
 import { type Outcome, outcomes } from '../model/outcome.ts';
 
 /**
- * The books: how many spans and traces left in which way, by the policy that decided it. A row a policy name; rows are made when
- * rules are put in force, so that counting is two additions.
+ * The books: how many spans and traces left in which way, by the policy that decided it. A row a policy name; rows are
+ * made when rules are put in force, so that counting is two additions.
  */
 export class Ledger {
   readonly #names: string[] = [];

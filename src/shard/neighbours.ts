@@ -18,7 +18,9 @@ function ringWordsFor(shards: number): number {
   return 2 ** Math.floor(Math.log2(ringWordsPerShard / Math.max(1, shards - 1)));
 }
 
-/** This shard's number, and how a notice of a slab goes to another: at any time, but in the order in which it was told. */
+/**
+ * This shard's number, and how a notice of a slab goes to another: at any time, but in the order in which it was told.
+ */
 export interface NeighbourOptions {
   readonly self: number;
   readonly shared: SharedMemory;
@@ -26,8 +28,8 @@ export interface NeighbourOptions {
 }
 
 /**
- * A shard's dealings with the others: slices of their traces are handed over as rows, their bytes stay in this shard's segments;
- * and the other way round.
+ * A shard's dealings with the others: slices of their traces are handed over as rows, their bytes stay in this shard's
+ * segments; and the other way round.
  */
 export class Neighbours {
   readonly self: number;
@@ -71,8 +73,8 @@ export class Neighbours {
   }
 
   /**
-   * Hands the slices of other shards' traces to them, all or, where one of them is too far behind, none. `owners` then says which
-   * of the slices stay.
+   * Hands the slices of other shards' traces to them, all or, where one of them is too far behind, none. `owners` then
+   * says which of the slices stay.
    */
   handOver({ rows, count, segment, conditions }: SliceRows): Refusal | undefined {
     if (count > this.owners.length) this.owners = new Uint8Array(count * 2);
@@ -100,7 +102,10 @@ export class Neighbours {
     return undefined;
   }
 
-  /** Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, or the notice of its slab is still to come. */
+  /**
+   * Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, or the notice of its
+   * slab is still to come.
+   */
   takeOver(buffer: TraceBuffer): boolean {
     for (let turn = 0; turn < this.#count; turn++) {
       const from = this.#from;

@@ -39,8 +39,9 @@ export interface NamedRules {
 export type KeptWriter = SpanWriter & EnvelopeWriter;
 
 /**
- * The parts of one shard, the sole owner of the traces that come to it. pipeline.ts is what happens in them, step by step. None has a clock
- * or a timer: every call says what time it is, in whole milliseconds of a clock that nobody sets.
+ * The parts of one shard, the sole owner of the traces that come to it. pipeline.ts is what happens in them, step by
+ * step. None has a clock or a timer: every call says what time it is, in whole milliseconds of a clock that nobody
+ * sets.
  */
 export type Shard = ReturnType<typeof createShard>;
 

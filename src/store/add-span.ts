@@ -41,14 +41,17 @@ export function addSpan(request: Uint8Array, start: number, end: number, totals:
     else if (field === statusTag) totals.errors += isError(nested.enter(span)) ? 1 : 0;
     else span.skip();
   }
-  // Of a name that stands there twice the last one counts; an empty one is left out on the wire, and is searched for all the same.
+  // Of a name that stands there twice the last one counts; an empty one is left out on the wire, and is searched for
+  // all the same.
   addName(totals, attributes);
   if (startNs > 0) totals.startNs = totals.startNs === 0 ? startNs : Math.min(totals.startNs, startNs);
   totals.endNs = Math.max(totals.endNs, startNs, endNs);
   totals.longestNs = Math.max(totals.longestNs, endNs - startNs);
 }
 
-/** On the bytes of the span's trace ID, as lent: the first field of every encoder we know of, and it may stand anywhere. */
+/**
+ * On the bytes of the span's trace ID, as lent: the first field of every encoder we know of, and it may stand anywhere.
+ */
 export function traceIdOf(r: Reader): Reader {
   probe.goTo(r.buf, r.pos, r.end);
   id.goTo(noId, 0, noId.length);

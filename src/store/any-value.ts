@@ -2,7 +2,9 @@ import type { Value } from '../traceql/ast.ts';
 import { AnyValue, KeyValue, ListValue } from '../wire/otlp.ts';
 import type { Reader } from '../wire/reader.ts';
 
-/** An AnyValue as TraceQL compares it; maps, bytes and nothing are nil. Integers that a double would round are bigints. */
+/**
+ * An AnyValue as TraceQL compares it; maps, bytes and nothing are nil. Integers that a double would round are bigints.
+ */
 function readValue(r: Reader, depth = 0): Value {
   let value: Value;
   while (r.next()) {

@@ -16,7 +16,9 @@ export class Appender {
     this.#statements = prepare(db);
   }
 
-  /** `request` is a serialized ExportTraceServiceRequest; all of it is stored when this returns, none when it throws. */
+  /**
+   * `request` is a serialized ExportTraceServiceRequest; all of it is stored when this returns, none when it throws.
+   */
   append(request: Uint8Array, now: number): void {
     this.#db.exec('BEGIN IMMEDIATE');
     try {

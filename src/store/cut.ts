@@ -13,7 +13,10 @@ export interface Part {
   readonly traceId: Uint8Array;
   /** digest.ts. */
   readonly digest: Uint8Array;
-  /** Serialized ResourceSpans fields of a request or of tempopb.Trace; spans, resources and scopes byte for byte. Lent until the next part. */
+  /**
+   * Serialized ResourceSpans fields of a request or of tempopb.Trace; spans, resources and scopes byte for byte. Lent
+   * until the next part.
+   */
   readonly body: Uint8Array;
   readonly startMs: number;
   readonly endMs: number;
@@ -42,7 +45,10 @@ export class Cutter {
     this.#attributes = new AttributeTerms(tags);
   }
 
-  /** The parts of an ExportTraceServiceRequest, in the order their first spans stand in it. Throws MalformedError, maybe between parts. */
+  /**
+   * The parts of an ExportTraceServiceRequest, in the order their first spans stand in it. Throws MalformedError, maybe
+   * between parts.
+   */
   *cut(request: Uint8Array): Generator<Part> {
     const drafts = new Drafts();
     const reader = new Reader(request);
@@ -109,7 +115,9 @@ function cutScope(r: Reader, resource: Envelope, drafts: Drafts): void {
   }
 }
 
-/** The traces of a request by their ids. Spans of one trace mostly follow each other, so the last one is asked first. */
+/**
+ * The traces of a request by their ids. Spans of one trace mostly follow each other, so the last one is asked first.
+ */
 class Drafts {
   readonly #byId = new Map<string, Draft>();
   #last: Draft | undefined;

@@ -6,9 +6,10 @@ import { UsageError } from '../errors.ts';
 const formatVersion = 1;
 
 /**
- * trace: one row a trace, in the order of arrival; `digest` is what search reads before it touches any span (digest.ts).
- * part: a trace's spans that came in one batch, as ResourceSpans messages with the senders' bytes; concatenated in order
- * they are the whole trace in protobuf. tag: attribute keys and values for completion, a bounded number a key.
+ * trace: one row a trace, in the order of arrival; `digest` is what search reads before it touches any span
+ * (digest.ts). part: a trace's spans that came in one batch, as ResourceSpans messages with the senders' bytes;
+ * concatenated in order they are the whole trace in protobuf. tag: attribute keys and values for completion, a bounded
+ * number a key.
  */
 const schema = `
 CREATE TABLE trace (id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL UNIQUE, stored_ms INTEGER NOT NULL,
@@ -22,8 +23,9 @@ PRAGMA user_version = ${formatVersion};
 `;
 
 /**
- * Opens the store in `directory`, making both where absent. WAL with synchronous NORMAL: a crash of the machine may take
- * the last moments, never the consistency (sqlite.org/pragma.html#pragma_synchronous). Throws UsageError in one line.
+ * Opens the store in `directory`, making both where absent. WAL with synchronous NORMAL: a crash of the machine may
+ * take the last moments, never the consistency (sqlite.org/pragma.html#pragma_synchronous). Throws UsageError in one
+ * line.
  */
 export function openDatabase(directory: string): DatabaseSync {
   try {
@@ -43,7 +45,10 @@ export function openDatabase(directory: string): DatabaseSync {
   }
 }
 
-/** Like `mkdir -p`. Node's `recursive` tries for ever where the system answers ENOENT although the parent is there, as /proc does. */
+/**
+ * Like `mkdir -p`. Node's `recursive` tries for ever where the system answers ENOENT although the parent is there, as
+ * /proc does.
+ */
 function makeDirectory(path: string): void {
   if (existsSync(path)) return;
   makeDirectory(dirname(path));

@@ -4,8 +4,8 @@ import { copyBytes } from '../wire/copy.ts';
 const roundBytes = 256 * 1024;
 
 /**
- * Where the request lies that the worker writes, one at a time, in memory that both threads see. A message would copy it into memory made
- * for it: 3 MiB of fresh pages a batch, which the system clears on the path's own thread.
+ * Where the request lies that the worker writes, one at a time, in memory that both threads see. A message would copy
+ * it into memory made for it: 3 MiB of fresh pages a batch, which the system clears on the path's own thread.
  */
 export class Desk {
   #memory = new SharedArrayBuffer(0);
@@ -21,7 +21,9 @@ export class Desk {
     return copy;
   }
 
-  /** Lets the memory go that nothing lay in since the last call; a body that lies there still keeps it for the worker. */
+  /**
+   * Lets the memory go that nothing lay in since the last call; a body that lies there still keeps it for the worker.
+   */
   trim(): void {
     if (!this.#isUsed) this.#memory = new SharedArrayBuffer(0);
     this.#isUsed = false;

@@ -1,8 +1,8 @@
 import type { TermSet } from './term-set.ts';
 
 /**
- * A digest says of one part what a search asks first: which terms (attribute = value) its spans hold, as a Bloom filter,
- * how many spans are errors, and the longest span. A trace's digest is those of its parts, one after the other:
+ * A digest says of one part what a search asks first: which terms (attribute = value) its spans hold, as a Bloom
+ * filter, how many spans are errors, and the longest span. A trace's digest is those of its parts, one after the other:
  *   u32 words of the filter | u32 error spans | f64 longest span in ns | words × u32
  * 12 bits a term and 6 probes let about 3 in 1,000 wrong terms through; a right one is never missed.
  */

@@ -5,8 +5,8 @@ import { Writer } from '../wire/writer.ts';
 const { length, varint } = WireType;
 
 /**
- * A stored trace with each span once: of those with the same id and kind the first one, as Tempo joins what it reads. A span comes twice
- * when a sender that got no answer sends again. The bytes themselves where there is nothing to join.
+ * A stored trace with each span once: of those with the same id and kind the first one, as Tempo joins what it reads. A
+ * span comes twice when a sender that got no answer sends again. The bytes themselves where there is nothing to join.
  */
 export function joinDuplicates(trace: Uint8Array): Uint8Array {
   const seen = new Set<string>();
@@ -40,7 +40,10 @@ function written(trace: Uint8Array): Uint8Array {
   return out.finish();
 }
 
-/** Copies a message, the fields of `path` one inside the other, and of the spans in the last those that `isFirst`; how many. */
+/**
+ * Copies a message, the fields of `path` one inside the other, and of the spans in the last those that `isFirst`; how
+ * many.
+ */
 function copy(out: Writer, r: Reader, [field, ...path]: readonly number[], isFirst: (span: Reader) => boolean): number {
   let spans = 0;
   for (let from = r.pos; r.next(); from = r.pos) {

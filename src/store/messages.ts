@@ -20,7 +20,10 @@ export interface WorkerOptions {
   readonly maxBytes: number;
 }
 
-/** To the worker; every message is answered once, under its id. `now` is Unix milliseconds; a body is the worker's until the answer. */
+/**
+ * To the worker; every message is answered once, under its id. `now` is Unix milliseconds; a body is the worker's until
+ * the answer.
+ */
 export type Command =
   | { readonly id: number; readonly type: 'append'; readonly body: Uint8Array; readonly now: number }
   | { readonly id: number; readonly type: 'answer'; readonly request: TempoRequest }

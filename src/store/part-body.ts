@@ -18,7 +18,9 @@ export interface Slice extends Range {
   readonly scope: Envelope;
 }
 
-/** Writes one trace's spans of a request with what surrounded them, all of it byte for byte; the result is the writer's. */
+/**
+ * Writes one trace's spans of a request with what surrounded them, all of it byte for byte; the result is the writer's.
+ */
 export function writeBody(request: Uint8Array, slices: readonly Slice[], w: Writer): Uint8Array {
   for (let i = 0; i < slices.length; ) {
     const { resource } = slices[i];

@@ -17,7 +17,9 @@ export interface StorageStats {
   readonly overLimit: boolean;
 }
 
-/** Traces deleted in one transaction, and bytes given back to the file system after it: each step a few milliseconds. */
+/**
+ * Traces deleted in one transaction, and bytes given back to the file system after it: each step a few milliseconds.
+ */
 const tracesPerStep = 200;
 const bytesPerStep = 2 * 1024 * 1024;
 /** Free pages kept for the next traces rather than given back and taken again. */
@@ -36,7 +38,9 @@ export function retentionPlan(now: number, { retentionMs, maxBytes }: RetentionL
 /** Left for the write-ahead log, which a checkpoint after each large batch keeps to about this (see database.ts). */
 const logRoom = (maxBytes: number): number => Math.min(32 * 1024 * 1024, Math.floor(maxBytes / 8));
 
-/** Deletes the oldest traces in small steps. `step` says whether there may be more to do; its caller yields in between. */
+/**
+ * Deletes the oldest traces in small steps. `step` says whether there may be more to do; its caller yields in between.
+ */
 export class Retention {
   readonly #db: DatabaseSync;
   readonly #limits: RetentionLimits;

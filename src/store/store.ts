@@ -14,7 +14,9 @@ export interface StoreOptions extends WorkerOptions {
   readonly now?: () => number;
   /** Bytes that may wait for the disk. */
   readonly queueBytes?: number;
-  /** Told of what went wrong and lost nothing yet, and of every request given up; whoever logs it should limit the rate. */
+  /**
+   * Told of what went wrong and lost nothing yet, and of every request given up; whoever logs it should limit the rate.
+   */
   readonly onError?: (message: string) => void;
   readonly onFailure?: OnFailure;
 }

@@ -2,7 +2,10 @@ const leastSlots = 1024;
 /** Of a trace with tens of thousands of terms, once: not kept for those to come. */
 const mostSlotsKept = 65_536;
 
-/** The terms of one trace at a time: a hash table that is emptied and filled again, without an object a term. Terms are never 0. */
+/**
+ * The terms of one trace at a time: a hash table that is emptied and filled again, without an object a term. Terms are
+ * never 0.
+ */
 export class TermSet {
   #slots = new Int32Array(leastSlots);
   #terms = new Int32Array(leastSlots / 2);

@@ -8,9 +8,10 @@ const partitionShift = 32 - partitionBits;
 const smallest = 16;
 
 /**
- * Trace id → slot of the record that starts with it. Open addressing with linear probing, cut into 256 partitions by hash, each
- * of which grows and shrinks alone: no resize ever touches more than 1/256 of the ids. An entry is two words, slot + 1 and hash;
- * the hash decides nearly every comparison without a look at the record. Removal closes the gap instead of leaving a tombstone.
+ * Trace id → slot of the record that starts with it. Open addressing with linear probing, cut into 256 partitions by
+ * hash, each of which grows and shrinks alone: no resize ever touches more than 1/256 of the ids. An entry is two
+ * words, slot + 1 and hash; the hash decides nearly every comparison without a look at the record. Removal closes the
+ * gap instead of leaving a tombstone.
  */
 export class IdIndex {
   readonly #records: IdRecords;

@@ -1,7 +1,7 @@
 /**
- * HalfSipHash-1-3: a hash of bytes under a secret, so that nobody outside can choose inputs that collide. Several pieces make one hash;
- * each counts with its length, so that their border counts too. Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF",
- * and the reference implementation's 32-bit variant.
+ * HalfSipHash-1-3: a hash of bytes under a secret, so that nobody outside can choose inputs that collide. Several
+ * pieces make one hash; each counts with its length, so that their border counts too. Source: Aumasson and Bernstein,
+ * "SipHash: a fast short-input PRF", and the reference implementation's 32-bit variant.
  */
 export class KeyedHash {
   readonly #k0: number;

@@ -1,4 +1,7 @@
-/** A block is an allocation that malloc maps from the system and gives back whole (bin/node sets the bound); smaller ones would lie between others that stay. */
+/**
+ * A block is an allocation that malloc maps from the system and gives back whole (bin/node sets the bound); smaller
+ * ones would lie between others that stay.
+ */
 const leastBlockBytes = 4 << 20;
 
 interface Block {
@@ -6,12 +9,15 @@ interface Block {
   readonly free: Int32Array[];
 }
 
-/** Blocks of which no page is in use are kept for the next traces, one and this share of those in use, so that nothing goes to and fro. */
+/**
+ * Blocks of which no page is in use are kept for the next traces, one and this share of those in use, so that nothing
+ * goes to and fro.
+ */
 const idleShare = 1 / 8;
 
 /**
- * Pages of so many Int32 words, carved from blocks. Blocks that are in nobody's use are let go; the garbage collector gives them to the
- * system. They are not freed by `transfer`, see docs/decisions/0005. Pages come as they were left.
+ * Pages of so many Int32 words, carved from blocks. Blocks that are in nobody's use are let go; the garbage collector
+ * gives them to the system. They are not freed by `transfer`, see docs/decisions/0005. Pages come as they were left.
  */
 export class Pages {
   readonly #pageBytes: number;

@@ -1,8 +1,9 @@
 import { Pages } from './pages.ts';
 
 /**
- * Fixed-size records of Int32 words, in pages, so that a table of millions grows without copying and shrinks page by page.
- * A record is named by its slot. Records hold numbers only: nothing here is visible to the garbage collector but the pages.
+ * Fixed-size records of Int32 words, in pages, so that a table of millions grows without copying and shrinks page by
+ * page. A record is named by its slot. Records hold numbers only: nothing here is visible to the garbage collector but
+ * the pages.
  *
  *   slot = page × 1024 + row        page.words[row × stride … + stride)
  */
@@ -16,7 +17,10 @@ export class Records {
   readonly pages: (Int32Array | undefined)[] = [];
   readonly #memory: Pages;
   readonly #live: number[] = [];
-  /** First row of each page's list of free rows; a free row's first word names the next, -1 ends. Rows past `#fresh` were never used. */
+  /**
+   * First row of each page's list of free rows; a free row's first word names the next, -1 ends. Rows past `#fresh`
+   * were never used.
+   */
   readonly #free: number[] = [];
   readonly #fresh: number[] = [];
   /** No page below this one has room. */

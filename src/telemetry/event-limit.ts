@@ -3,7 +3,10 @@ interface Seen {
   suppressed: number;
 }
 
-/** Lets one event of a kind pass per interval, and counts the others. Kinds are a closed set of words, so the map stays small. */
+/**
+ * Lets one event of a kind pass per interval, and counts the others. Kinds are a closed set of words, so the map stays
+ * small.
+ */
 export class EventLimit {
   readonly #intervalMs: number;
   readonly #seen = new Map<string, Seen>();
@@ -12,7 +15,10 @@ export class EventLimit {
     this.#intervalMs = intervalMs;
   }
 
-  /** How many of this kind were held back before this one, which may pass; undefined when it may not. `now` in milliseconds. */
+  /**
+   * How many of this kind were held back before this one, which may pass; undefined when it may not. `now` in
+   * milliseconds.
+   */
   admit(kind: string, now: number): number | undefined {
     const seen = this.#seen.get(kind);
     if (seen === undefined) {

@@ -12,8 +12,8 @@ interface Cause {
 
 /**
  * Says in the log what one exporter has failed for good: the first of each cause at once, and what follows it within
- * `intervalMs` in one line at its end, so that the spans of all lines are the spans that failed. The reasons are a closed
- * set of words.
+ * `intervalMs` in one line at its end, so that the spans of all lines are the spans that failed. The reasons are a
+ * closed set of words.
  */
 export class FailureLog {
   readonly #log: Pick<Log, 'error'>;

@@ -4,7 +4,9 @@ import type { LogConfig } from './options.ts';
 
 export type LogLevel = LogConfig['level'];
 
-/** What one line carries beside time, level and event. An Error goes under `err`; ids under `trace_id` and `span_id`. */
+/**
+ * What one line carries beside time, level and event. An Error goes under `err`; ids under `trace_id` and `span_id`.
+ */
 type LogFields = Readonly<Record<string, unknown>>;
 type Write = (event: string, fields?: LogFields, message?: string) => void;
 
@@ -55,9 +57,9 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
 }
 
 /**
- * The same log, in which one kind of warning or error (its event) is written at most once per `intervalMs`;
- * the next line of that kind says in `suppressed` how many were left out. `now` gives milliseconds of the monotonic clock.
- * Parts that fail independently of each other, such as two exporters, get a limited log each.
+ * The same log, in which one kind of warning or error (its event) is written at most once per `intervalMs`; the next
+ * line of that kind says in `suppressed` how many were left out. `now` gives milliseconds of the monotonic clock. Parts
+ * that fail independently of each other, such as two exporters, get a limited log each.
  */
 export function limitLog(log: Log, intervalMs: number, now: () => number): Log {
   const limit = new EventLimit(intervalMs);

@@ -1,5 +1,6 @@
 import type * as client from '@prometheus-io/client';
-// @ts-expect-error The package has types for its entry alone, and that loads 80 files more: OpenTelemetry's API, every kind of metric.
+// @ts-expect-error The package has types for its entry alone, and that loads 80 files more: OpenTelemetry's API, every
+// kind of metric.
 import registry from '@prometheus-io/client/lib/registry.js';
 import type { Histogram } from '../model/stats.ts';
 import type { Metric, Row, Sample } from './metrics/metric.ts';
@@ -12,7 +13,10 @@ interface RenderedMetrics {
   readonly body: string;
 }
 
-/** A scrape in the format that `accept` (the request's header) prefers: Prometheus text, or OpenMetrics where it is asked for. */
+/**
+ * A scrape in the format that `accept` (the request's header) prefers: Prometheus text, or OpenMetrics where it is
+ * asked for.
+ */
 export async function renderMetrics(sample: Sample, accept = ''): Promise<RenderedMetrics> {
   const registry = registryOf(sample, prefersOpenMetrics(accept) ? openMetricsType : textType);
   return { contentType: registry.contentType, body: await registry.metrics() };
@@ -21,9 +25,9 @@ export async function renderMetrics(sample: Sample, accept = ''): Promise<Render
 const textType = Registry.PROMETHEUS_CONTENT_TYPE;
 const openMetricsType = Registry.OPENMETRICS_CONTENT_TYPE;
 
-// The library's Counter and Histogram only count upwards by themselves; our numbers are counted elsewhere and read here.
-// So we use what lies under them: a registry renders whatever has a name, help, type and get(). It is made anew for each
-// scrape because in OpenMetrics mode the library writes into the metrics it renders.
+// The library's Counter and Histogram only count upwards by themselves; our numbers are counted elsewhere and read
+// here. So we use what lies under them: a registry renders whatever has a name, help, type and get(). It is made anew
+// for each scrape because in OpenMetrics mode the library writes into the metrics it renders.
 function registryOf(sample: Sample, contentType: typeof textType | typeof openMetricsType): client.Registry {
   const registry = new Registry(contentType);
   for (const metric of metrics) registry.registerMetric(snapshot(metric, sample) as never);

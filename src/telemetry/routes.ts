@@ -82,7 +82,10 @@ async function forgotten(traceId: string, sources: AdminSources): Promise<string
   return `trace ${traceId} is not remembered: it never came here, or it was decided before the last ${limit} decisions`;
 }
 
-/** 32 lower-case hex digits; 64-bit ids and those that Tempo prints without leading zeros are padded. Undefined for all else. */
+/**
+ * 32 lower-case hex digits; 64-bit ids and those that Tempo prints without leading zeros are padded. Undefined for all
+ * else.
+ */
 function traceIdOf(text: string): string | undefined {
   if (!/^[0-9a-f]{16,32}$/i.test(text) || /^0+$/.test(text)) return undefined;
   return text.toLowerCase().padStart(32, '0');

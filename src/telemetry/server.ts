@@ -66,7 +66,10 @@ function noSchemas(): never {
   throw new Error('no route has a schema');
 }
 
-/** A path that cannot be decoded; fastify answers these before any handler of ours, and types them by type parameters we do not have. */
+/**
+ * A path that cannot be decoded; fastify answers these before any handler of ours, and types them by type parameters we
+ * do not have.
+ */
 function unreadable(error: FastifyError, _request: unknown, reply: FastifyReply): void {
   reply.code(error.statusCode ?? 400).send({ error: error.message });
 }

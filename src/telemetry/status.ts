@@ -3,8 +3,8 @@ import { outcomes } from '../model/outcome.ts';
 import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
 
 /**
- * The answer of /api/status. Times are ISO 8601, null where something never happened; bytes and seconds as the names say.
- * The books are DESIGN.md's D8, with the names that the metrics have.
+ * The answer of /api/status. Times are ISO 8601, null where something never happened; bytes and seconds as the names
+ * say. The books are DESIGN.md's D8, with the names that the metrics have.
  */
 export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeMs: number) {
   return {
@@ -48,8 +48,8 @@ function bufferOf({ buffer, waiting }: GatewayStats) {
 }
 
 /**
- * received = kept + dropped + late_kept + late_dropped + invalid + lost + waiting, in spans, and for each exporter
- * kept + late_kept = exported + queued + failed. Traces do not add up so: one with late spans counts under `late_*` as well.
+ * received = kept + dropped + late_kept + late_dropped + invalid + lost + waiting, in spans, and for each exporter kept
+ * + late_kept = exported + queued + failed. Traces do not add up so: one with late spans counts under `late_*` as well.
  */
 export function booksOf(stats: GatewayStats) {
   const spans = spansOf(stats);

@@ -15,9 +15,10 @@ export type Write = (
 ) => void;
 
 /**
- * Lines on their way to a file descriptor that may be a file, a pipe, a terminal or a device. Each write happens in libuv's thread pool, one
- * at a time: a reader that has stopped reading, a terminal that was closed and a disk that is full cost lines and never time. Of the ways that
- * Node has, streams and console write to pipes and terminals synchronously, and a write that hangs there holds up the whole process.
+ * Lines on their way to a file descriptor that may be a file, a pipe, a terminal or a device. Each write happens in
+ * libuv's thread pool, one at a time: a reader that has stopped reading, a terminal that was closed and a disk that is
+ * full cost lines and never time. Of the ways that Node has, streams and console write to pipes and terminals
+ * synchronously, and a write that hangs there holds up the whole process.
  */
 export class SteadyOutput {
   /** Lines that could not be written, or had no room. */

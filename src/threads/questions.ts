@@ -43,7 +43,10 @@ export class Questions {
     return inTime(this.ask<T>(question), this.#shard);
   }
 
-  /** What the shard counts; where it is silent, what it said last and how long ago that was. There is at most one such question on its way. */
+  /**
+   * What the shard counts; where it is silent, what it said last and how long ago that was. There is at most one such
+   * question on its way.
+   */
   async stats(): Promise<ShardStats> {
     this.#nextStats ??= this.ask<ShardStats>({ ask: 'stats' }).finally(() => (this.#nextStats = undefined));
     const fresh = this.#nextStats.then((stats) => {

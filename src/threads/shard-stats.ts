@@ -48,8 +48,9 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
 type Summed = Omit<GatewayStats, 'exporters' | 'rules'>;
 
 /**
- * The shards' numbers, added. Each shard's were taken at a moment of its own, and the sum balances all the same: what one gave away
- * and another has not got yet, or has got already, is the difference of two counters, and counts as waiting.
+ * The shards' numbers, added. Each shard's were taken at a moment of its own, and the sum balances all the same: what
+ * one gave away and another has not got yet, or has got already, is the difference of two counters, and counts as
+ * waiting.
  */
 export function sumStats(shards: readonly ShardStats[], offeredSpans: number, now: number): Summed {
   const total = (of: (shard: ShardStats) => number): number => shards.reduce((sum, shard) => sum + of(shard), 0);

@@ -13,7 +13,8 @@ const turnReportMs = 500;
 const port = parentPort!;
 const tell = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 const lastTurns = new Int32Array(turns);
-// The requests that leave are transferred. The first buffer that is makes V8 throw all compiled code away: now, while there is none (docs/decisions/0005).
+// The requests that leave are transferred. The first buffer that is makes V8 throw all compiled code away: now, while
+// there is none (docs/decisions/0005).
 new ArrayBuffer(1).transfer();
 
 const shard = new LocalShard(

@@ -24,7 +24,10 @@ const maxYoungGenerationSizeMb = 96;
 /** Loading its modules, a shard has no turns yet. */
 const loadWithinMs = 50_000;
 
-/** Several shards, each in a thread of its own with its own listeners on the shared ports. Limits are divided, or shared memory. */
+/**
+ * Several shards, each in a thread of its own with its own listeners on the shared ports. Limits are divided, or shared
+ * memory.
+ */
 export class ShardThreads implements Shards {
   readonly count: number;
   readonly #config: ShardConfig;
@@ -120,7 +123,10 @@ export class ShardThreads implements Shards {
     return worker;
   }
 
-  /** A shard that dies takes acknowledged spans with it, and others hold its memory: the process must end and be started anew. */
+  /**
+   * A shard that dies takes acknowledged spans with it, and others hold its memory: the process must end and be started
+   * anew.
+   */
   #died(shard: number, error: unknown): void {
     if (this.#ending || this.#dead.has(shard)) return;
     this.#dead.add(shard);
@@ -155,8 +161,8 @@ export class ShardThreads implements Shards {
   }
 
   /**
-   * Sockets that share a port also share it with a gateway that runs already, and with this one's other protocol. Ones that do not share, open
-   * at the same time, find it taken.
+   * Sockets that share a port also share it with a gateway that runs already, and with this one's other protocol. Ones
+   * that do not share, open at the same time, find it taken.
    */
   async #mustBeFree({ grpc, http }: ShardConfig['receive']): Promise<void> {
     const servers: Server[] = [];

@@ -2,8 +2,8 @@ import type { BootConfig } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 
 /**
- * How many shards: as many as the operator says, or one a core the process may use. Each shard's part of the buffer must hold the largest
- * request, so a small buffer means fewer.
+ * How many shards: as many as the operator says, or one a core the process may use. Each shard's part of the buffer
+ * must hold the largest request, so a small buffer means fewer.
  */
 export function shardsFor(
   { shards, buffer, receive }: Pick<BootConfig, 'shards' | 'buffer' | 'receive'>,

@@ -28,7 +28,10 @@ export interface ShardEvents {
   emit(request: ExportRequest, reuse: () => void): void;
   /** A fault of ours while receiving. */
   fault(error: unknown): void;
-  /** Spans of kept traces could not be written, by a defect of ours: how many since the last time, and the last error of that kind. */
+  /**
+   * Spans of kept traces could not be written, by a defect of ours: how many since the last time, and the last error of
+   * that kind.
+   */
   lost(reason: string, spans: number): void;
   /** The thread of a shard ended, and with it what waited there. */
   died(shard: number, reason: unknown): void;
@@ -46,7 +49,10 @@ export interface Shards {
   explain(traceId: string): Explanation | undefined | Promise<Explanation | undefined>;
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
-  /** Takes part of what waits to its end, at most a turn's worth and about `maxBytes` of export requests in all; true when there is more. */
+  /**
+   * Takes part of what waits to its end, at most a turn's worth and about `maxBytes` of export requests in all; true
+   * when there is more.
+   */
   decideWaiting(maxBytes: number): boolean | Promise<boolean>;
   end(): void | Promise<void>;
   /** The shard that looked for what is due the longest ago, and how long that was. */

@@ -14,7 +14,8 @@ export const kinds = ['unspecified', 'internal', 'server', 'client', 'producer',
 
 /**
  * What a field holds or a literal says. Integers, floats and durations (nanoseconds) are one kind, numeric: a number,
- * or a bigint where a number would round. An attribute that is absent (`nil`) is undefined; an array matches by its elements.
+ * or a bigint where a number would round. An attribute that is absent (`nil`) is undefined; an array matches by its
+ * elements.
  */
 export type Value = string | boolean | number | bigint | Keyword | undefined | readonly Value[];
 

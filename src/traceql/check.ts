@@ -9,7 +9,9 @@ export function typeOf(operand: Field | Literal): FieldType {
   return typeof operand.value === 'bigint' ? 'number' : (typeof operand.value as 'string' | 'number' | 'boolean');
 }
 
-/** Why these two cannot be compared, or undefined where they can. Tempo refuses the same (pkg/traceql/ast_validate.go). */
+/**
+ * Why these two cannot be compared, or undefined where they can. Tempo refuses the same (pkg/traceql/ast_validate.go).
+ */
 export function comparisonError(op: Operator, left: FieldType, right: FieldType): string | undefined {
   if (left !== right && left !== 'any' && right !== 'any') return `cannot compare a ${left} with a ${right}`;
   const known = left === 'any' ? right : left;

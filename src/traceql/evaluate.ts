@@ -105,7 +105,10 @@ function isComparable(left: Value, right: Value): boolean {
 
 const isNumeric = (value: Value): boolean => typeof value === 'number' || typeof value === 'bigint';
 
-/** Named for numbers, meant for every kind: JavaScript compares bigints with numbers by value, and strings by UTF-16 unit. */
+/**
+ * Named for numbers, meant for every kind: JavaScript compares bigints with numbers by value, and strings by UTF-16
+ * unit.
+ */
 const comparators: Record<Operator, (left: number, right: number) => boolean> = {
   // biome-ignore lint/suspicious/noDoubleEquals: 1 == 1n must hold; isComparable has seen to the types
   '=': (left, right) => left == right,

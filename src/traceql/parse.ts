@@ -6,8 +6,8 @@ import { parseFieldHere, parseLiteral } from './operand.ts';
 const structural = new Set('&>> &<< !>> !<< >> << !> !< &~ &> &< > < ~ !~'.split(' '));
 
 /**
- * Parses the part of TraceQL this store runs: spansets joined by && and ||, `| select(…)`, and hints, which are read and
- * not obeyed. Throws TraceQLError. The language: Tempo, docs/sources/tempo/traceql and pkg/traceql/expr.y.
+ * Parses the part of TraceQL this store runs: spansets joined by && and ||, `| select(…)`, and hints, which are read
+ * and not obeyed. Throws TraceQLError. The language: Tempo, docs/sources/tempo/traceql and pkg/traceql/expr.y.
  */
 export function parseQuery(text: string): Query {
   const at = new Cursor(text);

@@ -11,7 +11,10 @@ v8.setFlagsFromString('--enable-experimental-regexp-engine');
 const maxPatternLength = 1024;
 const plain = /^[^\\.+*?()[\]{}^$|]*$/;
 
-/** A pattern as Tempo reads it: RE2 syntax, anchored at both ends, `.` without line breaks. Throws Error with the reason. */
+/**
+ * A pattern as Tempo reads it: RE2 syntax, anchored at both ends, `.` without line breaks. Throws Error with the
+ * reason.
+ */
 export function compilePattern(source: string): Pattern {
   if (source.length > maxPatternLength) throw new Error(`longer than ${maxPatternLength} characters`);
   const regex = build(source);

@@ -4,8 +4,9 @@ import { resourceTexts, schemaUrlTexts, scopeTexts, withMendedText } from './men
 import { instrumentationLibrarySpans, ResourceSpans, ScopeSpans } from './otlp.ts';
 
 /**
- * What surrounds a slice, as views into the request it came in: resource and scope messages, and everything else that stands beside
- * them (schema URLs, unknown fields), tags included. Empty where there is nothing; a copy where text had to be mended.
+ * What surrounds a slice, as views into the request it came in: resource and scope messages, and everything else that
+ * stands beside them (schema URLs, unknown fields), tags included. Empty where there is nothing; a copy where text had
+ * to be mended.
  */
 export interface Envelope {
   readonly resource: Uint8Array;
@@ -15,8 +16,9 @@ export interface Envelope {
 }
 
 /**
- * Set in the position of a ScopeSpans when its spans stand together, with nothing behind them but what `tailAt` finds. Then all of
- * them are skipped at once; else their lengths are read one by one, hundreds of lines of memory that nobody touched for seconds.
+ * Set in the position of a ScopeSpans when its spans stand together, with nothing behind them but what `tailAt` finds.
+ * Then all of them are skipped at once; else their lengths are read one by one, hundreds of lines of memory that nobody
+ * touched for seconds.
  */
 export const skippable = 1 << 31;
 
@@ -32,8 +34,8 @@ export function tailAt(buf: Uint8Array, end: number): number {
 const schemaUrlTag = ScopeSpans.schemaUrl * 8 + 2;
 
 /**
- * Looks up a slice's envelope from the two positions its scan noted: where the lengths of its ResourceSpans and its ScopeSpans stand.
- * A message that occurs twice is joined, which is how protobuf merges it.
+ * Looks up a slice's envelope from the two positions its scan noted: where the lengths of its ResourceSpans and its
+ * ScopeSpans stand. A message that occurs twice is joined, which is how protobuf merges it.
  */
 export function readEnvelope(buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): Envelope {
   return { ...readResource(buf, resourceSpansAt), ...readScope(buf, scopeSpansAt) };
@@ -67,8 +69,8 @@ export function readScope(buf: Uint8Array, scopeSpansAt: number): Pick<Envelope,
 const none = 0;
 
 /**
- * The bodies of field `wanted`, and all other fields but `leftOut`, of which there may be hundreds, and `deprecated`, its older number;
- * `skips`: see `skippable`.
+ * The bodies of field `wanted`, and all other fields but `leftOut`, of which there may be hundreds, and `deprecated`,
+ * its older number; `skips`: see `skippable`.
  */
 function collect(
   buf: Uint8Array,

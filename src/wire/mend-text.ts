@@ -34,10 +34,10 @@ export const scopeTexts = texts({ [Scope.name]: 'text', [Scope.version]: 'text',
 export const schemaUrlTexts = texts({ 3: 'text' });
 
 /**
- * The message buf[start, end) with U+FFFD for whatever in its texts is no UTF-8, in a writer of its own with `slackBytes` behind it; undefined
- * where all of them are UTF-8. The message must be well formed. Protobuf's C library, and with it servers in Python, Ruby and PHP, refuse a
- * whole request for one such text; SDKs send what the instrumented program has. Asked of what is kept only: to look at every byte of every
- * span costs a tenth of its scan.
+ * The message buf[start, end) with U+FFFD for whatever in its texts is no UTF-8, in a writer of its own with
+ * `slackBytes` behind it; undefined where all of them are UTF-8. The message must be well formed. Protobuf's C library,
+ * and with it servers in Python, Ruby and PHP, refuse a whole request for one such text; SDKs send what the
+ * instrumented program has. Asked of what is kept only: to look at every byte of every span costs a tenth of its scan.
  */
 export function mendText(buf: Uint8Array, start: number, end: number, fields: Texts): Writer | undefined {
   if (isSound(buf, start, end, fields)) return undefined;
@@ -79,7 +79,10 @@ function isSound(buf: Uint8Array, pos: number, end: number, fields: Texts): bool
   return from >= end || isAscii(buf, from, end) || areSound(buf, from, end, fields);
 }
 
-/** Where the value starts of an attribute as every SDK writes it: key, then value, each once and short; -1 where it is any other. */
+/**
+ * Where the value starts of an attribute as every SDK writes it: key, then value, each once and short; -1 where it is
+ * any other.
+ */
 function usualValueAt(buf: Uint8Array, pos: number, end: number): number {
   const valueAt = pos + 4 + buf[pos + 1];
   const isUsual =
@@ -91,7 +94,9 @@ function usualValueAt(buf: Uint8Array, pos: number, end: number): number {
   return isUsual ? valueAt : -1;
 }
 
-/** Where the text of an attribute ends: of a usual one with a number, whose bytes may be any, it is before its value. */
+/**
+ * Where the text of an attribute ends: of a usual one with a number, whose bytes may be any, it is before its value.
+ */
 function endOfText(buf: Uint8Array, pos: number, end: number): number {
   const valueAt = usualValueAt(buf, pos, end);
   if (valueAt < 0) return end;
@@ -142,7 +147,10 @@ function wordsIn(memory: ArrayBufferLike): Int32Array {
 /** Below this, bytes one by one are as fast. */
 const shortBytes = 32;
 
-/** Four bytes at a time, a quarter of what they cost one by one; Node's own isAscii is no faster, and wants a view each time. */
+/**
+ * Four bytes at a time, a quarter of what they cost one by one; Node's own isAscii is no faster, and wants a view each
+ * time.
+ */
 function isAscii(buf: Uint8Array, pos: number, end: number): boolean {
   let all = 0;
   if (end - pos >= shortBytes) {

@@ -7,7 +7,10 @@ export const WireType = { varint: 0, fixed64: 1, length: 2, startGroup: 3, endGr
 /** ExportTraceServiceRequest, and TracesData, which has the same shape. */
 export const Request = { resourceSpans: 1 } as const;
 export const ResourceSpans = { resource: 1, scopeSpans: 2, schemaUrl: 3 } as const;
-/** In ResourceSpans: what SDKs of 2021 call scope spans. Same content; deprecated in v0.15 and reserved now. See RequestScan. */
+/**
+ * In ResourceSpans: what SDKs of 2021 call scope spans. Same content; deprecated in v0.15 and reserved now. See
+ * RequestScan.
+ */
 export const instrumentationLibrarySpans = 1000;
 export const Resource = { attributes: 1, droppedAttributesCount: 2, entityRefs: 3 } as const;
 export const ScopeSpans = { scope: 1, spans: 2, schemaUrl: 3 } as const;

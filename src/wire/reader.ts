@@ -109,7 +109,9 @@ export class Reader {
     return new Reader(this.buf, at, at + length);
   }
 
-  /** Goes onto the nested message at which `outer` stands, which moves past it: `outer.message()` without a new cursor. */
+  /**
+   * Goes onto the nested message at which `outer` stands, which moves past it: `outer.message()` without a new cursor.
+   */
   enter(outer: Reader): this {
     const length = outer.varint();
     const at = outer.take(length);

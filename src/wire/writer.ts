@@ -109,7 +109,9 @@ export class Writer {
     return ++this.pos;
   }
 
-  /** Ends the message begun at `mark`: writes its length before it, moving it where the length needs more than one byte. */
+  /**
+   * Ends the message begun at `mark`: writes its length before it, moving it where the length needs more than one byte.
+   */
   close(mark: number): void {
     const length = this.pos - mark;
     let bytes = 1;

@@ -20,7 +20,9 @@ export interface Asked {
   readonly gone: Promise<void>;
 }
 
-/** Consul's KV over HTTP, each answer given by the test: it can fail in ways that a real one only does in production. */
+/**
+ * Consul's KV over HTTP, each answer given by the test: it can fail in ways that a real one only does in production.
+ */
 export interface FakeConsul extends AsyncDisposable {
   readonly address: string;
   /** The next request, in order. */

@@ -208,7 +208,8 @@ describe('a connection of plain requests', () => {
     const behind = Array.from({ length: 40 }, () => post(requestOf(500)));
     void wire.write(Buffer.concat([post(gzipSync(long), protobuf, gzip), ...behind]));
     await until(() => wire.ended || wire.statuses.length === 41);
-    // The loop may have had time to unpack before it read on: then all are answered. What is answered was taken, no more and no less.
+    // The loop may have had time to unpack before it read on: then all are answered. What is answered was taken, no
+    // more and no less.
     expect(wire.statuses.every((status) => status === 200)).toBe(true);
     expect(wire.statuses.length).toBe(gateway.intake.accepted.length);
     expect(Buffer.from(gateway.intake.accepted[0].message).equals(long)).toBe(true);

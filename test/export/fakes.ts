@@ -7,7 +7,10 @@ import { Reader } from '../../src/wire/reader.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
-/** A clock that stands still until it is turned, with timers; `random` is 0.5, so jitter changes nothing unless a test sets it. */
+/**
+ * A clock that stands still until it is turned, with timers; `random` is 0.5, so jitter changes nothing unless a test
+ * sets it.
+ */
 export class ExportHandClock extends HandClock implements ExportClock {
   random = () => 0.5;
   #timers: { at: number; run: () => void }[] = [];

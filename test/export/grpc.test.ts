@@ -181,7 +181,9 @@ describe('an OTLP/gRPC server', () => {
   });
 });
 
-/** Passes connections through until the blackout: then those that are open stay open and carry nothing; new ones work. */
+/**
+ * Passes connections through until the blackout: then those that are open stay open and carry nothing; new ones work.
+ */
 async function blackoutRelay(port: number) {
   const pairs: [Socket, Socket][] = [];
   let connections = 0;

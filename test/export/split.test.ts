@@ -14,7 +14,9 @@ interface Case {
   readonly resources: readonly { readonly scopes: readonly (readonly { trace: number; size: number }[])[] }[];
 }
 
-/** Every envelope says which it is, in the schema URL, and carries an unknown field; so does every span, in its name. */
+/**
+ * Every envelope says which it is, in the schema URL, and carries an unknown field; so does every span, in its name.
+ */
 function build({ resources }: Case): ExportRequest {
   const writer = new Writer();
   let spans = 0;

@@ -8,7 +8,9 @@ const setting: Setting = {
   batch: { maxAgeMs: 500 },
 };
 
-/** Ten seconds of steady traffic, a failed trace of two spans every 20 ms; in the middle somebody sets the wall clock. */
+/**
+ * Ten seconds of steady traffic, a failed trace of two spans every 20 ms; in the middle somebody sets the wall clock.
+ */
 function steadyTraffic(setByMs: number): Story {
   const story = new Story(setting);
   const setAt = story.clock.monotonic + 5_000;

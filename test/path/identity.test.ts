@@ -202,7 +202,8 @@ describe('what cannot be taken', () => {
       ...Array.from({ length: 4 }, (_, i) => ({ trace: `t${i}`, attributes: { 'url.path': '/login', k: i } })),
     );
     const story = new Story(keepAll);
-    // What is no UTF-8 any more is mended, and then no longer itself: any span where the flip may be in its envelope, else so many.
+    // What is no UTF-8 any more is mended, and then no longer itself: any span where the flip may be in its envelope,
+    // else so many.
     const isItself = story.inside.take.bind(story.inside);
     let others = 0;
     story.inside.take = (identity) =>

@@ -7,8 +7,9 @@ import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
 import { compiled, Story } from '../support/story.ts';
 
 /**
- * Stories of several threads, in any order that is allowed: each shard has its turns when it likes, a message arrives any time after those sent
- * before it on the same way, and whatever is shared memory is seen at once. What must hold is said at the end of each.
+ * Stories of several threads, in any order that is allowed: each shard has its turns when it likes, a message arrives
+ * any time after those sent before it on the same way, and whatever is shared memory is seen at once. What must hold is
+ * said at the end of each.
  */
 type Step =
   | { kind: 'send'; shard: number; spans: Told[] }
@@ -19,7 +20,10 @@ type Step =
   | { kind: 'give back'; body: number }
   | { kind: 'rules'; rules: number };
 
-/** Rules that ask for different things, so that bits of one mean nothing under another; what they keep is told by a model. */
+/**
+ * Rules that ask for different things, so that bits of one mean nothing under another; what they keep is told by a
+ * model.
+ */
 const revisions: { rules: Partial<RulesDocument>; keeps: (span: Told) => boolean }[] = [
   { rules: { error_status_codes: ['ERROR'] }, keeps: ({ status }) => status === 'ERROR' },
   { rules: { latency_threshold_ms: 500 }, keeps: ({ durationMs }) => (durationMs ?? 0) > 500 },
@@ -97,7 +101,9 @@ class Interleaved {
       this.#letOthersRun(it.neighbours as NonNullable<typeof it.neighbours>);
   }
 
-  /** Other threads may do anything between two batches that one takes over: the next step, where it is another shard's. */
+  /**
+   * Other threads may do anything between two batches that one takes over: the next step, where it is another shard's.
+   */
   #letOthersRun(neighbours: NonNullable<Pipeline['shard']['neighbours']>): void {
     const takeOver = neighbours.takeOver.bind(neighbours);
     neighbours.takeOver = (buffer) => {

@@ -358,7 +358,10 @@ export interface TempoPorts {
 }
 
 export interface TempoOptions {
-  /** Blocks and write-ahead log; kept, so that a restart with the same folder has the same traces. Default: a temporary one. */
+  /**
+   * Blocks and write-ahead log; kept, so that a restart with the same folder has the same traces. Default: a temporary
+   * one.
+   */
   dir?: string;
   ports?: Partial<TempoPorts>;
   /** The delay in the RetryInfo of a refused push, default 5s; false: no RetryInfo. */

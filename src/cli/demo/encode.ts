@@ -15,7 +15,9 @@ import {
 import { Writer } from '../../wire/writer.ts';
 import type { Attributes, AttributeValue, DemoEvent, DemoLink, DemoResource, DemoScope, DemoSpan } from './span.ts';
 
-/** Spans as one serialized ExportTraceServiceRequest (opentelemetry-proto v1), one envelope for each resource and scope. */
+/**
+ * Spans as one serialized ExportTraceServiceRequest (opentelemetry-proto v1), one envelope for each resource and scope.
+ */
 export function encodeRequest(spans: readonly DemoSpan[]): Uint8Array {
   const w = new Writer(spans.length * 512 + 1024);
   for (const [resource, ofResource] of Map.groupBy(spans, (span) => span.resource)) {

@@ -25,7 +25,9 @@ export interface DemoLink {
   readonly spanId: string;
 }
 
-/** Ids are lower-case hex (16 and 8 bytes); times are Unix nanoseconds; `resource` and `scope` are shared by identity. */
+/**
+ * Ids are lower-case hex (16 and 8 bytes); times are Unix nanoseconds; `resource` and `scope` are shared by identity.
+ */
 export interface DemoSpan {
   readonly traceId: string;
   spanId: string;

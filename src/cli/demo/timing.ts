@@ -18,7 +18,10 @@ export function timeSteps(random: Random, steps: readonly Step[], profile: Profi
   return times.map((time, i) => (zeroDuration(random, steps, i) ? { ...time, duration: 0 } : time));
 }
 
-/** Calm: log-normal around 2.5 ms, and apart from it a tail of timeouts and long polls. Incident: 150 ms, one in ten over a second. */
+/**
+ * Calm: log-normal around 2.5 ms, and apart from it a tail of timeouts and long polls. Incident: 150 ms, one in ten
+ * over a second.
+ */
 function traceDuration(random: Random, spans: number, profile: Profile): number {
   if (chance(random, 0.0005)) return 306_000;
   if (profile === 'incident') return logNormal(random, 150, 1.45);

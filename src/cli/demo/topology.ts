@@ -94,7 +94,10 @@ export const services: ReadonlyMap<string, Service> = new Map(
   ].map((each) => [each.name, each]),
 );
 
-/** What people ask of the shop: service behind the proxy, method, path as sent, route template where the framework knows one. */
+/**
+ * What people ask of the shop: service behind the proxy, method, path as sent, route template where the framework knows
+ * one.
+ */
 export interface Entry {
   readonly service: string;
   readonly method: string;

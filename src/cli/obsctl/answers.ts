@@ -5,8 +5,8 @@ import { CommandError } from '../exit.ts';
 import type { Place } from './http-json.ts';
 
 /**
- * What the gateway's own answers must be before they are printed as a table. Whoever listens at the address may be anybody: an answer of
- * another shape is told in one line, with what was wrong in it.
+ * What the gateway's own answers must be before they are printed as a table. Whoever listens at the address may be
+ * anybody: an answer of another shape is told in one line, with what was wrong in it.
  */
 export const readExplanation = (body: unknown, place: Place): Explanation =>
   checked(explanation, body, place, 'an explanation') as Explanation;

@@ -11,7 +11,9 @@ export interface Place {
   readonly flag: string;
 }
 
-/** An answer that can be used: JSON of a 200, or one of the statuses that the caller asked for (`body` is text then). */
+/**
+ * An answer that can be used: JSON of a 200, or one of the statuses that the caller asked for (`body` is text then).
+ */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;

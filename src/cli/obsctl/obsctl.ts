@@ -28,7 +28,9 @@ export async function obsctl(argv: readonly string[], process: Io): Promise<numb
   }
 }
 
-/** An answer that nobody should give, or a defect here: a line for who uses obsctl, where it happened for who mends it. */
+/**
+ * An answer that nobody should give, or a defect here: a line for who uses obsctl, where it happened for who mends it.
+ */
 function unexpected(error: unknown, io: Io): number {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const where = io.env.OBSCTL_DEBUG ? `\n${stack}` : ' (OBSCTL_DEBUG=1 shows where)';

@@ -38,7 +38,9 @@ export function buildTree<T extends TreeSpan>(spans: readonly T[]): TreeNode<T>[
 const none = -1;
 const missing = -2;
 
-/** Index of the parent. Of several spans under the parent's id the best is the caller's own, then the one that serves. */
+/**
+ * Index of the parent. Of several spans under the parent's id the best is the caller's own, then the one that serves.
+ */
 function parentOf(spans: readonly TreeSpan[], index: number, byId: Map<string, number[]>): number {
   const span = spans[index];
   if (span.kind === server) {

@@ -11,7 +11,10 @@ export interface Column<T> {
 
 const gap = 2;
 
-/** Rows under titles, columns as wide as their longest text; no wider than `width` cells as far as shrinking columns allow. */
+/**
+ * Rows under titles, columns as wide as their longest text; no wider than `width` cells as far as shrinking columns
+ * allow.
+ */
 export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width = Number.POSITIVE_INFINITY): string {
   const texts = rows.map((row) => columns.map((column) => printable(column.text(row))));
   const widths = fit(columns, texts, width);

@@ -50,7 +50,10 @@ export class TempoClient {
     return { traces: traces.sort((a, b) => b.startMs - a.startMs), partial: answer.status === 'PARTIAL' };
   }
 
-  /** The whole trace, by its id of 32 hex digits; undefined when there is none. Version 2 of the API first, which also says what is missing. */
+  /**
+   * The whole trace, by its id of 32 hex digits; undefined when there is none. Version 2 of the API first, which also
+   * says what is missing.
+   */
   async trace(id: string): Promise<FetchedTrace | undefined> {
     const second = await this.#http.get(this.#place, `/api/v2/traces/${id}`, [404]);
     const answer = objectOf(second.body);

@@ -6,8 +6,9 @@ const controls = String.raw`[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]`;
 const unsafe = new RegExp(`${ours}|${controls}`, 'gu');
 
 /**
- * The only way to the terminal: text with no control character but the line's end, and no escape sequence but our own colours. Whoever
- * writes a span, or answers in a store's place, must not be able to move the cursor, set a title or turn a line around.
+ * The only way to the terminal: text with no control character but the line's end, and no escape sequence but our own
+ * colours. Whoever writes a span, or answers in a store's place, must not be able to move the cursor, set a title or
+ * turn a line around.
  */
 export const terminalSafe = (text: string): string =>
   text.replace(unsafe, (found) => (found === '\n' || found.length > 1 ? found : '\ufffd'));

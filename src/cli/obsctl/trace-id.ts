@@ -21,7 +21,9 @@ function fromId(text: string): string | undefined {
   return /^[0-9a-f]{8,32}$/i.test(text) ? text : undefined;
 }
 
-/** Version, trace id, parent id, flags (W3C Trace Context, "traceparent Header"); the header's name may stand before. */
+/**
+ * Version, trace id, parent id, flags (W3C Trace Context, "traceparent Header"); the header's name may stand before.
+ */
 function fromTraceparent(text: string): string | undefined {
   return /(?:^|[\s:])[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/i.exec(text)?.[1];
 }

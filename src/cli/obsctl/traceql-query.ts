@@ -31,7 +31,8 @@ const quote = (text: string): string => JSON.stringify(text.toWellFormed());
 
 /**
  * The route as a framework names it, or the path of the request, which older conventions keep together with its query
- * (`http.target`) and clients and proxies inside a whole URL. `/prefix/*` stands for the prefix and all below it, as in the rules.
+ * (`http.target`) and clients and proxies inside a whole URL. `/prefix/*` stands for the prefix and all below it, as in
+ * the rules.
  */
 function routeCondition(route: string): string {
   const below = route.endsWith('/*');
@@ -61,7 +62,10 @@ function duration(text: string, flag: string): string {
 
 const scoped = /^(resource|span|event|link|instrumentation)?\.(.+)$/;
 
-/** `k=v`; without a scope the key is looked for on the span and on its resource. A number also finds itself as a string, as Envoy writes it. */
+/**
+ * `k=v`; without a scope the key is looked for on the span and on its resource. A number also finds itself as a string,
+ * as Envoy writes it.
+ */
 function attributeCondition(text: string): string {
   const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (key === undefined) throw usage(`--attr ${text}: expected key=value, e.g. http.response.status_code=503`);

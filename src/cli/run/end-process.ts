@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 const shell = '/bin/sh';
 
 /**
- * Ends the process at once with `code`, whatever hangs in it. process.exit does not: it waits for the threads of libuv's pool, and one that
- * asks a name server, reads a dead network disk or writes to a pipe nobody reads may never come back. So the process becomes another
- * program, which takes all threads away, and that one exits: a shell where there is one, else Node, which takes longer. That ends process 1
- * of a container too, which a signal to itself would not.
+ * Ends the process at once with `code`, whatever hangs in it. process.exit does not: it waits for the threads of
+ * libuv's pool, and one that asks a name server, reads a dead network disk or writes to a pipe nobody reads may never
+ * come back. So the process becomes another program, which takes all threads away, and that one exits: a shell where
+ * there is one, else Node, which takes longer. That ends process 1 of a container too, which a signal to itself would
+ * not.
  */
 export function endProcess(code: number): never {
   if (isProfiled()) process.exit(code);

@@ -8,8 +8,9 @@ export interface Stdio {
 }
 
 /**
- * Puts outputs that never block in the place of process.stdout and process.stderr, so that whoever prints (a library by console, another thread
- * through this one, Node its warnings) cannot hold up the gateway. To be called before threads are started.
+ * Puts outputs that never block in the place of process.stdout and process.stderr, so that whoever prints (a library by
+ * console, another thread through this one, Node its warnings) cannot hold up the gateway. To be called before threads
+ * are started.
  */
 export function steadyStdio(): Stdio {
   const stdout = replace('stdout', 1);

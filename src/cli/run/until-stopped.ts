@@ -13,9 +13,9 @@ const graceMs = 500;
 const flushMs = 500;
 
 /**
- * `tailgate run`, from the first signal handler to the end of the process. Signals are heard from the first moment: as process 1 of a
- * container, one that nobody listens for would be lost. Exit codes: 0 all that was acknowledged is delivered, 1 a second signal or a defect,
- * 2 a mistake of the user, 3 something that was acknowledged is lost.
+ * `tailgate run`, from the first signal handler to the end of the process. Signals are heard from the first moment: as
+ * process 1 of a container, one that nobody listens for would be lost. Exit codes: 0 all that was acknowledged is
+ * delivered, 1 a second signal or a defect, 2 a mistake of the user, 3 something that was acknowledged is lost.
  */
 export async function runUntilStopped(argv: readonly string[]): Promise<void> {
   // Four threads, the default, are few where a destination's name, the log's reader and the rules' disk may all hang.

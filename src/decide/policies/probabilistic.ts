@@ -5,9 +5,9 @@ import type { Policy } from '../../model/verdict.ts';
 const smallestShare = 2 ** -50;
 
 /**
- * Keeps a fair share of all traces: those whose randomness reaches the threshold of `percent`. The randomness belongs to the trace,
- * so every gateway and every restart agrees, and a larger share contains every smaller one.
- * Source: OpenTelemetry specification, "TraceState: Probability Sampling", consistent sampling.
+ * Keeps a fair share of all traces: those whose randomness reaches the threshold of `percent`. The randomness belongs
+ * to the trace, so every gateway and every restart agrees, and a larger share contains every smaller one. Source:
+ * OpenTelemetry specification, "TraceState: Probability Sampling", consistent sampling.
  */
 export function probabilistic(name: string, percent: number): Policy {
   const share = percent / 100;

@@ -8,8 +8,8 @@ const exact = 1;
 const below = 2;
 
 /**
- * Routes as a tree of their bytes: a path is compared with all of them at once, and most paths leave it after a few bytes. Node 0
- * is the root, before the first byte; a node's children are a list linked by `#sibling`, 0 = none.
+ * Routes as a tree of their bytes: a path is compared with all of them at once, and most paths leave it after a few
+ * bytes. Node 0 is the root, before the first byte; a node's children are a list linked by `#sibling`, 0 = none.
  */
 export class RouteTree {
   readonly #byte: Uint8Array;
@@ -31,7 +31,10 @@ export class RouteTree {
     });
   }
 
-  /** Is the path that starts at buf[start] one of the routes? It ends with the text at `end`, or before a query or fragment. */
+  /**
+   * Is the path that starts at buf[start] one of the routes? It ends with the text at `end`, or before a query or
+   * fragment.
+   */
   has(buf: Uint8Array, start: number, end: number, hasQuery: boolean): boolean {
     let node = 0;
     for (let pos = start; ; pos++) {

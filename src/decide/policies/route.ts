@@ -5,7 +5,8 @@ export const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', '
 
 /**
  * Compiles routes to a test of an AnyValue message whose string is a path (`http.route`, `url.path`), a path with query
- * (`http.target`), or a whole URL. A route is an exact path, or `/prefix/*` for everything below the prefix and the prefix itself.
+ * (`http.target`), or a whole URL. A route is an exact path, or `/prefix/*` for everything below the prefix and the
+ * prefix itself.
  */
 export function compileRoutes(
   routes: readonly string[],

@@ -13,7 +13,10 @@ export interface Range {
 /** More digits than any 64-bit integer needs; keeps `1e999999999` from becoming one. */
 const maxDigits = 40;
 
-/** Reads bytes[start, end) as a ProtoJSON integer in plain, `.0` or exponent form; exact, and without objects where it is plain. */
+/**
+ * Reads bytes[start, end) as a ProtoJSON integer in plain, `.0` or exponent form; exact, and without objects where it
+ * is plain.
+ */
 export function readInteger(bytes: Buffer, start: number, end: number, range: Range): void {
   if (!readDigits(bytes, start, end, range.max)) readExactly(bytes, start, end, range);
 }

@@ -32,7 +32,9 @@ interface Traits {
 /** A field of a message under one of its names. */
 export class Member {
   readonly name: string;
-  /** The name's bytes, four in a word; the last word holds the last four, for a name of three with the quote before it. */
+  /**
+   * The name's bytes, four in a word; the last word holds the last four, for a name of three with the quote before it.
+   */
   readonly length: number;
   readonly words: Int32Array;
   readonly number: number;
@@ -106,7 +108,10 @@ export class Message {
   }
 }
 
-/** Whether the member's name stands at `start`. Four bytes at a time; what is left over stands in the last four, or in the quote and the first three. */
+/**
+ * Whether the member's name stands at `start`. Four bytes at a time; what is left over stands in the last four, or in
+ * the quote and the first three.
+ */
 export function isKey({ length, words }: Member, view: DataView, start: number): boolean {
   let i = 0;
   for (; i < words.length - 1; i++) if (words[i] !== view.getInt32(start + i * 4, true)) return false;

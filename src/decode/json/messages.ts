@@ -105,5 +105,7 @@ const resourceSpans = new Message()
   .add({ instrumentationLibrarySpans }, oldScopeSpans, envelopes)
   .add(pick(ResourceSpans, 'schemaUrl'), 'string');
 
-/** ExportTraceServiceRequest. Empty ResourceSpans and ScopeSpans say nothing and cost a look each, so they are left out. */
+/**
+ * ExportTraceServiceRequest. Empty ResourceSpans and ScopeSpans say nothing and cost a look each, so they are left out.
+ */
 export const exportRequest = new Message().add(pick(Request, 'resourceSpans'), resourceSpans, envelopes);

@@ -21,9 +21,10 @@ const int2 = word('alue');
 const aheadBytes = 64;
 
 /**
- * Writes the attribute at `pos` where it stands as every SDK writes most of them: `{"key":"…","value":{"stringValue":"…"}}` or
- * with an intValue, without blanks or escapes. Half of a body is such attributes, which cost a third of what the same costs
- * token by token. False for anything else, and nothing has happened then.
+ * Writes the attribute at `pos` where it stands as every SDK writes most of them:
+ * `{"key":"…","value":{"stringValue":"…"}}` or with an intValue, without blanks or escapes. Half of a body is such
+ * attributes, which cost a third of what the same costs token by token. False for anything else, and nothing has
+ * happened then.
  */
 export function writePlainAttribute(text: Text, member: Member): boolean {
   const { view, bytes, pos } = text;

@@ -34,7 +34,9 @@ class Level {
   isList = false;
   /** Of an object, its message; undefined where it is skipped. */
   message: Message | undefined = undefined;
-  /** Of a list, whose elements they are; of an object, whose value comes or came last; undefined where that is skipped. */
+  /**
+   * Of a list, whose elements they are; of an object, whose value comes or came last; undefined where that is skipped.
+   */
   member: Member | undefined = undefined;
   /** Of a message: the member it is a value of, where its tag and its body begin, and the fields that were written. */
   within: Member | undefined = undefined;
@@ -47,10 +49,10 @@ class Level {
 }
 
 /**
- * Turns an ExportTraceServiceRequest in OTLP/JSON into the same in protobuf, in the memory in which it stands, token by token:
- * without objects, and in pieces as small as one likes. The wire form is never longer than what was read of the text but
- * for the lengths of the largest messages, for which `spareBytes` are kept before it.
- * Source: OTLP specification, "JSON Protobuf Encoding", and ProtoJSON. docs/decisions/0009-json-in-place.md says why.
+ * Turns an ExportTraceServiceRequest in OTLP/JSON into the same in protobuf, in the memory in which it stands, token by
+ * token: without objects, and in pieces as small as one likes. The wire form is never longer than what was read of the
+ * text but for the lengths of the largest messages, for which `spareBytes` are kept before it. Source: OTLP
+ * specification, "JSON Protobuf Encoding", and ProtoJSON. docs/decisions/0009-json-in-place.md says why.
  */
 export class JsonReader {
   readonly #text: Text;
@@ -321,5 +323,7 @@ export class JsonReader {
 /** What a token is that begins with the byte. */
 const nameOf = (c: number): string => (c === 0x22 ? 'a string' : c === 0x74 || c === 0x66 ? 'a boolean' : 'a number');
 
-/** What must be free before a text of so many bytes: lengths of four bytes can outgrow what JSON puts around a message. */
+/**
+ * What must be free before a text of so many bytes: lengths of four bytes can outgrow what JSON puts around a message.
+ */
 export const spareBytes = (textBytes: number): number => 64 + (textBytes >>> 13);

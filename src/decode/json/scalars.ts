@@ -25,8 +25,8 @@ export function unexpected(member: Member, isElement: boolean, found: string): P
 }
 
 /**
- * Writes the string [text.start, text.stop) as its member's type asks. `mayOmit`: a default is left out, as protobuf does;
- * false for members of a oneof and where an earlier value of the same field has to be overruled.
+ * Writes the string [text.start, text.stop) as its member's type asks. `mayOmit`: a default is left out, as protobuf
+ * does; false for members of a oneof and where an earlier value of the same field has to be overruled.
  */
 export function writeString(text: Text, member: Member, mayOmit: boolean): void {
   const { start, stop } = text;

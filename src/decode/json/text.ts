@@ -5,14 +5,16 @@ import { Problem } from './problem.ts';
 /** Zeros behind a text. */
 export const slackBytes = 8;
 
-/** More than any number needs that JSON.stringify or a 64-bit integer ends up as; what is longer is no honest number. */
+/**
+ * More than any number needs that JSON.stringify or a 64-bit integer ends up as; what is longer is no honest number.
+ */
 const maxNumberBytes = 2048;
 
 /**
- * A body that is read and, in the same memory, becomes something else: `bytes[0, out)` is written, `bytes[pos, end)` still
- * to be read, and `out` never passes `pos`. `slackBytes` zeros stand behind the end: they end every loop over text, and
- * let it be looked at four bytes at a time.
- * Reading stops at `until`, even inside a string, and goes on there when more is allowed.
+ * A body that is read and, in the same memory, becomes something else: `bytes[0, out)` is written, `bytes[pos, end)`
+ * still to be read, and `out` never passes `pos`. `slackBytes` zeros stand behind the end: they end every loop over
+ * text, and let it be looked at four bytes at a time. Reading stops at `until`, even inside a string, and goes on there
+ * when more is allowed.
  */
 export class Text {
   readonly bytes: Buffer;
@@ -26,7 +28,9 @@ export class Text {
   stop = 0;
   readonly #from: number;
   #allowed: number;
-  /** Of a string that was left in the middle: where it begins, where its reading goes on, and where its writing does. */
+  /**
+   * Of a string that was left in the middle: where it begins, where its reading goes on, and where its writing does.
+   */
   #stringAt = -1;
   #stringRead = 0;
   #stringWritten = 0;
@@ -72,12 +76,18 @@ export class Text {
     return pos < until || until === this.end;
   }
 
-  /** Whether the string at `pos` was left in the middle: its escapes are resolved up to there, so it stands there no more as it came. */
+  /**
+   * Whether the string at `pos` was left in the middle: its escapes are resolved up to there, so it stands there no
+   * more as it came.
+   */
   get isInString(): boolean {
     return this.#stringAt === this.pos + 1;
   }
 
-  /** Reads the string that begins at `pos`: it is then [start, stop). False where reading has to stop in the middle of it. */
+  /**
+   * Reads the string that begins at `pos`: it is then [start, stop). False where reading has to stop in the middle of
+   * it.
+   */
   readString(): boolean {
     const { bytes, until } = this;
     const start = this.pos + 1;
@@ -192,8 +202,9 @@ export class Broken extends Problem {
 }
 
 /**
- * Where the plain part of a string ends that begins at `pos`: at a quote, a backslash or a control character, or at `limit`.
- * Four bytes at a time: a byte that is zero, or below 0x20, is the lowest one whose high bit is set when that is taken off.
+ * Where the plain part of a string ends that begins at `pos`: at a quote, a backslash or a control character, or at
+ * `limit`. Four bytes at a time: a byte that is zero, or below 0x20, is the lowest one whose high bit is set when that
+ * is taken off.
  */
 export function plainEnd(view: DataView, pos: number, limit: number): number {
   if (pos >= limit) return pos;

@@ -31,8 +31,8 @@ async function lookUpByDns(host: string): Promise<string[]> {
 }
 
 /**
- * A connection to each address of the endpoint's name; calls take them in turn. Those that are down are tried beside, and
- * hold nothing up while another is there. All comes back by itself.
+ * A connection to each address of the endpoint's name; calls take them in turn. Those that are down are tried beside,
+ * and hold nothing up while another is there. All comes back by itself.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;

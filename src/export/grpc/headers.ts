@@ -8,8 +8,8 @@ const ours =
   /^(?:grpc-.*|te|content-type|content-length|host|connection|keep-alive|proxy-connection|transfer-encoding|upgrade)$/;
 
 /**
- * The request headers of a call without compression (grpc/doc/PROTOCOL-HTTP2.md, "Requests"). Throws for a header that gRPC
- * does not allow; the value of one that ends in `-bin` is base64.
+ * The request headers of a call without compression (grpc/doc/PROTOCOL-HTTP2.md, "Requests"). Throws for a header that
+ * gRPC does not allow; the value of one that ends in `-bin` is base64.
  */
 export function requestHeaders(
   endpoint: URL,

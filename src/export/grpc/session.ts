@@ -8,9 +8,10 @@ import { hostOf, portOf } from '../../proxy.ts';
 const keepAliveMs = 30_000;
 
 /**
- * Opens HTTP/2 to `address`, an address of the endpoint's host, or through `proxy`, which looks the host up itself. With
- * https: in TLS, by Node's trusted certificates, for the host's name or address. Ready when the peer's SETTINGS have
- * come, so that something that only takes connections does not count. Rejects with the reason, after `timeoutMs` at the latest.
+ * Opens HTTP/2 to `address`, an address of the endpoint's host, or through `proxy`, which looks the host up itself.
+ * With https: in TLS, by Node's trusted certificates, for the host's name or address. Ready when the peer's SETTINGS
+ * have come, so that something that only takes connections does not count. Rejects with the reason, after `timeoutMs`
+ * at the latest.
  */
 export async function openSession(
   endpoint: URL,

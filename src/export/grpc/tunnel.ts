@@ -4,8 +4,8 @@ import { request } from '../../node-http.ts';
 import { hostOf, portOf, proxyAuthorization } from '../../proxy.ts';
 
 /**
- * A connection to `authority` (host:port, which the proxy looks up) through `proxy`, by CONNECT (RFC 9110 §9.3.6). Rejects
- * with what the proxy answered instead, or when `signal` aborts.
+ * A connection to `authority` (host:port, which the proxy looks up) through `proxy`, by CONNECT (RFC 9110 §9.3.6).
+ * Rejects with what the proxy answered instead, or when `signal` aborts.
  */
 export function openTunnel(proxy: URL, authority: string, signal: AbortSignal): Promise<Duplex> {
   const authorization = proxyAuthorization(proxy);

@@ -11,8 +11,8 @@ interface Inside {
 
 /**
  * Gives a grpc-js server HTTP/2 stream and session windows of 4 MiB; with the usual 64 KiB it takes less than half as
- * much per CPU-second. grpc-js has an option for this on its client only (grpc-node issue 3058), hence the reach inside;
- * the exact version is pinned and a test sees the settings that arrive. To be called before the server binds.
+ * much per CPU-second. grpc-js has an option for this on its client only (grpc-node issue 3058), hence the reach
+ * inside; the exact version is pinned and a test sees the settings that arrive. To be called before the server binds.
  * Returns the open connections, which grpc-js itself loses sight of when channelz is off: its forceShutdown ends none.
  */
 export function widenWindows(server: Server): ReadonlySet<ServerHttp2Session> {

@@ -2,12 +2,18 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 
 const maxAgeSeconds = '7200';
 
-/** Cross-origin rules compiled once: which pages may send traces from a browser. Source: Fetch standard, "CORS protocol". */
+/**
+ * Cross-origin rules compiled once: which pages may send traces from a browser. Source: Fetch standard, "CORS
+ * protocol".
+ */
 export class Cors {
   readonly #any: boolean;
   readonly #origins: readonly RegExp[];
 
-  /** Origins as browsers send them, e.g. `https://shop.example`; `*` stands for anything, also inside: `https://*.shop.example`. */
+  /**
+   * Origins as browsers send them, e.g. `https://shop.example`; `*` stands for anything, also inside:
+   * `https://*.shop.example`.
+   */
   constructor(allowedOrigins: readonly string[]) {
     this.#any = allowedOrigins.includes('*');
     this.#origins = allowedOrigins.map(compileOrigin);

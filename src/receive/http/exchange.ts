@@ -25,8 +25,9 @@ const turns = new Turns(systemClock, setImmediate);
 
 /**
  * One POST of traces. A plain protobuf body of known length is copied from the socket's chunks straight into its
- * landing, a JSON one to where it is read; any other is collected and unpacked off the main loop. What was JSON lands when it
- * has become protobuf: a small one at once, a large one in turns, in which the sender may go away and a drain may begin.
+ * landing, a JSON one to where it is read; any other is collected and unpacked off the main loop. What was JSON lands
+ * when it has become protobuf: a small one at once, a large one in turns, in which the sender may go away and a drain
+ * may begin.
  */
 export class Exchange implements Watched {
   place = -1;

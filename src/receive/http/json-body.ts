@@ -7,8 +7,9 @@ export const stepBytes = 64 * 1024;
 const shared = Buffer.allocUnsafeSlow(spareBytes(stepBytes) + stepBytes + slackBytes);
 
 /**
- * A JSON body on its way to protobuf, which it becomes in the memory in which it came: as many bytes as the body has, and a few
- * before and behind it. Of a body of at most `stepBytes` nothing may be kept past the end of the call that reads it.
+ * A JSON body on its way to protobuf, which it becomes in the memory in which it came: as many bytes as the body has,
+ * and a few before and behind it. Of a body of at most `stepBytes` nothing may be kept past the end of the call that
+ * reads it.
  */
 export class JsonBody {
   readonly #from: number;

@@ -24,10 +24,10 @@ interface PlainRim {
 }
 
 /**
- * One HTTP/1.1 connection, as long as its requests are plain ones (plain-head.ts): the body is copied from what was read straight into its landing,
- * or, in gzip, into memory of its own, from which it is unpacked.
- * Nearly all of an SDK's requests are that, and cost a sixth less, all in all, than by way of node:http. The first one that is anything else, or whose head
- * does not come in one piece, takes the connection with it to node:http, for good.
+ * One HTTP/1.1 connection, as long as its requests are plain ones (plain-head.ts): the body is copied from what was
+ * read straight into its landing, or, in gzip, into memory of its own, from which it is unpacked. Nearly all of an
+ * SDK's requests are that, and cost a sixth less, all in all, than by way of node:http. The first one that is anything
+ * else, or whose head does not come in one piece, takes the connection with it to node:http, for good.
  */
 export class PlainConnection implements Watched {
   place = -1;
@@ -175,7 +175,8 @@ export class PlainConnection implements Watched {
     this.#isUnpacking = false;
     if (this.#refused || inflated instanceof Refusal) this.#end(this.#refused ? undefined : (inflated as Refusal));
     else this.#end(inbound.deliver(inflated.parts, inflated.length));
-    // In one piece, so that whatever of it is for node:http goes there whole; what follows another compressed one is kept again.
+    // In one piece, so that whatever of it is for node:http goes there whole; what follows another compressed one is
+    // kept again.
     const ahead = this.#ahead.take();
     this.read(ahead, ahead.length);
   }

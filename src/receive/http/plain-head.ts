@@ -1,7 +1,10 @@
 import { tracesPath } from './content.ts';
 
 const requestLine = `POST ${tracesPath} HTTP/1.1\r\n`;
-/** The same with a whole URL, as clients of a proxy write it (RFC 9112, 3.2.2); whose host it names is all the same to us. */
+/**
+ * The same with a whole URL, as clients of a proxy write it (RFC 9112, 3.2.2); whose host it names is all the same to
+ * us.
+ */
 const absoluteLine = new RegExp(`^POST [hH][tT][tT][pP][sS]?://[\\w.~%:[\\]-]+${tracesPath} HTTP/1\\.1\\r\\n`);
 /** One field, strictly: no space before the colon, no folding, no control characters (RFC 9112, 5). */
 const field = /([!#$%&'*+\-.^_`|~\dA-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n/y;
@@ -20,8 +23,9 @@ interface PlainBody {
 }
 
 /**
- * What `head` (all lines up to the empty one, each with its end) says of the body, where it is that of a plain request: POST to /v1/traces by HTTP/1.1,
- * protobuf, as it is or in gzip, of known length, on a connection that stays. Undefined for every other one, broken ones included.
+ * What `head` (all lines up to the empty one, each with its end) says of the body, where it is that of a plain request:
+ * POST to /v1/traces by HTTP/1.1, protobuf, as it is or in gzip, of known length, on a connection that stays. Undefined
+ * for every other one, broken ones included.
  */
 export function plainBody(head: string): PlainBody | undefined {
   const lineLength = head.startsWith(requestLine) ? requestLine.length : absoluteLine.exec(head)?.[0].length;

@@ -4,8 +4,8 @@ import type { Clock } from '../../clock.ts';
 const sliceMs = 4;
 
 /**
- * The order in which large bodies are worked on: one slice a turn of the event loop, whosever it is, and each goes to the end of
- * the queue after its slice. So however many there are, other requests wait for one slice at most.
+ * The order in which large bodies are worked on: one slice a turn of the event loop, whosever it is, and each goes to
+ * the end of the queue after its slice. So however many there are, other requests wait for one slice at most.
  */
 export class Turns {
   readonly #waiting: (() => void)[] = [];
@@ -18,7 +18,9 @@ export class Turns {
     this.#nextTurn = nextTurn;
   }
 
-  /** Works to the end, slice by slice; undefined when `isOver` says before one of them that nobody needs it any more. */
+  /**
+   * Works to the end, slice by slice; undefined when `isOver` says before one of them that nobody needs it any more.
+   */
   async take<T>(work: Generator<undefined, T>, isOver: () => boolean): Promise<T | undefined> {
     for (;;) {
       await this.#turn();

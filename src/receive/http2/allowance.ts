@@ -1,6 +1,6 @@
 /**
- * What a peer may ask of us that brings nothing forward: pings, settings, resets, empty frames. Some at once, a few a second for ever, and some
- * with each answer, since honest clients ping and open windows with their traffic.
+ * What a peer may ask of us that brings nothing forward: pings, settings, resets, empty frames. Some at once, a few a
+ * second for ever, and some with each answer, since honest clients ping and open windows with their traffic.
  */
 export class Allowance {
   readonly #burst: number;

@@ -10,14 +10,16 @@ import { ConnectionError, defaultWindow, ErrorCode, Flag, FrameType, largestWind
 import { Stream, type StreamHandler, type StreamHost } from './stream.ts';
 
 const MiB = 1024 * 1024;
-/** Wide windows, since a batch of spans is several times the usual 64 KiB and every window update costs a round trip. */
+/**
+ * Wide windows, since a batch of spans is several times the usual 64 KiB and every window update costs a round trip.
+ */
 const streamWindow = 4 * MiB;
 const connectionWindow = 16 * MiB;
 const maxStreams = 1000;
 const largestStream = 2 ** 31 - 1;
 /**
- * Frames that bring nothing forward: at once, a second, and earned by each answer. A reset costs three: 33 a second for ever, and at once
- * as many as there are requests that a client can give up.
+ * Frames that bring nothing forward: at once, a second, and earned by each answer. A reset costs three: 33 a second for
+ * ever, and at once as many as there are requests that a client can give up.
  */
 const nuisance = { burst: 3000, perSecond: 100, earnedByAnswer: 10 };
 const resetCost = 3;
@@ -36,8 +38,9 @@ interface ConnectionOptions {
 }
 
 /**
- * The server's side of one HTTP/2 connection: bytes in, bytes out, no socket and no clock. It serves requests that have a body and a short answer, no
- * pushes and no priorities. Source: RFC 9113; the errors it answers are the ones that h2spec expects.
+ * The server's side of one HTTP/2 connection: bytes in, bytes out, no socket and no clock. It serves requests that have
+ * a body and a short answer, no pushes and no priorities. Source: RFC 9113; the errors it answers are the ones that
+ * h2spec expects.
  */
 export class Connection implements FrameSink, StreamHost {
   readonly writer = new FrameWriter();
@@ -355,7 +358,10 @@ export class Connection implements FrameSink, StreamHost {
     if (id > this.#lastStream || id % 2 === 0) throw protocolError(`${nameOf(type)} on stream ${id}, which is idle`);
   }
 
-  /** The last stream that is served; a later GOAWAY never names a higher one, for a client has sent those elsewhere (RFC 9113, 6.8). */
+  /**
+   * The last stream that is served; a later GOAWAY never names a higher one, for a client has sent those elsewhere (RFC
+   * 9113, 6.8).
+   */
   #sayGoAway(code: ErrorCode, why: string): void {
     this.#lastPromised = Math.min(this.#lastPromised, this.#lastStream);
     this.writer.goAway(this.#lastPromised, code, why);

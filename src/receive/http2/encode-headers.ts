@@ -1,6 +1,6 @@
 /**
- * A header block of ours: every field written out, no table and no Huffman code, so that a block is the same on every connection and can
- * be made once (RFC 7541, 6.2.2). Values are printable ASCII.
+ * A header block of ours: every field written out, no table and no Huffman code, so that a block is the same on every
+ * connection and can be made once (RFC 7541, 6.2.2). Values are printable ASCII.
  */
 export function encodeHeaders(headers: Readonly<Record<string, string>>): Uint8Array {
   const parts = Object.entries(headers).flatMap(([name, value]) => [[0], ...text(name), ...text(value)]);

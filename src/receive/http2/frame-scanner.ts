@@ -16,8 +16,8 @@ export interface FrameSink {
 }
 
 /**
- * Cuts what a client sends into frames. DATA is handed on piece by piece, where it lies; of other frames only one that is cut off at the end of a
- * read is copied, to be completed by the next. Source: RFC 9113, 3.4 and 4.1.
+ * Cuts what a client sends into frames. DATA is handed on piece by piece, where it lies; of other frames only one that
+ * is cut off at the end of a read is copied, to be completed by the next. Source: RFC 9113, 3.4 and 4.1.
  */
 export class FrameScanner {
   readonly #sink: FrameSink;
@@ -115,7 +115,10 @@ export class FrameScanner {
 
 const isPadded = (type: number, flags: number): boolean => type === FrameType.DATA && (flags & Flag.PADDED) !== 0;
 
-/** Bytes of a frame that must be there before it is looked at: its head, then all of it; of DATA the head and the padding's length. */
+/**
+ * Bytes of a frame that must be there before it is looked at: its head, then all of it; of DATA the head and the
+ * padding's length.
+ */
 function wantedBytes(bytes: Buffer, at: number, have: number): number {
   if (have < frameHeadBytes) return frameHeadBytes;
   const length = bytes.readUIntBE(at, 3);

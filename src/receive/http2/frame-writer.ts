@@ -1,7 +1,10 @@
 import { Flag, FrameType, frameHeadBytes } from './protocol.ts';
 
 const leastBytes = 512;
-/** A dynamic table of no bytes, said once: so the client may change its limit without waiting for a word from us (RFC 7541, 4.2). */
+/**
+ * A dynamic table of no bytes, said once: so the client may change its limit without waiting for a word from us (RFC
+ * 7541, 4.2).
+ */
 const noTable = 0x20;
 
 /** Collects the frames that a connection sends, so that what one read brings about leaves in one write. */

@@ -23,8 +23,9 @@ const requestPseudo = [':method', ':scheme', ':path', ':authority'];
 const ofOneConnection = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
 
 /**
- * The header blocks of one connection → names and values: HPACK with its dynamic table. Senders repeat themselves: a block of the very
- * bytes of the last one, while the table stood still, is the very same headers. Source: RFC 7541; what makes a request: RFC 9113, 8.2 and 8.3.
+ * The header blocks of one connection → names and values: HPACK with its dynamic table. Senders repeat themselves: a
+ * block of the very bytes of the last one, while the table stood still, is the very same headers. Source: RFC 7541;
+ * what makes a request: RFC 9113, 8.2 and 8.3.
  */
 export class HeaderDecoder {
   /** The dynamic table, newest last. */
@@ -39,7 +40,10 @@ export class HeaderDecoder {
   #memoResult: Headers | Fault = 'malformed';
   #at = 0;
 
-  /** Decodes a whole block. `trailers`: fields behind a request's body, which have no pseudo-headers. Throws ConnectionError. */
+  /**
+   * Decodes a whole block. `trailers`: fields behind a request's body, which have no pseudo-headers. Throws
+   * ConnectionError.
+   */
   decode(block: Buffer, start: number, end: number, trailers = false): Headers | Fault {
     if (!trailers && this.#isRemembered(block, start, end)) return this.#memoResult;
     const changes = this.#changes;

@@ -19,8 +19,8 @@ const countOf = new Uint16Array(longestBits + 1);
 for (const bits of codeBits) countOf[bits]++;
 
 /**
- * bytes[start … end) → text, a character a byte; undefined where the bits are no code, hold the end-of-string symbol, or are padded with
- * anything but at most seven ones (RFC 7541, 5.2).
+ * bytes[start … end) → text, a character a byte; undefined where the bits are no code, hold the end-of-string symbol,
+ * or are padded with anything but at most seven ones (RFC 7541, 5.2).
  */
 export function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | undefined {
   let text = '';

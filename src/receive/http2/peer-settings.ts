@@ -12,7 +12,10 @@ import {
 const settingBytes = 6;
 const largestFrame = 2 ** 24 - 1;
 
-/** What the client said about itself. Source: RFC 9113, 6.5. Frames larger than the least and header tables are not used here. */
+/**
+ * What the client said about itself. Source: RFC 9113, 6.5. Frames larger than the least and header tables are not used
+ * here.
+ */
 export class PeerSettings {
   /** Of a new stream, for what we send. */
   initialWindow = defaultWindow;

@@ -27,7 +27,10 @@ export interface StreamHost {
 /** Answers are short and windows wide; a client that asks on and opens none is up to no good. */
 const maxWaitingBytes = 256 * 1024;
 
-/** One request and its answer. What an answer writes leaves in order; DATA waits for the client's windows (RFC 9113, 5.2). */
+/**
+ * One request and its answer. What an answer writes leaves in order; DATA waits for the client's windows (RFC 9113,
+ * 5.2).
+ */
 export class Stream implements Placed {
   readonly id: number;
   place = -1;

@@ -105,7 +105,10 @@ export const decisionsMetrics: readonly Metric[] = [
   },
 ];
 
-/** What occurred, by policy, and a zero for each outcome that has not; `none` is what the shard calls the policy where none decided. */
+/**
+ * What occurred, by policy, and a zero for each outcome that has not; `none` is what the shard calls the policy where
+ * none decided.
+ */
 function outcomeRows({ outcomes: occurred }: GatewayStats, unit: 'spans' | 'traces'): Row[] {
   const rows = occurred.map((it) => ({ labels: { outcome: it.outcome, policy: it.policy }, value: it[unit] }));
   const missing = outcomes.filter((outcome) => !occurred.some((it) => it.outcome === outcome));

@@ -24,7 +24,9 @@ export interface Metric {
   readonly help: string;
   /** What to watch for and what to do then; printed in docs/metrics.md. */
   readonly advice: string;
-  /** A number for a metric without labels, a row per label set, or (type histogram) a histogram in the unit of the name. */
+  /**
+   * A number for a metric without labels, a row per label set, or (type histogram) a histogram in the unit of the name.
+   */
   read(sample: Sample): number | readonly Row[] | Histogram;
 }
 

@@ -6,7 +6,9 @@ import { obsctl } from '../../../src/cli/obsctl/obsctl.ts';
 import { terminalSafe } from '../../../src/cli/obsctl/terminal.ts';
 import { fakeProcess } from '../fake-process.ts';
 
-/** A server that answers whatever it likes: somebody else's process on the gateway's port, or a broken proxy before it. */
+/**
+ * A server that answers whatever it likes: somebody else's process on the gateway's port, or a broken proxy before it.
+ */
 let answer: (response: ServerResponse) => void;
 let server: Server;
 let base: string;

@@ -10,7 +10,10 @@ const of = (before: string, pattern: string, after: string): string =>
 const keys = Array.from({ length: 70_000 }, (_, i) => `"k${i}":0`).join(',');
 const spans = '{"resourceSpans":[{"scopeSpans":[{"spans":[';
 
-/** Texts that cost their reader more than they weigh, if he lets them; what becomes of each, and of how many bytes on the wire. */
+/**
+ * Texts that cost their reader more than they weigh, if he lets them; what becomes of each, and of how many bytes on
+ * the wire.
+ */
 const texts: [name: string, text: string, refusal: RegExp | undefined, wireBytes: number][] = [
   ['empty resources', of('{"resourceSpans":[{}', ',{}', ']}'), undefined, 0],
   ['empty scopes', of('{"resourceSpans":[{"scopeSpans":[{}', ',{}', ']}]}'), undefined, 0],

@@ -94,7 +94,9 @@ const request = fc.record({
   ),
 });
 
-/** Writes JSON as nobody does: blanks, escapes, snake_case and unknown keys where `toss` says so; it gives 0 … n - 1. */
+/**
+ * Writes JSON as nobody does: blanks, escapes, snake_case and unknown keys where `toss` says so; it gives 0 … n - 1.
+ */
 function scrawl(json: unknown, toss: (n: number) => number): string {
   const blanks = (): string => [' ', '\n', '\t\r', ''][toss(40)] ?? '';
   const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -39,7 +39,10 @@ class Told implements FrameSink {
   }
 }
 
-/** Hands `bytes` to a scanner in pieces that end at `cuts`, each in a buffer that is overwritten afterwards, as reads are. */
+/**
+ * Hands `bytes` to a scanner in pieces that end at `cuts`, each in a buffer that is overwritten afterwards, as reads
+ * are.
+ */
 function scan(bytes: Buffer, cuts: readonly number[] = []): string[] {
   const told = new Told();
   const scanner = new FrameScanner(told);

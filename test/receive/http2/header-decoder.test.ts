@@ -56,7 +56,8 @@ describe('the requests of RFC 7541', () => {
 });
 
 describe('the header table', () => {
-  // C.5.1 to C.5.3 of RFC 7541 are answers under a table of 256 bytes; ":status" is not for requests, so it says "status" here.
+  // C.5.1 to C.5.3 of RFC 7541 are answers under a table of 256 bytes; ":status" is not for requests, so it says
+  // "status" here.
   const small = '3fe1 01';
   const date = '611d 4d6f 6e2c 2032 3120 4f63 7420 3230 3133 2032 303a 3133 3a32 3120 474d 54';
   const location = '6e17 6874 7470 733a 2f2f 7777 772e 6578 616d 706c 652e 636f 6d';

@@ -1,4 +1,6 @@
-/** Frames of HTTP/2 for tests, written and read apart from the code that they test. Source: RFC 9113, sections 4 and 6. */
+/**
+ * Frames of HTTP/2 for tests, written and read apart from the code that they test. Source: RFC 9113, sections 4 and 6.
+ */
 export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 export const Type = {
@@ -34,7 +36,10 @@ export function frameOf(
 export const uint32 = (...values: readonly number[]): Buffer =>
   Buffer.concat(values.map((value) => Buffer.from([value >>> 24, value >>> 16, value >>> 8, value])));
 
-/** A header block that keeps to plain literals, which no table remembers (RFC 7541, 6.2.2); strings of up to 126 characters. */
+/**
+ * A header block that keeps to plain literals, which no table remembers (RFC 7541, 6.2.2); strings of up to 126
+ * characters.
+ */
 export function blockOf(fields: Readonly<Record<string, string>> | readonly (readonly [string, string])[]): Buffer {
   const entries = Array.isArray(fields) ? fields : Object.entries(fields);
   const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value, 'latin1')]);

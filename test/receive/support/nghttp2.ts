@@ -2,7 +2,10 @@ import http2, { type OutgoingHttpHeaders } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { preface, readFrames, Type } from './http2-wire.ts';
 
-/** The header blocks that nghttp2, as Node's own client, writes for requests on one connection, in their order; a hundred at most. */
+/**
+ * The header blocks that nghttp2, as Node's own client, writes for requests on one connection, in their order; a
+ * hundred at most.
+ */
 export async function blocksByNghttp2(requests: readonly OutgoingHttpHeaders[]): Promise<Buffer[]> {
   const written: Buffer[] = [];
   const wire = new Duplex({
