@@ -355,12 +355,24 @@ describe('time', () => {
     'AUTH ',
     '&quot;',
   ];
-  it('is linear in the length of the text: four megabytes of each take no more than a second', () => {
-    for (const part of hostile) {
-      const value = `token=1 password ${part.repeat(4_000_000 / part.length)}`;
-      const started = process.cpuUsage();
-      hiding(value);
-      expect(process.cpuUsage(started).user / 1e6, part).toBeLessThan(process.env.CI ? 10 : 3);
+  /** Seconds of this thread; the least of some tries, as others on the machine slow each other down. */
+  function leastSeconds(work: () => void, enough: number): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (let nth = 0; nth < 10 && least > enough; nth++) {
+      const started = process.threadCpuUsage();
+      work();
+      least = Math.min(least, process.threadCpuUsage(started).user / 1e6);
     }
-  }, 120_000);
+    return least;
+  }
+
+  it('is linear in the length of the text: a megabyte of each takes no more than three quarters of a second', () => {
+    for (const part of hostile) {
+      const value = `token=1 password ${part.repeat(1_000_000 / part.length)}`;
+      expect(
+        leastSeconds(() => hiding(value), 0.75),
+        part,
+      ).toBeLessThanOrEqual(0.75);
+    }
+  });
 });
