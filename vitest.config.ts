@@ -11,8 +11,9 @@ export default defineConfig({
   test: {
     reporters: ['default', './tools/closing-line.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // A test waits up to 30 s for what it waits for, and says then what was missing.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/integration/**'] } },

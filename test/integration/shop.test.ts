@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { byTrace, type PlacedSpan } from '../support/captures.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
 import { obsctl } from '../support/obsctl.ts';
-import { attribute } from '../support/otlp.ts';
+import { attribute, decodeRequest } from '../support/otlp.ts';
 import { senderTo } from '../support/otlp-send.ts';
 import { type ShopTrace, shopRequests, shopTraces } from '../support/shop.ts';
 import { type TempoApi, tempoApi } from '../support/tempo-api.ts';
@@ -37,6 +38,16 @@ function demo(gateway: GatewayProcess, args: string[], interruptMs?: number): Pr
   );
 }
 
+/** Spans as their sender gave them, with resource and scope, as text, in an order of their own. */
+const sentSpans = (spans: readonly PlacedSpan[]): string[] =>
+  spans
+    .map(({ span: { traceState, attributes, ...span }, scope, ...place }) => {
+      const own = (attributes ?? []).filter(({ key }) => !key.startsWith('tailgate.'));
+      // A scope that is there and empty is one that is not there.
+      return JSON.stringify({ ...place, scope: scope ?? {}, span, own });
+    })
+    .sort();
+
 interface Books {
   readonly balanced: boolean;
   readonly spans: Record<string, number>;
@@ -64,7 +75,7 @@ describe('the demo’s shop', () => {
       const current = (await gateway.status()).books as unknown as Books;
       expect([current.spans.waiting, ...current.exporters.map(({ queued }) => queued)]).toEqual([0, 0]);
       return current;
-    }, 20_000);
+    });
   });
   afterAll(() => gateway?.kill());
 
@@ -123,6 +134,12 @@ describe('the demo’s shop', () => {
     const { ids } = await operator('-o', 'ids', 'trace', 'find', '--last', '1h', '--limit', '5000');
     const found = new Set(ids);
     for (const { id, policy } of ours) expect([policy, found.has(id)]).toEqual([policy, policy !== '']);
+  });
+
+  it('is stored with every span, once and as it was sent', async () => {
+    const sent = byTrace(shopRequests(ours).map(decodeRequest));
+    for (const { id, policy } of ours)
+      if (policy !== '') expect(sentSpans(await store.spans(id))).toEqual(sentSpans(sent.get(id)!));
   });
 
   it('is explained, kept or dropped, policy by policy', async () => {
@@ -200,7 +217,8 @@ describe('the demo’s shop', () => {
 
     it('is opened by id in both versions, as JSON and as protobuf', async () => {
       const [{ id, spans }] = ours.filter(({ policy }) => policy === 'errors');
-      for (const version of [1, 2] as const) expect(await store.spans(id, version)).toHaveLength(spans.length);
+      const wanted = sentSpans(byTrace(shopRequests(ours).map(decodeRequest)).get(id)!);
+      for (const version of [1, 2] as const) expect(sentSpans(await store.spans(id, version))).toEqual(wanted);
       type Stored = { scopeSpans: { spans: unknown[] }[] }[];
       const count = (list: Stored) => list.flatMap((each) => each.scopeSpans.flatMap((scope) => scope.spans)).length;
       const { batches } = await store.json(`/api/traces/${id}`, seconds());

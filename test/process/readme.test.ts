@@ -63,7 +63,7 @@ describe('README.md', () => {
       const ready = printed.split('\n').find((line) => line.includes('"event":"ready"'));
       if (ready === undefined) throw new Error(`\`make run\` is not ready; it printed:\n${printed}`);
       return JSON.parse(ready);
-    }, 20_000);
+    });
   });
 
   afterAll(async () => {

@@ -116,13 +116,13 @@ function logLines(printed: string): Record<string, unknown>[] {
 }
 
 /** Asks again until the answer is right; throws the last complaint after `withinMs`. For tests against real processes only. */
-export async function eventually<T>(ask: () => Promise<T>, withinMs = 10_000): Promise<T> {
-  const deadline = Date.now() + withinMs;
+export async function eventually<T>(ask: () => Promise<T>, withinMs = 30_000): Promise<T> {
+  const deadline = performance.now() + withinMs;
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      if (Date.now() > deadline) throw error;
+      if (performance.now() > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

@@ -50,6 +50,14 @@ export class Multiset {
   }
 }
 
+/** What is there too often, and what too seldom: both empty where the two are the same multiset. */
+export function difference(got: Iterable<string>, wanted: Iterable<string>): { extra: string[]; missing: string[] } {
+  const left = new Multiset();
+  for (const key of wanted) left.add(key);
+  const extra = [...got].filter((key) => !left.take(key));
+  return { extra, missing: left.keys() };
+}
+
 function identityOrNone(span: Buffer, around: readonly Buffer[]): string | undefined {
   try {
     return spanIdentity(span, around);
