@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { findServer, type RunningTempo, startTempo } from '../../tools/servers/start.ts';
 import { makeHome } from '../support/boot-file.ts';
-import type { PlacedSpan } from '../support/captures.ts';
+import { byTrace, type PlacedSpan } from '../support/captures.ts';
 import { eventually, type GatewayProcess, type Status, startGatewayProcess } from '../support/gateway.ts';
+import { difference } from '../support/identity.ts';
 import { obsctl } from '../support/obsctl.ts';
+import { decodeRequest } from '../support/otlp.ts';
 import { senderTo } from '../support/otlp-send.ts';
 import { type ShopTrace, shopRequests, shopTraces } from '../support/shop.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
@@ -70,12 +72,43 @@ const stored = (spans: readonly PlacedSpan[]): string[] =>
     )
     .sort();
 
-/** Fails with one span that differs. */
+/** The same spans, as often as they are there. Fails with one that differs. */
 function expectSameSpans(got: readonly PlacedSpan[], wanted: readonly PlacedSpan[]): void {
-  const [ours, theirs] = [stored(got), stored(wanted)];
-  const [extra] = ours.filter((text) => !theirs.includes(text));
-  const [missing] = theirs.filter((text) => !ours.includes(text));
-  expect({ spans: ours.length, span: extra }).toEqual({ spans: theirs.length, span: missing });
+  const { extra, missing } = difference(stored(got), stored(wanted));
+  expect([extra.length, extra[0]]).toEqual([missing.length, missing[0]]);
+}
+
+/** A span as its sender gave it, without what the gateway wrote on it. */
+const unmarked = (spans: readonly PlacedSpan[]): PlacedSpan[] =>
+  spans.map(({ span: { traceState, ...span }, ...place }) => ({
+    ...place,
+    span: { ...span, attributes: (span.attributes ?? []).filter(({ key }) => !key.startsWith('tailgate.')) },
+  }));
+
+/** Ids that a client's and a server's span share. */
+const twinIds = (spans: readonly PlacedSpan[]): Set<string> => {
+  const ids = spans.map(({ span }) => span.spanId);
+  return new Set(ids.filter((id, i) => ids.indexOf(id) !== i));
+};
+
+/**
+ * Where a client's and a server's span share an id, Tempo tells another for the server's, counted from 1, and the client's
+ * as its parent: both are one id here.
+ */
+const renamed = (spans: readonly PlacedSpan[], twins: ReadonlySet<string>): PlacedSpan[] => {
+  const rename = (id: string): string => (twins.has(id) || /^0{12}/.test(id) ? 'shared' : id);
+  return spans.map(({ span, ...place }) => {
+    const spanId = rename(span.spanId);
+    const isServers = spanId === 'shared' && span.kind === 2;
+    const parentSpanId = isServers ? 'shared' : rename(span.parentSpanId ?? '');
+    return { ...place, span: { ...span, spanId, parentSpanId } };
+  });
+};
+
+/** Tempo has every span of these requests, once and unchanged. */
+async function expectAllIn(api: TempoApi, requests: readonly Uint8Array[]): Promise<void> {
+  for (const [trace, spans] of byTrace(requests.map(decodeRequest)))
+    await eventually(async () => expectSameSpans(unmarked(await api.spans(trace)), unmarked(spans)));
 }
 
 const failing = (trace: string, padding = 0): Uint8Array =>
@@ -198,6 +231,16 @@ describe.skipIf(refused)('a shop’s traffic, through the gateway to Tempo', () 
     }
   });
 
+  it('has in Tempo every span of every kept trace, once and as it was sent', async () => {
+    const wanted = byTrace(shopRequests(traces).map(decodeRequest));
+    for (const id of kept()) {
+      const spans = wanted.get(id) ?? [];
+      const twins = twinIds(spans);
+      const got = await inTempo.spans(id);
+      expectSameSpans(renamed(unmarked(got), twins), renamed(unmarked(spans), twins));
+    }
+  });
+
   it('completes the same tags and values from both', async () => {
     expect(await inStore.tags('resource')).toEqual(await inTempo.tags('resource'));
     // The store notes no texts of kilobytes for completion, and so not this key either.
@@ -227,11 +270,12 @@ describe.skipIf(refused)('a Tempo that goes away and comes back', () => {
     let tempo = await startTempo();
     onTestFinished(() => tempo.stop());
     const { gateway, sender } = await gatewayBefore(tempo);
-    const sent: string[] = [];
+    const sent: Uint8Array[] = [];
     const sendFor = async (ms: number): Promise<void> => {
       for (const until = Date.now() + ms; Date.now() < until; await sleep(20)) {
-        sent.push(`outage ${sent.length}`);
-        await sender.grpc(failing(sent.at(-1)!));
+        const request = failing(`outage ${sent.length}`);
+        await sender.grpc(request);
+        sent.push(request);
       }
     };
     await sendFor(1_000);
@@ -259,8 +303,7 @@ describe.skipIf(refused)('a Tempo that goes away and comes back', () => {
     expect(booksOf(after, 'tempo')).toMatchObject({ queued: 0, failed: 0 });
     expect(await metric(gateway, 'tailgate_export_retries_total', 'tempo')).toBeGreaterThan(0);
     const back = tempoApi(tempo.url);
-    for (const trace of [...whileDown, ...sent.slice(-20)])
-      await eventually(async () => expect(await back.spans(traceIdHex(trace))).toHaveLength(2));
+    await expectAllIn(back, [...whileDown, ...sent.slice(-20)]);
   });
 
   it('is tried until the shutdown is over when it is away, and what is lost is told', async () => {
@@ -283,7 +326,8 @@ describe.skipIf(refused)('a Tempo that takes only so much', () => {
     onTestFinished(() => tempo.stop());
     const { gateway, sender } = await gatewayBefore(tempo, { batch: { max_bytes: '20KiB', max_age: '100ms' } });
     const from = performance.now();
-    for (let i = 0; i < 60; i++) await sender.http(failing(`much ${i}`, 4_000));
+    const requests = Array.from({ length: 60 }, (_, i) => failing(`much ${i}`, 4_000));
+    for (const request of requests) await sender.http(request);
     await eventually(async () => expect(booksOf(await gateway.status(), 'tempo').exported).toBe(120), 60_000);
     const seconds = (performance.now() - from) / 1000;
     const status = await gateway.status();
@@ -293,7 +337,7 @@ describe.skipIf(refused)('a Tempo that takes only so much', () => {
     const retries = await metric(gateway, 'tailgate_export_retries_total', 'tempo');
     expect(retries).toBeGreaterThan(0);
     expect(retries).toBeLessThanOrEqual(4 * (seconds + 1));
-    expect((await tempoApi(tempo.url).spans(traceIdHex('much 59'))).length).toBe(2);
+    await expectAllIn(tempoApi(tempo.url), requests);
   });
 
   it('gets a batch in pieces that is larger than it ever takes at once', async () => {
@@ -312,6 +356,7 @@ describe.skipIf(refused)('a Tempo that takes only so much', () => {
     await Promise.all([sender.grpc(first), sender.grpc(second)]);
     await eventually(async () => expect(booksOf(await gateway.status(), 'tempo').exported).toBe(40), 60_000);
     expect(booksOf(await gateway.status(), 'tempo')).toMatchObject({ queued: 0, failed: 0 });
+    await expectAllIn(tempoApi(tempo.url), [first, second]);
   });
 });
 
@@ -327,14 +372,9 @@ describe.skipIf(refused)('a Tempo with habits of its own', () => {
       ),
     );
     await Promise.all(parts.map((part) => sender.http(part, 'gzip')));
-    await eventually(async () => expect(booksOf(await gateway.status(), 'tempo').exported).toBe(303), 20_000);
+    await eventually(async () => expect(booksOf(await gateway.status(), 'tempo').exported).toBe(303));
     expect(booksOf(await gateway.status(), 'tempo')).toMatchObject({ queued: 0, failed: 0 });
-    const spans = await eventually(async () => {
-      const found = await tempoApi(tempo.url).spans(traceIdHex('huge'));
-      expect(found.length).toBeGreaterThanOrEqual(303);
-      return found;
-    });
-    expect(new Set(spans.map(({ span }) => span.spanId)).size).toBe(303);
+    await expectAllIn(tempoApi(tempo.url), parts);
   });
 
   it('is written to over HTTP, as the tenant that a header names, and read as that tenant', async () => {
