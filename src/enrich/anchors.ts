@@ -1,5 +1,6 @@
+import { anchors as named } from './name-table.ts';
 import type { RedactRule } from './rule.ts';
-import { nameAnchors } from './secret-names.ts';
+import { schemelessAnchors } from './userinfo.ts';
 
 /** Shorter ones would be found everywhere; `Suspects` looks at windows of this many bytes. */
 export const minAnchorBytes = 3;
@@ -27,19 +28,11 @@ export function anchorsOf(rules: readonly RedactRule[]): Anchors {
   };
 }
 
-/** `://` of a URL inside another, and the ways to a host that Go's DSNs name without one. */
-const encodedScheme = [
-  '%3a%2f%2f',
-  ...'tcp unix udp localhost 127. db. db: db/ mysql postgres redis rabbit mongo mq: mq/'
-    .split(' ')
-    .map((host) => `@${host}`),
-];
-
 /** null stands for: no anchor. */
 function ruleAnchors(rule: RedactRule): (string | null)[] {
   return [
-    ...(rule.secrets === undefined ? [] : nameAnchors),
-    ...(rule.userinfo ? encodedScheme : []),
+    ...wordAnchors(rule),
+    ...(rule.userinfo ? schemelessAnchors : []),
     ...(rule.keys ?? []).flatMap(globAnchors),
     ...(rule.query ?? []).flatMap(parameterAnchors),
     ...(rule.pattern === undefined || rule.luhn
@@ -53,10 +46,22 @@ function globAnchors(glob: string): (string | null)[] {
   return spellings(longest).map(long);
 }
 
+/** What may stand behind a name: a separator, raw or encoded, a blank, a bracket or a quote. */
+const behindNames = ['=', '%', ' ', '\t', ']', '"', "'", '\\', ':'];
+
 function parameterAnchors(name: string): (string | null)[] {
   if (name.endsWith('*')) return globAnchors(name);
   const last = name.slice(name.lastIndexOf('*') + 1);
-  return spellings(last).flatMap((spelling) => [`${spelling}=`, `${spelling}]=`, `${spelling}%5d=`].map(long));
+  return spellings(last).flatMap((spelling) => behindNames.map((behind) => long(spelling + behind)));
+}
+
+function wordAnchors({ words }: RedactRule): readonly string[] {
+  if (words === undefined) return [];
+  return words === 'headers'
+    ? named.headers
+    : words === 'keys'
+      ? named.keys
+      : [...named.keys, ...named.headers, ...named.values];
 }
 
 /** `api_key` → api_key, api-key, apikey; of a name with more separators, only the longest word. */

@@ -6,9 +6,10 @@ import type { Writer } from '../wire/writer.ts';
 import type { AttributeValue } from './attributes.ts';
 import { lastTraceState } from './last-tracestate.ts';
 import { Marks } from './marks.ts';
-import { Redactor, scopeShape, spanShape } from './redactor.ts';
+import { Redactor } from './redactor.ts';
 import { ResourceAttributes } from './resource.ts';
 import type { RedactRule } from './rule.ts';
+import { scopeShape, spanShape } from './shapes.ts';
 import { raiseThreshold, thresholdFieldBytes, writeThreshold } from './tracestate.ts';
 
 export interface EnrichOptions {

@@ -2,7 +2,8 @@ import { Resource } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { type AttributeValue, attributeBytes, keyOf } from './attributes.ts';
-import { type Redactor, resourceShape } from './redactor.ts';
+import type { Redactor } from './redactor.ts';
+import { resourceShape } from './shapes.ts';
 
 interface Addition {
   readonly key: string;

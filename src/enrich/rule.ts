@@ -10,10 +10,10 @@ export interface RedactRule {
   readonly keys?: readonly string[] | undefined;
   /** Attribute keys that no rule touches, `*` as above. */
   readonly keep?: readonly string[] | undefined;
+  /** What the built-in rules know by words, not by patterns: the keys, or the names in texts, of name-table.ts. */
+  readonly words?: 'keys' | 'headers' | 'values' | undefined;
   /** Parameter names, `*` as above: the value in `name=value`. */
   readonly query?: readonly string[] | undefined;
-  /** Of the built-in rules: whole values of keys, or values in texts, whose name is in secret-names.ts. */
-  readonly secrets?: 'keys' | 'texts' | undefined;
   /** `user:password@` in URLs. */
   readonly userinfo?: boolean | undefined;
   /** A JavaScript regular expression; a leading `(?i)` ignores case. */

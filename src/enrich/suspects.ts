@@ -108,23 +108,26 @@ function foldedEquals(anchor: Uint8Array, buf: Uint8Array, at: number): boolean 
   return true;
 }
 
-/** Is there an `@` before the authority of a URL, which begins at `at`, ends, or behind that where a password may have gone on? */
+/**
+ * Is there an `@` before the authority of a URL, which begins at `at`, ends? Or anywhere before the next blank or control, when
+ * what follows a colon is no port: passwords may have a "/", "?" or "#" as it is.
+ */
 function hasUser(buf: Uint8Array, at: number, end: number): boolean {
-  let colon = -1;
+  let colon = false;
+  let word = false;
+  let authority = true;
   for (; at < end; at++) {
     const byte = buf[at];
     if (byte === 0x40) return true;
-    if (byte === 0x3a && colon < 0) colon = at;
-    // space and controls, "/", "?", "#"
     if (byte <= 0x20) return false;
-    if (byte === 0x2f || byte === 0x3f || byte === 0x23) break;
+    const ends = byte === 0x2f || byte === 0x3f || byte === 0x23;
+    if (ends && authority) {
+      authority = false;
+      if (!word && !(colon && buf[at - 1] === 0x3a)) return false;
+    }
+    if (authority && byte === 0x3a) colon = true;
+    else if (authority && colon && (byte < 0x30 || byte > 0x39)) word = true;
   }
-  if (colon < 0 || at - colon <= 6) {
-    let digits = colon + 1;
-    while (digits < at && buf[digits] >= 0x30 && buf[digits] <= 0x39) digits++;
-    if (colon < 0 || digits === at) return false;
-  }
-  for (; at < end && buf[at] > 0x20; at++) if (buf[at] === 0x40) return true;
   return false;
 }
 

@@ -1,6 +1,6 @@
-import { hideNamedValues, type Judge } from './named-values.ts';
+import { Pairs } from './pairs.ts';
 import { compilePattern, keyPattern, mask, passesLuhn, type RedactRule } from './rule.ts';
-import { Strength, strengthOf } from './secret-names.ts';
+import { Kind, kindOf } from './secret-names.ts';
 import { hideUserinfo } from './userinfo.ts';
 
 /** Patterns see a text in pieces of this many characters, so that a careless one cannot stop the gateway for long. */
@@ -14,40 +14,25 @@ export interface TextRule {
 
 export function textRules(rules: readonly RedactRule[]): TextRule[] {
   return rules.flatMap((rule) => [
-    ...(rule.query?.length ? [parameters(rule.name, keyPattern(rule.query))] : []),
-    ...(rule.secrets === 'texts' ? [secrets(rule.name)] : []),
+    ...(rule.words === 'values' ? [pairs(rule.name, new Pairs(kindOf, true))] : []),
+    ...(rule.query?.length ? [pairs(rule.name, new Pairs(named(keyPattern(rule.query)), false))] : []),
     ...(rule.userinfo ? [userinfo(rule.name)] : []),
     ...(rule.pattern === undefined ? [] : [pattern(rule)]),
   ]);
 }
 
-function parameters(rule: string, names: RegExp): TextRule {
-  const judge = (name: string, separator: string) =>
-    separator === '=' && names.test(name) ? Strength.strong : Strength.none;
-  return named(rule, judge);
-}
-
-/** Names whose strength is remembered. */
-const maxNames = 4096;
-
-function secrets(rule: string): TextRule {
-  const known = new Map<string, Strength>();
-  return named(rule, (name) => {
-    let strength = known.get(name);
-    if (strength === undefined) {
-      if (known.size >= maxNames) known.clear();
-      known.set(name, (strength = strengthOf(name)));
-    }
-    return strength;
-  });
-}
-
-const named = (rule: string, judge: Judge): TextRule => ({
-  apply: (text, count) => hideNamedValues(text, judge, () => count(rule)),
+const pairs = (rule: string, found: Pairs): TextRule => ({
+  apply: (text, count) => found.hide(text, () => count(rule)),
 });
 
+/** Operators' names: the whole name, or what stands behind its last dot. Dashes before it are a command line's. */
+const named = (names: RegExp) => (name: string) => {
+  const bare = name.replace(/^-{1,2}/, '');
+  return names.test(bare) || names.test(bare.slice(bare.lastIndexOf('.') + 1)) ? Kind.secret : Kind.none;
+};
+
 const userinfo = (rule: string): TextRule => ({
-  apply: (text, count) => (text.includes('@') || text.includes('%40') ? hideUserinfo(text, () => count(rule)) : text),
+  apply: (text, count) => hideUserinfo(text, () => count(rule)),
 });
 
 function pattern({ name, pattern, luhn }: RedactRule): TextRule {

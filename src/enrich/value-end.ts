@@ -1,117 +1,163 @@
-import type { DecodedText } from './decoded-text.ts';
+import { blank, Char, classOf, lineEnd, nameChar, quote } from './chars.ts';
+import { continued, endsBefore, endsEncoded, openingQuote, quotedEnd } from './quoted.ts';
+import type { Unfolded } from './unfolded.ts';
 
-/**
- * Where a value ends that stands in a text behind its name. A value is hidden whole or not at all, so where it is not sure that a character
- * ends it, it does not; what stands deeper (escaped more often) than the sign between name and value never does.
- */
-export interface ValuePlace {
-  /** How often the sign between name and value was escaped. */
-  readonly depth: number;
-  /** The quote that was opened directly before the name and ends both; 0 = none. */
-  readonly enclosing: number;
-  /** To the end of the line: the value of a header, or of a line of YAML. */
-  readonly line: boolean;
-  /** Between `?` and the end of a URL: the next `&` ends it. */
+/** What stands around a pair, and says where its value can end. */
+interface Around {
+  /** How often the separator is percent-encoded. What is encoded more often belongs to the value. */
+  readonly level: number;
+  /** The pair is in the query of a URL, where `&` and `#` end it. */
   readonly query: boolean;
-  /** In a URL: `#` ends it. */
-  readonly url: boolean;
-  /** Of a list with `;`, as databases are told of by: spaces belong to the value. */
-  readonly list: boolean;
-  /** Brackets open before the name, as bits of `bracketBit`. */
-  readonly open: number;
+  /** The pair stands between semicolons: blanks belong to the value. */
+  readonly connection: boolean;
+  /** The value reaches to the end of the line, or to a comma and a blank with another name behind. */
+  readonly line: boolean;
+  /** … or without regard to names: `Cookie: a=b; c=d`. */
+  readonly header: boolean;
+  /** The quote that opens right before the name, 0 for none: "Cookie: a=b". */
+  readonly quote: number;
 }
 
-export const isSpace = (code: number): boolean => code <= 0x20 || code === 0xa0;
-export const isQuote = (code: number): boolean => code === 0x22 || code === 0x27 || code === 0x60;
-const isLineEnd = (code: number): boolean => code === 10 || code === 13;
+/** Around a value without any company. */
+export const bare: Around = { level: 0, query: false, connection: false, line: false, header: false, quote: 0 };
 
-/** Letters, digits and what names have inside. */
-export const isNameCode = (code: number): boolean =>
-  (code >= 0x61 && code <= 0x7a) ||
-  (code >= 0x41 && code <= 0x5a) ||
-  (code >= 0x30 && code <= 0x39) ||
-  code === 0x5f ||
-  code === 0x2d ||
-  code === 0x2e;
-
-/** ( 1, [ 2, { 4; closing ones the same; 0 for others. */
-export function bracketBit(code: number): number {
-  if (code === 0x28 || code === 0x29) return 1;
-  if (code === 0x5b || code === 0x5d) return 2;
-  return code === 0x7b || code === 0x7d ? 4 : 0;
+export interface Extent {
+  start: number;
+  end: number;
 }
 
-/** Of a value in quotes, the first behind the opening one at `open`: where the closing one stands, or the end. A doubled quote is part of the value. */
-export function quotedEnd({ codes, depths, length }: DecodedText, open: number): number {
-  const quote = codes[open];
-  const depth = depths[open];
-  for (let i = open + 1; i < length; i++) {
-    if (codes[i] !== quote || depths[i] > depth) continue;
-    if (i === open + 1 || codes[i + 1] !== quote || depths[i + 1] > depth || i + 1 >= length) return i;
-    i++;
+const maxNextName = 64;
+
+/** From where to where the value reaches that begins at `start`; quotes and brackets around it stay. */
+export function valueAt(view: Unfolded, start: number, around: Around): Extent {
+  const open = openingQuote(view, start);
+  if (open >= 0) return quotedAt(view, open, around);
+  const first = view.codes[start];
+  if (first === Char.openBracket || first === Char.openBrace) return inBrackets(view, start, around);
+  return { start, end: plainEnd(view, start, around) };
+}
+
+/** What is between the quotes; of 'a'"b", which a shell joins, all of it with the quotes. */
+function quotedAt(view: Unfolded, open: number, around: Around): Extent {
+  let end = quotedEnd(view, open);
+  let joined = false;
+  for (let more = continued(view, end); end < view.length && more >= 0; more = continued(view, end)) {
+    joined = true;
+    const plain = (classOf[view.codes[more]] & quote) === 0;
+    end = plain ? plainEnd(view, more, around) : quotedEnd(view, more);
+    if (plain) return { start: open, end };
   }
-  return length;
+  return joined ? { start: open, end: Math.min(view.length, end + 1) } : { start: open + 1, end };
 }
 
-/** Of a value without quotes that starts at `start`. */
-export function valueEnd(text: DecodedText, start: number, place: ValuePlace): number {
-  const { codes, depths, length } = text;
-  let inner = 0;
-  for (let i = start; i < length; i++) {
-    if (depths[i] > place.depth) continue;
-    const code = codes[i];
-    if (isLineEnd(code) || code === place.enclosing) return i;
-    if (place.line || isNameCode(code)) continue;
-    if (bracketBit(code) !== 0 && (code === 0x28 || code === 0x5b || code === 0x7b)) inner |= bracketBit(code);
-    else if (isEnd(text, i, place, inner)) return i;
-  }
-  return length;
-}
-
-function isEnd(text: DecodedText, i: number, place: ValuePlace, inner: number): boolean {
-  const code = text.codes[i];
-  if (isSpace(code)) return !place.list;
-  switch (code) {
-    case 0x26: // &
-      return place.query || pairFollows(text, i + 1);
-    case 0x3b: // ;
-      return place.list || endsHere(text, i + 1) || pairFollows(text, i + 1);
-    case 0x2c: // ,
-      return (
-        pairFollows(text, i + 1) || isSpace(text.codes[i + 1]) || (isQuote(text.codes[i + 1]) && i + 1 < text.length)
-      );
-    case 0x23: // #
-      return place.url;
-    case 0x3c: // <
-      return text.codes[i + 1] === 0x2f;
-    case 0x22:
-    case 0x27:
-    case 0x60:
-      return endsHere(text, i + 1);
-    default: {
-      const bit = bracketBit(code);
-      return bit !== 0 && (place.open & bit) !== 0 && (inner & bit) === 0 && endsHere(text, i + 1);
+function inBrackets(view: Unfolded, start: number, around: Around): Extent {
+  const { codes, levels, length } = view;
+  const closing = codes[start] + 2;
+  let depth = 0;
+  for (let at = start; at < length; at++) {
+    if (levels[at] > levels[start]) continue;
+    if (classOf[codes[at]] & quote) at = quotedEnd(view, at);
+    else if (levels[at] < levels[start] && endsEncoded(codes[at])) return { start: start + 1, end: at };
+    else if (codes[at] === codes[start]) depth++;
+    else if (codes[at] === closing && around.connection && codes[at + 1] === closing) at++;
+    else if (codes[at] === closing && --depth === 0) {
+      if (endsBefore(view, at)) return { start: start + 1, end: at };
+      return { start: start + 1, end: plainEnd(view, at, around) };
     }
   }
+  return { start: start + 1, end: length };
 }
 
-/** Longer names, and more spaces before them, are none. */
-const maxName = 64;
-const maxSpaces = 8;
-
-/** Does `name=` or `name:` follow, as the next of several pairs? */
-export function pairFollows({ codes, length }: DecodedText, from: number): boolean {
-  let i = from;
-  while (i < length && i < from + maxSpaces && isSpace(codes[i])) i++;
-  const name = i;
-  while (i < length && i < name + maxName && (isNameCode(codes[i]) || bracketBit(codes[i]) === 2 || codes[i] === 0x20))
-    i++;
-  return i > name && i < length && (codes[i] === 0x3d || codes[i] === 0x3a);
+function plainEnd(view: Unfolded, start: number, around: Around): number {
+  const { codes, levels, length } = view;
+  let { connection } = around;
+  for (let at = start; at < length; at++) {
+    const code = codes[at];
+    const group = classOf[code];
+    if (levels[at] > around.level || (group & nameChar) !== 0) continue;
+    if (group & lineEnd || (levels[at] < around.level && endsEncoded(code))) return at;
+    if (group & blank && !around.line && !connection && !around.query) connection = leadsToName(view, at);
+    if (around.line ? endsLine(view, at, around) : ends(view, at, around, connection)) return at;
+  }
+  return length;
 }
 
-/** Is this the end of the text, or of what stands in brackets, quotes or a sentence? */
-export function endsHere({ codes, length }: DecodedText, i: number): boolean {
-  if (i >= length) return true;
-  const code = codes[i];
-  return isSpace(code) || isQuote(code) || ')]},;:>&.'.includes(String.fromCharCode(code));
+function endsLine(view: Unfolded, at: number, { header, quote: around }: Around): boolean {
+  const { codes } = view;
+  if (codes[at] === Char.backslash) return escapedEnd(view, at);
+  if (around !== 0) return codes[at] === around;
+  if (header || codes[at] !== Char.comma) return false;
+  return (classOf[codes[at + 1]] & blank) !== 0 && nameFollows(view, at + 1, false);
+}
+
+function ends(view: Unfolded, at: number, { query, header, quote: around }: Around, connection: boolean): boolean {
+  const { codes, length } = view;
+  const code = codes[at];
+  const next = at + 1 < length ? codes[at + 1] : Char.space;
+  if (classOf[code] & blank) return !connection && !(header && codes[at - 1] === Char.semicolon);
+  if (classOf[code] & quote) return code === around || endsBefore(view, at);
+  switch (code) {
+    case Char.backslash:
+      return escapedEnd(view, at);
+    case Char.ampersand:
+      return query || nameFollows(view, at + 1, false);
+    case Char.hash:
+      return query;
+    case Char.question:
+      return nameFollows(view, at + 1, false);
+    case Char.semicolon:
+      return !header && (nameFollows(view, at + 1, true) || (!connection && (classOf[next] & (blank | lineEnd)) !== 0));
+    case Char.comma:
+      return !query && !connection && ((classOf[next] & (blank | lineEnd)) !== 0 || nameFollows(view, at + 1, false));
+    case Char.closeBrace:
+    case Char.closeBracket:
+    case Char.close:
+      return !connection && endsBefore(view, at);
+    case Char.greater:
+      return query || (!connection && endsBefore(view, at));
+    case Char.less:
+      return query || next === Char.slash;
+    default:
+      return false;
+  }
+}
+
+/** A backslash that belongs to a quote, or to a line end as JSON writes it when another name follows. */
+function escapedEnd(view: Unfolded, at: number): boolean {
+  const { codes, length } = view;
+  let after = at;
+  while (after < length && codes[after] === Char.backslash) after++;
+  if (after < length && classOf[codes[after]] & quote) return endsBefore(view, after);
+  if (codes[after] === 0x72 && codes[after + 1] === Char.backslash) return escapedEnd(view, after + 1);
+  return (codes[after] === 0x6e || codes[after] === 0x72) && nameFollows(view, after + 1, false);
+}
+
+/** Does another `name=`, `name: ` or `"name":` begin at `at`? `spaced`: names may have blanks in them, as `User Id`. */
+function nameFollows(view: Unfolded, at: number, spaced: boolean): boolean {
+  const { codes, length } = view;
+  const limit = Math.min(length - 1, at + maxNextName);
+  const start = pastQuotes(codes, at, limit);
+  let end = start;
+  while (end < limit && (classOf[codes[end]] & nameChar || (spaced && codes[end] === Char.space))) end++;
+  if (end === start) return false;
+  const after = pastQuotes(codes, end, limit);
+  const next = codes[after + 1];
+  if (after + 1 >= length) return false;
+  if (codes[after] === Char.equals) return next !== Char.equals;
+  return codes[after] === Char.colon && (classOf[next] & (blank | quote) || classOf[codes[after - 1]] & quote) !== 0;
+}
+
+function pastQuotes(codes: Uint8Array, at: number, limit: number): number {
+  while (at < limit && (classOf[codes[at]] & (blank | quote) || codes[at] === Char.backslash)) at++;
+  return at;
+}
+
+/** Is the blank at `at` inside a value of a connection string: does a `;` with a name behind it follow soon? */
+function leadsToName(view: Unfolded, at: number): boolean {
+  const { codes, length } = view;
+  for (const limit = Math.min(length, at + maxNextName); at < limit; at++) {
+    if (classOf[codes[at]] & (quote | lineEnd) || codes[at] === Char.equals) return false;
+    if (codes[at] === Char.semicolon) return nameFollows(view, at + 1, true);
+  }
+  return false;
 }

@@ -32,7 +32,7 @@ const hidden: readonly (readonly [string, string])[] = [
   ['Password=p S1;Server=h', 'Password=****;Server=h'],
   ['Server=h;Password="p;S1";Encrypt=yes', 'Server=h;Password="****";Encrypt=yes'],
   ["Server=h;Password='it''s S1';Encrypt=yes", "Server=h;Password='****';Encrypt=yes"],
-  ['Driver={x};PWD={p;S1};Port=5', 'Driver={x};PWD=****;Port=5'],
+  ['Driver={x};PWD={p;S1};Port=5', 'Driver={x};PWD={****};Port=5'],
   ['password=p)S1', 'password=****'],
   ['password=p,S1', 'password=****'],
   ['password=p"S1', 'password=****'],
@@ -116,11 +116,11 @@ const hidden: readonly (readonly [string, string])[] = [
   ['tool -password S1 x', 'tool -password **** x'],
   ['mysql --password=S1 -h x', 'mysql --password=**** -h x'],
   // SQL and other languages of databases
-  ["CREATE USER jo IDENTIFIED BY 'S1'", 'CREATE USER jo IDENTIFIED BY ****'],
+  ["CREATE USER jo IDENTIFIED BY 'S1'", "CREATE USER jo IDENTIFIED BY '****'"],
   ['ALTER USER jo IDENTIFIED BY S1', 'ALTER USER jo IDENTIFIED BY ****'],
   [
     "CREATE USER jo IDENTIFIED WITH mysql_native_password BY 'S1'",
-    'CREATE USER jo IDENTIFIED WITH mysql_native_password BY ****',
+    "CREATE USER jo IDENTIFIED WITH mysql_native_password BY '****'",
   ],
   ["ALTER ROLE jo WITH PASSWORD 'S1'", "ALTER ROLE jo WITH PASSWORD '****'"],
   ["ALTER LOGIN jo WITH PASSWORD = N'S1'", "ALTER LOGIN jo WITH PASSWORD = N'****'"],
