@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +31,14 @@ describe('tailgate check', () => {
     expect(err).toBe('');
     expect(out).toMatch(/gateway\.yaml: ok \(home, exporting to store\)\n.*rules\.yaml: ok \(4 policies\)\n$/);
     expect(code).toBe(0);
+  });
+
+  it('takes the example in the shipped rules once its marks are removed', async () => {
+    const shipped = readFileSync(new URL('../../config/rules.yaml', import.meta.url), 'utf8');
+    const [head, example] = shipped.split('policies: []\n');
+    expect(example).toMatch(/^# {2}- name: /);
+    const rules = file('rules.yaml', `${head}policies:\n${example!.replaceAll(/^#/gm, '')}`);
+    expect(await run([rules])).toEqual({ code: 0, out: `${rules}: ok (5 policies)\n`, err: '' });
   });
 
   it('tells boot files and rules apart by what is in them', async () => {
