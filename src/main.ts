@@ -30,9 +30,13 @@ async function tailgate([command, ...argv]: readonly string[]): Promise<number |
     case '--version':
       process.stdout.write(`${(await import('./cli/version.ts')).version}\n`);
       return 0;
+    case 'help':
+    case '--help':
+      process.stdout.write(usage);
+      return 0;
     default:
-      (command === 'help' || command === '--help' ? process.stdout : process.stderr).write(usage);
-      return command === 'help' || command === '--help' ? 0 : 2;
+      process.stderr.write(`${command === undefined ? '' : `tailgate: unknown command '${command}'\n`}${usage}`);
+      return 2;
   }
 }
 

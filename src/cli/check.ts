@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { decodeText, type NoText, placed } from '../config/decode-text.ts';
 import { readYaml } from '../config/document.ts';
 import { loadBoot } from '../config/load.ts';
+import { unreadable } from '../config/read-text.ts';
 import { mergeLayers, parseRules, ruleFields } from '../config/rules.ts';
 import { bootFields } from '../config/schema.ts';
 import { compileRules } from '../decide/compile.ts';
@@ -46,8 +47,7 @@ function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
   try {
     text = decodeText(readFileSync(file));
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    return { errors: [`${file}: ${missing ? 'there is no such file' : (error as Error).message}`] };
+    return { errors: [`${file}: ${unreadable(error, 'there is no such file')}`] };
   }
   if (typeof text !== 'string') return { errors: [placed(file, text)] };
   const kind = boot ? 'rules' : kindOf(text, file, env);

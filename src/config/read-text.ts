@@ -5,6 +5,13 @@ import { decodeText, type NoText } from './decode-text.ts';
 /** A file's text; undefined where there is no such file. */
 export type FileText = string | NoText | undefined;
 
+/** Why a file could not be read, for whoever named it; `missing` is what to say where there is none. */
+export function unreadable(error: unknown, missing: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return missing;
+  return code === 'EISDIR' ? 'this is a directory: expected a file' : message;
+}
+
 /** A document that people write is far smaller. */
 const maxBytes = 16 * 1024 * 1024;
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { UsageError } from '../errors.ts';
 import { decodeText, type NoText, placed } from './decode-text.ts';
 import { loadBoot } from './load.ts';
+import { unreadable } from './read-text.ts';
 import type { BootConfig } from './schema.ts';
 import type { Variables } from './variables.ts';
 
@@ -17,10 +18,7 @@ async function readOrExplain(file: string): Promise<string> {
   try {
     text = decodeText(await readFile(file));
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const why = missing
-      ? 'there is no such file: expected a boot file, named by --config or TAILGATE_CONFIG'
-      : (error as Error).message;
+    const why = unreadable(error, 'there is no such file: expected a boot file, named by --config or TAILGATE_CONFIG');
     throw new UsageError(`${file}: ${why}`);
   }
   if (typeof text === 'string') return text;

@@ -41,6 +41,12 @@ describe('tailgate check', () => {
     expect(await run([rules])).toEqual({ code: 0, out: `${rules}: ok (5 policies)\n`, err: '' });
   });
 
+  it('says that a directory is none of its files', async () => {
+    const { code, err } = await run([directory]);
+    expect(err).toBe(`${directory}: this is a directory: expected a file\n`);
+    expect(code).toBe(2);
+  });
+
   it('tells boot files and rules apart by what is in them', async () => {
     const rules = file('a.yaml', 'routes: [/a]');
     const boot = file('b.yaml', 'export: [{ name: s, store: {} }]\nrules: { file: a.yaml }');

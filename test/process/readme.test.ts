@@ -80,7 +80,9 @@ describe('README.md', () => {
     expect(printed).toContain(`OTLP/gRPC ${addresses.grpc}`);
     expect(printed).toContain(`http://${addresses.http}/v1/traces`);
     expect(printed).toContain(`http://${addresses.admin}/`);
-    expect(printed).toContain('bin/tailgate demo');
+    // These ports are not the usual ones, so the commands that it proposes name them.
+    expect(printed).toContain(`bin/tailgate demo --grpc ${addresses.grpc} --http http://${addresses.http} `);
+    expect(printed).toContain(`bin/obsctl --gateway http://${addresses.admin} trace find --last 5m\n`);
   });
 
   const hasCurl = spawnSync('curl', ['--version']).status === 0;

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { renameSync, writeFileSync } from 'node:fs';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
@@ -131,6 +131,12 @@ describe('a start that cannot be', () => {
     const { code, stderr } = await failToStart({ TAILGATE_DATA: '/proc/tailgate' });
     expect(stderr).toMatch(oneLine(/cannot make the directory \/proc\/tailgate/));
     expect(code).toBe(2);
+  });
+
+  it('names a command that it does not know, and those that it does', () => {
+    const { status, stderr } = spawnSync(tailgate, ['rnu'], { encoding: 'utf8', timeout: 15_000 });
+    expect(stderr).toMatch(/^tailgate: unknown command 'rnu'\nusage: tailgate COMMAND\n {2}run /);
+    expect(status).toBe(2);
   });
 
   it('tells how to call it when called wrongly', async () => {

@@ -32,6 +32,7 @@ export function statusText(it: Status, now: number, color: boolean): string {
   const paint = paintFor(color);
   const { buffer } = it;
   const used = buffer.limitBytes > 0 ? ` (${Math.round((100 * buffer.bytes) / buffer.limitBytes)} %)` : '';
+  const oldest = buffer.traces > 0 ? `, the oldest ${formatNs(buffer.oldestSeconds * 1e9)}` : '';
   const lines = [
     [
       'gateway',
@@ -40,7 +41,7 @@ export function statusText(it: Status, now: number, color: boolean): string {
     ...rulesLines(it, now, paint),
     [
       'buffer',
-      `${sizeText(buffer.bytes)} of ${sizeText(buffer.limitBytes)}${used}: ${buffer.traces} traces, ${buffer.spans} spans, the oldest ${buffer.oldestSeconds}s`,
+      `${sizeText(buffer.bytes)} of ${sizeText(buffer.limitBytes)}${used}: ${buffer.traces} traces, ${buffer.spans} spans${oldest}`,
     ],
     ['books', it.books.balanced ? 'balanced' : paint.red('NOT balanced: spans are missing or counted twice')],
   ];

@@ -44,14 +44,25 @@ const text = (endpoint: Gateway['addresses']['admin'] | undefined): string | und
   endpoint &&
   (endpoint.host.includes(':') ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`);
 
-function welcome({ grpc, http, admin }: Gateway['addresses'], config: BootConfig): string {
+/** The commands to begin with, which find a gateway on the usual ports by themselves. */
+function tryOut({ grpc, http, admin }: Gateway['addresses']): string {
+  const demo = [
+    grpc?.port !== 4317 && grpc && ` --grpc ${text(grpc)}`,
+    http?.port !== 4318 && http && ` --http http://${text(http)}`,
+  ];
+  const gateway = admin.port === 8888 ? '' : ` --gateway http://${text(admin)}`;
+  return `bin/tailgate demo${demo.filter(Boolean).join('')}        then: bin/obsctl${gateway} trace find --last 5m`;
+}
+
+function welcome(addresses: Gateway['addresses'], config: BootConfig): string {
+  const { grpc, http, admin } = addresses;
   const exporters = config.export.map(({ name }) => name).join(', ');
   return [
     `Tailgate ${version}, environment ${config.environment}; decides ${config.buffer.decisionWaitMs / 1000} s after a trace's first span`,
     `  send    ${[grpc && `OTLP/gRPC ${text(grpc)}`, http && `OTLP/HTTP http://${text(http)}/v1/traces`].filter(Boolean).join('   ')}`,
     `  kept    ${exporters}`,
     `  look    http://${text(admin)}/`,
-    '  try     bin/tailgate demo        then: bin/obsctl trace find --last 5m',
+    `  try     ${tryOut(addresses)}`,
     '',
   ].join('\n');
 }

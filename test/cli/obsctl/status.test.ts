@@ -56,6 +56,13 @@ tempo          120       3       0  2 KiB  3s ago        none
 `);
   });
 
+  it('rounds the age of the oldest trace, and leaves it out where none waits', () => {
+    const old = { ...healthy.buffer, oldestSeconds: 14.586824248999358 };
+    expect(statusText({ ...healthy, buffer: old }, now, false)).toContain('69 spans, the oldest 14.6s\n');
+    const empty = { ...healthy.buffer, traces: 0, spans: 0, oldestSeconds: 0 };
+    expect(statusText({ ...healthy, buffer: empty }, now, false)).toContain(': 0 traces, 0 spans\n');
+  });
+
   it('tells what is wrong: refused rules, debug, unbalanced books, an exporter that never succeeded', () => {
     const text = statusText(
       {
