@@ -3,7 +3,10 @@ import { serviceKeys } from './service-keys.ts';
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** The rules that have names in the boot file. Each pattern is linear: what senders write must not cost more than its length. */
+/**
+ * The rules that have names in the boot file. Each pattern is linear: what senders write must not cost more than its
+ * length.
+ */
 export const builtInRules = {
   not_secret: {
     name: 'not_secret',
@@ -15,8 +18,8 @@ export const builtInRules = {
   query_parameters: { name: 'query_parameters', words: 'values' },
   authorization_values: {
     name: 'authorization_values',
-    // A bearer token has a digit or is long. Basic credentials are base64 with an encoded colon at one of three offsets;
-    // so "Basic authentication failed" stays readable.
+    // A bearer token has a digit or is long. Basic credentials are base64 with an encoded colon at one of three
+    // offsets; so "Basic authentication failed" stays readable.
     pattern:
       '(?i)(?<=\\bbearer(?: {1,4}|%20|\\+))(?:[\\w.~+/-]*\\d[\\w.~+/-]*|[\\w.~+/-]{16,})=*' +
       '|(?<=\\bbasic(?: {1,4}|%20|\\+))(?-i:(?:[\\w+/]{4})*(?:O[g-v]|[\\w+/][DTjz][o-r]|[\\w+/]{2}[AEIMQUYcgkosw048]6))[\\w+/]*=*',

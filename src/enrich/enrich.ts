@@ -33,8 +33,8 @@ const nothing = new Uint8Array(0);
 
 /**
  * Writes kept spans and their envelopes: the weight (`ot=th`) on each span, the verdict on a marked one, the configured
- * resource attributes; redaction last. Everything else leaves byte for byte as it came, but for text that is no UTF-8. It owns no bytes.
- * Messages must be well-formed at their own level.
+ * resource attributes; redaction last. Everything else leaves byte for byte as it came, but for text that is no UTF-8.
+ * It owns no bytes. Messages must be well-formed at their own level.
  */
 export class Enricher {
   readonly stats: EnrichStats;
@@ -48,7 +48,10 @@ export class Enricher {
     this.stats = { redactions: this.#redactor.counts, malformedTraceStates: 0, mendedSpans: 0 };
   }
 
-  /** Writes buf[start, end), a Span message, as a field of ScopeSpans. `marked`: it also gets the `tailgate.*` attributes. */
+  /**
+   * Writes buf[start, end), a Span message, as a field of ScopeSpans. `marked`: it also gets the `tailgate.*`
+   * attributes.
+   */
   span(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
     const mended = mendText(buf, start, end, spanTexts);
     if (mended === undefined) this.#write(out, buf, start, end, stamp, marked);
@@ -71,7 +74,9 @@ export class Enricher {
     this.#resource.write(out, ResourceSpans.resource, buf, start, end);
   }
 
-  /** Writes buf[start, end), an InstrumentationScope, as a field of ScopeSpans; nothing for start < 0: there was none. */
+  /**
+   * Writes buf[start, end), an InstrumentationScope, as a field of ScopeSpans; nothing for start < 0: there was none.
+   */
   scope(out: Writer, buf: Uint8Array, start: number, end: number): void {
     if (start >= 0) this.#redactor.whole(out, ScopeSpans.scope, buf, start, end, scopeShape);
   }

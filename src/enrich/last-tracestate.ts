@@ -4,8 +4,8 @@ import { Span } from '../wire/otlp.ts';
 let pos = 0;
 
 /**
- * Where the tag of the last tracestate field of buf[start, end), a well-formed Span message, lies; -1 where there is none or the
- * last one is empty. Every kept span comes by here: no Reader, nothing allocated.
+ * Where the tag of the last tracestate field of buf[start, end), a well-formed Span message, lies; -1 where there is
+ * none or the last one is empty. Every kept span comes by here: no Reader, nothing allocated.
  */
 export function lastTraceState(buf: Uint8Array, start: number, end: number): number {
   let found = -1;

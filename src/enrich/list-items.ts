@@ -4,8 +4,8 @@ import { keyOf } from './attributes.ts';
 import type { RuleOf } from './key-rules.ts';
 
 /**
- * Which items of an ArrayValue are secrets because of the item before: "--password" says it of the next one, "x-api-key" of the
- * other one of two. By item the rule that hides it, '' for none.
+ * Which items of an ArrayValue are secrets because of the item before: "--password" says it of the next one,
+ * "x-api-key" of the other one of two. By item the rule that hides it, '' for none.
  */
 export function secretItems(r: Reader, ruleOf: RuleOf): string[] {
   const items: string[] = [];

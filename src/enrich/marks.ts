@@ -10,7 +10,10 @@ const keys = ['tailgate.policy', 'tailgate.revision', 'tailgate.incomplete', 'ta
 /** Verdicts whose encoded attributes are remembered. */
 const maxRemembered = 256;
 
-/** The verdict as attributes of the marked span: its bytes, and which attributes of a gateway before this one they replace. */
+/**
+ * The verdict as attributes of the marked span: its bytes, and which attributes of a gateway before this one they
+ * replace.
+ */
 export class Marks {
   readonly #suspects = new Suspects({ texts: ['tailgate.'], userinfo: false, digits: false, always: false });
   /** By policy, of the revision in force. */

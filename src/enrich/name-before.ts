@@ -10,7 +10,10 @@ export interface Name {
   quoted: boolean;
 }
 
-/** The name before `at`, with blanks, a quote, or brackets as in user[password][] and env["TOKEN"] between; null for none. */
+/**
+ * The name before `at`, with blanks, a quote, or brackets as in user[password][] and env["TOKEN"] between; null for
+ * none.
+ */
 export function nameBefore({ codes }: Unfolded, at: number): Name | null {
   let end = at;
   while (end > 0 && classOf[codes[end - 1]] & blank) end--;

@@ -1,6 +1,6 @@
 /**
- * What makes a name the name of a secret: the one table behind the built-in rules. Names are compared word by word, so `api key`
- * is api_key, api-key, api.key, apiKey, API%5FKEY and apikey.
+ * What makes a name the name of a secret: the one table behind the built-in rules. Names are compared word by word, so
+ * `api key` is api_key, api-key, api.key, apiKey, API%5FKEY and apikey.
  */
 const list = (text: string): string[] => text.trim().split(/\s+/);
 
@@ -23,7 +23,10 @@ export const innocentWords = new Set(
   secretsmanager secretmanager secretservice passwordpolicy passwordreset passwordfield`),
 );
 
-/** Behind a secret's name they make it the name of something that is none: password.length, k8s.secret.uid, api_key_name. */
+/**
+ * Behind a secret's name they make it the name of something that is none: password.length, k8s.secret.uid,
+ * api_key_name.
+ */
 export const innocentTails = new Set(
   list(`name names arn uid version versions count counts length type types namespace path
   file filename files url uri expiry expires expired expiration ttl policy policies enabled disabled required requires present

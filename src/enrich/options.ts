@@ -48,7 +48,10 @@ const builtIn = scalar(
   },
 );
 
-/** `redact:`. Rules, and names of built-in ones; `default` stands for the default list, which alone applies where nothing is said. */
+/**
+ * `redact:`. Rules, and names of built-in ones; `default` stands for the default list, which alone applies where
+ * nothing is said.
+ */
 export const redactOptions = v.pipe(
   v.optional(list(v.lazy((entry) => (isBlock(entry) ? rule : builtIn))), ['default']),
   v.transform((entries): readonly RedactRule[] => entries.flat()),

@@ -15,13 +15,17 @@ const longestCommonName = 12;
 const valueNames = /^(?:value|val|v|stringvalue|string_value)$/i;
 
 /**
- * Finds `name separator value` in texts, in every form that URLs, JSON, headers, command lines, connection strings, SQL and logs
- * have, and hides the values of secrets. It goes from separator to separator; behind one that means nothing it looks on from the
- * value's start, behind a secret from its end. So it is linear in the text: names are bounded, and no value is read twice.
+ * Finds `name separator value` in texts, in every form that URLs, JSON, headers, command lines, connection strings, SQL
+ * and logs have, and hides the values of secrets. It goes from separator to separator; behind one that means nothing it
+ * looks on from the value's start, behind a secret from its end. So it is linear in the text: names are bounded, and no
+ * value is read twice.
  */
 export class Pairs {
   readonly #kindOf: KindOf;
-  /** Also what stands in prose and in languages: `password: S`, AUTH S. Operators' names are looked for in `name=value` forms. */
+  /**
+   * Also what stands in prose and in languages: `password: S`, AUTH S. Operators' names are looked for in `name=value`
+   * forms.
+   */
   readonly #prose: boolean;
   /** Of `"name": "DB_PASSWORD", "value": "S"`: what the name says. */
   #named: Kind = Kind.none;

@@ -8,7 +8,9 @@ function backslashesBefore({ codes }: Unfolded, at: number): number {
   return at - from;
 }
 
-/** Where the quote stands that opens a value at `at`, behind its backslashes or a letter as in N'…'; -1 where none does. */
+/**
+ * Where the quote stands that opens a value at `at`, behind its backslashes or a letter as in N'…'; -1 where none does.
+ */
 export function openingQuote({ codes, length }: Unfolded, at: number): number {
   let open = at;
   while (open < length && codes[open] === Char.backslash) open++;
@@ -17,8 +19,9 @@ export function openingQuote({ codes, length }: Unfolded, at: number): number {
 }
 
 /**
- * Where the text ends that the quote at `open` begins: before the quote that closes it, and before that one's backslashes when it
- * has as many as the opening one (JSON in JSON). Twice the same quote stands for one. Without an end, the whole rest.
+ * Where the text ends that the quote at `open` begins: before the quote that closes it, and before that one's
+ * backslashes when it has as many as the opening one (JSON in JSON). Twice the same quote stands for one. Without an
+ * end, the whole rest.
  */
 export function quotedEnd(view: Unfolded, open: number): number {
   const { codes, levels, length } = view;
@@ -40,7 +43,9 @@ export function quotedEnd(view: Unfolded, open: number): number {
   return length;
 }
 
-/** Where quoted text ends at `end`, does more of the same value follow, as in 'a'"b" of a shell? From where; -1 for no. */
+/**
+ * Where quoted text ends at `end`, does more of the same value follow, as in 'a'"b" of a shell? From where; -1 for no.
+ */
 export function continued({ codes, length }: Unfolded, end: number): number {
   let after = end;
   while (after < length && codes[after] === Char.backslash) after++;
@@ -54,7 +59,9 @@ export function continued({ codes, length }: Unfolded, end: number): number {
 export const endsBefore = ({ codes, length }: Unfolded, at: number): boolean =>
   at + 1 >= length || (classOf[codes[at + 1]] & delimiter) !== 0;
 
-/** Behind this many backslashes, does a quote close one that was opened behind `depth`? With fewer, an outer one does. */
+/**
+ * Behind this many backslashes, does a quote close one that was opened behind `depth`? With fewer, an outer one does.
+ */
 const closes = (slashes: number, depth: number): boolean =>
   slashes < depth || Math.floor((slashes - depth) / (depth + 1)) % 2 === 0;
 

@@ -1,7 +1,7 @@
 /**
  * What to hide. A rule masks the whole value of attributes named by `keys`, or the part of a text that `query`,
- * `userinfo` or `pattern` describes. Names compare without case; `-` and `_` in them match each other and nothing at all,
- * so `api_key` is `api-key` and `apiKey` too.
+ * `userinfo` or `pattern` describes. Names compare without case; `-` and `_` in them match each other and nothing at
+ * all, so `api_key` is `api-key` and `apiKey` too.
  */
 export interface RedactRule {
   /** The label of the counter. */

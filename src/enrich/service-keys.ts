@@ -71,7 +71,10 @@ const shapes: readonly Shape[] = [
   shape('(?<=api\\.telegram\\.org/bot)', `\\d+:${word}+`, 'api.telegram.org/'),
 ];
 
-/** Not within a word; what percent-encoding or JSON's escapes leave before it is none. The first letters of all shapes come first. */
+/**
+ * Not within a word; what percent-encoding or JSON's escapes leave before it is none. The first letters of all shapes
+ * come first.
+ */
 const boundary = '(?=[AFGNPSdfghklnprswxy])(?:(?<![\\w-])|(?<=%[0-9A-Fa-f]{2}|\\\\[nrt]|\\\\u00[0-9a-f]{2}))';
 const pem = '-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----';
 const pemEnd = '-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----';

@@ -33,8 +33,8 @@ export function isSpared(view: Unfolded, kind: Kind, name: Name, { start, end }:
 }
 
 /**
- * Where a credential begins behind the scheme that says how to read it, `Bearer S`, `Digest username="jo", …`; a quote before the
- * scheme stays too.
+ * Where a credential begins behind the scheme that says how to read it, `Bearer S`, `Digest username="jo", …`; a quote
+ * before the scheme stays too.
  */
 export function pastScheme(view: Unfolded, start: number): number {
   const { codes, length } = view;

@@ -109,8 +109,8 @@ function foldedEquals(anchor: Uint8Array, buf: Uint8Array, at: number): boolean 
 }
 
 /**
- * Is there an `@` before the authority of a URL, which begins at `at`, ends? Or anywhere before the next blank or control, when
- * what follows a colon is no port: passwords may have a "/", "?" or "#" as it is.
+ * Is there an `@` before the authority of a URL, which begins at `at`, ends? Or anywhere before the next blank or
+ * control, when what follows a colon is no port: passwords may have a "/", "?" or "#" as it is.
  */
 function hasUser(buf: Uint8Array, at: number, end: number): boolean {
   let colon = false;

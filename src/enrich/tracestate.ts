@@ -24,8 +24,8 @@ export function thresholdFieldBytes(high: number, low: number): number {
 }
 
 /**
- * The tracestate with `th` raised to the threshold where it is lower or absent; the very same text where nothing changes;
- * null where the `ot` member is malformed. A changed member moves to the front; others keep their order.
+ * The tracestate with `th` raised to the threshold where it is lower or absent; the very same text where nothing
+ * changes; null where the `ot` member is malformed. A changed member moves to the front; others keep their order.
  * Source: OpenTelemetry specification, "TraceState Handling"; W3C Trace Context 3.3.1 and 3.5.
  */
 export function raiseThreshold(traceState: string, high: number, low: number): string | null {

@@ -17,9 +17,9 @@ const entities: readonly (readonly [string, number])[] = [
 const largestKept = 1 << 17;
 
 /**
- * A text with its percent-encodings and the escapes of JSON and HTML resolved, however often they were applied: URLs in URLs, JSON in
- * URLs. `level` tells how often: 0 for `=`, 1 for %3D, 2 for %253D. Built in one pass over the text; what it costs is seven
- * bytes a character. The arrays are reused: a text is read to its end before the next is unfolded.
+ * A text with its percent-encodings and the escapes of JSON and HTML resolved, however often they were applied: URLs in
+ * URLs, JSON in URLs. `level` tells how often: 0 for `=`, 1 for %3D, 2 for %253D. Built in one pass over the text; what
+ * it costs is seven bytes a character. The arrays are reused: a text is read to its end before the next is unfolded.
  */
 export class Unfolded {
   text = '';
@@ -58,7 +58,9 @@ export class Unfolded {
     return slice;
   }
 
-  /** `%3D`, `%253D`, …; a run of `%25` that encodes nothing is a percent sign. Returns where the next character begins. */
+  /**
+   * `%3D`, `%253D`, …; a run of `%25` that encodes nothing is a percent sign. Returns where the next character begins.
+   */
   #encoded(at: number, index: number): number {
     let after = at + 1;
     while (this.text.startsWith('25', after)) after += 2;
@@ -82,7 +84,9 @@ export class Unfolded {
     return at + 1;
   }
 
-  /** `\/` and `\u0026`, as JSON has them. A quote keeps its backslash: it says in which of the nested texts it stands. */
+  /**
+   * `\/` and `\u0026`, as JSON has them. A quote keeps its backslash: it says in which of the nested texts it stands.
+   */
   #escaped(at: number, index: number): number {
     if (this.text.charCodeAt(at + 1) === 0x2f) {
       this.codes[index] = 0x2f;

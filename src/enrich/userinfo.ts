@@ -4,7 +4,10 @@ import { endsEncoded } from './quoted.ts';
 import { mask } from './rule.ts';
 import { view } from './unfolded.ts';
 
-/** Addresses without a scheme, as Go's drivers and Oracle's have them, and hosts by their usual names: jo:S@tcp(db:3306)/shop. */
+/**
+ * Addresses without a scheme, as Go's drivers and Oracle's have them, and hosts by their usual names:
+ * jo:S@tcp(db:3306)/shop.
+ */
 const addresses =
   /^@(?:(?:tcp|udp|unix)\d?\(|\/\/|(?:localhost|127\.[\d.]+|(?:db|mysql|postgres|redis|rabbit|mongo|mq)[\w.-]*)[:/])/i;
 /** Texts one of which they have, and URLs that were encoded or escaped. */
@@ -21,7 +24,10 @@ const maxCredentials = 256;
 const hosts = /^[\w.-]*(?::\d*)?(?:,[\w.-]*(?::\d*)?)*$/;
 const hidden = /^(?:\*+|.*:(?:\*+|x{4,}|\[?redacted\]?))$/i;
 
-/** Hides `user:password` in `scheme://user:password@host`, however often the URL was encoded, and in addresses without a scheme. */
+/**
+ * Hides `user:password` in `scheme://user:password@host`, however often the URL was encoded, and in addresses without a
+ * scheme.
+ */
 export function hideUserinfo(text: string, count: () => void): string {
   if (!text.includes('@') && !/%(?:25)*40/.test(text)) return text;
   const { codes, starts, length } = view.of(text);
@@ -59,8 +65,8 @@ function inAuthority(colon: number, start: number): number {
 }
 
 /**
- * Passwords with `/`, `#` or `?` as they are: jo:p/S@h. What follows the colon is no port then. -1 where it is one, -2 where no
- * `@` follows in the rest of what has no blank.
+ * Passwords with `/`, `#` or `?` as they are: jo:p/S@h. What follows the colon is no port then. -1 where it is one, -2
+ * where no `@` follows in the rest of what has no blank.
  */
 function pastAuthority(colon: number, start: number): number {
   const level = view.levels[colon];
@@ -111,7 +117,10 @@ function isSecret(colon: number, userinfo: string): boolean {
   return userinfo.length >= 20 || (web && (/\d|_/.test(userinfo) || userinfo.length >= 16));
 }
 
-/** [start, end) of the credentials before the `@` at `at`, looked for no further back than `floor`; end < -1: no such address. */
+/**
+ * [start, end) of the credentials before the `@` at `at`, looked for no further back than `floor`; end < -1: no such
+ * address.
+ */
 function schemeless(at: number, floor: number): [start: number, end: number] {
   const { codes } = view;
   if (!addresses.test(view.slice(at, Math.min(view.length, at + 64)))) return [0, -2];

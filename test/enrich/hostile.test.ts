@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { enriched, enricher, text } from './messages.ts';
 
-/** Four times the text may take ten times as long, no more: the square would be sixteen. Busy machines need the rest. */
+/**
+ * Four times the text may take ten times as long, no more: the square would be sixteen. Busy machines need the rest.
+ */
 const [fewChars, manyChars] = [60_000, 240_000];
 const mostGrowth = 10;
 /** Below this, growth would be noise. */

@@ -18,7 +18,10 @@ const rules = 'baseline_percent: 100\n';
 const buffer = { decision_wait: '100ms' };
 const batch = { max_age: '50ms' };
 
-/** In front: what comes by gRPC goes on by gRPC, what comes by HTTP by HTTP; gzip is its default. It tries again soon and for long. */
+/**
+ * In front: what comes by gRPC goes on by gRPC, what comes by HTTP by HTTP; gzip is its default. It tries again soon
+ * and for long.
+ */
 const inFront = (gateway: { grpc: string; http: string }) => `
 receivers:
   otlp/grpc: { protocols: { grpc: { endpoint: "\${env:OTLP_GRPC}" } } }
@@ -190,7 +193,8 @@ describe('the gateway between two Collectors', () => {
     await sleep(700);
     const taken = identities(await traffic.stop(), false);
 
-    // What was written and not answered before the end comes again: some may be there twice, but none changed or foreign.
+    // What was written and not answered before the end comes again: some may be there twice, but none changed or
+    // foreign.
     const wanted = new Set(taken);
     for (const file of ['grpc.pb', 'http.pb']) {
       await eventually(async () => {

@@ -18,7 +18,9 @@ import { requestBytes, traceIdHex } from '../support/spans.ts';
 import { tempoApi } from '../support/tempo-api.ts';
 import { findClient } from './clients/clients.ts';
 
-/** The exporter alone, before servers that nobody here wrote: what arrives is compared span by span, with all around it. */
+/**
+ * The exporter alone, before servers that nobody here wrote: what arrives is compared span by span, with all around it.
+ */
 type Otlp = OtlpExporterConfig['otlp'];
 
 function temporaryFolder(): string {

@@ -26,8 +26,9 @@ import { type Sender, senderTo } from '../support/otlp-send.ts';
 import { type OtlpSink, startSink } from '../support/otlp-sink.ts';
 
 /**
- * Recorded traces of running systems, sent to a gateway as users start it. What comes out is compared with what an independent
- * decoder reads in the recording, and with verdicts that are worked out here, from the specification's words.
+ * Recorded traces of running systems, sent to a gateway as users start it. What comes out is compared with what an
+ * independent decoder reads in the recording, and with verdicts that are worked out here, from the specification's
+ * words.
  */
 const skip = capturesMissing !== '' && process.env.CI !== 'true';
 if (skip) process.stderr.write(`\nSKIPPED: EVERY TEST ON RECORDED TRACES: ${capturesMissing}\n\n`);
@@ -170,8 +171,9 @@ const shipped: Expectation = {
 const isMark = ({ key }: KeyValue): boolean => key.startsWith('tailgate.');
 
 /**
- * A span without what the gateway wrote on it, as text that is equal for equal spans, whatever the order of their keys. A scope that is
- * there and empty is one that is not there (opentelemetry/proto/trace/v1/trace.proto, ScopeSpans.scope); the gateway leaves it out.
+ * A span without what the gateway wrote on it, as text that is equal for equal spans, whatever the order of their keys.
+ * A scope that is there and empty is one that is not there (opentelemetry/proto/trace/v1/trace.proto,
+ * ScopeSpans.scope); the gateway leaves it out.
  */
 function plain({ span, scope, ...place }: PlacedSpan): string {
   const { traceState, attributes, ...rest } = span;

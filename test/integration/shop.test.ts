@@ -9,7 +9,10 @@ import { senderTo } from '../support/otlp-send.ts';
 import { type ShopTrace, shopRequests, shopTraces } from '../support/shop.ts';
 import { type TempoApi, tempoApi } from '../support/tempo-api.ts';
 
-/** What a newcomer does: starts the gateway, sends it the demo's shop, and looks around with obsctl, Grafana and a browser. */
+/**
+ * What a newcomer does: starts the gateway, sends it the demo's shop, and looks around with obsctl, Grafana and a
+ * browser.
+ */
 const tailgate = fileURLToPath(new URL('../../bin/tailgate', import.meta.url));
 
 interface Demo {

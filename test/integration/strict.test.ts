@@ -26,8 +26,9 @@ import { tempoApi } from '../support/tempo-api.ts';
 import { findClient } from './clients/clients.ts';
 
 /**
- * Accepted here, refused there: requests with faults of every kind go through the gateway's path, and whatever leaves it must be taken, with the
- * same ids, by a Python server's parser, the Collector and Tempo. `MUTATIONS` and `SEED` ask for more of them, or others.
+ * Accepted here, refused there: requests with faults of every kind go through the gateway's path, and whatever leaves
+ * it must be taken, with the same ids, by a Python server's parser, the Collector and Tempo. `MUTATIONS` and `SEED` ask
+ * for more of them, or others.
  */
 const mutations = Number(process.env.MUTATIONS ?? 2_000);
 const seed = Number(process.env.SEED ?? 1);

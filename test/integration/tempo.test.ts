@@ -12,7 +12,9 @@ import { type ShopTrace, shopRequests, shopTraces } from '../support/shop.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
 import { type TempoApi, tempoApi } from '../support/tempo-api.ts';
 
-/** The gateway in front of a real Tempo, beside its own store; and a Tempo that is away, slow to take, or back again. */
+/**
+ * The gateway in front of a real Tempo, beside its own store; and a Tempo that is away, slow to take, or back again.
+ */
 const tempoServer = findServer('tempo');
 const refused = 'refused' in tempoServer ? tempoServer.refused : '';
 if (refused) process.stderr.write(`\nSKIPPED: EVERY TEST AGAINST TEMPO: ${refused}\n\n`);
@@ -58,7 +60,10 @@ async function gatewayBefore(tempo: { readonly otlpGrpc: string }, boot: Record<
   return { gateway, sender };
 }
 
-/** Tempo stores columns: attributes come back in another order, long texts cut, and what is empty, and a span’s flags, not at all. */
+/**
+ * Tempo stores columns: attributes come back in another order, long texts cut, and what is empty, and a span’s flags,
+ * not at all.
+ */
 const stored = (spans: readonly PlacedSpan[]): string[] =>
   spans
     .map(({ resource, scope, span: { flags, ...span } }) =>
@@ -92,8 +97,8 @@ const twinIds = (spans: readonly PlacedSpan[]): Set<string> => {
 };
 
 /**
- * Where a client's and a server's span share an id, Tempo tells another for the server's, counted from 1, and the client's
- * as its parent: both are one id here.
+ * Where a client's and a server's span share an id, Tempo tells another for the server's, counted from 1, and the
+ * client's as its parent: both are one id here.
  */
 const renamed = (spans: readonly PlacedSpan[], twins: ReadonlySet<string>): PlacedSpan[] => {
   const rename = (id: string): string => (twins.has(id) || /^0{12}/.test(id) ? 'shared' : id);

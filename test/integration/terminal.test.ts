@@ -12,8 +12,8 @@ const canRun = spawnSync('python3', ['--version']).status === 0 || process.env.C
 const waitMs = 30_000;
 
 /**
- * Starts a program on a terminal of its own, as sshd does, and copies what it prints until the ready line. At a line on stdin it hangs the
- * terminal up, or leaves it open and reads no more; at the program's end it prints its exit status.
+ * Starts a program on a terminal of its own, as sshd does, and copies what it prints until the ready line. At a line on
+ * stdin it hangs the terminal up, or leaves it open and reads no more; at the program's end it prints its exit status.
  */
 const host = `
 import os, pty, sys, json

@@ -8,7 +8,10 @@ import { senderTo } from '../support/otlp-send.ts';
 import { startSink } from '../support/otlp-sink.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
 
-/** https://github.com/wolfcw/libfaketime, Debian's package `faketime`: sets the wall clock of one process, and leaves the monotonic one. */
+/**
+ * https://github.com/wolfcw/libfaketime, Debian's package `faketime`: sets the wall clock of one process, and leaves
+ * the monotonic one.
+ */
 const library = ['x86_64-linux-gnu', 'aarch64-linux-gnu', '']
   .map((machine) => join('/usr/lib', machine, 'faketime/libfaketimeMT.so.1'))
   .find(existsSync);

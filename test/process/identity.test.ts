@@ -9,13 +9,17 @@ import { Multiset, spanIdentities } from '../support/identity.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
 
 /**
- * What comes out of a real process of several shards is, span by span, what went in: compared at a real sink by trace id, span id and a hash of
- * the bytes. Seconds a case: IDENTITY_SECONDS=120 bin/node node_modules/.bin/vitest run test/process/identity.test.ts
+ * What comes out of a real process of several shards is, span by span, what went in: compared at a real sink by trace
+ * id, span id and a hash of the bytes. Seconds a case: IDENTITY_SECONDS=120 bin/node node_modules/.bin/vitest run
+ * test/process/identity.test.ts
  */
 const seconds = Number(process.env.IDENTITY_SECONDS ?? 4);
 const connections = 6;
 
-/** Rules that ask for other things each time, so that what waits is scanned again. All keep everything; or half of the traces. */
+/**
+ * Rules that ask for other things each time, so that what waits is scanned again. All keep everything; or half of the
+ * traces.
+ */
 const keepAll = ['debug: true\n', 'debug: true\nroutes: [/a, /b]\nerror_status_codes: [OK, ERROR]\n'];
 const keepHalf = ['baseline_percent: 50\n', 'baseline_percent: 50\nroutes: [/never]\nerror_status_codes: [OK]\n'];
 
@@ -95,7 +99,10 @@ it.each([
   (seconds + 90) * 1000,
 );
 
-/** Sends over a connection of its own, one request after the other; how many were refused. What was acknowledged is added. */
+/**
+ * Sends over a connection of its own, one request after the other; how many were refused. What was acknowledged is
+ * added.
+ */
 async function send(address: string, spans: (n: number) => Told[], sent: Multiset, until: number): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   let refused = 0;

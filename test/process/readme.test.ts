@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/gateway.ts';
 
-/** README.md is the first thing that is tried, so every command in it is run: as it stands, but on free ports and not for long. */
+/**
+ * README.md is the first thing that is tried, so every command in it is run: as it stands, but on free ports and not
+ * for long.
+ */
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
@@ -25,7 +28,10 @@ interface Addresses {
 /** What is installed stays as it is while tests run on it. */
 const make = ['make', '-o', 'node_modules/.installed'];
 
-/** The words to run for a command; targets of make other than `run` are only looked through, since they run this very test. */
+/**
+ * The words to run for a command; targets of make other than `run` are only looked through, since they run this very
+ * test.
+ */
 function safely(command: string, { grpc, http, admin }: Addresses): string[] {
   const words = command.split(/\s+/);
   if (words[0] === 'make') return [...make, '-n', ...words.slice(1)];

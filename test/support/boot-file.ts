@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A folder with a boot file and rules of a test's own, and its data; it outlives the gateways that are started on it. */
+/**
+ * A folder with a boot file and rules of a test's own, and its data; it outlives the gateways that are started on it.
+ */
 export interface Home {
   readonly directory: string;
   /** The boot file: `startGatewayProcess({ args: ['--config', file] })`. */
@@ -13,7 +15,10 @@ export interface Home {
   [Symbol.dispose](): void;
 }
 
-/** `boot` is laid over the least that a gateway needs; addresses come from the variables that `startGatewayProcess` sets. */
+/**
+ * `boot` is laid over the least that a gateway needs; addresses come from the variables that `startGatewayProcess`
+ * sets.
+ */
 export function makeHome(boot: Record<string, unknown>, rules: string): Home {
   const directory = mkdtempSync(join(tmpdir(), 'tailgate-home-'));
   const file = join(directory, 'gateway.yaml');

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { decodeRequest, type RequestObject, type SpanObject } from './otlp.ts';
 
 /**
- * Traces that others recorded from running systems: `NAME.ld.pb` is a sequence of ExportTraceServiceRequest messages, each after its
- * length in 4 bytes, big-endian; `NAME.traces.jsonl` says what is in it, by a program that is not ours.
+ * Traces that others recorded from running systems: `NAME.ld.pb` is a sequence of ExportTraceServiceRequest messages,
+ * each after its length in 4 bytes, big-endian; `NAME.traces.jsonl` says what is in it, by a program that is not ours.
  */
 export const tracesDirectory =
   process.env.TRACES_DIR ?? fileURLToPath(new URL('../../../shared/traces', import.meta.url));

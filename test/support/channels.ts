@@ -1,6 +1,6 @@
 /**
- * Messages between threads, as late as a test wants them: what one sends to another arrives in the order in which it was sent, and
- * nothing else is promised. Shared memory is seen at once, so it overtakes all of them.
+ * Messages between threads, as late as a test wants them: what one sends to another arrives in the order in which it
+ * was sent, and nothing else is promised. Shared memory is seen at once, so it overtakes all of them.
  */
 export class Channels {
   readonly #queues = new Map<string, (() => void)[]>();

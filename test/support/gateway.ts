@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 const tailgate = fileURLToPath(new URL('../../bin/tailgate', import.meta.url));
 const readyWithinMs = 20_000;
 
-/** A gateway in a process of its own, as a user starts it: `bin/tailgate run`, on free ports, in a folder of its own. */
+/**
+ * A gateway in a process of its own, as a user starts it: `bin/tailgate run`, on free ports, in a folder of its own.
+ */
 export interface GatewayProcess {
   /** Addresses bound, `host:port`. */
   readonly grpc: string;
@@ -115,7 +117,10 @@ function logLines(printed: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** Asks again until the answer is right; throws the last complaint after `withinMs`. For tests against real processes only. */
+/**
+ * Asks again until the answer is right; throws the last complaint after `withinMs`. For tests against real processes
+ * only.
+ */
 export async function eventually<T>(ask: () => Promise<T>, withinMs = 30_000): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 
 /**
- * Every span of an export request as itself, in order: `traceId spanId hash`. The hash is of the span's bytes, its scope's and its resource's,
- * without what a gateway may add to a kept span: its tracestate and `tailgate.*` attributes. Spans without valid ids, which a
- * gateway rejects, are left out. Written without the product's own reader; throws where the bytes are no protobuf, but for those inside
- * a span where such spans are to be left out.
+ * Every span of an export request as itself, in order: `traceId spanId hash`. The hash is of the span's bytes, its
+ * scope's and its resource's, without what a gateway may add to a kept span: its tracestate and `tailgate.*`
+ * attributes. Spans without valid ids, which a gateway rejects, are left out. Written without the product's own reader;
+ * throws where the bytes are no protobuf, but for those inside a span where such spans are to be left out.
  */
 export function spanIdentities(request: Uint8Array, brokenSpans: 'throw' | 'leave out' = 'throw'): string[] {
   const found: string[] = [];

@@ -10,7 +10,10 @@ interface Reply {
   readonly headers?: Record<string, string>;
 }
 
-/** An OTLP/HTTP server in the test's process, in the place of Tempo. It remembers what it took, decoded by an independent implementation. */
+/**
+ * An OTLP/HTTP server in the test's process, in the place of Tempo. It remembers what it took, decoded by an
+ * independent implementation.
+ */
 export interface OtlpSink {
   readonly url: string;
   /** What was answered with 200, in order. */

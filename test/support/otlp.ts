@@ -49,8 +49,8 @@ export interface RequestObject {
 const base64ToHex = (text: string): string => Buffer.from(text, 'base64').toString('hex');
 
 /**
- * Decodes a request without minding whether its strings are UTF-8: the gateway, like the collector, forwards text as it came.
- * Everything else that is malformed throws.
+ * Decodes a request without minding whether its strings are UTF-8: the gateway, like the collector, forwards text as it
+ * came. Everything else that is malformed throws.
  */
 export function decodeAnyText(bytes: Uint8Array): void {
   const reader = protobuf.Reader.create(bytes);

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** A file of requests, each after its length in 4 bytes, as the Collector writes them. The last may still be on its way. */
+/**
+ * A file of requests, each after its length in 4 bytes, as the Collector writes them. The last may still be on its way.
+ */
 export function readRequestFile(file: string): Uint8Array[] {
   const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
   const requests: Uint8Array[] = [];

@@ -1,6 +1,9 @@
 import { type DemoSpan, encodeRequest, endingAt, generateTrace, seeded } from '../../src/cli/demo/generate.ts';
 
-/** A trace of the demo's shop, and what the shipped rules must say of it, worked out from its spans and not by our own code. */
+/**
+ * A trace of the demo's shop, and what the shipped rules must say of it, worked out from its spans and not by our own
+ * code.
+ */
 export interface ShopTrace {
   readonly id: string;
   readonly spans: readonly DemoSpan[];

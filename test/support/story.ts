@@ -59,8 +59,8 @@ export interface Setting {
 }
 
 /**
- * A gateway with clocks that are turned by hand and a sink that remembers; requests go to its shards in turn. At every step the books are
- * checked, and that whatever left is a span that came, as itself and once.
+ * A gateway with clocks that are turned by hand and a sink that remembers; requests go to its shards in turn. At every
+ * step the books are checked, and that whatever left is a span that came, as itself and once.
  */
 export class Story {
   readonly clock = new HandClock();
@@ -256,7 +256,10 @@ export class Story {
     };
   }
 
-  /** received = kept + dropped + late_kept + late_dropped + invalid + lost + waiting; and what was kept left or waits in the batch. */
+  /**
+   * received = kept + dropped + late_kept + late_dropped + invalid + lost + waiting; and what was kept left or waits in
+   * the batch.
+   */
   checkBooks(): void {
     const out = this.#total(({ shard }) => shard.ledger.entries().reduce((sum, entry) => sum + entry.spans, 0));
     expect(this.received, 'received = every outcome + waiting').toBe(out + this.waiting);

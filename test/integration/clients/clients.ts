@@ -31,7 +31,9 @@ export function findClient(name: ClientName): string | undefined {
   }
 }
 
-/** Lets a client tell the story to `endpoint`, in requests of at most 8 spans; `complaints` is all that its SDK logged. */
+/**
+ * Lets a client tell the story to `endpoint`, in requests of at most 8 spans; `complaints` is all that its SDK logged.
+ */
 export function tell(
   name: ClientName,
   folder: string,

@@ -4,7 +4,10 @@ import type { Said } from './clients.ts';
 
 type Attributes = Record<string, string | number | boolean | string[]>;
 
-/** story.json: what every client tells. `parent` is the place of an earlier span; times are milliseconds after the beginning. */
+/**
+ * story.json: what every client tells. `parent` is the place of an earlier span; times are milliseconds after the
+ * beginning.
+ */
 interface ToldSpan {
   readonly name: string;
   readonly kind: keyof typeof kinds;
@@ -32,7 +35,10 @@ export const spansInStory = story.reduce((sum, { spans }) => sum + spans.length,
 const kinds = { INTERNAL: 1, SERVER: 2, CLIENT: 3, PRODUCER: 4, CONSUMER: 5 };
 const statusCodes = { OK: 1, ERROR: 2 };
 
-/** The spans of a kept trace as the gateway should give them back: what was told, the ids of the sender, the gateway's marks. */
+/**
+ * The spans of a kept trace as the gateway should give them back: what was told, the ids of the sender, the gateway's
+ * marks.
+ */
 export function expectedSpans(told: ToldTrace, said: Said, revision: string): object[] {
   const { traceId, spanIds } = said.traces[told.name];
   const at = (ms: number): string => String(BigInt(said.beganUnixNano) + BigInt(ms) * 1_000_000n);
