@@ -41,7 +41,6 @@ const shapes: readonly Shape[] = [
   shape('(?:ntn|secret)_', '[A-Za-z0-9]{40,}', 'ntn_', 'secret_'),
   shape('dp\\.(?:pt|st|ct|sa|scim|audit)\\.', '[\\w.-]{20,}', 'dp.'),
   shape('pscale_(?:tkn|pw|oauth)_', '[\\w.-]{20,}', 'pscale_'),
-  shape('key-', '[0-9a-f]{32}'),
   shape('NRA[KLA]-', '\\w{20,}', 'NRAK-', 'NRAL-', 'NRAA-'),
   shape('gl(?:sa|c)_', '[\\w+/=]{30,}', 'glsa_', 'glc_'),
   shape('sntry[su]_', '[\\w+/=-]{30,}', 'sntrys_', 'sntryu_'),

@@ -48,8 +48,13 @@ export interface Capture {
   readonly truth: ReadonlyMap<string, Truth>;
 }
 
+/** The messages of a capture, in the order to send them. */
+export const readMessages = (name: CaptureName): Buffer[] => [
+  ...cut(readFileSync(join(tracesDirectory, `${name}.ld.pb`))),
+];
+
 export function readCapture(name: CaptureName): Capture {
-  const messages = [...cut(readFileSync(join(tracesDirectory, `${name}.ld.pb`)))];
+  const messages = readMessages(name);
   return {
     name,
     messages,

@@ -1,0 +1,80 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { RequestScan } from '../src/decode/scan.ts';
+import type { Enricher } from '../src/enrich/enrich.ts';
+import { Slice, sliceWords } from '../src/model/slice.ts';
+import { Writer } from '../src/wire/writer.ts';
+import { captureNames, capturesMissing, readMessages } from '../test/support/captures.ts';
+import { compiled } from './policies.ts';
+import { median, requests, timed } from './turns.ts';
+
+/**
+ * `bin/node bench/redaction.ts DIR…`: nanoseconds by kept span to enrich and redact with the default rules, this checkout beside
+ * others (their folders), turn by turn; the bench's spans and the recorded ones.
+ */
+interface Spans {
+  readonly name: string;
+  readonly messages: readonly { readonly bytes: Uint8Array; readonly length: number }[];
+}
+
+const stamp = { thresholdHigh: 0xfd70a3, thresholdLow: 0, policy: 'b', revision: '1', incomplete: false, late: false };
+const rounds = 60;
+const turnMs = 15;
+const here = new URL('..', import.meta.url);
+const folders = process.argv.slice(2).map((folder) => pathToFileURL(`${resolve(folder)}/`));
+const contenders = await Promise.all([here, ...folders].map(load));
+const set = compiled();
+const out = new Writer(1 << 20);
+
+const recorded =
+  capturesMissing === '' ? captureNames.map((name) => ({ name, messages: readMessages(name).map(padded) })) : [];
+for (const spans of [{ name: 'bench', messages: requests }, ...recorded]) compare(spans);
+
+async function load(root: URL): Promise<Enricher> {
+  const { Enricher: Kind } = await import(new URL('src/enrich/enrich.ts', root).href);
+  const { defaultRules } = await import(new URL('src/enrich/default-rules.ts', root).href);
+  return new Kind({ resource: {}, set: {}, redact: defaultRules });
+}
+
+function compare({ name, messages }: Spans): void {
+  const rows = messages.map(({ bytes, length }) => {
+    const scan = new RequestScan();
+    scan.run(bytes, 0, length, set.conditions);
+    return { bytes, rows: scan.slices.slice(0, scan.count * sliceWords) };
+  });
+  const times: number[][] = contenders.map(() => []);
+  for (let round = -5; round < rounds; round++) {
+    contenders.forEach((enricher, i) => {
+      const ns = turn(enricher, rows);
+      if (round >= 0) times[i].push(ns);
+    });
+  }
+  const [ours, ...others] = times;
+  const ratios = others.map((other) => `× ${median(ours.map((ns, i) => ns / other[i])).toFixed(2)}`);
+  const best = times.map((ns) => `${Math.min(...ns).toFixed(0)} ns`);
+  console.log(`${name.padEnd(22)} ${best.join(', ')} a span; this by the others: ${ratios.join(', ')}`);
+}
+
+/** All spans, as often as fits into a turn. */
+function turn(enricher: Enricher, all: readonly { bytes: Uint8Array; rows: Int32Array }[]): number {
+  return timed(() => {
+    let handled = 0;
+    for (const until = performance.now() + turnMs; performance.now() < until; ) {
+      for (const { bytes, rows } of all) {
+        out.reset();
+        for (let row = 0; row < rows.length; row += sliceWords) {
+          const start = rows[row + Slice.start];
+          enricher.span(out, bytes, start, start + rows[row + Slice.length], stamp, false);
+        }
+        handled += rows.length / sliceWords;
+      }
+    }
+    return handled;
+  });
+}
+
+function padded(message: Uint8Array): { bytes: Uint8Array; length: number } {
+  const bytes = new Uint8Array(message.length + 64);
+  bytes.set(message);
+  return { bytes, length: message.length };
+}
