@@ -14,6 +14,6 @@ export function decodeJson(text: Uint8Array): Uint8Array {
   const bytes = Buffer.allocUnsafe(from + text.length + slackBytes);
   bytes.set(text, from);
   const reader = new JsonReader(bytes, from);
-  reader.read(text.length);
+  while (!reader.read(text.length));
   return reader.message();
 }

@@ -13,6 +13,12 @@ const maxLevels = 10_000;
 /** So much of a path is told. */
 const maxPath = 300;
 
+/**
+ * Reading pauses when it has moved so much: a message whose length takes more than a byte is moved when it ends, and as
+ * many may end together as are nested. No honest step of 64 KiB comes near.
+ */
+const maxMovedBytes = 2 ** 24;
+
 /** What may come next. */
 const Next = {
   value: 0,
@@ -61,6 +67,8 @@ export class JsonReader {
   #top = 0;
   #next: Next = Next.value;
   #isDone = false;
+  /** Since reading began or paused. */
+  #movedBytes = 0;
 
   /** Reads bytes[from, bytes.length - slackBytes), over which it writes; `from` is `spareBytes` of its length. */
   constructor(bytes: Buffer, from: number) {
@@ -68,12 +76,16 @@ export class JsonReader {
     this.#level = this.#levels[0];
   }
 
-  /** Reads `more` bytes; true when all has been read. Throws MalformedError that says what is wrong, and where. */
+  /**
+   * Reads `more` bytes, or fewer where much has to be moved; true when all has been read. Throws MalformedError that says
+   * what is wrong, and where.
+   */
   read(more: number): boolean {
     const text = this.#text;
     try {
       text.allow(more);
-      while (!this.#isDone && text.nextToken()) {
+      this.#movedBytes = 0;
+      while (!this.#isDone && this.#movedBytes < maxMovedBytes && text.nextToken()) {
         if (!this.#token()) break;
       }
       if (text.out > text.pos) throw new Error('the wire form outgrew the text');
@@ -182,6 +194,7 @@ export class JsonReader {
       if (member !== undefined) {
         this.#expectScalar(member, 'a string');
         writeString(text, member, this.#mayOmit(member));
+        this.#movedBytes += text.stop - text.start;
       }
     } else if (c === 0x2d || (c >= 0x30 && c <= 0x39)) {
       text.readNumber();
@@ -290,7 +303,10 @@ export class JsonReader {
       return;
     }
     const bytes = length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : length < 0x1000_0000 ? 4 : 5;
-    if (bytes > 1) text.bytes.copyWithin(bodyAt + bytes - 1, bodyAt, text.out);
+    if (bytes > 1) {
+      text.bytes.copyWithin(bodyAt + bytes - 1, bodyAt, text.out);
+      this.#movedBytes += length;
+    }
     text.out = bodyAt - 1;
     writeLength(text, length);
     text.out += length;

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { JsonReader, slackBytes, spareBytes } from '../../../src/decode/json.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { decodeJson, JsonReader, slackBytes, spareBytes } from '../../../src/decode/json.ts';
 
 const stepBytes = 64 * 1024;
 const megabyte = 1024 * 1024;
@@ -36,9 +36,37 @@ const texts: [name: string, text: string, refusal: RegExp | undefined, wireBytes
   ['a string without an end', of('{"x":"', 'x', ''), /expected a value at byte 5/, 0],
   ['digits', of(`${spans}{"kind":`, '1', '}]}]}]}'), /expected a value at byte/, 100],
   ['digits in a string', of(`${spans}{"kind":"`, '1', '"}]}]}]}'), /kind: .*(not an integer|out of range)/, 100],
+  ['digits in an id', of(`${spans}{"traceId":"`, 'ab', '"}]}]}]}'), undefined, 100],
   ['a number under a key', of('{"x":0.', '1', '}'), /expected a value at byte 5/, 0],
   ['bytes that continue nothing', '', /not UTF-8/, 0],
 ];
+
+/** A string of so many megabytes under lists in lists: each message around it must be told its length in the end. */
+const buried = (megabytes: number, levels: number): Buffer =>
+  Buffer.from(
+    `${spans}{"attributes":[{"key":"k","value":${'{"arrayValue":{"values":['.repeat(levels)}{"stringValue":"${'x'.repeat(megabytes * megabyte)}"}${']}}'.repeat(levels)}}]}]}]}]}`,
+  );
+
+describe('a large value deep in others', () => {
+  it.each([0, 47])('is moved no more than twice in one step, under %d lists', (levels) => {
+    const body = buried(16, levels);
+    const from = spareBytes(body.length);
+    const memory = Buffer.alloc(from + body.length + slackBytes);
+    memory.set(body, from);
+    const copied = vi.spyOn(memory, 'copyWithin');
+    const reader = new JsonReader(memory, from);
+    for (let done = false, steps = 1; !done; steps++) {
+      done = reader.read(stepBytes);
+      const movedBytes = copied.mock.calls.reduce((sum, [, start, end]) => sum + end! - start, 0);
+      expect(movedBytes).toBeLessThanOrEqual(2 * body.length);
+      // So many more steps as there are messages to tell their length.
+      expect(steps).toBeLessThanOrEqual(body.length / stepBytes + 2 * levels + 10);
+      copied.mockClear();
+    }
+    const again = decodeJson(body);
+    expect(Buffer.compare(reader.message(), again)).toBe(0);
+  });
+});
 
 describe('hostile texts', () => {
   it.each(texts)('cost no more than they weigh: %s', (name, text, refusal, wireBytes) => {
@@ -64,4 +92,21 @@ describe('hostile texts', () => {
       expect((reason as string).length).toBeLessThan(500);
     }
   });
+});
+
+describe('bytes in base64', () => {
+  const valued = (text: string): Buffer =>
+    Buffer.from(`${spans}{"attributes":[{"key":"k","value":{"bytesValue":"${text}"}}]}]}]}]}`);
+  const bytes = Buffer.from(Array.from({ length: 200_001 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+
+  it.each([0, 1, 2, 3, 49_151, 49_152, 49_153, 200_001])('%d of them, in either alphabet, are themselves', (length) => {
+    const value = bytes.subarray(0, length);
+    for (const text of [value.toString('base64'), value.toString('base64url')])
+      expect(Buffer.from(decodeJson(valued(text))).includes(value)).toBe(true);
+  });
+
+  it.each(['A', 'AAAAA', 'AA=A', 'AA A', 'AA\\nAA', 'AAA*', 'A===', 'AAAA====', 'é', `${'A'.repeat(70_000)}*AAA`])(
+    '%.20j are none',
+    (text) => expect(() => decodeJson(valued(text))).toThrow(/not base64/),
+  );
 });
