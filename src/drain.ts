@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
 import type { FanOut } from './fan-out.ts';
+import { inTime, late } from './in-time.ts';
 import type { ShardStats } from './model/shard-stats.ts';
 import type { Shards } from './threads/shards.ts';
 
@@ -29,7 +30,7 @@ const answerMs = 500;
 
 /**
  * Stops receiving, decides what waits no faster than the exporters take it, and lets them send until shortly before
- * `endMs` of the monotonic clock; what is left then is decided all the same, so that the books know by name what did
+ * `timeoutMs` is over; what is left then is decided all the same, so that the books know by name what did
  * not arrive. Resolves about then, whatever hangs, with the losses since it began.
  */
 export async function drain(parts: DrainParts, timeoutMs: number): Promise<Losses> {
@@ -77,11 +78,9 @@ async function decideRest(shards: Shards, deadlineMs: number, clock: Clock): Pro
 /** Waits for an answer until `deadlineMs`; undefined where none came, or a failure. */
 export function deadlines(clock: Clock): <T>(answer: T | Promise<T>, deadlineMs: number) => Promise<T | undefined> {
   return async (answer, deadlineMs) => {
-    const enough = new AbortController();
-    const late = sleep(Math.max(0, deadlineMs - clock.monotonicMs()), undefined, { signal: enough.signal });
-    return Promise.race([Promise.resolve(answer).catch(() => undefined), late.catch(() => undefined)]).finally(() =>
-      enough.abort(),
-    );
+    const told = Promise.resolve(answer).catch(() => undefined);
+    const came = await inTime(told, deadlineMs - clock.monotonicMs());
+    return came === late ? undefined : came;
   };
 }
 

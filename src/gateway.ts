@@ -128,10 +128,10 @@ async function liveRules(config: BootConfig, log: Log) {
 async function openShards(config: BootConfig, rules: RulesRevision, events: ShardEvents): Promise<Shards> {
   const count = shardsFor(config, availableParallelism());
   const { environment, traceDebug, receive, buffer, batch, enrich, redact } = config;
-  const path = { environment, traceDebug, receive, buffer, batch, enrich, redact };
-  if (count === 1) return new (await import('./threads/local-shard.ts')).LocalShard(path, rules, events);
+  const each = { environment, traceDebug, receive, buffer, batch, enrich, redact };
+  if (count === 1) return new (await import('./threads/local-shard.ts')).LocalShard(each, rules, events);
   const { ShardThreads } = await import('./threads/shard-threads.ts');
-  return new ShardThreads(count, path, rules, events);
+  return new ShardThreads(count, each, rules, events);
 }
 
 /** What shards say of themselves, for the log. */

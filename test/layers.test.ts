@@ -35,14 +35,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'node-http': [],
   proxy: [],
   clock: [],
+  'in-time': [],
   options: ['units'],
   ...of(pureStages, foundations),
   ...of(rim, ['clock', ...foundations, ...pureStages, 'traceql', 'node-http', 'proxy', 'low-priority']),
-  ...of(settings, ['clock', ...foundations, ...pureStages, ...rim, 'node-http', 'proxy', 'low-priority']),
+  ...of(settings, ['clock', 'in-time', ...foundations, ...pureStages, ...rim, 'node-http', 'proxy', 'low-priority']),
   ...Object.fromEntries(
     composition.map((part, i) => [
       part,
-      ['clock', ...foundations, 'traceql', ...pureStages, ...rim, ...settings, ...composition.slice(0, i)],
+      ['clock', 'in-time', ...foundations, 'traceql', ...pureStages, ...rim, ...settings, ...composition.slice(0, i)],
     ]),
   ),
 };

@@ -36,7 +36,7 @@ export class Deadlines {
     this.#tails = new Int32Array(this.#buckets).fill(-1);
   }
 
-  /** Hangs a trace at the end of the list for `due`, in ms of the monotonic clock. */
+  /** Appends a trace to the list for `due`, in ms of the monotonic clock. */
   add(slot: number, due: number): void {
     let bucket = Math.floor(due / bucketMs);
     if (this.size === 0) this.#cursor = Math.max(this.#cursor, bucket - this.#buckets + 1);

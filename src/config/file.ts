@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inTime, late } from '../in-time.ts';
 import { type FileText, readText } from './read-text.ts';
 import type { Source, SourceListener } from './source.ts';
 
@@ -19,7 +20,6 @@ const usualTiming: FileTiming = { settleMs: 100, pollMs: 500, silentMs: 5_000 };
 
 /** Each read that hangs holds one of the few threads that the process has for files. */
 const maxHanging = 2;
-const silent = Symbol('no answer');
 
 /**
  * A file that is watched. The folder is what is watched, so that editors which rename, and Kubernetes, which swaps the
@@ -107,10 +107,8 @@ export class FileSource implements Source<FileText> {
     const { silentMs } = this.#timing;
     if (this.#hanging >= maxHanging) throw new Error(`not read: the file system did not answer ${maxHanging} times`);
     const reading = this.#read(this.#path);
-    const enough = new AbortController();
-    const late = sleep(silentMs, silent, { signal: enough.signal, ref: false }).catch(() => silent);
-    const text = await Promise.race([reading, late]).finally(() => enough.abort());
-    if (text !== silent) return text as FileText;
+    const text = await inTime(reading, silentMs, { ref: false });
+    if (text !== late) return text;
     this.#hanging++;
     const answered = (): void => {
       this.#hanging--;

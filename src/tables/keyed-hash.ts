@@ -40,7 +40,10 @@ export class KeyedHash {
 
   /** The hash of what was added since `start`, a signed 32-bit integer; more may be added afterwards. */
   value(): number {
-    const { 0: v0, 1: v1, 2: v2, 3: v3 } = [this.#v0, this.#v1, this.#v2, this.#v3];
+    const v0 = this.#v0;
+    const v1 = this.#v1;
+    const v2 = this.#v2;
+    const v3 = this.#v3;
     this.#v2 ^= 0xff;
     for (let i = 0; i < 3; i++) this.#round();
     const hash = this.#v1 ^ this.#v3;

@@ -1,4 +1,4 @@
-const settleMs = 1_000;
+const afterStartMs = 1_000;
 const burstWatchMs = 5_000;
 
 /**
@@ -14,7 +14,7 @@ const whenIdle = { bytes: 8 * 2 ** 20, calmMs: 5_000 };
  * bin/node sets.
  */
 export function compactHeapSoon(): void {
-  setTimeout(collect, settleMs).unref();
+  setTimeout(collect, afterStartMs).unref();
 }
 
 /**
@@ -25,7 +25,7 @@ export function compactHeapSoon(): void {
  * cleared.
  */
 export function compactHeapAfterBursts(returnedBytes: () => number, isIdle = (): boolean => false): NodeJS.Timeout {
-  let settled = 0;
+  let collected = 0;
   let last = 0;
   let calmMs = 0;
   return setInterval(() => {
@@ -33,9 +33,9 @@ export function compactHeapAfterBursts(returnedBytes: () => number, isIdle = ():
     calmMs = returned === last ? calmMs + burstWatchMs : 0;
     last = returned;
     const worth = isIdle() ? whenIdle : inTraffic;
-    if (calmMs < worth.calmMs || returned - settled < worth.bytes) return;
+    if (calmMs < worth.calmMs || returned - collected < worth.bytes) return;
     collect();
-    settled = returned;
+    collected = returned;
   }, burstWatchMs).unref();
 }
 

@@ -44,7 +44,7 @@ export class LocalShard implements Shards {
   readonly #config: ShardConfig;
   readonly #events: ShardEvents;
   readonly #ticker: Ticker;
-  readonly #settling: NodeJS.Timeout;
+  readonly #compacting: NodeJS.Timeout;
   readonly #packer: Packer | undefined;
   readonly #receivers: Receiver[] = [];
   /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
@@ -77,7 +77,7 @@ export class LocalShard implements Shards {
     });
     const { segments } = this.pipeline.shard.buffer;
     const isIdle = (): boolean => segments.bytes === 0;
-    this.#settling = compactHeapAfterBursts(() => segments.returnedBytes, isIdle);
+    this.#compacting = compactHeapAfterBursts(() => segments.returnedBytes, isIdle);
     if (buffer.compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, buffer.compressAfterMs);
   }
 
@@ -121,7 +121,7 @@ export class LocalShard implements Shards {
 
   end(): void {
     this.#ticker.stop();
-    clearInterval(this.#settling);
+    clearInterval(this.#compacting);
     this.#packer?.stop();
   }
 

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import { Unavailable, UsageError } from '../errors.ts';
+import { inTime, late } from '../in-time.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { FromThread, Question } from './messages.ts';
 
@@ -40,7 +40,7 @@ export class Questions {
 
   /** The same; throws Unavailable where the shard is silent for too long. */
   async askInTime<T>(question: Question): Promise<T> {
-    return inTime(this.ask<T>(question), this.#shard);
+    return orUnavailable(this.ask<T>(question), this.#shard);
   }
 
   /**
@@ -57,7 +57,7 @@ export class Questions {
     // A shard that is still being loaded has said nothing yet.
     if (last === undefined) return fresh;
     const silent = { ...last.stats, silentMs: systemClock.monotonicMs() - last.at };
-    return inTime(fresh, this.#shard).catch((error) => {
+    return orUnavailable(fresh, this.#shard).catch((error) => {
       if (error instanceof Unavailable) return silent;
       throw error;
     });
@@ -78,10 +78,8 @@ export class Questions {
   }
 }
 
-function inTime<T>(answer: Promise<T>, shard: number): Promise<T> {
-  const enough = new AbortController();
-  const late = sleep(answerWithinMs, undefined, { signal: enough.signal }).then(() => {
-    throw new Unavailable(`shard ${shard} did not answer within ${answerWithinMs / 1000} s: try again later`);
-  });
-  return Promise.race([answer, late]).finally(() => enough.abort());
+async function orUnavailable<T>(asked: Promise<T>, shard: number): Promise<T> {
+  const answer = await inTime(asked, answerWithinMs);
+  if (answer !== late) return answer;
+  throw new Unavailable(`shard ${shard} did not answer within ${answerWithinMs / 1000} s: try again later`);
 }

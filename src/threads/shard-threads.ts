@@ -37,7 +37,7 @@ export class ShardThreads implements Shards {
   readonly #turns: Int32Array;
   /** Of shared memory that passed through this thread on its way from shard to shard. */
   #returnedBytes = 0;
-  readonly #settling = compactHeapAfterBursts(() => this.#returnedBytes);
+  readonly #compacting = compactHeapAfterBursts(() => this.#returnedBytes);
   readonly #dead = new Set<number>();
   #ending = false;
 
@@ -103,7 +103,7 @@ export class ShardThreads implements Shards {
 
   async end(): Promise<void> {
     this.#ending = true;
-    clearInterval(this.#settling);
+    clearInterval(this.#compacting);
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 

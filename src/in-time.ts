@@ -1,0 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What there is instead of an answer that did not come in time. */
+export const late: unique symbol = Symbol('late');
+
+/**
+ * The answer, or `late` when it has not come after `ms`; fails where the answer fails. Its timer goes with it, and
+ * where `ref` is false holds up no end of the process.
+ */
+export async function inTime<T>(answer: Promise<T>, ms: number, { ref = true } = {}): Promise<T | typeof late> {
+  const enough = new AbortController();
+  const limit = sleep<typeof late>(Math.max(0, ms), late, { signal: enough.signal, ref }).catch(
+    (): typeof late => late,
+  );
+  return Promise.race([answer, limit]).finally(() => enough.abort());
+}
