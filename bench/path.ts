@@ -23,5 +23,6 @@ export const shardOptions = (decisionWaitMs: number): Omit<ShardOptions, 'neighb
     rememberedDecisions: 262_144,
   },
   batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 1000 },
+  maxEnvelopeBytes: 256 << 10,
   seed: 1,
 });

@@ -31,6 +31,16 @@ export class RequestScan {
   reason = '';
   #broken = 0;
   readonly #span = new SpanScan();
+  readonly #maxEnvelopeBytes: number;
+
+  /**
+   * `maxEnvelopeBytes`: of what stands around spans, for a resource with all that is beside its scopes, and for a
+   * scope with all that is beside its spans. Spans in a larger one are left out: a trace takes its envelopes with it
+   * into each batch, so few bytes received would be many to read and to send.
+   */
+  constructor(maxEnvelopeBytes = Number.POSITIVE_INFINITY) {
+    this.#maxEnvelopeBytes = maxEnvelopeBytes;
+  }
 
   /** Scans buf[start, end). Throws MalformedError, after which nothing of the request may be used. */
   run(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): void {
@@ -71,6 +81,7 @@ export class RequestScan {
     const firstRow = this.count;
     let isSound = true;
     let [hasScopeSpans, hasOldOnes] = [false, false];
+    let scopesBytes = 0;
     for (let pos = start; pos < end; ) {
       const tagAt = pos;
       pos = readTag(buf, pos, end);
@@ -87,19 +98,26 @@ export class RequestScan {
       if (field === 1) isSound = this.#isSound(resourceKind, buf, pos, bodyTo, 2) && isSound;
       else if (field === 2) {
         hasScopeSpans = true;
+        scopesBytes += bodyTo - tagAt;
         this.#scopeSpans(buf, pos, bodyTo, resourceSpansAt, lengthAt, conditions);
       }
       pos = bodyTo;
     }
     // Senders of the time of change wrote the same spans under both numbers, so the old ones count where they are
     // alone.
-    if (hasOldOnes && !hasScopeSpans) this.#oldOnes(buf, start, end, resourceSpansAt, conditions);
+    if (hasOldOnes && !hasScopeSpans) scopesBytes = this.#oldOnes(buf, start, end, resourceSpansAt, conditions);
+    isSound &&= this.#isSmall('resource', end - start - scopesBytes);
     if (!isSound) this.#leaveOut(firstRow);
   }
 
-  /** The spans of SDKs that write `instrumentation_library_spans`, which have the form of scope spans. */
-  #oldOnes(buf: Uint8Array, pos: number, end: number, resourceSpansAt: number, conditions: SpanConditions): void {
+  /**
+   * The spans of SDKs that write `instrumentation_library_spans`, which have the form of scope spans. Returns the bytes
+   * of those fields.
+   */
+  #oldOnes(buf: Uint8Array, pos: number, end: number, resourceSpansAt: number, conditions: SpanConditions): number {
+    let bytes = 0;
     while (pos < end) {
+      const tagAt = pos;
       pos = readTag(buf, pos, end);
       const lengthAt = pos;
       if (fieldNumber !== instrumentationLibrarySpans || fieldType !== 2) {
@@ -108,9 +126,11 @@ export class RequestScan {
       }
       pos = open(buf, pos, end);
       const bodyTo = bodyEnd;
+      bytes += bodyTo - tagAt;
       this.#scopeSpans(buf, pos, bodyTo, resourceSpansAt, lengthAt, conditions);
       pos = bodyTo;
     }
+    return bytes;
   }
 
   #scopeSpans(
@@ -125,13 +145,16 @@ export class RequestScan {
     let isSound = true;
     let spansTo = -1;
     let gaps = 0;
+    let aroundBytes = end - pos;
     while (pos < end) {
       const tag = buf[pos];
       if (tag === 0x12) {
         if (spansTo >= 0 && pos !== spansTo) gaps++;
+        aroundBytes += pos;
         pos = open(buf, pos + 1, end);
         const bodyTo = bodyEnd;
         spansTo = bodyTo;
+        aroundBytes -= bodyTo;
         this.#spanAt(buf, pos, bodyTo, resourceSpansAt, scopeSpansAt, conditions);
         pos = bodyTo;
       } else if (tag === 0x0a || tag === 0x1a) {
@@ -146,6 +169,7 @@ export class RequestScan {
         pos = skipValue(buf, pos, end, fieldType);
       }
     }
+    isSound &&= this.#isSmall('scope', aroundBytes);
     if (!isSound) this.#leaveOut(firstRow);
     if (this.count - firstRow >= manySpans && gaps === 0 && tailAt(buf, end) === spansTo) this.#markSkippable(firstRow);
   }
@@ -177,6 +201,12 @@ export class RequestScan {
       this.#note(error);
       return false;
     }
+  }
+
+  #isSmall(what: string, bytes: number): boolean {
+    if (bytes <= this.#maxEnvelopeBytes) return true;
+    this.reason ||= `a ${what} of ${bytes} bytes; at most ${this.#maxEnvelopeBytes} (receive.max_envelope_bytes)`;
+    return false;
   }
 
   #note(error: unknown): void {

@@ -47,6 +47,10 @@ export const receiveOptions = v.pipe(
       v.optional(size('1KiB', '1GiB'), '64MiB'),
       v.description('largest request, after decompression'),
     ),
+    max_envelope_bytes: v.pipe(
+      v.optional(size('1KiB', '16MiB'), '256KiB'),
+      v.description('largest resource or scope; spans in a larger one are left out as invalid'),
+    ),
     max_inflight_bytes: v.pipe(
       v.optional(size('1KiB', '64GiB'), '256MiB'),
       v.description('bytes of requests being read at one time; above it senders are told to try again'),
@@ -71,6 +75,7 @@ export const receiveOptions = v.pipe(
     ...(raw.grpc && { grpc: { endpoint: raw.grpc.endpoint, server: raw.grpc.server } }),
     ...(raw.http && { http: { endpoint: raw.http.endpoint, cors: { allowedOrigins: raw.http.cors.allowed_origins } } }),
     maxRequestBytes: raw.max_request_bytes,
+    maxEnvelopeBytes: raw.max_envelope_bytes,
     maxInflightBytes: raw.max_inflight_bytes,
   })),
 );

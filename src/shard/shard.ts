@@ -24,6 +24,8 @@ export interface ShardOptions {
     readonly rememberedDecisions: number;
   };
   readonly batch: BatchOptions;
+  /** See RequestScan. */
+  readonly maxEnvelopeBytes: number;
   /** Differs between processes, see tables/id-index.ts. */
   readonly seed: number;
   /** Where there are more shards: this one's place among them. */
@@ -52,7 +54,7 @@ export function createShard(
   emit: (request: ExportRequest) => void,
 ) {
   const { maxTraceBytes, onFull, rememberedDecisions } = options.buffer;
-  const scan = new RequestScan();
+  const scan = new RequestScan(options.maxEnvelopeBytes);
   const neighbours = options.neighbours && new Neighbours(options.neighbours);
   const buffer = new TraceBuffer(options.buffer, options.seed, neighbours?.lending);
   neighbours?.join(buffer);

@@ -62,9 +62,16 @@ export class LocalShard implements Shards {
     this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
     this.admission = new Admission(config.receive, member?.inflight);
     const { buffer, batch } = config;
+    const { maxEnvelopeBytes } = config.receive;
     const neighbours = member?.neighbours;
     this.pipeline = new Pipeline(
-      { buffer: { ...buffer, unpack }, batch, seed: randomInt(2 ** 31), ...(neighbours && { neighbours }) },
+      {
+        buffer: { ...buffer, unpack },
+        batch,
+        maxEnvelopeBytes,
+        seed: randomInt(2 ** 31),
+        ...(neighbours && { neighbours }),
+      },
       { set: this.#compile(rules), name: rules.name },
       this.enricher,
       (request) => this.#emit(request),

@@ -11,10 +11,10 @@ import { compiled, seedRules } from '../support/story.ts';
 const { conditions } = compiled(seedRules);
 
 /** Bytes as they lie in a segment: other data before and behind. */
-function scanned(bytes: Uint8Array): RequestScan {
+function scanned(bytes: Uint8Array, maxEnvelopeBytes?: number): RequestScan {
   const segment = new Uint8Array(bytes.length + 200).fill(0xff);
   segment.set(bytes, 100);
-  const scan = new RequestScan();
+  const scan = new RequestScan(maxEnvelopeBytes);
   scan.run(segment, 100, 100 + bytes.length, conditions);
   return scan;
 }
@@ -168,6 +168,32 @@ describe('the scan', () => {
     const scan = scanned(nested([1, [...broken, ...sound]]));
     expect([scan.count, scan.invalid]).toEqual([1, 1]);
     expect(traceIdIn(scan, 0)).toEqual(idOf('innocent', 16));
+  });
+
+  const resource = nested([1, attribute(bytesField(1, 400))]);
+  const scope = nested([1, bytesField(1, 400)]);
+  const spans = [...nested([2, spanBytes({ trace: 'a' })]), ...nested([2, spanBytes({ trace: 'b' })])];
+  it.each<[string, Uint8Array, number]>([
+    ['resource', nested([1, [...resource, ...nested([2, spans])]]), resource.length],
+    ['resource that stands behind its spans', nested([1, [...nested([2, spans]), ...resource]]), resource.length],
+    ['resource of old SDKs', nested([1, [...resource, ...nested([1000, spans])]]), resource.length],
+    [
+      'resource with an unknown field',
+      nested([1, [...nested([2, spans]), ...nested([77, resource])]]),
+      resource.length + 4,
+    ],
+    ['scope', nested([1, []], [2, [...scope, ...spans]]), scope.length],
+    ['scope between its spans', nested([1, []], [2, [...spans, ...scope, ...spans]]), scope.length],
+  ])('leaves out the spans of a %s that is too large, and says which limit', (what, envelope, bytes) => {
+    const request = Uint8Array.from([...envelope, ...requestBytes({ trace: 'innocent' })]);
+    const taken = scanned(request, bytes);
+    expect(taken.invalid).toBe(0);
+    const scan = scanned(request, bytes - 1);
+    expect([scan.count, scan.invalid]).toEqual([1, taken.count - 1]);
+    expect(traceIdIn(scan, 0)).toEqual(idOf('innocent', 16));
+    expect(scan.reason).toBe(
+      `a ${what.split(' ')[0]} of ${bytes} bytes; at most ${bytes - 1} (receive.max_envelope_bytes)`,
+    );
   });
 
   it('reads the spans of SDKs that write instrumentation_library_spans, where there are no others', () => {

@@ -81,6 +81,7 @@ function throughTheGateway(): { left: Left[]; refused: number; rejected: number 
         rememberedDecisions: 1_000,
       },
       batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0 },
+      maxEnvelopeBytes: 256 << 10,
       seed: 1,
     },
     { set: compiled({ debug: true }), name: 'r1' },

@@ -100,6 +100,7 @@ export class Story {
         ...buffer,
       },
       batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0, ...batch },
+      maxEnvelopeBytes: 256 << 10,
       seed: 1,
     } satisfies ShardOptions;
     const tell = (notice: SlabNotice, to: number): void =>

@@ -8,7 +8,7 @@ import { noRules } from '../support/story.ts';
 const config: ShardConfig = {
   environment: 'home',
   traceDebug: true,
-  receive: { maxRequestBytes: 1 << 20, maxInflightBytes: 1 << 20 },
+  receive: { maxRequestBytes: 1 << 20, maxInflightBytes: 1 << 20, maxEnvelopeBytes: 1 << 20 },
   buffer: {
     decisionWaitMs: 1,
     decisionWaitAfterRootMs: 0,
