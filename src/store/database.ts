@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { UsageError } from '../errors.ts';
+import { makeDirectory, tightenFiles } from './own-files.ts';
 
 const formatVersion = 1;
 
@@ -36,6 +36,7 @@ export function openDatabase(directory: string): DatabaseSync {
   const file = join(directory, 'traces.db');
   let db: DatabaseSync | undefined;
   try {
+    tightenFiles(file);
     db = new DatabaseSync(file, { timeout: 5000 });
     prepare(db, file);
     return db;
@@ -43,16 +44,6 @@ export function openDatabase(directory: string): DatabaseSync {
     db?.close();
     throw error instanceof UsageError ? error : new UsageError(explain(file, error as Error & { errcode?: number }));
   }
-}
-
-/**
- * Like `mkdir -p`. Node's `recursive` tries for ever where the system answers ENOENT although the parent is there, as
- * /proc does.
- */
-function makeDirectory(path: string): void {
-  if (existsSync(path)) return;
-  makeDirectory(dirname(path));
-  mkdirSync(path);
 }
 
 function prepare(db: DatabaseSync, file: string): void {

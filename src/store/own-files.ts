@@ -1,0 +1,38 @@
+import { chmodSync, closeSync, constants, existsSync, fchmodSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** The database and what SQLite keeps beside it; it gives those the mode of the database (sqlite.org/walformat.html). */
+const databaseFiles = (file: string): string[] => [file, `${file}-wal`, `${file}-shm`];
+
+/**
+ * Like `mkdir -p`, and what it makes for the store is its owner's alone, whatever the umask. One that is there stays as
+ * it is: it may be a volume's. Node's `recursive` tries for ever where the system answers ENOENT although the parent is
+ * there, as /proc does.
+ */
+export function makeDirectory(path: string, mode = 0o700): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path), 0o777);
+  mkdirSync(path, mode);
+  if (mode === 0o700) chmodSync(path, mode);
+}
+
+/** Traces may hold what others should not read: a file is made for its owner alone, and one that is there is tightened. */
+export function tightenFiles(file: string): void {
+  const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK, 0o600);
+  try {
+    unlessForeign(() => fchmodSync(descriptor, 0o600));
+  } finally {
+    closeSync(descriptor);
+  }
+  for (const beside of databaseFiles(file).slice(1))
+    if (existsSync(beside)) unlessForeign(() => chmodSync(beside, 0o600));
+}
+
+/** Whose file it is decides who may read it; a volume's may belong to somebody else. */
+function unlessForeign(change: () => void): void {
+  try {
+    change();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
+}
