@@ -52,7 +52,7 @@ const store = block({
   ),
   retention: v.pipe(v.optional(duration('1s', '87600h'), '24h'), v.description('age at which traces are removed')),
   max_bytes: v.pipe(
-    v.optional(size('64KiB', '64TiB'), '2GiB'),
+    v.optional(size('16MiB', '64TiB'), '2GiB'),
     v.description('size at which the oldest traces are removed'),
   ),
 });

@@ -1,17 +1,20 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Cutter, type Part } from './cut.ts';
+import { type StoreLimits, tagRoom } from './limits.ts';
 import { TagBook } from './tag-book.ts';
 
 /** Stores requests, each in one transaction. Late spans join the trace that is there. */
 export class Appender {
   readonly #db: DatabaseSync;
+  readonly #limits: StoreLimits;
   readonly #tags: TagBook;
   readonly #cutter: Cutter;
   readonly #statements: Statements;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, limits: StoreLimits) {
     this.#db = db;
-    this.#tags = new TagBook(db);
+    this.#limits = limits;
+    this.#tags = new TagBook(db, tagRoom(limits.maxBytes));
     this.#cutter = new Cutter(this.#tags);
     this.#statements = prepare(db);
   }
@@ -32,9 +35,9 @@ export class Appender {
     }
   }
 
-  /** To be called after rows were deleted by retention. */
-  forget(now: number): void {
-    this.#tags.load(now);
+  /** Attribute values that no stored trace is young enough to have go, and the oldest where their share is full. */
+  forgetTags(now: number): void {
+    this.#tags.forget(now, now - this.#limits.retentionMs);
   }
 
   #store(part: Part, now: number): void {

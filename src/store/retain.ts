@@ -1,10 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-
-interface RetentionLimits {
-  readonly retentionMs: number;
-  /** What the directory may take on disk: the database file and its write-ahead log. */
-  readonly maxBytes: number;
-}
+import { retentionPlan, type StoreLimits } from './limits.ts';
 
 export interface StorageStats {
   /** Bytes of the database in use; freed pages, which the next traces take, are not among them. */
@@ -25,28 +20,15 @@ const bytesPerStep = 2 * 1024 * 1024;
 /** Free pages kept for the next traces rather than given back and taken again. */
 const spareShare = 0.1;
 
-interface RetentionPlan {
-  readonly storedBefore: number;
-  readonly bytes: number;
-}
-
-/** What must go at `now`: everything that arrived before `storedBefore`, then the oldest until `bytes` is reached. */
-export function retentionPlan(now: number, { retentionMs, maxBytes }: RetentionLimits): RetentionPlan {
-  return { storedBefore: now - retentionMs, bytes: maxBytes - logRoom(maxBytes) };
-}
-
-/** Left for the write-ahead log, which a checkpoint after each large batch keeps to about this (see database.ts). */
-const logRoom = (maxBytes: number): number => Math.min(32 * 1024 * 1024, Math.floor(maxBytes / 8));
-
 /**
  * Deletes the oldest traces in small steps. `step` says whether there may be more to do; its caller yields in between.
  */
 export class Retention {
   readonly #db: DatabaseSync;
-  readonly #limits: RetentionLimits;
+  readonly #limits: StoreLimits;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(db: DatabaseSync, limits: RetentionLimits) {
+  constructor(db: DatabaseSync, limits: StoreLimits) {
     this.#db = db;
     this.#limits = limits;
     this.#statements = prepare(db);
@@ -58,11 +40,6 @@ export class Retention {
     const deleted = this.#deleteBefore(plan.storedBefore) + (this.#usedBytes() > plan.bytes ? this.#deleteOldest() : 0);
     const shrunk = this.#shrink();
     return deleted > 0 || shrunk;
-  }
-
-  /** Values that no stored trace is young enough to have. */
-  forgetTags(now: number): boolean {
-    return Number(this.#statements.oldTags.run(now - this.#limits.retentionMs).changes) > 0;
   }
 
   stats(): StorageStats {
@@ -121,7 +98,6 @@ const prepare = (db: DatabaseSync) => ({
   oldest: db.prepare('SELECT max(id) AS id FROM (SELECT id FROM trace ORDER BY id LIMIT 20)'),
   deleteParts: db.prepare('DELETE FROM part WHERE trace IN (SELECT id FROM trace WHERE id <= ?)'),
   deleteTraces: db.prepare('DELETE FROM trace WHERE id <= ?'),
-  oldTags: db.prepare('DELETE FROM tag WHERE seen_ms < ?'),
   // Rows leave at the low end only, so the ids have no holes and need not be counted one by one.
   count: db.prepare(`SELECT (SELECT max(id) FROM trace) - (SELECT min(id) FROM trace) + 1 AS traces,
     (SELECT stored_ms FROM trace ORDER BY id LIMIT 1) AS oldest`),

@@ -1,13 +1,17 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Reader } from '../wire/reader.ts';
-import { readScalar, type ScalarType } from './any-value.ts';
+import { readScalar } from './any-value.ts';
 import type { TagSink } from './attribute-terms.ts';
+import { type TagRow, TagTable } from './tag-table.ts';
 import { hashKey, type TermScope } from './terms.ts';
 
 /** More values a key than anybody completes from; what comes later is not kept. */
 const maxValuesPerKey = 1000;
 const maxKeys = 5000;
-const maxValueBytes = 512;
+/** Of a value, and of a key. */
+const maxTextBytes = 512;
+/** Values looked at between two loads: what values that are ever new may cost in time and memory. */
+const maxSeen = 200_000;
 /** A value that goes on being seen is dated again this often, so that retention can tell it from one that is gone. */
 const redateMs = 3_600_000;
 
@@ -19,18 +23,15 @@ interface Key {
 
 /** Keeps which attribute keys and values there are, for completion, at the cost of a set lookup for one seen before. */
 export class TagBook implements TagSink {
-  readonly #db: DatabaseSync;
-  readonly #insert: StatementSync;
-  readonly #redate: StatementSync;
+  readonly #table: TagTable;
   readonly #keys = new Map<number, Key>();
   readonly #seen = new Set<number>();
+  #isFull = false;
   #loadedAt = 0;
   #now = 0;
 
-  constructor(db: DatabaseSync) {
-    this.#db = db;
-    this.#insert = db.prepare('INSERT INTO tag (seen_ms, scope, key, type, value) VALUES (?, ?, ?, ?, ?)');
-    this.#redate = db.prepare('UPDATE tag SET seen_ms = ? WHERE scope = ? AND key = ? AND type = ? AND value = ?');
+  constructor(db: DatabaseSync, maxBytes: number) {
+    this.#table = new TagTable(db, maxBytes);
   }
 
   /** To be called before a batch; what is noted is written within the caller's transaction. */
@@ -42,14 +43,24 @@ export class TagBook implements TagSink {
   /** Starts again from what is stored: after rows were deleted, or a transaction undone. */
   load(now: number): void {
     this.#loadedAt = now;
+    this.#isFull = false;
     this.#seen.clear();
     this.#keys.clear();
-    const rows = this.#db.prepare('SELECT scope, key, count(*) AS n FROM tag GROUP BY scope, key');
-    for (const { scope, key, n } of rows.iterate()) {
-      const bytes = Buffer.from(String(key));
+    for (const { scope, key, values } of this.#table.load()) {
+      const bytes = Buffer.from(key);
       const hash = scope === 'name' ? 0 : hashKey(scope as TermScope, bytes, 0, bytes.length);
-      this.#keys.set(hash, { values: Number(n), tries: 0 });
+      this.#keys.set(hash, { values, tries: 0 });
     }
+  }
+
+  /**
+   * Lets values go that nobody sent since `seenBefore`, and the oldest where there was no room for a new one; those that
+   * are still sent are noted again when they come. Not after every batch: that is what new values may cost.
+   */
+  forget(now: number, seenBefore: number): void {
+    const wasFull = this.#isFull;
+    if (wasFull) this.#table.makeRoom();
+    if (this.#table.forget(seenBefore) || wasFull) this.load(now);
   }
 
   knows(term: number): boolean {
@@ -57,12 +68,16 @@ export class TagBook implements TagSink {
   }
 
   note(scope: TermScope, keyHash: number, term: number, key: Reader, value: Reader): void {
+    if (this.#seen.size >= maxSeen) this.#isFull = true;
+    if (this.#isFull) return;
     const known = this.#keys.get(keyHash) ?? this.#newKey(keyHash);
-    if (known.tries >= maxValuesPerKey || value.end - value.pos > maxValueBytes) return;
+    const isLong = value.end - value.pos > maxTextBytes || key.end - key.pos > maxTextBytes;
+    if (known.tries >= maxValuesPerKey || isLong) return;
     known.tries++;
     this.#seen.add(term);
     const scalar = scope === 'name' ? { type: 'string' as const, text: text(value) } : readScalar(value);
-    if (scalar !== undefined) this.#write(known, scope, scope === 'name' ? 'name' : text(key), scalar);
+    if (scalar === undefined) return;
+    this.#write(known, { scope, key: scope === 'name' ? 'name' : text(key), type: scalar.type, value: scalar.text });
   }
 
   #newKey(hash: number): Key {
@@ -71,11 +86,10 @@ export class TagBook implements TagSink {
     return key;
   }
 
-  #write(known: Key, scope: TermScope, key: string, value: { type: ScalarType; text: string }): void {
-    const row = [this.#now, scope, key, value.type, value.text] as const;
-    if (this.#redate.run(...row).changes > 0 || known.values >= maxValuesPerKey) return;
-    this.#insert.run(...row);
-    known.values++;
+  #write(known: Key, row: TagRow): void {
+    if (this.#table.redate(row, this.#now) || known.values >= maxValuesPerKey) return;
+    if (this.#table.insert(row, this.#now)) known.values++;
+    else this.#isFull = true;
   }
 }
 

@@ -17,7 +17,7 @@ function start(options: WorkerOptions): void {
   try {
     const db = openDatabase(options.directory);
     const retention = new Retention(db, options);
-    const parts = { db, retention, appender: new Appender(db), answers: new TempoAnswers(db) };
+    const parts = { db, retention, appender: new Appender(db, options), answers: new TempoAnswers(db) };
     port.on('message', (command: Command) => void obey(parts, command));
     reply({ type: 'ready', storage: retention.stats() });
   } catch (error) {
@@ -50,7 +50,7 @@ async function carryOut({ db, retention, appender, answers }: Parts, command: Co
       return { storage: retention.stats() };
     case 'retain':
       await retain(retention, command.now);
-      if (retention.forgetTags(command.now)) appender.forget(command.now);
+      appender.forgetTags(command.now);
       return { storage: retention.stats() };
     case 'answer':
       return { answer: await answers.answer(command.request) };

@@ -328,7 +328,7 @@ describe('each limit', () => {
       1024,
       2 ** 40,
     ],
-    ['export[0].store.max_bytes', (v) => ({ export: [{ name: 's', store: { max_bytes: v } }] }), 65_536, 2 ** 46],
+    ['export[0].store.max_bytes', (v) => ({ export: [{ name: 's', store: { max_bytes: v } }] }), 2 ** 24, 2 ** 46],
   ];
   const durations: [string, (value: unknown) => object, number, number][] = [
     ['shutdown_timeout', (v) => ({ shutdown_timeout: v }), 0, 3_600_000],

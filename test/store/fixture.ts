@@ -41,11 +41,12 @@ export interface FoundTrace {
 export class Inside implements Disposable {
   readonly #directory = temporaryDirectory();
   readonly #db = openDatabase(this.#directory.path);
-  readonly #appender = new Appender(this.#db);
+  readonly #appender: Appender;
   readonly #answers = new TempoAnswers(this.#db);
   readonly #retention: Retention;
 
   constructor(limits = { retentionMs: 24 * hour, maxBytes: gibibyte }) {
+    this.#appender = new Appender(this.#db, limits);
     this.#retention = new Retention(this.#db, limits);
   }
 
@@ -60,11 +61,16 @@ export class Inside implements Disposable {
 
   retain(now: number): void {
     while (this.#retention.step(now));
-    if (this.#retention.forgetTags(now)) this.#appender.forget(now);
+    this.#appender.forgetTags(now);
   }
 
   get stats() {
     return this.#retention.stats();
+  }
+
+  /** What the attribute values of completion take of the file (sqlite.org/dbstat.html). */
+  tagPageBytes(): number {
+    return Number(this.#db.prepare("SELECT sum(pgsize) AS n FROM dbstat WHERE name = 'tag'").get()!.n);
   }
 
   checkpoint(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retentionPlan } from '../../src/store/retain.ts';
+import { retentionPlan } from '../../src/store/limits.ts';
 import { requestBytes } from '../support/spans.ts';
 import { hour, Inside, start } from './fixture.ts';
 
@@ -60,6 +60,30 @@ describe('old traces go', () => {
     store.retain(start + hour + 1);
     store.checkpoint();
     expect(store.fileBytes).toBeLessThan(0.2 * mebibyte);
+  });
+
+  it('and never for attribute values, which have an eighth of the store: their oldest go', async () => {
+    const maxBytes = 4 * mebibyte;
+    using store = new Inside({ retentionMs: 24 * hour, maxBytes });
+    const values = (i: number) =>
+      Object.fromEntries(Array.from({ length: 50 }, (_, key) => [`key${key}`, `${i}-${key}-`.padEnd(400, 'x')]));
+    for (let i = 0; i < 300; i++) {
+      store.keepBytes(requestBytes({ trace: `t${i}`, service: 'honest', attributes: values(i) }), start + i * 60_000);
+      store.retain(start + i * 60_000);
+    }
+    const { traces, bytes, oldestAt } = store.stats;
+    expect(bytes).toBeLessThanOrEqual(maxBytes);
+    // 22 kB each with its digest, in 7/8 of the store without the values' 1/8.
+    expect(traces).toBeGreaterThan(100);
+    expect(oldestAt).toBe(start + (300 - traces) * 60_000);
+    const found = async (tag: string) =>
+      (await store.json<{ tagValues: string[] }>(`/api/search/tag/${tag}/values`)).tagValues;
+    expect(await found('service.name')).toEqual(['honest']);
+    const kept = (await found('key7')).map((value) => Number.parseInt(value, 10)).sort((a, b) => a - b);
+    expect(kept.length).toBeGreaterThan(5);
+    expect(kept.at(-1)).toBeGreaterThan(290);
+    expect(kept[0]).toBeGreaterThan(250);
+    expect(store.tagPageBytes()).toBeLessThan(maxBytes / 8);
   });
 
   it('says what must go at a given time', () => {
