@@ -4,7 +4,7 @@ import { Writer } from '../wire/writer.ts';
 import { addSpan, type Totals, traceIdOf } from './add-span.ts';
 import { AttributeTerms, type TagSink } from './attribute-terms.ts';
 import { writeDigest } from './digest.ts';
-import { type Envelope, type Slice, writeBody } from './part-body.ts';
+import { addField, type Envelope, type Slice, writeBody } from './part-body.ts';
 import { TermSet } from './term-set.ts';
 
 /** One trace's spans of one request, ready to store. Times are Unix milliseconds, 0 where no span has one. */
@@ -26,6 +26,8 @@ const { length } = WireType;
 const resourceTag = tag(ResourceSpans.resource, length);
 const scopeSpansTag = tag(ResourceSpans.scopeSpans, length);
 const spansTag = tag(ScopeSpans.spans, length);
+const usualBytes = 16_384;
+const mostBytesKept = 4 * 1024 * 1024;
 const attributesTag = tag(Resource.attributes, length);
 
 /** Which spans of the request a trace has. */
@@ -39,7 +41,7 @@ export class Cutter {
   readonly #attributes: AttributeTerms;
   readonly #attribute = new Reader(new Uint8Array(0));
   readonly #terms = new TermSet();
-  readonly #writer = new Writer(16_384);
+  #writer = new Writer(usualBytes);
 
   constructor(tags: TagSink) {
     this.#attributes = new AttributeTerms(tags);
@@ -58,6 +60,8 @@ export class Cutter {
       else reader.skip();
     }
     for (const draft of drafts.all()) yield this.#finish(request, draft);
+    // What one giant trace took is not kept for those to come.
+    if (this.#writer.buf.length > mostBytesKept) this.#writer = new Writer(usualBytes);
   }
 
   #cutResource(r: Reader, drafts: Drafts): void {
@@ -72,7 +76,7 @@ export class Cutter {
       }
       if (field === resourceTag) this.#readResource(r.message());
       else r.skip();
-      resource.fields.push({ start, end: r.pos });
+      addField(resource, start, r.pos);
     }
     resource.terms = this.#terms.values().slice();
     for (const scope of scopes) cutScope(scope, resource, drafts);
@@ -110,7 +114,7 @@ function cutScope(r: Reader, resource: Envelope, drafts: Drafts): void {
       drafts.of(traceIdOf(span)).slices.push({ start: span.pos, end: span.end, resource, scope });
     } else {
       r.skip();
-      scope.fields.push({ start, end: r.pos });
+      addField(scope, start, r.pos);
     }
   }
 }

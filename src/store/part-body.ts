@@ -4,13 +4,20 @@ import type { Writer } from '../wire/writer.ts';
 /** A run of bytes in the request. */
 export interface Range {
   readonly start: number;
-  readonly end: number;
+  end: number;
 }
 
 /** What surrounds spans: the fields of ResourceSpans or ScopeSpans other than the nested ones, tags included. */
 export interface Envelope {
   readonly fields: Range[];
   terms: Int32Array;
+}
+
+/** Adds a field to an envelope. Neighbours become one run: a sender may put millions of fields side by side. */
+export function addField({ fields }: Envelope, start: number, end: number): void {
+  const last = fields.at(-1);
+  if (last?.end === start) last.end = end;
+  else fields.push({ start, end });
 }
 
 export interface Slice extends Range {

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { Cutter } from '../../src/store/cut.ts';
+import { addField, type Envelope } from '../../src/store/part-body.ts';
+import { Writer } from '../../src/wire/writer.ts';
+import { spanBytes } from '../support/spans.ts';
+
+const noTags = { knows: () => true, note: () => {} };
+
+/** Fields that nobody knows, of two bytes each, in groups between what is known. */
+function withJunk(fieldsEach: number): { request: Uint8Array; junk: Uint8Array } {
+  const junk = new Uint8Array(2 * fieldsEach);
+  for (let i = 0; i < junk.length; i += 2) junk.set([0x78, i & 0x7f], i);
+  const w = new Writer();
+  const resourceSpans = w.open(1);
+  w.raw(junk);
+  const scopeSpans = w.open(2);
+  w.raw(junk);
+  w.bytes(2, spanBytes({ trace: 't', id: 'a', unknown: junk }));
+  w.raw(junk);
+  w.close(scopeSpans);
+  w.raw(junk);
+  w.close(resourceSpans);
+  return { request: w.finish(), junk };
+}
+
+describe('fields that nobody knows, beside spans', () => {
+  it('are stored, in their order, with the spans they came with', () => {
+    const { request, junk } = withJunk(50);
+    const [part] = [...new Cutter(noTags).cut(request)].map(({ body }) => Buffer.from(body));
+    expect(part.length).toBe(request.length);
+    const places: number[] = [];
+    for (let at = part.indexOf(junk); at >= 0; at = part.indexOf(junk, at + junk.length)) places.push(at);
+    expect(places).toHaveLength(5);
+  });
+
+  it('are one run where they are neighbours, however many they are', () => {
+    const envelope: Envelope = { fields: [], terms: new Int32Array(0) };
+    for (let at = 0; at < 2_000_000; at += 2) addField(envelope, at, at + 2);
+    addField(envelope, 2_000_100, 2_000_102);
+    expect(envelope.fields).toEqual([
+      { start: 0, end: 2_000_000 },
+      { start: 2_000_100, end: 2_000_102 },
+    ]);
+  });
+
+  it('cost the memory of their bytes', () => {
+    const { request } = withJunk(1_000_000);
+    const cutter = new Cutter(noTags);
+    for (const _ of cutter.cut(withJunk(1000).request));
+    const before = process.memoryUsage().heapUsed;
+    let peak = 0;
+    for (const { body } of cutter.cut(request)) {
+      expect(body.length).toBe(request.length);
+      peak = process.memoryUsage().heapUsed;
+    }
+    // Four million objects of a field were more than 200 MB.
+    expect(peak - before).toBeLessThan(20 * 1024 * 1024);
+  });
+});
