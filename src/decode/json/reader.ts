@@ -320,9 +320,9 @@ export class JsonReader {
 
   #told(problem: Problem): MalformedError {
     if (problem instanceof Broken) {
-      const { bytes, pos, end, at } = this.#text;
-      const found =
-        pos < end ? JSON.stringify(bytes.toString('utf8', pos, Math.min(end, pos + 20))) : 'the end of the text';
+      const text = this.#text;
+      const { pos, end, at } = text;
+      const found = pos < end ? JSON.stringify(text.quote(20)) : 'the end of the text';
       return new MalformedError(`not JSON: expected ${nextNames[this.#next]} at byte ${at}, found ${found}`);
     }
     let path = '';

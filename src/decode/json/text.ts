@@ -84,6 +84,15 @@ export class Text {
     return this.#stringAt === this.pos + 1;
   }
 
+  /** What stands at `pos`, `length` bytes of it; of a string that was left in the middle without what was read twice. */
+  quote(length: number): string {
+    const { bytes, pos, end } = this;
+    const to = this.isInString ? this.#stringWritten : end;
+    const first = bytes.subarray(pos, Math.min(to, pos + length));
+    const rest = to === end ? 0 : length - first.length;
+    return Buffer.concat([first, bytes.subarray(this.#stringRead, Math.min(end, this.#stringRead + rest))]).toString();
+  }
+
   /**
    * Reads the string that begins at `pos`: it is then [start, stop). False where reading has to stop in the middle of
    * it.
@@ -111,10 +120,13 @@ export class Text {
         return false;
       }
       if (c === 0x22 && read < until) break;
+      // Where it goes on, for a message that quotes it.
+      this.#stringAt = start;
+      this.#stringRead = read;
+      this.#stringWritten = written;
       if (c !== 0x5c) throw this.#broken();
-      const after = this.#unescape(read + 1, written);
+      read = this.#unescape(read + 1, written);
       written = this.#unescapedTo;
-      read = after;
     }
     this.start = start;
     this.stop = written;

@@ -25,6 +25,8 @@ describe('where a text stops being JSON', () => {
     ['{} {}', 'expected the end at byte 3, found "{}"'],
     ['\u{feff}{"größe": x}', 'expected a value at byte 15, found "x}"'],
     ['resource', 'expected a value at byte 0, found "resource"'],
+    ['{"\\u0072esource_', 'expected a key or } at byte 1, found "\\"resource_"'],
+    ['{"a":"\\u0072\\u0065\\x", "b":1}', 'expected a value at byte 5, found "\\"re\\\\x\\", \\"b\\":1}"'],
   ])('%j', (text, message) => {
     expect(() => decodeJson(Buffer.from(text))).toThrow(new MalformedError(`not JSON: ${message}`));
   });
