@@ -10,8 +10,13 @@ import { kindOf, validate } from './validate.ts';
 /** So many spans are worth a mark that they can be skipped at once when their envelope is read. */
 const manySpans = 8;
 
-/** A broken message costs microseconds to find; who sends more of them in one request does not write protobuf. */
+/**
+ * A broken message costs a microsecond or two, so a request may have as many as it pays for with its length: spans of
+ * senders that write protobuf, however broken, are longer.
+ */
 const maxBroken = 10_000;
+const brokenAnyway = 100;
+const bytesABroken = 128;
 
 const resourceKind = kindOf('resource');
 const scopeKind = kindOf('scope');
@@ -29,7 +34,7 @@ export class RequestScan {
   count = 0;
   invalid = 0;
   reason = '';
-  #broken = 0;
+  #mayBreak = 0;
   readonly #span = new SpanScan();
   readonly #maxEnvelopeBytes: number;
 
@@ -47,7 +52,7 @@ export class RequestScan {
     this.count = 0;
     this.invalid = 0;
     this.reason = '';
-    this.#broken = 0;
+    this.#mayBreak = Math.min(maxBroken, brokenAnyway + (end - start) / bytesABroken);
     let pos = start;
     while (pos < end) {
       const tagAt = pos;
@@ -210,7 +215,7 @@ export class RequestScan {
   }
 
   #note(error: unknown): void {
-    if (!(error instanceof MalformedError) || ++this.#broken > maxBroken) throw error;
+    if (!(error instanceof MalformedError) || --this.#mayBreak < 0) throw error;
     this.reason ||= error.message;
   }
 

@@ -1,6 +1,16 @@
-/** Thrown for protobuf that breaks the encoding rules; the message says what, and at which byte. */
+/**
+ * Thrown for protobuf that breaks the encoding rules; the message says what, and at which byte. It has no stack: whose
+ * fault it is, the message says, and one request can have thousands of them.
+ */
 export class MalformedError extends Error {
   override readonly name = 'MalformedError';
+
+  constructor(message: string) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 const utf8 = new TextDecoder('utf-8');

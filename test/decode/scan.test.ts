@@ -33,6 +33,9 @@ const withFields = (bytes: readonly number[] | Uint8Array): Uint8Array =>
 const inSpan = (bytes: readonly number[] | Uint8Array): Uint8Array => nested([1, []], [2, []], [2, withFields(bytes)]);
 const attribute = (body: readonly number[]): Uint8Array => nested([9, body]);
 
+/** A span of an honest length that ends in the middle of a field. */
+const longBroken = [...nested([2, [...nested([5, new Array(160).fill(0x61)]), 0x08]])];
+
 describe('the scan', () => {
   it('notes where each slice lies, its id, and its envelope', () => {
     const bytes = requestBytes(
@@ -103,9 +106,20 @@ describe('the scan', () => {
     ['scope_spans as a varint', nested([1, [0x10, 0x01]])],
     ['a resource as a fixed64', nested([1, [0x09, 0, 0, 0, 0, 0, 0, 0, 0]])],
     ['spans as a varint', nested([1, []], [2, [0x10, 0x01]])],
-    ['ten thousand broken spans and more', nested([1, []], [2, new Array(10_001).fill([0x12, 1, 0x08]).flat()])],
+    ['a thousand broken spans of a few bytes', nested([1, []], [2, new Array(1_000).fill([0x12, 1, 0x08]).flat()])],
+    ['ten thousand broken spans and more', nested([1, []], [2, new Array(10_001).fill(longBroken).flat()])],
   ])('refuses a whole request for %s', (_, bytes) => {
     expect(() => scanned(bytes)).toThrow(MalformedError);
+  });
+
+  it('leaves out as many broken spans as their length pays for', () => {
+    const { count, invalid } = scanned(nested([1, []], [2, new Array(9_000).fill(longBroken).flat()]));
+    expect([count, invalid]).toEqual([0, 9_000]);
+  });
+
+  it('finds a fault without asking where it was called from', () => {
+    expect(new MalformedError('malformed').stack).toBe('MalformedError: malformed');
+    expect(new Error('another').stack).toContain('scan.test.ts');
   });
 
   it.each<[string, readonly number[] | Uint8Array]>([
