@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real bench bench-micro bench-scale bench-cores bench-waiting bench-independent bench-shipped bench-compare bench-gate bench-readme build clean
+.PHONY: help setup run check test test-real fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-independent bench-shipped bench-compare bench-gate bench-readme build clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,9 @@ test-real: setup ## tests against real Consul, Tempo, Collector and SDKs; builds
 	@tools/servers/build.sh all
 	@tools/clients/setup.sh
 	@$(NODE) node_modules/vitest/vitest.mjs run --config vitest.real.config.ts
+
+fuzz: setup ## hostile inputs of every kind, a minute each: make fuzz FUZZ="--target scan --seconds 600"
+	@$(NODE) test/fuzz/main.ts $(FUZZ)
 
 bench: setup ## measure beside no-op receivers and the Collector (BENCH=--full for all of it); writes bench/results
 	@$(NODE) bench/main.ts $(BENCH)

@@ -29,7 +29,10 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** An ExportTraceServiceRequest with one to three faults, or oddities, at places of any depth; and what they are. */
+/**
+ * An ExportTraceServiceRequest with one to three faults, or oddities, at places of any depth; and what they are. Throws
+ * RangeError for bytes that are none.
+ */
 export function mutate(bytes: Uint8Array, chance: () => number): { bytes: Buffer; what: string } {
   const root = parse(Buffer.from(bytes), request);
   const what: string[] = [];
@@ -42,6 +45,16 @@ export function mutate(bytes: Uint8Array, chance: () => number): { bytes: Buffer
     change(place, chance);
   }
   return { bytes: write(root), what: what.join('; ') };
+}
+
+/** The same with a field of it up to so many times, at any depth. */
+export function repeatField(bytes: Uint8Array, most: number, chance: () => number): Buffer {
+  const root = parse(Buffer.from(bytes), request);
+  const places = [...placesIn(root)];
+  if (places.length === 0) return Buffer.from(bytes);
+  const place = places[below(places.length, chance)];
+  insert(place, ...Array.from({ length: below(most, chance) }, () => place.field));
+  return write(root);
 }
 
 interface Place {
@@ -172,10 +185,21 @@ function parse(bytes: Buffer, schema: Schema): Field[] {
     const start = type === 2 ? readVarint(bytes, tag.end).end : tag.end;
     if (type === 0) at = readVarint(bytes, start).end;
     else at = type === 2 ? start + readVarint(bytes, tag.end).value : start + (type === 1 ? 8 : 4);
+    if (at > bytes.length) throw new RangeError('a field runs past the end');
     const value = bytes.subarray(start, at);
-    fields.push(field(number, type, type === 2 && schema[number] !== undefined ? parse(value, schema[number]) : value));
+    fields.push(field(number, type, (type === 2 && parseWithin(value, schema[number])) || value));
   }
   return fields;
+}
+
+/** Undefined for what is no message, by the schema or by what it holds. */
+function parseWithin(bytes: Buffer, schema: Schema | undefined): Field[] | undefined {
+  try {
+    return schema && parse(bytes, schema);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 function write(fields: readonly Field[]): Buffer {
@@ -191,6 +215,7 @@ function write(fields: readonly Field[]): Buffer {
 function readVarint(bytes: Buffer, at: number): { value: number; end: number } {
   let value = 0;
   for (let i = 0; ; i++) {
+    if (at + i >= bytes.length || i > 9) throw new RangeError('a varint runs past the end');
     value += (bytes[at + i] & 0x7f) * 2 ** (7 * i);
     if (bytes[at + i] < 0x80) return { value, end: at + i + 1 };
   }

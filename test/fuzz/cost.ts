@@ -1,0 +1,58 @@
+import v8 from 'node:v8';
+import type { Budget } from './target.ts';
+
+/** What an input cost. */
+export interface Cost {
+  cpuUs: number;
+  memoryBytes: number;
+}
+
+/** No input may hold a thread longer, whatever its size. */
+export const stallUs = 100_000;
+
+interface Counters {
+  cpuUs: number;
+  wallUs: number;
+  allocatedBytes: number;
+  externalBytes: number;
+}
+
+/** V8 hands out the heap in pieces and counts those: so much is counted where nearly nothing was taken. */
+const heapStepBytes = 640 * 1024;
+
+/** `alone`: this thread's time, else the process's, where others (zlib's) work for it. */
+function count(alone: boolean): Counters {
+  const { user, system } = alone ? process.threadCpuUsage() : process.cpuUsage();
+  const { total_allocated_bytes: allocatedBytes = 0, external_memory: externalBytes } =
+    v8.getHeapStatistics() as v8.HeapInfo & { total_allocated_bytes?: number };
+  return { cpuUs: user + system, wallUs: performance.now() * 1000, allocatedBytes, externalBytes };
+}
+
+/** Runs it once. Time is the thread's own, which a busy machine does not change much. */
+export async function measure<T>(run: () => T | Promise<T>): Promise<{ result: T; cost: Cost }> {
+  let before = count(true);
+  const wide = count(false);
+  let result = run();
+  let after = count(true);
+  if (result instanceof Promise) {
+    result = await result;
+    before = wide;
+    after = count(false);
+  }
+  const externalBytes = Math.max(0, after.externalBytes - before.externalBytes);
+  const memoryBytes = Math.max(0, after.allocatedBytes - before.allocatedBytes - heapStepBytes) + externalBytes;
+  // The system may charge a thread late for what it did before.
+  const cpuUs = Math.ceil(Math.min(after.cpuUs - before.cpuUs, after.wallUs - before.wallUs));
+  return { result: result as T, cost: { cpuUs, memoryBytes } };
+}
+
+export const least = (one: Cost, other: Cost): Cost => ({
+  cpuUs: Math.min(one.cpuUs, other.cpuUs),
+  memoryBytes: Math.min(one.memoryBytes, other.memoryBytes),
+});
+
+/** The part of its budget that an input of `bytes` bytes took, by time or memory, whichever is more; 1 = all of it. */
+export function shareOf({ cpuUs, memoryBytes }: Cost, bytes: number, budget: Budget): number {
+  const mayUs = Math.min(stallUs, budget.cpuUs + budget.cpuUsPerByte * bytes);
+  return Math.max(cpuUs / mayUs, memoryBytes / (budget.memoryBytes + budget.memoryBytesPerByte * bytes));
+}
