@@ -1,7 +1,9 @@
 import { systemClock } from './clock.ts';
 import type { BootConfig } from './config/schema.ts';
+import { UsageError } from './errors.ts';
 import { openOtlpExporter } from './export/export.ts';
 import type { Exporter, ExportFailure } from './model/export-request.ts';
+import type { Health } from './store/store.ts';
 import type { TempoApi } from './store/tempo-api.ts';
 import { FailureLog } from './telemetry/failure-log.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
@@ -14,11 +16,16 @@ export interface Exporters {
   readonly exporters: Exporter[];
   /** The embedded store's read API, where the boot file names one. */
   readonly tempo: TempoApi | undefined;
+  /** Why nothing that is kept can go anywhere, in one line; empty where it can. */
+  notReady(): string;
   /** Writes to the log what it still holds back of failures; to be called when they have drained. */
   flushFailures(): void;
 }
 
-/** The exporters that the boot file names; what goes wrong in them is said in the log. */
+/**
+ * The exporters that the boot file names; what goes wrong in them is said in the log. Throws UsageError where they are
+ * stores and none can be opened: a gateway would acknowledge spans and lose them all.
+ */
 export async function openExporters(
   { export: configs, batch }: Pick<BootConfig, 'export' | 'batch'>,
   log: Log,
@@ -40,14 +47,42 @@ export async function openExporters(
         name: config.name,
         ...config.store,
         ...reports,
+        health: healthLog(config.name, log, limited),
         queueBytes: Math.max(storeQueueBytes, 2 * batch.maxBytes),
       });
       tempo ??= createTempoApi(store.read);
       exporters.push(store);
     } else exporters.push(await openOtlpExporter(config, reports));
   }
+  const notReady = (): string => whyNone(exporters);
+  if (notReady() !== '') {
+    for (const exporter of exporters) await exporter.drain(systemClock.monotonicMs());
+    throw new UsageError(notReady());
+  }
   const flushFailures = (): void => {
     for (const failures of failureLogs) failures.flush();
   };
-  return { exporters, tempo, flushFailures };
+  return { exporters, tempo, notReady, flushFailures };
+}
+
+/** A destination that is away will come back, and what is kept waits in a queue meanwhile; a store has none on disk. */
+function whyNone(exporters: readonly Exporter[]): string {
+  if (exporters.length === 0 || !exporters.every(({ stats }) => stats.failing)) return '';
+  return exporters.map(({ name, stats }) => `${name}: ${stats.failing}`).join('; ');
+}
+
+function healthLog(exporter: string, log: Log, limited: Log): Health {
+  let failingSince: number | undefined;
+  return {
+    failing: (reason) => {
+      failingSince ??= systemClock.monotonicMs();
+      limited.error('store_failing', { exporter }, `${reason}; what is kept for it is lost until it works again`);
+    },
+    recovered: () => {
+      const seconds = Math.round((systemClock.monotonicMs() - (failingSince ?? systemClock.monotonicMs())) / 1000);
+      failingSince = undefined;
+      log.info('store_recovered', { exporter, seconds });
+    },
+    setAside: (message) => log.error('store_set_aside', { exporter }, message),
+  };
 }

@@ -54,7 +54,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
 
-    const { exporters, tempo, flushFailures } = await openExporters(config, log);
+    const { exporters, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
     fanOut = new FanOut(exporters);
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
@@ -74,7 +74,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
         uptimeMs: () => now() - startedAt,
         stats: () => gatherStats({ shards, fanOut, rules: () => rules.status() }),
         explain: async (id) => shards.explain(id),
-        notReady: () => notReady,
+        notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
         ...(tempo && { tempo: (method: string, url: URL, accept: string) => tempo.handle(method, url, accept) }),
       },

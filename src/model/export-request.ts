@@ -23,6 +23,10 @@ export interface ExporterStats {
   /** Unix milliseconds; 0 = never. */
   lastErrorAt: number;
   lastSuccessAt: number;
+  /** Of the embedded store: why nothing can be stored now; empty when it can. */
+  failing?: string;
+  /** Of the embedded store: how often a damaged database was set aside. */
+  setAside?: number;
 }
 
 /** Kept spans that will never arrive, and why. */

@@ -4,6 +4,7 @@ import { TraceQLError } from '../traceql/error.ts';
 import { parseField, parseQuery } from '../traceql/parse.ts';
 import { Writer } from '../wire/writer.ts';
 import { BadRequest } from './bad-request.ts';
+import { isDamage } from './damage.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
 import { json, plain, protobuf } from './respond.ts';
 import { namedFields, TraceReader } from './search.ts';
@@ -20,11 +21,13 @@ type Answerer = (
 
 /** Answers Tempo's read API from a database. Paths and shapes: grafana/tempo, pkg/api and pkg/tempopb/tempo.proto. */
 export class TempoAnswers {
+  readonly #db: DatabaseSync;
   readonly #traces: TraceReader;
   readonly #tags: TagReader;
   readonly #routes: readonly (readonly [RegExp, Answerer])[];
 
   constructor(db: DatabaseSync) {
+    this.#db = db;
     this.#traces = new TraceReader(db);
     this.#tags = new TagReader(db, this.#traces);
     this.#routes = [
@@ -38,7 +41,10 @@ export class TempoAnswers {
     ];
   }
 
-  /** Never throws; what cannot be answered is a status with the reason as text. */
+  /**
+   * Throws where the database is damaged, or was closed meanwhile because it is; what cannot be answered else is a status
+   * with the reason as text.
+   */
   async answer({ path, query, accept }: TempoRequest): Promise<TempoAnswer> {
     for (const [pattern, answer] of this.#routes) {
       const parts = pattern.exec(path);
@@ -46,6 +52,7 @@ export class TempoAnswers {
       try {
         return await answer(parts.slice(1).map(decode), new URLSearchParams(query), accept);
       } catch (error) {
+        if (isDamage(error) || !this.#db.isOpen) throw error;
         return plain(error instanceof BadRequest ? 400 : 500, (error as Error).message);
       }
     }

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { UsageError } from '../errors.ts';
-import { makeDirectory, tightenFiles } from './own-files.ts';
+import { Damaged } from './damage.ts';
+import { tightenFiles } from './own-files.ts';
 
 const formatVersion = 1;
 
@@ -23,30 +22,23 @@ PRAGMA user_version = ${formatVersion};
 `;
 
 /**
- * Opens the store in `directory`, making both where absent. WAL with synchronous NORMAL: a crash of the machine may
- * take the last moments, never the consistency (sqlite.org/pragma.html#pragma_synchronous). Throws UsageError in one
- * line.
+ * Opens the database, making it where absent, but not its directory. WAL with synchronous NORMAL: a crash of the machine may take the last
+ * moments, never the consistency (sqlite.org/pragma.html#pragma_synchronous). Throws Damaged for a file of another
+ * format, else what SQLite or the system says.
  */
-export function openDatabase(directory: string): DatabaseSync {
+export function openDatabase(file: string): DatabaseSync {
+  tightenFiles(file);
+  const db = new DatabaseSync(file, { timeout: 5000 });
   try {
-    makeDirectory(directory);
-  } catch (error) {
-    throw new UsageError(`store: cannot make the directory ${directory}: ${(error as Error).message}`);
-  }
-  const file = join(directory, 'traces.db');
-  let db: DatabaseSync | undefined;
-  try {
-    tightenFiles(file);
-    db = new DatabaseSync(file, { timeout: 5000 });
-    prepare(db, file);
+    prepare(db);
     return db;
   } catch (error) {
-    db?.close();
-    throw error instanceof UsageError ? error : new UsageError(explain(file, error as Error & { errcode?: number }));
+    db.close();
+    throw error;
   }
 }
 
-function prepare(db: DatabaseSync, file: string): void {
+function prepare(db: DatabaseSync): void {
   // Pages of 16 KiB, in a new store, hold a part in one: two thirds of what it costs to write in pages of 4.
   db.exec(
     'PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
@@ -54,21 +46,14 @@ function prepare(db: DatabaseSync, file: string): void {
   db.exec('PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -16384;');
   const version = Number(db.prepare('PRAGMA user_version').get()!.user_version);
   if (version === 0) db.exec(`BEGIN; ${schema} COMMIT`);
-  else if (version !== formatVersion) {
-    throw new UsageError(
-      `store: ${file} has format ${version}, this version reads ${formatVersion}: move it away to start with an empty store`,
-    );
-  }
+  else if (version !== formatVersion)
+    throw new Damaged(`it has format ${version}, this version reads ${formatVersion}`);
   db.exec(
     'SELECT max(id), max(digest) FROM (SELECT * FROM trace ORDER BY id DESC LIMIT 1); SELECT max(id) FROM part; SELECT max(key) FROM tag',
   );
 }
 
-const damaged = new Set([1, 11, 26]); // SQLITE_ERROR (a table is missing), SQLITE_CORRUPT, SQLITE_NOTADB
-
-function explain(file: string, error: Error & { errcode?: number }): string {
-  if (damaged.has((error.errcode ?? 0) & 0xff)) {
-    return `store: ${file} is damaged (${error.message}): move it away to start with an empty store`;
-  }
-  return `store: cannot open ${file}: ${error.message}`;
+/** Throws where nothing can be written: it writes the version that is there once more. */
+export function tryWriting(db: DatabaseSync): void {
+  db.exec(`PRAGMA user_version = ${formatVersion}`);
 }

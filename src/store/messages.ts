@@ -28,6 +28,7 @@ export type Command =
   | { readonly id: number; readonly type: 'append'; readonly body: Uint8Array; readonly now: number }
   | { readonly id: number; readonly type: 'answer'; readonly request: TempoRequest }
   | { readonly id: number; readonly type: 'retain'; readonly now: number }
+  | { readonly id: number; readonly type: 'try_writing' }
   | { readonly id: number; readonly type: 'close' };
 
 /** What a command came to. */
@@ -36,9 +37,13 @@ export interface Outcome {
   readonly storage?: StorageStats;
 }
 
-/** From the worker: first `ready` or `refused`, then one `done` or `failed` a command. */
+/**
+ * From the worker: first `ready` or `refused`, then one `done` or `failed` a command; `set_aside` at any time, where it
+ * found its database damaged and goes on with an empty one.
+ */
 export type Reply =
   | { readonly type: 'ready'; readonly storage: StorageStats }
   | { readonly type: 'refused'; readonly message: string }
+  | { readonly type: 'set_aside'; readonly message: string }
   | ({ readonly type: 'done'; readonly id: number } & Outcome)
   | { readonly type: 'failed'; readonly id: number; readonly message: string; readonly malformed: boolean };

@@ -1,19 +1,26 @@
-import { chmodSync, closeSync, constants, existsSync, fchmodSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, constants, existsSync, fchmodSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** The database and what SQLite keeps beside it; it gives those the mode of the database (sqlite.org/walformat.html). */
-const databaseFiles = (file: string): string[] => [file, `${file}-wal`, `${file}-shm`];
+export const databaseFiles = (file: string): string[] => [file, `${file}-wal`, `${file}-shm`];
 
 /**
  * Like `mkdir -p`, and what it makes for the store is its owner's alone, whatever the umask. One that is there stays as
  * it is: it may be a volume's. Node's `recursive` tries for ever where the system answers ENOENT although the parent is
  * there, as /proc does.
  */
-export function makeDirectory(path: string, mode = 0o700): void {
-  if (existsSync(path)) return;
-  makeDirectory(dirname(path), 0o777);
-  mkdirSync(path, mode);
-  if (mode === 0o700) chmodSync(path, mode);
+export function makeDirectory(path: string): void {
+  if (!existsSync(path) || !statSync(path).isDirectory()) make(path, 0o700);
+}
+
+function make(path: string, mode: number): void {
+  if (!existsSync(dirname(path))) make(dirname(path), 0o777);
+  try {
+    mkdirSync(path, mode);
+    if (mode === 0o700) chmodSync(path, mode);
+  } catch (error) {
+    throw new Error(`cannot make the directory ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Traces may hold what others should not read: a file is made for its owner alone, and one that is there is tightened. */

@@ -1,87 +1,100 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
-import { type Asked, StoreError, type StoreThread, WriterThread } from './writer-thread.ts';
+import { type Asked, type StartedThread, StoreError, type StoreThread, WriterThread } from './writer-thread.ts';
 
 /** What tests put in the place of a real worker and real waiting. */
 export interface Machinery {
-  readonly startThread: (options: WorkerOptions) => Promise<{ thread: StoreThread; storage: StorageStats }>;
+  readonly startThread: (options: WorkerOptions, onSetAside: (message: string) => void) => Promise<StartedThread>;
   readonly restartAfterMs: number;
 }
 
-/** A worker that is started again whenever it dies, until it is closed. */
+/** Told of what becomes of the worker. */
+export interface ThreadReports {
+  /** It ended by itself, and is started again. */
+  died(reason: string): void;
+  /** The store cannot be opened now; it is tried again, less and less often. */
+  notOpened(reason: string): void;
+  opened(storage: StorageStats): void;
+  setAside(message: string): void;
+}
+
+const longestPauseMs = 30_000;
+
+/** A worker that is started again whenever it dies or cannot open the store, until it is closed. */
 export class SteadyThread {
   readonly #options: WorkerOptions;
   readonly #machinery: Machinery;
-  readonly #onTrouble: (reason: string) => void;
-  #thread: StoreThread;
-  #restarting: Promise<void> | undefined;
+  readonly #reports: ThreadReports;
+  #thread: StoreThread | undefined;
+  /** Why none runs and the last one could not open the store. */
+  #refusal = '';
+  #opening: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(
-    options: WorkerOptions,
-    machinery: Machinery,
-    thread: StoreThread,
-    onTrouble: (reason: string) => void,
-  ) {
+  constructor(options: WorkerOptions, machinery: Partial<Machinery>, reports: ThreadReports) {
     this.#options = options;
-    this.#machinery = machinery;
-    this.#onTrouble = onTrouble;
-    this.#thread = this.#watched(thread);
+    this.#machinery = { startThread: WriterThread.start, restartAfterMs: 1000, ...machinery };
+    this.#reports = reports;
   }
 
-  /** Rejects with UsageError when the first worker cannot open the store. `onTrouble` is told of every death. */
-  static async start(
-    options: WorkerOptions,
-    { startThread = WriterThread.start, restartAfterMs = 1000 }: Partial<Machinery>,
-    onTrouble: (reason: string) => void,
-  ): Promise<{ thread: SteadyThread; storage: StorageStats }> {
-    const { thread, storage } = await startThread(options);
-    return { thread: new SteadyThread(options, { startThread, restartAfterMs }, thread, onTrouble), storage };
+  /** Resolves after the first attempt, whatever it came to. */
+  start(): Promise<void> {
+    return this.#open(this.#machinery.restartAfterMs);
   }
 
-  /** Rejects with WorkerDied where it dies before the outcome is known, or is dead. */
+  /** Rejects with WorkerDied where it dies before the outcome is known, with StoreError where none runs. */
   ask(command: Asked): Promise<Outcome> {
-    return this.#closed ? Promise.reject(new StoreError('it is closed')) : this.#thread.ask(command);
+    if (this.#closed) return Promise.reject(new StoreError('it is closed'));
+    return this.#thread?.ask(command) ?? Promise.reject(new StoreError(this.#refusal || 'it is being opened'));
   }
 
-  /** After a death: resolves when a worker runs again. */
+  /** After a death: resolves when a worker runs again, or could not open the store. */
   async running(): Promise<void> {
-    await this.#thread.ended;
-    await this.#restarting;
+    await this.#thread?.ended;
+    await this.#opening;
   }
 
   /** Lets the worker close the database, or ends it when `enough` resolves before. */
   async close(enough: Promise<unknown>): Promise<void> {
     this.#closed = true;
-    const closed = this.#thread.ask({ type: 'close' }).then(
-      () => this.#thread.ended,
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    const closed = thread.ask({ type: 'close' }).then(
+      () => thread.ended,
       () => undefined,
     );
     await Promise.race([closed, enough]);
-    await this.#thread.kill();
+    await thread.kill();
   }
 
-  #watched(thread: StoreThread): StoreThread {
-    void thread.ended.then((reason) => {
-      if (this.#closed) return;
-      this.#onTrouble(reason);
-      this.#restarting = this.#restart();
-    });
-    return thread;
-  }
-
-  async #restart(): Promise<void> {
-    while (!this.#closed) {
-      await sleep(this.#machinery.restartAfterMs, undefined, { ref: false });
-      try {
-        const { thread } = await this.#machinery.startThread(this.#options);
-        if (this.#closed) await thread.kill();
-        else this.#thread = this.#watched(thread);
-        return;
-      } catch (error) {
-        this.#onTrouble((error as Error).message);
-      }
+  async #open(nextPauseMs: number): Promise<void> {
+    try {
+      const { thread, storage } = await this.#machinery.startThread(this.#options, (message) =>
+        this.#reports.setAside(message),
+      );
+      if (this.#closed) return thread.kill();
+      this.#thread = thread;
+      this.#refusal = '';
+      void thread.ended.then((reason) => this.#ended(reason));
+      this.#reports.opened(storage);
+    } catch (error) {
+      this.#thread = undefined;
+      this.#refusal = (error as Error).message;
+      this.#reports.notOpened(this.#refusal);
+      void this.#openAfter(nextPauseMs, Math.min(nextPauseMs * 2, longestPauseMs));
     }
+  }
+
+  #ended(reason: string): void {
+    if (this.#closed) return;
+    this.#reports.died(reason);
+    const { restartAfterMs } = this.#machinery;
+    this.#opening = this.#openAfter(restartAfterMs, restartAfterMs);
+  }
+
+  async #openAfter(pauseMs: number, nextPauseMs: number): Promise<void> {
+    await sleep(pauseMs, undefined, { ref: false });
+    if (!this.#closed) await this.#open(nextPauseMs);
   }
 }

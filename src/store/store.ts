@@ -4,7 +4,7 @@ import type { Exporter, ExporterStats, ExportRequest, OnFailure } from '../model
 import { Desk } from './desk.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
-import { type Machinery, SteadyThread } from './steady-thread.ts';
+import { type Machinery, SteadyThread, type ThreadReports } from './steady-thread.ts';
 import type { TempoReader } from './tempo-api.ts';
 import { StoreError, WorkerDied } from './writer-thread.ts';
 
@@ -19,6 +19,16 @@ export interface StoreOptions extends WorkerOptions {
    */
   readonly onError?: (message: string) => void;
   readonly onFailure?: OnFailure;
+  readonly health?: Health;
+}
+
+/** Told of what an operator should hear at once. */
+export interface Health {
+  /** Nothing can be stored now, and why; told again with every attempt. */
+  failing(reason: string): void;
+  recovered(): void;
+  /** A damaged database has another name now, and an empty one its place. */
+  setAside(message: string): void;
 }
 
 /** The embedded trace store: an exporter that keeps what it gets, and Tempo's read API over it (createTempoApi). */
@@ -39,21 +49,25 @@ const retainEveryMs = 60_000;
 /** A request during which the worker dies this often is the one that kills it. */
 const maxAttempts = 2;
 
-/** Opens the store in `directory`, making it where absent. Rejects with UsageError where it cannot be used. */
+/** While nothing can be written, whoever offers nothing does not show that it can be again: it is tried. */
+const tryAgainMs = 5_000;
+
+/**
+ * Opens the store in `directory`, making it where absent. Where it cannot be opened, `stats.failing` says why; it is tried
+ * again, and what is offered meanwhile has failed.
+ */
 export async function createStore(options: StoreOptions, machinery: Partial<Machinery> = {}): Promise<Store> {
-  const { directory, retentionMs, maxBytes } = options;
-  let store: EmbeddedStore | undefined;
-  const onTrouble = (reason: string): void => store?.noteDeath(reason);
-  const { thread, storage } = await SteadyThread.start({ directory, retentionMs, maxBytes }, machinery, onTrouble);
-  store = new EmbeddedStore(options, thread, storage);
+  const store = new EmbeddedStore(options, machinery);
+  await store.start();
   return store;
 }
 
-class EmbeddedStore implements Store {
+class EmbeddedStore implements Store, ThreadReports {
   readonly name: string;
   readonly stats: ExporterStats;
   readonly read: TempoReader = { answer: (request) => this.#answer(request) };
   storage: StorageStats;
+  readonly #health: Health;
   readonly #thread: SteadyThread;
   readonly #desk = new Desk();
   readonly #now: () => number;
@@ -63,18 +77,25 @@ class EmbeddedStore implements Store {
   /** The first is being written, and stays here until its outcome is known. */
   readonly #queue: Queued[] = [];
   #writing: Promise<void> | undefined;
+  #trying: NodeJS.Timeout | undefined;
   #retaining: Promise<void> | undefined;
   #closed = false;
 
-  constructor(options: StoreOptions, thread: SteadyThread, storage: StorageStats) {
+  constructor(options: StoreOptions, machinery: Partial<Machinery>) {
+    const { directory, retentionMs, maxBytes } = options;
     this.name = options.name;
     this.stats = emptyStats(options.queueBytes ?? 64 * 1024 * 1024);
-    this.storage = storage;
-    this.#thread = thread;
+    this.storage = { bytes: 0, limitBytes: maxBytes, traces: 0, oldestAt: 0, overLimit: false };
+    this.#thread = new SteadyThread({ directory, retentionMs, maxBytes }, machinery, this);
+    this.#health = options.health ?? { failing: () => {}, recovered: () => {}, setAside: () => {} };
     this.#now = options.now ?? systemClock.unixMs;
     this.#onError = options.onError ?? (() => {});
     this.#onFailure = options.onFailure ?? (() => {});
     this.#timer = setInterval(() => void this.retain(), retainEveryMs).unref();
+  }
+
+  start(): Promise<void> {
+    return this.#thread.start();
   }
 
   offer(request: ExportRequest, done?: () => void): void {
@@ -117,10 +138,24 @@ class EmbeddedStore implements Store {
     enough.abort();
   }
 
-  /** For the worker's keeper: it died, or could not be started again. */
-  noteDeath(reason: string): void {
+  died(reason: string): void {
     this.stats.retries++;
     this.#trouble(new WorkerDied(reason));
+  }
+
+  notOpened(reason: string): void {
+    this.#failing(reason);
+  }
+
+  opened(storage: StorageStats): void {
+    this.storage = storage;
+    this.#works();
+  }
+
+  setAside(message: string): void {
+    this.stats.setAside = (this.stats.setAside ?? 0) + 1;
+    this.#note(message);
+    this.#health.setAside(message);
   }
 
   /** One after the other: so a request that kills the worker is known, and no second copy of the queue is made. */
@@ -148,12 +183,41 @@ class EmbeddedStore implements Store {
     this.stats.exportedRequests++;
     this.stats.lastSuccessAt = this.#now();
     this.storage = storage;
+    this.#works();
     if (storage.overLimit) void this.retain();
   }
 
   #notWritten(error: Error): void {
     const isMalformed = error instanceof StoreError && error.malformed;
     this.#fail(this.#unqueue(), isMalformed ? 'rejected' : 'write_failed', error.message);
+    if (isMalformed || this.#closed) return;
+    this.#failing(error.message);
+    this.#trying ??= setTimeout(() => void this.#tryWriting(), tryAgainMs).unref();
+  }
+
+  async #tryWriting(): Promise<void> {
+    this.#trying = undefined;
+    if (this.#closed || this.stats.failing === '') return;
+    try {
+      await this.#thread.ask({ type: 'try_writing' });
+      this.#works();
+    } catch (error) {
+      this.#failing((error as Error).message);
+      this.#trying ??= setTimeout(() => void this.#tryWriting(), tryAgainMs).unref();
+    }
+  }
+
+  #failing(reason: string): void {
+    if (this.#closed) return;
+    this.stats.failing = reason;
+    this.#note(reason);
+    this.#health.failing(reason);
+  }
+
+  #works(): void {
+    if (this.stats.failing === '') return;
+    this.stats.failing = '';
+    this.#health.recovered();
   }
 
   /** The worker had a copy of the body. */
@@ -209,4 +273,6 @@ const emptyStats = (queueLimitBytes: number): ExporterStats => ({
   lastError: '',
   lastErrorAt: 0,
   lastSuccessAt: 0,
+  failing: '',
+  setAside: 0,
 });

@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads';
-import { UsageError } from '../errors.ts';
 import type { Command, Outcome, Reply, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
 
@@ -34,6 +33,11 @@ export interface StoreThread {
   kill(): Promise<void>;
 }
 
+export interface StartedThread {
+  readonly thread: StoreThread;
+  readonly storage: StorageStats;
+}
+
 /** The worker file under its own extension: .ts as checked out, .js as compiled. */
 const workerFile = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
@@ -52,14 +56,22 @@ export class WriterThread implements StoreThread {
     this.ended = new Promise((resolve) => this.#worker.once('exit', () => resolve(this.#end())));
   }
 
-  /** Resolves when the database is open; rejects with UsageError when it cannot be. */
-  static async start(options: WorkerOptions): Promise<{ thread: StoreThread; storage: StorageStats }> {
+  /**
+   * Resolves when the database is open; rejects with StoreError when it cannot be. `onSetAside` is told, then or later, of
+   * a damaged one that has another name now.
+   */
+  static async start(options: WorkerOptions, onSetAside: (message: string) => void): Promise<StartedThread> {
     const thread = new WriterThread(options);
-    const reply = await thread.#firstReply();
-    if (reply.type !== 'ready')
-      throw new UsageError(reply.type === 'refused' ? reply.message : 'store: unexpected reply');
-    thread.#worker.on('message', (message: Reply) => thread.#receive(message));
-    return { thread, storage: reply.storage };
+    const storage = await new Promise<StorageStats>((resolve, reject) => {
+      thread.#worker.on('message', (reply: Reply) => {
+        if (reply.type === 'ready') resolve(reply.storage);
+        else if (reply.type === 'refused') reject(new StoreError(reply.message));
+        else if (reply.type === 'set_aside') onSetAside(reply.message);
+        else thread.#receive(reply);
+      });
+      void thread.ended.then((reason) => reject(new StoreError(`its worker ended at the start: ${reason}`)));
+    });
+    return { thread, storage };
   }
 
   ask(command: Asked): Promise<Outcome> {
@@ -74,15 +86,7 @@ export class WriterThread implements StoreThread {
     await this.#worker.terminate();
   }
 
-  #firstReply(): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      this.#worker.once('message', resolve);
-      void this.ended.then((reason) => reject(new UsageError(`store: its worker ended at start: ${reason}`)));
-    });
-  }
-
-  #receive(message: Reply): void {
-    if (message.type !== 'done' && message.type !== 'failed') return;
+  #receive(message: Extract<Reply, { readonly id: number }>): void {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
     if (message.type === 'done') waiting?.resolve(message);

@@ -18,6 +18,7 @@ export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeM
     export: stats.exporters.map(({ name, stats: exporter }) => ({
       name,
       queueBytes: exporter.queuedBytes,
+      failing: exporter.failing ?? '',
       lastError: exporter.lastError,
       lastSuccessAt: isoTime(exporter.lastSuccessAt),
     })),

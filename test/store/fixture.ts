@@ -40,7 +40,7 @@ export interface FoundTrace {
 /** The store's inside, without its worker: what it does with bytes, times and questions. */
 export class Inside implements Disposable {
   readonly #directory = temporaryDirectory();
-  readonly #db = openDatabase(this.#directory.path);
+  readonly #db = openDatabase(join(this.#directory.path, 'traces.db'));
   readonly #appender: Appender;
   readonly #answers = new TempoAnswers(this.#db);
   readonly #retention: Retention;

@@ -1,50 +1,14 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
-import { UsageError } from '../../src/errors.ts';
-import type { ExportFailure, ExportRequest } from '../../src/model/export-request.ts';
+import type { ExportFailure } from '../../src/model/export-request.ts';
 import type { Machinery } from '../../src/store/steady-thread.ts';
-import { createStore, type Store, type StoreOptions } from '../../src/store/store.ts';
-import { createTempoApi } from '../../src/store/tempo-api.ts';
+import { createStore } from '../../src/store/store.ts';
 import { type StoreThread, WorkerDied, WriterThread } from '../../src/store/writer-thread.ts';
-import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
+import { requestBytes, traceIdHex } from '../support/spans.ts';
 import { type FoundTrace, hour, start, temporaryDirectory } from './fixture.ts';
-
-const batch = (...spans: Told[]): ExportRequest => ({
-  body: requestBytes(...spans),
-  spans: spans.length,
-  traces: new Set(spans.map(({ trace }) => trace)).size,
-});
-
-const limits = { name: 'store', retentionMs: 24 * hour, maxBytes: 64 * 1024 * 1024 };
-
-/** A store with a clock turned by hand. */
-async function open(directory: string, options: Partial<StoreOptions> = {}) {
-  const clock = { now: start };
-  const store = await createStore({ ...limits, directory, now: () => clock.now, ...options });
-  return { store, clock };
-}
-
-const idle = async ({ stats }: Store): Promise<void> => {
-  while (stats.queuedSpans > 0) await new Promise((resolve) => setImmediate(resolve));
-};
-const close = (store: Store): Promise<void> => store.drain(systemClock.monotonicMs() + 10_000);
-
-async function get(store: Store, path: string): Promise<{ status: number; body: string }> {
-  const answer = await createTempoApi(store.read).handle('GET', new URL(path, 'http://any'), undefined);
-  return { status: answer!.status, body: String(answer!.body) };
-}
-
-const refusalOf = async (directory: string): Promise<string> => {
-  const error = await createStore({ ...limits, directory }).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(UsageError);
-  return (error as Error).message;
-};
+import { batch, close, get, idle, limits, open } from './open-store.ts';
 
 describe('the store as an exporter', () => {
   it('keeps its books: queued until it is on disk, then exported', async () => {
@@ -169,8 +133,8 @@ describe('when the worker dies', () => {
   it('it is started again, and nothing that was offered is lost or stored twice', async () => {
     using directory = temporaryDirectory();
     const threads: StoreThread[] = [];
-    const startThread: Machinery['startThread'] = async (options) => {
-      const started = await WriterThread.start(options);
+    const startThread: Machinery['startThread'] = async (...asked) => {
+      const started = await WriterThread.start(...asked);
       threads.push(started.thread);
       return started;
     };
@@ -255,51 +219,5 @@ describe('what the store gives up it tells', () => {
     expect(failures).toMatchObject([
       { reason: 'shutdown', spans: 1, message: 'offered after the store was shut down' },
     ]);
-  });
-});
-
-describe('a store that cannot be used is refused in one line', () => {
-  it('its directory cannot be made', async () => {
-    using directory = temporaryDirectory();
-    writeFileSync(join(directory.path, 'file'), '');
-    const message = await refusalOf(join(directory.path, 'file/store'));
-    expect(message).toMatch(/^store: cannot make the directory .*file\/store: ENOTDIR[^\n]*$/);
-  });
-
-  it('its database is something else', async () => {
-    using directory = temporaryDirectory();
-    writeFileSync(join(directory.path, 'traces.db'), 'not a database, but long enough to be taken for one'.repeat(100));
-    const message = await refusalOf(directory.path);
-    expect(message).toMatch(
-      /^store: .*traces\.db is damaged \(file is not a database\): move it away to start with an empty store$/,
-    );
-  });
-
-  it('its database is damaged', async () => {
-    using directory = temporaryDirectory();
-    const { store } = await open(directory.path);
-    for (let i = 0; i < 20; i++) store.offer(batch({ trace: `t${i}`, padding: 5000 }));
-    await close(store);
-    const file = join(directory.path, 'traces.db');
-    const bytes = readFileSync(file);
-    bytes.fill(0xff, 4096);
-    writeFileSync(file, bytes);
-    expect(await refusalOf(directory.path)).toMatch(/traces\.db is damaged \(.*\): move it away/);
-  });
-
-  it('its database was written by a later version', async () => {
-    using directory = temporaryDirectory();
-    const db = new DatabaseSync(join(directory.path, 'traces.db'));
-    db.exec('PRAGMA user_version = 99');
-    db.close();
-    expect(await refusalOf(directory.path)).toMatch(/has format 99, this version reads 1: move it away/);
-  });
-
-  it.skipIf(process.getuid?.() === 0)('its directory may not be written', async () => {
-    using directory = temporaryDirectory();
-    const closed = join(directory.path, 'closed');
-    mkdirSync(closed);
-    chmodSync(closed, 0o500);
-    expect(await refusalOf(closed)).toMatch(/^store: cannot open /);
   });
 });

@@ -189,6 +189,7 @@ describe('/api/status', () => {
     expect(status.export).toEqual([
       {
         name: 'tempo',
+        failing: '',
         queueBytes: 9_500,
         lastError: 'UNAVAILABLE: connection refused',
         lastSuccessAt: '2026-01-02T03:01:20.000Z',

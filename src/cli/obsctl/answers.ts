@@ -69,7 +69,13 @@ const status = v.looseObject({
     oldestSeconds: v.number(),
   }),
   export: v.array(
-    v.looseObject({ name: v.string(), queueBytes: v.number(), lastError: v.string(), lastSuccessAt: moment }),
+    v.looseObject({
+      name: v.string(),
+      queueBytes: v.number(),
+      failing: v.optional(v.string(), ''),
+      lastError: v.string(),
+      lastSuccessAt: moment,
+    }),
   ),
   books: v.looseObject({
     balanced: v.boolean(),

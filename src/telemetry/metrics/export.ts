@@ -64,6 +64,22 @@ export const exportMetrics: readonly Metric[] = [
     read: (sample) => each(sample, (stats) => stats.retries),
   },
   {
+    name: 'tailgate_store_failing',
+    type: 'gauge',
+    labels: ['exporter'],
+    help: '1 while the embedded store can write nothing: what is kept for it is lost, and counted.',
+    advice: '1: `failing` in /api/status and the log line store_failing say why; it works again by itself when it can.',
+    read: (sample) => ofStores(sample, ({ failing }) => (failing ? 1 : 0)),
+  },
+  {
+    name: 'tailgate_store_set_aside_total',
+    type: 'counter',
+    labels: ['exporter'],
+    help: 'Times that the database of the embedded store was damaged and an empty one took its place.',
+    advice: 'Any: store_set_aside in the log names the file. Look at the disk.',
+    read: (sample) => ofStores(sample, ({ setAside }) => setAside ?? 0),
+  },
+  {
     name: 'tailgate_export_last_success_timestamp_seconds',
     type: 'gauge',
     labels: ['exporter'],
@@ -72,6 +88,11 @@ export const exportMetrics: readonly Metric[] = [
     read: (sample) => each(sample, (stats) => stats.lastSuccessAt / 1e3),
   },
 ];
+
+const ofStores = ({ gateway }: Sample, value: (stats: ExporterStats) => number): Row[] =>
+  gateway.exporters
+    .filter(({ stats }) => stats.failing !== undefined)
+    .map(({ name, stats }) => ({ labels: { exporter: name }, value: value(stats) }));
 
 function each({ gateway }: Sample, value: (stats: ExporterStats) => number): Row[] {
   return gateway.exporters.map(({ name, stats }) => ({ labels: { exporter: name }, value: value(stats) }));

@@ -65,8 +65,9 @@ function showExport(exporters, books) {
     const book = books.exporters.find((b) => b.name === it.name) || {};
     return [it.name, number(book.exported), number(book.queued), book.failed ? el('strong', { className: 'bad' }, number(book.failed)) : '0', bytes(it.queueBytes), time(it.lastSuccessAt)];
   };
+  const failing = exporters.filter((it) => it.failing).map((it) => el('p', { className: 'bad' }, it.name + ' can store nothing: ', mono(it.failing)));
   const errors = exporters.filter((it) => it.lastError).map((it) => el('p', { className: 'warn' }, it.name + ', last error: ', mono(it.lastError)));
-  show('export', table(['', '#exported', '#queued', '#failed', '#queue', 'last success'], exporters.map(row), 'Exporters'), ...errors);
+  show('export', table(['', '#exported', '#queued', '#failed', '#queue', 'last success'], exporters.map(row), 'Exporters'), ...failing, ...errors);
 }
 async function refresh() {
   if (document.hidden) return;

@@ -23,7 +23,7 @@ const healthy: Status = {
     lastRefusal: null,
   },
   buffer: { bytes: 1_572_864, limitBytes: 536_870_912, traces: 12, spans: 69, oldestSeconds: 14 },
-  export: [{ name: 'tempo', queueBytes: 2048, lastError: '', lastSuccessAt: '2026-11-25T16:59:57Z' }],
+  export: [{ name: 'tempo', queueBytes: 2048, failing: '', lastError: '', lastSuccessAt: '2026-11-25T16:59:57Z' }],
   books: {
     balanced: true,
     spans: { received: 1000, ...counts, balanced: true },
@@ -74,7 +74,7 @@ tempo          120       3       0  2 KiB  3s ago        none
           lastRefusal: { at: '2026-11-25T16:58:00Z', error: 'rules.yaml:3: no such key' },
         },
         books: { ...healthy.books, balanced: false },
-        export: [{ name: 'tempo', queueBytes: 0, lastError: 'connection refused', lastSuccessAt: null }],
+        export: [{ name: 'tempo', queueBytes: 0, failing: '', lastError: 'connection refused', lastSuccessAt: null }],
       },
       now,
       false,
