@@ -6,12 +6,15 @@ const requestLine = `POST ${tracesPath} HTTP/1.1\r\n`;
  * us.
  */
 const absoluteLine = new RegExp(`^POST [hH][tT][tT][pP][sS]?://[\\w.~%:[\\]-]+${tracesPath} HTTP/1\\.1\\r\\n`);
-/** One field, strictly: no space before the colon, no folding, no control characters (RFC 9112, 5). */
-const field = /([!#$%&'*+\-.^_`|~\dA-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n/y;
+/**
+ * One field, strictly: no space before the colon, no folding, no control characters (RFC 9112, 5). No two parts of it
+ * can take the same character, so that it is read once.
+ */
+const field = /([!#$%&'*+\-.^_`|~\dA-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y;
 /** Nearly a petabyte: a number that is exact. */
 const plainNumber = /^\d{1,15}$/;
 /** With two fields, or another name, it is for node:http. */
-const plainEncodings = new Set(['', 'gzip']);
+const plainEncodings = new Set([undefined, '', 'gzip']);
 /** Whoever sends one of these wants something that node:http does for us. */
 const special = new Set([...['transfer-encoding', 'expect', 'upgrade', 'te', 'trailer', 'origin', 'http2-settings']]);
 
@@ -30,22 +33,36 @@ interface PlainBody {
 export function plainBody(head: string): PlainBody | undefined {
   const lineLength = head.startsWith(requestLine) ? requestLine.length : absoluteLine.exec(head)?.[0].length;
   if (lineLength === undefined) return undefined;
-  let [length, hosts, isProtobuf, encodings] = [-1, 0, false, ''];
+  let [length, hosts, type, encoding]: [number, number, string?, string?] = [-1, 0];
   for (field.lastIndex = lineLength; field.lastIndex < head.length; ) {
     const found = field.exec(head);
     if (found === null) return undefined;
     const name = found[1].toLowerCase();
-    const value = found[2].trimEnd();
+    const value = withoutBlanks(found[2]);
     if (special.has(name)) return undefined;
     if (name === 'host') hosts++;
     else if (name === 'connection' && value.toLowerCase() !== 'keep-alive') return undefined;
-    else if (name === 'content-encoding') encodings += value.toLowerCase();
-    else if (name === 'content-type') isProtobuf = value.toLowerCase() === 'application/x-protobuf';
-    else if (name === 'content-length') {
+    else if (name === 'content-encoding') {
+      if (encoding !== undefined) return undefined;
+      encoding = value.toLowerCase();
+    } else if (name === 'content-type') {
+      if (type !== undefined) return undefined;
+      type = value.toLowerCase();
+    } else if (name === 'content-length') {
       if (length >= 0 || !plainNumber.test(value)) return undefined;
       length = Number(value);
     }
   }
-  if (hosts !== 1 || !isProtobuf || length < 0 || !plainEncodings.has(encodings)) return undefined;
-  return { length, isGzip: encodings === 'gzip' };
+  if (hosts !== 1 || type !== 'application/x-protobuf' || length < 0) return undefined;
+  return plainEncodings.has(encoding) ? { length, isGzip: encoding === 'gzip' } : undefined;
 }
+
+/** Without spaces and tabs at its ends; to trim() others are blanks, too, which node:http takes for a part of a value. */
+function withoutBlanks(value: string): string {
+  let [start, end] = [0, value.length];
+  while (start < end && isBlank(value.charCodeAt(start))) start++;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end--;
+  return value.slice(start, end);
+}
+
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
