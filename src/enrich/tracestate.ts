@@ -41,7 +41,7 @@ export function raiseThreshold(traceState: string, high: number, low: number): s
 
 /** The value of the `ot` member with its `th` raised, in its place; a new one comes first. */
 function raisedValue(value: string, high: number, low: number): string | null {
-  const parts = value.split(';').map((part) => splitOnce(part));
+  const parts = value === '' ? [] : value.split(';').map((part) => splitOnce(part));
   if (value.length > maxValueChars || !parts.every(isValid) || hasTwins(parts)) return null;
   const th = parts.find(([key]) => key === 'th');
   if (th && !isLower(th[1], high, low)) return value;
@@ -52,8 +52,7 @@ function raisedValue(value: string, high: number, low: number): string | null {
   return raised.length <= maxValueChars ? raised : null;
 }
 
-function isValid([key, value]: readonly [string, string], _: number, all: readonly unknown[]): boolean {
-  if (key === '' && value === '') return all.length === 1;
+function isValid([key, value]: readonly [string, string]): boolean {
   if (key === 'th') return parseThreshold(value) !== null;
   if (key === 'rv') return /^[0-9a-f]{14}$/.test(value);
   return subKey.test(key) && subValue.test(value);

@@ -53,6 +53,7 @@ describe('a malformed member is left alone', () => {
     ['a sub-key that starts with a digit', 'ot=1a:b'],
     ['a sub-key without a colon', 'ot=th:8;junk'],
     ['a character that no value may have', 'ot=a:b c'],
+    ['neither sub-key nor value', 'ot=:'],
     ['a sub-key twice', 'ot=th:8;th:c'],
     ['the member twice', 'ot=th:8,ot=th:c'],
     ['more than 256 characters', `ot=a:${'x'.repeat(255)}`],
