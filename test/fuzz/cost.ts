@@ -7,8 +7,8 @@ export interface Cost {
   memoryBytes: number;
 }
 
-/** No input may hold a thread longer, whatever its size. */
-export const stallUs = 100_000;
+/** No input may hold a thread longer, whatever its size, but where a budget says so. */
+export const usualStallUs = 100_000;
 
 interface Counters {
   cpuUs: number;
@@ -53,6 +53,6 @@ export const least = (one: Cost, other: Cost): Cost => ({
 
 /** The part of its budget that an input of `bytes` bytes took, by time or memory, whichever is more; 1 = all of it. */
 export function shareOf({ cpuUs, memoryBytes }: Cost, bytes: number, budget: Budget): number {
-  const mayUs = Math.min(stallUs, budget.cpuUs + budget.cpuUsPerByte * bytes);
+  const mayUs = Math.min(budget.stallUs ?? usualStallUs, budget.cpuUs + budget.cpuUsPerByte * bytes);
   return Math.max(cpuUs / mayUs, memoryBytes / (budget.memoryBytes + budget.memoryBytesPerByte * bytes));
 }

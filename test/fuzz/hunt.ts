@@ -1,6 +1,6 @@
 import { seeded } from '../support/mutate.ts';
 import { swell } from './bytes.ts';
-import { type Cost, least, measure, shareOf, stallUs } from './cost.ts';
+import { type Cost, least, measure, shareOf, usualStallUs } from './cost.ts';
 import { below, type Chance, pick, type Target } from './target.ts';
 import { type Costly, Worst } from './worst.ts';
 
@@ -127,6 +127,6 @@ export class Hunt {
 }
 
 function dear({ cpuUs, memoryBytes }: Cost, bytes: number, outcome: string): string {
-  const stall = cpuUs > stallUs ? 'stalls: ' : '';
+  const stall = cpuUs > usualStallUs ? 'stalls: ' : '';
   return `${stall}${bytes} bytes cost ${cpuUs} µs and ${memoryBytes} bytes of memory (${outcome})`;
 }

@@ -8,6 +8,8 @@ export interface Budget {
   /** Memory taken while it was read, let go again or not. */
   readonly memoryBytes: number;
   readonly memoryBytesPerByte: number;
+  /** Longest that an input may hold a thread, whatever its size; 100 ms where nothing else is said. */
+  readonly stallUs?: number;
 }
 
 /** Something that reads what strangers send. */
