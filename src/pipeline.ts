@@ -93,11 +93,12 @@ export class Pipeline implements Intake {
    */
   tick(limit: number): boolean {
     const now = this.#now();
-    const { buffer, judge, batch, lateness, upkeep } = this.shard;
+    const { buffer, judge, emission, batch, lateness, upkeep } = this.shard;
+    emission.step(now);
     const more = this.#takeOver(now);
     upkeep.tick(now);
     if (this.#draining) return more;
-    for (let n = 0; n < limit; n++) {
+    for (let n = 0; n < limit && !emission.isBehind; n++) {
       const slot = buffer.due(now);
       if (slot < 0) {
         batch.tick(now);
@@ -118,10 +119,11 @@ export class Pipeline implements Intake {
     this.close();
     this.#draining = true;
     const now = this.#now();
-    const { buffer, judge, batch, neighbours } = this.shard;
+    const { buffer, judge, emission, batch, neighbours } = this.shard;
+    emission.step(now);
     this.#takeOver(now);
     const untilBytes = batch.writtenBytes + maxBytes;
-    for (let n = 0; n < limit && batch.writtenBytes < untilBytes; n++) {
+    for (let n = 0; n < limit && batch.writtenBytes < untilBytes && !emission.isBehind; n++) {
       const slot = buffer.first();
       if (slot < 0) {
         batch.flush();

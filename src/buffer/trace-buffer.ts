@@ -32,6 +32,8 @@ export const Trace = {
   bucket: 17,
 } as const;
 const traceWords = 18;
+/** Instead of a bucket: the trace is on its way out, and nothing points to it but who sees it out. */
+const unlisted = -1;
 
 export interface BufferOptions {
   readonly decisionWaitMs: number;
@@ -75,6 +77,14 @@ export class TraceBuffer {
 
   /** Starts the trace whose id stands at ids[from … from + 4); its wait runs from `now`. */
   start(ids: Int32Array, from: number, conditions: number, now: number): number {
+    const slot = this.hold(ids, from, conditions, now);
+    this.#index.insert(slot);
+    this.#deadlines.add(slot, now + this.#waitMs);
+    return slot;
+  }
+
+  /** The same without a wait: nobody will find it, and nothing falls due. */
+  hold(ids: Int32Array, from: number, conditions: number, now: number): number {
     const slot = this.traces.allocate();
     const words = this.traces.page(slot);
     const at = this.traces.at(slot);
@@ -87,8 +97,7 @@ export class TraceBuffer {
     words[at + Trace.firstHigh] = Math.floor(now / 4294967296);
     words[at + Trace.firstLow] = now | 0;
     words[at + Trace.conditions] = conditions;
-    this.#index.insert(slot);
-    this.#deadlines.add(slot, now + this.#waitMs);
+    words[at + Trace.bucket] = unlisted;
     return slot;
   }
 
@@ -196,12 +205,27 @@ export class TraceBuffer {
     return words[at + Trace.firstHigh] * 4294967296 + (words[at + Trace.firstLow] >>> 0);
   }
 
-  /** Forgets a trace and its rows; segments in which nothing waits any more are given back. */
-  release(slot: number): void {
-    const words = this.traces.page(slot);
-    const at = this.traces.at(slot);
+  headOf(slot: number): number {
+    return this.traces.page(slot)[this.traces.at(slot) + Trace.head];
+  }
+
+  /** So many of the trace's spans have left. */
+  countOut(slot: number, spans: number): void {
+    this.traces.page(slot)[this.traces.at(slot) + Trace.spans] -= spans;
+    this.spans -= spans;
+  }
+
+  /** The trace's wait is over: nobody finds it any more, and its slices stay until `free`. */
+  unlist(slot: number): void {
     this.#index.remove(slot);
     this.#deadlines.remove(slot);
+    this.traces.page(slot)[this.traces.at(slot) + Trace.bucket] = unlisted;
+  }
+
+  /** Forgets an unlisted trace and its rows; segments in which nothing waits any more are given back. */
+  free(slot: number): void {
+    const words = this.traces.page(slot);
+    const at = this.traces.at(slot);
     this.spans -= words[at + Trace.spans];
     let touched = -1;
     for (let row = words[at + Trace.head]; row >= 0; ) {
@@ -219,8 +243,8 @@ export class TraceBuffer {
   }
 
   /**
-   * The traces with slices in the oldest segment that holds any, those whose root came first: deciding them all gives
-   * the segment back. Empty when nothing waits.
+   * The waiting traces with slices in the oldest segment that holds any, those whose root came first: deciding them all
+   * gives the segment back. Empty when nothing waits.
    */
   *oldest(isComplete: (slot: number) => boolean): Generator<number> {
     const number = this.segments.oldest(Number.POSITIVE_INFINITY).find((n) => this.segments.get(n).live > 0);
@@ -229,7 +253,7 @@ export class TraceBuffer {
   }
 
   /**
-   * The traces with slices in a segment, those whose root came first; the segment may be given back while they are
+   * The waiting traces with slices in a segment, those whose root came first; the segment may be given back while they are
    * walked.
    */
   *tracesIn(segment: Segment, isComplete: (slot: number) => boolean): Generator<number> {
@@ -238,9 +262,13 @@ export class TraceBuffer {
         for (let i = 0; i < this.slices.rowsIn(page) && segment.live > 0; i++) {
           const row = page * 1024 + i;
           const slot = this.slices.words(row)[this.slices.at(row) + Row.trace];
-          if (slot >= 0 && isComplete(slot) === complete) yield slot;
+          if (slot >= 0 && this.#isListed(slot) && isComplete(slot) === complete) yield slot;
         }
       }
     }
+  }
+
+  #isListed(slot: number): boolean {
+    return this.traces.page(slot)[this.traces.at(slot) + Trace.bucket] !== unlisted;
   }
 }

@@ -48,6 +48,11 @@ export class Enricher {
     this.stats = { redactions: this.#redactor.counts, malformedTraceStates: 0, mendedSpans: 0 };
   }
 
+  /** Bytes of texts that rules were applied to, so far. */
+  get searchedBytes(): number {
+    return this.#redactor.searchedBytes;
+  }
+
   /**
    * Writes buf[start, end), a Span message, as a field of ScopeSpans. `marked`: it also gets the `tailgate.*`
    * attributes.
@@ -94,6 +99,7 @@ export class Enricher {
 
   #rewrite(out: Writer, r: Reader, stateAt: number, stamp: Stamp, marked: boolean): void {
     const span = out.open(ScopeSpans.spans);
+    this.#redactor.begin();
     for (let from = r.pos; r.next(); from = r.pos) {
       if (from === stateAt) this.#traceState(out, r, from, stamp);
       else if (marked && r.field === Span.attributes && this.#marks.skips(r)) continue;

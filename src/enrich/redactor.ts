@@ -12,12 +12,24 @@ import { Suspects } from './suspects.ts';
 import { type TextRule, textRules } from './text-rules.ts';
 
 /**
+ * What is searched of one span or resource at most, in bytes of text: 50 to 100 ms of work. Destinations keep less:
+ * Tempo cuts attributes at 2 KiB by default (max_attribute_bytes).
+ */
+const maxSearchedBytes = 512 * 1024;
+/** In place of a text that would be too much. It may hold a secret, so it does not leave unsearched. */
+const tooMuch = '**** (too long to be searched)';
+const tooMuchRule = 'too_long';
+
+/**
  * Applies redaction rules to OTLP messages that are well-formed and of bounded depth: decode saw to it.
  * What no rule touches comes out byte for byte.
  */
 export class Redactor {
   /** Masked values and matches, by rule. */
   readonly counts: Record<string, number> = {};
+  /** Bytes of texts that rules were applied to, so far; other work on them counts as so many bytes. */
+  searchedBytes = 0;
+  #untilBytes = maxSearchedBytes;
   readonly #suspects: Suspects;
   readonly #ruleOf: RuleOf;
   readonly #texts: readonly TextRule[];
@@ -28,6 +40,11 @@ export class Redactor {
     this.#texts = textRules(rules);
   }
 
+  /** A span or an envelope begins: what may be searched of it. */
+  begin(): void {
+    this.#untilBytes = this.searchedBytes + maxSearchedBytes;
+  }
+
   /** Could a rule find anything in these bytes? Cheap; where it says no, copy them. */
   suspects(buf: Uint8Array, start: number, end: number): boolean {
     return this.#suspects.among(buf, start, end);
@@ -35,6 +52,7 @@ export class Redactor {
 
   /** Writes buf[start, end), a message, as `field`. */
   whole(out: Writer, field: number, buf: Uint8Array, start: number, end: number, shape: Shape): void {
+    this.begin();
     if (!this.suspects(buf, start, end)) out.bytes(field, buf, start, end);
     else {
       const message = out.open(field);
@@ -67,8 +85,14 @@ export class Redactor {
     return false;
   }
 
+  /** What is beyond all that may be searched is left out. */
   #nested(out: Writer, r: Reader, shape: Shape): boolean {
     const body = r.message();
+    const bytes = body.end - body.pos;
+    if (!this.#search(shape === list || shape === map ? bytes : bytes / 16)) {
+      this.#count(tooMuchRule);
+      return true;
+    }
     const start = out.open(r.field);
     const changed = this.#within(out, body, shape);
     if (changed) out.close(start);
@@ -157,12 +181,23 @@ export class Redactor {
 
   #text(out: Writer, r: Reader, type: Text): boolean {
     const bytes = r.bytes();
+    if (!this.#search(bytes.length)) {
+      out.string(r.field, tooMuch);
+      this.#count(tooMuchRule);
+      return true;
+    }
     const before = textOf(bytes, type);
     if (before === null) return false;
     let text = before;
     for (const rule of this.#texts) text = rule.apply(text, this.#count);
     if (text === before) return false;
     out.string(r.field, text);
+    return true;
+  }
+
+  #search(bytes: number): boolean {
+    if (this.searchedBytes + bytes > this.#untilBytes) return false;
+    this.searchedBytes += bytes;
     return true;
   }
 

@@ -29,7 +29,7 @@ export class Arrivals {
   /** Takes slices in; where `owners` is given, only those that are this shard's. */
   take(slices: SliceRows, now: number, owners?: Uint8Array): void {
     const { buffer, decisions, late, self } = this.#parts;
-    const { bytes, rows, count, conditions } = slices;
+    const { rows, count, conditions } = slices;
     let trace = -1;
     for (let i = 0, row = 0; i < count; i++, row += sliceWords) {
       if (owners !== undefined && owners[i] !== self) continue;
@@ -38,14 +38,14 @@ export class Arrivals {
       if (trace < 0) {
         const decided = decisions.find(rows, row + Slice.traceIdA);
         if (decided >= 0) {
-          late.take(decided, bytes, rows, row, now);
+          late.take(decided, slices, row, now);
           continue;
         }
         trace = buffer.start(rows, row + Slice.traceIdA, conditions, now);
       }
       if (!this.#append(trace, slices, row, now)) trace = -1;
     }
-    late.end();
+    late.end(now);
   }
 
   /** Appends one slice to its trace; false when that made the trace so large that it was decided. */
@@ -64,7 +64,7 @@ export class Arrivals {
     }
     if (isRoot) buffer.hasten(trace, now);
     if (words[at + Trace.bytes] >>> 0 <= maxTraceBytes) return true;
-    late.end();
+    late.end(now);
     judge.judge(trace, 'size', now);
     return false;
   }

@@ -1,4 +1,6 @@
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
+import type { Emission } from './emission.ts';
+import type { Emitter } from './emit.ts';
 import type { Judge } from './judge.ts';
 import type { Neighbours } from './neighbours.ts';
 
@@ -8,31 +10,39 @@ import type { Neighbours } from './neighbours.ts';
  */
 const tightShare = 0.9;
 
+interface Parts {
+  readonly buffer: TraceBuffer;
+  readonly judge: Judge;
+  readonly emitter: Emitter;
+  readonly emission: Emission;
+}
+
 /**
  * Makes room by deciding early: whole segments, oldest first, and in each the traces whose root came before the others.
  */
 export class EarlyDecisions {
-  readonly #buffer: TraceBuffer;
-  readonly #judge: Judge;
+  readonly #parts: Parts;
   readonly #decides: boolean;
 
-  constructor(buffer: TraceBuffer, judge: Judge, onFull: 'decide_oldest' | 'refuse') {
-    this.#buffer = buffer;
-    this.#judge = judge;
+  constructor(parts: Parts, onFull: 'decide_oldest' | 'refuse') {
+    this.#parts = parts;
     this.#decides = onFull === 'decide_oldest';
   }
 
   /**
    * Is there room for `length` bytes, after as many traces as necessary were decided, where that is the operator's
-   * wish?
+   * wish? Not where what was decided costs more to write than so many bytes are worth: then others come first.
    */
   makeRoom(length: number, now: number): boolean {
-    const { segments, traces } = this.#buffer;
-    while (this.#decides && !segments.fits(length)) {
+    const { buffer, judge, emitter, emission } = this.#parts;
+    const { segments, traces } = buffer;
+    if (segments.fits(length) || !this.#decides) return segments.fits(length);
+    emitter.grant(length);
+    while (!segments.fits(length) && !emission.isBehind) {
       const before = traces.size;
-      for (const slot of this.#buffer.oldest((trace) => this.#judge.isComplete(trace))) {
-        this.#judge.judge(slot, 'full', now);
-        if (segments.fits(length)) return true;
+      for (const slot of buffer.oldest((trace) => judge.isComplete(trace))) {
+        judge.judge(slot, 'full', now);
+        if (segments.fits(length) || emission.isBehind) break;
       }
       if (traces.size === before) break;
     }
@@ -41,10 +51,15 @@ export class EarlyDecisions {
 
   /** Gives back what others want, looks at what only others used, and asks them back what this shard will need. */
   serveNeighbours(neighbours: Neighbours, now: number): void {
-    const { segments } = this.#buffer;
-    for (let wanted = neighbours.wanted(); wanted >= 0; wanted = neighbours.wanted()) this.#decideAllIn(wanted, now);
+    const { segments } = this.#parts.buffer;
+    // One in which kept traces are still to be written stays wanted until they are.
+    while (!this.#parts.emission.isBehind) {
+      const wanted = neighbours.wanted();
+      if (wanted < 0) break;
+      this.#decideAllIn(wanted, now);
+    }
     segments.releaseLent();
-    if (!this.#decides || segments.bytes < tightShare * segments.maxBytes) return;
+    if (!this.#decides || this.#parts.emission.isBehind || segments.bytes < tightShare * segments.maxBytes) return;
     for (const number of segments.oldest(2)) {
       // Traces of the one may be all that lay in the other, which is given back then, and perhaps is no more.
       if (segments.isInUse(number)) this.#decideAllIn(number, now);
@@ -53,9 +68,9 @@ export class EarlyDecisions {
   }
 
   #decideAllIn(number: number, now: number): void {
-    const segment = this.#buffer.segments.get(number);
-    for (const slot of this.#buffer.tracesIn(segment, (trace) => this.#judge.isComplete(trace))) {
-      this.#judge.judge(slot, 'full', now);
+    const { buffer, judge } = this.#parts;
+    for (const slot of buffer.tracesIn(buffer.segments.get(number), (trace) => judge.isComplete(trace))) {
+      judge.judge(slot, 'full', now);
     }
   }
 }

@@ -23,6 +23,8 @@ interface OfSegment {
  */
 export class Envelopes {
   readonly #segments = new Map<Uint8Array, OfSegment>();
+  /** Bytes of envelopes that were read so far. */
+  readBytes = 0;
 
   forget(): void {
     if (this.#segments.size > 0) this.#segments.clear();
@@ -38,8 +40,12 @@ export class Envelopes {
     let envelope = of.envelopes.get(scopeSpansAt);
     if (envelope === undefined) {
       let resource = of.resources.get(resourceSpansAt);
-      if (resource === undefined) of.resources.set(resourceSpansAt, (resource = readResource(buf, resourceSpansAt)));
+      if (resource === undefined) {
+        of.resources.set(resourceSpansAt, (resource = readResource(buf, resourceSpansAt)));
+        this.readBytes += resource.resource.length + resource.resourceRest.length;
+      }
       envelope = { ...resource, ...readScope(buf, scopeSpansAt), group: undefined };
+      this.readBytes += envelope.scope.length + envelope.scopeRest.length;
       of.envelopes.set(scopeSpansAt, envelope);
     }
     return envelope;

@@ -1,4 +1,4 @@
-import { bytesOf, isRoot, Row } from '../buffer/slices.ts';
+import { bytesOf, Row } from '../buffer/slices.ts';
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import { decide, undecided } from '../decide/decide.ts';
 import { type Decisions, unremembered } from '../decide/decisions.ts';
@@ -7,7 +7,7 @@ import { randomnessBit, rootBit } from '../model/conditions.ts';
 import { type Trigger, triggers } from '../model/outcome.ts';
 import { emptyStamp } from '../model/stamp.ts';
 import type { TraceFacts } from '../model/verdict.ts';
-import type { Emitter } from './emit.ts';
+import type { Emission, Piece } from './emission.ts';
 import type { Ledger } from './ledger.ts';
 import { localRoot } from './local-root.ts';
 import type { Revision, Revisions } from './revision.ts';
@@ -16,7 +16,7 @@ interface JudgeParts {
   readonly buffer: TraceBuffer;
   readonly scan: RequestScan;
   readonly decisions: Decisions;
-  readonly emitter: Emitter;
+  readonly emission: Emission;
   readonly revisions: Revisions;
   readonly ledger: Ledger;
 }
@@ -27,7 +27,16 @@ export class Judge {
   readonly #facts: TraceFacts = { bits: 0, randomnessHigh: 0, randomnessLow: 0, spans: 0, bytes: 0 };
   readonly #verdict = undecided();
   readonly #about = unremembered();
-  readonly #stamp = emptyStamp();
+  readonly #piece: Piece = {
+    slot: -1,
+    row: -1,
+    stamp: emptyStamp(),
+    toMark: -1,
+    marked: false,
+    counted: 0,
+    outcome: 'kept',
+    traces: 1,
+  };
   readonly triggers: Record<Trigger, number> = { wait: 0, root: 0, size: 0, full: 0, shutdown: 0 };
 
   constructor(parts: JudgeParts) {
@@ -40,7 +49,7 @@ export class Judge {
   }
 
   judge(slot: number, trigger: Trigger, now: number): void {
-    const { buffer, decisions, revisions, ledger, emitter } = this.#parts;
+    const { buffer, decisions, revisions, ledger } = this.#parts;
     const revision = revisions.current;
     const words = buffer.traces.page(slot);
     const at = buffer.traces.at(slot);
@@ -61,14 +70,12 @@ export class Judge {
     decisions.remember(words, at, verdict, about);
     this.triggers[trigger]++;
     const row = verdict.policy < 0 ? revision.noneRow : revision.rows[verdict.policy];
-    if (verdict.keep) {
-      const failed = emitter.failed;
-      this.#emit(words[at + Trace.head], complete, revision, now);
-      const lost = emitter.failed - failed;
-      ledger.add(row, 'kept', spans - lost, 1);
-      if (lost > 0) ledger.add(row, 'lost', lost, 0);
-    } else ledger.add(row, 'dropped', spans, 1);
-    buffer.release(slot);
+    buffer.unlist(slot);
+    if (verdict.keep) this.#emit(slot, row, complete, now);
+    else {
+      ledger.add(row, 'dropped', spans, 1);
+      buffer.free(slot);
+    }
   }
 
   #gather(words: Int32Array, at: number): void {
@@ -102,27 +109,23 @@ export class Judge {
     words[at + Trace.conditions] = revision.conditions;
   }
 
-  #emit(head: number, complete: boolean, revision: Revision, now: number): void {
-    const { buffer, emitter } = this.#parts;
-    const stamp = this.#stamp;
+  #emit(slot: number, counted: number, complete: boolean, now: number): void {
+    const { buffer, emission, revisions } = this.#parts;
+    const { set, name } = revisions.current;
+    const head = buffer.headOf(slot);
+    const piece = this.#piece;
+    const { stamp } = piece;
     stamp.thresholdHigh = this.#verdict.thresholdHigh;
     stamp.thresholdLow = this.#verdict.thresholdLow;
-    stamp.policy = revision.set.policies[this.#verdict.policy].name;
-    stamp.revision = revision.name;
+    stamp.policy = set.policies[this.#verdict.policy].name;
+    stamp.revision = name;
     stamp.incomplete = !complete;
-    let toMark = complete ? -1 : this.#localRoot(head);
-    let marked = false;
-    emitter.begin(now);
-    for (let row = head; row >= 0; toMark--) {
-      const page = buffer.slices.words(row);
-      const r = buffer.slices.at(row);
-      const bytes = buffer.bytesAt(row);
-      const mark: boolean = !marked && (complete ? isRoot(page[r + Row.length]) : toMark === 0);
-      emitter.slice(bytes, page, r, stamp, mark);
-      marked ||= mark;
-      row = page[r + Row.next];
-    }
-    emitter.end();
+    piece.slot = slot;
+    piece.row = head;
+    piece.toMark = complete ? -1 : this.#localRoot(head);
+    piece.marked = false;
+    piece.counted = counted;
+    emission.emit(piece, now);
   }
 
   #localRoot(head: number): number {

@@ -1,62 +1,114 @@
+import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import { Decision, type Decisions, keepFlag, policyOf } from '../decide/decisions.ts';
+import { Slice, type SliceRows } from '../model/slice.ts';
 import { emptyStamp } from '../model/stamp.ts';
+import type { Emission, Piece } from './emission.ts';
 import type { Emitter } from './emit.ts';
 import type { Ledger } from './ledger.ts';
 import type { Revisions } from './revision.ts';
 
-/** Spans of traces whose verdict is remembered: they follow it, with its policy and its weight, and never wait. */
-export class Late {
-  readonly #decisions: Decisions;
-  readonly #revisions: Revisions;
-  readonly #ledger: Ledger;
-  readonly #emitter: Emitter;
-  readonly #stamp = { ...emptyStamp(), late: true };
-  /** The decision whose spans are being emitted, or -1. */
-  #open = -1;
+interface LateParts {
+  readonly buffer: TraceBuffer;
+  readonly decisions: Decisions;
+  readonly revisions: Revisions;
+  readonly ledger: Ledger;
+  readonly emitter: Emitter;
+  readonly emission: Emission;
+}
 
-  constructor(decisions: Decisions, revisions: Revisions, ledger: Ledger, emitter: Emitter) {
-    this.#decisions = decisions;
-    this.#revisions = revisions;
-    this.#ledger = ledger;
-    this.#emitter = emitter;
+/**
+ * Spans of traces whose verdict is remembered: they follow it, with its policy and its weight. They are written at once
+ * as long as the step's work allows; what is beyond it is held in the buffer, and leaves in its turn.
+ */
+export class Late {
+  readonly #parts: LateParts;
+  /** The decision whose spans are being written, or held, or -1. */
+  #open = -1;
+  readonly #piece: Piece = {
+    slot: -1,
+    row: -1,
+    stamp: { ...emptyStamp(), late: true },
+    toMark: 0,
+    marked: false,
+    counted: 0,
+    outcome: 'late_kept',
+    traces: 0,
+  };
+
+  constructor(parts: LateParts) {
+    this.#parts = parts;
   }
 
-  /** Forwards or drops one late slice, the one at rows[row …], of the trace with the decision at `slot`. */
-  take(slot: number, buf: Uint8Array, rows: Int32Array, row: number, now: number): void {
-    const words = this.#decisions.records.page(slot);
-    const at = this.#decisions.records.at(slot);
+  /** Forwards, holds or drops one late slice, the one at rows[row …], of the trace with the decision at `slot`. */
+  take(slot: number, slices: SliceRows, row: number, now: number): void {
+    const { decisions, revisions, ledger, emitter, emission } = this.#parts;
+    const words = decisions.records.page(slot);
+    const at = decisions.records.at(slot);
     const first = words[at + Decision.lateSpans]++ === 0 ? 1 : 0;
     const flags = words[at + Decision.flags];
     const policy = policyOf(flags);
-    const revision = this.#revisions.get(words[at + Decision.revision]);
-    const counted = revision === undefined || policy < 0 ? this.#revisions.current.noneRow : revision.rows[policy];
+    const revision = revisions.get(words[at + Decision.revision]);
+    const counted = revision === undefined || policy < 0 ? revisions.current.noneRow : revision.rows[policy];
     if ((flags & keepFlag) === 0) {
-      this.#ledger.add(counted, 'late_dropped', 1, first);
+      ledger.add(counted, 'late_dropped', 1, first);
       return;
     }
-    const opened = slot !== this.#open;
-    if (opened) this.#begin(slot, now);
-    const failed = this.#emitter.failed;
-    this.#emitter.slice(buf, rows, row, this.#stamp, opened);
-    this.#ledger.add(counted, this.#emitter.failed > failed ? 'lost' : 'late_kept', 1, first);
+    if (slot !== this.#open) this.#begin(slot, counted, now);
+    this.#piece.traces += first;
+    if (this.#piece.slot >= 0 || emission.isBehind) {
+      this.#hold(slices, row, now);
+      return;
+    }
+    const opened = !this.#piece.marked;
+    if (opened) emitter.begin(now);
+    this.#piece.marked = true;
+    const written = emitter.slice(slices.bytes, slices.rows, row, this.#piece.stamp, opened);
+    ledger.add(counted, written ? 'late_kept' : 'lost', 1, this.#piece.traces);
+    this.#piece.traces = 0;
   }
 
   /** The request ends, or another trace begins: what is late next is another piece. */
-  end(): void {
-    if (this.#open >= 0) this.#emitter.end();
+  end(now: number): void {
+    if (this.#open < 0) return;
+    const { emitter, emission, buffer } = this.#parts;
+    const piece = this.#piece;
     this.#open = -1;
+    if (piece.slot < 0) {
+      emitter.end();
+      return;
+    }
+    piece.row = buffer.headOf(piece.slot);
+    emission.emit(piece, now);
   }
 
-  #begin(slot: number, now: number): void {
-    this.end();
-    const words = this.#decisions.records.page(slot);
-    const at = this.#decisions.records.at(slot);
-    const revision = this.#revisions.get(words[at + Decision.revision]);
-    this.#stamp.thresholdHigh = words[at + Decision.thresholdHigh];
-    this.#stamp.thresholdLow = words[at + Decision.thresholdLow] >>> 0;
-    this.#stamp.policy = revision?.set.policies[policyOf(words[at + Decision.flags])]?.name ?? '';
-    this.#stamp.revision = revision?.name ?? '';
+  #begin(slot: number, counted: number, now: number): void {
+    this.end(now);
+    const { decisions, revisions } = this.#parts;
+    const words = decisions.records.page(slot);
+    const at = decisions.records.at(slot);
+    const revision = revisions.get(words[at + Decision.revision]);
+    const piece = this.#piece;
+    piece.stamp.thresholdHigh = words[at + Decision.thresholdHigh];
+    piece.stamp.thresholdLow = words[at + Decision.thresholdLow] >>> 0;
+    piece.stamp.policy = revision?.set.policies[policyOf(words[at + Decision.flags])]?.name ?? '';
+    piece.stamp.revision = revision?.name ?? '';
+    piece.slot = -1;
+    piece.toMark = 0;
+    piece.marked = false;
+    piece.counted = counted;
+    piece.traces = 0;
     this.#open = slot;
-    this.#emitter.begin(now);
+  }
+
+  /** The slice stays where it landed, in a record of its own that only the emission knows. */
+  #hold({ rows, segment, conditions }: SliceRows, row: number, now: number): void {
+    const { buffer, emitter } = this.#parts;
+    const piece = this.#piece;
+    if (piece.slot < 0) {
+      // What was written of it before is a unit of its own.
+      if (piece.marked) emitter.end();
+      piece.slot = buffer.hold(rows, row + Slice.traceIdA, conditions, now);
+    }
+    buffer.append(piece.slot, segment, rows, row, false);
   }
 }

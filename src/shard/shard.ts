@@ -8,7 +8,8 @@ import { histogram } from '../model/histogram.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Arrivals } from './arrivals.ts';
 import { EarlyDecisions } from './early-decisions.ts';
-import { Emitter, type SpanWriter } from './emit.ts';
+import { Emission } from './emission.ts';
+import { Emitter, type SpanWriter, workPerStep } from './emit.ts';
 import { Judge } from './judge.ts';
 import { Late } from './late.ts';
 import { latenessBounds } from './lateness.ts';
@@ -26,6 +27,8 @@ export interface ShardOptions {
   readonly batch: BatchOptions;
   /** See RequestScan. */
   readonly maxEnvelopeBytes: number;
+  /** Of the emitter, where it is not the usual. */
+  readonly workPerStep?: number;
   /** Differs between processes, see tables/id-index.ts. */
   readonly seed: number;
   /** Where there are more shards: this one's place among them. */
@@ -62,11 +65,12 @@ export function createShard(
   const ledger = new Ledger();
   const revisions = new Revisions(rules.set, rules.name, ledger);
   const batch = new Batch(options.batch, enrich, emit, options.seed);
-  const emitter = new Emitter(batch, enrich);
-  const judge = new Judge({ buffer, decisions, revisions, ledger, emitter, scan });
-  const late = new Late(decisions, revisions, ledger, emitter);
+  const emitter = new Emitter(batch, enrich, options.workPerStep ?? workPerStep);
+  const emission = new Emission(buffer, emitter, ledger);
+  const judge = new Judge({ buffer, decisions, revisions, ledger, emission, scan });
+  const late = new Late({ buffer, decisions, revisions, ledger, emitter, emission });
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
-  const earlyDecisions = new EarlyDecisions(buffer, judge, onFull);
+  const earlyDecisions = new EarlyDecisions({ buffer, judge, emitter, emission }, onFull);
   const upkeep = new Upkeep(buffer, batch);
   const lateness = histogram(latenessBounds);
   return {
@@ -78,6 +82,7 @@ export function createShard(
     revisions,
     batch,
     emitter,
+    emission,
     judge,
     arrivals,
     earlyDecisions,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { enriched, enricher, text } from './messages.ts';
+import type { Enricher } from '../../src/enrich/enrich.ts';
+import { enriched, enricher, plain, text } from './messages.ts';
 
 /**
  * Four times the text may take ten times as long, no more: the square would be sixteen. Busy machines need the rest.
@@ -64,5 +65,37 @@ describe('a text that tries to cost more takes time by its length', () => {
     const left = JSON.stringify(enriched(enricher(), { attributes: [text('x', nested)] }));
     expect(left).not.toContain('S3cr3t');
     expect(left).toContain('****');
+  });
+});
+
+describe('a span has so much searched, and no more', () => {
+  const long = (chars: number, tail = ''): string => `token ${'x'.repeat(chars)}${tail}`;
+  const valuesOf = (by: Enricher, ...values: string[]) =>
+    Object.values(plain(enriched(by, { attributes: values.map((value, i) => text(`note.${i}`, value)) }).attributes));
+
+  it('a longer text that may hold a secret does not leave; one that cannot does, whatever its length', () => {
+    const by = enricher();
+    const innocent = 'x'.repeat(2_000_000);
+    expect(valuesOf(by, long(600_000, ' password=hunter2'), innocent)).toEqual([
+      '**** (too long to be searched)',
+      innocent,
+    ]);
+    expect(by.stats.redactions).toEqual({ too_long: 1 });
+    expect(valuesOf(by, long(400_000, ' password=hunter2'))).toEqual([long(400_000, ' password=****')]);
+  });
+
+  it('together: those that come first are searched, and the next span has its own', () => {
+    const by = enricher();
+    const half = long(200_000);
+    for (let spans = 0; spans < 2; spans++)
+      expect(valuesOf(by, half, half, half, 'token')).toEqual([half, half, '**** (too long to be searched)', 'token']);
+  });
+
+  it('what is nested within is left out where it would be too much', () => {
+    const by = enricher();
+    const items = Array.from({ length: 40_000 }, () => ({ stringValue: 'password=hunter2' }));
+    const { attributes } = enriched(by, { attributes: [{ key: 'args', value: { arrayValue: { values: items } } }] });
+    expect(JSON.stringify(attributes)).not.toContain('hunter2');
+    expect(by.searchedBytes).toBeLessThan(600_000);
   });
 });

@@ -31,6 +31,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0, 10, 100).map((percent): Step => ({ kind: 'rules', percent })) },
 );
 
+/** What is written in one step: a span, some, or all that there is. */
+const work = fc.constantFrom(1, 300, 1 << 16);
+
 const setting = fc.record({
   maxBytes: fc.constantFrom(64 << 10, 256 << 10, 8 << 20),
   maxTraceBytes: fc.constantFrom(2_000, 20_000, 64_000),
@@ -58,8 +61,8 @@ function tell(buffer: ConstructorParameters<typeof Story>[0], steps: readonly St
 /** The books are checked by the story itself, after every step; here the end is. */
 function balances(seed: number): void {
   fc.assert(
-    fc.property(setting, fc.array(step, { minLength: 5, maxLength: 60 }), (buffer, steps) => {
-      const story = tell({ buffer }, steps).drain();
+    fc.property(setting, work, fc.array(step, { minLength: 5, maxLength: 60 }), (buffer, workPerStep, steps) => {
+      const story = tell({ buffer, workPerStep }, steps).drain();
       // Memory that was lent is looked at as time goes on.
       story.after(1);
       expect([story.waiting, story.waitingTraces, story.bufferBytes]).toEqual([0, 0, 0]);

@@ -83,10 +83,10 @@ describe('envelopes', () => {
     );
   });
 
-  it('with two hundred thousand unknown fields beside the spans cost what their bytes cost', () => {
+  it('with eighty thousand unknown fields beside the spans cost what their bytes cost', () => {
     const w = new Writer(1 << 20);
     const resourceSpans = w.open(1);
-    for (let i = 0; i < 200_000; i++) w.raw(new Uint8Array([0xa0, 0x06, 1]));
+    for (let i = 0; i < 80_000; i++) w.raw(new Uint8Array([0xa0, 0x06, 1]));
     const scopeSpans = w.open(2);
     for (let i = 0; i < 100; i++) w.bytes(2, spanBytes({ trace: `t-${i}`, id: `s-${i}` }));
     w.close(scopeSpans);
@@ -97,6 +97,6 @@ describe('envelopes', () => {
     story.after(10_000).drain();
     expect(story.left()).toHaveLength(100);
     const [{ body }] = story.requests;
-    expect(Buffer.from(body).includes(Buffer.alloc(600_000, Buffer.from([0xa0, 0x06, 1])))).toBe(true);
+    expect(Buffer.from(body).includes(Buffer.alloc(240_000, Buffer.from([0xa0, 0x06, 1])))).toBe(true);
   });
 });

@@ -71,6 +71,8 @@ const setting = fc.record({
   keepsAll: fc.boolean(),
   // The smaller one holds five rows: then a shard is soon behind.
   ringWords: fc.constantFrom(1 << 6, 1 << 12),
+  // Of the smallest, a step writes one span.
+  workPerStep: fc.constantFrom(1, 300, 1 << 16),
   buffer: fc.record({
     decisionWaitMs: fc.constantFrom(200, 1_000),
     decisionWaitAfterRootMs: fc.constantFrom(0, 100),
@@ -95,8 +97,16 @@ class Interleaved {
     this.#steps = [...steps];
     const first = options.keepsAll ? keepAll[0] : 0;
     const batch = { maxSpans: 7, maxBytes: 9_000, maxAgeMs: 100 };
-    const { shards, buffer, ringWords } = options;
-    this.story = new Story({ shards, buffer, ringWords, batch, rules: revisions[first].rules, revision: `0/${first}` });
+    const { shards, buffer, ringWords, workPerStep } = options;
+    this.story = new Story({
+      shards,
+      buffer,
+      ringWords,
+      workPerStep,
+      batch,
+      rules: revisions[first].rules,
+      revision: `0/${first}`,
+    });
     for (const { shard: it } of this.story.shards)
       this.#letOthersRun(it.neighbours as NonNullable<typeof it.neighbours>);
   }

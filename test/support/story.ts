@@ -52,6 +52,8 @@ export interface Setting {
   buffer?: Partial<ShardOptions['buffer']>;
   batch?: Partial<ShardOptions['batch']>;
   enrich?: Partial<EnrichOptions>;
+  /** Default: the usual. */
+  workPerStep?: number;
   /** Default: the variable SHARDS, so that every story can be told with more than one. */
   shards?: number;
   /** Of each ring between two shards. */
@@ -83,6 +85,7 @@ export class Story {
     buffer,
     batch,
     enrich,
+    workPerStep,
     shards = Number(process.env.SHARDS ?? 1),
     // Rings as large as the gateway's would be 24 MB a story.
     ringWords = 1 << 16,
@@ -101,6 +104,7 @@ export class Story {
       },
       batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0, ...batch },
       maxEnvelopeBytes: 256 << 10,
+      ...(workPerStep !== undefined && { workPerStep }),
       seed: 1,
     } satisfies ShardOptions;
     const tell = (notice: SlabNotice, to: number): void =>
