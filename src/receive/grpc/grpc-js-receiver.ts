@@ -17,6 +17,8 @@ import { widenWindows } from './widen-windows.ts';
 
 const protoDirectory = fileURLToPath(new URL('../../../proto', import.meta.url));
 const watchMs = 200;
+/** Of all connections. */
+const maxWatches = 1024;
 
 /** OTLP/gRPC on @grpc/grpc-js: the reference. It collects and unpacks each message itself; we take it from there. */
 export class GrpcJsReceiver implements GrpcReceiver {
@@ -108,6 +110,11 @@ export class GrpcJsReceiver implements GrpcReceiver {
   };
 
   readonly #watch = (call: grpc.ServerWritableStream<Buffer, Buffer>): void => {
+    if (this.#watchers.size >= maxWatches) {
+      this.#options.stats.refuse('calls_full', 0);
+      call.destroy({ code: grpc.status.RESOURCE_EXHAUSTED, details: `${maxWatches} watches already` } as never);
+      return;
+    }
     readOr(
       (error) => call.destroy(error as Error),
       () => {

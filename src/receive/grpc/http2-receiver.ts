@@ -11,6 +11,7 @@ import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts
 import { maxRequestMs, Watch } from '../watch.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
 import { ExportCall } from './export-call.ts';
+import type { CallKeeper } from './kept-calls.ts';
 import { exportPath } from './services.ts';
 import { SideCalls } from './side-calls.ts';
 
@@ -39,7 +40,7 @@ export class Http2Receiver implements GrpcReceiver {
   constructor(options: GrpcReceiverOptions) {
     this.#options = options;
     this.#watch = new Watch((now) => this.#sweep(now));
-    this.#sideCalls = new SideCalls(options.serving, this.#watch);
+    this.#sideCalls = new SideCalls(options.serving, this.#watch, options.stats);
     this.#server = createSocketServer((accepted) => this.#accepted(accepted));
   }
 
@@ -72,8 +73,9 @@ export class Http2Receiver implements GrpcReceiver {
       connection.read(bytes, length);
       return socket.writableLength <= maxUnreadBytes;
     });
+    const keeper = { keptCalls: 0 };
     const connection = new Connection({
-      serve: (stream, headers) => this.#serve(stream, headers),
+      serve: (stream, headers) => this.#serve(stream, headers, keeper),
       send: (bytes) => void socket.write(bytes),
       finished: () => void socket.end(),
       broken: () => this.#options.stats.refuse('malformed', 0),
@@ -104,12 +106,12 @@ export class Http2Receiver implements GrpcReceiver {
     }
   }
 
-  #serve(stream: Stream, headers: Headers): StreamHandler {
+  #serve(stream: Stream, headers: Headers, keeper: CallKeeper): StreamHandler {
     const path = headers[':path'] as string;
     if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
     if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
     if (path === exportPath) return new ExportCall(stream, headers, this.#options, this.#watch);
-    return this.#sideCalls.open(path, stream) ?? this.#unknown(stream, path);
+    return this.#sideCalls.open(path, stream, keeper) ?? this.#unknown(stream, path);
   }
 
   #notGrpc(stream: Stream, status: number, reason: 'wrong_method' | 'unsupported_type'): StreamHandler {

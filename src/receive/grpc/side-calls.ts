@@ -3,10 +3,12 @@ import { Refusal } from '../../errors.ts';
 import { MalformedError } from '../../wire/reader.ts';
 import { ErrorCode } from '../http2/protocol.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
+import type { ReceiveStats } from '../stats.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { answerOk, answerRefusal, answerStatus, endOk, frame, startMessages } from './answer.ts';
 import { FrameReader } from './frame-reader.ts';
 import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
+import { type CallKeeper, KeptCalls } from './kept-calls.ts';
 import { reflect } from './reflection.ts';
 import { healthCheckPath, healthWatchPath, reflectionPaths } from './services.ts';
 
@@ -22,12 +24,15 @@ interface Method {
 export class SideCalls {
   readonly #serving: () => boolean;
   readonly #watch: Watch;
+  readonly #stats: ReceiveStats;
   readonly #calls = new Set<SideCall>();
+  readonly #kept = new KeptCalls();
   readonly #methods: Readonly<Record<string, Method>>;
 
-  constructor(serving: () => boolean, watch: Watch) {
+  constructor(serving: () => boolean, watch: Watch, stats: ReceiveStats) {
     this.#serving = serving;
     this.#watch = watch;
+    this.#stats = stats;
     const check: Method = { message: (call, request) => this.#check(call, request), end: () => {} };
     const watching: Method = { message: (call, request) => this.#startWatch(call, request), end: () => {} };
     const reflection: Method = {
@@ -42,9 +47,25 @@ export class SideCalls {
   }
 
   /** Takes the call if its method is one of ours. */
-  open(path: string, stream: Stream): StreamHandler | undefined {
+  open(path: string, stream: Stream, connection: CallKeeper): StreamHandler | undefined {
     const method = Object.hasOwn(this.#methods, path) ? this.#methods[path] : undefined;
-    return method && new SideCall(stream, method, this.#watch, this.#calls);
+    if (method === undefined) return undefined;
+    const call = new SideCall(stream, method, connection, this.#watch, this);
+    this.#calls.add(call);
+    return call;
+  }
+
+  keep(connection: CallKeeper): Refusal | undefined {
+    return this.#kept.keep(connection);
+  }
+
+  refused(refusal: Refusal): void {
+    this.#stats.refuse(refusal.reason, 0);
+  }
+
+  ended(call: SideCall, keptFor: CallKeeper | undefined): void {
+    this.#calls.delete(call);
+    if (keptFor !== undefined) this.#kept.letGo(keptFor);
   }
 
   /** Tells the watchers what changed since the last sweep. */
@@ -66,7 +87,7 @@ export class SideCalls {
   }
 
   #startWatch(call: SideCall, request: Uint8Array): void {
-    if (call.watched !== undefined) return;
+    if (call.watched !== undefined || !call.keep()) return;
     call.watched = readHealthRequest(request);
     // It goes on for as long as its client likes.
     this.#watch.delete(call);
@@ -93,29 +114,32 @@ class SideCall implements StreamHandler, Watched {
   told = 0;
   readonly #method: Method;
   readonly #frames = new FrameReader();
+  readonly #connection: CallKeeper;
   readonly #watch: Watch;
-  readonly #calls: Set<SideCall>;
+  readonly #calls: SideCalls;
+  #isKept = false;
 
-  constructor(stream: Stream, method: Method, watch: Watch, calls: Set<SideCall>) {
+  constructor(stream: Stream, method: Method, connection: CallKeeper, watch: Watch, calls: SideCalls) {
     this.stream = stream;
     this.#method = method;
+    this.#connection = connection;
     this.#watch = watch;
     this.#calls = calls;
     this.touchedAt = watch.now;
     this.dueAt = systemClock.monotonicMs() + maxRequestMs;
     watch.add(this);
-    calls.add(this);
   }
 
   /** Whatever is wrong with a message ends the call. */
   data(bytes: Buffer, start: number, end: number): void {
     this.touchedAt = this.#watch.now;
     try {
-      for (const message of this.#frames.push(bytes.subarray(start, end))) this.#method.message(this, message);
+      this.#frames.push(bytes.subarray(start, end), (message) => this.#method.message(this, message));
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       this.#refuse(new Refusal('malformed', error.message));
     }
+    if (this.#frames.isHolding) this.keep();
   }
 
   end(): void {
@@ -130,7 +154,17 @@ class SideCall implements StreamHandler, Watched {
 
   close(): void {
     this.#watch.delete(this);
-    this.#calls.delete(this);
+    this.#calls.ended(this, this.#isKept ? this.#connection : undefined);
+    this.#isKept = false;
+  }
+
+  /** It stays, with what it holds; false where there are too many, and it is refused. */
+  keep(): boolean {
+    if (this.#isKept || this.stream.isOver) return !this.stream.isOver;
+    const refusal = this.#calls.keep(this.#connection);
+    this.#isKept = refusal === undefined;
+    if (refusal !== undefined) this.#refuse(refusal);
+    return this.#isKept;
   }
 
   send(message: Uint8Array): void {
@@ -144,6 +178,8 @@ class SideCall implements StreamHandler, Watched {
   }
 
   #refuse(refusal: Refusal): void {
+    if (this.stream.isOver) return;
+    this.#calls.refused(refusal);
     if (this.stream.headersSent) this.stream.reset(ErrorCode.CANCEL);
     else answerRefusal(this.stream, refusal);
   }

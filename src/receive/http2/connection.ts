@@ -141,10 +141,10 @@ export class Connection implements FrameSink, StreamHost {
     stream.handler?.close();
   }
 
-  beginData(id: number, bytes: number, flags: number): void {
+  beginData(id: number, bytes: number, flags: number, padding: number): void {
     this.#block.mustBeOver();
     this.#peer.mustHaveCome(FrameType.DATA, flags);
-    if (bytes === 0 && (flags & Flag.END_STREAM) === 0) this.#charge(1);
+    if (bytes === padding && (flags & Flag.END_STREAM) === 0) this.#charge(1);
     this.#received(bytes);
     const stream = this.#open(id);
     this.#dataOf = stream?.remoteEnded === false ? stream : undefined;

@@ -5,8 +5,8 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /** What a connection does with what it is sent. Bytes are the sink's to read until it returns. */
 export interface FrameSink {
-  /** The head of a DATA frame: `bytes` of payload, padding included, are still to come. */
-  beginData(stream: number, bytes: number, flags: number): void;
+  /** The head of a DATA frame: `bytes` of payload are still to come, of which `padding` are none of the data. */
+  beginData(stream: number, bytes: number, flags: number, padding: number): void;
   /** A piece of the frame's data. */
   data(bytes: Buffer, start: number, end: number): void;
   /** Everything of the frame has come. */
@@ -92,7 +92,7 @@ export class FrameScanner {
     }
     const padding = isPadded(type, flags) ? bytes[payload] + 1 : 0;
     if (padding > length) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'a frame with more padding than bytes');
-    this.#sink.beginData(stream, length, flags);
+    this.#sink.beginData(stream, length, flags, padding);
     this.#inData = true;
     this.#dataLeft = length - padding;
     this.#padLeft = Math.max(0, padding - 1);

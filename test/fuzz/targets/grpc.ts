@@ -49,7 +49,7 @@ function sideCall(input: Buffer): string {
   const reader = new FrameReader();
   try {
     let messages = 0;
-    for (let at = 0; at < input.length; at += 7) messages += reader.push(input.subarray(at, at + 7)).length;
+    for (let at = 0; at < input.length; at += 7) reader.push(input.subarray(at, at + 7), () => messages++);
     return `${Math.min(2, messages)} messages`;
   } catch (error) {
     if (error instanceof MalformedError) return wordsOf(error);
