@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../support/mutate.ts';
 import { swell } from './bytes.ts';
 import { type Cost, least, measure, shareOf, usualStallUs } from './cost.ts';
@@ -33,8 +34,9 @@ const maxParents = 1000;
 const maxFindings = 10;
 /** One input in so many is a long one. */
 const longOnes = 300;
-/** How often an input is measured before its cost is believed. */
+/** How often an input is measured before it is one of the dear ones, and before it is too dear. */
 const tries = 4;
+const lastTries = 30;
 
 /** Makes inputs for a target, runs them, and charges them. `before` sees each one before it is run. */
 export class Hunt {
@@ -93,10 +95,16 @@ export class Hunt {
     this.#note(outcome, input);
     const { worst } = this.tally;
     if (shareOf(first, input.length, budget) <= Math.min(1, worst.least)) return;
-    let cost = first;
     // Once more, and again while it looks dear: what runs for the first time is slow, and others run beside us.
-    for (let n = 1; n < tries && shareOf(cost, input.length, budget) > Math.min(1, worst.least); n++)
+    let cost = first;
+    for (
+      let n = 1;
+      n < lastTries && shareOf(cost, input.length, budget) > (n < tries ? Math.min(1, worst.least) : 1);
+      n++
+    ) {
+      if (n >= tries) await sleep(10 * n);
       cost = least(cost, (await measure(() => run(input))).cost);
+    }
     const share = shareOf(cost, input.length, budget);
     if (share > 1) throw new Error(dear(cost, input.length, outcome));
     if (share > worst.least) worst.offer({ input, cost, share, outcome });

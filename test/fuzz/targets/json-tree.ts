@@ -22,6 +22,8 @@ const values: readonly Tree[] = [
   ...[[], {}, [null], [[]], [{}], { values: [] }, { stringValue: 'x' }],
 ];
 
+const anyValue = (chance: Chance): Tree => structuredClone(pick(values, chance)) as Tree;
+
 /** One to three changes at places of any depth. */
 export function changeTree(json: unknown, chance: Chance): unknown {
   const root = { '': structuredClone(json) as Tree };
@@ -38,13 +40,13 @@ function changeOnce({ holder, key }: Place, chance: Chance): void {
       else if (key !== '') delete holder[key];
       break;
     case 1:
-      if (Array.isArray(value)) value.push(...(structuredClone(value.slice(0, 3)) as Tree[]), pick(values, chance));
-      else define(at, key, pick(values, chance));
+      if (Array.isArray(value)) value.push(...(structuredClone(value.slice(0, 3)) as Tree[]), anyValue(chance));
+      else define(at, key, anyValue(chance));
       break;
     case 2:
       if (value !== null && typeof value === 'object' && !Array.isArray(value))
-        define(value, pick(names, chance), structuredClone(pick(values, chance)) as Tree);
-      else define(at, key, pick(values, chance));
+        define(value, pick(names, chance), anyValue(chance));
+      else define(at, key, anyValue(chance));
       break;
     case 3:
       if (!Array.isArray(holder) && key !== '') {
@@ -60,7 +62,7 @@ function changeOnce({ holder, key }: Place, chance: Chance): void {
         define(at, key, value.repeat(below(5, chance)) + pick(['', '"', '\\', 'é'], chance));
       break;
     default:
-      define(at, key, structuredClone(pick(values, chance)) as Tree);
+      define(at, key, anyValue(chance));
   }
 }
 

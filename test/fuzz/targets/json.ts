@@ -136,7 +136,7 @@ const oddities = [
 /** OTLP/JSON to protobuf. */
 export const jsonTarget: Target = {
   name: 'json',
-  budget: { cpuUs: 300, cpuUsPerByte: 0.1, memoryBytes: 2 ** 21, memoryBytesPerByte: 20 },
+  budget: { cpuUs: 1_000, cpuUsPerByte: 0.1, memoryBytes: 2 ** 21, memoryBytesPerByte: 20 },
   maxBytes,
   seeds: () =>
     [

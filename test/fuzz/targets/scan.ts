@@ -127,7 +127,7 @@ function seeds(): Buffer[] {
 export const scanTarget: Target = {
   name: 'scan',
   // A broken message costs a microsecond or two; there may be one for each 128 bytes, and 100 anyway.
-  budget: { cpuUs: 300, cpuUsPerByte: 0.05, memoryBytes: 2 ** 21, memoryBytesPerByte: 200 },
+  budget: { cpuUs: 1_000, cpuUsPerByte: 0.05, memoryBytes: 2 ** 21, memoryBytesPerByte: 200 },
   maxBytes,
   seeds,
   change,
