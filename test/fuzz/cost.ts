@@ -1,5 +1,5 @@
 import v8 from 'node:v8';
-import type { Budget } from './target.ts';
+import type { Budget, Target } from './target.ts';
 
 /** What an input cost. */
 export interface Cost {
@@ -29,21 +29,19 @@ function count(alone: boolean): Counters {
 }
 
 /** Runs it once. Time is the thread's own, which a busy machine does not change much. */
-export async function measure<T>(run: () => T | Promise<T>): Promise<{ result: T; cost: Cost }> {
-  let before = count(true);
-  const wide = count(false);
-  let result = run();
-  let after = count(true);
-  if (result instanceof Promise) {
-    result = await result;
-    before = wide;
-    after = count(false);
-  }
+export async function measure(
+  { run, isAsync = false }: Pick<Target, 'run' | 'isAsync'>,
+  input: Buffer,
+): Promise<{ result: string; cost: Cost }> {
+  const before = count(!isAsync);
+  const running = run(input);
+  const result = isAsync ? await running : (running as string);
+  const after = count(!isAsync);
   const externalBytes = Math.max(0, after.externalBytes - before.externalBytes);
   const memoryBytes = Math.max(0, after.allocatedBytes - before.allocatedBytes - heapStepBytes) + externalBytes;
   // The system may charge a thread late for what it did before.
   const cpuUs = Math.ceil(Math.min(after.cpuUs - before.cpuUs, after.wallUs - before.wallUs));
-  return { result: result as T, cost: { cpuUs, memoryBytes } };
+  return { result, cost: { cpuUs, memoryBytes } };
 }
 
 export const least = (one: Cost, other: Cost): Cost => ({

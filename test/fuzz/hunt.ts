@@ -32,6 +32,7 @@ export interface Tally {
 const maxParents = 1000;
 /** After so many of them something is wrong altogether. */
 const maxFindings = 10;
+const longBytes = 2_000;
 /** One input in so many is a long one. */
 const longOnes = 300;
 /** How often an input is measured before it is one of the dear ones, and before it is too dear. */
@@ -89,8 +90,8 @@ export class Hunt {
   }
 
   async #charge(input: Buffer): Promise<void> {
-    const { run, check, budget } = this.#target;
-    const { result: outcome, cost: first } = await measure(() => run(input));
+    const { check, budget } = this.#target;
+    const { result: outcome, cost: first } = await measure(this.#target, input);
     await check?.(input, outcome);
     this.#note(outcome, input);
     const { worst } = this.tally;
@@ -103,7 +104,7 @@ export class Hunt {
       n++
     ) {
       if (n >= tries) await sleep(10 * n);
-      cost = least(cost, (await measure(() => run(input))).cost);
+      cost = least(cost, (await measure(this.#target, input)).cost);
     }
     const share = shareOf(cost, input.length, budget);
     if (share > 1) throw new Error(dear(cost, input.length, outcome));
@@ -113,7 +114,7 @@ export class Hunt {
   async #again(costly: Costly): Promise<Costly> {
     const { input, outcome } = costly;
     let { cost } = costly;
-    for (let n = 0; n < tries; n++) cost = least(cost, (await measure(() => this.#target.run(input))).cost);
+    for (let n = 0; n < tries; n++) cost = least(cost, (await measure(this.#target, input)).cost);
     return { input, outcome, cost, share: shareOf(cost, input.length, this.#target.budget) };
   }
 
@@ -127,7 +128,11 @@ export class Hunt {
   #next(chance: Chance): Buffer {
     const { change, maxBytes } = this.#target;
     const { found } = this.tally.worst;
-    const parent = found.length > 0 && chance() < 0.2 ? pick(found, chance).input : pick(this.#parents, chance);
+    const choose = (): Buffer =>
+      found.length > 0 && chance() < 0.2 ? pick(found, chance).input : pick(this.#parents, chance);
+    let parent = choose();
+    // Mostly short ones, of which there can be many.
+    for (let n = 0; n < 8 && parent.length > longBytes; n++) parent = choose();
     let input = change(parent, chance);
     if (below(longOnes, chance) === 0) input = swell(input, chance, maxBytes);
     return input.subarray(0, maxBytes);

@@ -53,10 +53,11 @@ function tell({ target, worst, findings }: Tally): void {
 }
 
 async function replay(name: string, path: string): Promise<void> {
-  const { run, check, budget } = targetOf(name);
+  const target = targetOf(name);
+  const { check, budget } = target;
   const input = readInput(path);
   for (let n = 0; n < 5; n++) {
-    const { result, cost } = await measure(() => run(input));
+    const { result, cost } = await measure(target, input);
     const share = (100 * shareOf(cost, input.length, budget)).toFixed(0);
     console.log(
       `${input.length} bytes: ${cost.cpuUs} µs, ${cost.memoryBytes} bytes taken, ${share} % of its budget: ${result}`,

@@ -20,6 +20,8 @@ export interface Target {
   readonly maxBytes: number;
   /** What it runs leaves this process when it goes wrong: each input is on disk before it is run. */
   readonly isNative?: boolean;
+  /** `run` waits for others, whose time is counted too. */
+  readonly isAsync?: boolean;
   /** Inputs as they should be, of which others are made. */
   readonly seeds: () => readonly Buffer[];
   /** Another input, by the structure of what is attacked. */

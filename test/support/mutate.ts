@@ -37,7 +37,7 @@ export function mutate(bytes: Uint8Array, chance: () => number): { bytes: Buffer
   const root = parse(Buffer.from(bytes), request);
   const what: string[] = [];
   for (let n = 1 + below(3, chance); n > 0; n--) {
-    const places = [...placesIn(root)];
+    const places = placesIn(root);
     if (places.length === 0) break;
     const place = places[below(places.length, chance)];
     const [name, change] = changes[below(changes.length, chance)];
@@ -50,7 +50,7 @@ export function mutate(bytes: Uint8Array, chance: () => number): { bytes: Buffer
 /** The same with a field of it up to so many times, at any depth. */
 export function repeatField(bytes: Uint8Array, most: number, chance: () => number): Buffer {
   const root = parse(Buffer.from(bytes), request);
-  const places = [...placesIn(root)];
+  const places = placesIn(root);
   if (places.length === 0) return Buffer.from(bytes);
   const place = places[below(places.length, chance)];
   insert(place, ...Array.from({ length: below(most, chance) }, () => place.field));
@@ -80,7 +80,7 @@ const badTexts = [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5, 0x80,
 
 /** A value of that wire type that is right in itself. */
 function scalar(type: number, chance: () => number): Buffer {
-  if (type === 0) return varint(below(1000, chance));
+  if (type === 0) return Buffer.from(varint(below(1000, chance)));
   if (type === 1) return randomBytes(8, chance);
   return type === 5 ? randomBytes(4, chance) : randomBytes(below(20, chance), chance);
 }
@@ -154,7 +154,7 @@ const changes: readonly (readonly [string, Change])[] = [
   [
     'an attribute nested deep',
     (place, chance) => {
-      let value: Field[] = [field(3, 0, varint(7))];
+      let value: Field[] = [field(3, 0, Buffer.from([7]))];
       for (let depth = 44 + below(6, chance); depth > 0; depth--) value = [field(5, 2, [field(1, 2, value)])];
       const { field: at } = place;
       if (Array.isArray(at.value) && at.number === 9) at.value = [field(1, 2, Buffer.from('deep')), field(2, 2, value)];
@@ -168,12 +168,13 @@ function structuredCloneOf(of: Field): Field {
   return { ...of, value: Array.isArray(of.value) ? of.value.map(structuredCloneOf) : of.value };
 }
 
-function* placesIn(fields: Field[], path = 'request'): Generator<Place> {
-  for (const each of fields) {
+function placesIn(siblings: Field[], path = 'request', found: Place[] = []): Place[] {
+  for (const each of siblings) {
     const here = `${path}.${each.number}`;
-    yield { siblings: fields, field: each, path: here };
-    if (Array.isArray(each.value)) yield* placesIn(each.value, here);
+    found.push({ siblings, field: each, path: here });
+    if (Array.isArray(each.value)) placesIn(each.value, here, found);
   }
+  return found;
 }
 
 function parse(bytes: Buffer, schema: Schema): Field[] {
@@ -202,14 +203,36 @@ function parseWithin(bytes: Buffer, schema: Schema | undefined): Field[] | undef
   }
 }
 
+/** Written from the end to the beginning, so that a length is known when its turn comes. */
+let out = Buffer.alloc(1 << 16);
+let outAt = 0;
+
 function write(fields: readonly Field[]): Buffer {
-  return Buffer.concat(
-    fields.flatMap(({ number, type, value, tagPadding, lengthPadding }) => {
-      const body = Array.isArray(value) ? write(value) : value;
-      const tag = varint(number * 8 + type, tagPadding);
-      return type === 2 ? [tag, varint(body.length, lengthPadding), body] : [tag, body];
-    }),
-  );
+  outAt = out.length;
+  writeFields(fields);
+  return Buffer.from(out.subarray(outAt));
+}
+
+function writeFields(fields: readonly Field[]): void {
+  for (let i = fields.length - 1; i >= 0; i--) {
+    const { number, type, value, tagPadding, lengthPadding } = fields[i];
+    const bytesAfter = out.length - outAt;
+    if (Array.isArray(value)) writeFields(value);
+    else put(value);
+    if (type === 2) put(varint(out.length - outAt - bytesAfter, lengthPadding));
+    put(varint(number * 8 + type, tagPadding));
+  }
+}
+
+function put(bytes: Uint8Array): void {
+  if (bytes.length > outAt) {
+    const larger = Buffer.alloc(2 * (out.length + bytes.length));
+    out.copy(larger, larger.length - out.length + outAt, outAt);
+    outAt += larger.length - out.length;
+    out = larger;
+  }
+  outAt -= bytes.length;
+  out.set(bytes, outAt);
 }
 
 function readVarint(bytes: Buffer, at: number): { value: number; end: number } {
@@ -221,17 +244,17 @@ function readVarint(bytes: Buffer, at: number): { value: number; end: number } {
   }
 }
 
-function varint(value: number, padding = 0): Buffer {
+function varint(value: number, padding = 0): Uint8Array {
   const bytes: number[] = [];
   for (; value >= 0x80; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
   bytes.push(value);
-  if (padding === 0) return Buffer.from(bytes);
+  if (padding === 0) return Uint8Array.from(bytes);
   bytes[bytes.length - 1] |= 0x80;
-  return Buffer.from([...bytes, ...new Array(padding - 1).fill(0x80), 0]);
+  return Uint8Array.from([...bytes, ...new Array(padding - 1).fill(0x80), 0]);
 }
 
 const padded = (value: number, padding: number, chance: () => number): Buffer => {
-  const bytes = varint(value, padding);
+  const bytes = Buffer.from(varint(value, padding));
   if (chance() < 0.3) bytes[bytes.length - 1] = below(128, chance);
   return bytes;
 };

@@ -176,6 +176,7 @@ const change = (parent: Buffer, chance: Chance): Buffer => {
 /** The reader of plain HTTP/1 requests, beside node:http. */
 export const http1Target: Target = {
   name: 'http1',
+  isAsync: true,
   budget: { cpuUs: 5_000, cpuUsPerByte: 2, memoryBytes: 4 * 2 ** 20, memoryBytesPerByte: 200 },
   maxBytes: 64 * 1024,
   seeds: () => [

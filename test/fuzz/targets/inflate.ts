@@ -70,6 +70,7 @@ function change(parent: Buffer, chance: Chance): Buffer {
 /** Decompression: gzip, deflate, zstd. */
 export const inflateTarget: Target = {
   name: 'inflate',
+  isAsync: true,
   // A megabyte is unpacked at once whatever the compressed bytes are; what is longer goes in pieces, to other threads.
   budget: { cpuUs: 30_000, cpuUsPerByte: 1, memoryBytes: 4 * maxMessageBytes, memoryBytesPerByte: 8 },
   maxBytes: 64 * 1024,

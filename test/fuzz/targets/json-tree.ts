@@ -27,7 +27,7 @@ const anyValue = (chance: Chance): Tree => structuredClone(pick(values, chance))
 /** One to three changes at places of any depth. */
 export function changeTree(json: unknown, chance: Chance): unknown {
   const root = { '': structuredClone(json) as Tree };
-  for (let n = 1 + below(3, chance); n > 0; n--) changeOnce(pick([...placesIn(root)], chance), chance);
+  for (let n = 1 + below(3, chance); n > 0; n--) changeOnce(pick(placesIn(root), chance), chance);
   return root[''];
 }
 
@@ -78,11 +78,12 @@ function nested(value: Tree, chance: Chance): Tree {
   return inner;
 }
 
-function* placesIn(holder: Tree[] | { [key: string]: Tree }): Generator<Place> {
+function placesIn(holder: Tree[] | { [key: string]: Tree }, found: Place[] = []): Place[] {
   for (const [key, value] of Object.entries(holder)) {
-    yield { holder, key };
-    if (typeof value === 'object' && value !== null) yield* placesIn(value);
+    found.push({ holder, key });
+    if (typeof value === 'object' && value !== null) placesIn(value, found);
   }
+  return found;
 }
 
 const blanks = [' ', '\n', '\t', '\r', '', '', '', '', '', '', '', ''];
