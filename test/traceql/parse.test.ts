@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TraceQLError } from '../../src/traceql/error.ts';
 import { parseField, parseQuery } from '../../src/traceql/parse.ts';
+import { leastCpuUs } from '../support/growth.ts';
 
 const errorOf = (query: string): string => {
   try {
@@ -151,6 +152,17 @@ describe('what is wrong with a query is told with its place', () => {
   ])('%s', (query, message) => {
     expect(errorOf(query)).toBe(`parse error at ${message}`);
   });
+
+  it.each(['1', '1.', '1s', '\\\\', 'a', '\n', '!', '.a '])(
+    'takes time by its length, of whatever it is: %j',
+    (piece) => {
+      const timed = (bytes: number): number =>
+        leastCpuUs(() => void errorOf(`{ .a > ${piece.repeat(bytes / piece.length)} $ }`));
+      timed(4_000);
+      // Eight times as long: eight times the work. Digits took 64 times, 87 s for a query of 128 KiB.
+      expect(timed(32_000)).toBeLessThan(24 * Math.max(200, timed(4_000)));
+    },
+  );
 
   it('takes 4999 words and signs and not 5000', () => {
     const chain = (conditions: number) => `{ .a${' && .a'.repeat(conditions - 1)} }`;
