@@ -22,11 +22,12 @@ interface Parts {
  */
 export class EarlyDecisions {
   readonly #parts: Parts;
-  readonly #decides: boolean;
+  /** Is that the operator's wish? */
+  readonly decides: boolean;
 
   constructor(parts: Parts, onFull: 'decide_oldest' | 'refuse') {
     this.#parts = parts;
-    this.#decides = onFull === 'decide_oldest';
+    this.decides = onFull === 'decide_oldest';
   }
 
   /**
@@ -36,7 +37,7 @@ export class EarlyDecisions {
   makeRoom(length: number, now: number): boolean {
     const { buffer, judge, emitter, emission } = this.#parts;
     const { segments, traces } = buffer;
-    if (segments.fits(length) || !this.#decides) return segments.fits(length);
+    if (segments.fits(length) || !this.decides) return segments.fits(length);
     emitter.grant(length);
     while (!segments.fits(length) && !emission.isBehind) {
       const before = traces.size;
@@ -59,7 +60,7 @@ export class EarlyDecisions {
       this.#decideAllIn(wanted, now);
     }
     segments.releaseLent();
-    if (!this.#decides || this.#parts.emission.isBehind || segments.bytes < tightShare * segments.maxBytes) return;
+    if (!this.decides || this.#parts.emission.isBehind || segments.bytes < tightShare * segments.maxBytes) return;
     for (const number of segments.oldest(2)) {
       // Traces of the one may be all that lay in the other, which is given back then, and perhaps is no more.
       if (segments.isInUse(number)) this.#decideAllIn(number, now);

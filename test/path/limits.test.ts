@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/errors.ts';
+import { messageOf } from '../../src/receive/message.ts';
 import { decodeRequest, spansIn } from '../support/otlp.ts';
 import { requestBytes, spanBytes } from '../support/spans.ts';
 import { Story } from '../support/story.ts';
@@ -74,11 +75,33 @@ describe('buffer.max_bytes', () => {
     expect(story.sendBytes(message('v-999'))).not.toBeInstanceOf(Refusal);
   });
 
+  it('full, refuse: what is refused for being broken takes no room from others', () => {
+    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes, onFull: 'refuse' } });
+    story.sendBytes(message('v-100'));
+    const broken = new Uint8Array(bytes).fill(0xff);
+    for (let i = 0; i < 1000; i++) expect(story.sendBytes(broken)).toMatchObject({ reason: 'malformed' });
+    expect(story.bufferBytes).toBe(bytes);
+    for (let i = 101; i < 200; i++) expect(story.sendBytes(message(`v-${i}`))).not.toBeInstanceOf(Refusal);
+    story.after(10_000);
+    expect(story.left()).toHaveLength(100);
+  });
+
+  it('full, refuse: says so before the message comes', () => {
+    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes, onFull: 'refuse' } });
+    for (let i = 0; i < 99; i++) story.sendBytes(message(`v-${i + 100}`));
+    expect(story.next.refuses(bytes)).toBeUndefined();
+    expect(story.next.refuses(bytes + 1)).toMatchObject({ reason: 'buffer_full', retryAfterMs: 1000 });
+    story.after(10_000);
+    expect(story.next.refuses(bytes + 1)).toBeUndefined();
+  });
+
   it('a message larger than the whole buffer can never be taken', () => {
     const story = new Story({ shards: 1, buffer: { maxBytes: 100_000 } });
-    const at = (length: number) => story.next.land(length);
+    const at = (length: number) => story.next.refuses(length);
     expect(at(100_001)).toMatchObject({ reason: 'too_large' });
-    expect(at(100_000)).not.toBeInstanceOf(Refusal);
+    expect(at(100_000)).toBeUndefined();
+    const none = messageOf([new Uint8Array(100_001)]);
+    expect(story.next.accept(none, 'grpc')).toMatchObject({ reason: 'too_large' });
   });
 
   it('takes a message larger than a segment, and gives its memory back', () => {
