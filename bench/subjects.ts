@@ -23,6 +23,9 @@ export interface Setting {
   readonly shards?: number;
   /** Of the gateway: compresses what has waited so long. */
   readonly compressAfterSeconds?: number;
+  /** Of the gateway: a size; 16GiB where it is left out. */
+  readonly bufferBytes?: string;
+  readonly onFull?: 'decide_oldest' | 'refuse';
 }
 
 export interface SubjectKind {
@@ -72,15 +75,21 @@ export const gateway = (root: string): SubjectKind => ({
 
 export const portOf = (address: string): number => Number(address.split(':').at(-1));
 
-type GatewaySettings = Pick<Setting, 'waitSeconds' | 'shards' | 'compressAfterSeconds'>;
+type GatewaySettings = Pick<Setting, 'waitSeconds' | 'shards' | 'compressAfterSeconds' | 'bufferBytes' | 'onFull'>;
 
 const bootFile = (
   sinkPort: number,
-  { waitSeconds, shards = 1, compressAfterSeconds = 0 }: GatewaySettings,
+  {
+    waitSeconds,
+    shards = 1,
+    compressAfterSeconds = 0,
+    bufferBytes = '16GiB',
+    onFull = 'decide_oldest',
+  }: GatewaySettings,
 ): string => `environment: production
 shards: ${shards}
 receive: { grpc: { endpoint: "127.0.0.1:0" }, http: { endpoint: "127.0.0.1:0" } }
-buffer: { decision_wait: ${Math.round(waitSeconds * 1000)}ms, max_bytes: 16GiB, compress_after: ${compressAfterSeconds}s }
+buffer: { decision_wait: ${Math.round(waitSeconds * 1000)}ms, max_bytes: ${bufferBytes}, on_full: ${onFull}, compress_after: ${compressAfterSeconds}s }
 export:
   - { name: sink, otlp: { endpoint: "http://127.0.0.1:${sinkPort}", protocol: grpc, compression: none } }
 admin: { endpoint: "127.0.0.1:0" }

@@ -1,7 +1,6 @@
 import type { Enricher } from '../src/enrich/enrich.ts';
 import { Refusal } from '../src/errors.ts';
 import { Pipeline } from '../src/pipeline.ts';
-import { messageOf } from '../src/receive/message.ts';
 import { number, prepare, tracesIn } from './corpus.ts';
 import { shardOptions } from './path.ts';
 import { compiled } from './policies.ts';
@@ -77,7 +76,10 @@ class Path {
   #request(): void {
     const prepared = this.#prepared;
     number(prepared, (this.#trace += tracesIn(shape)));
-    const answer = this.#pipeline.accept(messageOf([prepared.bytes]), 'grpc');
+    const landing = this.#pipeline.land(prepared.bytes.length);
+    if (landing instanceof Refusal) throw landing;
+    landing.bytes.set(prepared.bytes, landing.start);
+    const answer = this.#pipeline.accept(landing, 'grpc');
     if (answer instanceof Refusal) throw answer;
     this.#now += stepMs;
     while (this.#pipeline.tick(200));

@@ -64,10 +64,6 @@ export class Lending implements Lender {
     this.#tell = tell;
   }
 
-  allocate(bytes: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(bytes);
-  }
-
   enter(numbers: readonly number[], memory: ArrayBufferLike, capacity: number): void {
     const slab = { numbers, memory: memory as SharedArrayBuffer, capacity, knownTo: new Uint8Array(this.#shards) };
     for (const number of numbers) this.#slabs[number] = slab;

@@ -9,6 +9,9 @@ const durable = block({
   ),
 });
 
+/** As many as late spans and questions ever need, in a sixteenth of the buffer at 88 bytes each. */
+const usualDecisions = (maxBytes: number): number => Math.min(262_144, Math.floor(maxBytes / 16 / 88));
+
 /** `buffer:`. */
 export const bufferOptions = v.pipe(
   block({
@@ -20,7 +23,10 @@ export const bufferOptions = v.pipe(
       v.optional(duration('0s', '1h'), '0s'),
       v.description('from its root span to its verdict, where that is sooner; 0s = off'),
     ),
-    max_bytes: v.pipe(v.optional(size('64KiB', '4TiB'), '512MiB'), v.description('memory of everything that waits')),
+    max_bytes: v.pipe(
+      v.optional(size('1MiB', '4TiB'), '512MiB'),
+      v.description('memory of everything that waits, and of remembered decisions'),
+    ),
     max_trace_bytes: v.pipe(
       v.optional(size('1KiB', '1GiB')),
       v.description('a larger trace is decided at once; what follows is late; 5MB, or max_bytes where that is less'),
@@ -34,8 +40,10 @@ export const bufferOptions = v.pipe(
       v.description('waiting segments older than this are kept compressed (zstd), with one shard; 0s = off'),
     ),
     remembered_decisions: v.pipe(
-      v.optional(count(1024, 100_000_000), 262_144),
-      v.description('verdicts remembered for late spans and for explain'),
+      v.optional(count(1024, 100_000_000)),
+      v.description(
+        'verdicts remembered for late spans and for explain, in at most a quarter of max_bytes (262144, or what a sixteenth holds)',
+      ),
     ),
     durable: v.optional(durable),
   }),
@@ -50,6 +58,6 @@ export const bufferOptions = v.pipe(
     maxTraceBytes: raw.max_trace_bytes ?? Math.min(5_000_000, raw.max_bytes),
     onFull: raw.on_full,
     compressAfterMs: raw.compress_after,
-    rememberedDecisions: raw.remembered_decisions,
+    rememberedDecisions: raw.remembered_decisions ?? usualDecisions(raw.max_bytes),
   })),
 );

@@ -1,13 +1,14 @@
+import type { Blocks } from '../tables/blocks.ts';
 import { Slabs } from './slabs.ts';
 
 /**
  * The log that requests land in. A segment is a stretch of off-heap memory; messages are written to the open segment
  * one after the other, and a segment is given back whole, when nothing that lies in it waits any more.
  *
- *   slab (one allocation) = | segment | segment |
- *   segment               = | message | message | … | free | slack |
+ *   slab (a block)  = | segment | segment |
+ *   segment         = | message | message | … | free | slack |
  *
- * A message larger than a segment gets a segment (and a slab) of its own. Where there are more shards, slabs are shared
+ * A message larger than a segment gets a segment (and memory) of its own. Where there are more shards, slabs are shared
  * memory: a slice may belong to another shard's trace, and its segment then has users there, see lending.ts.
  */
 export interface Segment {
@@ -18,8 +19,8 @@ export interface Segment {
   /** Waiting slices of this shard's traces that lie here. */
   live: number;
   /**
-   * Whoever uses the bytes though no slice waits: the message that is being taken, compression; of a borrowed segment:
-   * batches being taken over.
+   * Whoever uses the bytes though no slice waits: messages on their way in, compression; of a borrowed segment: batches
+   * being taken over.
    */
   pending: number;
   /** Pages of slice rows, see slices.ts; given back with the segment. */
@@ -37,8 +38,6 @@ export interface Segment {
 
 /** What other shards have to do with this one's segments. */
 export interface Lender {
-  /** Memory that others can read. */
-  allocate(bytes: number): ArrayBufferLike;
   /** The segments of a new slab, and of one that is no more. */
   enter(numbers: readonly number[], memory: ArrayBufferLike, capacity: number): void;
   withdraw(numbers: readonly number[]): void;
@@ -52,7 +51,6 @@ export interface Lender {
 const slackBytes = 64;
 const largestSegment = 4 * 1024 * 1024;
 const smallestSegment = 64 * 1024;
-const segmentsPerSlab = 2;
 const nothing = new Uint8Array(0);
 
 /** A power of two, so that a buffer is at least 32 segments and gives memory back in small parts. */
@@ -75,27 +73,29 @@ const emptySegment = (bytes: Uint8Array, slab: number): Segment => ({
 
 export class Segments {
   readonly segmentBytes: number;
-  readonly maxBytes: number;
-  /** Bytes of messages that occupy segments, waiting or not: what the limit is about. */
+  /** Bytes of messages that occupy segments, waiting or not. */
   bytes = 0;
   /** Segments by number; undefined where a slab was given back. */
   readonly list: (Segment | undefined)[] = [];
   /** Those in which nothing of ours waits but that another shard still uses. */
   readonly #lent = new Set<number>();
   readonly #free: number[] = [];
-  readonly #slabs = new Slabs();
-  /** Bytes of slabs given back so far, to the system or to the shard that lent them. */
-  returnedBytes = 0;
+  readonly #blocks: Blocks;
+  readonly #slabs: Slabs;
+  /** Bytes of borrowed segments that were forgotten so far. */
+  forgottenBytes = 0;
   readonly #onFree: (segment: Segment) => void;
   readonly #lender: Lender | undefined;
   #open = -1;
   #sequence = 0;
 
-  constructor(maxBytes: number, onFree: (segment: Segment) => void, lender?: Lender) {
-    this.maxBytes = maxBytes;
-    this.segmentBytes = segmentBytesFor(maxBytes);
+  constructor(blocks: Blocks, onFree: (segment: Segment) => void, lender?: Lender) {
+    this.#blocks = blocks;
+    this.#slabs = new Slabs(blocks);
+    this.segmentBytes = segmentBytesFor(blocks.maxBytes);
     this.#onFree = onFree;
     this.#lender = lender;
+    blocks.onShortage(() => this.#giveIdleBack());
   }
 
   get(number: number): Segment {
@@ -107,31 +107,28 @@ export class Segments {
     return (this.list[number]?.used ?? 0) > 0;
   }
 
-  fits(length: number): boolean {
-    return this.bytes + length <= this.maxBytes;
+  /** Bytes of memory that a message of `length` takes into use: none where there is a segment with room. */
+  bytesFor(length: number): number {
+    if (this.#fitsOpen(length)) return 0;
+    if (length > this.segmentBytes - slackBytes) return length + slackBytes;
+    const next = this.#nextFree();
+    return next >= 0 && !this.#slabs.isIdle(this.get(next).slab) ? 0 : this.#blocks.blockBytes;
+  }
+
+  /** Bytes held by segments that something lies in, whole ones, and by what is packed. */
+  get heldBytes(): number {
+    return this.list.reduce((sum, segment) => sum + (segment?.packed?.length ?? 0), this.#slabs.bytes);
   }
 
   /** The number of a segment with room for `length` bytes at its `used`; the bytes count from now on. */
   reserve(length: number, now: number): number {
-    let number = this.#open;
-    if (number < 0 || this.get(number).used + length > this.get(number).capacity - slackBytes) {
-      number = this.#next(length);
-    }
+    const number = this.#fitsOpen(length) ? this.#open : this.#next(length);
     const segment = this.get(number);
     if (segment.used === 0) segment.openedAt = now;
     segment.used += length;
     segment.pending++;
     this.bytes += length;
     return number;
-  }
-
-  /** The last `length` bytes reserved are not used after all; `done` is still to be called. */
-  cancel(number: number, length: number): void {
-    const segment = this.get(number);
-    // Alone there, they go with the segment.
-    if (segment.used === length) return;
-    segment.used -= length;
-    this.bytes -= length;
   }
 
   /** Whoever had `pending` counted for the segment is done with it. */
@@ -147,7 +144,7 @@ export class Segments {
       this.#giveLoanBack(segment, segment.loan);
       return;
     }
-    if (segment.live > 0 || segment.pending > 0 || segment.used === 0) return;
+    if (segment.live > 0 || segment.pending > 0 || (segment.used === 0 && number !== this.#open)) return;
     if (this.#lender?.isLent(number)) {
       this.#lent.add(number);
       return;
@@ -157,8 +154,12 @@ export class Segments {
     this.bytes -= segment.used;
     this.#onFree(segment);
     segment.used = 0;
-    if (segment.packed !== undefined) this.list[number] = undefined;
-    else if (number !== this.#open) this.#giveBack(number, segment);
+    if (number === this.#open) this.#open = -1;
+    if (segment.packed === undefined) this.#giveBack(number, segment);
+    else {
+      this.#blocks.hold(-segment.packed.length);
+      this.list[number] = undefined;
+    }
   }
 
   /** Looks again at the segments that only others used when they were last looked at. */
@@ -197,6 +198,7 @@ export class Segments {
       used: packed.length,
       rowPages: segment.rowPages.splice(0),
     };
+    this.#blocks.hold(packed.length);
     this.bytes += packed.length - segment.used;
     segment.used = 0;
     segment.live = 0;
@@ -211,20 +213,28 @@ export class Segments {
     return number;
   }
 
+  /** A batch of a borrowed segment is taken over: it is as old as the first that is in use here. */
+  takeIn(number: number): void {
+    const segment = this.get(number);
+    if (segment.loan !== undefined && segment.loan.batches++ === 0) segment.sequence = this.#sequence++;
+  }
+
   /** A borrowed segment is no more; nothing of it waits here. */
   forget(number: number): void {
-    this.returnedBytes += this.get(number).capacity;
+    this.forgottenBytes += this.get(number).capacity;
     this.list[number] = undefined;
   }
 
   /** What nobody has needed since the last call may go: traffic comes in bursts, and fresh memory is slow. */
   trim(): void {
     this.#slabs.countUnneeded();
+    this.#blocks.trim();
   }
 
   /** Gives back the next of what may go. */
   shrink(): void {
-    for (const slab of this.#slabs.toGo()) this.#return(slab);
+    for (const slab of this.#slabs.toGo()) this.#blocks.drop(this.#remove(slab));
+    this.#blocks.shrink();
   }
 
   /** Of the segments that hold messages, the ones that were opened first, at most `most`. */
@@ -234,6 +244,16 @@ export class Segments {
     return inUse.sort((a, b) => this.get(a).sequence - this.get(b).sequence).slice(0, most);
   }
 
+  /** The segment, borrowed ones included, that was opened first of those in which something waits here. */
+  oldestWaiting(): Segment | undefined {
+    let oldest: Segment | undefined;
+    for (const segment of this.list) {
+      if (segment === undefined || segment.live === 0) continue;
+      if (oldest === undefined || segment.sequence < oldest.sequence) oldest = segment;
+    }
+    return oldest;
+  }
+
   #giveLoanBack(segment: Segment, loan: NonNullable<Segment['loan']>): void {
     if (segment.live > 0 || segment.pending > 0 || loan.batches === 0) return;
     this.#onFree(segment);
@@ -241,15 +261,30 @@ export class Segments {
     loan.batches = 0;
   }
 
+  #fitsOpen(length: number): boolean {
+    if (this.#open < 0) return false;
+    const { used, capacity } = this.get(this.#open);
+    return used + length <= capacity - slackBytes;
+  }
+
   #next(length: number): number {
-    const closed = this.#open;
-    if (length > this.segmentBytes - slackBytes) return this.#claim(this.#allocate(length + slackBytes, 1));
-    if (this.#free.length === 0) this.#allocate(this.segmentBytes, segmentsPerSlab);
-    this.#free.sort((a, b) => b - a);
-    const number = this.#claim(this.#free.pop() as number);
+    if (length > this.segmentBytes - slackBytes) return this.#claim(this.#allocateFor(length + slackBytes));
+    if (this.#free.length === 0) this.#enter(this.#blocks.take(), this.segmentBytes, this.#free);
+    const number = this.#claim(this.#nextFree());
+    this.#free.splice(this.#free.indexOf(number), 1);
     this.#open = number;
-    if (closed >= 0 && this.get(closed).used === 0) this.#giveBack(closed, this.get(closed));
     return number;
+  }
+
+  /** The lowest number, so that the slabs of the others can empty; -1 = none. */
+  #nextFree(): number {
+    return this.#free.length === 0 ? -1 : Math.min(...this.#free);
+  }
+
+  #allocateFor(capacity: number): number {
+    const number: number[] = [];
+    this.#enter(this.#blocks.takeLarge(capacity), capacity, number);
+    return number[0];
   }
 
   #claim(number: number): number {
@@ -259,19 +294,17 @@ export class Segments {
     return number;
   }
 
-  #allocate(capacity: number, count: number): number {
-    const memory = this.#lender?.allocate(capacity * count) ?? new ArrayBuffer(capacity * count);
+  /** Cuts memory into segments; their numbers go to `to`. */
+  #enter(memory: ArrayBufferLike, capacity: number, to: number[]): void {
     const members: number[] = [];
     const slab = this.#slabs.add(memory, members);
-    for (let i = 0; i < count; i++) {
+    for (let at = 0; at < memory.byteLength; at += capacity) {
       const number = this.#emptyNumber();
-      const bytes = new Uint8Array(memory, i * capacity, capacity);
-      this.list[number] = emptySegment(bytes, slab);
+      this.list[number] = emptySegment(new Uint8Array(memory, at, capacity), slab);
       members.push(number);
-      if (count > 1) this.#free.push(number);
+      to.push(number);
     }
     this.#lender?.enter(members, memory, capacity);
-    return members[0];
   }
 
   /**
@@ -284,18 +317,23 @@ export class Segments {
   }
 
   #giveBack(number: number, { slab }: Segment): void {
-    if (this.#slabs.leave(slab)) this.#return(slab);
+    if (this.#slabs.leave(slab)) this.#blocks.drop(this.#remove(slab));
     else this.#free.push(number);
   }
 
-  #return(slab: number): void {
-    const { members, bytes } = this.#slabs.remove(slab);
+  #giveIdleBack(): void {
+    for (const slab of this.#slabs.idle()) this.#blocks.giveBack(this.#remove(slab));
+  }
+
+  /** Forgets an idle slab's segments; its memory. */
+  #remove(slab: number): ArrayBufferLike {
+    const { members, memory } = this.#slabs.remove(slab);
     for (const member of members) {
       this.list[member] = undefined;
       const at = this.#free.indexOf(member);
       if (at >= 0) this.#free.splice(at, 1);
     }
-    this.returnedBytes += bytes;
     this.#lender?.withdraw(members);
+    return memory;
   }
 }

@@ -1,4 +1,5 @@
 import { Slice } from '../model/slice.ts';
+import type { Blocks } from '../tables/blocks.ts';
 import { Pages } from '../tables/pages.ts';
 import type { Segment } from './segments.ts';
 
@@ -28,12 +29,26 @@ export const rootFlag = 1 << 31;
 export class Slices {
   /** Undefined where no page is; its memory went back. */
   readonly #pages: (Int32Array | undefined)[] = [];
-  readonly #memory = new Pages(pageRows * rowWords);
+  readonly #memory: Pages;
   /** Which segment a page's slices lie in, and how many rows it has. */
   readonly #segmentOf: number[] = [];
   readonly #rows: number[] = [];
   /** Numbers of pages that are no more. */
   readonly #free: number[] = [];
+
+  constructor(blocks: Blocks) {
+    this.#memory = new Pages(pageRows * rowWords, blocks);
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#memory.bytes;
+  }
+
+  /** Bytes that so many more rows of one segment would take, at most. */
+  bytesFor(rows: number): number {
+    return this.#memory.bytesFor(Math.ceil(rows / pageRows) + 1);
+  }
 
   /** Adds a row to the pages of segment `number`; what it says is left to be written. */
   add(number: number, segment: Segment): number {

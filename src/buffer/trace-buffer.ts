@@ -1,4 +1,5 @@
 import { Slice } from '../model/slice.ts';
+import type { Blocks } from '../tables/blocks.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
@@ -39,19 +40,19 @@ export interface BufferOptions {
   readonly decisionWaitMs: number;
   /** 0 = off. */
   readonly decisionWaitAfterRootMs: number;
-  readonly maxBytes: number;
   /** Decompresses what `pack` was given; where waiting segments are compressed. */
   readonly unpack?: (packed: Uint8Array) => Uint8Array;
 }
 
 /**
- * Traces that wait for their decision. Owns the segments that requests land in, the rows that say where slices lie, and
+ * Traces that wait for their decision. Owns, in the blocks that it is given, the segments that requests land in, the rows that say where slices lie, and
  * the records of traces; all of them are numbers in typed arrays, whatever the traffic.
  */
 export class TraceBuffer {
   readonly segments: Segments;
-  readonly slices = new Slices();
-  readonly traces = new Records(traceWords);
+  readonly slices: Slices;
+  readonly traces: Records;
+  readonly blocks: Blocks;
   readonly #index: IdIndex;
   readonly #deadlines: Deadlines;
   readonly #waitMs: number;
@@ -60,14 +61,39 @@ export class TraceBuffer {
   /** Waiting spans; waiting traces are `traces.size`. */
   spans = 0;
 
-  constructor(options: BufferOptions, seed: number, lender?: Lender) {
+  constructor(options: BufferOptions, seed: number, blocks: Blocks, lender?: Lender) {
+    this.blocks = blocks;
+    this.slices = new Slices(blocks);
+    this.traces = new Records(traceWords, blocks);
     this.#waitMs = options.decisionWaitMs;
     this.#afterRootMs = options.decisionWaitAfterRootMs;
-    this.#unpacked = new Unpacked(options.unpack);
-    this.segments = new Segments(options.maxBytes, (segment: Segment) => this.#forget(segment), lender);
-    this.#index = new IdIndex(this.traces, seed);
+    this.#unpacked = new Unpacked(options.unpack, blocks);
+    this.segments = new Segments(blocks, (segment: Segment) => this.#forget(segment), lender);
+    this.#index = new IdIndex(this.traces, seed, blocks);
     const longestMs = Math.max(this.#waitMs, this.#afterRootMs);
     this.#deadlines = new Deadlines(this.traces, Trace, longestMs);
+  }
+
+  /** Is there memory for a message of `length` bytes? Where there is nothing else, there is. */
+  fits(length: number): boolean {
+    if (this.segments.bytes === 0 && this.traces.size === 0) return length <= this.blocks.maxBytes;
+    return this.segments.bytesFor(length) <= this.blocks.freeBytes;
+  }
+
+  /** Is there memory to note so many slices, of as many traces that are new? */
+  fitsSlices(count: number): boolean {
+    return this.bytesForSlices(count) <= this.blocks.freeBytes;
+  }
+
+  /** What noting so many slices takes, of as many traces that are new. */
+  bytesForSlices(count: number): number {
+    return this.slices.bytesFor(count) + this.traces.bytesFor(count) + this.#index.bytesFor(count);
+  }
+
+  /** Bytes held for what waits, by what they hold: messages, where slices lie, traces and their index. */
+  get memory(): { readonly segments: number; readonly rows: number; readonly traces: number; readonly index: number } {
+    const { segments, slices, traces } = this;
+    return { segments: segments.heldBytes, rows: slices.bytes, traces: traces.bytes, index: this.#index.bytes };
   }
 
   /** The slot of the waiting trace whose id stands at ids[at … at + 4), or -1. */
@@ -247,19 +273,19 @@ export class TraceBuffer {
    * gives the segment back. Empty when nothing waits.
    */
   *oldest(isComplete: (slot: number) => boolean): Generator<number> {
-    const number = this.segments.oldest(Number.POSITIVE_INFINITY).find((n) => this.segments.get(n).live > 0);
-    if (number === undefined) return;
-    yield* this.tracesIn(this.segments.get(number), isComplete);
+    const segment = this.segments.oldestWaiting();
+    if (segment !== undefined) yield* this.tracesIn(segment, isComplete);
   }
 
   /**
-   * The waiting traces with slices in a segment, those whose root came first; the segment may be given back while they are
-   * walked.
+   * The waiting traces with slices in a segment, those whose root came first; whatever happens while they are walked, it
+   * may be given back and hold others' messages.
    */
   *tracesIn(segment: Segment, isComplete: (slot: number) => boolean): Generator<number> {
+    const { sequence } = segment;
     for (const complete of [true, false]) {
       for (const page of [...segment.rowPages]) {
-        for (let i = 0; i < this.slices.rowsIn(page) && segment.live > 0; i++) {
+        for (let i = 0; segment.live > 0 && segment.sequence === sequence && i < this.slices.rowsIn(page); i++) {
           const row = page * 1024 + i;
           const slot = this.slices.words(row)[this.slices.at(row) + Row.trace];
           if (slot >= 0 && this.#isListed(slot) && isComplete(slot) === complete) yield slot;

@@ -1,4 +1,5 @@
 import type { Verdict } from '../model/verdict.ts';
+import { Blocks } from '../tables/blocks.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { hasVote } from './vote-table.ts';
@@ -27,6 +28,8 @@ export const Decision = {
   dropVotes: 15,
 } as const;
 const decisionWords = 16;
+/** What one takes with its place in the ring and in the index. */
+export const decisionBytes = 88;
 
 export const keepFlag = 1 << 16;
 export const completeFlag = 1 << 17;
@@ -60,8 +63,8 @@ export const unremembered = (): DecisionFacts => ({
  * forgotten first, with an index by trace id.
  */
 export class Decisions {
-  readonly records = new Records(decisionWords);
-  readonly #wideVotes = new WideVotes();
+  readonly records: Records;
+  readonly #wideVotes: WideVotes;
   readonly #index: IdIndex;
   readonly limit: number;
   /**
@@ -73,12 +76,20 @@ export class Decisions {
 
   constructor(limit: number, seed: number) {
     this.limit = limit;
+    const blocks = new Blocks(limit * decisionBytes);
     this.#ring = new Int32Array(limit).fill(-1);
-    this.#index = new IdIndex(this.records, seed);
+    this.records = new Records(decisionWords, blocks);
+    this.#index = new IdIndex(this.records, seed, blocks);
+    this.#wideVotes = new WideVotes(blocks);
   }
 
   get size(): number {
     return this.records.size;
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.records.bytes + this.#index.bytes + this.#wideVotes.bytes + this.#ring.byteLength;
   }
 
   /** The slot of the remembered decision on the trace whose id stands at ids[at … at + 4), or -1. */

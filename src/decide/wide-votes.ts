@@ -1,4 +1,6 @@
 import { type Verdict, voteWords } from '../model/verdict.ts';
+import type { Blocks } from '../tables/blocks.ts';
+import { Pages } from '../tables/pages.ts';
 import { pageRows } from '../tables/records.ts';
 import { hasVote } from './vote-table.ts';
 
@@ -12,11 +14,21 @@ const rowWords = 2 * moreWords;
  */
 export class WideVotes {
   readonly #pages: (Int32Array | undefined)[] = [];
+  readonly #memory: Pages;
+
+  constructor(blocks: Blocks) {
+    this.#memory = new Pages(pageRows * rowWords, blocks);
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#memory.bytes;
+  }
 
   remember(slot: number, { keepVotes, dropVotes }: Verdict): void {
     const page = Math.floor(slot / pageRows);
     if (this.#pages[page] === undefined && isNone(keepVotes) && isNone(dropVotes)) return;
-    const words = (this.#pages[page] ??= new Int32Array(pageRows * rowWords));
+    const words = (this.#pages[page] ??= this.#memory.take().fill(0));
     const at = (slot % pageRows) * rowWords;
     for (let word = 0; word < moreWords; word++) {
       words[at + word] = keepVotes[word + 1];

@@ -13,7 +13,7 @@ const expectedRatio = 6;
  * Messages up to this length are unpacked at once, in 2 to 3 ms at most; for longer ones the thread pool is worth its
  * round trips.
  */
-export const maxBytesAtOnce = 1024 * 1024;
+const maxBytesAtOnce = 1024 * 1024;
 
 export interface Inflated {
   readonly parts: readonly Uint8Array[];
@@ -26,20 +26,14 @@ type Claim = (extraBytes: number, messageBytes: number) => Refusal | undefined;
 const turns = new InflateTurns();
 
 /**
- * Unpacks `packed`, a message in one part, or in any number where it is longer than `maxBytesAtOnce`: at once where the message is short, as nearly all are (a stream a message costs 0.4 to 2 µs a
+ * Unpacks `compressed`: at once where the message is short, as nearly all are (a stream a message costs 0.4 to 2 µs a
  * span more), else in pieces on the thread pool. `claim` is asked before memory is kept, so that a bomb is refused when
  * it crosses a limit, not after. Never throws: broken data is a Refusal too. Several gzip members in a row are one
  * message.
  */
-export async function inflate(
-  encoding: Encoding,
-  packed: readonly Uint8Array[],
-  claim: Claim,
-): Promise<Inflated | Refusal> {
-  const [compressed] = packed;
-  if (packed.length > 1 || compressed.length > maxBytesAtOnce) return inflateInPieces(encoding, packed, claim);
+export async function inflate(encoding: Encoding, compressed: Uint8Array, claim: Claim): Promise<Inflated | Refusal> {
   const expected = unpackedSize(encoding, compressed) ?? compressed.length * expectedRatio;
-  if (expected > maxBytesAtOnce) return inflateInPieces(encoding, packed, claim);
+  if (Math.max(expected, compressed.length) > maxBytesAtOnce) return inflateInPieces(encoding, compressed, claim);
   const claimed = claimOnce(claim);
   const refusal = claimed(expected);
   if (refusal !== undefined) return refusal;
@@ -47,7 +41,7 @@ export async function inflate(
   if (wait !== undefined) await wait;
   const message = inflateAtOnce(encoding, compressed, expected);
   // It is not what it said it is: the rest of the turn is for others, and it goes the way of long messages.
-  if (message === undefined) return inflateInPieces(encoding, packed, (_, total) => claimed(total));
+  if (message === undefined) return inflateInPieces(encoding, compressed, (_, total) => claimed(total));
   if (message instanceof Refusal) return message;
   return claimed(message.length) ?? { parts: [message], length: message.length };
 }
@@ -74,13 +68,12 @@ function inflateAtOnce(encoding: Encoding, compressed: Uint8Array, expected: num
   }
 }
 
-function inflateInPieces(encoding: Encoding, packed: readonly Uint8Array[], claim: Claim): Promise<Inflated | Refusal> {
+function inflateInPieces(encoding: Encoding, compressed: Uint8Array, claim: Claim): Promise<Inflated | Refusal> {
   return new Promise((resolve) => {
     const parts: Uint8Array[] = [];
     let length = 0;
-    const packedBytes = packed.reduce((sum, part) => sum + part.length, 0);
-    const chunkSize = Math.min(Math.max(packedBytes * expectedRatio, minChunkBytes), maxChunkBytes);
-    const unpacker = unpackerOf(encoding, packed[0]).inPieces({ chunkSize });
+    const chunkSize = Math.min(Math.max(compressed.length * expectedRatio, minChunkBytes), maxChunkBytes);
+    const unpacker = unpackerOf(encoding, compressed).inPieces({ chunkSize });
     unpacker.on('data', (part: Uint8Array) => {
       const refusal = claim(part.length, length + part.length);
       if (refusal !== undefined) {
@@ -93,8 +86,7 @@ function inflateInPieces(encoding: Encoding, packed: readonly Uint8Array[], clai
     });
     unpacker.on('end', () => resolve({ parts, length }));
     unpacker.on('error', (error: Error) => resolve(broken(encoding, error.message)));
-    for (const part of packed) unpacker.write(part);
-    unpacker.end();
+    unpacker.end(compressed);
   });
 }
 

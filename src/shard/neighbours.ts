@@ -72,11 +72,8 @@ export class Neighbours {
     this.#borrowing?.learn(notice);
   }
 
-  /**
-   * Hands the slices of other shards' traces to them, all or, where one of them is too far behind, none. `owners` then
-   * says which of the slices stay.
-   */
-  handOver({ rows, count, segment, conditions }: SliceRows): Refusal | undefined {
+  /** Finds the owner of each slice, for `handOver`; how many stay. */
+  assign({ rows, count }: SliceRows): number {
     if (count > this.owners.length) this.owners = new Uint8Array(count * 2);
     this.#counts.fill(0);
     for (let i = 0; i < count; i++) {
@@ -84,6 +81,14 @@ export class Neighbours {
       this.owners[i] = owner;
       this.#counts[owner]++;
     }
+    return this.#counts[this.self];
+  }
+
+  /**
+   * Hands the slices of other shards' traces to them, as they were assigned, all or, where one of them is too far
+   * behind, none. `owners` says which of the slices stay.
+   */
+  handOver({ rows, count, segment, conditions }: SliceRows): Refusal | undefined {
     for (let to = 0; to < this.#count; to++) {
       const ring = this.#out[to];
       if (ring === undefined || this.#counts[to] === 0 || ring.fits(this.#counts[to])) continue;
@@ -103,10 +108,10 @@ export class Neighbours {
   }
 
   /**
-   * Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, or the notice of its
-   * slab is still to come.
+   * Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, the notice of its
+   * slab is still to come, or there is no room for so many slices.
    */
-  takeOver(buffer: TraceBuffer): boolean {
+  takeOver({ segments }: TraceBuffer, hasRoom: (slices: number) => boolean): boolean {
     for (let turn = 0; turn < this.#count; turn++) {
       const from = this.#from;
       // In turn, so that one busy shard does not hold up what the others hand over.
@@ -115,10 +120,9 @@ export class Neighbours {
       if (!ring?.peek()) continue;
       const local = this.#borrowing?.local(from, ring.segment) ?? -1;
       if (local < 0) continue;
-      const { loan } = buffer.segments.get(local);
-      if (loan === undefined) continue;
+      if (!hasRoom(ring.count)) continue;
       if (ring.count * sliceWords > this.rows.length) this.rows = new Int32Array(ring.count * sliceWords * 2);
-      loan.batches++;
+      segments.takeIn(local);
       this.segment = local;
       this.conditions = ring.conditions;
       this.count = ring.count;

@@ -1,11 +1,12 @@
 import { Batch, type BatchOptions } from '../batch/batch.ts';
 import type { EnvelopeWriter } from '../batch/group.ts';
 import { type BufferOptions, TraceBuffer } from '../buffer/trace-buffer.ts';
-import { Decisions } from '../decide/decisions.ts';
+import { Decisions, decisionBytes } from '../decide/decisions.ts';
 import { RequestScan } from '../decode/scan.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import { histogram } from '../model/histogram.ts';
 import type { PolicySet } from '../model/verdict.ts';
+import { Blocks } from '../tables/blocks.ts';
 import { Arrivals } from './arrivals.ts';
 import { EarlyDecisions } from './early-decisions.ts';
 import { Emission } from './emission.ts';
@@ -18,8 +19,13 @@ import { type NeighbourOptions, Neighbours } from './neighbours.ts';
 import { Revisions } from './revision.ts';
 import { Upkeep } from './upkeep.ts';
 
+/** Verdicts that may be remembered count as well as what waits, from the start, and must leave room for it. */
+const mostOfDecisions = 1 / 4;
+
 export interface ShardOptions {
   readonly buffer: BufferOptions & {
+    /** Of all that waits and of the decisions remembered. */
+    readonly maxBytes: number;
     readonly maxTraceBytes: number;
     readonly onFull: 'decide_oldest' | 'refuse';
     readonly rememberedDecisions: number;
@@ -29,6 +35,8 @@ export interface ShardOptions {
   readonly maxEnvelopeBytes: number;
   /** Of the emitter, where it is not the usual. */
   readonly workPerStep?: number;
+  /** Gives memory that was let go to the system now; a pause. */
+  readonly collect?: () => void;
   /** Differs between processes, see tables/id-index.ts. */
   readonly seed: number;
   /** Where there are more shards: this one's place among them. */
@@ -56,12 +64,18 @@ export function createShard(
   enrich: KeptWriter,
   emit: (request: ExportRequest) => void,
 ) {
-  const { maxTraceBytes, onFull, rememberedDecisions } = options.buffer;
+  const { maxBytes, maxTraceBytes, onFull, rememberedDecisions } = options.buffer;
   const scan = new RequestScan(options.maxEnvelopeBytes);
   const neighbours = options.neighbours && new Neighbours(options.neighbours);
-  const buffer = new TraceBuffer(options.buffer, options.seed, neighbours?.lending);
+  const most = Math.min(rememberedDecisions, Math.floor((maxBytes * mostOfDecisions) / decisionBytes));
+  const blocks = new Blocks(maxBytes - most * decisionBytes, {
+    // What other shards can read must be shared, and a block is used for anything.
+    ...(neighbours && { allocate: (bytes: number) => new SharedArrayBuffer(bytes) }),
+    ...(options.collect && { collect: options.collect }),
+  });
+  const buffer = new TraceBuffer(options.buffer, options.seed, blocks, neighbours?.lending);
   neighbours?.join(buffer);
-  const decisions = new Decisions(rememberedDecisions, options.seed);
+  const decisions = new Decisions(most, options.seed);
   const ledger = new Ledger();
   const revisions = new Revisions(rules.set, rules.name, ledger);
   const batch = new Batch(options.batch, enrich, emit, options.seed);

@@ -1,11 +1,9 @@
 import type { TempoAnswer } from './messages.ts';
 
-export const json = (value: unknown): TempoAnswer => jsonText(JSON.stringify(value));
-
-export const jsonText = (body: string): TempoAnswer => ({
+export const json = (value: unknown): TempoAnswer => ({
   status: 200,
   headers: { 'content-type': 'application/json' },
-  body,
+  body: JSON.stringify(value),
 });
 
 export const protobuf = (body: Uint8Array): TempoAnswer => ({

@@ -1,63 +1,67 @@
-/**
- * A block is an allocation that malloc maps from the system and gives back whole (bin/node sets the bound); smaller
- * ones would lie between others that stay.
- */
-const leastBlockBytes = 4 << 20;
+import type { Blocks } from './blocks.ts';
 
 interface Block {
-  readonly memory: ArrayBuffer;
+  readonly memory: ArrayBufferLike;
+  /** Pages that came back. */
   readonly free: Int32Array[];
+  /** Pages that were never carved from it. */
+  fresh: number;
 }
 
-/**
- * Blocks of which no page is in use are kept for the next traces, one and this share of those in use, so that nothing
- * goes to and fro.
- */
-const idleShare = 1 / 8;
-
-/**
- * Pages of so many Int32 words, carved from blocks. Blocks that are in nobody's use are let go; the garbage collector
- * gives them to the system. They are not freed by `transfer`, see docs/decisions/0005. Pages come as they were left.
- */
+/** Pages of so many Int32 words, carved from blocks; a block goes back when none of its pages is in use. */
 export class Pages {
-  readonly #pageBytes: number;
+  readonly pageBytes: number;
+  readonly #words: number;
+  readonly #source: Blocks;
   readonly #perBlock: number;
-  readonly #blocks = new Map<ArrayBuffer, Block>();
-  /** Blocks of which no page is in use. */
-  readonly #idle: Block[] = [];
+  readonly #blocks = new Map<ArrayBufferLike, Block>();
+  /** Pages in use. */
+  size = 0;
 
-  constructor(words: number) {
-    this.#pageBytes = words * Int32Array.BYTES_PER_ELEMENT;
-    this.#perBlock = Math.ceil(leastBlockBytes / this.#pageBytes);
+  constructor(words: number, source: Blocks) {
+    this.#words = words;
+    this.pageBytes = words * Int32Array.BYTES_PER_ELEMENT;
+    this.#source = source;
+    this.#perBlock = Math.floor(source.blockBytes / this.pageBytes);
   }
 
+  /** A page, as somebody else left it. */
   take(): Int32Array {
+    this.size++;
     // The oldest block with room: the later ones can empty.
-    for (const { free } of this.#blocks.values())
-      if (free.length > 0 && free.length < this.#perBlock) return free.pop() as Int32Array;
-    return (this.#idle.pop() ?? this.#allocate()).free.pop() as Int32Array;
+    if (this.size <= this.#blocks.size * this.#perBlock) {
+      for (const block of this.#blocks.values()) if (block.free.length + block.fresh > 0) return this.#of(block);
+    }
+    const block = { memory: this.#source.take(), free: [], fresh: this.#perBlock };
+    this.#blocks.set(block.memory, block);
+    return this.#of(block);
   }
 
   /** Nobody may look at the page any more. */
   giveBack(page: Int32Array): void {
-    const block = this.#blocks.get(page.buffer as ArrayBuffer) as Block;
+    this.size--;
+    const block = this.#blocks.get(page.buffer) as Block;
     block.free.push(page);
-    if (block.free.length < this.#perBlock) return;
-    this.#idle.push(block);
-    while (this.#idle.length - 1 > (this.#blocks.size - this.#idle.length) * idleShare)
-      this.#blocks.delete((this.#idle.shift() as Block).memory);
+    if (block.free.length + block.fresh < this.#perBlock) return;
+    this.#blocks.delete(page.buffer);
+    this.#source.giveBack(page.buffer);
   }
 
+  /** Bytes of the blocks that they are carved from. */
   get bytes(): number {
-    return this.#blocks.size * this.#perBlock * this.#pageBytes;
+    return this.#blocks.size * this.#source.blockBytes;
   }
 
-  #allocate(): Block {
-    const memory = new ArrayBuffer(this.#pageBytes * this.#perBlock);
-    const words = this.#pageBytes / Int32Array.BYTES_PER_ELEMENT;
-    const free = Array.from({ length: this.#perBlock }, (_, i) => new Int32Array(memory, i * this.#pageBytes, words));
-    const block = { memory, free: free.reverse() };
-    this.#blocks.set(memory, block);
-    return block;
+  /** Bytes of blocks that `pages` more would take. */
+  bytesFor(pages: number): number {
+    const blocks = Math.ceil((this.size + pages) / this.#perBlock);
+    return Math.max(0, blocks - this.#blocks.size) * this.#source.blockBytes;
+  }
+
+  #of(block: Block): Int32Array {
+    const page = block.free.pop();
+    if (page !== undefined) return page;
+    block.fresh--;
+    return new Int32Array(block.memory, block.fresh * this.pageBytes, this.#words);
   }
 }

@@ -1,3 +1,4 @@
+import type { Blocks } from './blocks.ts';
 import { Pages } from './pages.ts';
 
 /**
@@ -28,9 +29,9 @@ export class Records {
   /** Records in use. */
   size = 0;
 
-  constructor(stride: number) {
+  constructor(stride: number, blocks: Blocks) {
     this.stride = stride;
-    this.#memory = new Pages(pageRows * stride);
+    this.#memory = new Pages(pageRows * stride, blocks);
   }
 
   /** The page that holds a slot; with `at(slot)` the way to its words. */
@@ -68,16 +69,20 @@ export class Records {
     this.#free[number] = row;
     this.size--;
     if (number < this.#firstWithRoom) this.#firstWithRoom = number;
-    if (--this.#live[number] > 0 || number === 0) return;
+    if (--this.#live[number] > 0) return;
     this.#memory.giveBack(page);
     this.pages[number] = undefined;
   }
 
-  /** Bytes held by pages. */
+  /** Bytes held. */
   get bytes(): number {
-    let pages = 0;
-    for (const page of this.pages) if (page !== undefined) pages++;
-    return pages * pageRows * this.stride * 4;
+    return this.#memory.bytes;
+  }
+
+  /** Bytes that `records` more would take. */
+  bytesFor(records: number): number {
+    const free = this.#memory.size * pageRows - this.size;
+    return this.#memory.bytesFor(Math.ceil(Math.max(0, records - free) / pageRows));
   }
 
   #open(number: number): Int32Array {

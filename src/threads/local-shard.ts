@@ -9,14 +9,13 @@ import type { Histogram } from '../model/stats.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Pipeline } from '../pipeline.ts';
 import { Admission } from '../receive/admission.ts';
-import { chunks } from '../receive/chunks.ts';
 import { createGrpcReceiver } from '../receive/grpc.ts';
 import { createHttpReceiver } from '../receive/http.ts';
 import type { Receiver } from '../receive/receiver.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
 import { allocateBallast } from './ballast.ts';
-import { compactHeapAfterBursts } from './compact-heap.ts';
+import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
 import { Packer, unpack } from './packer.ts';
 import { shardStats } from './shard-stats.ts';
 import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
@@ -71,6 +70,7 @@ export class LocalShard implements Shards {
         batch,
         maxEnvelopeBytes,
         seed: randomInt(2 ** 31),
+        collect: collectNow,
         ...(neighbours && { neighbours }),
       },
       { set: this.#compile(rules), name: rules.name },
@@ -83,9 +83,9 @@ export class LocalShard implements Shards {
       this.#tellLosses(systemClock.monotonicMs());
       return more;
     });
-    const { segments } = this.pipeline.shard.buffer;
+    const { segments, blocks } = this.pipeline.shard.buffer;
     const isIdle = (): boolean => segments.bytes === 0;
-    this.#compacting = compactHeapAfterBursts(() => segments.returnedBytes + chunks.returnedBytes, isIdle);
+    this.#compacting = compactHeapAfterBursts(() => blocks.returnedBytes + segments.forgottenBytes, isIdle);
     if (buffer.compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, buffer.compressAfterMs);
   }
 

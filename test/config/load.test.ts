@@ -30,7 +30,6 @@ describe('a boot file that says little', () => {
         http: { endpoint: { host: '127.0.0.1', port: 4318 }, cors: { allowedOrigins: [] } },
         maxRequestBytes: 64 * 2 ** 20,
         maxInflightBytes: 256 * 2 ** 20,
-        maxConnectionBytes: 64 * 2 ** 20,
       },
       buffer: {
         decisionWaitMs: 15_000,
@@ -190,7 +189,7 @@ describe('a boot file with mistakes', () => {
       '/etc/tailgate/gateway.yaml:2: shutdown_timeout: 30: expected a duration from 0s to 1h, such as 500ms, 15s, 2m',
       '/etc/tailgate/gateway.yaml:4: receive.grpc.endpoint: 4317: expected host:port, such as 127.0.0.1:4317, [::1]:4317 or, for every interface, 0.0.0.0:4317',
       '/etc/tailgate/gateway.yaml:6: buffer.decision_wiat: unknown key, did you mean decision_wait?',
-      '/etc/tailgate/gateway.yaml:7: buffer.max_bytes: "12 parsecs": expected a size from 64KiB to 4TiB, such as 64MiB, 5MB or a number of bytes',
+      '/etc/tailgate/gateway.yaml:7: buffer.max_bytes: "12 parsecs": expected a size from 1MiB to 4TiB, such as 64MiB, 5MB or a number of bytes',
       '/etc/tailgate/gateway.yaml:11: export[0].otlp.endpoint: "tempo:4317": expected a URL such as http://tempo:4317',
     ]);
   });
@@ -318,7 +317,7 @@ describe('each limit', () => {
       1024,
       2 ** 36,
     ],
-    ['buffer.max_bytes', (v) => ({ buffer: { max_bytes: v, max_trace_bytes: 1024 } }), 65_536, 2 ** 42],
+    ['buffer.max_bytes', (v) => ({ buffer: { max_bytes: v, max_trace_bytes: 1024 } }), 2 ** 20, 2 ** 42],
     ['buffer.max_trace_bytes', (v) => ({ buffer: { max_bytes: '4TiB', max_trace_bytes: v } }), 1024, 2 ** 30],
     ['buffer.remembered_decisions', (v) => ({ buffer: { remembered_decisions: v } }), 1024, 100_000_000],
     ['batch.max_bytes', (v) => ({ batch: { max_bytes: v } }), 1024, 2 ** 27],
@@ -368,7 +367,7 @@ describe('each limit', () => {
   });
 
   it('max_trace_bytes may be all of the buffer, and not a byte more', () => {
-    expect(found({ buffer: { max_bytes: 100_000, max_trace_bytes: 100_000 } })).toBe('');
-    expect(found({ buffer: { max_bytes: 100_000, max_trace_bytes: 100_001 } })).toContain('larger than max_bytes');
+    expect(found({ buffer: { max_bytes: 2_000_000, max_trace_bytes: 2_000_000 } })).toBe('');
+    expect(found({ buffer: { max_bytes: 2_000_000, max_trace_bytes: 2_000_001 } })).toContain('larger than max_bytes');
   });
 });

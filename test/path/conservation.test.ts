@@ -7,7 +7,7 @@ import { Story, seedRules } from '../support/story.ts';
 type Step =
   | { kind: 'send'; spans: Told[] }
   | { kind: 'garbage'; bytes: Uint8Array }
-  | { kind: 'broken'; length: number }
+  | { kind: 'abandon'; length: number }
   | { kind: 'wait'; ms: number }
   | { kind: 'rules'; percent: number };
 
@@ -18,7 +18,7 @@ const told: fc.Arbitrary<Told> = fc
     service: fc.constantFrom('x', 'y'),
     status: fc.constantFrom('UNSET', 'ERROR', 'OK'),
     durationMs: fc.constantFrom(1, 499, 501),
-    padding: fc.integer({ min: 0, max: 4_000 }),
+    padding: fc.integer({ min: 0, max: 20_000 }),
     id: fc.constantFrom('a', 'b', 'c', 'd', '0000000000000000'),
   })
   .map(({ parent, ...rest }) => ({ ...rest, ...(parent !== '' && { parent }) }) as Told);
@@ -26,7 +26,7 @@ const told: fc.Arbitrary<Told> = fc
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.array(told, { maxLength: 12 }).map((spans): Step => ({ kind: 'send', spans })) },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 60 }).map((bytes): Step => ({ kind: 'garbage', bytes })) },
-  { weight: 1, arbitrary: fc.integer({ min: 0, max: 70_000 }).map((length): Step => ({ kind: 'broken', length })) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 70_000 }).map((length): Step => ({ kind: 'abandon', length })) },
   { weight: 3, arbitrary: fc.integer({ min: 0, max: 4_000 }).map((ms): Step => ({ kind: 'wait', ms })) },
   { weight: 1, arbitrary: fc.constantFrom(0, 10, 100).map((percent): Step => ({ kind: 'rules', percent })) },
 );
@@ -35,8 +35,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const work = fc.constantFrom(1, 300, 1 << 16);
 
 const setting = fc.record({
-  maxBytes: fc.constantFrom(64 << 10, 256 << 10, 8 << 20),
-  maxTraceBytes: fc.constantFrom(2_000, 20_000, 64_000),
+  maxBytes: fc.constantFrom(1 << 20, 2 << 20, 8 << 20),
+  maxTraceBytes: fc.constantFrom(2_000, 40_000, 500_000),
   onFull: fc.constantFrom('decide_oldest' as const, 'refuse' as const),
   decisionWaitAfterRootMs: fc.constantFrom(0, 500),
   rememberedDecisions: fc.constantFrom(3, 1000),
@@ -49,7 +49,11 @@ function tell(buffer: ConstructorParameters<typeof Story>[0], steps: readonly St
     else if (it.kind === 'garbage') story.sendBytes(it.bytes);
     else if (it.kind === 'wait') story.after(it.ms);
     else if (it.kind === 'rules') story.swap({ ...seedRules, baseline_percent: it.percent });
-    else story.sendBytes(new Uint8Array(it.length).fill(0xff));
+    else {
+      const pipeline = story.next;
+      const landing = pipeline.land(it.length);
+      if ('bytes' in landing) pipeline.abandon(landing);
+    }
   }
   return story;
 }

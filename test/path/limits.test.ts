@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/errors.ts';
-import { messageOf } from '../../src/receive/message.ts';
 import { decodeRequest, spansIn } from '../support/otlp.ts';
 import { requestBytes, spanBytes } from '../support/spans.ts';
 import { Story } from '../support/story.ts';
@@ -34,74 +33,100 @@ describe('buffer.max_trace_bytes', () => {
 describe('buffer.max_bytes', () => {
   const message = (trace: string, parent?: string) =>
     requestBytes({ trace, padding: 3_000, status: 'ERROR', ...(parent && { parent }) });
-  const bytes = message('t-0').length;
-
-  it('exactly full is not over: nothing is decided early', () => {
-    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes } });
-    for (let i = 0; i < 10; i++) for (let j = 0; j < 10; j++) story.sendBytes(message(`t-${i}${j}`.slice(0, 5)));
-    expect(story.after(0).left()).toEqual([]);
+  const maxBytes = 2 << 20;
+  const settingOf = (onFull: 'decide_oldest' | 'refuse') => ({
+    shards: 1,
+    rules: errorsOnly,
+    buffer: { maxBytes, onFull, rememberedDecisions: 1024 },
   });
+  const blocksOf = (story: Story) => story.shards[0].shard.buffer.blocks;
+  /** Sends one trace after the other until something is decided early or refused; their names, the last one's included. */
+  const fill = (
+    story: Story,
+    send = (name: string, _i: number): unknown => story.sendBytes(message(name)),
+  ): string[] => {
+    const names: string[] = [];
+    for (let answer: unknown; story.decided.size === 0 && !(answer instanceof Refusal); ) {
+      names.push(`u-${String(names.length).padStart(4, '0')}`);
+      answer = send(names.at(-1) as string, names.length);
+      expect(blocksOf(story).inUseBytes).toBeLessThanOrEqual(maxBytes);
+    }
+    return names;
+  };
 
   it('full, decide_oldest: those whose root came are decided before their neighbours without one, none is lost', () => {
-    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes } });
-    const order: string[] = [];
-    for (let i = 0; i < 140; i++) {
-      const name = `u-${String(i).padStart(3, '0')}`;
-      order.push(name);
-      expect(story.sendBytes(message(name, i % 2 === 0 ? 'parent' : undefined))).not.toBeInstanceOf(Refusal);
-    }
+    const story = new Story(settingOf('decide_oldest'));
+    const order = fill(story, (name, i) => story.sendBytes(message(name, i % 2 === 0 ? 'parent' : undefined)));
+    // Nothing is decided early as long as there is a block: more than half of it are messages.
+    expect(order.length * message('u-0000').length).toBeGreaterThan(maxBytes / 2);
     story.after(0);
     const early = order.filter((name) => story.explain(name)?.verdict === 'keep');
-    expect(early.length).toBeGreaterThan(0);
     expect(early.every((name) => story.explain(name)?.trigger === 'full')).toBe(true);
     // Everything decided early is older than everything that waits, up to the segment in which both lie.
-    expect(story.explain(order[139])).toMatchObject({ verdict: 'waiting' });
+    expect(story.explain(order.at(-1) as string)).toMatchObject({ verdict: 'waiting' });
     const leftInOrder = story.left().map((span) => span.traceId);
     const complete = story.left().findIndex((span) => span.parentSpanId !== undefined);
     expect(story.left()[0].parentSpanId).toBeUndefined();
     expect(complete).toBeGreaterThan(1);
     expect(new Set(leftInOrder).size).toBe(early.length);
     story.after(10_000);
-    expect(story.left()).toHaveLength(140);
+    expect(story.left()).toHaveLength(order.length);
   });
 
   it('full, refuse: the sender is told to try again later, and later works', () => {
-    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes, onFull: 'refuse' } });
-    for (let i = 0; i < 100; i++) expect(story.sendBytes(message(`v-${i + 100}`))).not.toBeInstanceOf(Refusal);
-    const refused = story.sendBytes(message('v-999'));
-    expect(refused).toMatchObject({ reason: 'buffer_full', retryAfterMs: 1000 });
+    const story = new Story(settingOf('refuse'));
+    const names = fill(story);
+    expect(story.sendBytes(message('v-999'))).toMatchObject({ reason: 'buffer_full', retryAfterMs: 1000 });
     story.after(10_000);
-    expect(story.left()).toHaveLength(100);
+    expect(story.left()).toHaveLength(names.length - 1);
     expect(story.sendBytes(message('v-999'))).not.toBeInstanceOf(Refusal);
   });
 
-  it('full, refuse: what is refused for being broken takes no room from others', () => {
-    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes, onFull: 'refuse' } });
-    story.sendBytes(message('v-100'));
-    const broken = new Uint8Array(bytes).fill(0xff);
-    for (let i = 0; i < 1000; i++) expect(story.sendBytes(broken)).toMatchObject({ reason: 'malformed' });
-    expect(story.bufferBytes).toBe(bytes);
-    for (let i = 101; i < 200; i++) expect(story.sendBytes(message(`v-${i}`))).not.toBeInstanceOf(Refusal);
-    story.after(10_000);
-    expect(story.left()).toHaveLength(100);
+  it('counts what small spans cost beside their bytes: rows, traces and index', () => {
+    const story = new Story({ ...settingOf('decide_oldest'), rules: { debug: true } });
+    let sent = 0;
+    for (; sent < 40_000; sent += 100) {
+      story.send(...Array.from({ length: 100 }, (_, i) => ({ trace: `tiny ${sent + i}`, name: '' })));
+      expect(blocksOf(story).inUseBytes).toBeLessThanOrEqual(maxBytes);
+      expect(blocksOf(story).bytes).toBeLessThanOrEqual(maxBytes);
+    }
+    expect(story.decided.size + story.waitingTraces + story.decided.evicted).toBe(sent);
+    expect(story.after(10_000).left()).toHaveLength(sent);
   });
 
-  it('full, refuse: says so before the message comes', () => {
-    const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxBytes: 100 * bytes, onFull: 'refuse' } });
-    for (let i = 0; i < 99; i++) story.sendBytes(message(`v-${i + 100}`));
-    expect(story.next.refuses(bytes)).toBeUndefined();
-    expect(story.next.refuses(bytes + 1)).toMatchObject({ reason: 'buffer_full', retryAfterMs: 1000 });
-    story.after(10_000);
-    expect(story.next.refuses(bytes + 1)).toBeUndefined();
+  it.each(['decide_oldest', 'refuse'] as const)('%s: what one kind of spans leaves is the next kind’s', (onFull) => {
+    const story = new Story(settingOf(onFull));
+    for (let round = 0; round < 8; round++) {
+      for (let n = 0; n < 60; n++) {
+        const [count, padding] = [
+          [200, 0],
+          [3, 20_000],
+          [1, 140_000],
+        ][round % 3];
+        const name = (i: number): string => `${round} ${n} ${i}`;
+        story.trySend(...Array.from({ length: count }, (_, i) => ({ trace: name(i), padding })));
+        expect(blocksOf(story).inUseBytes).toBeLessThanOrEqual(maxBytes);
+        expect(blocksOf(story).bytes).toBeLessThanOrEqual(maxBytes);
+      }
+      story.after(onFull === 'refuse' ? 10_000 : 100);
+    }
+    story.drain();
+    expect([story.waiting, story.bufferBytes]).toEqual([0, 0]);
   });
 
   it('a message larger than the whole buffer can never be taken', () => {
-    const story = new Story({ shards: 1, buffer: { maxBytes: 100_000 } });
-    const at = (length: number) => story.next.refuses(length);
-    expect(at(100_001)).toMatchObject({ reason: 'too_large' });
-    expect(at(100_000)).toBeUndefined();
-    const none = messageOf([new Uint8Array(100_001)]);
-    expect(story.next.accept(none, 'grpc')).toMatchObject({ reason: 'too_large' });
+    const story = new Story(settingOf('decide_oldest'));
+    const most = blocksOf(story).maxBytes;
+    expect(story.next.land(most + 1)).toMatchObject({ reason: 'too_large' });
+    expect(story.next.land(most)).not.toBeInstanceOf(Refusal);
+  });
+
+  it('nor can one whose spans cost more than the whole buffer, and nothing of it stays', () => {
+    const story = new Story(settingOf('decide_oldest'));
+    const spans = Array.from({ length: 20_000 }, (_, i) => ({ trace: `s-${i}`, name: '' }));
+    expect(story.trySend(...spans)).toMatchObject({ reason: 'too_large', message: expect.stringContaining('20000') });
+    expect([story.waiting, story.bufferBytes]).toEqual([0, 0]);
+    story.send(...spans.slice(0, 2_000));
   });
 
   it('takes a message larger than a segment, and gives its memory back', () => {

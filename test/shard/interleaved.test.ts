@@ -13,7 +13,7 @@ import { compiled, Story } from '../support/story.ts';
  */
 type Step =
   | { kind: 'send'; shard: number; spans: Told[] }
-  | { kind: 'broken'; shard: number; length: number }
+  | { kind: 'abandon'; shard: number; length: number }
   | { kind: 'turn'; shard: number }
   | { kind: 'deliver'; channel: number }
   | { kind: 'wait'; ms: number }
@@ -58,7 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({ kind: fc.constant('send' as const), shard, spans: fc.array(told, { maxLength: 5 }) }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('broken' as const), shard, length: fc.nat(70_000) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('abandon' as const), shard, length: fc.nat(70_000) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('turn' as const), shard }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('deliver' as const), channel: fc.nat(20) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(400) }) },
@@ -76,7 +76,7 @@ const setting = fc.record({
   buffer: fc.record({
     decisionWaitMs: fc.constantFrom(200, 1_000),
     decisionWaitAfterRootMs: fc.constantFrom(0, 100),
-    maxBytes: fc.constantFrom(64 << 10, 256 << 10, 1 << 20),
+    maxBytes: fc.constantFrom(1 << 20, 2 << 20),
     maxTraceBytes: fc.constantFrom(2_000, 50_000, 200_000),
     onFull: fc.constantFrom('decide_oldest' as const, 'refuse' as const),
     rememberedDecisions: fc.constantFrom(3, 1_000, 1_000),
@@ -116,14 +116,14 @@ class Interleaved {
    */
   #letOthersRun(neighbours: NonNullable<Pipeline['shard']['neighbours']>): void {
     const takeOver = neighbours.takeOver.bind(neighbours);
-    neighbours.takeOver = (buffer) => {
+    neighbours.takeOver = (...order) => {
       for (
         let next = this.#steps[0];
         next !== undefined && this.#isElsewhere(next, neighbours.self);
         next = this.#steps[0]
       )
         this.#do(this.#steps.shift() as Step);
-      return takeOver(buffer);
+      return takeOver(...order);
     };
   }
 
@@ -150,7 +150,10 @@ class Interleaved {
     else if (it.kind === 'deliver') story.channels.deliver(pick(story.channels.busy, it.channel) ?? '');
     else if (it.kind === 'give back') {
       if (story.lent.length > 0) story.giveBack(it.body % story.lent.length);
-    } else story.offer(this.#shard(it.shard), new Uint8Array(it.length).fill(0xff));
+    } else {
+      const landing = this.#shard(it.shard).land(it.length);
+      if (!(landing instanceof Refusal)) this.#shard(it.shard).abandon(landing);
+    }
     this.#nested = nested;
   }
 

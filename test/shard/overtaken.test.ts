@@ -8,7 +8,7 @@ const traces = Array.from({ length: 100 }, (_, i) => `trace-${i}`).filter((trace
 
 it('what lies where something lay before is read anew, even when the other thread was that fast', () => {
   // Each request is decided at once, for its trace is larger than may be; its memory is used again for the next.
-  const story = new Story({ shards: 2, rules: { debug: true }, buffer: { maxBytes: 64 << 10, maxTraceBytes: 100 } });
+  const story = new Story({ shards: 2, rules: { debug: true }, buffer: { maxBytes: 1 << 20, maxTraceBytes: 100 } });
   const [lender, borrower] = story.shards;
   const request = (n: number): Uint8Array =>
     requestBytes({ trace: traces[n], id: `${n}`, service: `service-${n}`, padding: 100 });
@@ -18,14 +18,14 @@ it('what lies where something lay before is read anew, even when the other threa
   const neighbours = borrower.shard.neighbours as NonNullable<typeof borrower.shard.neighbours>;
   const takeOver = neighbours.takeOver.bind(neighbours);
   let taken = 0;
-  neighbours.takeOver = (buffer) => {
+  neighbours.takeOver = (...order) => {
     if (taken > 0 && taken < 5) {
       story.clock.pass(1);
       story.turn(lender);
       story.offer(lender, request(taken));
     }
     taken++;
-    return takeOver(buffer);
+    return takeOver(...order);
   };
   story.turn(borrower);
   story.after(0);

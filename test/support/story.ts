@@ -4,12 +4,11 @@ import { compileRules } from '../../src/decide/compile.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { ExportRequest } from '../../src/model/export-request.ts';
-import type { Message, Receipt } from '../../src/model/intake.ts';
+import type { Landing, Receipt } from '../../src/model/intake.ts';
 import type { Protocol } from '../../src/model/outcome.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
 import type { PolicySet } from '../../src/model/verdict.ts';
 import { Pipeline } from '../../src/pipeline.ts';
-import { messageOf } from '../../src/receive/message.ts';
 import { shareMemory } from '../../src/shard/neighbours.ts';
 import type { ShardOptions } from '../../src/shard/shard.ts';
 import { Channels } from './channels.ts';
@@ -146,23 +145,21 @@ export class Story {
     return answer;
   }
 
-  /** A request comes to one shard, and no other has a turn. `message`: the bytes, where they do not lie in one piece. */
-  offer(
-    pipeline: Pipeline,
-    bytes: Uint8Array,
-    protocol: Protocol = 'grpc',
-    message = messageOf([bytes]),
-  ): Receipt | Refusal {
-    const answer = this.#accept(pipeline, bytes, protocol, message);
+  /** A request comes to one shard, and no other has a turn. */
+  offer(pipeline: Pipeline, bytes: Uint8Array, protocol: Protocol = 'grpc'): Receipt | Refusal {
+    const landing = pipeline.land(bytes.length);
+    if (landing instanceof Refusal) return landing;
+    landing.bytes.set(bytes, landing.start);
+    const answer = this.#accept(pipeline, landing, bytes, protocol);
     this.checkBooks();
     return answer;
   }
 
   /** Some of its spans may leave at once, so they are inside from the start; all or none are taken. */
-  #accept(pipeline: Pipeline, bytes: Uint8Array, protocol: Protocol, message: Message): Receipt | Refusal {
+  #accept(pipeline: Pipeline, landing: Landing, bytes: Uint8Array, protocol: Protocol): Receipt | Refusal {
     const identities = identitiesOf(bytes);
     for (const identity of identities) this.inside.add(identity);
-    const answer = pipeline.accept(message, protocol);
+    const answer = pipeline.accept(landing, protocol);
     if (answer instanceof Refusal) for (const identity of identities) this.inside.take(identity);
     return answer;
   }
@@ -250,12 +247,12 @@ export class Story {
     );
   }
 
-  /** Waiting traces, bytes that occupy the buffer, remembered and forgotten verdicts. */
+  /** Waiting traces, bytes held for what waits, remembered and forgotten verdicts. */
   get waitingTraces(): number {
     return this.#total(({ shard }) => shard.buffer.traces.size);
   }
   get bufferBytes(): number {
-    return this.#total(({ shard }) => shard.buffer.segments.bytes);
+    return this.#total(({ shard }) => Object.values(shard.buffer.memory).reduce((sum, bytes) => sum + bytes, 0));
   }
   get decided(): { size: number; evicted: number } {
     return {

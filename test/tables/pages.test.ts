@@ -1,45 +1,44 @@
 import { expect, it } from 'vitest';
+import { Blocks } from '../../src/tables/blocks.ts';
 import { Pages } from '../../src/tables/pages.ts';
-import { SeenMemory } from '../support/collect.ts';
 
-it('come from blocks of four mebibytes, which are let go when nothing in them is in use, but for one', async () => {
-  const pages = new Pages(6 * 1024);
-  const memory = new SeenMemory();
-  let taken = Array.from({ length: 400 }, () => pages.take());
-  const blocks = new Set(taken.map((page) => page.buffer));
+it('are carved from blocks, which go back when nothing in them is in use', () => {
+  const blocks = new Blocks(64 << 20);
+  const pages = new Pages(6 * 1024, blocks);
+  const taken = Array.from({ length: 400 }, () => pages.take());
+  const memory = new Set(taken.map((page) => page.buffer));
   expect(taken.every((page) => page.length === 6 * 1024)).toBe(true);
-  expect(blocks.size).toBe(Math.ceil(400 / 171));
-  expect(new Set(taken.map((page) => `${[...blocks].indexOf(page.buffer)} ${page.byteOffset}`)).size).toBe(400);
-  const most = pages.bytes;
-  const perBlock = most / blocks.size;
-  for (const block of blocks) memory.see(block);
+  expect(memory.size).toBe(Math.ceil(400 / 170));
+  expect(new Set(taken.map((page) => `${[...memory].indexOf(page.buffer)} ${page.byteOffset}`)).size).toBe(400);
+  expect([pages.bytes, blocks.inUseBytes]).toEqual([3 * blocks.blockBytes, 3 * blocks.blockBytes]);
   for (const page of taken) pages.giveBack(page);
-  blocks.clear();
-  taken = [];
-  expect(pages.bytes).toBe(perBlock);
-  expect(await memory.held()).toBe(perBlock);
-});
-
-it('keep one block, and one for eight in use, of those that are in nobody’s', () => {
-  const pages = new Pages(1 << 20);
-  const taken = Array.from({ length: 27 }, () => pages.take());
-  for (const page of taken.slice(0, 11)) pages.giveBack(page);
-  expect(pages.bytes).toBe((16 + 1 + 2) << 22);
+  expect([pages.bytes, blocks.inUseBytes, blocks.bytes]).toEqual([0, 0, 3 * blocks.blockBytes]);
 });
 
 it('do not go to and fro where one is taken and given back again and again', () => {
-  const pages = new Pages(1 << 20);
-  const kept = pages.take();
+  const blocks = new Blocks(64 << 20);
+  const pages = new Pages(1 << 20, blocks);
+  const { buffer } = pages.take();
   const once = pages.take();
   pages.giveBack(once);
-  expect(pages.take()).toBe(once);
-  expect(kept.buffer.byteLength).toBeGreaterThan(0);
+  expect(pages.take().buffer).toBe(once.buffer);
+  expect(blocks.bytes).toBe(2 * buffer.byteLength);
 });
 
 it('fill what has room before they open another block, so that the others can empty', () => {
-  const pages = new Pages(1 << 19);
+  const pages = new Pages(1 << 19, new Blocks(64 << 20));
   const taken = Array.from({ length: 6 }, () => pages.take());
   pages.giveBack(taken[0]);
   pages.giveBack(taken[4]);
   expect(pages.take().buffer).toBe(taken[0].buffer);
+});
+
+it('say beforehand what more of them would take', () => {
+  const blocks = new Blocks(64 << 20);
+  const pages = new Pages(1 << 18, blocks);
+  for (const more of [1, 3, 4, 9, 17]) {
+    const [told, before] = [pages.bytesFor(more), blocks.inUseBytes];
+    for (let i = 0; i < more; i++) pages.take();
+    expect(blocks.inUseBytes - before).toBe(told);
+  }
 });

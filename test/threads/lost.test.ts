@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { messageOf } from '../../src/receive/message.ts';
 import { LocalShard } from '../../src/threads/local-shard.ts';
 import type { ShardConfig } from '../../src/threads/shards.ts';
 import { eventually } from '../support/gateway.ts';
@@ -9,12 +8,7 @@ import { noRules } from '../support/story.ts';
 const config: ShardConfig = {
   environment: 'home',
   traceDebug: true,
-  receive: {
-    maxRequestBytes: 1 << 20,
-    maxInflightBytes: 1 << 20,
-    maxConnectionBytes: 1 << 20,
-    maxEnvelopeBytes: 1 << 20,
-  },
+  receive: { maxRequestBytes: 1 << 20, maxInflightBytes: 1 << 20, maxEnvelopeBytes: 1 << 20 },
   buffer: {
     decisionWaitMs: 1,
     decisionWaitAfterRootMs: 0,
@@ -44,7 +38,10 @@ it('spans that could not be written are told with their cause: once, however man
   };
   const send = (trace: string): void => {
     const bytes = requestBytes({ trace }, { trace }, { trace });
-    shard.pipeline.accept(messageOf([bytes]), 'grpc');
+    const landing = shard.pipeline.land(bytes.length);
+    if (!('bytes' in landing)) throw new Error(landing.message);
+    landing.bytes.set(bytes, landing.start);
+    shard.pipeline.accept(landing, 'grpc');
   };
   try {
     send('a');
