@@ -3,7 +3,7 @@ import { decodeText, type NoText, placed } from '../config/decode-text.ts';
 import { readYaml } from '../config/document.ts';
 import { loadBoot } from '../config/load.ts';
 import { unreadable } from '../config/read-text.ts';
-import { mergeLayers, parseRules, ruleFields } from '../config/rules.ts';
+import { mergeLayers, noRulesFile, parseRules, ruleFields } from '../config/rules.ts';
 import { bootFields } from '../config/schema.ts';
 import { compileRules } from '../decide/compile.ts';
 import { exit } from './exit.ts';
@@ -47,7 +47,7 @@ function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
   try {
     text = decodeText(readFileSync(file));
   } catch (error) {
-    return { errors: [`${file}: ${unreadable(error, 'there is no such file')}`] };
+    return { errors: [`${file}: ${unreadable(error, boot ? noRulesFile : 'there is no such file')}`] };
   }
   if (typeof text !== 'string') return { errors: [placed(file, text)] };
   const kind = boot ? 'rules' : kindOf(text, file, env);

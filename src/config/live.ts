@@ -8,7 +8,7 @@ import { told } from './document.ts';
 import { type LastGood, readLastGood, writeLastGood } from './last-good.ts';
 import type { FileText } from './read-text.ts';
 import { LoadRecord, type Log, type Origin } from './record.ts';
-import { hashOf, type LayerResult, mergeLayers, parseRules, type RulesLayer } from './rules.ts';
+import { hashOf, type LayerResult, mergeLayers, noRulesFile, parseRules, type RulesLayer } from './rules.ts';
 import { isFolder, type KvEntry, parseKeys } from './rules-keys.ts';
 import { hear, type Source } from './source.ts';
 
@@ -156,7 +156,7 @@ export class LiveRules<T> {
   }
 
   #parsed(path: string, text: FileText): LayerResult {
-    if (text === undefined) return { errors: [`${path}: there is no such rules file`] };
+    if (text === undefined) return { errors: [`${path}: ${noRulesFile}`] };
     if (typeof text === 'object') return { errors: told([placed(path, text)]) };
     return parseRules(text, path, this.#options.maxBytes);
   }
@@ -185,10 +185,7 @@ export class LiveRules<T> {
     if (this.#lastGood && this.#offerLastGood(this.#lastGood)) return undefined;
     if (this.#file && this.#offer('file', this.#file, undefined)) return undefined;
     const refused = this.#record.refusalOf('file') ?? this.#record.refusalOf('consul');
-    return (
-      refused ??
-      `${pathOf(this.#options.file)}: there is no such rules file, and ${this.#options.consul?.name} gave no rules`
-    );
+    return refused ?? `${pathOf(this.#options.file)}: ${noRulesFile}; and ${this.#options.consul?.name} gave no rules`;
   }
 
   #offerLastGood({ keys: entries, source, index, document }: LastGood): boolean {

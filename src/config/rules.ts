@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
+import { whyUnknown } from '../decide/policies/index.ts';
 import type { Problem, RulesDocument } from '../model/rules.ts';
 import { block, expected, fields, isBlock, list, mapOf, oneOf, ownNames, text } from '../options.ts';
 import { problemsOf, readYaml, told } from './document.ts';
@@ -83,6 +84,10 @@ export const defaultRules: RulesDocument = {
 /** What a rules document may have where nobody says otherwise. */
 const usualMaxBytes = 256 * 1024;
 
+/** What to say of one that is missing. */
+export const noRulesFile =
+  'there is no such rules file: rules.file in the boot file names it, TAILGATE_RULES with the one that is shipped';
+
 /** A rules file's text. An empty one is an error: it is more often half a write than the wish for the defaults. */
 export function parseRules(text: string, name: string, maxBytes = usualMaxBytes): LayerResult {
   const bytes = Buffer.byteLength(text);
@@ -91,8 +96,20 @@ export function parseRules(text: string, name: string, maxBytes = usualMaxBytes)
   if (yaml.errors.length > 0) return { errors: told(yaml.errors) };
   if (yaml.value === null) return { errors: [`${name}:1: empty: expected rules; write {} for the defaults`] };
   const parsed = v.safeParse(document, yaml.value);
-  if (!parsed.success) return { errors: told(yaml.report(problemsOf(parsed.issues))) };
+  if (!parsed.success)
+    return { errors: told(yaml.report([...problemsOf(parsed.issues), ...unknownTypes(yaml.value)])) };
   return { layer: { fields: parsed.output as Partial<RulesDocument>, report: yaml.report } };
+}
+
+/** Found when the rules are compiled, which those with mistakes of form are not: told together with them. */
+function unknownTypes(value: unknown): Problem[] {
+  const policies = isBlock(value) ? value.policies : undefined;
+  if (!Array.isArray(policies)) return [];
+  return policies.flatMap((policy: unknown, index) => {
+    const type = isBlock(policy) ? policy.type : undefined;
+    const message = typeof type === 'string' && /\S/.test(type) ? whyUnknown(type) : '';
+    return message === '' ? [] : [{ path: ['policies', index, 'type'], message }];
+  });
 }
 
 /**

@@ -1,8 +1,7 @@
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
 import { maxPolicies, type Policy, type PolicySet } from '../model/verdict.ts';
-import { closest } from '../units.ts';
 import { ConditionsBuilder } from './conditions.ts';
-import { always, kinds, strayKeys, whereBit } from './policies/index.ts';
+import { always, kinds, strayKeys, whereBit, whyUnknown } from './policies/index.ts';
 import { probabilistic } from './policies/probabilistic.ts';
 import { compileRoutes, routeKeys } from './policies/route.ts';
 import { voteTable } from './vote-table.ts';
@@ -69,17 +68,11 @@ function listed(documents: readonly PolicyDocument[], conditions: ConditionsBuil
   const policies: Policy[] = [];
   documents.forEach((document, index) => {
     const kind = kinds.get(document.type);
-    const found = kind ? strayKeys(document, kind) : [{ path: ['type'], message: unknownType(document.type) }];
+    const found = kind ? strayKeys(document, kind) : [{ path: ['type'], message: whyUnknown(document.type) }];
     const compiled = kind?.compile(document, conditions);
     if (compiled && 'name' in compiled) policies.push(compiled);
     else if (compiled) found.push(...compiled);
     for (const problem of found) problems.push({ ...problem, path: ['policies', index, ...problem.path] });
   });
   return policies;
-}
-
-function unknownType(type: string): string {
-  const meant = closest(type, [...kinds.keys()]);
-  const hint = meant ? `did you mean ${meant}?` : `this version knows ${[...kinds.keys()].join(', ')}`;
-  return `unknown policy type '${type.slice(0, 60)}'; ${hint}`;
 }

@@ -79,6 +79,24 @@ describe('tailgate check', () => {
     expect(code).toBe(2);
   });
 
+  it('tells policies of unknown types with the other mistakes', async () => {
+    const policies = 'policies:\n- { name: x, type: magic }\n- { name: y, type: probablistic }';
+    const rules = file('a.yaml', `routes: [login]\n${policies}\nlatency_threshold_ms: fast\n`);
+    const { code, err } = await run([rules]);
+    expect(code).toBe(2);
+    expect(
+      err
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(': ').slice(0, 3).join(': ')),
+    ).toEqual([
+      `${rules}:1: routes[0]: "login"`,
+      `${rules}:3: policies[0].type: unknown policy type 'magic'; this version knows always_sample, status_code, probabilistic`,
+      `${rules}:4: policies[1].type: unknown policy type 'probablistic'; did you mean probabilistic?`,
+      `${rules}:5: latency_threshold_ms: "fast"`,
+    ]);
+  });
+
   it('compiles for the environment that will run them', async () => {
     const rules = file('rules.yaml', 'baseline_percent: { staging: 5 }');
     expect((await run([rules])).code).toBe(0);
@@ -90,7 +108,9 @@ describe('tailgate check', () => {
   it('misses the rules file of a boot file, unless Consul may give the rules', async () => {
     const boot = 'export: [{ name: s, store: {} }]\n';
     const { code, err } = await run([file('b.yaml', boot)]);
-    expect(err).toBe(`${join(directory, 'rules.yaml')}: there is no such file\n`);
+    expect(err).toBe(
+      `${join(directory, 'rules.yaml')}: there is no such rules file: rules.file in the boot file names it, TAILGATE_RULES with the one that is shipped\n`,
+    );
     expect(code).toBe(2);
     expect((await run([file('c.yaml', `${boot}rules: { consul: {} }`)])).code).toBe(0);
   });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConsulAnswer } from '../../src/config/consul.ts';
 import { type Compile, createLiveRules, type LiveRules } from '../../src/config/live.ts';
 import type { FileText } from '../../src/config/read-text.ts';
+import { noRulesFile } from '../../src/config/rules.ts';
 import type { Source, SourceListener } from '../../src/config/source.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
@@ -516,6 +517,6 @@ describe('the last good rules on disk', () => {
   it('are not needed where there is neither file nor Consul: the start says what is missing', async () => {
     const error = await failure({ file: null, consul: new Error('ECONNREFUSED') });
     expect(error).toBeInstanceOf(UsageError);
-    expect((error as Error).message).toBe(`/etc/rules.yaml: there is no such rules file, and ${folder} gave no rules`);
+    expect((error as Error).message).toBe(`/etc/rules.yaml: ${noRulesFile}; and ${folder} gave no rules`);
   });
 });

@@ -92,7 +92,10 @@ describe('a rules file', () => {
     ['debug: 1', 'debug: 1: expected true or false'],
     ['late: { rescue: true }', 'late.rescue: expected false: true is not supported in this version'],
     ['shadow: [{ name: a, type: b }]', 'shadow: expected []: shadow policies are not supported in this version'],
-    ['policies: [{ name: a, type: b }, { name: a, type: b }]', 'policies[1].name: "a" is taken by a policy above'],
+    [
+      'policies: [{ name: a, type: always_sample }, { name: a, type: always_sample }]',
+      'policies[1].name: "a" is taken by a policy above',
+    ],
     ['debug: true\ndebug: false', 'debug: stands here twice'],
     ['policies: [{ name: none, type: always_sample }]', 'policies[0].name: "none": expected a name'],
     ['routes: *nowhere', ':1: routes: *nowhere: there is no &nowhere above'],
@@ -146,12 +149,13 @@ describe('merge keys', () => {
   });
 
   it('take from several blocks: the first that has a key gives it', () => {
-    const text = 'policies:\n- &a { name: a, type: t }\n- &b { name: b, x: 1 }\n- { <<: [*b, *a], name: c }';
+    const text =
+      'policies:\n- &a { name: a, type: always_sample }\n- &b { name: b, x: 1 }\n- { <<: [*b, *a], name: c }';
     expect(errors(text)).toEqual([
       'rules.yaml:3: policies[1].type: missing: expected a policy type, such as latency or string_attribute',
     ]);
-    const fine = text.replace('x: 1', 'type: u, x: 1');
-    expect(policiesOf(fine)[2]).toEqual({ name: 'c', type: 'u', x: 1 });
+    const fine = text.replace('x: 1', 'type: probabilistic, x: 1');
+    expect(policiesOf(fine)[2]).toEqual({ name: 'c', type: 'probabilistic', x: 1 });
   });
 
   it('in quotes are keys like others', () => {

@@ -51,6 +51,7 @@ const status = v.looseObject({
   environment: v.string(),
   uptimeSeconds: v.number(),
   shards: v.number(),
+  silentShards: v.optional(v.array(v.number()), []),
   rules: v.looseObject({
     revision: v.string(),
     hash: v.string(),

@@ -38,6 +38,14 @@ export function statusText(it: Status, now: number, color: boolean): string {
       'gateway',
       `${it.version}, environment ${printable(it.environment)}, up ${formatNs(it.uptimeSeconds * 1e9)}, ${it.shards} shard${it.shards === 1 ? '' : 's'}`,
     ],
+    ...(it.silentShards.length > 0
+      ? [
+          [
+            'silent',
+            paint.red(`shard ${it.silentShards.join(', ')} does not answer: its numbers are those it said last`),
+          ],
+        ]
+      : []),
     ...rulesLines(it, now, paint),
     [
       'buffer',
@@ -46,7 +54,7 @@ export function statusText(it: Status, now: number, color: boolean): string {
     ['books', it.books.balanced ? 'balanced' : paint.red('NOT balanced: spans are missing or counted twice')],
   ];
   const head = lines.map(([key, value]) => `${key.padEnd(10)}${value}\n`).join('');
-  return `${head}\n${booksTable(it, paint)}\n${exportersTable(it, now, paint)}`;
+  return `${head}\n${booksTable(it, paint)}\n${exportersTable(it, now, paint)}${failingLines(it, paint)}`;
 }
 
 function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
@@ -61,10 +69,16 @@ function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
     ...(rules.sourceError
       ? [['silent', paint.red(`${printable(rules.sourceError)} (${Math.round(rules.sourceAgeSeconds)} s)`)]]
       : []),
-    ...(rules.lastRefusal
-      ? [['refused', paint.red(`${printable(rules.lastRefusal.error)} (${ago(rules.lastRefusal.at, now)})`)]]
-      : []),
+    ...refusalLine(rules, now, paint),
   ];
+}
+
+/** In red while what was refused is newer than what is in force; good rules that came later settle it. */
+function refusalLine({ lastRefusal, loadedAt }: Status['rules'], now: number, paint: Paint): string[][] {
+  if (lastRefusal === null) return [];
+  const text = `${printable(lastRefusal.error)} (${ago(lastRefusal.at, now)})`;
+  const isSettled = lastRefusal.at !== null && loadedAt !== null && Date.parse(lastRefusal.at) < Date.parse(loadedAt);
+  return isSettled ? [['refused', `${text}, before the rules in force`]] : [['refused', paint.red(text)]];
 }
 
 const outcomes = ['received', 'kept', 'dropped', 'late_kept', 'late_dropped', 'invalid', 'lost', 'waiting'] as const;
@@ -105,6 +119,13 @@ function exportersTable(it: Status, now: number, paint: Paint): string {
     it.export,
   );
 }
+
+/** Stores that can keep nothing now. */
+const failingLines = ({ export: exporters }: Status, paint: Paint): string =>
+  exporters
+    .filter(({ failing }) => failing !== '')
+    .map(({ name, failing }) => `\n${paint.red(`${printable(name)} can store nothing: ${printable(failing)}`)}\n`)
+    .join('');
 
 /** `3s ago`, of an ISO 8601 time. */
 const ago = (iso: string | null, now: number): string =>

@@ -1,6 +1,6 @@
 import type { PolicyDocument, Problem, StatusCodeName } from '../../model/rules.ts';
 import type { BitsPolicy, Policy, SharePolicy } from '../../model/verdict.ts';
-import { unknownKey } from '../../units.ts';
+import { closest, unknownKey } from '../../units.ts';
 import type { ConditionsBuilder } from '../conditions.ts';
 import { probabilistic } from './probabilistic.ts';
 
@@ -86,4 +86,12 @@ function setting(policy: PolicyDocument, block: string, key: string): unknown {
   return typeof values === 'object' && values !== null && Object.hasOwn(values, key)
     ? (values as Record<string, unknown>)[key]
     : undefined;
+}
+
+/** What is wrong with a type that this version does not know; empty for one that it does. */
+export function whyUnknown(type: string): string {
+  if (kinds.has(type)) return '';
+  const meant = closest(type, [...kinds.keys()]);
+  const hint = meant ? `did you mean ${meant}?` : `this version knows ${[...kinds.keys()].join(', ')}`;
+  return `unknown policy type '${type.slice(0, 60)}'; ${hint}`;
 }

@@ -63,6 +63,29 @@ tempo          120       3       0  2 KiB  3s ago        none
     expect(statusText({ ...healthy, buffer: empty }, now, false)).toContain(': 0 traces, 0 spans\n');
   });
 
+  it('tells shards that do not answer, and stores that can keep nothing, in red', () => {
+    const text = statusText(
+      {
+        ...healthy,
+        shards: 4,
+        silentShards: [1, 3],
+        export: [healthy.export[0], { ...healthy.export[0], name: 'store', failing: 'database or disk is full' }],
+      },
+      now,
+      true,
+    );
+    expect(text).toContain('silent    \u001b[31mshard 1, 3 does not answer: its numbers are those it said last\u001b');
+    expect(text).toContain('\u001b[31mstore can store nothing: database or disk is full\u001b');
+    expect(statusText(healthy, now, true)).not.toMatch(/silent|can store nothing/);
+  });
+
+  it('does not show in red what was refused before the rules that are in force', () => {
+    const refused = (at: string) =>
+      statusText({ ...healthy, rules: { ...healthy.rules, lastRefusal: { at, error: 'no such key' } } }, now, true);
+    expect(refused('2026-11-25T15:57:54Z')).toContain('refused   no such key (1h02m ago), before the rules in force\n');
+    expect(refused('2026-11-25T15:57:56Z')).toContain('refused   \u001b[31mno such key (1h02m ago)\u001b');
+  });
+
   it('tells what is wrong: refused rules, debug, unbalanced books, an exporter that never succeeded', () => {
     const text = statusText(
       {
