@@ -1,4 +1,4 @@
-import type { Intake, Landing } from '../src/model/intake.ts';
+import type { Intake } from '../src/model/intake.ts';
 import { Admission } from '../src/receive/admission.ts';
 import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';
@@ -10,11 +10,17 @@ import { ReceiveStats } from '../src/receive/stats.ts';
 const server = process.argv[2] === 'http2' ? 'http2' : 'grpc-js';
 const memory = new Uint8Array(64 << 20);
 const intake: Intake = {
-  land: (length): Landing => ({ bytes: memory, start: 0, length, segment: 0 }),
-  accept: () => ({ spans: 1, rejectedSpans: 0, message: '' }),
-  abandon: () => {},
+  refuses: () => undefined,
+  accept: (message) => {
+    message.copyTo(memory, 0);
+    return { spans: 1, rejectedSpans: 0, message: '' };
+  },
 };
-const admission = new Admission({ maxRequestBytes: 64 << 20, maxInflightBytes: 256 << 20 });
+const admission = new Admission({
+  maxRequestBytes: 64 << 20,
+  maxInflightBytes: 256 << 20,
+  maxConnectionBytes: 64 << 20,
+});
 const endpoint = { host: '127.0.0.1', port: 0 };
 const receiver = createGrpcReceiver({
   endpoint,

@@ -6,6 +6,7 @@ import { defaultRules } from '../src/enrich/default-rules.ts';
 import { Enricher } from '../src/enrich/enrich.ts';
 import { Refusal } from '../src/errors.ts';
 import { Pipeline } from '../src/pipeline.ts';
+import { messageOf } from '../src/receive/message.ts';
 import type { SharedMemory } from '../src/shard/neighbours.ts';
 import { caseOf, number, prepare, tracesIn } from './corpus.ts';
 import { benchRules, shardOptions } from './path.ts';
@@ -59,10 +60,7 @@ let taken = 0;
 function receive(): void {
   const prepared = requests[taken % requests.length];
   number(prepared, (self << 28) + 1 + Math.floor(taken / shape.splitOver) * tracesIn(shape));
-  const landing = pipeline.land(prepared.bytes.length);
-  if (landing instanceof Refusal) return;
-  prepared.bytes.copy(landing.bytes, landing.start);
-  if (!(pipeline.accept(landing, 'grpc') instanceof Refusal)) taken++;
+  if (!(pipeline.accept(messageOf([prepared.bytes]), 'grpc') instanceof Refusal)) taken++;
 }
 
 interface Mark {

@@ -1,4 +1,4 @@
-import type { Intake, Landing } from '../src/model/intake.ts';
+import type { Intake } from '../src/model/intake.ts';
 import { Admission } from '../src/receive/admission.ts';
 import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';
@@ -12,18 +12,19 @@ let spans = 0;
 let errors = 0;
 const errorSum = new SpanSum();
 const intake: Intake = {
-  land: (length): Landing => ({ bytes: new Uint8Array(length + 64), start: 0, length, segment: 0 }),
-  accept: ({ bytes, length }) => {
-    const count = errorSpans(bytes, length, (ids, content) => {
+  refuses: () => undefined,
+  accept: (message) => {
+    const bytes = new Uint8Array(message.length + 64);
+    message.copyTo(bytes, 0);
+    const count = errorSpans(bytes, message.length, (ids, content) => {
       errors++;
       errorSum.add(ids, content);
     });
     spans += count;
     return { spans: count, rejectedSpans: 0, message: '' };
   },
-  abandon: () => {},
 };
-const admission = new Admission({ maxRequestBytes: 64 << 20, maxInflightBytes: 1 << 30 });
+const admission = new Admission({ maxRequestBytes: 64 << 20, maxInflightBytes: 1 << 30, maxConnectionBytes: 1 << 30 });
 const endpoint = { host: '127.0.0.1', port: 0 };
 const receiver = createGrpcReceiver({
   endpoint,

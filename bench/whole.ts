@@ -1,6 +1,7 @@
 import type { Enricher } from '../src/enrich/enrich.ts';
 import { Refusal } from '../src/errors.ts';
 import { Pipeline } from '../src/pipeline.ts';
+import { messageOf } from '../src/receive/message.ts';
 import { number, prepare, tracesIn } from './corpus.ts';
 import { shardOptions } from './path.ts';
 import { compiled } from './policies.ts';
@@ -76,10 +77,7 @@ class Path {
   #request(): void {
     const prepared = this.#prepared;
     number(prepared, (this.#trace += tracesIn(shape)));
-    const landing = this.#pipeline.land(prepared.bytes.length);
-    if (landing instanceof Refusal) throw landing;
-    landing.bytes.set(prepared.bytes, landing.start);
-    const answer = this.#pipeline.accept(landing, 'grpc');
+    const answer = this.#pipeline.accept(messageOf([prepared.bytes]), 'grpc');
     if (answer instanceof Refusal) throw answer;
     this.#now += stepMs;
     while (this.#pipeline.tick(200));

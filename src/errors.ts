@@ -11,6 +11,7 @@ export const refusals = {
   not_found: { grpc: 12, http: 404, retryable: false },
   unauthenticated: { grpc: 16, http: 401, retryable: false },
   inflight_full: { grpc: 14, http: 503, retryable: true },
+  connection_full: { grpc: 14, http: 503, retryable: true },
   buffer_full: { grpc: 14, http: 503, retryable: true },
   calls_full: { grpc: 8, http: 429, retryable: false },
   draining: { grpc: 14, http: 503, retryable: true },

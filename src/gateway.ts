@@ -76,7 +76,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
         explain: async (id) => shards.explain(id),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
-        ...(tempo && { tempo: (method: string, url: URL, accept: string) => tempo.handle(method, url, accept) }),
+        ...(tempo && { tempo: (...asked) => tempo.handle(...asked) }),
       },
     });
     const adminAddress = await admin.start();

@@ -3,7 +3,7 @@ import { Refusal } from './errors.ts';
 import type { Explanation } from './model/explanation.ts';
 import type { ExportRequest } from './model/export-request.ts';
 import { observe } from './model/histogram.ts';
-import type { Intake, Landing, Receipt } from './model/intake.ts';
+import type { Intake, Message, Receipt } from './model/intake.ts';
 import type { Protocol } from './model/outcome.ts';
 import type { SliceRows } from './model/slice.ts';
 import type { PolicySet } from './model/verdict.ts';
@@ -16,8 +16,8 @@ import { MalformedError } from './wire/reader.ts';
 /**
  * The map. A request's way:
  *
- *   receive ─ land ─▶ decode ─▶ route ─▶ buffer … wait … decide ─▶ enrich ─▶ batch ─▶ export
- *             └───────── accept() ────────────┘    └───────── tick() ──────────┘
+ *   receive ─▶ land ─▶ decode ─▶ route ─▶ buffer … wait … decide ─▶ enrich ─▶ batch ─▶ export
+ *              └───────── accept() ────────────┘    └───────── tick() ──────────┘
  *
  * This is one shard's pipeline; threads/ runs one in each thread, and route/ says which trace is whose.
  */
@@ -40,50 +40,38 @@ export class Pipeline implements Intake {
     this.#clock = clock;
   }
 
-  /** receive → a place in the buffer for the message, after room was made for it where `on_full` says so. */
-  land(length: number): Landing | Refusal {
-    const now = this.#now();
-    const { buffer, earlyDecisions, emitter } = this.shard;
-    const { segments, blocks } = buffer;
+  /** Where room is made by deciding early, a message need not wait for it. */
+  refuses(length: number): Refusal | undefined {
+    const { buffer, earlyDecisions } = this.shard;
+    const { maxBytes } = buffer.blocks;
     if (this.#closed) return closing();
-    if (length > blocks.maxBytes) return tooLarge(length, blocks.maxBytes);
+    if (length > maxBytes) return tooLarge(length, maxBytes);
+    return earlyDecisions.decides || buffer.fits(length) ? undefined : full();
+  }
+
+  /**
+   * land → decode → route → buffer: the message becomes slices of their traces; all of them or, when refused, none, and
+   * then it leaves no trace in the buffer. Room is made for it first, where `on_full` says so.
+   */
+  accept(message: Message, protocol: Protocol): Receipt | Refusal {
+    const { length } = message;
+    const { earlyDecisions, emitter, buffer } = this.shard;
+    const now = this.#now();
+    const refusal = this.refuses(length);
+    if (refusal !== undefined) return refusal;
     if (!earlyDecisions.makeRoom(() => buffer.fits(length), length, now)) return full();
     emitter.forget();
-    const segment = segments.reserve(length, now);
-    const { bytes, used } = segments.get(segment);
-    return { bytes, start: used - length, length, segment };
+    const segment = buffer.segments.reserve(length, now);
+    try {
+      const receipt = this.#take(message, segment, protocol);
+      if (receipt instanceof Refusal) buffer.segments.cancel(segment, length);
+      return receipt;
+    } finally {
+      buffer.segments.done(segment);
+    }
   }
 
-  /**
-   * decode → route → buffer: the message at `landing` becomes slices of their traces; all of them or, when refused,
-   * none.
-   */
-  accept(landing: Landing, protocol: Protocol): Receipt | Refusal {
-    const { buffer, scan, arrivals, neighbours, revisions, earlyDecisions } = this.shard;
-    const { segment, bytes } = landing;
-    const { conditions } = revisions.current;
-    const now = this.#now();
-    if (this.#closed) return this.#refuse(landing, closing());
-    const malformed = this.#decode(landing);
-    if (malformed !== undefined) return this.#refuse(landing, malformed);
-    const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
-    const staying = neighbours?.assign(slices) ?? slices.count;
-    const refusal = this.#makeRoomFor(staying, landing, now) ?? neighbours?.handOver(slices);
-    if (refusal !== undefined) return this.#refuse(landing, refusal);
-    arrivals.take(slices, now, neighbours?.owners);
-    buffer.segments.done(segment);
-    earlyDecisions.keepAhead(staying, now);
-    return this.#receipt(landing.length, protocol, slices.count);
-  }
-
-  /** The place is not used after all. */
-  abandon({ segment }: Landing): void {
-    this.shard.buffer.segments.done(segment);
-  }
-
-  /**
-   * Takes nothing any more, not even what has a place already: so nothing is handed to other shards from now on either.
-   */
+  /** Takes nothing any more, so nothing is handed to other shards from now on either. */
   close(): void {
     this.#closed = true;
   }
@@ -145,31 +133,42 @@ export class Pipeline implements Intake {
     return explain(this.shard, traceId, unixMsOf(0, this.#clock));
   }
 
-  #decode(landing: Landing): Refusal | undefined {
+  /** Writes the message to its place, and takes it from there. */
+  #take(message: Message, segment: number, protocol: Protocol): Receipt | Refusal {
+    const { buffer, scan, arrivals, neighbours, revisions, earlyDecisions } = this.shard;
+    const now = this.#now();
+    const { bytes, used } = buffer.segments.get(segment);
+    const { conditions } = revisions.current;
+    message.copyTo(bytes, used - message.length);
+    const malformed = this.#decode(bytes, used - message.length, used);
+    if (malformed !== undefined) return malformed;
+    const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
+    const staying = neighbours?.assign(slices) ?? slices.count;
+    const refusal = this.#makeRoomFor(staying, message.length, now) ?? neighbours?.handOver(slices);
+    if (refusal !== undefined) return refusal;
+    arrivals.take(slices, now, neighbours?.owners);
+    earlyDecisions.keepAhead(staying, now);
+    return this.#receipt(message.length, protocol, slices.count);
+  }
+
+  #decode(bytes: Uint8Array, start: number, end: number): Refusal | undefined {
     const { scan, revisions } = this.shard;
-    const { bytes, start, length } = landing;
     try {
-      scan.run(bytes, start, start + length, revisions.current.set.conditions);
+      scan.run(bytes, start, end, revisions.current.set.conditions);
     } catch (error) {
       if (error instanceof MalformedError) return new Refusal('malformed', error.message);
-      this.abandon(landing);
       throw error;
     }
     return undefined;
   }
 
   /** Slices need rows, and each may be of a new trace: a message of small spans is the least of what they take. */
-  #makeRoomFor(slices: number, { length }: Landing, now: number): Refusal | undefined {
+  #makeRoomFor(slices: number, length: number, now: number): Refusal | undefined {
     const { buffer, earlyDecisions } = this.shard;
     if (earlyDecisions.makeRoom(() => buffer.fitsSlices(slices), length, now)) return undefined;
     const { maxBytes } = buffer.blocks;
     const bytes = length + buffer.bytesForSlices(slices);
     return bytes > maxBytes ? tooLarge(bytes, maxBytes, ` with its ${slices} spans' rows and traces`) : full();
-  }
-
-  #refuse(landing: Landing, refusal: Refusal): Refusal {
-    this.abandon(landing);
-    return refusal;
   }
 
   #receipt(bytes: number, protocol: Protocol, taken: number): Receipt {

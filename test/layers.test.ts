@@ -38,7 +38,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'in-time': [],
   options: ['units'],
   ...of(pureStages, foundations),
-  ...of(rim, ['clock', ...foundations, ...pureStages, 'traceql', 'node-http', 'proxy', 'low-priority']),
+  ...of(rim, ['clock', 'in-time', ...foundations, ...pureStages, 'traceql', 'node-http', 'proxy', 'low-priority']),
   ...of(settings, ['clock', 'in-time', ...foundations, ...pureStages, ...rim, 'node-http', 'proxy', 'low-priority']),
   ...Object.fromEntries(
     composition.map((part, i) => [

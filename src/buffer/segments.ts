@@ -19,8 +19,8 @@ export interface Segment {
   /** Waiting slices of this shard's traces that lie here. */
   live: number;
   /**
-   * Whoever uses the bytes though no slice waits: messages on their way in, compression; of a borrowed segment: batches
-   * being taken over.
+   * Whoever uses the bytes though no slice waits: the message that is being taken, compression; of a borrowed segment:
+   * batches being taken over.
    */
   pending: number;
   /** Pages of slice rows, see slices.ts; given back with the segment. */
@@ -129,6 +129,15 @@ export class Segments {
     segment.pending++;
     this.bytes += length;
     return number;
+  }
+
+  /** The last `length` bytes reserved are not used after all; `done` is still to be called. */
+  cancel(number: number, length: number): void {
+    const segment = this.get(number);
+    // Alone there, they go with the segment.
+    if (segment.used === length) return;
+    segment.used -= length;
+    this.bytes -= length;
   }
 
   /** Whoever had `pending` counted for the segment is done with it. */

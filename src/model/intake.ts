@@ -1,17 +1,11 @@
 import type { Refusal } from '../errors.ts';
 import type { Protocol } from './outcome.ts';
 
-/**
- * A place in the buffer for one request message of known length. Whoever asked for it writes
- * `bytes[start … start + length)` and then hands it back by `accept` or `abandon`, exactly once.
- */
-export interface Landing {
-  /** The segment's bytes: write only inside [start, start + length). */
-  readonly bytes: Uint8Array;
-  readonly start: number;
+/** The bytes of one request message that has come whole, wherever they lie. */
+export interface Message {
   readonly length: number;
-  /** The segment, for the buffer's own use. */
-  readonly segment: number;
+  /** Writes all of it to to[at … at + length). */
+  copyTo(to: Uint8Array, at: number): void;
 }
 
 /**
@@ -26,13 +20,11 @@ export interface Receipt {
 
 /**
  * Where receivers hand their requests. Messages are OTLP ExportTraceServiceRequest in protobuf, uncompressed;
- * each lands once in the buffer and is scanned where it lies.
+ * each is written once to the buffer and scanned where it lies there. What has not come whole has no place in it.
  */
 export interface Intake {
-  /** A place for `length` bytes, or why not now (buffer full, draining). */
-  land(length: number): Landing | Refusal;
-  /** Takes the message that now lies at `landing`; nothing of it is taken when a Refusal comes back. */
-  accept(landing: Landing, protocol: Protocol): Receipt | Refusal;
-  /** Gives the place back unused: the sender went away, or sent something broken. */
-  abandon(landing: Landing): void;
+  /** Why a message of `length` bytes would not be taken now, so that it need not come; nothing is reserved for it. */
+  refuses(length: number): Refusal | undefined;
+  /** Takes the message, of which nothing is kept but the copy; nothing of it is taken when a Refusal comes back. */
+  accept(message: Message, protocol: Protocol): Receipt | Refusal;
 }

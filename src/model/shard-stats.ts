@@ -17,6 +17,8 @@ export interface ShardStats {
   /** When the oldest waiting trace began, by the monotonic clock; 0 = nothing waits. */
   readonly oldestAt: number;
   readonly inflightBytes: number;
+  /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
+  readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
   readonly lateness: Histogram;
   readonly turns: Histogram;
   /** Of the shard's own thread, where it has one. */

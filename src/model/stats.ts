@@ -57,6 +57,8 @@ export interface GatewayStats {
   readonly waiting: { readonly spans: number; readonly traces: number };
   readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly oldestSeconds: number };
   readonly inflightBytes: number;
+  /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
+  readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
   readonly lateness: Histogram;
   /** Seconds for which each turn of deciding held its event loop. */
   readonly turns: Histogram;

@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Refusal } from '../errors.ts';
 import { createServer } from '../node-http.ts';
+import type { Sender } from './admission.ts';
+import { chunks } from './chunks.ts';
 import { closeBy } from './close-by.ts';
 import { answerRaw, keepAliveMs, refusalAnswer, sendAnswer } from './http/answer.ts';
 import { type BodyType, bodyTypeOf, encodingOf, pathOf, tracesPath } from './http/content.ts';
@@ -45,6 +47,8 @@ class NodeHttpReceiver implements HttpReceiver {
   /** What node:http does with a connection. */
   readonly #toNode: (socket: Socket) => void;
   readonly #plain = new Map<Socket, PlainConnection>();
+  /** Connections that are node:http's. */
+  readonly #senders = new WeakMap<Socket, Sender>();
   #draining = false;
 
   constructor(options: HttpReceiverOptions) {
@@ -111,6 +115,7 @@ class NodeHttpReceiver implements HttpReceiver {
   }
 
   #sweep(now: number): void {
+    chunks.trim(now);
     for (const [socket, connection] of this.#plain) {
       const silentMs = now - connection.touchedAt;
       // Its end was told that ours is here, and stays open all the same.
@@ -126,8 +131,14 @@ class NodeHttpReceiver implements HttpReceiver {
       const content = this.#contentOf(request, type);
       const headers = (): OutgoingHttpHeaders => this.#headersFor(request);
       if (content instanceof Refusal) this.#refuse(response, type, content, headers());
-      else new Exchange(response, content, headers, this.#options, this.#watch).read(request);
+      else new Exchange(response, content, headers, this.#options, this.#watch, this.#senderOf(request)).read(request);
     }
+  }
+
+  #senderOf({ socket }: IncomingMessage): Sender {
+    const sender = this.#senders.get(socket) ?? { heldBytes: 0 };
+    this.#senders.set(socket, sender);
+    return sender;
   }
 
   /** Asked when the answer leaves: a drain may have begun since the request came. */

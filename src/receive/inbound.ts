@@ -1,63 +1,88 @@
 import { Refusal } from '../errors.ts';
-import type { Landing, Receipt } from '../model/intake.ts';
+import type { Message, Receipt } from '../model/intake.ts';
 import type { Protocol } from '../model/outcome.ts';
-import { copyBytes } from '../wire/copy.ts';
+import type { Sender } from './admission.ts';
+import type { Encoding } from './encodings.ts';
+import { type Inflated, inflate, maxBytesAtOnce } from './inflate.ts';
+import { type Payer, Pieces } from './pieces.ts';
 import type { Ports } from './receiver.ts';
 
 /**
- * One request on its way in: what it holds of the admission budget and of the buffer. Whatever happens to the
- * request, `close` gives back exactly what is still held, so nothing leaks and nothing is given back twice.
+ * One request on its way in: what has come of it, and what it holds of the admission budget, which is the memory that
+ * was taken for it and not what it says that it will be. Whatever happens to the request, `close` gives back exactly
+ * what is still held, so nothing leaks and nothing is given back twice.
  */
-export class Inbound {
+export class Inbound implements Payer {
   readonly #ports: Ports;
   readonly #protocol: Protocol;
+  readonly #sender: Sender;
+  readonly #pieces = new Pieces(this);
   #claimedBytes = 0;
-  #landing: Landing | undefined = undefined;
+  #isClosed = false;
 
-  constructor(ports: Ports, protocol: Protocol) {
+  constructor(ports: Ports, protocol: Protocol, sender: Sender) {
     this.#ports = ports;
     this.#protocol = protocol;
+    this.#sender = sender;
+    this.#pieces.limit = ports.admission.maxRequestBytes;
   }
 
-  /** Claims `extraBytes` for a message that is now `messageBytes` long. */
-  claim(extraBytes: number, messageBytes: number): Refusal | undefined {
-    const refusal = this.#ports.admission.grow(extraBytes, messageBytes);
-    if (refusal === undefined) this.#claimedBytes += extraBytes;
+  /** Bytes of the body that have come. */
+  get length(): number {
+    return this.#pieces.length;
+  }
+
+  /**
+   * Why a body of `length` bytes need not come; undefined = it may. -1: it does not say how long it is. `isMessage`: it
+   * is what will lie in the buffer, neither packed nor JSON.
+   */
+  expect(length: number, isMessage: boolean): Refusal | undefined {
+    const { admission, intake } = this.#ports;
+    if (length >= 0) this.#pieces.limit = length;
+    const atLeast = Math.max(1, length);
+    return admission.refuses(atLeast, this.#sender) ?? intake.refuses(isMessage ? atLeast : 1);
+  }
+
+  /** bytes[start, end) came, and stay where they are until `keep`. */
+  put(bytes: Buffer, start: number, end: number): Refusal | undefined {
+    const tooLarge = this.#ports.admission.limit(this.#pieces.length + end - start);
+    return tooLarge ?? this.#pieces.put(bytes, start, end);
+  }
+
+  /** The read is over: what came with it is kept. */
+  keep(): Refusal | undefined {
+    return this.#isClosed ? undefined : this.#pieces.keep();
+  }
+
+  /** Memory for so much more of the request. */
+  claim(bytes: number): Refusal | undefined {
+    const refusal = this.#ports.admission.grow(bytes, this.#sender, this.#claimedBytes);
+    if (refusal === undefined) this.#claimedBytes += bytes;
     return refusal;
   }
 
-  /** The place for the message; held until `accept` or `close`. */
-  land(length: number): Landing | Refusal {
+  /** All has come: hands it to the intake, or `message`, which it has become. */
+  deliver(message: Message = this.#pieces): Receipt | Refusal {
     try {
-      const landing = this.#ports.intake.land(length);
-      if (!(landing instanceof Refusal)) this.#landing = landing;
-      return landing;
+      return this.#ports.intake.accept(message, this.#protocol);
     } catch (error) {
       return this.failed(error);
     }
   }
 
-  /** Hands the landed message to the intake. */
-  accept(): Receipt | Refusal {
-    const landing = this.#landing as Landing;
-    this.#landing = undefined;
-    try {
-      return this.#ports.intake.accept(landing, this.#protocol);
-    } catch (error) {
-      return this.failed(error);
-    }
+  /** All has come, packed; what is unpacked of it is claimed as it comes. */
+  async unpack(encoding: Encoding): Promise<Inflated | Refusal> {
+    const packed = this.#packed();
+    if (packed instanceof Refusal) return packed;
+    return inflate(encoding, packed, (extraBytes, bytes) => {
+      if (this.#isClosed) return new Refusal('timeout', 'the sender went away');
+      return this.#ports.admission.limit(bytes) ?? this.claim(extraBytes);
+    });
   }
 
-  /** Lands, copies and accepts a message that is there in parts. */
-  deliver(parts: readonly Uint8Array[], length: number): Receipt | Refusal {
-    const landing = this.land(length);
-    if (landing instanceof Refusal) return landing;
-    let at = landing.start;
-    for (const part of parts) {
-      copyBytes(part, 0, part.length, landing.bytes, at);
-      at += part.length;
-    }
-    return this.accept();
+  /** All has come: part by part, each the reader's until it asks for the next. */
+  drain(): Iterable<Uint8Array> {
+    return this.#pieces.drain();
   }
 
   /** A fault of ours: it goes to the log, and the sender is told no more than that. */
@@ -73,9 +98,21 @@ export class Inbound {
 
   /** Gives back everything still held; safe to call again. */
   close(): void {
-    if (this.#landing !== undefined) this.#ports.intake.abandon(this.#landing);
-    this.#landing = undefined;
-    this.#ports.admission.leave(this.#claimedBytes);
+    this.#isClosed = true;
+    this.#pieces.free();
+    if (this.#claimedBytes > 0) this.#ports.admission.leave(this.#claimedBytes, this.#sender);
     this.#claimedBytes = 0;
+  }
+
+  /** In one part where it is unpacked at once: it must outlive the read, and may have to wait for its turn. */
+  #packed(): readonly Uint8Array[] | Refusal {
+    const { length } = this.#pieces;
+    if (length > maxBytesAtOnce) return this.#pieces.keep() ?? this.#pieces.parts();
+    const refusal = length > this.#claimedBytes ? this.claim(length - this.#claimedBytes) : undefined;
+    if (refusal !== undefined) return refusal;
+    const whole = Buffer.allocUnsafe(length);
+    this.#pieces.copyTo(whole, 0);
+    this.#pieces.free();
+    return [whole];
   }
 }

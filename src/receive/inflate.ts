@@ -13,7 +13,7 @@ const expectedRatio = 6;
  * Messages up to this length are unpacked at once, in 2 to 3 ms at most; for longer ones the thread pool is worth its
  * round trips.
  */
-const maxBytesAtOnce = 1024 * 1024;
+export const maxBytesAtOnce = 1024 * 1024;
 
 export interface Inflated {
   readonly parts: readonly Uint8Array[];
@@ -26,14 +26,20 @@ type Claim = (extraBytes: number, messageBytes: number) => Refusal | undefined;
 const turns = new InflateTurns();
 
 /**
- * Unpacks `compressed`: at once where the message is short, as nearly all are (a stream a message costs 0.4 to 2 µs a
+ * Unpacks `packed`, a message in one part, or in any number where it is longer than `maxBytesAtOnce`: at once where the message is short, as nearly all are (a stream a message costs 0.4 to 2 µs a
  * span more), else in pieces on the thread pool. `claim` is asked before memory is kept, so that a bomb is refused when
  * it crosses a limit, not after. Never throws: broken data is a Refusal too. Several gzip members in a row are one
  * message.
  */
-export async function inflate(encoding: Encoding, compressed: Uint8Array, claim: Claim): Promise<Inflated | Refusal> {
+export async function inflate(
+  encoding: Encoding,
+  packed: readonly Uint8Array[],
+  claim: Claim,
+): Promise<Inflated | Refusal> {
+  const [compressed] = packed;
+  if (packed.length > 1 || compressed.length > maxBytesAtOnce) return inflateInPieces(encoding, packed, claim);
   const expected = unpackedSize(encoding, compressed) ?? compressed.length * expectedRatio;
-  if (Math.max(expected, compressed.length) > maxBytesAtOnce) return inflateInPieces(encoding, compressed, claim);
+  if (expected > maxBytesAtOnce) return inflateInPieces(encoding, packed, claim);
   const claimed = claimOnce(claim);
   const refusal = claimed(expected);
   if (refusal !== undefined) return refusal;
@@ -41,7 +47,7 @@ export async function inflate(encoding: Encoding, compressed: Uint8Array, claim:
   if (wait !== undefined) await wait;
   const message = inflateAtOnce(encoding, compressed, expected);
   // It is not what it said it is: the rest of the turn is for others, and it goes the way of long messages.
-  if (message === undefined) return inflateInPieces(encoding, compressed, (_, total) => claimed(total));
+  if (message === undefined) return inflateInPieces(encoding, packed, (_, total) => claimed(total));
   if (message instanceof Refusal) return message;
   return claimed(message.length) ?? { parts: [message], length: message.length };
 }
@@ -68,12 +74,13 @@ function inflateAtOnce(encoding: Encoding, compressed: Uint8Array, expected: num
   }
 }
 
-function inflateInPieces(encoding: Encoding, compressed: Uint8Array, claim: Claim): Promise<Inflated | Refusal> {
+function inflateInPieces(encoding: Encoding, packed: readonly Uint8Array[], claim: Claim): Promise<Inflated | Refusal> {
   return new Promise((resolve) => {
     const parts: Uint8Array[] = [];
     let length = 0;
-    const chunkSize = Math.min(Math.max(compressed.length * expectedRatio, minChunkBytes), maxChunkBytes);
-    const unpacker = unpackerOf(encoding, compressed).inPieces({ chunkSize });
+    const packedBytes = packed.reduce((sum, part) => sum + part.length, 0);
+    const chunkSize = Math.min(Math.max(packedBytes * expectedRatio, minChunkBytes), maxChunkBytes);
+    const unpacker = unpackerOf(encoding, packed[0]).inPieces({ chunkSize });
     unpacker.on('data', (part: Uint8Array) => {
       const refusal = claim(part.length, length + part.length);
       if (refusal !== undefined) {
@@ -86,7 +93,8 @@ function inflateInPieces(encoding: Encoding, compressed: Uint8Array, claim: Clai
     });
     unpacker.on('end', () => resolve({ parts, length }));
     unpacker.on('error', (error: Error) => resolve(broken(encoding, error.message)));
-    unpacker.end(compressed);
+    for (const part of packed) unpacker.write(part);
+    unpacker.end();
   });
 }
 

@@ -53,7 +53,11 @@ export const receiveOptions = v.pipe(
     ),
     max_inflight_bytes: v.pipe(
       v.optional(size('1KiB', '64GiB'), '256MiB'),
-      v.description('bytes of requests being read at one time; above it senders are told to try again'),
+      v.description('memory of requests being read at one time; above it senders are told to try again'),
+    ),
+    max_connection_bytes: v.pipe(
+      v.optional(size('1KiB', '64GiB')),
+      v.description('the same of one connection; a quarter of max_inflight_bytes, at least max_request_bytes'),
     ),
   }),
   v.check((raw) => Boolean(raw.grpc || raw.http), 'nothing would listen: expected a grpc or an http block'),
@@ -77,5 +81,6 @@ export const receiveOptions = v.pipe(
     maxRequestBytes: raw.max_request_bytes,
     maxEnvelopeBytes: raw.max_envelope_bytes,
     maxInflightBytes: raw.max_inflight_bytes,
+    maxConnectionBytes: raw.max_connection_bytes ?? Math.max(raw.max_inflight_bytes / 4, raw.max_request_bytes),
   })),
 );

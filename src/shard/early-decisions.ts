@@ -27,14 +27,15 @@ interface Parts {
  */
 export class EarlyDecisions {
   readonly #parts: Parts;
-  readonly #decides: boolean;
+  /** Is that the operator's wish? */
+  readonly decides: boolean;
   readonly #aheadBytes: number;
   /** Traces of the oldest segment, as far as they were decided. */
   #oldest: Generator<number> | undefined;
 
   constructor(parts: Parts, onFull: 'decide_oldest' | 'refuse') {
     this.#parts = parts;
-    this.#decides = onFull === 'decide_oldest';
+    this.decides = onFull === 'decide_oldest';
     const { blockBytes } = parts.buffer.blocks;
     this.#aheadBytes = blockBytes < largeBlockBytes ? 0 : blocksAhead * blockBytes;
   }
@@ -45,7 +46,7 @@ export class EarlyDecisions {
    */
   makeRoom(fits: () => boolean, bytes: number, now: number): boolean {
     if (fits()) return true;
-    if (!this.#decides) return false;
+    if (!this.decides) return false;
     this.#parts.emitter.grant(bytes);
     while (!fits()) if (!this.#decideOldest(now)) return false;
     return true;
@@ -56,7 +57,7 @@ export class EarlyDecisions {
    * is free for others only when a segment has none left. So nobody pays for more than he brought.
    */
   keepAhead(slices: number, now: number): void {
-    if (!this.#decides) return;
+    if (!this.decides) return;
     const { blocks } = this.#parts.buffer;
     for (let n = 2 * slices; n > 0 && blocks.freeBytes < this.#aheadBytes; n--) if (!this.#decideOldest(now)) return;
   }
@@ -71,7 +72,7 @@ export class EarlyDecisions {
       this.#decideAllIn(wanted, now);
     }
     segments.releaseLent();
-    if (!this.#decides || this.#parts.emission.isBehind || blocks.inUseBytes < tightShare * blocks.maxBytes) return;
+    if (!this.decides || this.#parts.emission.isBehind || blocks.inUseBytes < tightShare * blocks.maxBytes) return;
     for (const number of segments.oldest(2)) {
       // Traces of the one may be all that lay in the other, which is given back then, and perhaps is no more.
       if (segments.isInUse(number)) this.#decideAllIn(number, now);

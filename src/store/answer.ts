@@ -6,8 +6,9 @@ import { Writer } from '../wire/writer.ts';
 import { BadRequest } from './bad-request.ts';
 import { isDamage } from './damage.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
-import { json, plain, protobuf } from './respond.ts';
-import { namedFields, TraceReader } from './search.ts';
+import { Abandoned, type Pace } from './pace.ts';
+import { json, jsonText, plain, protobuf } from './respond.ts';
+import { maxTraceBytes, namedFields, type StoredParts, TraceReader } from './search.ts';
 import { metricsJson, plainTraceJson, traceJson } from './search-json.ts';
 import { parseSearchRequest, parseWindow } from './search-request.ts';
 import { TagReader, type TagScope } from './tags.ts';
@@ -16,7 +17,7 @@ import { traceToJson } from './trace-json.ts';
 type Answerer = (
   parts: readonly string[],
   params: URLSearchParams,
-  accept: string,
+  asked: { readonly accept: string; readonly pace: Pace },
 ) => TempoAnswer | Promise<TempoAnswer>;
 
 /** Answers Tempo's read API from a database. Paths and shapes: grafana/tempo, pkg/api and pkg/tempopb/tempo.proto. */
@@ -31,58 +32,67 @@ export class TempoAnswers {
     this.#traces = new TraceReader(db);
     this.#tags = new TagReader(db, this.#traces);
     this.#routes = [
-      [/^\/api\/traces\/([^/]+)$/, ([id], _, accept) => this.#traceV1(id, accept)],
-      [/^\/api\/v2\/traces\/([^/]+)$/, ([id], _, accept) => this.#traceV2(id, accept)],
-      [/^\/api\/search$/, (_, params) => this.#search(params)],
+      [/^\/api\/traces\/([^/]+)$/, ([id], _, { accept, pace }) => this.#traceV1(id, accept, pace)],
+      [/^\/api\/v2\/traces\/([^/]+)$/, ([id], _, { accept, pace }) => this.#traceV2(id, accept, pace)],
+      [/^\/api\/search$/, (_, params, { pace }) => this.#search(params, pace)],
       [/^\/api\/search\/tags$/, (_, params) => this.#tagNames(params)],
       [/^\/api\/v2\/search\/tags$/, (_, params) => json({ scopes: this.#scopes(params), metrics: {} })],
-      [/^\/api\/search\/tag\/([^/]+)\/values$/, ([tag], params) => this.#tagValuesV1(tag, params)],
-      [/^\/api\/v2\/search\/tag\/([^/]+)\/values$/, ([tag], params) => this.#tagValuesV2(tag, params)],
+      [/^\/api\/search\/tag\/([^/]+)\/values$/, ([tag], params, { pace }) => this.#tagValuesV1(tag, params, pace)],
+      [/^\/api\/v2\/search\/tag\/([^/]+)\/values$/, ([tag], params, { pace }) => this.#tagValuesV2(tag, params, pace)],
     ];
   }
 
   /**
-   * Throws where the database is damaged, or was closed meanwhile because it is; what cannot be answered else is a status
+   * Throws Abandoned where nobody waits for it any more, and where the database is damaged, or was closed meanwhile because it is; what cannot be answered else is a status
    * with the reason as text.
    */
-  async answer({ path, query, accept }: TempoRequest): Promise<TempoAnswer> {
+  async answer({ path, query, accept }: TempoRequest, pace: Pace): Promise<TempoAnswer> {
     for (const [pattern, answer] of this.#routes) {
       const parts = pattern.exec(path);
       if (parts === null) continue;
       try {
-        return await answer(parts.slice(1).map(decode), new URLSearchParams(query), accept);
+        return await answer(parts.slice(1).map(decode), new URLSearchParams(query), { accept, pace });
       } catch (error) {
-        if (isDamage(error) || !this.#db.isOpen) throw error;
+        if (error instanceof Abandoned || isDamage(error) || !this.#db.isOpen) throw error;
         return plain(error instanceof BadRequest ? 400 : 500, (error as Error).message);
       }
     }
     return plain(404, 'not found');
   }
 
-  #traceV1(id: string, accept: string): TempoAnswer {
-    const body = this.#traces.body(parseTraceId(id));
-    if (body === undefined) return plain(404, 'trace not found');
-    return wantsProtobuf(accept) ? protobuf(body) : json(traceToJson(body, 'batches'));
+  async #traceV1(id: string, accept: string, pace: Pace): Promise<TempoAnswer> {
+    const found = this.#traces.parts(parseTraceId(id), pace);
+    if (found === undefined) return plain(404, 'trace not found');
+    const answer = wantsProtobuf(accept)
+      ? protobuf(await collect(found, asProtobuf))
+      : jsonText(await collect(found, asJson('batches')));
+    return found.read.isWhole ? answer : plain(422, tooLarge);
   }
 
   /** An unknown trace is an empty one here, as in Tempo. */
-  #traceV2(id: string, accept: string): TempoAnswer {
-    const body = this.#traces.body(parseTraceId(id)) ?? new Uint8Array(0);
-    if (wantsProtobuf(accept)) return protobuf(traceByIdResponse(body));
-    const metrics = body.length === 0 ? {} : { inspectedBytes: String(body.length) };
-    return json({ trace: traceToJson(body, 'resourceSpans'), metrics });
+  async #traceV2(id: string, accept: string, pace: Pace): Promise<TempoAnswer> {
+    const found = this.#traces.parts(parseTraceId(id), pace) ?? noParts;
+    const { read } = found;
+    if (wantsProtobuf(accept)) return protobuf(traceByIdResponse(await collect(found, asProtobuf), read.isWhole));
+    const trace = await collect(found, asJson('resourceSpans'));
+    const metrics = read.bytes === 0 ? {} : { inspectedBytes: String(read.bytes) };
+    const status = read.isWhole ? {} : { status: 'PARTIAL', message: `${tooLarge}: its first part` };
+    return jsonText(`{"trace":${trace},${JSON.stringify({ metrics, ...status }).slice(1)}`);
   }
 
-  async #search(params: URLSearchParams): Promise<TempoAnswer> {
+  async #search(params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
     const { query, isTraceQL, window, limit, spansPerSpanSet } = parseSearchRequest(params);
     const fields = namedFields(query);
     const inspected = { traces: 0, bytes: 0 };
-    const traces: object[] = [];
-    for await (const match of this.#traces.search(query.spansets, window, inspected)) {
-      traces.push(isTraceQL ? traceJson(match, fields, spansPerSpanSet) : plainTraceJson(match));
-      if (traces.length >= limit) break;
+    const traces: string[] = [];
+    let characters = 0;
+    for await (const match of this.#traces.search(query.spansets, window, { inspected, pace })) {
+      const text = JSON.stringify(isTraceQL ? traceJson(match, fields, spansPerSpanSet) : plainTraceJson(match));
+      characters += text.length;
+      if (characters > maxAnswerCharacters) return plain(422, answerTooLarge);
+      if (traces.push(text) >= limit) break;
     }
-    return json({ traces, metrics: metricsJson(inspected) });
+    return jsonText(`{"traces":[${traces.join()}],"metrics":${JSON.stringify(metricsJson(inspected))}}`);
   }
 
   #tagNames(params: URLSearchParams): TempoAnswer {
@@ -97,15 +107,42 @@ export class TempoAnswers {
     return this.#tags.scopes().filter(({ name }) => wanted === '' || wanted === 'none' || wanted === name);
   }
 
-  async #tagValuesV1(tag: string, params: URLSearchParams): Promise<TempoAnswer> {
-    const values = await this.#tags.values(plainTag(tag), undefined, parseWindow(params));
+  async #tagValuesV1(tag: string, params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
+    const values = await this.#tags.values(plainTag(tag), { window: parseWindow(params), pace });
     return json({ tagValues: values.map(({ value }) => value), metrics: {} });
   }
 
-  async #tagValuesV2(tag: string, params: URLSearchParams): Promise<TempoAnswer> {
-    const values = await this.#tags.values(traceQLField(tag), filterOf(params), parseWindow(params));
+  async #tagValuesV2(tag: string, params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
+    const asked = { filter: filterOf(params), window: parseWindow(params), pace };
+    const values = await this.#tags.values(traceQLField(tag), asked);
     return json({ tagValues: values, metrics: {} });
   }
+}
+
+/** Tempo's words. */
+const tooLarge = `trace exceeds max size (max bytes: ${maxTraceBytes})`;
+const maxAnswerCharacters = 32 * 1024 * 1024;
+const answerTooLarge = `the answer is larger than ${maxAnswerCharacters} characters: ask for fewer traces (limit), spans (spss) or fields`;
+
+const noParts: StoredParts = { read: { bytes: 0, isWhole: true }, parts: (async function* () {})() };
+
+/** How a trace is written that comes part by part. */
+interface Form<P, T> {
+  readonly write: (part: Uint8Array) => P;
+  readonly join: (written: readonly P[]) => T;
+}
+
+const asProtobuf: Form<Uint8Array, Uint8Array> = { write: (part) => part, join: (parts) => Buffer.concat(parts) };
+
+const asJson = (list: 'batches' | 'resourceSpans'): Form<string, string> => ({
+  write: (part) => JSON.stringify(traceToJson(part, list)[list] ?? []).slice(1, -1),
+  join: (parts) => (parts.length === 0 ? '{}' : `{"${list}":[${parts.filter((part) => part !== '').join()}]}`),
+});
+
+async function collect<P, T>({ parts }: StoredParts, form: Form<P, T>): Promise<T> {
+  const written: P[] = [];
+  for await (const part of parts) written.push(form.write(part));
+  return form.join(written);
 }
 
 const knownScopes = new Set(['', 'none', 'resource', 'span', 'intrinsic', 'event', 'link', 'instrumentation']);
@@ -132,8 +169,10 @@ function parseTraceId(text: string): Uint8Array {
   return Buffer.from(text.padStart(32, '0'), 'hex');
 }
 
-/** tempopb.TraceByIDResponse: trace = 1, metrics = 2 { inspectedBytes = 1 }. */
-function traceByIdResponse(trace: Uint8Array): Uint8Array {
+/**
+ * tempopb.TraceByIDResponse: trace = 1, metrics = 2 { inspectedBytes = 1 }, status = 3 (PARTIAL = 1), message = 4.
+ */
+function traceByIdResponse(trace: Uint8Array, isWhole: boolean): Uint8Array {
   const w = new Writer(trace.length + 32);
   w.bytes(1, trace);
   const metrics = w.open(2);
@@ -142,6 +181,11 @@ function traceByIdResponse(trace: Uint8Array): Uint8Array {
     w.varint(trace.length);
   }
   w.close(metrics);
+  if (!isWhole) {
+    w.tag(3, 0);
+    w.varint(1);
+    w.string(4, `${tooLarge}: its first part`);
+  }
   return w.finish();
 }
 

@@ -7,7 +7,7 @@ import { writeDigest } from './digest.ts';
 import { addField, type Envelope, type Slice, writeBody } from './part-body.ts';
 import { TermSet } from './term-set.ts';
 
-/** One trace's spans of one request, ready to store. Times are Unix milliseconds, 0 where no span has one. */
+/** One trace's spans of one request, or some of them where they are many, ready to store. Times are Unix milliseconds, 0 where no span has one. */
 export interface Part {
   /** As the span has it: 16 bytes unless something is wrong with it. */
   readonly traceId: Uint8Array;
@@ -27,6 +27,8 @@ const resourceTag = tag(ResourceSpans.resource, length);
 const scopeSpansTag = tag(ResourceSpans.scopeSpans, length);
 const spansTag = tag(ScopeSpans.spans, length);
 const usualBytes = 16_384;
+const mostPartBytes = 1024 * 1024;
+const mostPartSpans = 1000;
 const mostBytesKept = 4 * 1024 * 1024;
 const attributesTag = tag(Resource.attributes, length);
 
@@ -48,7 +50,7 @@ export class Cutter {
   }
 
   /**
-   * The parts of an ExportTraceServiceRequest, in the order their first spans stand in it. Throws MalformedError, maybe
+   * The parts of an ExportTraceServiceRequest, in the order their traces' first spans stand in it. Throws MalformedError, maybe
    * between parts.
    */
   *cut(request: Uint8Array): Generator<Part> {
@@ -59,7 +61,8 @@ export class Cutter {
         this.#cutResource(reader.message(), drafts);
       else reader.skip();
     }
-    for (const draft of drafts.all()) yield this.#finish(request, draft);
+    for (const { traceId, slices } of drafts.all())
+      for (const some of inParts(slices)) yield this.#finish(request, traceId, some);
     // What one giant trace took is not kept for those to come.
     if (this.#writer.buf.length > mostBytesKept) this.#writer = new Writer(usualBytes);
   }
@@ -90,7 +93,7 @@ export class Cutter {
     }
   }
 
-  #finish(request: Uint8Array, { traceId, slices }: Draft): Part {
+  #finish(request: Uint8Array, traceId: Uint8Array, slices: readonly Slice[]): Part {
     const totals: Totals = { terms: this.#terms, errors: 0, longestNs: 0, startNs: 0, endNs: 0 };
     this.#terms.clear();
     let resource: Envelope | undefined;
@@ -103,6 +106,21 @@ export class Cutter {
     const times = { startMs: Math.floor(totals.startNs / 1e6), endMs: Math.ceil(totals.endNs / 1e6) };
     return { traceId, digest: writeDigest(totals), body, ...times };
   }
+}
+
+/** Of a large trace: it is read one part after the other, and other work has its turn between them. */
+function* inParts(slices: readonly Slice[]): Generator<readonly Slice[]> {
+  let first = 0;
+  let bytes = 0;
+  for (const [i, { start, end }] of slices.entries()) {
+    if (i - first === mostPartSpans || (i > first && bytes + end - start > mostPartBytes)) {
+      yield slices.slice(first, i);
+      first = i;
+      bytes = 0;
+    }
+    bytes += end - start;
+  }
+  yield first === 0 ? slices : slices.slice(first);
 }
 
 function cutScope(r: Reader, resource: Envelope, drafts: Drafts): void {

@@ -5,18 +5,18 @@ import { Writer } from '../wire/writer.ts';
 const { length, varint } = WireType;
 
 /**
- * A stored trace with each span once: of those with the same id and kind the first one, as Tempo joins what it reads. A
- * span comes twice when a sender that got no answer sends again. The bytes themselves where there is nothing to join.
+ * A stored trace with each span once, part after part: of those with the same id and kind the first one, as Tempo joins
+ * what it reads. A span comes twice when a sender that got no answer sends again.
  */
-export function joinDuplicates(trace: Uint8Array): Uint8Array {
-  const seen = new Set<string>();
-  let duplicates = 0;
-  eachSpan(trace, (span) => {
-    const key = keyOf(span);
-    if (seen.has(key)) duplicates++;
-    else seen.add(key);
-  });
-  return duplicates === 0 ? trace : written(trace);
+export class Duplicates {
+  readonly #seen = new Set<string>();
+
+  /** The part without what was there before; the bytes themselves where there is nothing to leave out. */
+  leftOut(part: Uint8Array): Uint8Array {
+    const isFirst: boolean[] = [];
+    eachSpan(part, (span) => isFirst.push(this.#seen.size < this.#seen.add(keyOf(span)).size));
+    return isFirst.includes(false) ? written(part, isFirst) : part;
+  }
 }
 
 function eachSpan(trace: Uint8Array, visit: (span: Reader) => void): void {
@@ -32,11 +32,10 @@ function* children(r: Reader, field: number): Generator<Reader> {
   }
 }
 
-function written(trace: Uint8Array): Uint8Array {
-  const seen = new Set<string>();
-  const out = new Writer(trace.length);
-  const isFirst = (span: Reader): boolean => seen.size < seen.add(keyOf(span)).size;
-  copy(out, new Reader(trace), [Request.resourceSpans, ResourceSpans.scopeSpans], isFirst);
+function written(part: Uint8Array, isFirst: readonly boolean[]): Uint8Array {
+  const out = new Writer(part.length);
+  let i = 0;
+  copy(out, new Reader(part), [Request.resourceSpans, ResourceSpans.scopeSpans], () => isFirst[i++]);
   return out.finish();
 }
 
@@ -44,14 +43,15 @@ function written(trace: Uint8Array): Uint8Array {
  * Copies a message, the fields of `path` one inside the other, and of the spans in the last those that `isFirst`; how
  * many.
  */
-function copy(out: Writer, r: Reader, [field, ...path]: readonly number[], isFirst: (span: Reader) => boolean): number {
+function copy(out: Writer, r: Reader, [field, ...path]: readonly number[], isFirst: () => boolean): number {
   let spans = 0;
   for (let from = r.pos; r.next(); from = r.pos) {
     if (r.wireType !== length || r.field !== (field ?? ScopeSpans.spans)) {
       r.skip();
       out.raw(r.buf, from, r.pos);
     } else if (field === undefined) {
-      if (!isFirst(r.message())) continue;
+      r.skip();
+      if (!isFirst()) continue;
       out.raw(r.buf, from, r.pos);
       spans++;
     } else spans += copyNested(out, r.message(), field, path, isFirst);
@@ -60,13 +60,7 @@ function copy(out: Writer, r: Reader, [field, ...path]: readonly number[], isFir
 }
 
 /** What has no span left is not there either. */
-function copyNested(
-  out: Writer,
-  r: Reader,
-  field: number,
-  path: readonly number[],
-  isFirst: (span: Reader) => boolean,
-): number {
+function copyNested(out: Writer, r: Reader, field: number, path: readonly number[], isFirst: () => boolean): number {
   const start = out.pos;
   const mark = out.open(field);
   const spans = copy(out, r, path, isFirst);

@@ -31,6 +31,12 @@ export type Command =
   | { readonly id: number; readonly type: 'try_writing' }
   | { readonly id: number; readonly type: 'close' };
 
+/** To the worker: nobody waits for the answer of this question. It still says when it has ended it. */
+export interface Abandon {
+  readonly type: 'abandon';
+  readonly id: number;
+}
+
 /** What a command came to. */
 export interface Outcome {
   readonly answer?: TempoAnswer;

@@ -1,9 +1,11 @@
 import type { TempoAnswer } from './messages.ts';
 
-export const json = (value: unknown): TempoAnswer => ({
+export const json = (value: unknown): TempoAnswer => jsonText(JSON.stringify(value));
+
+export const jsonText = (body: string): TempoAnswer => ({
   status: 200,
   headers: { 'content-type': 'application/json' },
-  body: JSON.stringify(value),
+  body,
 });
 
 export const protobuf = (body: Uint8Array): TempoAnswer => ({

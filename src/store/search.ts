@@ -1,9 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { systemClock } from '../clock.ts';
 import type { Field, Query, SpansetExpression } from '../traceql/ast.ts';
-import { compileSpansets, matchSpans } from '../traceql/evaluate.ts';
-import { joinDuplicates } from './join-duplicates.ts';
+import { compileSpansets, matchSteps } from '../traceql/evaluate.ts';
+import { Duplicates } from './join-duplicates.ts';
 import { compileMayMatch } from './may-match.ts';
+import type { Pace } from './pace.ts';
 import type { SpanView } from './span-view.ts';
 import { TraceView } from './trace-view.ts';
 
@@ -24,68 +24,95 @@ export interface Inspected {
   bytes: number;
 }
 
+/** A trace while it is read: `read` says how much, and at the end whether that was all. */
+export interface StoredParts {
+  readonly read: ReadOf;
+  readonly parts: AsyncIterable<Uint8Array>;
+}
+
 const rowsPerPage = 256;
-/** A search gives way to writes this often; it is the longest that either waits for the other. */
-const sliceMs = 15;
+/** Of one trace, as much as is read; Tempo stores no more than 5 MB of one by default. */
+export const maxTraceBytes = 16 * 1024 * 1024;
+
+/** What was read of a trace. */
+interface ReadOf {
+  bytes: number;
+  /** False where it is larger than `maxTraceBytes`. */
+  isWhole: boolean;
+}
 
 /** Reads traces out of the store. */
 export class TraceReader {
   readonly #page: StatementSync;
-  readonly #bodies: StatementSync;
+  readonly #part: StatementSync;
   readonly #find: StatementSync;
 
   constructor(db: DatabaseSync) {
     this.#page = db.prepare(`SELECT id, trace_id, start_ms, digest FROM trace
       WHERE (start_ms, id) < (?, ?) AND end_ms >= ? ORDER BY start_ms DESC, id DESC LIMIT ${rowsPerPage}`);
-    this.#bodies = db.prepare('SELECT body FROM part WHERE trace = ? ORDER BY id');
+    this.#part = db.prepare('SELECT id, body FROM part WHERE trace = ? AND id > ? ORDER BY id LIMIT 1');
     this.#find = db.prepare('SELECT id FROM trace WHERE trace_id = ?');
   }
 
-  /** The trace as tempopb.Trace, which has the shape of an export request; undefined where there is none. */
-  body(traceId: Uint8Array): Uint8Array | undefined {
+  /**
+   * The trace, part by part, each a tempopb.Trace, which has the shape of an export request; undefined where there is none.
+   */
+  parts(traceId: Uint8Array, pace: Pace): StoredParts | undefined {
     const row = this.#find.get(traceId);
-    return row === undefined ? undefined : this.#read(Number(row.id));
+    if (row === undefined) return undefined;
+    const read: ReadOf = { bytes: 0, isWhole: true };
+    return { read, parts: this.#parts(Number(row.id), read, pace) };
   }
 
   /** The traces that `spansets` matches, newest first, each with its matching spans. */
-  async *search(spansets: SpansetExpression, window: TimeWindow, inspected: Inspected): AsyncGenerator<Match> {
+  async *search(
+    spansets: SpansetExpression,
+    window: TimeWindow,
+    { inspected, pace }: { readonly inspected: Inspected; readonly pace: Pace },
+  ): AsyncGenerator<Match> {
     const mayMatch = compileMayMatch(spansets);
     const compiled = compileSpansets(spansets);
-    for await (const row of this.#candidates(window, inspected)) {
+    for await (const row of this.#candidates(window, inspected, pace)) {
       if (!mayMatch(row.digest as Uint8Array)) continue;
-      const body = this.#read(Number(row.id));
-      inspected.bytes += body.length;
-      const trace = new TraceView(Buffer.from(row.trace_id as Uint8Array).toString('hex'), body);
-      const spans = matchSpans(compiled, trace.spans);
-      if (spans.length > 0) yield { trace, spans };
+      const trace = new TraceView(Buffer.from(row.trace_id as Uint8Array).toString('hex'));
+      const read: ReadOf = { bytes: 0, isWhole: true };
+      for await (const part of this.#parts(Number(row.id), read, pace)) trace.add(part);
+      inspected.bytes += read.bytes;
+      const steps = matchSteps(compiled, trace.spans);
+      let step = steps.next();
+      for (; !step.done; step = steps.next()) if (pace.isOver) await pace.next();
+      if (step.value.length > 0) yield { trace, spans: step.value };
     }
   }
 
   /** Keyset paging: no statement stays open while others write. */
-  async *#candidates(window: TimeWindow, inspected: Inspected) {
+  async *#candidates(window: TimeWindow, inspected: Inspected, pace: Pace) {
     let last = { start: window.toMs, id: Number.MAX_SAFE_INTEGER };
-    let since = systemClock.monotonicMs();
     for (;;) {
       const rows = this.#page.all(last.start, last.id, window.fromMs);
       for (const row of rows) {
         inspected.traces++;
         yield row;
-        if (systemClock.monotonicMs() - since < sliceMs) continue;
-        await nextTurn();
-        since = systemClock.monotonicMs();
+        if (pace.isOver) await pace.next();
       }
       if (rows.length < rowsPerPage) return;
       last = { start: Number(rows.at(-1)!.start_ms), id: Number(rows.at(-1)!.id) };
     }
   }
 
-  #read(id: number): Uint8Array {
-    const bodies = this.#bodies.all(id).map((row) => row.body as Uint8Array);
-    return joinDuplicates(bodies.length === 1 ? bodies[0] : Buffer.concat(bodies));
+  /** With each span once. A part has a bounded number of spans, so that reading a giant trace is many steps. */
+  async *#parts(id: number, read: ReadOf, pace: Pace): AsyncGenerator<Uint8Array> {
+    const duplicates = new Duplicates();
+    for (let row = this.#part.get(id, 0); row !== undefined; row = this.#part.get(id, row.id)) {
+      const body = row.body as Uint8Array;
+      read.isWhole = read.bytes === 0 || read.bytes + body.length <= maxTraceBytes;
+      if (!read.isWhole) return;
+      read.bytes += body.length;
+      yield duplicates.leftOut(body);
+      if (pace.isOver) await pace.next();
+    }
   }
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The fields a query names, each once, in its order: Tempo shows their values with every span it returns. */
 export function namedFields(query: Query): Field[] {

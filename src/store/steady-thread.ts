@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome, WorkerOptions } from './messages.ts';
+import type { Outcome, TempoRequest, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
-import { type Asked, type StartedThread, StoreError, type StoreThread, WriterThread } from './writer-thread.ts';
+import {
+  type Asked,
+  type Question,
+  type StartedThread,
+  StoreError,
+  type StoreThread,
+  WriterThread,
+} from './writer-thread.ts';
 
 /** What tests put in the place of a real worker and real waiting. */
 export interface Machinery {
@@ -47,6 +54,12 @@ export class SteadyThread {
   ask(command: Asked): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new StoreError('it is closed'));
     return this.#thread?.ask(command) ?? Promise.reject(new StoreError(this.#refusal || 'it is being opened'));
+  }
+
+  /** The same for a question that may be abandoned. */
+  question(request: TempoRequest): Question {
+    if (!this.#closed && this.#thread !== undefined) return this.#thread.question(request);
+    return { outcome: this.ask({ type: 'answer', request }), abandon: () => {} };
   }
 
   /** After a death: resolves when a worker runs again, or could not open the store. */

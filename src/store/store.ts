@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts';
 import type { Exporter, ExporterStats, ExportRequest, OnFailure } from '../model/export-request.ts';
 import { Desk } from './desk.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
+import { type Asked, Queries, type QueryLimits, usualLimits } from './queries.ts';
 import type { StorageStats } from './retain.ts';
 import { type Machinery, SteadyThread, type ThreadReports } from './steady-thread.ts';
 import type { TempoReader } from './tempo-api.ts';
@@ -20,6 +21,7 @@ export interface StoreOptions extends WorkerOptions {
   readonly onError?: (message: string) => void;
   readonly onFailure?: OnFailure;
   readonly health?: Health;
+  readonly queries?: QueryLimits;
 }
 
 /** Told of what an operator should hear at once. */
@@ -65,7 +67,7 @@ export async function createStore(options: StoreOptions, machinery: Partial<Mach
 class EmbeddedStore implements Store, ThreadReports {
   readonly name: string;
   readonly stats: ExporterStats;
-  readonly read: TempoReader = { answer: (request) => this.#answer(request) };
+  readonly read: TempoReader;
   storage: StorageStats;
   readonly #health: Health;
   readonly #thread: SteadyThread;
@@ -87,6 +89,7 @@ class EmbeddedStore implements Store, ThreadReports {
     this.stats = emptyStats(options.queueBytes ?? 64 * 1024 * 1024);
     this.storage = { bytes: 0, limitBytes: maxBytes, traces: 0, oldestAt: 0, overLimit: false };
     this.#thread = new SteadyThread({ directory, retentionMs, maxBytes }, machinery, this);
+    this.read = new Queries((request) => this.#ask(request), options.queries ?? usualLimits);
     this.#health = options.health ?? { failing: () => {}, recovered: () => {}, setAside: () => {} };
     this.#now = options.now ?? systemClock.unixMs;
     this.#onError = options.onError ?? (() => {});
@@ -256,10 +259,15 @@ class EmbeddedStore implements Store, ThreadReports {
     }
   }
 
-  async #answer(request: TempoRequest): Promise<TempoAnswer> {
-    const { answer } = await this.#thread.ask({ type: 'answer', request });
-    return answer!;
+  #ask(request: TempoRequest): Asked {
+    const { outcome, abandon } = this.#thread.question(request);
+    return { answer: outcome.then(({ answer }) => withBuffer(answer!)), abandon };
   }
+}
+
+/** What came as bytes of its own. */
+function withBuffer({ body, ...answer }: TempoAnswer): TempoAnswer {
+  return { ...answer, body: typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.length) };
 }
 
 const emptyStats = (queueLimitBytes: number): ExporterStats => ({

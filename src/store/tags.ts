@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Field, Query, Value } from '../traceql/ast.ts';
 import { kinds, statuses } from '../traceql/ast.ts';
+import type { Pace } from './pace.ts';
 import type { TimeWindow, TraceReader } from './search.ts';
 
 interface TagValue {
@@ -11,6 +12,13 @@ interface TagValue {
 export interface TagScope {
   readonly name: 'resource' | 'span' | 'intrinsic';
   readonly tags: readonly string[];
+}
+
+interface AskedValues {
+  /** Values of those spans only that it matches. */
+  readonly filter?: Query | undefined;
+  readonly window: TimeWindow;
+  readonly pace: Pace;
 }
 
 const intrinsics = [
@@ -26,12 +34,12 @@ const maxTracesRead = 500;
 
 /** Attribute keys and values that stored traces have. */
 export class TagReader {
-  readonly #keys: StatementSync;
+  readonly #nextKey: StatementSync;
   readonly #values: StatementSync;
   readonly #traces: TraceReader;
 
   constructor(db: DatabaseSync, traces: TraceReader) {
-    this.#keys = db.prepare(`SELECT DISTINCT key FROM tag WHERE scope = ? ORDER BY key`);
+    this.#nextKey = db.prepare('SELECT min(key) AS key FROM tag WHERE scope = ? AND key > ?');
     this.#values = db.prepare(
       `SELECT DISTINCT type, value FROM tag WHERE scope IN (?, ?) AND key = ? ORDER BY value LIMIT ${maxValues}`,
     );
@@ -39,25 +47,33 @@ export class TagReader {
   }
 
   scopes(): TagScope[] {
-    const keys = (scope: string): string[] => this.#keys.all(scope).map((row) => String(row.key));
     return [
-      { name: 'resource', tags: keys('resource') },
-      { name: 'span', tags: keys('span') },
+      { name: 'resource', tags: this.#keys('resource') },
+      { name: 'span', tags: this.#keys('span') },
       { name: 'intrinsic', tags: intrinsics },
     ];
   }
 
+  /** From key to key, past their values: DISTINCT would read them all. */
+  #keys(scope: string): string[] {
+    const keys: string[] = [];
+    for (let key: unknown = ''; ; keys.push(String(key))) {
+      key = this.#nextKey.get(scope, String(key))!.key;
+      if (key === null) return keys;
+    }
+  }
+
   /** All values of a field, or of those spans only that `filter` matches. */
-  async values(field: Field, filter: Query | undefined, window: TimeWindow): Promise<TagValue[]> {
+  async values(field: Field, asked: AskedValues): Promise<TagValue[]> {
     if (field.type === 'intrinsic') {
       if (field.name === 'status') return [statuses[1], statuses[2], statuses[0]].map(keyword);
       if (field.name === 'kind') return kinds.map(keyword);
       if (field.name === 'duration' || field.name === 'traceDuration') return [];
     }
-    if (filter !== undefined) return this.#search(field, filter, window);
+    if (asked.filter !== undefined) return this.#search(field, asked.filter, asked);
     if (field.type === 'attribute') return this.#stored(field.scope, field.key);
     if (field.name === 'name') return this.#stored('name', 'name');
-    return this.#search(field, anything, window);
+    return this.#search(field, anything, asked);
   }
 
   #stored(scope: string, key: string): TagValue[] {
@@ -65,10 +81,11 @@ export class TagReader {
     return this.#values.all(first, second, key).map((row) => ({ type: String(row.type), value: String(row.value) }));
   }
 
-  async #search(field: Field, filter: Query, window: TimeWindow): Promise<TagValue[]> {
+  async #search(field: Field, filter: Query, { window, pace }: AskedValues): Promise<TagValue[]> {
     const found = new Map<string, TagValue>();
     let traces = 0;
-    for await (const { spans } of this.#traces.search(filter.spansets, window, { traces: 0, bytes: 0 })) {
+    const inspected = { traces: 0, bytes: 0 };
+    for await (const { spans } of this.#traces.search(filter.spansets, window, { inspected, pace })) {
       for (const span of spans)
         for (const value of listed(span.field(field))) found.set(`${value.type} ${value.value}`, value);
       if (++traces >= maxTracesRead || found.size >= maxValues) break;

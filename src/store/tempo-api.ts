@@ -3,12 +3,16 @@ import { json, plain } from './respond.ts';
 
 /** Whoever answers the read API: the store's worker. Rejects while it is not running. */
 export interface TempoReader {
-  answer(request: TempoRequest): Promise<TempoAnswer>;
+  /** `over` is aborted when the asker has the answer, or is gone. */
+  answer(request: TempoRequest, over?: AbortSignal): Promise<TempoAnswer>;
 }
 
 export interface TempoApi {
-  /** The answer to a request, or undefined for a path that is not Tempo's. `url` may have any host. */
-  handle(method: string, url: URL, accept: string | undefined): Promise<TempoAnswer | undefined>;
+  /**
+   * The answer to a request, or undefined for a path that is not Tempo's. `url` may have any host; `over` is aborted when
+   * the asker has the answer, or is gone.
+   */
+  handle(method: string, url: URL, accept: string | undefined, over?: AbortSignal): Promise<TempoAnswer | undefined>;
 }
 
 const paths = /^\/api\/(?:(?:v2\/)?traces\/[^/]+|search|(?:v2\/)?search\/tags|(?:v2\/)?search\/tag\/[^/]+\/values)$/;
@@ -19,12 +23,12 @@ const buildInfo = { version: '2.8.0', revision: '', branch: '', buildUser: '', b
 /** Tempo's read API over the embedded store, for Grafana's Tempo data source and obsctl. */
 export function createTempoApi(reader: TempoReader): TempoApi {
   return {
-    async handle(method, url, accept) {
+    async handle(method, url, accept, over) {
       const answer = fixed(url.pathname);
       if (answer === undefined && !paths.test(url.pathname)) return undefined;
       if (method !== 'GET' && method !== 'HEAD')
         return { ...plain(405, 'method not allowed'), headers: { allow: 'GET, HEAD' } };
-      return answer ?? ask(reader, { path: url.pathname, query: url.search, accept: accept ?? '' });
+      return answer ?? ask(reader, { path: url.pathname, query: url.search, accept: accept ?? '' }, over);
     },
   };
 }
@@ -34,9 +38,9 @@ function fixed(path: string): TempoAnswer | undefined {
   return path === '/api/status/buildinfo' ? json(buildInfo) : undefined;
 }
 
-async function ask(reader: TempoReader, request: TempoRequest): Promise<TempoAnswer> {
+async function ask(reader: TempoReader, request: TempoRequest, over?: AbortSignal): Promise<TempoAnswer> {
   try {
-    return await reader.answer(request);
+    return await reader.answer(request, over);
   } catch (error) {
     return plain(503, `the store cannot answer now: ${(error as Error).message}`);
   }

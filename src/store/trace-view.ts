@@ -10,24 +10,37 @@ export class TraceView {
   readonly traceId: string;
   readonly spans: SpanView[] = [];
   /** The earliest span without a parent; undefined while none has come. */
-  readonly root: SpanView | undefined;
+  root: SpanView | undefined;
   /** Over the spans that have a start; 0n where none has. */
-  readonly startNs: bigint;
-  readonly durationNs: bigint;
+  startNs = 0n;
+  #endNs = 0n;
 
-  /** `body` is the trace in protobuf: the parts it was stored in, one after the other. */
-  constructor(traceId: string, body: Uint8Array) {
+  constructor(traceId: string) {
     this.traceId = traceId;
-    const r = new Reader(body);
+  }
+
+  get durationNs(): bigint {
+    return this.#endNs > this.startNs ? this.#endNs - this.startNs : 0n;
+  }
+
+  /** Adds the spans of one of the parts that the trace was stored in. */
+  add(part: Uint8Array): this {
+    const before = this.spans.length;
+    const r = new Reader(part);
     while (r.next()) {
       if (r.field === Request.resourceSpans && r.wireType === 2) this.#readResource(r.message());
       else r.skip();
     }
-    const timed = this.spans.filter((span) => span.startNs > 0n);
-    this.root = earliest(this.spans.filter((span) => span.isRoot));
-    this.startNs = earliest(timed)?.startNs ?? 0n;
-    const last = timed.reduce((latest, span) => (span.endNs > latest.endNs ? span : latest), timed[0]);
-    this.durationNs = last !== undefined && last.endNs > this.startNs ? last.endNs - this.startNs : 0n;
+    for (let i = before; i < this.spans.length; i++) this.#take(this.spans[i]);
+    return this;
+  }
+
+  #take(span: SpanView): void {
+    const { startNs, endNs } = span;
+    if (span.isRoot && (this.root === undefined || startNs < this.root.startNs)) this.root = span;
+    if (startNs === 0n) return;
+    if (this.startNs === 0n || startNs < this.startNs) this.startNs = startNs;
+    if (endNs > this.#endNs) this.#endNs = endNs;
   }
 
   /** Spans and error spans, by service. */
@@ -65,9 +78,6 @@ export class TraceView {
     for (const span of spans) this.spans.push(new SpanView(span, this, resource, scope));
   }
 }
-
-const earliest = (spans: readonly SpanView[]): SpanView | undefined =>
-  spans.length < 2 ? spans[0] : spans.reduce((first, span) => (span.startNs < first.startNs ? span : first));
 
 function readAttributes(r: Reader, field: number, into: Map<string, Value>): void {
   while (r.next()) {

@@ -2,10 +2,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { lowerOwnPriority } from '../low-priority.ts';
 import { MalformedError } from '../wire/reader.ts';
+import type { TempoAnswers } from './answer.ts';
 import { isDamage } from './damage.ts';
 import { tryWriting } from './database.ts';
-import type { Command, Outcome, Reply, WorkerOptions } from './messages.ts';
+import type { Abandon, Command, Outcome, Reply, TempoAnswer, WorkerOptions } from './messages.ts';
 import { type Opened, openAnew, openStore, trimStore } from './opened.ts';
+import { Pace, Turns } from './pace.ts';
 import type { Retention } from './retain.ts';
 
 /** The store's own thread: all of SQLite happens here, so that neither writes nor searches hold the gateway's loop. */
@@ -15,12 +17,19 @@ const reply = (message: Reply): void => port.postMessage(message);
 const tellSetAside = (message: string): void => reply({ type: 'set_aside', message });
 
 let opened: Opened;
+const utf8 = new TextEncoder();
+const turns = new Turns();
+/** Of the questions under way, by their ids. */
+const paces = new Map<number, Pace>();
 
 function start(): void {
   lowerOwnPriority();
   try {
     opened = openStore(options, systemClock.unixMs(), tellSetAside);
-    port.on('message', (command: Command) => void obey(command));
+    port.on('message', (message: Command | Abandon) => {
+      if (message.type === 'abandon') abandon(message);
+      else void obey(message);
+    });
     reply({ type: 'ready', storage: opened.retention.stats() });
   } catch (error) {
     reply({ type: 'refused', message: (error as Error).message });
@@ -28,10 +37,22 @@ function start(): void {
   }
 }
 
+/** One that has ended already has its answer on the way. */
+function abandon({ id }: Abandon): void {
+  const pace = paces.get(id);
+  if (pace !== undefined) pace.isAbandoned = true;
+}
+
 async function obey(command: Command): Promise<void> {
   const { id } = command;
   try {
-    reply({ type: 'done', id, ...(await carryOut(command)) });
+    const outcome = await carryOut(command);
+    // The bytes of an answer change hands, rather than be copied by the thread that asked.
+    const bytes = outcome.answer?.body;
+    port.postMessage(
+      { type: 'done', id, ...outcome } satisfies Reply,
+      bytes instanceof Uint8Array ? [bytes.buffer as ArrayBuffer] : [],
+    );
     if (command.type === 'close') port.close();
   } catch (error) {
     reply({ type: 'failed', id, message: (error as Error).message, malformed: error instanceof MalformedError });
@@ -71,11 +92,31 @@ async function carryOutOnce(command: Command): Promise<Outcome> {
       tryWriting(db);
       return { storage: retention.stats() };
     case 'answer':
-      return { answer: await answers.answer(command.request) };
+      return { answer: await answer(answers, command) };
     case 'close':
       db.close();
       return {};
   }
+}
+
+async function answer(
+  answers: TempoAnswers,
+  { id, request }: Command & { readonly type: 'answer' },
+): Promise<TempoAnswer> {
+  const pace = new Pace(turns);
+  paces.set(id, pace);
+  try {
+    const answered = await answers.answer(request, pace);
+    return { ...answered, body: ownBytes(answered.body) };
+  } finally {
+    paces.delete(id);
+  }
+}
+
+/** Bytes that nobody else has a part of. */
+function ownBytes(body: string | Uint8Array): Uint8Array {
+  if (typeof body === 'string') return utf8.encode(body);
+  return body.byteLength === body.buffer.byteLength ? body : body.slice();
 }
 
 /** Between the steps other messages have their turn. */

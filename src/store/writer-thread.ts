@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Command, Outcome, Reply, WorkerOptions } from './messages.ts';
+import type { Command, Outcome, Reply, TempoRequest, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
 
 /** A command that the worker could not carry out. */
@@ -22,6 +22,12 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** Its outcome, as of `ask`; an abandoned one is rejected when it has ended. */
+export interface Question {
+  readonly outcome: Promise<Outcome>;
+  abandon(): void;
+}
+
 export type Asked = Command extends infer C ? (C extends { id: number } ? Omit<C, 'id'> : never) : never;
 
 /** One run of the store's worker: every command gets its outcome, or WorkerDied. */
@@ -29,6 +35,8 @@ export interface StoreThread {
   /** Settles when the worker has ended, with the reason where it died. */
   readonly ended: Promise<string>;
   ask(command: Asked): Promise<Outcome>;
+  /** The same for a question that may be abandoned: it ends at its next step. */
+  question(request: TempoRequest): Question;
   /** Ends it at once, whatever it does. */
   kill(): Promise<void>;
 }
@@ -72,6 +80,12 @@ export class WriterThread implements StoreThread {
       void thread.ended.then((reason) => reject(new StoreError(`its worker ended at the start: ${reason}`)));
     });
     return { thread, storage };
+  }
+
+  question(request: TempoRequest): Question {
+    const id = this.#nextId;
+    const outcome = this.ask({ type: 'answer', request });
+    return { outcome, abandon: () => this.#worker.postMessage({ type: 'abandon', id }) };
   }
 
   ask(command: Asked): Promise<Outcome> {

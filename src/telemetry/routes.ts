@@ -9,6 +9,9 @@ import { renderMetrics } from './render.ts';
 import type { AdminSources } from './sources.ts';
 import { statusOf } from './status.ts';
 
+/** A question to the store, and the reading of its answer. */
+const longestAnswerMs = 90_000;
+
 interface Context {
   readonly sources: AdminSources;
   readonly probe: ProcessProbe;
@@ -94,9 +97,23 @@ function traceIdOf(text: string): string | undefined {
 async function answerTempo(sources: AdminSources, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   if (sources.tempo === undefined) return refuse(reply, 404, await noStore(sources));
   const url = new URL(request.raw.url ?? '/', 'http://admin');
-  const answer = await sources.tempo('GET', url, request.headers.accept ?? '');
+  const answer = await sources.tempo('GET', url, request.headers.accept ?? '', overOf(reply));
   if (answer === undefined) return notFound(request, reply);
   return reply.code(answer.status).headers(answer.headers).send(answer.body);
+}
+
+/**
+ * Aborted when the answer is sent, or the asker is gone; whoever reads it too slowly is sent away, for the answer waits
+ * for him in memory.
+ */
+function overOf({ raw }: FastifyReply): AbortSignal {
+  const over = new AbortController();
+  const tooSlow = setTimeout(() => raw.destroy(), longestAnswerMs).unref();
+  raw.once('close', () => {
+    clearTimeout(tooSlow);
+    over.abort();
+  });
+  return over.signal;
 }
 
 async function noStore(sources: AdminSources): Promise<string> {

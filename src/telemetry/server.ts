@@ -28,6 +28,8 @@ interface AdminOptions {
 
 const maxBodyBytes = 1024;
 const requestTimeoutMs = 10_000;
+/** Longer than a question to the store may take (store/queries.ts): nothing is sent or read meanwhile. */
+const idleTimeoutMs = 45_000;
 const closeTimeoutMs = 2_000;
 
 /** The operator's side of the gateway: /metrics, probes, /api and the page. It only reads. */
@@ -52,7 +54,7 @@ export function createAdminApp(
     logger: false,
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
-    connectionTimeout: 3 * requestTimeoutMs,
+    connectionTimeout: idleTimeoutMs,
     routerOptions: { maxParamLength: 4096 },
     frameworkErrors: unreadable as never,
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },

@@ -19,6 +19,9 @@ export interface AdminSources {
   notReady(): string;
   /** Why the process should be restarted, in one line; empty when it should not. */
   notLive(): string;
-  /** Tempo's read API over the embedded store, where there is one. Undefined for a path that it does not have. */
-  readonly tempo?: (method: string, url: URL, accept: string) => Promise<TempoAnswer | undefined>;
+  /**
+   * Tempo's read API over the embedded store, where there is one. Undefined for a path that it does not have. `over` is
+   * aborted when the asker has the answer, or is gone.
+   */
+  readonly tempo?: (method: string, url: URL, accept: string, over: AbortSignal) => Promise<TempoAnswer | undefined>;
 }

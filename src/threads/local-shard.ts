@@ -9,6 +9,7 @@ import type { Histogram } from '../model/stats.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Pipeline } from '../pipeline.ts';
 import { Admission } from '../receive/admission.ts';
+import { chunks } from '../receive/chunks.ts';
 import { createGrpcReceiver } from '../receive/grpc.ts';
 import { createHttpReceiver } from '../receive/http.ts';
 import type { Receiver } from '../receive/receiver.ts';
@@ -85,7 +86,8 @@ export class LocalShard implements Shards {
     });
     const { segments, blocks } = this.pipeline.shard.buffer;
     const isIdle = (): boolean => segments.bytes === 0;
-    this.#compacting = compactHeapAfterBursts(() => blocks.returnedBytes + segments.forgottenBytes, isIdle);
+    const returned = (): number => blocks.returnedBytes + segments.forgottenBytes + chunks.returnedBytes;
+    this.#compacting = compactHeapAfterBursts(returned, isIdle);
     if (buffer.compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, buffer.compressAfterMs);
   }
 

@@ -4,6 +4,7 @@ import type { ShardStats } from '../model/shard-stats.ts';
 import type { GatewayStats, Histogram, LoopStats } from '../model/stats.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
+import { chunks } from '../receive/chunks.ts';
 import type { ReceiveStats } from '../receive/stats.ts';
 
 /** Who counts in a shard and around it. */
@@ -31,6 +32,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     bufferLimitBytes: buffer.blocks.maxBytes,
     oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
     inflightBytes: admission.inflightBytes,
+    arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
     lateness: shard.lateness,
     turns,
     ...(loop && { loop }),
@@ -70,6 +72,10 @@ export function sumStats(shards: readonly ShardStats[], offeredSpans: number, no
       oldestSeconds: Number.isFinite(oldestAt) ? Math.max(0, now - oldestAt) / 1000 : 0,
     },
     inflightBytes: total((shard) => shard.inflightBytes),
+    arriving: {
+      heldBytes: total((shard) => shard.arriving.heldBytes),
+      pooledBytes: total((shard) => shard.arriving.pooledBytes),
+    },
     lateness: addHistograms(shards.map((shard) => shard.lateness)),
     silentShards: shards.flatMap(({ silentMs }, number) => (silentMs === undefined ? [] : [number])),
     turns: addHistograms(shards.map((shard) => shard.turns)),

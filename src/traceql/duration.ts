@@ -11,7 +11,8 @@ const nanoseconds: Record<string, number> = {
   w: 7 * 86_400e9,
   y: 365 * 86_400e9,
 };
-const part = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|y)/y;
+/** No two parts of it can take the same character: a text of digits is looked at once. */
+const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|y)/y;
 
 /** Reads `1h30m`, `1.5s`, `500ms` at `at` (Go's units, and Prometheus' d, w, y); undefined where none stands there. */
 export function readDuration(text: string, at: number): { nanoseconds: number; end: number } | undefined {

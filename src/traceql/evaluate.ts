@@ -27,13 +27,37 @@ export function compilePredicate(expression: Expression): Predicate {
   }
 }
 
+/** So many spans are looked at in a step. */
+const spansPerStep = 16;
+
 /** The spans of a trace that a query's spansets match; empty where the trace does not match as a whole. */
 export function matchSpans<T extends SpanFields>(expression: CompiledSpansets, spans: readonly T[]): readonly T[] {
-  if (expression.type === 'spanset') return spans.filter(expression.predicate);
-  const left = matchSpans(expression.left, spans);
-  const right = matchSpans(expression.right, spans);
+  const steps = matchSteps(expression, spans);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same in steps, between which the caller may do something else. */
+export function* matchSteps<T extends SpanFields>(
+  expression: CompiledSpansets,
+  spans: readonly T[],
+): Generator<undefined, readonly T[]> {
+  if (expression.type === 'spanset') return yield* filterSteps(expression.predicate, spans);
+  const left = yield* matchSteps(expression.left, spans);
+  const right = yield* matchSteps(expression.right, spans);
   if (expression.type === 'both' && (left.length === 0 || right.length === 0)) return [];
   return [...new Set([...left, ...right])];
+}
+
+function* filterSteps<T extends SpanFields>(predicate: Predicate, spans: readonly T[]): Generator<undefined, T[]> {
+  const found: T[] = [];
+  for (let i = 0; i < spans.length; i++) {
+    if (predicate(spans[i])) found.push(spans[i]);
+    if (i % spansPerStep === spansPerStep - 1) yield;
+  }
+  return found;
 }
 
 type CompiledSpansets =

@@ -30,6 +30,7 @@ describe('a boot file that says little', () => {
         http: { endpoint: { host: '127.0.0.1', port: 4318 }, cors: { allowedOrigins: [] } },
         maxRequestBytes: 64 * 2 ** 20,
         maxInflightBytes: 256 * 2 ** 20,
+        maxConnectionBytes: 64 * 2 ** 20,
       },
       buffer: {
         decisionWaitMs: 15_000,

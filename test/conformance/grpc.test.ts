@@ -70,7 +70,7 @@ describe.each(['http2', 'grpc-js'] as const)('OTLP/gRPC on %s', (kind) => {
 
   it('tells a sender to come back when the buffer is full', async () => {
     await using gateway = await start(kind);
-    gateway.intake.refuseLanding = new Refusal('buffer_full', 'buffer full: 100 % of 512 MiB', 1500);
+    gateway.intake.refuseLength = new Refusal('buffer_full', 'buffer full: 100 % of 512 MiB', 1500);
     const answer = await call(gateway.port, [frame(requestOf(1))]);
     expect(answer).toMatchObject({ http: 200, status: UNAVAILABLE, message: 'buffer full: 100 % of 512 MiB' });
     expect(retryDelayOf(answer.headers)).toBe(1);
@@ -97,8 +97,7 @@ describe.each(['http2', 'grpc-js'] as const)('OTLP/gRPC on %s', (kind) => {
   it('answers INTERNAL when the gateway itself fails, and goes on', async () => {
     await using gateway = await start(kind);
     const { accept } = gateway.intake;
-    gateway.intake.accept = (landing) => {
-      gateway.intake.abandon(landing);
+    gateway.intake.accept = () => {
       throw new TypeError('a bug');
     };
     const { error } = await unary(gateway.port, exportPath, requestOf(1));

@@ -2,7 +2,7 @@ import http from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { call, connect, ended, frame, open, retryDelayOf } from '../receive/support/grpc-wire.ts';
-import { refusals, start, until } from '../receive/support/receivers.ts';
+import { refusals, type Started, start, until } from '../receive/support/receivers.ts';
 import { requestOfBytes } from '../receive/support/requests.ts';
 
 const limit = 20_000;
@@ -55,41 +55,46 @@ describe('max_request_bytes on http', () => {
 });
 
 describe('max_inflight_bytes', () => {
+  const message = requestOfBytes(15_000);
+  /** What 10,000 bytes of a message hold. */
+  const isHeld = (gateway: Started): boolean => gateway.admission.inflightBytes >= 10_000;
+
   it('on http2: a second call fits to the byte, and has to wait for one byte more', async () => {
     await using gateway = await start('http2', { maxRequestBytes: limit, maxInflightBytes: limit });
     const session = await connect(gateway.port);
     const first = open(session);
     const firstEnd = ended(first);
-    const message = requestOfBytes(15_000);
-    first.write(frame(message).subarray(0, 100));
-    await until(() => gateway.admission.inflightBytes === 15_000);
+    first.write(frame(message).subarray(0, 10_005));
+    await until(() => isHeld(gateway));
+    const left = limit - gateway.admission.inflightBytes;
+    expect(left).toBeGreaterThanOrEqual(5000);
 
-    const waits = await call(gateway.port, [frame(requestOfBytes(5001))]);
+    const waits = await call(gateway.port, [frame(requestOfBytes(left + 1))]);
     expect(waits.status).toBe(14);
     expect(retryDelayOf(waits.headers)).toBe(1);
-    expect((await call(gateway.port, [frame(requestOfBytes(5000))])).status).toBe(0);
+    expect((await call(gateway.port, [frame(requestOfBytes(left))])).status).toBe(0);
 
-    first.end(frame(message).subarray(100));
+    first.end(frame(message).subarray(10_005));
     expect((await firstEnd).status).toBe(0);
     session.close();
-    expect((await call(gateway.port, [frame(requestOfBytes(5001))])).status).toBe(0);
+    expect((await call(gateway.port, [frame(requestOfBytes(left + 1))])).status).toBe(0);
     expect(refusals(gateway.stats)).toEqual({ inflight_full: 1 });
   });
 
   it('on http: the same', async () => {
     await using gateway = await start('http', { maxRequestBytes: limit, maxInflightBytes: limit });
-    const message = requestOfBytes(15_000);
     let finish = (): void => {};
     const first = post(gateway.port, { 'content-length': '15000' }, (request) => {
-      request.write(message.subarray(0, 100));
-      finish = () => request.end(message.subarray(100));
+      request.write(message.subarray(0, 10_000));
+      finish = () => request.end(message.subarray(10_000));
     });
-    await until(() => gateway.admission.inflightBytes === 15_000);
+    await until(() => isHeld(gateway));
+    const left = limit - gateway.admission.inflightBytes;
 
-    expect(await post(gateway.port, {}, (request) => request.end(requestOfBytes(5001)))).toBe(503);
-    expect(await post(gateway.port, {}, (request) => request.end(requestOfBytes(5000)))).toBe(200);
+    expect(await post(gateway.port, {}, (request) => request.end(requestOfBytes(left + 1)))).toBe(503);
+    expect(await post(gateway.port, {}, (request) => request.end(requestOfBytes(left)))).toBe(200);
     finish();
     expect(await first).toBe(200);
-    expect(await post(gateway.port, {}, (request) => request.end(requestOfBytes(5001)))).toBe(200);
+    expect(await post(gateway.port, {}, (request) => request.end(requestOfBytes(left + 1)))).toBe(200);
   });
 });

@@ -157,6 +157,78 @@ describe('what the chart derives', () => {
   });
 });
 
+describe('who reaches what', () => {
+  const ports = ({ spec }: Manifest) => spec.ports.map(({ port }: { port: number }) => port);
+
+  it.each([
+    ['by default', []],
+    ['from outside the cluster', ['--set', 'service.type=LoadBalancer']],
+    ['on each node', ['--set', 'mode=daemonset,hostPorts=true']],
+  ])('the Service of senders has no port that shows traces, %s', (_, args) => {
+    const all = manifests(...args);
+    expect(ports(find(all, 'Service'))).toEqual([4317, 4318]);
+    const admin = find(all, 'Service', 'tailgate-admin');
+    expect(admin.spec.type).toBe('ClusterIP');
+    expect(ports(admin)).toEqual([8888]);
+    const host = find(all, 'DaemonSet')?.spec.template.spec.containers[0].ports.filter(
+      (each: Manifest) => each.hostPort,
+    );
+    if (host) expect(host.map((each: Manifest) => each.hostPort)).toEqual([4317, 4318]);
+  });
+
+  it('the admin port answers under the name of its Service, and is scraped there under the job of the alerts', () => {
+    const all = manifests('--set', 'serviceMonitor.enabled=true,fullnameOverride=gate');
+    expect(bootConfig(manifests()).admin.hosts).toContain('tailgate-admin.observability.svc');
+    const { jobLabel, selector } = find(all, 'ServiceMonitor', 'gate').spec;
+    const selected = all.filter(
+      ({ kind, metadata }) =>
+        kind === 'Service' &&
+        Object.entries(selector.matchLabels).every(([key, value]) => metadata.labels[key] === value),
+    );
+    expect(selected.map(({ metadata }) => metadata.name)).toEqual(['gate-admin']);
+    expect(selected[0].metadata.labels[jobLabel]).toBe('tailgate');
+  });
+
+  it('spans come in from anywhere, questions from its own namespace and from monitoring', () => {
+    const { spec } = find(manifests(), 'NetworkPolicy');
+    const { matchLabels } = find(manifests(), 'Deployment').spec.selector;
+    expect(spec).toEqual({
+      podSelector: { matchLabels },
+      policyTypes: ['Ingress'],
+      ingress: [
+        { ports: [{ port: 'otlp-grpc' }, { port: 'otlp-http' }] },
+        {
+          ports: [{ port: 'admin' }],
+          from: [
+            { podSelector: {} },
+            { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('nobody asks where nobody is listed, and what leaves is closed but for names where it is listed', () => {
+    const listed = ['--set', 'networkPolicy.egress[0].ports[0].port=4317', '--set-json', 'networkPolicy.adminFrom=[]'];
+    const { spec } = find(manifests(...listed), 'NetworkPolicy');
+    expect(spec.ingress).toHaveLength(1);
+    expect(spec.policyTypes).toEqual(['Ingress', 'Egress']);
+    expect(spec.egress).toEqual([
+      {
+        ports: [
+          { port: 53, protocol: 'UDP' },
+          { port: 53, protocol: 'TCP' },
+        ],
+      },
+      { ports: [{ port: 4317 }] },
+    ]);
+  });
+
+  it('is left to the cluster where it is switched off', () => {
+    expect(find(manifests('--set', 'networkPolicy.enabled=false'), 'NetworkPolicy')).toBeUndefined();
+  });
+});
+
 describe('the chart refuses', () => {
   it.each([
     ['mode=agent', /mode.*one of 'gateway', 'daemonset'/s],
@@ -174,6 +246,7 @@ describe('the chart refuses', () => {
     ['config.buffer.decision_wait=1s', /set decisionWait instead/],
     ['hostPorts=true', /only for mode daemonset/],
     ['redact[0].name=x,redact[0].regex=y', /redact/],
+    ['networkPolicy.adminFrom[0].namespace=monitoring', /adminFrom.*'namespace' not allowed/s],
   ])('%s', (setting, message) => {
     const { ok, output } = render('--set', setting);
     expect(ok).toBe(false);

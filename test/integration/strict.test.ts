@@ -9,6 +9,7 @@ import { defaultRules } from '../../src/enrich/default-rules.ts';
 import { Enricher } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
 import { Pipeline } from '../../src/pipeline.ts';
+import { messageOf } from '../../src/receive/message.ts';
 import {
   findServer,
   type RunningCollector,
@@ -94,10 +95,7 @@ function throughTheGateway(): { left: Left[]; refused: number; rejected: number 
   for (let n = 1; n <= mutations; n++) {
     const mutated = mutate(requestFor(n), chance);
     what = `${n}: ${mutated.what}`;
-    const landing = pipeline.land(mutated.bytes.length);
-    if (landing instanceof Refusal) throw new Error(landing.message);
-    landing.bytes.set(mutated.bytes, landing.start);
-    const answer = pipeline.accept(landing, 'http_protobuf');
+    const answer = pipeline.accept(messageOf([mutated.bytes]), 'http_protobuf');
     if (answer instanceof Refusal) refused++;
     else rejected += answer.rejectedSpans;
     clock.pass(2_000);

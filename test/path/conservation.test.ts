@@ -7,7 +7,7 @@ import { Story, seedRules } from '../support/story.ts';
 type Step =
   | { kind: 'send'; spans: Told[] }
   | { kind: 'garbage'; bytes: Uint8Array }
-  | { kind: 'abandon'; length: number }
+  | { kind: 'broken'; length: number }
   | { kind: 'wait'; ms: number }
   | { kind: 'rules'; percent: number };
 
@@ -26,7 +26,7 @@ const told: fc.Arbitrary<Told> = fc
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.array(told, { maxLength: 12 }).map((spans): Step => ({ kind: 'send', spans })) },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 60 }).map((bytes): Step => ({ kind: 'garbage', bytes })) },
-  { weight: 1, arbitrary: fc.integer({ min: 0, max: 70_000 }).map((length): Step => ({ kind: 'abandon', length })) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 70_000 }).map((length): Step => ({ kind: 'broken', length })) },
   { weight: 3, arbitrary: fc.integer({ min: 0, max: 4_000 }).map((ms): Step => ({ kind: 'wait', ms })) },
   { weight: 1, arbitrary: fc.constantFrom(0, 10, 100).map((percent): Step => ({ kind: 'rules', percent })) },
 );
@@ -49,11 +49,7 @@ function tell(buffer: ConstructorParameters<typeof Story>[0], steps: readonly St
     else if (it.kind === 'garbage') story.sendBytes(it.bytes);
     else if (it.kind === 'wait') story.after(it.ms);
     else if (it.kind === 'rules') story.swap({ ...seedRules, baseline_percent: it.percent });
-    else {
-      const pipeline = story.next;
-      const landing = pipeline.land(it.length);
-      if ('bytes' in landing) pipeline.abandon(landing);
-    }
+    else story.sendBytes(new Uint8Array(it.length).fill(0xff));
   }
   return story;
 }

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Landing } from '../../src/model/intake.ts';
 import { KeyedHash } from '../../src/tables/keyed-hash.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { decodeRequest } from '../support/otlp.ts';
@@ -45,12 +44,15 @@ describe('envelopes', () => {
     // Each request takes the very bytes of the segment that the one before had; one batch holds the spans of all.
     const story = new Story({ ...keepAll, shards: 1, batch: { maxAgeMs: 60_000 }, buffer: { decisionWaitMs: 1 } });
     const names = ['aaaa', 'bbbb', 'cccc', 'dddd'];
-    const land = vi.spyOn(story.shards[0], 'land');
+    const { segments } = story.shards[0].shard.buffer;
+    const reserve = vi.spyOn(segments, 'reserve');
+    const places = new Set<string>();
     for (const name of names) {
       story.sendBytes(requestBytes({ trace: name, id: name, name, service: name, scope: name }));
+      const segment = reserve.mock.results.at(-1)?.value as number;
+      places.add(`${segment} ${segments.get(segment).used}`);
       story.after(100);
     }
-    const places = new Set(land.mock.results.map(({ value }) => (value as Landing).start));
     expect(places.size).toBe(1);
     story.drain();
     expect(story.requests).toHaveLength(1);

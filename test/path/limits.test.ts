@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/errors.ts';
+import { messageOf } from '../../src/receive/message.ts';
 import { decodeRequest, spansIn } from '../support/otlp.ts';
 import { requestBytes, spanBytes } from '../support/spans.ts';
 import { Story } from '../support/story.ts';
@@ -82,6 +83,28 @@ describe('buffer.max_bytes', () => {
     expect(story.sendBytes(message('v-999'))).not.toBeInstanceOf(Refusal);
   });
 
+  it('full, refuse: what is refused for being broken takes no room from others', () => {
+    const story = new Story(settingOf('refuse'));
+    story.sendBytes(message('v-100'));
+    const { bufferBytes } = story;
+    const broken = new Uint8Array(message('v-100').length).fill(0xff);
+    for (let i = 0; i < 2000; i++) expect(story.sendBytes(broken)).toMatchObject({ reason: 'malformed' });
+    expect(story.bufferBytes).toBe(bufferBytes);
+    for (let i = 101; i < 200; i++) expect(story.sendBytes(message(`v-${i}`))).not.toBeInstanceOf(Refusal);
+    story.after(10_000);
+    expect(story.left()).toHaveLength(100);
+  });
+
+  it('full, refuse: says so before the message comes', () => {
+    const story = new Story(settingOf('refuse'));
+    const large = 1 << 20;
+    expect(story.next.refuses(large)).toBeUndefined();
+    fill(story);
+    expect(story.next.refuses(large)).toMatchObject({ reason: 'buffer_full', retryAfterMs: 1000 });
+    story.after(10_000);
+    expect(story.next.refuses(large)).toBeUndefined();
+  });
+
   it('counts what small spans cost beside their bytes: rows, traces and index', () => {
     const story = new Story({ ...settingOf('decide_oldest'), rules: { debug: true } });
     let sent = 0;
@@ -117,8 +140,10 @@ describe('buffer.max_bytes', () => {
   it('a message larger than the whole buffer can never be taken', () => {
     const story = new Story(settingOf('decide_oldest'));
     const most = blocksOf(story).maxBytes;
-    expect(story.next.land(most + 1)).toMatchObject({ reason: 'too_large' });
-    expect(story.next.land(most)).not.toBeInstanceOf(Refusal);
+    expect(story.next.refuses(most + 1)).toMatchObject({ reason: 'too_large' });
+    expect(story.next.refuses(most)).toBeUndefined();
+    const none = messageOf([new Uint8Array(most + 1)]);
+    expect(story.next.accept(none, 'grpc')).toMatchObject({ reason: 'too_large' });
   });
 
   it('nor can one whose spans cost more than the whole buffer, and nothing of it stays', () => {

@@ -15,7 +15,7 @@ describe('inflate', () => {
     ['deflate', deflateRawSync(text)],
     ['zstd', zstdCompressSync(text)],
   ])('unpacks %s', async (encoding, packed) => {
-    const { parts, length } = (await inflate(encoding, packed, anything)) as Inflated;
+    const { parts, length } = (await inflate(encoding, [packed], anything)) as Inflated;
     expect(length).toBe(text.length);
     expect(Buffer.concat(parts).equals(text)).toBe(true);
   });
@@ -29,13 +29,13 @@ describe('inflate', () => {
     ['deflate', Buffer.alloc(0)],
     ['zstd', Buffer.alloc(0)],
   ])('refuses broken or cut %s', async (encoding, packed) => {
-    expect(await inflate(encoding, packed, anything)).toMatchObject({ reason: 'malformed' });
+    expect(await inflate(encoding, [packed], anything)).toMatchObject({ reason: 'malformed' });
   });
 
   it('stops a bomb where its claim is refused', async () => {
     const bomb = gzipSync(Buffer.alloc(256 * 1024 * 1024));
     let claimed = 0;
-    const answer = await inflate('gzip', bomb, (extra, total) => {
+    const answer = await inflate('gzip', [bomb], (extra, total) => {
       expect(total).toBe(claimed + extra);
       if (total > 3_000_000) return new Refusal('too_large', 'enough');
       claimed += extra;
@@ -53,7 +53,7 @@ describe('inflate', () => {
     for (const length of [1, 255, 256, 65_791, 65_792, 1_048_575, 1_048_576, 1_048_577, 5_000_000]) {
       const bytes = Buffer.alloc(length, text);
       let claimed = 0;
-      const inflated = await inflate(encoding, pack(bytes), (extra, total) => {
+      const inflated = await inflate(encoding, [pack(bytes)], (extra, total) => {
         claimed += extra;
         expect(total).toBe(claimed);
         return undefined;
@@ -70,7 +70,7 @@ describe('inflate', () => {
     const packed = gzipSync(Buffer.alloc(3_000_000));
     packed.writeUInt32LE(said, packed.length - 4);
     let claimed = 0;
-    const answer = await inflate('gzip', packed, (extra, total) => {
+    const answer = await inflate('gzip', [packed], (extra, total) => {
       if (total > 2_000_000) return new Refusal('too_large', 'enough');
       claimed += extra;
       return undefined;
@@ -81,14 +81,14 @@ describe('inflate', () => {
 
   it('asks before it unpacks', async () => {
     const refusal = new Refusal('inflight_full', 'not now');
-    expect(await inflate('gzip', gzipSync(text), () => refusal)).toBe(refusal);
+    expect(await inflate('gzip', [gzipSync(text)], () => refusal)).toBe(refusal);
   });
 
   it('lets others have their turn between hundreds of small bombs', async () => {
     const bomb = gzipSync(Buffer.alloc(1_000_000));
     let turns = 0;
     const counting = setInterval(() => turns++, 0);
-    const bombs = await Promise.all(Array.from({ length: 200 }, () => inflate('gzip', bomb, anything)));
+    const bombs = await Promise.all(Array.from({ length: 200 }, () => inflate('gzip', [bomb], anything)));
     clearInterval(counting);
     expect(bombs.every((inflated) => (inflated as Inflated).length === 1_000_000)).toBe(true);
     expect(turns).toBeGreaterThan(20);

@@ -18,13 +18,12 @@ it('a gRPC sender that falls silent in the middle of a message is told so after 
   const session = await connect(gateway.port);
   const stream = open(session);
   const end = ended(stream);
-  stream.write(frame(requestOf(2)).subarray(0, 50));
-  await until(() => gateway.intake.open === 1);
+  stream.write(frame(requestOf(100)).subarray(0, 8000));
+  await until(() => gateway.admission.inflightBytes > 0);
   await vi.advanceTimersByTimeAsync(29_000);
-  expect(gateway.intake.open).toBe(1);
+  expect(gateway.admission.inflightBytes).toBeGreaterThan(8000);
   await vi.advanceTimersByTimeAsync(2000);
   expect(await end).toMatchObject({ status: 4, message: 'no data for 30 s' });
-  expect(gateway.intake.abandoned).toBe(1);
   expect(refusals(gateway.stats)).toEqual({ timeout: 1 });
   session.close();
 });
@@ -36,17 +35,62 @@ it('an HTTP sender that falls silent in the middle of its body gets a 408 after 
     host: '127.0.0.1',
     method: 'POST',
     path: '/v1/traces',
-    headers: { 'content-type': 'application/x-protobuf', 'content-length': '500' },
+    headers: { 'content-type': 'application/x-protobuf', 'content-length': '50000' },
   });
   const answer = new Promise<http.IncomingMessage>((resolve) => request.on('response', resolve));
   request.on('error', () => {});
-  request.write(requestOf(1).subarray(0, 50));
-  await until(() => gateway.intake.open === 1);
-  await vi.advanceTimersByTimeAsync(31_000);
+  request.write(Buffer.alloc(8000));
+  await until(() => gateway.admission.inflightBytes > 0);
+  await vi.advanceTimersByTimeAsync(29_000);
+  expect(gateway.admission.inflightBytes).toBeGreaterThan(8000);
+  await vi.advanceTimersByTimeAsync(2000);
   expect(await answer).toMatchObject({ statusCode: 408, headers: { connection: 'close' } });
-  expect(gateway.intake.abandoned).toBe(1);
   request.destroy();
 });
+
+it('a gRPC sender that trickles its message is ended after 5 s, and one beside it that sends 240 bytes a second is not', async () => {
+  await using gateway = await start('http2');
+  const session = await connect(gateway.port);
+  const [trickle, steady] = [open(session), open(session)];
+  const [trickleEnd, steadyEnd] = [ended(trickle), ended(steady)];
+  const message = frame(requestOf(10));
+  let at = 0;
+  for (let second = 0; second < 6; second++) {
+    trickle.write(message.subarray(second, second + 1));
+    steady.write(message.subarray(at, (at += 300)));
+    await new Promise((resolve) => session.ping(resolve));
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(await trickleEnd).toMatchObject({ status: 4, message: 'less than 240 bytes a second' });
+  steady.end(message.subarray(at));
+  expect(await steadyEnd).toMatchObject({ status: 0 });
+  expect(refusals(gateway.stats)).toEqual({ timeout: 1 });
+  session.close();
+});
+
+it.each(['application/x-protobuf', 'application/json'])(
+  'an HTTP sender that trickles its body of %s gets a 408 after 5 s',
+  async (type) => {
+    await using gateway = await start('http');
+    const request = http.request({
+      port: gateway.port,
+      host: '127.0.0.1',
+      method: 'POST',
+      path: '/v1/traces',
+      headers: { 'content-type': type, 'content-length': '50000' },
+    });
+    const answer = new Promise<http.IncomingMessage>((resolve) => request.on('response', resolve));
+    request.on('error', () => {});
+    request.write('{');
+    await until(() => gateway.admission.inflightBytes > 0);
+    await vi.advanceTimersByTimeAsync(4000);
+    expect(refusals(gateway.stats)).toEqual({});
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(await answer).toMatchObject({ statusCode: 408 });
+    expect(refusals(gateway.stats)).toEqual({ timeout: 1 });
+    request.destroy();
+  },
+);
 
 /** A bare connection that says no more than this, and does not leave when the other side does. */
 async function lingering(port: number, ...says: readonly Uint8Array[]) {

@@ -49,7 +49,7 @@ describe.each(['http2', 'grpc-js'] as const)('draining %s', (kind) => {
     await new Promise((resolve) => session.ping(resolve));
     await gateway.receiver.stopReceiving(systemClock.monotonicMs() + 50);
     expect((await end).status).not.toBe(0);
-    expect(gateway.intake.open).toBe(0);
+    expect(gateway.admission.inflightBytes).toBe(0);
   });
 });
 
@@ -70,7 +70,7 @@ describe('draining http', () => {
     const request = begin(gateway.port);
     const answer = new Promise<http.IncomingMessage>((resolve) => request.on('response', resolve));
     request.write(first);
-    await until(() => gateway.intake.open === 1);
+    await until(() => gateway.admission.inflightBytes > 0);
     const drained = gateway.receiver.stopReceiving(systemClock.monotonicMs() + 10_000);
     expect(await refusesConnections(gateway.port)).toBe(true);
     request.end(rest);
@@ -94,10 +94,10 @@ describe('draining http', () => {
     const request = begin(gateway.port);
     const failed = new Promise((resolve) => request.on('error', resolve));
     request.write(halves(requestOf(3))[0]);
-    await until(() => gateway.intake.open === 1);
+    await until(() => gateway.admission.inflightBytes > 0);
     await gateway.receiver.stopReceiving(systemClock.monotonicMs() + 50);
     await failed;
-    expect(gateway.intake.open).toBe(0);
+    expect(gateway.admission.inflightBytes).toBe(0);
   });
 });
 
@@ -106,7 +106,7 @@ it.each(kinds)('%s says which address it cannot have, and why', async (kind) => 
   const ports = {
     endpoint: { host: '127.0.0.1', port: taken.port },
     intake: new ParsingIntake(),
-    admission: new Admission({ maxRequestBytes: 1, maxInflightBytes: 1 }),
+    admission: new Admission({ maxRequestBytes: 1, maxInflightBytes: 1, maxConnectionBytes: 1 }),
     stats: new ReceiveStats(),
   };
   const receiver =

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { idleMs, Watch, type Watched } from '../../src/receive/watch.ts';
+import { graceMs, idleMs, minBytesPerSecond, Watch, type Watched } from '../../src/receive/watch.ts';
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 const begin = 1_753_000_000_000;
 
-function request(watch: Watch, dueAt = begin + 120_000): Watched & { ended: string[] } {
+function request(watch: Watch, dueAt = begin + 120_000): Writable<Watched> & { ended: string[] } {
   const watched = {
     place: -1,
     touchedAt: watch.now,
     dueAt,
+    bodyAt: Number.POSITIVE_INFINITY,
+    bodyBytes: 0,
     ended: [] as string[],
     expire(why: string) {
       this.ended.push(why);
@@ -42,6 +45,31 @@ describe('the watch over requests under way', () => {
     watch.sweep(begin + 500);
     watch.sweep(begin + 700);
     expect(due.ended).toEqual(['the request did not arrive in time']);
+  });
+
+  it('ends one whose body comes at less than 240 bytes a second, after 5 s', () => {
+    const watch = new Watch(undefined, begin);
+    const [slow, steady, done] = [request(watch), request(watch), request(watch)];
+    slow.bodyAt = steady.bodyAt = watch.listenedMs;
+    for (let second = 1; second <= 20; second++) {
+      slow.bodyBytes += minBytesPerSecond - 1;
+      steady.bodyBytes += minBytesPerSecond;
+      for (const it of [slow, steady, done]) it.touchedAt = watch.now;
+      watch.sweep(begin + second * 1000);
+      expect(slow.ended.length).toBe(second < graceMs / 1000 ? 0 : 1);
+    }
+    expect([slow.ended, steady.ended, done.ended]).toEqual([['less than 240 bytes a second'], [], []]);
+  });
+
+  it('blames no sender for the time in which nobody listened', () => {
+    const watch = new Watch(undefined, begin);
+    const waiting = request(watch);
+    waiting.bodyAt = watch.listenedMs;
+    watch.sweep(begin + 20_000);
+    expect(waiting.ended).toEqual([]);
+    waiting.touchedAt = watch.now;
+    for (let second = 21; second <= 24; second++) watch.sweep(begin + second * 1000);
+    expect(waiting.ended).toEqual(['less than 240 bytes a second']);
   });
 
   it('gives back what is still held when it stops', () => {

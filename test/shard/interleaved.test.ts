@@ -13,7 +13,7 @@ import { compiled, Story } from '../support/story.ts';
  */
 type Step =
   | { kind: 'send'; shard: number; spans: Told[] }
-  | { kind: 'abandon'; shard: number; length: number }
+  | { kind: 'broken'; shard: number; length: number }
   | { kind: 'turn'; shard: number }
   | { kind: 'deliver'; channel: number }
   | { kind: 'wait'; ms: number }
@@ -58,7 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({ kind: fc.constant('send' as const), shard, spans: fc.array(told, { maxLength: 5 }) }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('abandon' as const), shard, length: fc.nat(70_000) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('broken' as const), shard, length: fc.nat(70_000) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('turn' as const), shard }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('deliver' as const), channel: fc.nat(20) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(400) }) },
@@ -150,10 +150,7 @@ class Interleaved {
     else if (it.kind === 'deliver') story.channels.deliver(pick(story.channels.busy, it.channel) ?? '');
     else if (it.kind === 'give back') {
       if (story.lent.length > 0) story.giveBack(it.body % story.lent.length);
-    } else {
-      const landing = this.#shard(it.shard).land(it.length);
-      if (!(landing instanceof Refusal)) this.#shard(it.shard).abandon(landing);
-    }
+    } else story.offer(this.#shard(it.shard), new Uint8Array(it.length).fill(0xff));
     this.#nested = nested;
   }
 

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { messageOf } from '../../src/receive/message.ts';
 import { ownerOf } from '../../src/route/route.ts';
 import { idOf, requestBytes } from '../support/spans.ts';
 import { Story } from '../support/story.ts';
@@ -8,16 +9,14 @@ const foreign = Array.from({ length: 20 }, (_, i) => `trace-${i}`).find(
 ) as string;
 const setting = { shards: 2, rules: { debug: true } };
 
-it('a shard that takes nothing any more hands nothing over, though the request has a place already', () => {
+it('a shard that takes nothing any more hands nothing over, though the request was on its way already', () => {
   const story = new Story(setting);
   const [receiver] = story.shards;
   const bytes = requestBytes({ trace: foreign });
-  const landing = receiver.land(bytes.length);
-  if (!('bytes' in landing)) throw new Error('no place');
-  landing.bytes.set(bytes, landing.start);
+  expect(receiver.refuses(bytes.length)).toBeUndefined();
   for (const pipeline of story.shards) pipeline.close();
-  expect(receiver.accept(landing, 'grpc')).toMatchObject({ reason: 'draining' });
-  expect(receiver.land(10)).toMatchObject({ reason: 'draining' });
+  expect(receiver.accept(messageOf([bytes]), 'grpc')).toMatchObject({ reason: 'draining' });
+  expect(receiver.refuses(10)).toMatchObject({ reason: 'draining' });
   story.drain();
   expect([story.received, story.waiting, story.bufferBytes]).toEqual([0, 0, 0]);
 });

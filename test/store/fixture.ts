@@ -5,6 +5,7 @@ import { TempoAnswers } from '../../src/store/answer.ts';
 import { Appender } from '../../src/store/append.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import type { TempoAnswer } from '../../src/store/messages.ts';
+import { Pace, Turns } from '../../src/store/pace.ts';
 import { Retention } from '../../src/store/retain.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
 
@@ -83,7 +84,7 @@ export class Inside implements Disposable {
 
   get(path: string, query: Record<string, string | number> = {}, accept = ''): Promise<TempoAnswer> {
     const params = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
-    return this.#answers.answer({ path, query: params.toString(), accept });
+    return this.#answers.answer({ path, query: params.toString(), accept }, new Pace(new Turns()));
   }
 
   async json<T = Record<string, unknown>>(path: string, query: Record<string, string | number> = {}): Promise<T> {

@@ -161,7 +161,8 @@ describe('when the worker dies', () => {
         return Promise.reject(new WorkerDied('out of memory'));
       };
       const storage = { bytes: 0, limitBytes: 0, traces: 0, oldestAt: 0, overLimit: false };
-      return { thread: { ended, ask: die, kill: async () => end('killed') }, storage };
+      const question = () => ({ outcome: die(), abandon: () => {} });
+      return { thread: { ended, ask: die, question, kill: async () => end('killed') }, storage };
     };
     const failures: ExportFailure[] = [];
     const onFailure = (failure: ExportFailure) => failures.push(failure);

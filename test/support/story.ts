@@ -4,11 +4,12 @@ import { compileRules } from '../../src/decide/compile.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { ExportRequest } from '../../src/model/export-request.ts';
-import type { Landing, Receipt } from '../../src/model/intake.ts';
+import type { Message, Receipt } from '../../src/model/intake.ts';
 import type { Protocol } from '../../src/model/outcome.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
 import type { PolicySet } from '../../src/model/verdict.ts';
 import { Pipeline } from '../../src/pipeline.ts';
+import { messageOf } from '../../src/receive/message.ts';
 import { shareMemory } from '../../src/shard/neighbours.ts';
 import type { ShardOptions } from '../../src/shard/shard.ts';
 import { Channels } from './channels.ts';
@@ -145,21 +146,23 @@ export class Story {
     return answer;
   }
 
-  /** A request comes to one shard, and no other has a turn. */
-  offer(pipeline: Pipeline, bytes: Uint8Array, protocol: Protocol = 'grpc'): Receipt | Refusal {
-    const landing = pipeline.land(bytes.length);
-    if (landing instanceof Refusal) return landing;
-    landing.bytes.set(bytes, landing.start);
-    const answer = this.#accept(pipeline, landing, bytes, protocol);
+  /** A request comes to one shard, and no other has a turn. `message`: the bytes, where they do not lie in one piece. */
+  offer(
+    pipeline: Pipeline,
+    bytes: Uint8Array,
+    protocol: Protocol = 'grpc',
+    message = messageOf([bytes]),
+  ): Receipt | Refusal {
+    const answer = this.#accept(pipeline, bytes, protocol, message);
     this.checkBooks();
     return answer;
   }
 
   /** Some of its spans may leave at once, so they are inside from the start; all or none are taken. */
-  #accept(pipeline: Pipeline, landing: Landing, bytes: Uint8Array, protocol: Protocol): Receipt | Refusal {
+  #accept(pipeline: Pipeline, bytes: Uint8Array, protocol: Protocol, message: Message): Receipt | Refusal {
     const identities = identitiesOf(bytes);
     for (const identity of identities) this.inside.add(identity);
-    const answer = pipeline.accept(landing, protocol);
+    const answer = pipeline.accept(message, protocol);
     if (answer instanceof Refusal) for (const identity of identities) this.inside.take(identity);
     return answer;
   }

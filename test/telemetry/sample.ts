@@ -37,6 +37,7 @@ export function statsAfterTraffic(): GatewayStats {
     waiting: { spans: 150, traces: 12 },
     buffer: { bytes: 8 << 20, limitBytes: 512 << 20, oldestSeconds: 14.5 },
     inflightBytes: 0,
+    arriving: { heldBytes: 0, pooledBytes: 0 },
     lateness: { bounds: [0.01, 0.1, 1], counts: [80, 10, 4, 1], sum: 6.5 },
     turns: { bounds: [0.005, 0.01], counts: [990, 10, 0], sum: 1.5 },
     loops: [{ thread: 'shard 0', loop }],

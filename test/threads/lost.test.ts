@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { messageOf } from '../../src/receive/message.ts';
 import { LocalShard } from '../../src/threads/local-shard.ts';
 import type { ShardConfig } from '../../src/threads/shards.ts';
 import { eventually } from '../support/gateway.ts';
@@ -8,7 +9,12 @@ import { noRules } from '../support/story.ts';
 const config: ShardConfig = {
   environment: 'home',
   traceDebug: true,
-  receive: { maxRequestBytes: 1 << 20, maxInflightBytes: 1 << 20, maxEnvelopeBytes: 1 << 20 },
+  receive: {
+    maxRequestBytes: 1 << 20,
+    maxInflightBytes: 1 << 20,
+    maxConnectionBytes: 1 << 20,
+    maxEnvelopeBytes: 1 << 20,
+  },
   buffer: {
     decisionWaitMs: 1,
     decisionWaitAfterRootMs: 0,
@@ -38,10 +44,7 @@ it('spans that could not be written are told with their cause: once, however man
   };
   const send = (trace: string): void => {
     const bytes = requestBytes({ trace }, { trace }, { trace });
-    const landing = shard.pipeline.land(bytes.length);
-    if (!('bytes' in landing)) throw new Error(landing.message);
-    landing.bytes.set(bytes, landing.start);
-    shard.pipeline.accept(landing, 'grpc');
+    shard.pipeline.accept(messageOf([bytes]), 'grpc');
   };
   try {
     send('a');

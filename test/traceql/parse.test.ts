@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TraceQLError } from '../../src/traceql/error.ts';
 import { parseField, parseQuery } from '../../src/traceql/parse.ts';
+import { leastCpuUs } from '../support/growth.ts';
 
 const errorOf = (query: string): string => {
   try {
@@ -150,6 +151,15 @@ describe('what is wrong with a query is told with its place', () => {
     ['{} with (x)', 'line 1, col 11: expected "=", found ")"'],
   ])('%s', (query, message) => {
     expect(errorOf(query)).toBe(`parse error at ${message}`);
+  });
+
+  it.each(['1', '1.', '1s', '\\\\', 'a', '\n'])('takes time by its length, of whatever it is: %j', (piece) => {
+    const timed = (bytes: number): number =>
+      leastCpuUs(() => void errorOf(`{ .a > ${piece.repeat(bytes / piece.length)} $ }`), 4);
+    // Eight times as long: eight times the work. Digits took 64 times as long, a second and more for the shorter one.
+    const short = timed(16_000);
+    expect(short).toBeLessThan(100_000);
+    expect(timed(128_000)).toBeLessThan(24 * Math.max(1_000, short));
   });
 
   it('takes 4999 words and signs and not 5000', () => {

@@ -12,6 +12,10 @@
 {{- end }}
 {{- end }}
 
+{{- define "tailgate.adminName" -}}
+{{- printf "%s-admin" (include "tailgate.fullname" . | trunc 57 | trimSuffix "-") }}
+{{- end }}
+
 {{- define "tailgate.selector" -}}
 app.kubernetes.io/name: {{ include "tailgate.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -105,7 +109,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* gateway.yaml: what the chart derives, with `config` over it. A variable that stands alone is text, whatever is in it. */}}
 {{- define "tailgate.gatewayYaml" -}}
 {{- $v := .Values -}}
-{{- $name := include "tailgate.fullname" . -}}
+{{- $admin := include "tailgate.adminName" . -}}
 {{- $ns := .Release.Namespace -}}
 {{- $buffer := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 40)) -}}
 {{- $queue := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 15)) -}}
@@ -139,7 +143,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   "enrich" $v.enrich
   "redact" $v.redact
   "export" $export
-  "admin" (dict "endpoint" (printf "%s:8888" $v.listenHost) "hosts" (list $name (printf "%s.%s" $name $ns) (printf "%s.%s.svc" $name $ns) (printf "%s.%s.svc.cluster.local" $name $ns)))
+  "admin" (dict "endpoint" (printf "%s:8888" $v.listenHost) "hosts" (list $admin (printf "%s.%s" $admin $ns) (printf "%s.%s.svc" $admin $ns) (printf "%s.%s.svc.cluster.local" $admin $ns)))
   "log" (dict "level" $v.logLevel) -}}
 {{- $yaml := toYaml (mustMergeOverwrite $derived (deepCopy $v.config)) -}}
 {{- regexReplaceAll "(?m)^(.*[:-] )([$][{]env:[^}]*[}])$" $yaml "${1}\"${2}\"" -}}

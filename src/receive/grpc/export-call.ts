@@ -1,12 +1,14 @@
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
-import type { Landing, Receipt } from '../../model/intake.ts';
+import type { Receipt } from '../../model/intake.ts';
+import type { Sender } from '../admission.ts';
 import { type Encoding, encodings } from '../encodings.ts';
 import { encodeExportResponse, isFullSuccess } from '../export-response.ts';
 import type { Headers } from '../http2/header-decoder.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { Inbound } from '../inbound.ts';
-import { inflate } from '../inflate.ts';
+import { messageOf } from '../message.ts';
+import type { Borrower, ReadUnderWay } from '../read-under-way.ts';
 import type { Ports } from '../receiver.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { answerOk, answerRefusal, frame } from './answer.ts';
@@ -16,16 +18,27 @@ const prefixBytes = 5;
 /** The answer to nearly every call: an empty ExportTraceServiceResponse. */
 const fullSuccess = frame(new Uint8Array(0));
 
+/** What the calls of one connection have in common. */
+export interface CallHost {
+  readonly ports: Ports;
+  readonly watch: Watch;
+  readonly sender: Sender;
+  readonly read: ReadUnderWay;
+}
+
 /**
- * One Export call: DATA chunks → prefix → message, copied from the chunks straight into its landing. A compressed
- * message is collected in a buffer of its own, unpacked off the main loop, and lands after that.
+ * One Export call: DATA → prefix → message, which is handed on when the client has ended the call. Until then it lies in
+ * memory of its own, or where it was read if it came with one read. A compressed message is unpacked off the main loop.
  */
-export class ExportCall implements StreamHandler, Watched {
+export class ExportCall implements StreamHandler, Watched, Borrower {
   place = -1;
   touchedAt: number;
   readonly dueAt: number;
+  bodyAt: number;
+  isBorrowing = false;
   readonly #stream: Stream;
   readonly #watch: Watch;
+  readonly #read: ReadUnderWay;
   readonly #inbound: Inbound;
   readonly #encoding: string;
   #done = false;
@@ -34,21 +47,24 @@ export class ExportCall implements StreamHandler, Watched {
   #filled = 0;
   #flag = 0;
   #length = 0;
-  /** Where the message is copied: the landing, or our own buffer for compressed bytes. */
-  #target: Uint8Array | undefined = undefined;
-  #start = 0;
 
-  constructor(stream: Stream, headers: Headers, ports: Ports, watch: Watch) {
+  constructor(stream: Stream, headers: Headers, { ports, watch, sender, read }: CallHost) {
     this.#stream = stream;
     this.#watch = watch;
-    this.#inbound = new Inbound(ports, 'grpc');
+    this.#read = read;
+    this.#inbound = new Inbound(ports, 'grpc', sender);
     this.#encoding = headers['grpc-encoding'] ?? 'identity';
     const timeout = headers['grpc-timeout'];
     const timeoutMs = timeout === undefined ? maxRequestMs : parseTimeout(timeout);
     this.touchedAt = watch.now;
+    this.bodyAt = watch.listenedMs;
     this.dueAt = systemClock.monotonicMs() + Math.min(timeoutMs, maxRequestMs);
     watch.add(this);
     if (Number.isNaN(timeoutMs)) this.#refuse(new Refusal('malformed', `grpc-timeout ${timeout}: not a gRPC timeout`));
+  }
+
+  get bodyBytes(): number {
+    return this.#prefixed + this.#filled;
   }
 
   data(bytes: Buffer, start: number, end: number): void {
@@ -62,10 +78,16 @@ export class ExportCall implements StreamHandler, Watched {
   /** The client has sent everything. */
   end(): void {
     if (this.#done) return;
+    this.bodyAt = Number.POSITIVE_INFINITY;
     if (this.#prefixed < prefixBytes) this.#refuse(new Refusal('malformed', 'a call without a message'));
     else if (this.#filled < this.#length) this.#refuse(this.#cutShort());
     else if (this.#flag === 1) this.#unpack();
-    else this.#answer(this.#inbound.accept());
+    else this.#answer(this.#inbound.deliver());
+  }
+
+  keep(): void {
+    const refusal = this.#inbound.keep();
+    if (refusal !== undefined) this.#refuse(refusal);
   }
 
   expire(why: string): void {
@@ -88,9 +110,9 @@ export class ExportCall implements StreamHandler, Watched {
     return at;
   }
 
-  /** The message's length is known: asks for admission and a place. */
+  /** The message's length is known: may it come? */
   #prepare(): void {
-    const refusal = this.#checkFlag() ?? this.#inbound.claim(this.#length, this.#length) ?? this.#makeRoom();
+    const refusal = this.#checkFlag() ?? this.#inbound.expect(this.#length, this.#flag === 0);
     if (refusal !== undefined) this.#refuse(refusal);
   }
 
@@ -105,37 +127,24 @@ export class ExportCall implements StreamHandler, Watched {
     );
   }
 
-  #makeRoom(): Refusal | undefined {
-    if (this.#flag === 1) {
-      this.#target = Buffer.allocUnsafe(this.#length);
-      return undefined;
-    }
-    const landing: Landing | Refusal = this.#inbound.land(this.#length);
-    if (landing instanceof Refusal) return landing;
-    this.#target = landing.bytes;
-    this.#start = landing.start;
-    return undefined;
-  }
-
   #readMessage(bytes: Buffer, at: number, end: number): number {
     const length = Math.min(end - at, this.#length - this.#filled);
     if (length === 0) {
       this.#refuse(new Refusal('malformed', 'more than one message in a unary call'));
       return end;
     }
-    bytes.copy(this.#target as Uint8Array, this.#start + this.#filled, at, at + length);
     this.#filled += length;
+    this.#read.lend(this);
+    const refusal = this.#inbound.put(bytes, at, at + length);
+    if (refusal !== undefined) this.#refuse(refusal);
     return at + length;
   }
 
   async #unpack(): Promise<void> {
-    const compressed = this.#target as Uint8Array;
-    const inflated = await inflate(this.#encoding as Encoding, compressed, (extra, total) =>
-      this.#done ? new Refusal('timeout', 'the sender went away') : this.#inbound.claim(extra, total),
-    );
+    const inflated = await this.#inbound.unpack(this.#encoding as Encoding);
     if (this.#done) return;
     if (inflated instanceof Refusal) this.#refuse(inflated);
-    else this.#answer(this.#inbound.deliver(inflated.parts, inflated.length));
+    else this.#answer(this.#inbound.deliver(messageOf(inflated.parts)));
   }
 
   #answer(receipt: Receipt | Refusal): void {

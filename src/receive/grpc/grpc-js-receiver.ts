@@ -8,6 +8,7 @@ import { closeBy } from '../close-by.ts';
 import { encodeExportResponse } from '../export-response.ts';
 import { Inbound } from '../inbound.ts';
 import { cannotListen } from '../listen.ts';
+import { messageOf } from '../message.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
 import { refusalMetadata } from './answer.ts';
 import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
@@ -90,9 +91,10 @@ export class GrpcJsReceiver implements GrpcReceiver {
   }
 
   readonly #export = (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>): void => {
-    const inbound = new Inbound(this.#options, 'grpc');
+    // It holds nothing of ours when it comes here, and has its answer in the same turn.
+    const inbound = new Inbound(this.#options, 'grpc', { heldBytes: 0 });
     const { length } = call.request;
-    const answer = inbound.claim(length, length) ?? inbound.deliver([call.request], length);
+    const answer = inbound.expect(length, true) ?? inbound.deliver(messageOf([call.request]));
     inbound.close();
     if (answer instanceof Refusal) {
       inbound.refused(answer, length);

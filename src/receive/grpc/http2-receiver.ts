@@ -1,16 +1,18 @@
 import type { Server, Socket } from 'node:net';
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
+import { chunks } from '../chunks.ts';
 import { closeBy } from '../close-by.ts';
 import { Connection } from '../http2/connection.ts';
 import type { Headers } from '../http2/header-decoder.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { listen } from '../listen.ts';
 import { createSocketServer, maxUnreadBytes, readSocket } from '../read-sockets.ts';
+import { ReadUnderWay } from '../read-under-way.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
 import { maxRequestMs, Watch } from '../watch.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
-import { ExportCall } from './export-call.ts';
+import { type CallHost, ExportCall } from './export-call.ts';
 import type { CallKeeper } from './kept-calls.ts';
 import { exportPath } from './services.ts';
 import { SideCalls } from './side-calls.ts';
@@ -36,6 +38,7 @@ export class Http2Receiver implements GrpcReceiver {
   readonly #sideCalls: SideCalls;
   readonly #watch: Watch;
   readonly #open = new Map<Socket, Opened>();
+  readonly #read = new ReadUnderWay();
 
   constructor(options: GrpcReceiverOptions) {
     this.#options = options;
@@ -71,11 +74,18 @@ export class Http2Receiver implements GrpcReceiver {
   #accepted(accepted: Socket): void {
     const socket = readSocket(accepted, (bytes, length) => {
       connection.read(bytes, length);
+      this.#read.over();
       return socket.writableLength <= maxUnreadBytes;
     });
-    const keeper = { keptCalls: 0 };
+    const host: CallHost & CallKeeper = {
+      ports: this.#options,
+      watch: this.#watch,
+      sender: { heldBytes: 0 },
+      read: this.#read,
+      keptCalls: 0,
+    };
     const connection = new Connection({
-      serve: (stream, headers) => this.#serve(stream, headers, keeper),
+      serve: (stream, headers) => this.#serve(stream, headers, host),
       send: (bytes) => void socket.write(bytes),
       finished: () => void socket.end(),
       broken: () => this.#options.stats.refuse('malformed', 0),
@@ -96,6 +106,7 @@ export class Http2Receiver implements GrpcReceiver {
 
   #sweep(now: number): void {
     this.#sideCalls.sweep();
+    chunks.trim(now);
     for (const [socket, opened] of this.#open) {
       const { connection } = opened;
       if (now >= opened.renewAt) connection.goAway();
@@ -106,12 +117,12 @@ export class Http2Receiver implements GrpcReceiver {
     }
   }
 
-  #serve(stream: Stream, headers: Headers, keeper: CallKeeper): StreamHandler {
+  #serve(stream: Stream, headers: Headers, host: CallHost & CallKeeper): StreamHandler {
     const path = headers[':path'] as string;
     if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
     if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
-    if (path === exportPath) return new ExportCall(stream, headers, this.#options, this.#watch);
-    return this.#sideCalls.open(path, stream, keeper) ?? this.#unknown(stream, path);
+    if (path === exportPath) return new ExportCall(stream, headers, host);
+    return this.#sideCalls.open(path, stream, host) ?? this.#unknown(stream, path);
   }
 
   #notGrpc(stream: Stream, status: number, reason: 'wrong_method' | 'unsupported_type'): StreamHandler {

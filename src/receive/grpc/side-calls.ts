@@ -109,6 +109,8 @@ class SideCall implements StreamHandler, Watched {
   place = -1;
   touchedAt: number;
   readonly dueAt: number;
+  readonly bodyAt = Number.POSITIVE_INFINITY;
+  readonly bodyBytes = 0;
   /** The service whose health it wants to hear of, and what it was told last. */
   watched: string | undefined = undefined;
   told = 0;

@@ -11,7 +11,7 @@ const shared = Buffer.allocUnsafeSlow(spareBytes(stepBytes) + stepBytes + slackB
  * and a few before and behind it. Of a body of at most `stepBytes` nothing may be kept past the end of the call that
  * reads it.
  */
-export class JsonBody {
+class JsonBody {
   readonly #from: number;
   readonly #bytes: Buffer;
   #at: number;
@@ -38,10 +38,9 @@ export class JsonBody {
 }
 
 /** A body that came in parts, each of which is let go once it is copied. */
-export function* readParts(parts: Uint8Array[], length: number): Generator<undefined, Uint8Array> {
+export function* readParts(parts: Iterable<Uint8Array>, length: number): Generator<undefined, Uint8Array> {
   const body = new JsonBody(length);
-  parts.reverse();
-  for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+  for (const part of parts) {
     for (let at = 0; at < part.length; at += stepBytes) {
       body.put(part, at, Math.min(part.length, at + stepBytes));
       yield;

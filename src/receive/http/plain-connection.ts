@@ -1,9 +1,10 @@
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
-import type { Landing, Receipt } from '../../model/intake.ts';
+import type { Receipt } from '../../model/intake.ts';
+import type { Sender } from '../admission.ts';
 import { isFullSuccess } from '../export-response.ts';
 import { Inbound } from '../inbound.ts';
-import { inflate } from '../inflate.ts';
+import { messageOf } from '../message.ts';
 import type { Ports } from '../receiver.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { receiptAnswer, refusalAnswer, writeAnswer, writeFullSuccess } from './answer.ts';
@@ -24,22 +25,22 @@ interface PlainRim {
 }
 
 /**
- * One HTTP/1.1 connection, as long as its requests are plain ones (plain-head.ts): the body is copied from what was
- * read straight into its landing, or, in gzip, into memory of its own, from which it is unpacked. Nearly all of an
- * SDK's requests are that, and cost a sixth less, all in all, than by way of node:http. The first one that is anything
+ * One HTTP/1.1 connection, as long as its requests are plain ones (plain-head.ts): a body that came with one read is
+ * handed on from where it was read, any other from memory of its own, and gzip is unpacked. Nearly all of an SDK's requests are that, and cost a sixth less, all in all, than by way of node:http. The first one that is anything
  * else, or whose head does not come in one piece, takes the connection with it to node:http, for good.
  */
 export class PlainConnection implements Watched {
   place = -1;
   touchedAt: number;
   dueAt = Number.POSITIVE_INFINITY;
+  bodyAt = Number.POSITIVE_INFINITY;
   readonly #ports: Ports;
   readonly #watch: Watch;
   readonly #rim: PlainRim;
   /** Of the body under way, and how much of it is still to come. */
   #inbound: Inbound | undefined = undefined;
-  #landing: Landing | undefined = undefined;
-  #packed: Buffer | undefined = undefined;
+  #isGzip = false;
+  readonly #sender: Sender = { heldBytes: 0 };
   /** All of the compressed body is there: what is sent on waits until it is answered. */
   #isUnpacking = false;
   readonly #ahead = new SentAhead();
@@ -67,6 +68,10 @@ export class PlainConnection implements Watched {
     return this.#over;
   }
 
+  get bodyBytes(): number {
+    return this.#length - this.#left;
+  }
+
   /** Takes `length` bytes, ours to read until we return. */
   read(bytes: Buffer, length: number): void {
     if (!this.#over) this.touchedAt = this.#watch.now;
@@ -74,6 +79,7 @@ export class PlainConnection implements Watched {
       if (this.#isUnpacking) at = this.#keep(bytes, at, length);
       else at = this.#inbound === undefined ? this.#head(bytes, at, length) : this.#body(bytes, at, length);
     }
+    this.#settle(this.#inbound?.keep());
   }
 
   /** Answers what is under way and ends. */
@@ -126,34 +132,22 @@ export class PlainConnection implements Watched {
   }
 
   #begin(length: number, isGzip: boolean): void {
-    const inbound = new Inbound(this.#ports, 'http_protobuf');
+    const inbound = new Inbound(this.#ports, 'http_protobuf', this.#sender);
     this.#inbound = inbound;
     this.#length = length;
     this.#left = length;
+    this.#isGzip = isGzip;
+    this.bodyAt = this.#watch.listenedMs;
     this.dueAt = systemClock.monotonicMs() + maxRequestMs;
     this.#watch.add(this);
-    const refusal = inbound.claim(length, length) ?? this.#makeRoom(inbound, length, isGzip);
-    if (refusal !== undefined) this.#refuse(refusal);
+    this.#settle(inbound.expect(length, !isGzip));
     if (length === 0) this.#complete();
-  }
-
-  #makeRoom(inbound: Inbound, length: number, isGzip: boolean): Refusal | undefined {
-    if (isGzip) {
-      this.#packed = Buffer.allocUnsafe(length);
-      return undefined;
-    }
-    const landing = inbound.land(length);
-    if (landing instanceof Refusal) return landing;
-    this.#landing = landing;
-    return undefined;
   }
 
   #body(bytes: Buffer, at: number, end: number): number {
     const length = Math.min(end - at, this.#left);
-    const landing = this.#landing;
-    if (landing !== undefined) bytes.copy(landing.bytes, landing.start + this.#length - this.#left, at, at + length);
-    else if (this.#packed !== undefined) bytes.copy(this.#packed, this.#length - this.#left, at, at + length);
     this.#left -= length;
+    if (!this.#refused) this.#settle(this.#inbound?.put(bytes, at, at + length));
     if (this.#left === 0) this.#complete();
     return at + length;
   }
@@ -161,20 +155,19 @@ export class PlainConnection implements Watched {
   /** All of the body has come. */
   #complete(): void {
     const inbound = this.#inbound as Inbound;
-    if (this.#packed !== undefined) void this.#unpack(inbound, this.#packed);
-    else this.#end(this.#refused ? undefined : inbound.accept());
+    this.bodyAt = Number.POSITIVE_INFINITY;
+    if (this.#refused) this.#end(undefined);
+    else if (this.#isGzip) void this.#unpack(inbound);
+    else this.#end(inbound.deliver());
   }
 
-  async #unpack(inbound: Inbound, packed: Buffer): Promise<void> {
+  async #unpack(inbound: Inbound): Promise<void> {
     this.#isUnpacking = true;
-    const isGone = (): boolean => this.#inbound !== inbound || this.#refused;
-    const inflated = await inflate('gzip', packed, (extra, total) =>
-      isGone() ? new Refusal('timeout', 'the sender went away') : inbound.claim(extra, total),
-    );
+    const inflated = await inbound.unpack('gzip');
     if (this.#inbound !== inbound) return;
     this.#isUnpacking = false;
     if (this.#refused || inflated instanceof Refusal) this.#end(this.#refused ? undefined : (inflated as Refusal));
-    else this.#end(inbound.deliver(inflated.parts, inflated.length));
+    else this.#end(inbound.deliver(messageOf(inflated.parts)));
     // In one piece, so that whatever of it is for node:http goes there whole; what follows another compressed one is
     // kept again.
     const ahead = this.#ahead.take();
@@ -195,10 +188,12 @@ export class PlainConnection implements Watched {
     else this.#rim.send(writeAnswer(receiptAnswer('protobuf', receipt), unixMs, this.#closing));
   }
 
+  #settle(refusal: Refusal | undefined): void {
+    if (refusal !== undefined) this.#refuse(refusal);
+  }
+
   #refuse(refusal: Refusal): void {
     this.#refused = true;
-    this.#landing = undefined;
-    this.#packed = undefined;
     const inbound = this.#inbound as Inbound;
     inbound.refused(refusal, this.#length);
     inbound.close();
@@ -211,8 +206,7 @@ export class PlainConnection implements Watched {
     this.#watch.delete(this);
     this.#inbound?.close();
     this.#inbound = undefined;
-    this.#landing = undefined;
-    this.#packed = undefined;
+    this.bodyAt = Number.POSITIVE_INFINITY;
     this.#isUnpacking = false;
     this.#refused = false;
   }

@@ -34,7 +34,7 @@ export const intakeMetrics: readonly Metric[] = [
     labels: ['reason'],
     help: 'Requests that were not taken; the sender was told so.',
     advice:
-      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `calls_full`: somebody watches our health too often. `draining`: a restart, harmless.',
+      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `connection_full`: one client sends too much at once, [limits](operations.md#limits). `timeout`: one that is too slow. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `calls_full`: somebody watches our health too often. `draining`: a restart, harmless.',
     read: (sample) => refusedRows(sample.gateway, 'requests'),
   },
   {
@@ -49,7 +49,7 @@ export const intakeMetrics: readonly Metric[] = [
     name: 'tailgate_inflight_bytes',
     type: 'gauge',
     labels: [],
-    help: 'Bytes of requests that are being read right now.',
+    help: 'Memory that requests hold which are being read right now.',
     advice: 'Near receive.max_inflight_bytes, senders are refused with `inflight_full`.',
     read: ({ gateway }) => gateway.inflightBytes,
   },

@@ -1,6 +1,8 @@
 import { Admission } from '../../../src/receive/admission.ts';
+import { chunks } from '../../../src/receive/chunks.ts';
 import { ExportCall } from '../../../src/receive/grpc/export-call.ts';
 import { FrameReader } from '../../../src/receive/grpc/frame-reader.ts';
+import { ReadUnderWay } from '../../../src/receive/read-under-way.ts';
 import { ReceiveStats } from '../../../src/receive/stats.ts';
 import { Watch } from '../../../src/receive/watch.ts';
 import { MalformedError } from '../../../src/wire/reader.ts';
@@ -19,24 +21,33 @@ const block = blockOf({ ...request, 'content-type': 'application/grpc' });
 function run(input: Buffer): string {
   const intake = new ParsingIntake();
   const errors: unknown[] = [];
-  const admission = new Admission({ maxRequestBytes, maxInflightBytes: 2 * maxRequestBytes });
+  const limits = { maxRequestBytes, maxInflightBytes: 2 * maxRequestBytes, maxConnectionBytes: maxRequestBytes };
+  const admission = new Admission(limits);
   const stats = new ReceiveStats();
   const ports = { intake, admission, stats, onError: (error: unknown) => errors.push(error) };
   const watch = new Watch(undefined, 0);
+  const read = new ReadUnderWay();
   const peer = greeted();
   let call: ExportCall | undefined;
   peer.onHead = ({ stream }) => {
-    call = new ExportCall(stream, {}, ports, watch);
+    call = new ExportCall(stream, {}, { ports, watch, sender: { heldBytes: 0 }, read });
   };
   peer.send(headers(1, block));
   const piece = 1 + (input.length % 97) * (input.length % 5);
-  for (let at = 0; at < input.length; at += piece) call?.data(input, at, Math.min(input.length, at + piece));
+  // One read brings so many pieces; the next one overwrites it.
+  const ofRead = piece * (1 + (input.length % 3));
+  for (let from = 0; from < input.length; from += ofRead) {
+    const bytes = Buffer.from(input.subarray(from, from + ofRead));
+    for (let at = 0; at < bytes.length; at += piece) call?.data(bytes, at, Math.min(bytes.length, at + piece));
+    read.over();
+    bytes.fill(0xee);
+  }
   if (input.length % 2 === 0) call?.end();
   else call?.close();
   peer.send(data(1, '', END_STREAM));
   call?.close();
   if (errors.length > 0) throw errors[0];
-  if (intake.open !== 0) throw new Error(`${intake.open} landings neither accepted nor abandoned`);
+  if (chunks.heldBytes !== 0) throw new Error(`${chunks.heldBytes} bytes of chunks that nobody gave back`);
   if (admission.inflightBytes !== 0) throw new Error(`${admission.inflightBytes} bytes in flight after all is over`);
   if (watch.open !== 0) throw new Error('watched after all is over');
   const refused = Object.entries(stats.refused).filter(([, { requests }]) => requests > 0);

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { Duplex } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Admission } from '../../../src/receive/admission.ts';
+import { chunks } from '../../../src/receive/chunks.ts';
 import { PlainConnection } from '../../../src/receive/http/plain-connection.ts';
 import { ReceiveStats } from '../../../src/receive/stats.ts';
 import { Watch } from '../../../src/receive/watch.ts';
@@ -22,7 +23,8 @@ interface Read {
 async function read(input: Buffer): Promise<Read> {
   const intake = new ParsingIntake();
   const errors: unknown[] = [];
-  const admission = new Admission({ maxRequestBytes, maxInflightBytes: 2 * maxRequestBytes });
+  const limits = { maxRequestBytes, maxInflightBytes: 2 * maxRequestBytes, maxConnectionBytes: maxRequestBytes };
+  const admission = new Admission(limits);
   const ports = { intake, admission, stats: new ReceiveStats(), onError: (error: unknown) => errors.push(error) };
   let [answers, handedOver]: [number, Buffer | undefined] = [0, undefined];
   const connection = new PlainConnection(ports, new Watch(undefined, 0), {
@@ -36,7 +38,7 @@ async function read(input: Buffer): Promise<Read> {
     await new Promise(setImmediate);
   connection.close();
   if (errors.length > 0) throw errors[0];
-  if (intake.open !== 0 || admission.inflightBytes !== 0) throw new Error('something is held after all is over');
+  if (chunks.heldBytes !== 0 || admission.inflightBytes !== 0) throw new Error('something is held after all is over');
   return { taken: intake.accepted.map(({ message }) => message), answers, handedOver };
 }
 

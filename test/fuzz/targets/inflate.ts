@@ -26,7 +26,7 @@ let claimedBytes = 0;
 async function run(input: Buffer): Promise<string> {
   claimedBytes = 0;
   const encoding = encodings[(input[0] ?? 0) % encodings.length];
-  const inflated = await inflate(encoding, input.subarray(1), (extra, total) => {
+  const inflated = await inflate(encoding, [input.subarray(1)], (extra, total) => {
     if (total > maxMessageBytes) return new Refusal('too_large', 'too large');
     claimedBytes += extra;
     if (total !== claimedBytes) throw new Error(`${claimedBytes} bytes claimed one by one, ${total} in all`);
@@ -44,7 +44,7 @@ async function check(input: Buffer, outcome: string): Promise<void> {
   const encoding = encodings[(input[0] ?? 0) % encodings.length];
   if (encoding === 'deflate' || !outcome.includes('taken')) return;
   const whole = encoding === 'gzip' ? zlib.gunzipSync(input.subarray(1)) : zlib.zstdDecompressSync(input.subarray(1));
-  const inflated = await inflate(encoding, input.subarray(1), () => undefined);
+  const inflated = await inflate(encoding, [input.subarray(1)], () => undefined);
   if (inflated instanceof Refusal || !Buffer.concat(inflated.parts).equals(whole))
     throw new Error('other bytes than zlib’s');
 }

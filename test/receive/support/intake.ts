@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 import { Refusal } from '../../../src/errors.ts';
-import type { Intake, Landing, Receipt } from '../../../src/model/intake.ts';
+import type { Intake, Message, Receipt } from '../../../src/model/intake.ts';
 import type { Protocol } from '../../../src/model/outcome.ts';
 
 const root = new protobuf.Root();
@@ -18,25 +18,16 @@ interface Spans {
   resourceSpans?: { scopeSpans?: { spans?: { traceId: Uint8Array; spanId: Uint8Array }[] }[] }[];
 }
 
-/** Bytes around a landing that nobody may touch. */
+/** Bytes around a message's place that nobody may touch. */
 const guard = 16;
 const untouched = 0xa5;
 
-/**
- * An intake that parses with protobufjs and keeps what it accepted. It fails the test when a landing is handed back
- * twice, or when somebody wrote outside of it; `open` tells whether one was forgotten.
- */
+/** An intake that parses with protobufjs and keeps what it accepted. It fails when a message writes outside its place. */
 export class ParsingIntake implements Intake {
   readonly accepted: { message: Buffer; protocol: Protocol }[] = [];
-  abandoned = 0;
-  /** Set to refuse instead. */
-  refuseLanding: Refusal | undefined = undefined;
+  /** Set to refuse instead: before the message comes, or when it is there. */
+  refuseLength: Refusal | undefined = undefined;
   refuseMessage: Refusal | undefined = undefined;
-  readonly #open = new Set<Landing>();
-
-  get open(): number {
-    return this.#open.size;
-  }
 
   /** Whether these messages were accepted, and no others. */
   took(...messages: readonly Buffer[]): boolean {
@@ -46,34 +37,26 @@ export class ParsingIntake implements Intake {
     );
   }
 
-  land(length: number): Landing | Refusal {
-    if (this.refuseLanding !== undefined) return this.refuseLanding;
-    const bytes = new Uint8Array(length + 2 * guard).fill(untouched);
-    const landing = { bytes, start: guard, length, segment: 0 };
-    this.#open.add(landing);
-    return landing;
+  refuses(): Refusal | undefined {
+    return this.refuseLength;
   }
 
-  accept(landing: Landing, protocol: Protocol): Receipt | Refusal {
-    const message = this.#handBack(landing);
+  accept(message: Message, protocol: Protocol): Receipt | Refusal {
+    const bytes = copyOf(message);
     if (this.refuseMessage !== undefined) return this.refuseMessage;
-    const receipt = parse(message);
-    if (!(receipt instanceof Refusal)) this.accepted.push({ message, protocol });
+    const receipt = parse(bytes);
+    if (!(receipt instanceof Refusal)) this.accepted.push({ message: bytes, protocol });
     return receipt;
   }
+}
 
-  abandon(landing: Landing): void {
-    this.#handBack(landing);
-    this.abandoned++;
-  }
-
-  #handBack(landing: Landing): Buffer {
-    const { bytes, start, length } = landing;
-    if (!this.#open.delete(landing)) throw new Error('a landing handed back twice');
-    const outside = [...bytes.subarray(0, start), ...bytes.subarray(start + length)];
-    if (outside.some((byte) => byte !== untouched)) throw new Error('written outside of the landing');
-    return Buffer.from(bytes.subarray(start, start + length));
-  }
+function copyOf(message: Message): Buffer {
+  const { length } = message;
+  const bytes = Buffer.alloc(length + 2 * guard, untouched);
+  message.copyTo(bytes, guard);
+  const outside = [...bytes.subarray(0, guard), ...bytes.subarray(guard + length)];
+  if (outside.some((byte) => byte !== untouched)) throw new Error('written outside of the place');
+  return Buffer.from(bytes.subarray(guard, guard + length));
 }
 
 function parse(message: Uint8Array): Receipt | Refusal {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { Admission, type AdmissionLimits } from '../../../src/receive/admission.ts';
+import { chunks } from '../../../src/receive/chunks.ts';
 import { createGrpcReceiver } from '../../../src/receive/grpc.ts';
 import { createHttpReceiver } from '../../../src/receive/http.ts';
 import type { Receiver } from '../../../src/receive/receiver.ts';
@@ -27,12 +28,17 @@ interface Settings extends Partial<AdmissionLimits> {
 
 /** Starts a receiver on a free port. When disposed of, it must have given back all it took. */
 export async function start(kind: Kind, settings: Settings = {}): Promise<Started> {
-  const { maxRequestBytes = 8 * MiB, maxInflightBytes = 32 * MiB, allowedOrigins = [] } = settings;
+  const {
+    maxRequestBytes = 8 * MiB,
+    maxInflightBytes = 32 * MiB,
+    maxConnectionBytes = maxInflightBytes,
+    allowedOrigins = [],
+  } = settings;
   const errors: unknown[] = [];
   const ports = {
     endpoint: { host: '127.0.0.1', port: 0 },
     intake: new ParsingIntake(),
-    admission: new Admission({ maxRequestBytes, maxInflightBytes }),
+    admission: new Admission({ maxRequestBytes, maxInflightBytes, maxConnectionBytes }),
     stats: new ReceiveStats(),
     onError: (error: unknown) => errors.push(error),
   };
@@ -50,7 +56,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     [Symbol.asyncDispose]: async () => {
       await receiver.stopReceiving(systemClock.monotonicMs() + 2000);
       expect(ports.admission.inflightBytes, 'bytes in flight after all is over').toBe(0);
-      expect(ports.intake.open, 'landings neither accepted nor abandoned').toBe(0);
+      expect(chunks.heldBytes, 'bytes of chunks that nobody gave back').toBe(0);
     },
   };
   return started;

@@ -1,0 +1,55 @@
+import { systemClock } from '../clock.ts';
+
+/** A question's step: the longest that a write waits for it, and the longest that it goes on when nobody waits for it. */
+const stepMs = 15;
+
+/** Questions take turns: one step of one of them, then what else the thread has to do, then a step of the next. */
+export class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #isSet = false;
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#set();
+    });
+  }
+
+  #set(): void {
+    if (this.#isSet || this.#waiting.length === 0) return;
+    this.#isSet = true;
+    setImmediate(() => {
+      this.#isSet = false;
+      this.#waiting.shift()!();
+      this.#set();
+    });
+  }
+}
+
+/** Whoever asked is gone, or has waited too long. */
+export class Abandoned extends Error {
+  override readonly name = 'Abandoned';
+}
+
+/** How one question goes on: in steps, until it is answered or abandoned. */
+export class Pace {
+  readonly #turns: Turns;
+  #since = systemClock.monotonicMs();
+  isAbandoned = false;
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
+
+  /** Whether the step is over: then it must wait for its `next`. */
+  get isOver(): boolean {
+    return systemClock.monotonicMs() - this.#since >= stepMs;
+  }
+
+  /** Resolves when it is its turn again; rejects with Abandoned where nobody waits for the answer any more. */
+  async next(): Promise<void> {
+    await this.#turns.next();
+    if (this.isAbandoned) throw new Abandoned('nobody waits for the answer');
+    this.#since = systemClock.monotonicMs();
+  }
+}
