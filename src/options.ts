@@ -57,7 +57,7 @@ export function scalar<T>(what: string, parse: (input: unknown) => T | undefined
 export function numberOf(input: unknown): number | undefined {
   if (typeof input === 'number') return input;
   const isNumber =
-    typeof input === 'string' && /^([-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|0x[\da-f]+|0o[0-7]+)$/i.test(input);
+    typeof input === 'string' && /^([-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?|0x[\da-f]+|0o[0-7]+)$/i.test(input);
   return isNumber ? Number(input) : undefined;
 }
 
