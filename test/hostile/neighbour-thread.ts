@@ -25,35 +25,39 @@ const sender: Sender = senderTo({ grpc, http });
 const controlSender: Sender = senderTo({ grpc: control, http: control });
 let answered: Answered[] = [];
 let sent = 0;
-let underWay = 0;
+const underWay = new Set<Promise<void>>();
 
 /** A small request, by either protocol in turn, and the same to the control. */
 function sendBoth(): void {
   const trace = `neighbour-${sent++}`;
   const body = requestBytes({ trace, id: trace, name: 'of a neighbour', status: 'ERROR' });
-  void note(trace, 'gateway', () => (sent % 2 === 0 ? sender.http(body) : sender.grpc(body)));
-  void note(trace, 'control', () => controlSender.http(body));
+  follow(note(trace, 'gateway', () => (sent % 2 === 0 ? sender.http(body) : sender.grpc(body))));
+  follow(note(trace, 'control', () => controlSender.http(body)));
+}
+
+function follow(request: Promise<void>): void {
+  underWay.add(request);
+  void request.then(() => underWay.delete(request));
 }
 
 async function note(trace: string, by: 'gateway' | 'control', send: () => Promise<unknown>): Promise<void> {
   const start = performance.now();
-  underWay++;
   const why = await send().then(
     () => '',
     (error: Error) => error.message,
   );
-  underWay--;
   answered.push({ trace, by, taken: why === '', why, ms: performance.now() - start });
 }
 
 const timer = setInterval(sendBoth, everyMs);
 
-/** `take`: what was answered since the last one. `end`: no more is sent; what is under way is waited for. */
+/** `take`: what was answered since the last one, and what is under way now, when it is. `end`: no more is sent. */
 parentPort?.on('message', async (word: 'take' | 'end') => {
   if (word === 'end') clearInterval(timer);
-  while (word === 'end' && underWay > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await Promise.all([...underWay]);
   parentPort?.postMessage(answered);
   answered = [];
-  if (word === 'end') for (const each of [sender, controlSender]) each.close();
-  if (word === 'end') parentPort?.close();
+  if (word !== 'end') return;
+  for (const each of [sender, controlSender]) each.close();
+  parentPort?.close();
 });
