@@ -39,8 +39,9 @@ export async function measure(
   const after = count(!isAsync);
   const externalBytes = Math.max(0, after.externalBytes - before.externalBytes);
   const memoryBytes = Math.max(0, after.allocatedBytes - before.allocatedBytes - heapStepBytes) + externalBytes;
-  // The system may charge a thread late for what it did before.
-  const cpuUs = Math.ceil(Math.min(after.cpuUs - before.cpuUs, after.wallUs - before.wallUs));
+  // The system charges a thread now and then, and then for more than this.
+  const [cpu, wall] = [after.cpuUs - before.cpuUs, after.wallUs - before.wallUs];
+  const cpuUs = Math.ceil(cpu > 0 ? Math.min(cpu, wall) : wall);
   return { result, cost: { cpuUs, memoryBytes } };
 }
 

@@ -68,10 +68,21 @@ describe('a body', () => {
     await scene.attack(send, { memoryBytes: 20 * body.length + 64 * MiB });
   });
 
+  it('of the smallest spans there are, each a trace of its own', async () => {
+    const perRequest = 20_000;
+    const requests = sized(10, 100);
+    const send = async () => {
+      for (let n = 0; n < requests; n++)
+        expect((await post(scene.gateway.http, smallest(perRequest, n))).status).toBeOneOf([200, 503]);
+    };
+    // buffer.max_bytes, with rows, records and index, and batches on their way.
+    await scene.attack(send, { memoryBytes: (128 + 160) * MiB });
+  });
+
   it('of compressed nothing, many times', async () => {
     const bytes = sized(20, 60) * MiB;
     const body = bomb('', '\u0000', '', bytes);
-    const send = () => Promise.all(Array.from({ length: 20 }, () => post(scene.gateway.http, body, gzipped)));
+    const send = () => Promise.all(Array.from({ length: sized(8, 20) }, () => post(scene.gateway.http, body, gzipped)));
     // receive.max_inflight_bytes, the buffer, and what was let go and is not collected yet.
     await scene.attack(send, { memoryBytes: 1.5 * (256 + 128) * MiB });
   });
@@ -110,4 +121,19 @@ function underOneResource(resourceBytes: number, traces: number): Buffer {
   w.close(scopeSpans);
   w.close(resourceSpans);
   return Buffer.from(w.finish());
+}
+
+/** Spans of ids alone. */
+function smallest(count: number, seed: number): Buffer {
+  const span = Buffer.alloc(30);
+  span.set([0x12, 28, 0x0a, 16], 0);
+  span.set([0x12, 8], 20);
+  const spans = Buffer.alloc(count * span.length);
+  for (let i = 0; i < count; i++) {
+    span.writeUInt32BE(i + 1, 4);
+    span.writeUInt32BE(seed + 1, 12);
+    span.writeUInt32BE(i + 1, 22);
+    spans.set(span, i * span.length);
+  }
+  return nested(1, nested(2, spans));
 }

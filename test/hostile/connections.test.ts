@@ -70,21 +70,6 @@ describe('a connection', () => {
     await scene.attack(send, { memoryBytes: 128 * MiB });
   });
 
-  it('that asks and never reads', async () => {
-    const one = Buffer.from(
-      'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n',
-    );
-    const [host, port] = scene.gateway.http.split(':');
-    const send = async () => {
-      const socket = net.connect(Number(port), host).on('error', () => {});
-      socket.pause();
-      socket.write(repeated(one, sized(4, 32) * MiB));
-      await sleep(holdMs);
-      socket.destroy();
-    };
-    await scene.attack(send, { memoryBytes: 64 * MiB });
-  });
-
   it.each([
     [
       'with half a frame',
@@ -96,6 +81,30 @@ describe('a connection', () => {
     const address = what.includes('frame') ? scene.gateway.grpc : scene.gateway.http;
     const count = sized(300, 3_000);
     await scene.attack(() => held(address, count, bytes), { memoryBytes: count * 64 * 1024 + 64 * MiB });
+  });
+
+  it('that announces a kilobyte and sends a byte, again and again', async () => {
+    const begun = (n: number): Uint8Array =>
+      Buffer.concat([
+        hello,
+        ...Array.from({ length: 100 }, (_, i) => [
+          headers(2 * i + 1, exportCall, END_HEADERS),
+          data(2 * i + 1, Buffer.concat([Buffer.from([0, 0, 0, 3, 232]), Buffer.from([n & 255])])),
+        ]).flat(),
+      ]);
+    const send = () => held(scene.gateway.grpc, sized(5, 20), begun);
+    await scene.attack(send, { memoryBytes: 64 * MiB });
+  });
+
+  it('of four that announce 64 MiB and send next to nothing', async () => {
+    const announced = Buffer.from([0, 4, 0, 0, 0, 10]);
+    const inGrpc = Buffer.concat([hello, headers(1, exportCall, END_HEADERS), data(1, announced)]);
+    const inHttp = Buffer.from(
+      'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 67108864\r\n\r\n\n',
+    );
+    const send = () =>
+      Promise.all([held(scene.gateway.grpc, 4, () => inGrpc), held(scene.gateway.http, 4, () => inHttp)]);
+    await scene.attack(send, { memoryBytes: 64 * MiB });
   });
 
   it('with thousands of health watches', async () => {

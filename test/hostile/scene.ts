@@ -20,7 +20,7 @@ export const MiB = 2 ** 20;
  * Whatever the quiet value is: on a busy machine who works is made to wait, by others, longer than who sleeps. What
  * docs/security.md tells of took half a second to a minute.
  */
-const floorMs = sized(1_000, 400);
+const floorMs = sized(1_500, 400);
 const quietMs = sized(800, 3_000);
 /** Attacks that are over at once are looked at for so long all the same. */
 const attackMs = 1_000;
@@ -82,8 +82,8 @@ export async function startScene(boot: Record<string, unknown> = {}): Promise<Sc
     sink,
     attack: async (attack, { memoryBytes }) => {
       let attacked = await once(attack);
-      // A machine that was busy for a moment is not the gateway's fault; one that is so twice in this very moment is.
-      if (attacked.underP99 > allowed(attacked)) attacked = await once(attack);
+      // A machine that was busy for a moment is not the gateway's fault; one that is so three times just then is.
+      for (let tries = 1; tries < 3 && attacked.underP99 > allowed(attacked); tries++) attacked = await once(attack);
       const told = `${JSON.stringify(attacked)}\n${gateway.output().slice(-2_000)}`;
       process.stderr.write(`${expect.getState().currentTestName}: ${inWords(attacked)}\n`);
       expect(attacked.refused, told).toEqual([]);

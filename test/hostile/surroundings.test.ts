@@ -33,8 +33,12 @@ describe('from', () => {
   it.each([
     ['of hundreds of kilobytes of keys', filled('', (i) => `key${i}: 1\n`, ''), /unknown key/],
     ['of more than they may have', 'a'.repeat(400_000), /expected at most 262144/],
-    ['that hold themselves', 'routes: &r [*r]\n', /itself/],
-    ['of names that mean something to JavaScript', '__proto__: { policies: [] }\nconstructor: 1\n', /unknown key/],
+    ['that hold themselves', 'routes: &r [*r]\n', /leads into itself/],
+    [
+      'of names that mean something to JavaScript',
+      '__proto__: { policies: [] }\nconstructor: 1\n',
+      /__proto__: not possible/,
+    ],
     ['nested without end', filled('routes: ', () => '[', ''), /nested too deep/],
   ])('rules %s', async (_, text, problem) => {
     const write = async () => {
