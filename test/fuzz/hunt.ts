@@ -32,6 +32,7 @@ export interface Tally {
 const maxParents = 1000;
 /** After so many of them something is wrong altogether. */
 const maxFindings = 10;
+/** So long an input may be that has many children, or as long as the longest seed. */
 const longBytes = 2_000;
 /** One input in so many is a long one. */
 const longOnes = 300;
@@ -45,11 +46,14 @@ export class Hunt {
   readonly #target: Target;
   readonly #before: (input: Buffer) => void;
   readonly #parents: Buffer[];
+  readonly #longBytes: number;
 
   constructor(target: Target, corpus: readonly Buffer[] = [], before: (input: Buffer) => void = () => {}) {
     this.#target = target;
     this.#before = before;
-    this.#parents = [...target.seeds(), ...corpus];
+    const seeds = target.seeds();
+    this.#parents = [...seeds, ...corpus];
+    this.#longBytes = Math.max(longBytes, ...seeds.map(({ length }) => length));
     this.tally = {
       target: target.name,
       inputs: 0,
@@ -132,7 +136,7 @@ export class Hunt {
       found.length > 0 && chance() < 0.2 ? pick(found, chance).input : pick(this.#parents, chance);
     let parent = choose();
     // Mostly short ones, of which there can be many.
-    for (let n = 0; n < 8 && parent.length > longBytes; n++) parent = choose();
+    for (let n = 0; n < 8 && parent.length > this.#longBytes; n++) parent = choose();
     let input = change(parent, chance);
     if (below(longOnes, chance) === 0) input = swell(input, chance, maxBytes);
     return input.subarray(0, maxBytes);

@@ -7,6 +7,7 @@ import { inflateTarget } from './inflate.ts';
 import { jsonTarget } from './json.ts';
 import { rulesTarget } from './rules.ts';
 import { scanTarget } from './scan.ts';
+import { storeTarget } from './store.ts';
 import { traceqlTarget } from './traceql.ts';
 import { tracestateTarget } from './tracestate.ts';
 
@@ -22,6 +23,7 @@ export const targets: readonly Target[] = [
   tracestateTarget,
   rulesTarget,
   traceqlTarget,
+  storeTarget,
 ];
 
 export function targetOf(name: string): Target {
