@@ -1,8 +1,7 @@
-import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerOptions, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerOptions, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Refusal } from '../errors.ts';
-import { createServer } from '../node-http.ts';
 import type { Sender } from './admission.ts';
 import { chunks } from './chunks.ts';
 import { closeBy } from './close-by.ts';
@@ -10,6 +9,7 @@ import { answerRaw, keepAliveMs, refusalAnswer, sendAnswer } from './http/answer
 import { type BodyType, bodyTypeOf, encodingOf, pathOf, tracesPath } from './http/content.ts';
 import { Cors } from './http/cors.ts';
 import { type Content, Exchange } from './http/exchange.ts';
+import { NodeServer } from './http/node-server.ts';
 import { PlainConnection } from './http/plain-connection.ts';
 import { listen } from './listen.ts';
 import { maxUnreadBytes, readSocket } from './read-sockets.ts';
@@ -42,10 +42,8 @@ export function createHttpReceiver(options: HttpReceiverOptions): HttpReceiver {
 class NodeHttpReceiver implements HttpReceiver {
   readonly #options: HttpReceiverOptions;
   readonly #cors: Cors;
-  readonly #server: Server;
+  readonly #node: NodeServer;
   readonly #watch = new Watch((now) => this.#sweep(now));
-  /** What node:http does with a connection. */
-  readonly #toNode: (socket: Socket) => void;
   readonly #plain = new Map<Socket, PlainConnection>();
   /** Connections that are node:http's. */
   readonly #senders = new WeakMap<Socket, Sender>();
@@ -54,18 +52,17 @@ class NodeHttpReceiver implements HttpReceiver {
   constructor(options: HttpReceiverOptions) {
     this.#options = options;
     this.#cors = new Cors(options.cors.allowedOrigins);
-    this.#server = createServer(serverOptions, (request, response) => this.#serve(request, response));
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#unreadable(error, socket));
-    const [takeOver] = this.#server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
-    this.#toNode = takeOver.bind(this.#server);
-    this.#server.removeAllListeners('connection');
-    this.#server.on('connection', (accepted: Socket) => this.#accepted(accepted));
-    // See read-sockets.ts; node:http does not pass the option on.
-    (this.#server as { pauseOnConnect?: boolean }).pauseOnConnect = true;
+    this.#node = new NodeServer(
+      serverOptions,
+      (request, response) => this.#serve(request, response),
+      (request, response) => this.#refuse(response, undefined, tooMany(), this.#headersFor(request)),
+      (accepted) => this.#accepted(accepted),
+    );
+    this.#node.server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#unreadable(error, socket));
   }
 
   async start(): Promise<Endpoint> {
-    const bound = await listen(this.#server, 'receive.http', this.#options.endpoint);
+    const bound = await listen(this.#node.server, 'receive.http', this.#options.endpoint);
     this.#watch.start();
     return bound;
   }
@@ -75,11 +72,11 @@ class NodeHttpReceiver implements HttpReceiver {
     await closeBy(
       deadlineMs,
       (done) => {
-        this.#server.close(done);
+        this.#node.server.close(done);
         for (const connection of this.#plain.values()) connection.finish();
       },
       () => {
-        this.#server.closeAllConnections();
+        this.#node.server.closeAllConnections();
         for (const socket of this.#plain.keys()) socket.destroy();
       },
     );
@@ -88,12 +85,24 @@ class NodeHttpReceiver implements HttpReceiver {
 
   #accepted(accepted: Socket): void {
     const socket = readSocket(accepted, (bytes, length) => {
+      if (connection.isOver) {
+        // It is node:http's, also to say when to read.
+        this.#node.read(socket, bytes, length);
+        return true;
+      }
+      // The answers to what one read brings leave in one write.
+      socket.cork();
       connection.read(bytes, length);
-      // Once it is over here, it is node:http's to say when to read.
+      socket.uncork();
       return connection.isOver || socket.writableLength <= maxUnreadBytes;
     });
     const resume = (): void => void socket.resume();
-    const ended = (): void => connection.end();
+    const ended = (): void => {
+      connection.end();
+      // Whose connection it became just now has not heard of it.
+      if (isNodes) socket.emit('end');
+    };
+    let isNodes = false;
     // A broken connection is its client's affair.
     const broken = (): void => {};
     const closed = (): void => {
@@ -106,8 +115,8 @@ class NodeHttpReceiver implements HttpReceiver {
       handOver: (bytes) => {
         this.#plain.delete(socket);
         socket.off('drain', resume).off('end', ended).off('error', broken).off('close', closed);
-        this.#toNode(socket);
-        socket.emit('data', bytes);
+        isNodes = true;
+        this.#node.handOver(socket, bytes);
       },
     });
     this.#plain.set(socket, connection);
@@ -174,6 +183,9 @@ class NodeHttpReceiver implements HttpReceiver {
     answerRaw(socket, status, refusal);
   }
 }
+
+const tooMany = (): Refusal =>
+  new Refusal('calls_full', 'too many requests of this connection wait for their answer: read some first');
 
 function unsupportedType(type: string | undefined): Refusal {
   return new Refusal(

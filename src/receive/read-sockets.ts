@@ -1,10 +1,17 @@
 import { createServer, type Server, Socket } from 'node:net';
+import { systemClock } from '../clock.ts';
+import { ReadRounds } from './read-rounds.ts';
 
 /**
  * As much as a read brings at most: beyond this the system calls saved are few, and the bytes leave the processor's
  * nearer caches.
  */
 const readBytes = 128 * 1024;
+/** The first read of a connection, of which nobody knows yet what it costs; and the least one. */
+const firstReadBytes = 16 * 1024;
+const leastReadBytes = 2 * 1024;
+/** A read that costs more is followed by one of half its length; while two of them would not, they grow again. */
+const longReadMs = 4;
 
 /**
  * Full reads of one connection at a stretch. The system has megabytes for who sends faster than we read, and libuv
@@ -13,15 +20,8 @@ const readBytes = 128 * 1024;
  */
 const readsAtAStretch = 4;
 
-/**
- * Reads of all connections in one round of the event loop; beyond them each has one more at most. Two to three
- * milliseconds' work.
- */
-const readsInARound = 8;
-let readsSoFar = 0;
-const nextRound = (): void => {
-  readsSoFar = 0;
-};
+/** There is one event loop a thread, so there is one of these. */
+const rounds = new ReadRounds(systemClock.monotonicMs, setImmediate);
 
 /**
  * What all connections of this thread are read into, one after the other: whoever is told of the bytes has used them
@@ -41,7 +41,7 @@ export type OnBytes = (bytes: Buffer, length: number) => boolean;
 
 /** The part of an accepted socket that Node keeps to itself. */
 interface Inside {
-  _handle: { readonly useUserBuffer?: unknown } | null;
+  _handle: { readonly useUserBuffer?: unknown; _consumed?: boolean } | null;
 }
 
 /** A server whose sockets nobody reads yet, see `readSocket`. The client's end of a connection is not ours. */
@@ -70,21 +70,87 @@ export function readSocket(accepted: Socket, onBytes: OnBytes): Socket {
     return accepted.resume();
   }
   inside._handle = null;
-  let fullReads = 0;
-  const resume = (): void => void socket.resume();
-  const callback = (length: number, bytes: Uint8Array): boolean => {
-    if (readsSoFar++ === 0) setImmediate(nextRound);
-    if (!onBytes(bytes as Buffer, length)) return false;
-    fullReads = length < readBytes ? 0 : fullReads + 1;
-    // After one that is not full libuv looks at the others by itself.
-    if (fullReads === 0 || (fullReads < readsAtAStretch && readsSoFar < readsInARound)) return true;
-    fullReads = 0;
-    setImmediate(resume);
-    return false;
-  };
-  const onread = { buffer: readBuffer, callback };
-  const socket = new Socket({ handle, onread, allowHalfOpen: true } as unknown as ConstructorParameters<
+  const reading = new Reading(onBytes, () => void socket.resume());
+  const socket = new Socket({ handle, onread: reading, allowHalfOpen: true } as unknown as ConstructorParameters<
     typeof Socket
   >[0]);
+  ours.add(socket);
   return socket.on('close', () => accepted.destroy());
+}
+
+/**
+ * Before node:http gets a socket: whether its bytes come from `onBytes`, which is to emit them as `data`. node:http
+ * would read from the handle, past us, if the handle did not say that somebody does already.
+ */
+export function passesOn(socket: Socket): boolean {
+  if (!ours.has(socket)) return false;
+  const { _handle: handle } = socket as unknown as Inside;
+  if (handle !== null) handle._consumed = true;
+  return true;
+}
+
+/** Sockets that we read. */
+const ours = new WeakSet<Socket>();
+
+/** How one connection is read: Node's `onread`. */
+class Reading {
+  readonly #onBytes: OnBytes;
+  readonly #resume: () => void;
+  #size = firstReadBytes;
+  #wasSize = 0;
+  #fullReads = 0;
+  /** What was read and has to wait for a round. */
+  #waiting: Buffer | undefined = undefined;
+
+  constructor(onBytes: OnBytes, resume: () => void) {
+    this.#onBytes = onBytes;
+    this.#resume = resume;
+  }
+
+  /** Asked for after each read: what the next one goes to, where that is another one. */
+  readonly buffer = (): Buffer | undefined => {
+    if (this.#size === this.#wasSize) return undefined;
+    this.#wasSize = this.#size;
+    return readBuffer.subarray(0, this.#size);
+  };
+
+  /** Told of a read; false ends the reading until it is resumed. */
+  readonly callback = (length: number): boolean => {
+    if (rounds.isSpent || this.#waiting !== undefined) {
+      this.#wait(length);
+      return false;
+    }
+    // After a read that is not full libuv looks at the others by itself.
+    const isFull = length === this.#size;
+    if (!this.#serve(readBuffer, length)) return false;
+    this.#fullReads = isFull ? this.#fullReads + 1 : 0;
+    if (this.#fullReads === 0 || (this.#fullReads < readsAtAStretch && !rounds.isLong)) return true;
+    this.#fullReads = 0;
+    setImmediate(this.#resume);
+    return false;
+  };
+
+  #serve(bytes: Buffer, length: number): boolean {
+    const begun = rounds.begin();
+    const goesOn = this.#onBytes(bytes, length);
+    const tookMs = rounds.end(begun, length);
+    if (tookMs > longReadMs) this.#size = Math.max(leastReadBytes, this.#size / 2);
+    else if (length >= this.#size && 2 * tookMs < longReadMs) this.#size = Math.min(readBytes, this.#size * 2);
+    return goesOn;
+  }
+
+  /** Keeps a copy, and is not read meanwhile. */
+  #wait(length: number): void {
+    const copy = Buffer.from(readBuffer.subarray(0, length));
+    const isFirst = this.#waiting === undefined;
+    // Whoever resumes us meanwhile brings one read more.
+    this.#waiting = this.#waiting === undefined ? copy : Buffer.concat([this.#waiting, copy]);
+    if (isFirst) rounds.wait(this.#serveWaiting);
+  }
+
+  readonly #serveWaiting = (): void => {
+    const bytes = this.#waiting as Buffer;
+    this.#waiting = undefined;
+    if (this.#serve(bytes, bytes.length)) this.#resume();
+  };
 }

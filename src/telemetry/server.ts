@@ -1,8 +1,10 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
+import { NodeServer } from '../receive/http/node-server.ts';
 import type { Log } from './log.ts';
 import type { AdminConfig } from './options.ts';
 import { ownHosts } from './own-host.ts';
@@ -31,6 +33,9 @@ const requestTimeoutMs = 10_000;
 /** Longer than a question to the store may take (store/queries.ts): nothing is sent or read meanwhile. */
 const idleTimeoutMs = 45_000;
 const closeTimeoutMs = 2_000;
+/** An idle connection, as fastify has it by default; how often half-sent requests are looked for. */
+const keepAliveMs = 72_000;
+const checkMs = 5_000;
 
 /** The operator's side of the gateway: /metrics, probes, /api and the page. It only reads. */
 export function createAdminServer(options: AdminOptions): AdminServer {
@@ -53,14 +58,29 @@ export function createAdminApp(
   const app = fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
-    requestTimeout: requestTimeoutMs,
-    connectionTimeout: idleTimeoutMs,
+    serverFactory: (serve) => adminHttp(serve),
     routerOptions: { maxParamLength: 4096 },
     frameworkErrors: unreadable as never,
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   });
   adminRoutes(app, { sources, probe, log, hosts: ownHosts(hostname(), endpoint?.host ?? '', hosts) });
   return app;
+}
+
+/** As fastify makes its own, but that we read the connections. */
+function adminHttp(serve: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const options = {
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: checkMs,
+  };
+  const { server } = new NodeServer(options, serve, refuse);
+  return server.setTimeout(idleTimeoutMs);
+}
+
+function refuse(_request: IncomingMessage, response: ServerResponse): void {
+  const error = 'too many requests of this connection wait for their answer: read some first';
+  response.writeHead(429, { 'content-type': 'application/json' }).end(JSON.stringify({ error }));
 }
 
 /** No route has a schema; fastify's own compilers for them are 110 files. */

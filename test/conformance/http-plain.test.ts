@@ -108,17 +108,29 @@ describe('a connection of plain requests', () => {
     expect(gateway.intake.took(request, request)).toBe(true);
   });
 
-  it('goes there with a head that comes in two pieces', async () => {
+  it.each([1, 7, 40])('takes heads that come in pieces of %i bytes', async (bytes) => {
     await using gateway = await start('http');
     using wire = new Wire(gateway);
-    const bytes = post(request);
-    await wire.write(post(request));
-    await wire.answers(1);
-    await wire.write(bytes.subarray(0, 40));
-    await new Promise((resolve) => setImmediate(resolve));
-    await wire.write(bytes.subarray(40));
+    const both = Buffer.concat([post(Buffer.alloc(0)), post(gzipSync(request), protobuf, gzip)]);
+    for (let at = 0; at < both.length; at += bytes) {
+      await wire.write(both.subarray(at, at + bytes));
+      if (at % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
     expect(await wire.answers(2)).toEqual([200, 200]);
-    expect(gateway.intake.took(request, request)).toBe(true);
+    expect(gateway.intake.took(Buffer.alloc(0), request)).toBe(true);
+    wire.end();
+    await until(() => wire.ended);
+  });
+
+  it('is told by node:http that half a head is none', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    await wire.write(post(request).subarray(0, 40));
+    await new Promise((resolve) => setImmediate(resolve));
+    wire.end();
+    expect(await wire.answers(1)).toEqual([400]);
+    await until(() => wire.ended);
+    expect(refusals(gateway.stats)).toEqual({ malformed: 1 });
   });
 
   it('drops the body of a refused request and takes the next one', async () => {
@@ -159,6 +171,20 @@ describe('a connection of plain requests', () => {
     await until(() => wire.text.length >= 100_001 * answerLength);
     expect(gateway.intake.accepted).toHaveLength(100_001);
   }, 60_000);
+
+  it('has 32 requests of node:http unanswered at most: the next one is refused, and the connection ends', async () => {
+    await using gateway = await start('http');
+    using wire = new Wire(gateway);
+    using good = new Wire(gateway);
+    await wire.write(Buffer.from('GET /x HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(400)));
+    await good.write(post(request));
+    expect(await good.answers(1)).toEqual([200]);
+    await until(() => wire.ended);
+    expect(wire.statuses).toEqual([...Array(32).fill(404), 429]);
+    expect(refusals(gateway.stats)).toEqual({ not_found: 32, calls_full: 1 });
+    await good.write(post(json, 'application/json'));
+    expect(await good.answers(2)).toEqual([200, 200]);
+  });
 
   it('takes gzip, one after the other, and whatever follows while it is unpacked, in the order it came', async () => {
     await using gateway = await start('http');

@@ -92,6 +92,25 @@ it.each(['application/x-protobuf', 'application/json'])(
   },
 );
 
+it('half a head of an HTTP request is answered with a 408 after 30 s, and the connection ends', async () => {
+  await using gateway = await start('http');
+  const client = net.connect({ port: gateway.port, host: '127.0.0.1' });
+  let heard = '';
+  client.on('data', (bytes) => (heard += bytes));
+  const end = new Promise((resolve) => client.once('end', resolve));
+  client.write('POST /v1/traces HTTP/1.1\r\nhost: x\r\n');
+  for (let second = 0; second < 29; second++) {
+    client.write('a');
+    await new Promise((resolve) => setImmediate(resolve));
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(heard).toBe('');
+  await vi.advanceTimersByTimeAsync(2000);
+  await end;
+  expect(heard).toMatch(/^HTTP\/1.1 408 /);
+  expect(refusals(gateway.stats)).toEqual({ timeout: 1 });
+});
+
 /** A bare connection that says no more than this, and does not leave when the other side does. */
 async function lingering(port: number, ...says: readonly Uint8Array[]) {
   const client = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});

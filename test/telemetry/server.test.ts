@@ -382,6 +382,22 @@ describe('the server', () => {
     );
   });
 
+  it('answers 32 requests that somebody sends ahead, refuses the next one and ends the connection', async () => {
+    const admin = server(0);
+    closing.push(() => admin.stop());
+    const { port } = await admin.start();
+    const socket = connect(port, '127.0.0.1');
+    let heard = '';
+    socket.on('data', (bytes) => (heard += bytes));
+    const ended = new Promise((done) => socket.on('end', done));
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(300));
+    expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
+    await ended;
+    const statuses = [...heard.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
+    expect(statuses).toEqual([...Array(32).fill('200'), '429']);
+    socket.destroy();
+  });
+
   it('stops although somebody keeps an idle connection open', async () => {
     const admin = server(0);
     const { port } = await admin.start();

@@ -6,9 +6,9 @@ import { isFullSuccess } from '../export-response.ts';
 import { Inbound } from '../inbound.ts';
 import { messageOf } from '../message.ts';
 import type { Ports } from '../receiver.ts';
-import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
+import { idleMs, maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { receiptAnswer, refusalAnswer, writeAnswer, writeFullSuccess } from './answer.ts';
-import { plainBody } from './plain-head.ts';
+import { mayBePlain, plainBody } from './plain-head.ts';
 import { SentAhead } from './sent-ahead.ts';
 
 /** What node:http takes, too; a longer head is its to refuse. */
@@ -27,7 +27,7 @@ interface PlainRim {
 /**
  * One HTTP/1.1 connection, as long as its requests are plain ones (plain-head.ts): a body that came with one read is
  * handed on from where it was read, any other from memory of its own, and gzip is unpacked. Nearly all of an SDK's requests are that, and cost a sixth less, all in all, than by way of node:http. The first one that is anything
- * else, or whose head does not come in one piece, takes the connection with it to node:http, for good.
+ * else takes the connection with it to node:http, for good.
  */
 export class PlainConnection implements Watched {
   place = -1;
@@ -44,6 +44,9 @@ export class PlainConnection implements Watched {
   /** All of the compressed body is there: what is sent on waits until it is answered. */
   #isUnpacking = false;
   readonly #ahead = new SentAhead();
+  /** The beginning of a head, and until when the rest must have come. */
+  #cutHead: Buffer | undefined = undefined;
+  #headDueAt = Number.POSITIVE_INFINITY;
   #length = 0;
   #left = 0;
   /** The request under way was refused: what still comes of its body is dropped. */
@@ -75,6 +78,12 @@ export class PlainConnection implements Watched {
   /** Takes `length` bytes, ours to read until we return. */
   read(bytes: Buffer, length: number): void {
     if (!this.#over) this.touchedAt = this.#watch.now;
+    if (this.#cutHead !== undefined) {
+      bytes = Buffer.concat([this.#cutHead, bytes.subarray(0, length)]);
+      length = bytes.length;
+      this.#cutHead = undefined;
+      this.#watch.delete(this);
+    }
     for (let at = 0; at < length && !this.#over; ) {
       if (this.#isUnpacking) at = this.#keep(bytes, at, length);
       else at = this.#inbound === undefined ? this.#head(bytes, at, length) : this.#body(bytes, at, length);
@@ -91,12 +100,19 @@ export class PlainConnection implements Watched {
   /** The client sends no more: a request that is not complete never will be, and one that is has its answer yet. */
   end(): void {
     this.#closing = true;
+    if (this.#cutHead !== undefined) {
+      // What is wrong with half a head is node:http's to say.
+      this.#watch.delete(this);
+      this.#handOver(this.#cutHead);
+      return;
+    }
     if (!this.#isUnpacking) this.#finished();
   }
 
   expire(why: string): void {
     this.#closing = true;
     if (this.#refused) this.#finished();
+    else if (this.#inbound === undefined) this.#refuseHead(new Refusal('timeout', why));
     else this.#refuse(new Refusal('timeout', why));
   }
 
@@ -121,14 +137,30 @@ export class PlainConnection implements Watched {
   #head(bytes: Buffer, at: number, end: number): number {
     const head = bytes.subarray(at, Math.min(end, at + maxHeadBytes));
     const headBytes = head.indexOf(endOfHead) + endOfHead.length;
-    const body = headBytes < endOfHead.length ? undefined : plainBody(head.toString('latin1', 0, headBytes - 2));
+    const isCut = headBytes < endOfHead.length;
+    if (isCut && head.length < maxHeadBytes && !this.#closing && mayBePlain(head)) return this.#wait(head, end);
+    const body = isCut ? undefined : plainBody(head.toString('latin1', 0, headBytes - 2));
+    this.#headDueAt = Number.POSITIVE_INFINITY;
     if (body === undefined || this.#closing) {
-      this.#over = true;
-      this.#rim.handOver(Buffer.from(bytes.subarray(at, end)));
+      this.#handOver(Buffer.from(bytes.subarray(at, end)));
       return end;
     }
     this.#begin(body.length, body.isGzip);
     return at + headBytes;
+  }
+
+  /** Keeps the beginning of a head until the rest comes, for a while. */
+  #wait(head: Buffer, end: number): number {
+    this.#cutHead = Buffer.from(head);
+    this.#headDueAt = Math.min(this.#headDueAt, systemClock.monotonicMs() + idleMs);
+    this.dueAt = this.#headDueAt;
+    this.#watch.add(this);
+    return end;
+  }
+
+  #handOver(bytes: Buffer): void {
+    this.#over = true;
+    this.#rim.handOver(bytes);
   }
 
   #begin(length: number, isGzip: boolean): void {
@@ -202,8 +234,16 @@ export class PlainConnection implements Watched {
     if (this.#closing) this.#finished();
   }
 
+  /** Nobody knows yet in which type the sender would like to be told. */
+  #refuseHead(refusal: Refusal): void {
+    this.#ports.stats.refuse(refusal.reason, 0);
+    this.#rim.send(writeAnswer(refusalAnswer(undefined, refusal), this.#watch.unixMs, true));
+    this.#finished();
+  }
+
   #release(): void {
     this.#watch.delete(this);
+    this.#cutHead = undefined;
     this.#inbound?.close();
     this.#inbound = undefined;
     this.bodyAt = Number.POSITIVE_INFINITY;

@@ -57,6 +57,12 @@ export function plainBody(head: string): PlainBody | undefined {
   return plainEncodings.has(encoding) ? { length, isGzip: encoding === 'gzip' } : undefined;
 }
 
+/** Whether the beginning of a head can become that of a plain request; an absolute target is not waited for. */
+export function mayBePlain(head: Buffer): boolean {
+  const bytes = Math.min(head.length, requestLine.length);
+  return head.toString('latin1', 0, bytes) === requestLine.slice(0, bytes);
+}
+
 /** Without spaces and tabs at its ends; to trim() others are blanks, too, which node:http takes for a part of a value. */
 function withoutBlanks(value: string): string {
   let [start, end] = [0, value.length];

@@ -1,0 +1,84 @@
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { createServer } from '../../node-http.ts';
+import { passesOn, readSocket } from '../read-sockets.ts';
+
+/**
+ * Requests of a connection that wait for their answer; one more, and it is refused and the connection ends. Nobody whom
+ * we know sends a second one before the answer to the first.
+ */
+const maxUnanswered = 32;
+
+type Serve = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * A server of node:http whose connections we read (read-sockets.ts). By itself it reads 64 KiB, and parses and serves
+ * every request in them in one go: a second and more for requests of 26 bytes.
+ */
+export class NodeServer {
+  readonly server: Server;
+  /** What node:http does with a connection. */
+  readonly #toNode: (socket: Socket) => void;
+  readonly #pipelines = new WeakMap<Socket, Pipeline>();
+
+  /**
+   * `refuse` answers the request that is one too many. `accepted` has each connection that nobody reads yet; by default
+   * it is node:http's at once.
+   */
+  constructor(options: ServerOptions, serve: Serve, refuse: Serve, accepted = (it: Socket): void => this.#accept(it)) {
+    this.server = createServer(options, (request, response) => {
+      const pipeline = this.#pipelines.get(request.socket);
+      if (pipeline === undefined || pipeline.takes(response)) serve(request, response);
+      else if (pipeline.isOverNow()) refuse(request, response.setHeader('connection', 'close'));
+    });
+    const [toNode] = this.server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
+    this.#toNode = toNode.bind(this.server);
+    this.server.removeAllListeners('connection');
+    this.server.on('connection', accepted);
+    // node:http does not pass the option on.
+    (this.server as { pauseOnConnect?: boolean }).pauseOnConnect = true;
+  }
+
+  /** From now on the connection is node:http's, beginning with these bytes, which are its to keep. */
+  handOver(socket: Socket, bytes?: Buffer): void {
+    if (passesOn(socket)) this.#pipelines.set(socket, new Pipeline());
+    this.#toNode(socket);
+    if (bytes !== undefined) socket.emit('data', bytes);
+  }
+
+  /** Takes `length` bytes of a connection that was handed over. */
+  read(socket: Socket, bytes: Buffer, length: number): void {
+    const pipeline = this.#pipelines.get(socket);
+    if (pipeline?.isOver === false) socket.emit('data', Buffer.from(bytes.subarray(0, length)));
+  }
+
+  #accept(accepted: Socket): void {
+    const socket = readSocket(accepted, (bytes, length) => {
+      this.read(socket, bytes, length);
+      return true;
+    });
+    this.handOver(socket);
+  }
+}
+
+/** The requests of one connection that are not answered yet. */
+class Pipeline {
+  /** One was too many: what follows is not read, and not answered. */
+  isOver = false;
+  #unanswered = 0;
+
+  /** Whether a request is served. */
+  takes(response: ServerResponse): boolean {
+    if (this.isOver || this.#unanswered === maxUnanswered) return false;
+    this.#unanswered++;
+    response.on('close', () => this.#unanswered--);
+    return true;
+  }
+
+  /** Whether the request that was not taken is the first such. */
+  isOverNow(): boolean {
+    const isFirst = !this.isOver;
+    this.isOver = true;
+    return isFirst;
+  }
+}
