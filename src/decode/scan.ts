@@ -1,10 +1,11 @@
 import type { SpanConditions } from '../model/conditions.ts';
-import { Slice, sliceWords } from '../model/slice.ts';
 import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from '../wire/cursor.ts';
-import { skippable, tailAt } from '../wire/envelope.ts';
+import { tailAt } from '../wire/envelope.ts';
 import { instrumentationLibrarySpans } from '../wire/otlp.ts';
 import { MalformedError } from '../wire/reader.ts';
 import { SpanScan } from './scan-span.ts';
+import { SliceTable } from './slice-table.ts';
+import { ResourceUnderWay, ScopeUnderWay } from './under-way.ts';
 import { kindOf, validate } from './validate.ts';
 
 /** So many spans are worth a mark that they can be skipped at once when their envelope is read. */
@@ -18,6 +19,7 @@ const maxBroken = 10_000;
 const brokenAnyway = 100;
 const bytesABroken = 128;
 
+const nothing = new Uint8Array(0);
 const resourceKind = kindOf('resource');
 const scopeKind = kindOf('scope');
 
@@ -29,32 +31,102 @@ const scopeKind = kindOf('scope');
  * rules. Source of the encoding: opentelemetry-proto ExportTraceServiceRequest; unknown fields are legal everywhere.
  */
 export class RequestScan {
-  slices = new Int32Array(sliceWords * 1024);
-  /** How many slices the last scan found, how many spans it left out as invalid, and why the first of them. */
-  count = 0;
+  /** How many spans the last scan left out as invalid, and why the first of them. */
   invalid = 0;
   reason = '';
-  #mayBreak = 0;
+  readonly #table = new SliceTable();
   readonly #span = new SpanScan();
   readonly #maxEnvelopeBytes: number;
+  readonly #maxSpanBytes: number;
+  #mayBreak = 0;
+  #buf: Uint8Array = nothing;
+  #conditions: SpanConditions | undefined = undefined;
+  /** How far the scan is, and where it rests next. */
+  #pos = 0;
+  #end = 0;
+  #until = 0;
+  readonly #resource = new ResourceUnderWay();
+  readonly #scope = new ScopeUnderWay();
 
   /**
    * `maxEnvelopeBytes`: of what stands around spans, for a resource with all that is beside its scopes, and for a
    * scope with all that is beside its spans. Spans in a larger one are left out: a trace takes its envelopes with it
-   * into each batch, so few bytes received would be many to read and to send.
+   * into each batch, so few bytes received would be many to read and to send. `maxSpanBytes`: a longer span is left
+   * out, since one span is scanned, and written, in one go.
    */
-  constructor(maxEnvelopeBytes = Number.POSITIVE_INFINITY) {
+  constructor(maxEnvelopeBytes = Number.POSITIVE_INFINITY, maxSpanBytes = Number.POSITIVE_INFINITY) {
     this.#maxEnvelopeBytes = maxEnvelopeBytes;
+    this.#maxSpanBytes = maxSpanBytes;
   }
 
-  /** Scans buf[start, end). Throws MalformedError, after which nothing of the request may be used. */
+  /** The slices that were found, and how many they are. */
+  get slices(): Int32Array {
+    return this.#table.rows;
+  }
+
+  get count(): number {
+    return this.#table.count;
+  }
+
+  /**
+   * Scans buf[start, end). Throws MalformedError or TooManySpansError, after which nothing of the request may be used.
+   */
   run(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): void {
-    this.count = 0;
+    this.begin(buf, start, end, conditions);
+    this.step(Number.POSITIVE_INFINITY);
+  }
+
+  /** The same in steps: nothing may be used before `step` said that it is done. */
+  begin(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): void {
+    this.#table.count = 0;
     this.invalid = 0;
     this.reason = '';
     this.#mayBreak = Math.min(maxBroken, brokenAnyway + (end - start) / bytesABroken);
-    let pos = start;
-    while (pos < end) {
+    this.#buf = buf;
+    this.#conditions = conditions;
+    this.#pos = start;
+    this.#end = end;
+    this.#resource.isOpen = false;
+    this.#scope.isOpen = false;
+  }
+
+  /** Scans on for about `bytes`, a span or a resource more at most; true when all is scanned. */
+  step(bytes: number): boolean {
+    this.#until = this.#pos + bytes;
+    for (;;) {
+      if (this.#scope.isOpen) {
+        this.#scanScope();
+        if (this.#pos < this.#scope.end) return false;
+        this.#endScope();
+      } else if (this.#resource.isOpen) {
+        if (this.#resource.isOfOldOnes) this.#scanOldOnes();
+        else this.#scanResource();
+        if (this.#scope.isOpen) continue;
+        if (this.#pos < this.#resource.end) return false;
+        this.#endResource(bytes);
+      } else {
+        this.#scanRequest();
+        if (!this.#resource.isOpen) break;
+      }
+    }
+    if (this.#pos < this.#end) return false;
+    this.#buf = nothing;
+    return true;
+  }
+
+  /** The bits of one span under other conditions than it was scanned with: rules changed while it waited. */
+  rescan(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): number {
+    this.#span.run(buf, start, end, conditions);
+    return this.#span.bits;
+  }
+
+  /** Up to the next ResourceSpans, which it opens. */
+  #scanRequest(): void {
+    const buf = this.#buf;
+    const end = this.#end;
+    const stop = Math.min(end, this.#until);
+    let pos = this.#pos;
+    while (pos < stop && !this.#resource.isOpen) {
       const tagAt = pos;
       pos = readTag(buf, pos, end);
       if (fieldNumber !== 1) {
@@ -64,35 +136,24 @@ export class RequestScan {
       if (fieldType !== 2) throw malformed(tagAt, `resource_spans has wire type ${fieldType}`);
       const lengthAt = pos;
       pos = open(buf, pos, end);
-      const bodyTo = bodyEnd;
-      this.#resourceSpans(buf, pos, bodyTo, lengthAt, conditions);
-      pos = bodyTo;
+      this.#resource.begin(lengthAt, pos, bodyEnd, this.count);
     }
+    this.#pos = pos;
   }
 
-  /** The bits of one span under other conditions than it was scanned with: rules changed while it waited. */
-  rescan(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): number {
-    this.#span.run(buf, start, end, conditions);
-    return this.#span.bits;
-  }
-
-  #resourceSpans(
-    buf: Uint8Array,
-    start: number,
-    end: number,
-    resourceSpansAt: number,
-    conditions: SpanConditions,
-  ): void {
-    const firstRow = this.count;
-    let isSound = true;
-    let [hasScopeSpans, hasOldOnes] = [false, false];
-    let scopesBytes = 0;
-    for (let pos = start; pos < end; ) {
+  /** Up to its next ScopeSpans, which it opens. */
+  #scanResource(): void {
+    const buf = this.#buf;
+    const resource = this.#resource;
+    const { end } = resource;
+    const stop = Math.min(end, this.#until);
+    let pos = this.#pos;
+    while (pos < stop && !this.#scope.isOpen) {
       const tagAt = pos;
       pos = readTag(buf, pos, end);
       const field = fieldNumber;
       if (field > 3) {
-        hasOldOnes ||= field === instrumentationLibrarySpans && fieldType === 2;
+        resource.hasOldOnes ||= field === instrumentationLibrarySpans && fieldType === 2;
         pos = skipValue(buf, pos, end, fieldType);
         continue;
       }
@@ -100,72 +161,77 @@ export class RequestScan {
       const lengthAt = pos;
       pos = open(buf, pos, end);
       const bodyTo = bodyEnd;
-      if (field === 1) isSound = this.#isSound(resourceKind, buf, pos, bodyTo, 2) && isSound;
-      else if (field === 2) {
-        hasScopeSpans = true;
-        scopesBytes += bodyTo - tagAt;
-        this.#scopeSpans(buf, pos, bodyTo, resourceSpansAt, lengthAt, conditions);
+      if (field === 2) {
+        resource.hasScopeSpans = true;
+        resource.scopesBytes += bodyTo - tagAt;
+        this.#scope.begin(lengthAt, pos, bodyTo, this.count);
+        continue;
       }
+      if (field === 1) resource.isSound = this.#isSound(resourceKind, 'resource', pos, bodyTo, 2) && resource.isSound;
       pos = bodyTo;
     }
-    // Senders of the time of change wrote the same spans under both numbers, so the old ones count where they are
-    // alone.
-    if (hasOldOnes && !hasScopeSpans) scopesBytes = this.#oldOnes(buf, start, end, resourceSpansAt, conditions);
-    isSound &&= this.#isSmall('resource', end - start - scopesBytes);
-    if (!isSound) this.#leaveOut(firstRow);
+    this.#pos = pos;
   }
 
-  /**
-   * The spans of SDKs that write `instrumentation_library_spans`, which have the form of scope spans. Returns the bytes
-   * of those fields.
-   */
-  #oldOnes(buf: Uint8Array, pos: number, end: number, resourceSpansAt: number, conditions: SpanConditions): number {
-    let bytes = 0;
-    while (pos < end) {
+  /** The spans of SDKs that write `instrumentation_library_spans`, which have the form of scope spans. */
+  #scanOldOnes(): void {
+    const buf = this.#buf;
+    const resource = this.#resource;
+    const { end } = resource;
+    const stop = Math.min(end, this.#until);
+    let pos = this.#pos;
+    while (pos < stop && !this.#scope.isOpen) {
       const tagAt = pos;
       pos = readTag(buf, pos, end);
-      const lengthAt = pos;
       if (fieldNumber !== instrumentationLibrarySpans || fieldType !== 2) {
         pos = skipValue(buf, pos, end, fieldType);
         continue;
       }
+      const lengthAt = pos;
       pos = open(buf, pos, end);
-      const bodyTo = bodyEnd;
-      bytes += bodyTo - tagAt;
-      this.#scopeSpans(buf, pos, bodyTo, resourceSpansAt, lengthAt, conditions);
-      pos = bodyTo;
+      resource.scopesBytes += bodyEnd - tagAt;
+      this.#scope.begin(lengthAt, pos, bodyEnd, this.count);
     }
-    return bytes;
+    this.#pos = pos;
   }
 
-  #scopeSpans(
-    buf: Uint8Array,
-    pos: number,
-    end: number,
-    resourceSpansAt: number,
-    scopeSpansAt: number,
-    conditions: SpanConditions,
-  ): void {
-    const firstRow = this.count;
-    let isSound = true;
-    let spansTo = -1;
-    let gaps = 0;
-    let aroundBytes = end - pos;
-    while (pos < end) {
+  #endResource(stepBytes: number): void {
+    const resource = this.#resource;
+    // Senders of the time of change wrote the same spans under both numbers, so the old ones count where they are
+    // alone.
+    if (resource.hasOldOnes && !resource.hasScopeSpans && !resource.isOfOldOnes) {
+      resource.isOfOldOnes = true;
+      this.#pos = resource.start;
+      this.#until = this.#pos + stepBytes;
+      return;
+    }
+    resource.isOpen = false;
+    const isSmall = this.#isSmall('resource', resource.end - resource.start - resource.scopesBytes);
+    if (!resource.isSound || !isSmall) this.invalid += this.#table.takeBack(resource.firstRow);
+  }
+
+  #scanScope(): void {
+    const buf = this.#buf;
+    const scope = this.#scope;
+    const { end, at: scopeSpansAt } = scope;
+    const { at: resourceSpansAt } = this.#resource;
+    const stop = Math.min(end, this.#until);
+    let { spansTo, gaps, spansBytes } = scope;
+    let pos = this.#pos;
+    while (pos < stop) {
       const tag = buf[pos];
       if (tag === 0x12) {
         if (spansTo >= 0 && pos !== spansTo) gaps++;
-        aroundBytes += pos;
+        spansBytes -= pos;
         pos = open(buf, pos + 1, end);
-        const bodyTo = bodyEnd;
-        spansTo = bodyTo;
-        aroundBytes -= bodyTo;
-        this.#spanAt(buf, pos, bodyTo, resourceSpansAt, scopeSpansAt, conditions);
-        pos = bodyTo;
+        spansTo = bodyEnd;
+        spansBytes += spansTo;
+        this.#spanAt(buf, pos, spansTo, resourceSpansAt, scopeSpansAt);
+        pos = spansTo;
       } else if (tag === 0x0a || tag === 0x1a) {
         pos = open(buf, pos + 1, end);
         const bodyTo = bodyEnd;
-        if (tag === 0x0a) isSound = this.#isSound(scopeKind, buf, pos, bodyTo, 3) && isSound;
+        if (tag === 0x0a) scope.isSound = this.#isSound(scopeKind, 'scope', pos, bodyTo, 3) && scope.isSound;
         pos = bodyTo;
       } else {
         const tagAt = pos;
@@ -174,33 +240,48 @@ export class RequestScan {
         pos = skipValue(buf, pos, end, fieldType);
       }
     }
-    isSound &&= this.#isSmall('scope', aroundBytes);
-    if (!isSound) this.#leaveOut(firstRow);
-    if (this.count - firstRow >= manySpans && gaps === 0 && tailAt(buf, end) === spansTo) this.#markSkippable(firstRow);
+    this.#pos = pos;
+    scope.spansTo = spansTo;
+    scope.gaps = gaps;
+    scope.spansBytes = spansBytes;
   }
 
-  #spanAt(
-    buf: Uint8Array,
-    start: number,
-    end: number,
-    resourceSpansAt: number,
-    scopeSpansAt: number,
-    conditions: SpanConditions,
-  ): void {
+  #endScope(): void {
+    const { firstRow, start, end, spansBytes, isSound, gaps, spansTo } = this.#scope;
+    this.#scope.isOpen = false;
+    const isSmall = isSound && this.#isSmall('scope', end - start - spansBytes);
+    if (!isSmall) this.invalid += this.#table.takeBack(firstRow);
+    if (this.count - firstRow >= manySpans && gaps === 0 && tailAt(this.#buf, end) === spansTo)
+      this.#table.markSkippable(firstRow);
+  }
+
+  #spanAt(buf: Uint8Array, start: number, end: number, resourceSpansAt: number, scopeSpansAt: number): void {
+    const span = this.#span;
+    if (end - start > this.#maxSpanBytes) {
+      this.#leaveOut(`a span of ${end - start} bytes; at most ${this.#maxSpanBytes} (receive.max_span_bytes)`);
+      return;
+    }
     try {
-      this.#span.run(buf, start, end, conditions);
+      span.run(buf, start, end, this.#conditions as SpanConditions);
     } catch (error) {
       this.#note(error);
       this.invalid++;
       return;
     }
-    this.#add(buf, start, end - start, resourceSpansAt, scopeSpansAt);
+    if (span.traceIdAt >= 0) this.#table.add(buf, start, end - start, resourceSpansAt, scopeSpansAt, span);
+    else this.#leaveOut(span.fault);
   }
 
-  /** Whether a message around spans is one that others take, too. */
-  #isSound(kind: number, buf: Uint8Array, start: number, end: number, depth: number): boolean {
+  #leaveOut(why: string): void {
+    this.invalid++;
+    this.reason ||= why;
+  }
+
+  /** Whether a message around spans is one that others take, too. One that is too large by itself is not looked into. */
+  #isSound(kind: number, what: string, start: number, end: number, depth: number): boolean {
+    if (!this.#isSmall(what, end - start)) return false;
     try {
-      validate(kind, buf, start, end, depth);
+      validate(kind, this.#buf, start, end, depth);
       return true;
     } catch (error) {
       this.#note(error);
@@ -217,45 +298,5 @@ export class RequestScan {
   #note(error: unknown): void {
     if (!(error instanceof MalformedError) || --this.#mayBreak < 0) throw error;
     this.reason ||= error.message;
-  }
-
-  /** Takes back the slices since `firstRow`: what surrounds them is broken. */
-  #leaveOut(firstRow: number): void {
-    this.invalid += this.count - firstRow;
-    this.count = firstRow;
-  }
-
-  #markSkippable(firstRow: number): void {
-    for (let i = firstRow; i < this.count; i++) this.slices[i * sliceWords + Slice.scopeSpans] |= skippable;
-  }
-
-  #add(buf: Uint8Array, start: number, length: number, resourceSpansAt: number, scopeSpansAt: number): void {
-    const span = this.#span;
-    const at = span.traceIdAt;
-    if (at < 0) {
-      this.invalid++;
-      this.reason ||= span.fault;
-      return;
-    }
-    if ((this.count + 1) * sliceWords > this.slices.length) this.#grow();
-    const rows = this.slices;
-    const row = this.count++ * sliceWords;
-    rows[row + Slice.start] = start;
-    rows[row + Slice.length] = length;
-    rows[row + Slice.resourceSpans] = resourceSpansAt;
-    rows[row + Slice.scopeSpans] = scopeSpansAt;
-    rows[row + Slice.traceIdA] = (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3];
-    rows[row + Slice.traceIdB] = (buf[at + 4] << 24) | (buf[at + 5] << 16) | (buf[at + 6] << 8) | buf[at + 7];
-    rows[row + Slice.traceIdC] = (buf[at + 8] << 24) | (buf[at + 9] << 16) | (buf[at + 10] << 8) | buf[at + 11];
-    rows[row + Slice.traceIdD] = (buf[at + 12] << 24) | (buf[at + 13] << 16) | (buf[at + 14] << 8) | buf[at + 15];
-    rows[row + Slice.bits] = span.bits;
-    rows[row + Slice.randomnessHigh] = span.randomnessHigh;
-    rows[row + Slice.randomnessLow] = span.randomnessLow;
-  }
-
-  #grow(): void {
-    const grown = new Int32Array(this.slices.length * 2);
-    grown.set(this.slices);
-    this.slices = grown;
   }
 }

@@ -1,0 +1,65 @@
+import { Slice, sliceWords } from '../model/slice.ts';
+import { skippable } from '../wire/envelope.ts';
+import type { SpanScan } from './scan-span.ts';
+
+/** Of one request; 46 MB of rows. Spans with all that an SDK writes are so many in 64 MiB, and seven times as long. */
+const maxSpans = 1024 * 1024;
+
+/** A request with more spans than are taken at once. */
+export class TooManySpansError extends Error {
+  override readonly name = 'TooManySpansError';
+}
+
+/** The slices of the request at hand, as rows of numbers, so that a request leaves no garbage. */
+export class SliceTable {
+  rows: Int32Array;
+  count = 0;
+
+  constructor(rows = 1024) {
+    this.rows = new Int32Array(sliceWords * rows);
+  }
+
+  /** A slice at buf[start, start + length), by what its scan found. Throws TooManySpansError. */
+  add(
+    buf: Uint8Array,
+    start: number,
+    length: number,
+    resourceSpansAt: number,
+    scopeSpansAt: number,
+    of: SpanScan,
+  ): void {
+    if ((this.count + 1) * sliceWords > this.rows.length) this.#grow();
+    const at = of.traceIdAt;
+    const { rows } = this;
+    const row = this.count++ * sliceWords;
+    rows[row + Slice.start] = start;
+    rows[row + Slice.length] = length;
+    rows[row + Slice.resourceSpans] = resourceSpansAt;
+    rows[row + Slice.scopeSpans] = scopeSpansAt;
+    rows[row + Slice.traceIdA] = (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3];
+    rows[row + Slice.traceIdB] = (buf[at + 4] << 24) | (buf[at + 5] << 16) | (buf[at + 6] << 8) | buf[at + 7];
+    rows[row + Slice.traceIdC] = (buf[at + 8] << 24) | (buf[at + 9] << 16) | (buf[at + 10] << 8) | buf[at + 11];
+    rows[row + Slice.traceIdD] = (buf[at + 12] << 24) | (buf[at + 13] << 16) | (buf[at + 14] << 8) | buf[at + 15];
+    rows[row + Slice.bits] = of.bits;
+    rows[row + Slice.randomnessHigh] = of.randomnessHigh;
+    rows[row + Slice.randomnessLow] = of.randomnessLow;
+  }
+
+  /** Takes back the slices since `firstRow`; how many they were. */
+  takeBack(firstRow: number): number {
+    const taken = this.count - firstRow;
+    this.count = firstRow;
+    return taken;
+  }
+
+  markSkippable(firstRow: number): void {
+    for (let i = firstRow; i < this.count; i++) this.rows[i * sliceWords + Slice.scopeSpans] |= skippable;
+  }
+
+  #grow(): void {
+    if (this.count >= maxSpans) throw new TooManySpansError(`more than ${maxSpans} spans in one request: send fewer`);
+    const grown = new Int32Array(this.rows.length * 2);
+    grown.set(this.rows);
+    this.rows = grown;
+  }
+}
