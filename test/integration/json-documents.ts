@@ -102,6 +102,7 @@ const values: readonly string[] = [
     '{"intValue":"9223372036854775807"}',
     '{"intValue":"9223372036854775808"}',
     '{"intValue":1.5}',
+    '{"intValue":1e300}',
   ],
   ...[
     '{"doubleValue":1.5}',
