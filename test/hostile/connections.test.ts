@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { frame as grpcFrame } from '../receive/support/grpc-wire.ts';
 import {
   blockOf,
@@ -14,6 +14,7 @@ import {
   preface,
   settings,
 } from '../receive/support/http2-wire.ts';
+import { requestBytes } from '../support/spans.ts';
 import { MiB, type Scene, sized, startScene } from './scene.ts';
 import { write } from './send.ts';
 
@@ -105,6 +106,35 @@ describe('a connection', () => {
     const send = () =>
       Promise.all([held(scene.gateway.grpc, 4, () => inGrpc), held(scene.gateway.http, 4, () => inHttp)]);
     await scene.attack(send, { memoryBytes: 64 * MiB });
+  });
+
+  it('that asks and never reads', async () => {
+    const one = Buffer.from(
+      'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n',
+    );
+    const [host, port] = scene.gateway.http.split(':');
+    const send = async () => {
+      const socket = net.connect(Number(port), host).on('error', () => {});
+      socket.pause();
+      socket.write(repeated(one, sized(4, 32) * MiB));
+      await sleep(holdMs);
+      socket.destroy();
+    };
+    await scene.attack(send, { memoryBytes: 64 * MiB });
+  });
+
+  it('with a body in chunks of one byte', async () => {
+    const body = Buffer.from(requestBytes({ trace: 'chunked', id: 'chunked', padding: sized(300_000, 2_900_000) }));
+    const chunks = Buffer.alloc(6 * body.length, '1\r\nx\r\n');
+    for (const [i, byte] of body.entries()) chunks[6 * i + 3] = byte;
+    const head = Buffer.from(
+      'POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    const send = async () => {
+      const heard = await write(scene.gateway.http, [head, chunks, Buffer.from('0\r\n\r\n')], 30_000);
+      expect(heard).toMatch(/^HTTP\/1.1 200 /);
+    };
+    await scene.attack(send, { memoryBytes: 10 * body.length + 64 * MiB });
   });
 
   it('with thousands of health watches', async () => {
