@@ -14,6 +14,7 @@ export const refusals = {
   connection_full: { grpc: 14, http: 503, retryable: true },
   buffer_full: { grpc: 14, http: 503, retryable: true },
   calls_full: { grpc: 8, http: 429, retryable: false },
+  overloaded: { grpc: 14, http: 503, retryable: true },
   draining: { grpc: 14, http: 503, retryable: true },
   timeout: { grpc: 4, http: 408, retryable: true },
   internal: { grpc: 13, http: 500, retryable: false },

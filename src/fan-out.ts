@@ -5,6 +5,8 @@ interface Held {
   readonly done: () => void;
 }
 
+const getsNowhereMs = 5_000;
+
 /** What the fan-out knows of one exporter. */
 class Exit {
   readonly exporter: Exporter;
@@ -52,6 +54,13 @@ class Exit {
     this.#endedSpans = endedSpans;
   }
 
+  /** How full its queue is; 0 where it gets nowhere at all: then less to send would be of no use. */
+  pressure(now: number, silentMs: number): number {
+    this.look(now);
+    const { queuedBytes, queueLimitBytes } = this.exporter.stats;
+    return now - this.progressAt < silentMs ? queuedBytes / queueLimitBytes : 0;
+  }
+
   get isBehind(): boolean {
     const { queuedBytes, queueLimitBytes } = this.exporter.stats;
     return this.held.length > 0 || queuedBytes > queueLimitBytes / 2;
@@ -83,6 +92,11 @@ export class FanOut {
       if (this.#draining && (exit.held.length > 0 || !exit.fits(request))) exit.hold({ request, done });
       else exit.exporter.offer(request, done);
     }
+  }
+
+  /** How full the queue is of the exporter that is furthest behind, of those that brought something to an end lately. */
+  pressure(now: number): number {
+    return Math.max(0, ...this.#exits.map((exit) => exit.pressure(now, getsNowhereMs)));
   }
 
   /** What the exporters count; what waits here is theirs too. */

@@ -30,6 +30,7 @@ export interface Gateway {
 
 const { monotonicMs: now } = systemClock;
 const logEveryMs = 10_000;
+const pressureEveryMs = 200;
 /** A shard that has not looked for due traces for so long stands still. */
 const longestStallMs = 10_000;
 
@@ -56,6 +57,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
 
     const { exporters, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
     fanOut = new FanOut(exporters);
+    const telling = setInterval(() => shards.exportQueue(fanOut.pressure(now())), pressureEveryMs).unref();
+    undo.unshift(() => clearInterval(telling));
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
     let notReady = 'starting';
@@ -87,6 +90,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const stop = async (): Promise<Losses> => {
       const endMs = now() + config.shutdownTimeoutMs;
       notReady = 'shutting down';
+      clearInterval(telling);
+      shards.exportQueue(0);
       log.info('draining', { deadlineMs: config.shutdownTimeoutMs });
       const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
       flushFailures();
@@ -141,6 +146,10 @@ function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit'> {
     fault: (error) => limited.error('receive_error', { err: error }),
     // A shard says each reason as rarely as it should be read.
     lost: (reason, spans) => log.error('spans_lost', { reason, spans }, 'spans could not be written: a defect'),
+    overload: (shard, { rung, name, cause, keepsOneIn }) => {
+      if (rung === 0) log.info('overload', { shard, rung }, 'back to normal');
+      else log.warn('overload', { shard, rung, cause, keepsOneIn }, `overload: ${name}`);
+    },
     died: (shard, error) => {
       log.error('shard_died', { shard, reason: (error as Error)?.message ?? String(error), err: error });
       die();

@@ -82,7 +82,8 @@ export class Pipeline implements Intake {
    */
   tick(limit: number): boolean {
     const now = this.#now();
-    const { buffer, judge, emission, batch, lateness, upkeep } = this.shard;
+    const { buffer, judge, emission, batch, lateness, overload, relief, upkeep } = this.shard;
+    overload.tick(now);
     emission.step(now);
     const more = this.#takeOver(now);
     upkeep.tick(now);
@@ -91,7 +92,7 @@ export class Pipeline implements Intake {
       const slot = buffer.due(now);
       if (slot < 0) {
         batch.tick(now);
-        return more;
+        return relief.tick(limit, now) || more;
       }
       observe(lateness, buffer.overdue(slot, now) / 1000);
       judge.judge(slot, buffer.wasHastened(slot) ? 'root' : 'wait', now);

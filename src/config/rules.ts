@@ -32,8 +32,8 @@ const milliseconds = v.pipe(
 
 /** The knobs are policies of these names. */
 const policyName = text(
-  /^(?!(debug|errors|slow|routes|baseline|none)$)(?=.*\S)\P{C}{1,128}$/u,
-  'a name of at most 128 characters, but not debug, errors, slow, routes, baseline or none',
+  /^(?!(debug|errors|slow|routes|baseline|none|overload)$)(?=.*\S)\P{C}{1,128}$/u,
+  'a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none or overload',
 );
 /** What its type asks for, decide/compile.ts knows. */
 const policy = fields(

@@ -1,5 +1,6 @@
-import { reaches } from '../model/threshold.ts';
+import { noFloor, reaches, type Threshold } from '../model/threshold.ts';
 import {
+  byOverload,
   type Policy,
   type PolicySet,
   type TraceFacts,
@@ -22,9 +23,11 @@ export const undecided = (): Verdict => ({
 /**
  * Judges a trace: any drop vote wins; else any keep; else dropped. Of several keeping policies the one with the
  * smallest threshold (the greatest chance of inclusion) wins, then the first in order. Every policy votes, so that
- * every vote can be explained.
+ * every vote can be explained. `floor`: under overload what is kept must reach this threshold too, and then carries it
+ * where its own is smaller; traces with an error excepted, and all of them where `debug` wants all.
  */
-export function decide({ policies, votes }: PolicySet, facts: TraceFacts, verdict: Verdict): void {
+export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floor = noFloor): void {
+  const { policies, votes } = set;
   const { keepVotes, dropVotes } = verdict;
   // Calling fill() would take longer than all the rest.
   for (let word = 0; word < voteWords; word++) keepVotes[word] = dropVotes[word] = 0;
@@ -50,6 +53,22 @@ export function decide({ policies, votes }: PolicySet, facts: TraceFacts, verdic
   verdict.policy = dropper >= 0 ? dropper : keeper;
   verdict.thresholdHigh = verdict.keep ? policies[keeper].thresholdHigh : 0;
   verdict.thresholdLow = verdict.keep ? policies[keeper].thresholdLow : 0;
+  if (verdict.keep && floor !== noFloor && !set.debug && !hasError(set, facts)) raise(verdict, facts, floor);
+}
+
+/** Did a span say ERROR? Known where a policy asks for that and nothing else. */
+function hasError({ conditions: { statusBits } }: PolicySet, { bits }: TraceFacts): boolean {
+  const [unset, ok, error] = statusBits;
+  return (bits & error & ~(unset | ok)) !== 0;
+}
+
+function raise(verdict: Verdict, { randomnessHigh, randomnessLow }: TraceFacts, { high, low }: Threshold): void {
+  const isKept = reaches(randomnessHigh, randomnessLow, high, low);
+  if (isKept && reaches(verdict.thresholdHigh, verdict.thresholdLow, high, low)) return;
+  verdict.keep = isKept;
+  if (!isKept) verdict.policy = byOverload;
+  verdict.thresholdHigh = isKept ? high : 0;
+  verdict.thresholdLow = isKept ? low : 0;
 }
 
 /** How many of the rising thresholds the trace's randomness reaches: they are the first ones. */

@@ -9,7 +9,7 @@ import { WideVotes } from './wide-votes.ts';
 export const Decision = {
   /** Four words. */
   id: 0,
-  /** Bits 0–7 policy + 1 (0 = none), 8–10 trigger, 16 keep, 17 complete. */
+  /** Bits 0–7 policy + 1 (0 = none, 255 = overload), 8–10 trigger, 16 keep, 17 complete. */
   flags: 4,
   /** Number of the revision that judged it, see pipeline.ts. */
   revision: 5,

@@ -1,5 +1,5 @@
 import type { Outcome, Protocol, Trigger } from './outcome.ts';
-import type { Histogram, LoopStats } from './stats.ts';
+import type { Histogram, LoopStats, OverloadStats } from './stats.ts';
 
 type Tally = { spans: number; bytes: number; requests: number };
 
@@ -19,6 +19,8 @@ export interface ShardStats {
   readonly inflightBytes: number;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
+  /** Where the shard stands on the ladder, see shard/overload.ts, and why; it keeps one trace in `keepsOneIn` at most. */
+  readonly overload: OverloadStats;
   readonly lateness: Histogram;
   readonly turns: Histogram;
   /** Of the shard's own thread, where it has one. */

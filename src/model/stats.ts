@@ -24,6 +24,16 @@ export interface LoopStats {
   readonly gc: Readonly<Record<GcKind, { count: number; seconds: number }>>;
 }
 
+/** Where a shard stands on the ladder of overload: 0 is the ground. */
+export interface OverloadStats {
+  readonly rung: number;
+  readonly name: string;
+  /** Empty on the ground. */
+  readonly cause: string;
+  /** Traces without an error are kept at most by one in so many. */
+  readonly keepsOneIn: number;
+}
+
 /** What is known about the rules in force and about their source. Times are Unix milliseconds, 0 = never. */
 export interface RulesStatus {
   readonly revision: string;
@@ -59,6 +69,8 @@ export interface GatewayStats {
   readonly inflightBytes: number;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
+  /** By shard. */
+  readonly overload: readonly OverloadStats[];
   readonly lateness: Histogram;
   /** Seconds for which each turn of deciding held its event loop. */
   readonly turns: Histogram;

@@ -2,7 +2,7 @@
  * A 56-bit rejection threshold in two numbers: a trace whose randomness is at least this is kept.
  * Source: OpenTelemetry specification, "TraceState: Probability Sampling".
  */
-interface Threshold {
+export interface Threshold {
   /** The upper 24 bits. */
   readonly high: number;
   /** The lower 32 bits, unsigned. */
@@ -10,6 +10,9 @@ interface Threshold {
   /** The value of `th`: up to 14 hex digits without trailing zeros, `0` for zero. */
   readonly text: string;
 }
+
+/** Keeps all. */
+export const noFloor: Threshold = { high: 0, low: 0, text: '0' };
 
 const digits = 14;
 const full = 1n << 56n;

@@ -63,10 +63,13 @@ export interface PolicySet {
   readonly debug: boolean;
 }
 
+/** In place of a policy: it would have been kept, had there not been too much to keep. */
+export const byOverload = 254;
+
 /** The outcome of a decision. One object is reused for all traces. */
 export interface Verdict {
   keep: boolean;
-  /** Index of the winning policy; -1 where none kept and none dropped. */
+  /** Index of the winning policy; -1 where none kept and none dropped, or `byOverload`. */
   policy: number;
   thresholdHigh: number;
   thresholdLow: number;

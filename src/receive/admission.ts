@@ -22,6 +22,8 @@ export interface Sender {
 export class Admission {
   /** Bytes granted and not given back yet. */
   inflightBytes = 0;
+  /** Why nothing may come in at present; empty = it may. */
+  overload = '';
   readonly maxRequestBytes: number;
   readonly maxInflightBytes: number;
   readonly maxConnectionBytes: number;
@@ -45,8 +47,14 @@ export class Admission {
   refuses(bytes: number, sender: Sender): Refusal | undefined {
     const tooLarge = this.limit(bytes);
     if (tooLarge !== undefined) return tooLarge;
+    if (this.overload !== '') return new Refusal('overloaded', `too much to do (${this.overload}): try again later`);
     if (this.#isBeyondShare(bytes, sender, 0)) return this.#connectionFull(sender);
     return this.#allBytes() + bytes > this.maxInflightBytes ? this.#full() : undefined;
+  }
+
+  /** How much of the budget is taken, in all shards. */
+  get share(): number {
+    return this.#allBytes() / this.maxInflightBytes;
   }
 
   /** A message that has become `bytes` long is refused for good where that is too long. */

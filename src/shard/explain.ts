@@ -4,7 +4,7 @@ import { rootBit } from '../model/conditions.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { triggers } from '../model/outcome.ts';
 import { adjustedCount, thresholdText } from '../model/threshold.ts';
-import { noPolicy, type Revisions } from './revision.ts';
+import { noPolicy, policyName, type Revisions } from './revision.ts';
 
 /** The four words of a trace id in hex, or undefined where it is not one. */
 function parseTraceId(hex: string): Int32Array | undefined {
@@ -51,7 +51,7 @@ function explainDecided(
   return {
     traceId: traceId.toLowerCase().padStart(32, '0'),
     verdict: kept ? 'keep' : 'drop',
-    policy: policies[policyOf(flags)]?.name ?? noPolicy,
+    policy: revision === undefined ? noPolicy : policyName(revision, policyOf(flags)),
     votes: policies.map((policy, i) => ({ policy: policy.name, vote: decisions.voteAt(slot, i) })),
     shadowVotes: [],
     threshold: kept ? thresholdText(high, low) : '',

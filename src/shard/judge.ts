@@ -10,7 +10,8 @@ import type { TraceFacts } from '../model/verdict.ts';
 import type { Emission, Piece } from './emission.ts';
 import type { Ledger } from './ledger.ts';
 import { localRoot } from './local-root.ts';
-import type { Revision, Revisions } from './revision.ts';
+import type { OverloadWatch } from './overload-watch.ts';
+import { policyName, type Revision, type Revisions, rowOf } from './revision.ts';
 
 interface JudgeParts {
   readonly buffer: TraceBuffer;
@@ -19,6 +20,7 @@ interface JudgeParts {
   readonly emission: Emission;
   readonly revisions: Revisions;
   readonly ledger: Ledger;
+  readonly overload: OverloadWatch;
 }
 
 /** Ends a trace's wait: facts → verdict → remembered → counted → emitted or not → released. */
@@ -49,7 +51,7 @@ export class Judge {
   }
 
   judge(slot: number, trigger: Trigger, now: number): void {
-    const { buffer, decisions, revisions, ledger } = this.#parts;
+    const { buffer, decisions, revisions, ledger, overload } = this.#parts;
     const revision = revisions.current;
     const words = buffer.traces.page(slot);
     const at = buffer.traces.at(slot);
@@ -57,7 +59,7 @@ export class Judge {
     this.#gather(words, at);
     const verdict = this.#verdict;
     const { spans } = this.#facts;
-    decide(revision.set, this.#facts, verdict);
+    decide(revision.set, this.#facts, verdict, overload.floor);
     const complete = (words[at + Trace.bits] & rootBit) !== 0;
     const about = this.#about;
     about.trigger = triggers.indexOf(trigger);
@@ -69,7 +71,7 @@ export class Judge {
     about.decidedAt = now;
     decisions.remember(words, at, verdict, about);
     this.triggers[trigger]++;
-    const row = verdict.policy < 0 ? revision.noneRow : revision.rows[verdict.policy];
+    const row = rowOf(revision, verdict.policy);
     buffer.unlist(slot);
     if (verdict.keep) this.#emit(slot, row, complete, now);
     else {
@@ -111,14 +113,14 @@ export class Judge {
 
   #emit(slot: number, counted: number, complete: boolean, now: number): void {
     const { buffer, emission, revisions } = this.#parts;
-    const { set, name } = revisions.current;
+    const revision = revisions.current;
     const head = buffer.headOf(slot);
     const piece = this.#piece;
     const { stamp } = piece;
     stamp.thresholdHigh = this.#verdict.thresholdHigh;
     stamp.thresholdLow = this.#verdict.thresholdLow;
-    stamp.policy = set.policies[this.#verdict.policy].name;
-    stamp.revision = name;
+    stamp.policy = policyName(revision, this.#verdict.policy);
+    stamp.revision = revision.name;
     stamp.incomplete = !complete;
     piece.slot = slot;
     piece.row = head;

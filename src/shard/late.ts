@@ -5,7 +5,7 @@ import { emptyStamp } from '../model/stamp.ts';
 import type { Emission, Piece } from './emission.ts';
 import type { Emitter } from './emit.ts';
 import type { Ledger } from './ledger.ts';
-import type { Revisions } from './revision.ts';
+import { policyName, type Revisions, rowOf } from './revision.ts';
 
 interface LateParts {
   readonly buffer: TraceBuffer;
@@ -46,9 +46,8 @@ export class Late {
     const at = decisions.records.at(slot);
     const first = words[at + Decision.lateSpans]++ === 0 ? 1 : 0;
     const flags = words[at + Decision.flags];
-    const policy = policyOf(flags);
     const revision = revisions.get(words[at + Decision.revision]);
-    const counted = revision === undefined || policy < 0 ? revisions.current.noneRow : revision.rows[policy];
+    const counted = revision === undefined ? revisions.current.noneRow : rowOf(revision, policyOf(flags));
     if ((flags & keepFlag) === 0) {
       ledger.add(counted, 'late_dropped', 1, first);
       return;
@@ -90,7 +89,7 @@ export class Late {
     const piece = this.#piece;
     piece.stamp.thresholdHigh = words[at + Decision.thresholdHigh];
     piece.stamp.thresholdLow = words[at + Decision.thresholdLow] >>> 0;
-    piece.stamp.policy = revision?.set.policies[policyOf(words[at + Decision.flags])]?.name ?? '';
+    piece.stamp.policy = revision === undefined ? '' : policyName(revision, policyOf(words[at + Decision.flags]));
     piece.stamp.revision = revision?.name ?? '';
     piece.slot = -1;
     piece.toMark = 0;

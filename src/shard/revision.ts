@@ -1,4 +1,4 @@
-import type { PolicySet } from '../model/verdict.ts';
+import { byOverload, type PolicySet } from '../model/verdict.ts';
 import type { Ledger } from './ledger.ts';
 
 /** A policy set in force, or once in force, with what counting and explaining need of it. */
@@ -13,10 +13,23 @@ export interface Revision {
   /** The ledger's row of each policy, and the row of "no policy". */
   readonly rows: readonly number[];
   readonly noneRow: number;
+  readonly overloadRow: number;
 }
 
 /** What counts where no policy had a say. */
 export const noPolicy = 'none';
+/** What counts where a policy kept, and there was too much to keep. */
+export const overload = 'overload';
+
+/** The row that a decision counts in, by the index of its policy. */
+export function rowOf({ rows, noneRow, overloadRow }: Revision, policy: number): number {
+  return policy === byOverload ? overloadRow : (rows[policy] ?? noneRow);
+}
+
+/** The name of a decision's policy. */
+export function policyName({ set }: Revision, policy: number): string {
+  return policy === byOverload ? overload : (set.policies[policy]?.name ?? noPolicy);
+}
 
 /** Revisions that remembered decisions may still name. */
 const maxRemembered = 1024;
@@ -45,7 +58,8 @@ export class Revisions {
 
   #make(set: PolicySet, name: string, number: number, conditions: number): Revision {
     const rows = set.policies.map((policy) => this.#ledger.row(policy.name));
-    const revision = { number, name, set, conditions, rows, noneRow: this.#ledger.row(noPolicy) };
+    const [noneRow, overloadRow] = [this.#ledger.row(noPolicy), this.#ledger.row(overload)];
+    const revision = { number, name, set, conditions, rows, noneRow, overloadRow };
     this.#byNumber.set(number, revision);
     this.#byNumber.delete(number - maxRemembered);
     return revision;

@@ -16,6 +16,8 @@ import { Late } from './late.ts';
 import { latenessBounds } from './lateness.ts';
 import { Ledger } from './ledger.ts';
 import { type NeighbourOptions, Neighbours } from './neighbours.ts';
+import { OverloadWatch } from './overload-watch.ts';
+import { Relief } from './relief.ts';
 import { Revisions } from './revision.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -81,10 +83,12 @@ export function createShard(
   const batch = new Batch(options.batch, enrich, emit, options.seed);
   const emitter = new Emitter(batch, enrich, options.workPerStep ?? workPerStep);
   const emission = new Emission(buffer, emitter, ledger);
-  const judge = new Judge({ buffer, decisions, revisions, ledger, emission, scan });
+  const overload = new OverloadWatch(() => blocks.inUseBytes / blocks.maxBytes);
+  const judge = new Judge({ buffer, decisions, revisions, ledger, emission, overload, scan });
   const late = new Late({ buffer, decisions, revisions, ledger, emitter, emission });
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
   const earlyDecisions = new EarlyDecisions({ buffer, judge, emitter, emission }, onFull);
+  const relief = new Relief({ buffer, judge, emission, overload, neighbours }, onFull);
   const upkeep = new Upkeep(buffer, batch);
   const lateness = histogram(latenessBounds);
   return {
@@ -100,6 +104,8 @@ export function createShard(
     judge,
     arrivals,
     earlyDecisions,
+    overload,
+    relief,
     upkeep,
     lateness,
   };

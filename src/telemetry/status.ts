@@ -13,6 +13,7 @@ export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeM
     uptimeSeconds: Math.floor(uptimeMs / 1000),
     shards: identity.shards,
     silentShards: stats.silentShards ?? [],
+    overload: stats.overload,
     rules: rulesOf(stats),
     buffer: bufferOf(stats),
     export: stats.exporters.map(({ name, stats: exporter }) => ({

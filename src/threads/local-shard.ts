@@ -18,7 +18,7 @@ import type { NeighbourOptions } from '../shard/neighbours.ts';
 import { allocateBallast } from './ballast.ts';
 import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
 import { Packer, unpack } from './packer.ts';
-import { shardStats } from './shard-stats.ts';
+import { overloadStats, shardStats } from './shard-stats.ts';
 import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 import { Ticker } from './ticker.ts';
 
@@ -51,6 +51,7 @@ export class LocalShard implements Shards {
   /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
   readonly ballast: ArrayBuffer | undefined;
   #stopping = false;
+  #toldRung = 0;
   #toldLosses = 0;
   #toldLossesAt = Number.NEGATIVE_INFINITY;
   /** Kept spans handed to the exporters. */
@@ -80,6 +81,7 @@ export class LocalShard implements Shards {
       systemClock,
     );
     this.#ticker = new Ticker(() => {
+      this.#lookAtOverload();
       const more = this.pipeline.tick(tracesPerStep);
       this.#tellLosses(systemClock.monotonicMs());
       return more;
@@ -127,6 +129,22 @@ export class LocalShard implements Shards {
     const more = this.pipeline.decideWaiting(tracesPerStep, maxBytes);
     if (!more) this.#tellLosses(Number.POSITIVE_INFINITY);
     return more;
+  }
+
+  /** How full the queue is of the exporter that is furthest behind, 0 to 1. */
+  exportQueue(share: number): void {
+    this.pipeline.shard.overload.surroundings.exportQueue = share;
+  }
+
+  /** What presses on the shard from outside it; and what it says of its standing, where that has changed. */
+  #lookAtOverload(): void {
+    const { surroundings, ladder } = this.pipeline.shard.overload;
+    surroundings.loopDelayMs = this.#ticker.gaps.delayMs;
+    surroundings.inflight = this.admission.share;
+    if (ladder.rung === this.#toldRung) return;
+    this.#toldRung = ladder.rung;
+    this.admission.overload = ladder.rung === 4 ? ladder.cause : '';
+    this.#events.overload(0, overloadStats(ladder));
   }
 
   end(): void {

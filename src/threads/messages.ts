@@ -1,5 +1,6 @@
 import type { SlabNotice } from '../buffer/lending.ts';
 import type { ExportRequest } from '../model/export-request.ts';
+import type { OverloadStats } from '../model/stats.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
 import type { RulesRevision, ShardConfig } from './shards.ts';
 
@@ -25,6 +26,7 @@ export type Question =
 export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
+  | { readonly type: 'exportQueue'; readonly share: number }
   | { readonly type: 'reuse'; readonly body: Uint8Array }
   | { readonly type: 'slab'; readonly notice: SlabNotice };
 
@@ -35,4 +37,5 @@ export type FromThread =
   /** To be passed on to shard `to`. */
   | { readonly type: 'slab'; readonly notice: SlabNotice; readonly to: number }
   | { readonly type: 'fault'; readonly message: string }
+  | { readonly type: 'overload'; readonly stats: OverloadStats }
   | { readonly type: 'lost'; readonly reason: string; readonly spans: number };

@@ -1,11 +1,12 @@
 import type { Enricher } from '../enrich/enrich.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
-import type { GatewayStats, Histogram, LoopStats } from '../model/stats.ts';
+import type { GatewayStats, Histogram, LoopStats, OverloadStats } from '../model/stats.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
 import type { ReceiveStats } from '../receive/stats.ts';
+import { type Ladder, rungs } from '../shard/overload.ts';
 
 /** Who counts in a shard and around it. */
 interface Counting {
@@ -33,6 +34,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
     inflightBytes: admission.inflightBytes,
     arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
+    overload: overloadStats(shard.overload.ladder),
     lateness: shard.lateness,
     turns,
     ...(loop && { loop }),
@@ -46,6 +48,13 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     takenOver: neighbours?.takenOver ?? 0,
   };
 }
+
+export const overloadStats = ({ rung, cause, floorBits }: Ladder): OverloadStats => ({
+  rung,
+  name: rungs[rung],
+  cause,
+  keepsOneIn: 2 ** floorBits,
+});
 
 type Summed = Omit<GatewayStats, 'exporters' | 'rules'>;
 
@@ -76,6 +85,7 @@ export function sumStats(shards: readonly ShardStats[], offeredSpans: number, no
       heldBytes: total((shard) => shard.arriving.heldBytes),
       pooledBytes: total((shard) => shard.arriving.pooledBytes),
     },
+    overload: shards.map((shard) => shard.overload),
     lateness: addHistograms(shards.map((shard) => shard.lateness)),
     silentShards: shards.flatMap(({ silentMs }, number) => (silentMs === undefined ? [] : [number])),
     turns: addHistograms(shards.map((shard) => shard.turns)),

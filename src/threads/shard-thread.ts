@@ -24,6 +24,7 @@ const shard = new LocalShard(
     emit: (request) => tell({ type: 'emit', request }, [request.body.buffer as ArrayBuffer]),
     fault: (error) => tell({ type: 'fault', message: String(error) }),
     lost: (reason, spans) => tell({ type: 'lost', reason, spans }),
+    overload: (_, stats) => tell({ type: 'overload', stats }),
     // Whoever started this thread sees it by itself.
     died: () => {},
   },
@@ -40,6 +41,7 @@ compactHeapSoon();
 port.on('message', (message: ToThread) => {
   if (message.type === 'slab') shard.pipeline.shard.neighbours?.learn(message.notice);
   else if (message.type === 'swap') shard.swap(message.rules);
+  else if (message.type === 'exportQueue') shard.exportQueue(message.share);
   else if (message.type === 'reuse') shard.reuse(message.body);
   else void answer(message.id, message.question);
 });

@@ -82,6 +82,10 @@ export class ShardThreads implements Shards {
     for (const worker of this.#workers) post(worker, { type: 'swap', rules });
   }
 
+  exportQueue(share: number): void {
+    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'exportQueue', share });
+  }
+
   stats(): Promise<readonly ShardStats[]> {
     return Promise.all(this.#questions.map((shard) => shard.stats()));
   }
@@ -149,6 +153,9 @@ export class ShardThreads implements Shards {
         return;
       case 'lost':
         this.#events.lost(message.reason, message.spans);
+        return;
+      case 'overload':
+        this.#events.overload(from, message.stats);
         return;
       default:
         this.#questions[from].answered(message);

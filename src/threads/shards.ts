@@ -3,6 +3,7 @@ import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { RulesDocument } from '../model/rules.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
+import type { OverloadStats } from '../model/stats.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 
 /** What a shard needs of the boot file; plain values, so that it can be sent to another thread. */
@@ -33,6 +34,8 @@ export interface ShardEvents {
    * that kind.
    */
   lost(reason: string, spans: number): void;
+  /** A shard stands on another rung of the ladder than before. */
+  overload(shard: number, stats: OverloadStats): void;
   /** The thread of a shard ended, and with it what waited there. */
   died(shard: number, reason: unknown): void;
 }
@@ -43,6 +46,8 @@ export interface Shards {
   /** Listens. Throws UsageError where it cannot. */
   start(): Promise<Addresses>;
   swap(rules: RulesRevision): void;
+  /** How full the queue is of the exporter that is furthest behind, 0 to 1: told now and then. */
+  exportQueue(share: number): void;
   /** One entry a shard, in the order of their numbers. */
   stats(): readonly ShardStats[] | Promise<readonly ShardStats[]>;
   /** Throws Unavailable where the trace's shard does not answer. */

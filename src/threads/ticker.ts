@@ -1,6 +1,7 @@
 import { systemClock } from '../clock.ts';
 import { histogram, observe } from '../model/histogram.ts';
 import type { Histogram } from '../model/stats.ts';
+import { TurnGaps } from './turn-gaps.ts';
 
 const { monotonicMs } = systemClock;
 /** How often the pipeline looks for what is due. */
@@ -15,6 +16,7 @@ const turnBounds = [0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1
 export class Ticker {
   /** Seconds for which each turn held the event loop. */
   readonly turns: Histogram = histogram(turnBounds);
+  readonly gaps = new TurnGaps();
   readonly #step: () => boolean;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -40,6 +42,7 @@ export class Ticker {
 
   #turn(): void {
     this.#lastAt = monotonicMs();
+    this.gaps.turn(this.#lastAt);
     let more = this.#step();
     let tookMs = monotonicMs() - this.#lastAt;
     while (more && tookMs < longestTurnMs) {

@@ -5,7 +5,9 @@ import { always, whereBit } from '../../src/decide/policies/index.ts';
 import { probabilistic } from '../../src/decide/policies/probabilistic.ts';
 import { hasVote, voteTable } from '../../src/decide/vote-table.ts';
 import { maxConditions, randomnessBit, rootBit } from '../../src/model/conditions.ts';
+import { adjustedCount, noFloor, thresholdOf } from '../../src/model/threshold.ts';
 import {
+  byOverload,
   maxPolicies,
   type Policy,
   type PolicySet,
@@ -13,7 +15,7 @@ import {
   type Verdict,
   Vote,
 } from '../../src/model/verdict.ts';
-import { compiled } from '../support/story.ts';
+import { compiled, seedRules } from '../support/story.ts';
 
 const setOf = (policies: readonly Policy[]): PolicySet => ({ ...compiled({}), policies, votes: voteTable(policies) });
 
@@ -124,5 +126,37 @@ describe('a verdict', () => {
     expect(asked).toEqual([1, 1, 1, 2, 2, 2]);
     expect(verdict).toMatchObject({ keep: false, policy: 1 });
     expect(votesIn(verdict).slice(0, 4)).toEqual([Vote.keep, Vote.drop, Vote.keep, Vote.abstain]);
+  });
+
+  it('under a floor keeps those that reach it, with its weight where theirs is smaller; errors as before', () => {
+    const set = compiled({ ...seedRules, baseline_percent: 50 });
+    const { conditions } = set;
+    const [errorBit, slowBit] = [conditions.statusBits[2], conditions.slowBits];
+    const verdict = undecided();
+    const judged = (share: number, bits: number, floorShare: number) => {
+      const { high, low } = thresholdOf(share);
+      const trace = { bits, randomnessHigh: high, randomnessLow: low, spans: 1, bytes: 1 };
+      decide(set, trace, verdict, floorShare === 1 ? noFloor : thresholdOf(floorShare));
+      const weight = verdict.keep ? adjustedCount(verdict.thresholdHigh, verdict.thresholdLow) : 0;
+      const name = verdict.policy === byOverload ? 'overload' : (set.policies[verdict.policy]?.name ?? 'none');
+      return [name, weight];
+    };
+    expect(judged(0.25, slowBit, 1)).toEqual(['slow', 1]);
+    expect(judged(0.25, slowBit, 0.25)).toEqual(['slow', 4]);
+    expect(judged(0.26, slowBit, 0.25)).toEqual(['overload', 0]);
+    expect(judged(0.26, errorBit, 0.25)).toEqual(['errors', 1]);
+    expect(judged(0.26, errorBit | slowBit, 0.25)).toEqual(['errors', 1]);
+    expect(judged(0.25, 0, 0.25)).toEqual(['baseline', 4]);
+    expect(judged(0.25, 0, 0.75)).toEqual(['baseline', 2]);
+    expect(judged(0.6, 0, 0.5)).toEqual(['none', 0]);
+  });
+
+  it('knows no floor where all is to be kept, and no error where a policy asks for others too', () => {
+    const verdict = undecided();
+    const trace = { bits: -1, randomnessHigh: 0, randomnessLow: 0, spans: 1, bytes: 1 };
+    decide(compiled({ ...seedRules, debug: true }), trace, verdict, thresholdOf(0.5));
+    expect(verdict).toMatchObject({ keep: true, thresholdHigh: 0 });
+    decide(compiled({ ...seedRules, error_status_codes: ['ERROR', 'UNSET'] }), trace, verdict, thresholdOf(0.5));
+    expect(verdict).toMatchObject({ keep: false, policy: byOverload });
   });
 });

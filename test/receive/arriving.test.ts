@@ -40,7 +40,13 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
     enrich: { resource: {}, set: {} },
     redact: [],
   };
-  const events = { emit: () => {}, fault: (error: unknown) => faults.push(error), died: () => {}, lost: () => {} };
+  const events = {
+    emit: () => {},
+    fault: (error: unknown) => faults.push(error),
+    died: () => {},
+    lost: () => {},
+    overload: () => {},
+  };
   const faults: unknown[] = [];
   const shard = new LocalShard(config, { document: noRules, name: 'r1' }, events);
   const { grpc, http } = await shard.start(config.receive);

@@ -36,6 +36,7 @@ export function statsAfterTraffic(): GatewayStats {
     triggers: { wait: 90, root: 3, size: 1, full: 1, shutdown: 0 },
     waiting: { spans: 150, traces: 12 },
     buffer: { bytes: 8 << 20, limitBytes: 512 << 20, oldestSeconds: 14.5 },
+    overload: [{ rung: 0, name: 'none', cause: '', keepsOneIn: 1 }],
     inflightBytes: 0,
     arriving: { heldBytes: 0, pooledBytes: 0 },
     lateness: { bounds: [0.01, 0.1, 1], counts: [80, 10, 4, 1], sum: 6.5 },

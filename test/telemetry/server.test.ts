@@ -162,6 +162,7 @@ describe('/api/status', () => {
       'uptimeSeconds',
       'shards',
       'silentShards',
+      'overload',
       'rules',
       'buffer',
       'export',

@@ -52,6 +52,10 @@ const status = v.looseObject({
   uptimeSeconds: v.number(),
   shards: v.number(),
   silentShards: v.optional(v.array(v.number()), []),
+  // Gateways before this one have no ladder.
+  overload: v.optional(
+    v.array(v.looseObject({ rung: v.number(), name: v.string(), cause: v.string(), keepsOneIn: v.number() })),
+  ),
   rules: v.looseObject({
     revision: v.string(),
     hash: v.string(),

@@ -46,6 +46,7 @@ export function statusText(it: Status, now: number, color: boolean): string {
           ],
         ]
       : []),
+    ...overloadLines(it, paint),
     ...rulesLines(it, now, paint),
     [
       'buffer',
@@ -55,6 +56,16 @@ export function statusText(it: Status, now: number, color: boolean): string {
   ];
   const head = lines.map(([key, value]) => `${key.padEnd(10)}${value}\n`).join('');
   return `${head}\n${booksTable(it, paint)}\n${exportersTable(it, now, paint)}${failingLines(it, paint)}`;
+}
+
+function overloadLines({ overload = [] }: Partial<Status>, paint: Paint): string[][] {
+  return overload.flatMap(({ rung, name, cause, keepsOneIn }, shard) => {
+    if (rung === 0) return [];
+    const share = keepsOneIn > 1 ? `, keeps at most one in ${keepsOneIn}` : '';
+    return [
+      ['overload', paint.red(`shard ${shard}: ${printable(name).replaceAll('_', ' ')} (${printable(cause)})${share}`)],
+    ];
+  });
 }
 
 function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {

@@ -35,6 +35,22 @@ export const bufferMetrics: readonly Metric[] = [
     read: ({ gateway }) => gateway.buffer.limitBytes,
   },
   {
+    name: 'tailgate_overload_rung',
+    type: 'gauge',
+    labels: [],
+    help: 'How far the shard that is pressed hardest goes to bear its load: 0 normal, 1 complete traces early, 2 the oldest early, 3 samples harder, 4 refuses.',
+    advice: 'Above 0 for minutes: docs/overload.md says what each means and what to do.',
+    read: ({ gateway }) => Math.max(...gateway.overload.map(({ rung }) => rung)),
+  },
+  {
+    name: 'tailgate_overload_keeps_one_in',
+    type: 'gauge',
+    labels: [],
+    help: 'Traces without an error are kept at most by one in so many; 1 = as the rules say.',
+    advice: 'Counts after sampling stay true: weights say it.',
+    read: ({ gateway }) => Math.max(...gateway.overload.map(({ keepsOneIn }) => keepsOneIn)),
+  },
+  {
     name: 'tailgate_buffer_oldest_seconds',
     type: 'gauge',
     labels: [],

@@ -34,7 +34,7 @@ export const intakeMetrics: readonly Metric[] = [
     labels: ['reason'],
     help: 'Requests that were not taken; the sender was told so.',
     advice:
-      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `connection_full`: one client sends too much at once, [limits](operations.md#limits). `timeout`: one that is too slow. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `calls_full`: somebody watches our health too often. `draining`: a restart, harmless.',
+      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `connection_full`: one client sends too much at once, [limits](operations.md#limits). `timeout`: one that is too slow. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `overloaded`: docs/overload.md. `calls_full`: somebody watches our health too often. `draining`: a restart, harmless.',
     read: (sample) => refusedRows(sample.gateway, 'requests'),
   },
   {

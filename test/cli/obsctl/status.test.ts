@@ -9,6 +9,7 @@ const healthy: Status = {
   environment: 'staging',
   uptimeSeconds: 3725,
   silentShards: [],
+  overload: [{ rung: 0, name: 'none', cause: '', keepsOneIn: 1 }],
   shards: 1,
   rules: {
     revision: 'file-3f2a',
