@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Field, Query, SpansetExpression } from '../traceql/ast.ts';
 import { compileSpansets, matchSteps } from '../traceql/evaluate.ts';
+import { Damaged } from './damage.ts';
 import { Duplicates } from './join-duplicates.ts';
 import { compileMayMatch } from './may-match.ts';
 import type { Pace } from './pace.ts';
@@ -96,14 +97,19 @@ export class TraceReader {
         if (pace.isOver) await pace.next();
       }
       if (rows.length < rowsPerPage) return;
-      last = { start: Number(rows.at(-1)!.start_ms), id: Number(rows.at(-1)!.id) };
+      const next = { start: Number(rows.at(-1)!.start_ms), id: Number(rows.at(-1)!.id) };
+      if (next.start > last.start || (next.start === last.start && next.id >= last.id)) throw outOfOrder();
+      last = next;
     }
   }
 
   /** With each span once. A part has a bounded number of spans, so that reading a giant trace is many steps. */
   async *#parts(id: number, read: ReadOf, pace: Pace): AsyncGenerator<Uint8Array> {
     const duplicates = new Duplicates();
-    for (let row = this.#part.get(id, 0); row !== undefined; row = this.#part.get(id, row.id)) {
+    let last = 0;
+    for (let row = this.#part.get(id, 0); row !== undefined; row = this.#part.get(id, last)) {
+      if (Number(row.id) <= last) throw outOfOrder();
+      last = Number(row.id);
       const body = row.body as Uint8Array;
       read.isWhole = read.bytes === 0 || read.bytes + body.length <= maxTraceBytes;
       if (!read.isWhole) return;
@@ -113,6 +119,9 @@ export class TraceReader {
     }
   }
 }
+
+/** In a damaged file what comes next can be what came before, for ever. */
+const outOfOrder = (): Damaged => new Damaged('it has rows out of order');
 
 /** The fields a query names, each once, in its order: Tempo shows their values with every span it returns. */
 export function namedFields(query: Query): Field[] {

@@ -65,7 +65,7 @@ export class Cursor {
 
   unexpected(expected: string): TraceQLError {
     const { type, text } = this.token;
-    const found = type === 'end' ? 'the end of the query' : text.startsWith('"') ? text : `"${text}"`;
+    const found = type === 'end' ? 'the end of the query' : text.startsWith('"') ? cut(text) : `"${cut(text)}"`;
     const known = type === 'word' && unsupportedWords.has(text) ? ` (${text} is not supported here)` : '';
     return this.error(`expected ${expected}, found ${found}${known}`);
   }
@@ -74,3 +74,8 @@ export class Cursor {
     return new TraceQLError(this.#query, position, what);
   }
 }
+
+const longest = 100;
+
+/** A stranger's text in a message. */
+const cut = (text: string): string => (text.length > longest ? `${text.slice(0, longest)}…` : text);

@@ -153,6 +153,11 @@ describe('what is wrong with a query is told with its place', () => {
     expect(errorOf(query)).toBe(`parse error at ${message}`);
   });
 
+  it('quotes a hundred characters of what was found, and not all of it', () => {
+    const wrong = [`{ "${'a'.repeat(5_000)}" }`, `{ ${'b'.repeat(5_000)} }`, `{} ${'c'.repeat(5_000)}`];
+    for (const query of wrong) expect(errorOf(query).length).toBeLessThan(300);
+  });
+
   it.each(['1', '1.', '1s', '\\\\', 'a', '\n'])('takes time by its length, of whatever it is: %j', (piece) => {
     const timed = (bytes: number): number =>
       leastCpuUs(() => void errorOf(`{ .a > ${piece.repeat(bytes / piece.length)} $ }`), 4);

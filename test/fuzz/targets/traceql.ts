@@ -30,7 +30,7 @@ function run(input: Buffer): string {
   } catch (error) {
     if (!(error instanceof TraceQLError)) throw error;
     if (error.message.length > 600) throw new Error(`a message of ${error.message.length} characters`);
-    return wordsOf(error);
+    return wordsOf({ message: error.message.replace(/(after|before|found|character) .*/s, '$1 …') });
   }
 }
 

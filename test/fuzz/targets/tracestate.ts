@@ -14,7 +14,7 @@ function run(input: Buffer): string {
 
 /** The first `ot` member's first `rv`, by other means. */
 function explicit(text: string): string | undefined {
-  const member = text.split(',').find((part) => /^[ \t]*ot=./.test(part));
+  const member = text.split(',').find((part) => /^[ \t]*ot=./s.test(part));
   const value = member
     ?.replace(/^[ \t]*ot=/, '')
     .split(';')
