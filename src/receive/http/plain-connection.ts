@@ -26,8 +26,9 @@ interface PlainRim {
 
 /**
  * One HTTP/1.1 connection, as long as its requests are plain ones (plain-head.ts): a body that came with one read is
- * handed on from where it was read, any other from memory of its own, and gzip is unpacked. Nearly all of an SDK's requests are that, and cost a sixth less, all in all, than by way of node:http. The first one that is anything
- * else takes the connection with it to node:http, for good.
+ * handed on from where it was read, any other from memory of its own, and gzip is unpacked. Nearly all of an SDK's
+ * requests are that, and cost a sixth less, all in all, than by way of node:http. The first one that is anything else
+ * takes the connection with it to node:http, for good.
  */
 export class PlainConnection implements Watched {
   place = -1;
