@@ -30,7 +30,7 @@ test-real: setup ## tests against real Consul, Tempo, Collector and SDKs; builds
 
 fuzz: setup ## hostile inputs, a minute of each kind, and test/hostile in full (16 min); or FUZZ="--target scan --seconds 600"
 	@$(NODE) test/fuzz/main.ts $(FUZZ)
-	@$(if $(FUZZ),,HOSTILE=full $(NODE) node_modules/vitest/vitest.mjs run --config vitest.config.ts --project tests --no-file-parallelism test/hostile)
+	@$(if $(FUZZ),,HOSTILE=full $(NODE) node_modules/vitest/vitest.mjs run --config vitest.config.ts --project tests --no-file-parallelism --testTimeout 300000 test/hostile)
 
 bench: setup ## measure beside no-op receivers and the Collector (BENCH=--full for all of it); writes bench/results
 	@$(NODE) bench/main.ts $(BENCH)

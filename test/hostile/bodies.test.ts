@@ -70,7 +70,7 @@ describe('a body', () => {
 
   it('of the smallest spans there are, each a trace of its own', async () => {
     const perRequest = 20_000;
-    const requests = sized(10, 100);
+    const requests = sized(10, 40);
     const send = async () => {
       for (let n = 0; n < requests; n++)
         expect((await post(scene.gateway.http, smallest(perRequest, n))).status).toBeOneOf([200, 503]);
