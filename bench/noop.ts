@@ -15,6 +15,10 @@ const intake: Intake = {
     message.copyTo(memory, 0);
     return { spans: 1, rejectedSpans: 0, message: '' };
   },
+  acceptInSteps: function* (message, protocol) {
+    yield;
+    return this.accept(message, protocol);
+  },
 };
 const admission = new Admission({
   maxRequestBytes: 64 << 20,

@@ -24,5 +24,6 @@ export const shardOptions = (decisionWaitMs: number): Omit<ShardOptions, 'neighb
   },
   batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 1000 },
   maxEnvelopeBytes: 256 << 10,
+  maxSpanBytes: 4 << 20,
   seed: 1,
 });

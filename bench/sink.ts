@@ -23,6 +23,10 @@ const intake: Intake = {
     spans += count;
     return { spans: count, rejectedSpans: 0, message: '' };
   },
+  acceptInSteps: function* (message, protocol) {
+    yield;
+    return this.accept(message, protocol);
+  },
 };
 const admission = new Admission({ maxRequestBytes: 64 << 20, maxInflightBytes: 1 << 30, maxConnectionBytes: 1 << 30 });
 const endpoint = { host: '127.0.0.1', port: 0 };

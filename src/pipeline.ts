@@ -1,4 +1,6 @@
 import { type Clock, unixMsOf } from './clock.ts';
+import type { RequestScan } from './decode/scan.ts';
+import { TooManySpansError } from './decode/slice-table.ts';
 import { Refusal } from './errors.ts';
 import type { Explanation } from './model/explanation.ts';
 import type { ExportRequest } from './model/export-request.ts';
@@ -10,8 +12,12 @@ import type { PolicySet } from './model/verdict.ts';
 import { explain } from './shard/explain.ts';
 import { noPolicy } from './shard/revision.ts';
 import { createShard, type KeptWriter, type NamedRules, type Shard, type ShardOptions } from './shard/shard.ts';
+import { StepwiseArrival } from './shard/stepwise-arrival.ts';
 import { takeOver } from './shard/take-over.ts';
 import { MalformedError } from './wire/reader.ts';
+
+/** Of a large message scanned at a time: some tenths of a millisecond, of hostile bytes two. */
+const bytesAStep = 64 * 1024;
 
 /**
  * The map. A request's way:
@@ -25,6 +31,7 @@ export class Pipeline implements Intake {
   readonly shard: Shard;
   readonly received = { grpc: tally(), http_protobuf: tally(), http_json: tally() } satisfies Record<Protocol, unknown>;
   readonly #clock: Clock;
+  readonly #arriving = new Set<{ readonly arrival: StepwiseArrival; readonly tally: { spans: number } }>();
   #closed = false;
   #draining = false;
   #servedAt = 0;
@@ -54,26 +61,41 @@ export class Pipeline implements Intake {
    * then it leaves no trace in the buffer. Room is made for it first, where `on_full` says so.
    */
   accept(message: Message, protocol: Protocol): Receipt | Refusal {
-    const { length } = message;
-    const { earlyDecisions, emitter, buffer } = this.shard;
-    const now = this.#now();
-    const refusal = this.refuses(length);
-    if (refusal !== undefined) return refusal;
-    if (!earlyDecisions.makeRoom(() => buffer.fits(length), length, now)) return full();
-    emitter.forget();
-    const segment = buffer.segments.reserve(length, now);
+    const { segments } = this.shard.buffer;
+    const segment = this.#land(message);
+    if (segment instanceof Refusal) return segment;
     try {
-      const receipt = this.#take(message, segment, protocol);
-      if (receipt instanceof Refusal) buffer.segments.cancel(segment, length);
+      const receipt = this.#take(message.length, segment, protocol);
+      if (receipt instanceof Refusal) segments.cancel(segment, message.length);
       return receipt;
     } finally {
-      buffer.segments.done(segment);
+      segments.done(segment);
+    }
+  }
+
+  /** The same, step by step; what is once on its way to its traces gets there, by `close` if need be. */
+  *acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Receipt | Refusal> {
+    const { segments } = this.shard.buffer;
+    const segment = this.#land(message);
+    if (segment instanceof Refusal) return segment;
+    const { bytes, used } = segments.get(segment);
+    let taken: Receipt | Refusal | undefined;
+    try {
+      yield;
+      taken = yield* this.#takeInSteps({ bytes, segment, end: used, length: message.length }, protocol, isGone);
+      return taken;
+    } finally {
+      // Others may have come to lie behind it.
+      if (!(taken && 'spans' in taken) && segments.get(segment).used === used) segments.cancel(segment, message.length);
+      segments.done(segment);
     }
   }
 
   /** Takes nothing any more, so nothing is handed to other shards from now on either. */
   close(): void {
     this.#closed = true;
+    for (const { arrival, tally } of this.#arriving) while (!arrival.isOver) tally.spans += arrival.step(this.#now());
+    this.#arriving.clear();
   }
 
   /**
@@ -134,33 +156,79 @@ export class Pipeline implements Intake {
     return explain(this.shard, traceId, unixMsOf(0, this.#clock));
   }
 
-  /** Writes the message to its place, and takes it from there. */
-  #take(message: Message, segment: number, protocol: Protocol): Receipt | Refusal {
+  /** Writes the message to a place, behind which its segment ends for now; the segment's number. */
+  #land(message: Message): number | Refusal {
+    const { length } = message;
+    const { earlyDecisions, emitter, buffer } = this.shard;
+    const now = this.#now();
+    const refusal = this.refuses(length);
+    if (refusal !== undefined) return refusal;
+    if (!earlyDecisions.makeRoom(() => buffer.fits(length), length, now)) return full();
+    emitter.forget();
+    const segment = buffer.segments.reserve(length, now);
+    const { bytes, used } = buffer.segments.get(segment);
+    message.copyTo(bytes, used - length);
+    return segment;
+  }
+
+  #take(length: number, segment: number, protocol: Protocol): Receipt | Refusal {
     const { buffer, scan, arrivals, neighbours, revisions, earlyDecisions } = this.shard;
     const now = this.#now();
     const { bytes, used } = buffer.segments.get(segment);
-    const { conditions } = revisions.current;
-    message.copyTo(bytes, used - message.length);
-    const malformed = this.#decode(bytes, used - message.length, used);
-    if (malformed !== undefined) return malformed;
+    const { conditions, set } = revisions.current;
+    try {
+      scan.run(bytes, used - length, used, set.conditions);
+    } catch (error) {
+      return refusalFor(error);
+    }
     const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
-    const staying = neighbours?.assign(slices) ?? slices.count;
-    const refusal = this.#makeRoomFor(staying, message.length, now) ?? neighbours?.handOver(slices);
-    if (refusal !== undefined) return refusal;
+    const staying = this.#commit(slices, length, now);
+    if (staying instanceof Refusal) return staying;
     arrivals.take(slices, now, neighbours?.owners);
     earlyDecisions.keepAhead(staying, now);
-    return this.#receipt(message.length, protocol, slices.count);
+    this.received[protocol].spans += slices.count;
+    return this.#receipt(length, protocol, scan);
   }
 
-  #decode(bytes: Uint8Array, start: number, end: number): Refusal | undefined {
-    const { scan, revisions } = this.shard;
+  *#takeInSteps(
+    { bytes, segment, end, length }: { bytes: Uint8Array; segment: number; end: number; length: number },
+    protocol: Protocol,
+    isGone: () => boolean,
+  ): Generator<undefined, Receipt | Refusal> {
+    const { conditions, set } = this.shard.revisions.current;
+    // Others are scanned in between.
+    const scan = this.shard.scan.another();
     try {
-      scan.run(bytes, start, end, revisions.current.set.conditions);
+      scan.begin(bytes, end - length, end, set.conditions);
+      while (!scan.step(bytesAStep)) {
+        yield;
+        if (isGone()) return new Refusal('timeout', 'the sender went away');
+        if (this.#closed) return closing();
+      }
     } catch (error) {
-      if (error instanceof MalformedError) return new Refusal('malformed', error.message);
-      throw error;
+      return refusalFor(error);
     }
-    return undefined;
+    const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
+    const staying = this.#commit(slices, length, this.#now());
+    if (staying instanceof Refusal) return staying;
+    const tally = this.received[protocol];
+    const arriving = { arrival: new StepwiseArrival(this.shard, slices, staying), tally };
+    tally.spans += slices.count - staying;
+    this.#arriving.add(arriving);
+    const receipt = this.#receipt(length, protocol, scan);
+    while (!arriving.arrival.isOver) {
+      tally.spans += arriving.arrival.step(this.#now());
+      yield;
+    }
+    this.#arriving.delete(arriving);
+    return receipt;
+  }
+
+  /** From here on nothing of a request can be refused: there is room, and others' slices are on their way. */
+  #commit(slices: SliceRows, length: number, now: number): number | Refusal {
+    const { neighbours } = this.shard;
+    const staying = neighbours?.assign(slices) ?? slices.count;
+    return this.#makeRoomFor(staying, length, now) ?? neighbours?.handOver(slices) ?? staying;
   }
 
   /** Slices need rows, and each may be of a new trace: a message of small spans is the least of what they take. */
@@ -172,12 +240,12 @@ export class Pipeline implements Intake {
     return bytes > maxBytes ? tooLarge(bytes, maxBytes, ` with its ${slices} spans' rows and traces`) : full();
   }
 
-  #receipt(bytes: number, protocol: Protocol, taken: number): Receipt {
-    const { ledger, scan } = this.shard;
-    const { invalid, reason } = scan;
+  /** Slices count as received where they are taken. */
+  #receipt(bytes: number, protocol: Protocol, { count: taken, invalid, reason }: RequestScan): Receipt {
+    const { ledger } = this.shard;
     const tally = this.received[protocol];
     tally.requests++;
-    tally.spans += taken + invalid;
+    tally.spans += invalid;
     tally.bytes += bytes;
     if (invalid === 0) return { spans: taken, rejectedSpans: 0, message: '' };
     ledger.add(ledger.row(noPolicy), 'invalid', invalid, 0);
@@ -201,6 +269,12 @@ export class Pipeline implements Intake {
   #now(): number {
     return Math.floor(this.#clock.monotonicMs());
   }
+}
+
+function refusalFor(error: unknown): Refusal {
+  if (error instanceof MalformedError) return new Refusal('malformed', error.message);
+  if (error instanceof TooManySpansError) return new Refusal('too_large', error.message);
+  throw error;
 }
 
 const closing = (): Refusal => new Refusal('draining', 'the gateway is shutting down: send again, to another one');

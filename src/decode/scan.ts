@@ -59,6 +59,11 @@ export class RequestScan {
     this.#maxSpanBytes = maxSpanBytes;
   }
 
+  /** One with the same limits, and a table of its own. */
+  another(): RequestScan {
+    return new RequestScan(this.#maxEnvelopeBytes, this.#maxSpanBytes);
+  }
+
   /** The slices that were found, and how many they are. */
   get slices(): Int32Array {
     return this.#table.rows;

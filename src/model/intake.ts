@@ -27,4 +27,9 @@ export interface Intake {
   refuses(length: number): Refusal | undefined;
   /** Takes the message, of which nothing is kept but the copy; nothing of it is taken when a Refusal comes back. */
   accept(message: Message, protocol: Protocol): Receipt | Refusal;
+  /**
+   * The same for a large message, in steps of some tenths of a millisecond. All of it is taken or none; nobody waits for
+   * the answer any more when `isGone` says so, and what is not decided by then is that none is.
+   */
+  acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Receipt | Refusal>;
 }

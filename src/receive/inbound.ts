@@ -6,6 +6,7 @@ import type { Encoding } from './encodings.ts';
 import { type Inflated, inflate, maxBytesAtOnce } from './inflate.ts';
 import { type Payer, Pieces } from './pieces.ts';
 import type { Ports } from './receiver.ts';
+import { turns } from './turns.ts';
 
 /**
  * One request on its way in: what has come of it, and what it holds of the admission budget, which is the memory that
@@ -61,13 +62,42 @@ export class Inbound implements Payer {
     return refusal;
   }
 
-  /** All has come: hands it to the intake, or `message`, which it has become. */
-  deliver(message: Message = this.#pieces): Receipt | Refusal {
+  /**
+   * All has come: hands it to the intake, or `message`, which it has become; a large one in turns with others, as long
+   * as this request is open. `waits` is called in each of them.
+   */
+  deliver(message: Message = this.#pieces, waits = (): void => {}): Receipt | Refusal | Promise<Receipt | Refusal> {
+    if (message.length > maxBytesAtOnce) return this.#deliverInTurns(message, waits);
     try {
       return this.#ports.intake.accept(message, this.#protocol);
     } catch (error) {
       return this.failed(error);
     }
+  }
+
+  /** The same step by step, for somebody who has turns already. */
+  *deliverInSteps(message: Message): Generator<undefined, Receipt | Refusal> {
+    try {
+      return yield* this.#ports.intake.acceptInSteps(message, this.#protocol, () => this.#isClosed);
+    } catch (error) {
+      return this.failed(error);
+    }
+  }
+
+  async #deliverInTurns(message: Message, waits: () => void): Promise<Receipt | Refusal> {
+    const refusal = this.#pieces.keep();
+    if (refusal !== undefined) return refusal;
+    // Written to its place in the first step, so a request that is closed before has nothing any more to write.
+    const isOver = (): boolean => {
+      waits();
+      return false;
+    };
+    return (await turns.take(this.#ifOpen(message), isOver)) as Receipt | Refusal;
+  }
+
+  *#ifOpen(message: Message): Generator<undefined, Receipt | Refusal> {
+    if (this.#isClosed) return new Refusal('timeout', 'the sender went away');
+    return yield* this.deliverInSteps(message);
   }
 
   /** All has come, packed; what is unpacked of it is claimed as it comes. */

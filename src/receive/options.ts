@@ -47,6 +47,10 @@ export const receiveOptions = v.pipe(
       v.optional(size('1KiB', '1GiB'), '64MiB'),
       v.description('largest request, after decompression'),
     ),
+    max_span_bytes: v.pipe(
+      v.optional(size('1KiB', '64MiB'), '4MiB'),
+      v.description('largest span; a larger one is left out as invalid, since one is read, and written, in one go'),
+    ),
     max_envelope_bytes: v.pipe(
       v.optional(size('1KiB', '16MiB'), '256KiB'),
       v.description('largest resource or scope; spans in a larger one are left out as invalid'),
@@ -80,6 +84,7 @@ export const receiveOptions = v.pipe(
     ...(raw.http && { http: { endpoint: raw.http.endpoint, cors: { allowedOrigins: raw.http.cors.allowed_origins } } }),
     maxRequestBytes: raw.max_request_bytes,
     maxEnvelopeBytes: raw.max_envelope_bytes,
+    maxSpanBytes: raw.max_span_bytes,
     maxInflightBytes: raw.max_inflight_bytes,
     maxConnectionBytes: raw.max_connection_bytes ?? Math.max(raw.max_inflight_bytes / 4, raw.max_request_bytes),
   })),

@@ -35,6 +35,7 @@ export interface ShardOptions {
   readonly batch: BatchOptions;
   /** See RequestScan. */
   readonly maxEnvelopeBytes: number;
+  readonly maxSpanBytes: number;
   /** Of the emitter, where it is not the usual. */
   readonly workPerStep?: number;
   /** Gives memory that was let go to the system now; a pause. */
@@ -67,7 +68,7 @@ export function createShard(
   emit: (request: ExportRequest) => void,
 ) {
   const { maxBytes, maxTraceBytes, onFull, rememberedDecisions } = options.buffer;
-  const scan = new RequestScan(options.maxEnvelopeBytes);
+  const scan = new RequestScan(options.maxEnvelopeBytes, options.maxSpanBytes);
   const neighbours = options.neighbours && new Neighbours(options.neighbours);
   const most = Math.min(rememberedDecisions, Math.floor((maxBytes * mostOfDecisions) / decisionBytes));
   const blocks = new Blocks(maxBytes - most * decisionBytes, {

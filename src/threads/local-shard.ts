@@ -64,13 +64,14 @@ export class LocalShard implements Shards {
     this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
     this.admission = new Admission(config.receive, member?.inflight);
     const { buffer, batch } = config;
-    const { maxEnvelopeBytes } = config.receive;
+    const { maxEnvelopeBytes, maxSpanBytes } = config.receive;
     const neighbours = member?.neighbours;
     this.pipeline = new Pipeline(
       {
         buffer: { ...buffer, unpack },
         batch,
         maxEnvelopeBytes,
+        maxSpanBytes,
         seed: randomInt(2 ** 31),
         collect: collectNow,
         ...(neighbours && { neighbours }),

@@ -83,6 +83,7 @@ function throughTheGateway(): { left: Left[]; refused: number; rejected: number 
       },
       batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0 },
       maxEnvelopeBytes: 256 << 10,
+      maxSpanBytes: 4 << 20,
       seed: 1,
     },
     { set: compiled({ debug: true }), name: 'r1' },

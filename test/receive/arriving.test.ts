@@ -25,6 +25,7 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
       maxInflightBytes: 4 * MiB,
       maxConnectionBytes: MiB,
       maxEnvelopeBytes: MiB,
+      maxSpanBytes: MiB,
       ...limits,
     },
     buffer: {

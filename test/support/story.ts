@@ -105,6 +105,7 @@ export class Story {
       },
       batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0, ...batch },
       maxEnvelopeBytes: 256 << 10,
+      maxSpanBytes: 4 << 20,
       ...(workPerStep !== undefined && { workPerStep }),
       seed: 1,
     } satisfies ShardOptions;

@@ -14,6 +14,7 @@ const config: ShardConfig = {
     maxInflightBytes: 1 << 20,
     maxConnectionBytes: 1 << 20,
     maxEnvelopeBytes: 1 << 20,
+    maxSpanBytes: 1 << 20,
   },
   buffer: {
     decisionWaitMs: 1,

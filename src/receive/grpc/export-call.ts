@@ -1,6 +1,6 @@
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
-import type { Receipt } from '../../model/intake.ts';
+import type { Message, Receipt } from '../../model/intake.ts';
 import type { Sender } from '../admission.ts';
 import { type Encoding, encodings } from '../encodings.ts';
 import { encodeExportResponse, isFullSuccess } from '../export-response.ts';
@@ -82,7 +82,7 @@ export class ExportCall implements StreamHandler, Watched, Borrower {
     if (this.#prefixed < prefixBytes) this.#refuse(new Refusal('malformed', 'a call without a message'));
     else if (this.#filled < this.#length) this.#refuse(this.#cutShort());
     else if (this.#flag === 1) this.#unpack();
-    else this.#answer(this.#inbound.deliver());
+    else this.#deliver();
   }
 
   keep(): void {
@@ -144,10 +144,19 @@ export class ExportCall implements StreamHandler, Watched, Borrower {
     const inflated = await this.#inbound.unpack(this.#encoding as Encoding);
     if (this.#done) return;
     if (inflated instanceof Refusal) this.#refuse(inflated);
-    else this.#answer(this.#inbound.deliver(messageOf(inflated.parts)));
+    else this.#deliver(messageOf(inflated.parts));
+  }
+
+  #deliver(message?: Message): void {
+    const receipt = this.#inbound.deliver(message, () => {
+      this.touchedAt = this.#watch.now;
+    });
+    if (receipt instanceof Promise) void receipt.then((it) => this.#answer(it));
+    else this.#answer(receipt);
   }
 
   #answer(receipt: Receipt | Refusal): void {
+    if (this.#done) return;
     if (receipt instanceof Refusal) {
       this.#refuse(receipt);
       return;

@@ -90,11 +90,14 @@ export class GrpcJsReceiver implements GrpcReceiver {
     }
   }
 
-  readonly #export = (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>): void => {
+  readonly #export = async (
+    call: grpc.ServerUnaryCall<Buffer, Buffer>,
+    callback: grpc.sendUnaryData<Buffer>,
+  ): Promise<void> => {
     // It holds nothing of ours when it comes here, and has its answer in the same turn.
     const inbound = new Inbound(this.#options, 'grpc', { heldBytes: 0 });
     const { length } = call.request;
-    const answer = inbound.expect(length, true) ?? inbound.deliver(messageOf([call.request]));
+    const answer = inbound.expect(length, true) ?? (await inbound.deliver(messageOf([call.request])));
     inbound.close();
     if (answer instanceof Refusal) {
       inbound.refused(answer, length);

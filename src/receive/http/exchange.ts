@@ -8,20 +8,17 @@ import type { Encoding } from '../encodings.ts';
 import { Inbound } from '../inbound.ts';
 import { messageOf } from '../message.ts';
 import type { Ports } from '../receiver.ts';
+import { turns, workThrough } from '../turns.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { type Answer, receiptAnswer, refusalAnswer, sendAnswer } from './answer.ts';
 import type { BodyType } from './content.ts';
 import { readParts, stepBytes } from './json-body.ts';
-import { Turns, workThrough } from './turns.ts';
 
 /** How a body is written. */
 export interface Content {
   readonly type: BodyType;
   readonly encoding: Encoding | 'identity';
 }
-
-/** There is one event loop a thread, so there is one of these. */
-const turns = new Turns(systemClock, setImmediate);
 
 /**
  * One POST of traces, whose body is collected whatever it is, and unpacked off the main loop where it is packed. What was
@@ -96,13 +93,13 @@ export class Exchange implements Watched {
     if (refusal !== undefined) this.#refuse(refusal);
   }
 
-  #end(): void {
+  async #end(): Promise<void> {
     if (this.#done) return;
     this.bodyAt = Number.POSITIVE_INFINITY;
     const { type, encoding } = this.#content;
     if (encoding !== 'identity') this.#unpack(encoding);
     else if (type === 'json') this.#takeJson(this.#inbound.drain(), this.bodyBytes);
-    else this.#answer(this.#inbound.deliver());
+    else this.#answer(await this.#inbound.deliver(undefined, () => this.#isOver()));
   }
 
   async #unpack(encoding: Encoding): Promise<void> {
@@ -110,7 +107,7 @@ export class Exchange implements Watched {
     if (this.#done) return;
     if (inflated instanceof Refusal) this.#refuse(inflated);
     else if (this.#content.type === 'json') this.#takeJson(inflated.parts, inflated.length);
-    else this.#answer(this.#inbound.deliver(messageOf(inflated.parts)));
+    else this.#answer(await this.#inbound.deliver(messageOf(inflated.parts), () => this.#isOver()));
   }
 
   async #takeJson(parts: Iterable<Uint8Array>, length: number): Promise<void> {
@@ -127,7 +124,7 @@ export class Exchange implements Watched {
 
   *#becomeMessage(parts: Iterable<Uint8Array>, length: number): Generator<undefined, Receipt | Refusal> {
     const message = yield* readParts(parts, length);
-    return this.#inbound.deliver(messageOf([message]));
+    return yield* this.#inbound.deliverInSteps(messageOf([message]));
   }
 
   /** Asked before each turn: the sender is heard as long as we work on what it sent. */

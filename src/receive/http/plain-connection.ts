@@ -1,6 +1,6 @@
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
-import type { Receipt } from '../../model/intake.ts';
+import type { Message, Receipt } from '../../model/intake.ts';
 import type { Sender } from '../admission.ts';
 import { isFullSuccess } from '../export-response.ts';
 import { Inbound } from '../inbound.ts';
@@ -42,8 +42,8 @@ export class PlainConnection implements Watched {
   #inbound: Inbound | undefined = undefined;
   #isGzip = false;
   readonly #sender: Sender = { heldBytes: 0 };
-  /** All of the compressed body is there: what is sent on waits until it is answered. */
-  #isUnpacking = false;
+  /** All of a body is there that is unpacked or taken in turns: what is sent on waits until it is answered. */
+  #isAtWork = false;
   readonly #ahead = new SentAhead();
   /** The beginning of a head, and until when the rest must have come. */
   #cutHead: Buffer | undefined = undefined;
@@ -86,7 +86,7 @@ export class PlainConnection implements Watched {
       this.#watch.delete(this);
     }
     for (let at = 0; at < length && !this.#over; ) {
-      if (this.#isUnpacking) at = this.#keep(bytes, at, length);
+      if (this.#isAtWork) at = this.#keep(bytes, at, length);
       else at = this.#inbound === undefined ? this.#head(bytes, at, length) : this.#body(bytes, at, length);
     }
     this.#settle(this.#inbound?.keep());
@@ -107,7 +107,7 @@ export class PlainConnection implements Watched {
       this.#handOver(this.#cutHead);
       return;
     }
-    if (!this.#isUnpacking) this.#finished();
+    if (!this.#isAtWork) this.#finished();
   }
 
   expire(why: string): void {
@@ -189,19 +189,34 @@ export class PlainConnection implements Watched {
   #complete(): void {
     const inbound = this.#inbound as Inbound;
     this.bodyAt = Number.POSITIVE_INFINITY;
-    if (this.#refused) this.#end(undefined);
-    else if (this.#isGzip) void this.#unpack(inbound);
-    else this.#end(inbound.deliver());
+    if (this.#refused) {
+      this.#end(undefined);
+      return;
+    }
+    const receipt = this.#isGzip ? this.#unpack(inbound) : this.#deliver(inbound);
+    if (receipt instanceof Promise) void this.#await(inbound, receipt);
+    else this.#end(receipt);
   }
 
-  async #unpack(inbound: Inbound): Promise<void> {
-    this.#isUnpacking = true;
+  async #unpack(inbound: Inbound): Promise<Receipt | Refusal> {
     const inflated = await inbound.unpack('gzip');
+    if (inflated instanceof Refusal || this.#inbound !== inbound) return inflated as Refusal;
+    return this.#deliver(inbound, messageOf(inflated.parts));
+  }
+
+  #deliver(inbound: Inbound, message?: Message): Receipt | Refusal | Promise<Receipt | Refusal> {
+    return inbound.deliver(message, () => {
+      this.touchedAt = this.#watch.now;
+    });
+  }
+
+  async #await(inbound: Inbound, promise: Promise<Receipt | Refusal>): Promise<void> {
+    this.#isAtWork = true;
+    const receipt = await promise;
     if (this.#inbound !== inbound) return;
-    this.#isUnpacking = false;
-    if (this.#refused || inflated instanceof Refusal) this.#end(this.#refused ? undefined : (inflated as Refusal));
-    else this.#end(inbound.deliver(messageOf(inflated.parts)));
-    // In one piece, so that whatever of it is for node:http goes there whole; what follows another compressed one is
+    this.#isAtWork = false;
+    this.#end(this.#refused ? undefined : receipt);
+    // In one piece, so that whatever of it is for node:http goes there whole; what follows another that takes turns is
     // kept again.
     const ahead = this.#ahead.take();
     this.read(ahead, ahead.length);
@@ -248,7 +263,7 @@ export class PlainConnection implements Watched {
     this.#inbound?.close();
     this.#inbound = undefined;
     this.bodyAt = Number.POSITIVE_INFINITY;
-    this.#isUnpacking = false;
+    this.#isAtWork = false;
     this.#refused = false;
   }
 }

@@ -41,6 +41,11 @@ export class ParsingIntake implements Intake {
     return this.refuseLength;
   }
 
+  *acceptInSteps(message: Message, protocol: Protocol): Generator<undefined, Receipt | Refusal> {
+    yield;
+    return this.accept(message, protocol);
+  }
+
   accept(message: Message, protocol: Protocol): Receipt | Refusal {
     const bytes = copyOf(message);
     if (this.refuseMessage !== undefined) return this.refuseMessage;

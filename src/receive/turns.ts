@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 
 /** How long one body is worked on before the event loop goes on. */
 const sliceMs = 4;
@@ -44,6 +44,9 @@ export class Turns {
     if (this.#waiting.length > 0) this.#nextTurn(this.#give);
   };
 }
+
+/** There is one event loop a thread, so there is one of these. */
+export const turns = new Turns(systemClock, setImmediate);
 
 /** Works to the end at once: for what is small. */
 export function workThrough<T>(work: Generator<undefined, T>): T {

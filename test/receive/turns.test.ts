@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Turns, workThrough } from '../../../src/receive/http/turns.ts';
+import { Turns, workThrough } from '../../src/receive/turns.ts';
 
 /** A loop whose turns and clock go by hand. */
 function makeLoop() {
