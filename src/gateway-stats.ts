@@ -1,22 +1,36 @@
 import { systemClock } from './clock.ts';
 import type { FanOut } from './fan-out.ts';
+import type { ProcessMemory } from './memory-account.ts';
 import type { GatewayStats, RulesStatus } from './model/stats.ts';
 import { sumStats } from './threads/shard-stats.ts';
 import type { Shards } from './threads/shards.ts';
 
+/** The heap was compacted (threads/compact-heap.ts), and what that frees has gone. */
+const settledMs = 2_000;
+
 interface StatsParts {
   readonly shards: Shards;
   readonly fanOut: FanOut;
+  readonly memory: ProcessMemory;
   readonly rules: () => RulesStatus;
 }
 
 /** Gathers what every part counts; nothing is counted here. */
-export async function gatherStats({ shards, fanOut, rules }: StatsParts): Promise<GatewayStats> {
+export async function gatherStats({ shards, fanOut, memory, rules }: StatsParts): Promise<GatewayStats> {
   const each = await shards.stats();
   // What follows is read in one go, so that it belongs together.
-  return {
-    ...sumStats(each, fanOut.offeredSpans, systemClock.monotonicMs()),
-    exporters: fanOut.stats(),
-    rules: rules(),
+  const sums = sumStats(each, fanOut.offeredSpans, systemClock.monotonicMs());
+  const exporters = fanOut.stats();
+  return { ...sums, memory: memory.read(sums.memory, exporters), exporters, rules: rules() };
+}
+
+/** The process is ready: what it takes from now on is for traffic, and what its start left is seen to in a moment. */
+export async function watchMemory({ shards, memory }: Pick<StatsParts, 'shards' | 'memory'>): Promise<void> {
+  const mark = async (): Promise<void> => {
+    const { received, memory: held } = sumStats(await shards.stats(), 0, systemClock.monotonicMs());
+    if (!memory.isMarked || Object.values(received).every(({ requests }) => requests === 0)) memory.markIdle(held);
   };
+  await mark();
+  // A shard that does not answer, or a gateway that stops: then the first mark is good enough.
+  setTimeout(() => void mark().catch(() => {}), settledMs).unref();
 }

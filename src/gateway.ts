@@ -7,7 +7,8 @@ import { compileRules } from './decide/compile.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
 import { openExporters } from './exporters.ts';
 import { FanOut } from './fan-out.ts';
-import { gatherStats } from './gateway-stats.ts';
+import { gatherStats, watchMemory } from './gateway-stats.ts';
+import { ProcessMemory } from './memory-account.ts';
 import type { ExportRequest } from './model/export-request.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
 import type { Addresses, RulesRevision, ShardEvents, Shards } from './threads/shards.ts';
@@ -61,6 +62,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => clearInterval(telling));
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
+    const memory = new ProcessMemory();
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
     const admin = createAdminServer({
@@ -75,7 +77,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
           startedAt: unixMsOf(startedAt, systemClock),
         },
         uptimeMs: () => now() - startedAt,
-        stats: () => gatherStats({ shards, fanOut, rules: () => rules.status() }),
+        stats: () => gatherStats({ shards, fanOut, memory, rules: () => rules.status() }),
         explain: async (id) => shards.explain(id),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
@@ -85,6 +87,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const adminAddress = await admin.start();
     undo.unshift(() => admin.stop());
     const addresses = { ...(await shards.start()), admin: adminAddress };
+    await watchMemory({ shards, memory });
     notReady = '';
 
     const stop = async (): Promise<Losses> => {

@@ -17,6 +17,7 @@ const composition = [
   'pipeline',
   'threads',
   'fan-out',
+  'memory-account',
   'gateway-stats',
   'exporters',
   'drain',

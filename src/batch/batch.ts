@@ -57,6 +57,11 @@ export class Batch {
     return this.#atMostBytes;
   }
 
+  /** Bytes held, for this batch and for the next ones; bodies that left are the exporters' to count. */
+  get heldBytes(): number {
+    return this.#groups.heldBytes + this.#writers.bytes + this.#bodies.spareBytes;
+  }
+
   /** About the bytes that were written so far, emitted or not; it only grows, but for a few bytes. */
   get writtenBytes(): number {
     return this.#emittedBytes + this.#atMostBytes;

@@ -30,6 +30,11 @@ export class Bodies {
     this.#spare.push(buffer as ArrayBuffer);
   }
 
+  /** Bytes of those that nobody has. */
+  get spareBytes(): number {
+    return this.#spare.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
   trim(): void {
     this.#spare.splice(0, this.#fewest);
     this.#fewest = this.#spare.length;

@@ -125,6 +125,13 @@ export class Groups {
     return out.view();
   }
 
+  /** Bytes of memory that is written to, full or not. */
+  get heldBytes(): number {
+    let total = 0;
+    for (const { scopes } of this.resources) for (const { spans } of scopes) total += spans.buf.length;
+    return total;
+  }
+
   /** The end of the groups: their buffers are others' from now on. */
   release(): void {
     for (const { scopes } of this.resources) for (const { spans } of scopes) this.#writers.giveBack(spans);

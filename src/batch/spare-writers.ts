@@ -12,6 +12,10 @@ export class SpareWriters {
   readonly #spare: Writer[] = [];
   #bytes = 0;
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   take(): Writer {
     const writer = this.#spare.pop();
     if (writer === undefined) return new Writer(firstBytes);

@@ -92,8 +92,8 @@ export class TraceBuffer {
 
   /** Bytes held for what waits, by what they hold: messages, where slices lie, traces and their index. */
   get memory(): { readonly segments: number; readonly rows: number; readonly traces: number; readonly index: number } {
-    const { segments, slices, traces } = this;
-    return { segments: segments.heldBytes, rows: slices.bytes, traces: traces.bytes, index: this.#index.bytes };
+    const [rows, traces, index] = [this.slices.bytes, this.traces.bytes, this.#index.bytes];
+    return { segments: this.blocks.inUseBytes - rows - traces - index, rows, traces, index };
   }
 
   /** The slot of the waiting trace whose id stands at ids[at … at + 4), or -1. */

@@ -73,6 +73,16 @@ export class RequestScan {
     return this.#table.count;
   }
 
+  /** Bytes of the table of slices. */
+  get bytes(): number {
+    return this.#table.rows.byteLength;
+  }
+
+  /** Lets go of a table that no request has needed since the last call. */
+  trim(): void {
+    this.#table.trim();
+  }
+
   /**
    * Scans buf[start, end). Throws MalformedError or TooManySpansError, after which nothing of the request may be used.
    */
@@ -83,7 +93,7 @@ export class RequestScan {
 
   /** The same in steps: nothing may be used before `step` said that it is done. */
   begin(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): void {
-    this.#table.count = 0;
+    this.#table.clear();
     this.invalid = 0;
     this.reason = '';
     this.#mayBreak = Math.min(maxBroken, brokenAnyway + (end - start) / bytesABroken);

@@ -2,6 +2,8 @@ import { Slice, sliceWords } from '../model/slice.ts';
 import { skippable } from '../wire/envelope.ts';
 import type { SpanScan } from './scan-span.ts';
 
+const fewestRows = 1024;
+
 /** Of one request; 46 MB of rows. Spans with all that an SDK writes are so many in 64 MiB, and seven times as long. */
 const maxSpans = 1024 * 1024;
 
@@ -15,8 +17,23 @@ export class SliceTable {
   rows: Int32Array;
   count = 0;
 
-  constructor(rows = 1024) {
+  /** The most slices that a request had since `trim`. */
+  #most = 0;
+
+  constructor(rows = fewestRows) {
     this.rows = new Int32Array(sliceWords * rows);
+  }
+
+  clear(): void {
+    this.#most = Math.max(this.#most, this.count);
+    this.count = 0;
+  }
+
+  /** Lets go of rows that no request has needed since the last call. */
+  trim(): void {
+    const needed = Math.max(fewestRows, this.#most, this.count) * sliceWords;
+    if (this.rows.length > 4 * needed) this.rows = this.rows.slice(0, needed);
+    this.#most = 0;
   }
 
   /** A slice at buf[start, start + length), by what its scan found. Throws TooManySpansError. */

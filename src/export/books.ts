@@ -37,6 +37,11 @@ export class Books {
     };
   }
 
+  /** So many bytes more are held as copies, compressed ones. */
+  copied(bytes: number): void {
+    this.stats.copiedBytes = (this.stats.copiedBytes ?? 0) + bytes;
+  }
+
   enqueued(request: ExportRequest): void {
     this.stats.queuedSpans += request.spans;
     this.stats.queuedBytes += request.body.length;

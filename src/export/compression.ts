@@ -31,13 +31,23 @@ export class Compression {
   readonly #wanted: Payload['encoding'];
   readonly #clock: ExportClock;
   readonly #onPlain: (message: string) => void;
+  readonly #hold: (bytes: number) => void;
   /** Something compressed was taken: from then on a refusal is about what it says it is about. */
   #isProven = false;
   #isDeclined = false;
   #plainUntil = Number.NEGATIVE_INFINITY;
 
-  /** `onPlain` is told, with the reason, when compression is given up though it was configured. */
-  constructor(wanted: Payload['encoding'], clock: ExportClock, onPlain: (message: string) => void) {
+  /**
+   * `onPlain` is told, with the reason, when compression is given up though it was configured; `hold`, that so many
+   * bytes more of compressed copies are held.
+   */
+  constructor(
+    wanted: Payload['encoding'],
+    clock: ExportClock,
+    onPlain: (message: string) => void,
+    hold: (bytes: number) => void = () => {},
+  ) {
+    this.#hold = hold;
     this.#wanted = wanted;
     this.#clock = clock;
     this.#onPlain = onPlain;
@@ -51,8 +61,10 @@ export class Compression {
   compressing(next: (payload: Payload) => Promise<Result>): (piece: Piece) => Promise<Result> {
     return async (piece) => {
       const { encoding } = this;
-      const bytes = encoding === 'gzip' ? await compress(piece.body) : piece.body;
-      return next({ ...piece, bytes, encoding });
+      if (encoding !== 'gzip') return next({ ...piece, bytes: piece.body, encoding });
+      const bytes = await compress(piece.body);
+      this.#hold(bytes.length);
+      return next({ ...piece, bytes, encoding }).finally(() => this.#hold(-bytes.length));
     };
   }
 

@@ -41,7 +41,8 @@ export function createOtlpExporter(config: OtlpExporterConfig, client: Client, d
   const givenUp = new WeakSet<Uint8Array>();
   const send: Attempt = (payload, signal) => client.send(payload, signal);
   const attempt = timingOut(send, otlp.timeoutMs, clock, ({ bytes }) => givenUp.add(bytes));
-  const compression = new Compression(otlp.compression, clock, (message) => books.error(message));
+  const onPlain = (message: string): void => books.error(message);
+  const compression = new Compression(otlp.compression, clock, onPlain, (bytes) => books.copied(bytes));
   const negotiated = compression.negotiating(attempt);
   const tries = retrying(negotiated, retry, clock, closing, (message) => books.retried(message));
   const compressed = compression.compressing(tries);

@@ -16,6 +16,10 @@ export interface ExporterStats {
   queuedSpans: number;
   queuedBytes: number;
   queueLimitBytes: number;
+  /** Of what is under way: compressed, or copied for another thread. */
+  copiedBytes?: number;
+  /** Of the embedded store: of its database that was read or written since the start, at most. */
+  storedBytes?: number;
   /** Spans given up, by reason (a closed set: queue_full, rejected, too_large, expired, shutdown, partial, …). */
   failedSpans: Record<string, number>;
   retries: number;

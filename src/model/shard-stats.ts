@@ -1,3 +1,4 @@
+import type { ShardMemory } from './memory.ts';
 import type { Outcome, Protocol, Trigger } from './outcome.ts';
 import type { Histogram, LoopStats, OverloadStats } from './stats.ts';
 
@@ -17,6 +18,7 @@ export interface ShardStats {
   /** When the oldest waiting trace began, by the monotonic clock; 0 = nothing waits. */
   readonly oldestAt: number;
   readonly inflightBytes: number;
+  readonly memory: ShardMemory;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
   /** Where the shard stands on the ladder, see shard/overload.ts, and why; it keeps one trace in `keepsOneIn` at most. */

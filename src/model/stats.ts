@@ -1,4 +1,5 @@
 import type { ExporterStats } from './export-request.ts';
+import type { MemoryAccount } from './memory.ts';
 import type { Outcome, Protocol, Trigger } from './outcome.ts';
 
 /**
@@ -67,6 +68,7 @@ export interface GatewayStats {
   readonly waiting: { readonly spans: number; readonly traces: number };
   readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly oldestSeconds: number };
   readonly inflightBytes: number;
+  readonly memory: MemoryAccount;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
   /** By shard. */

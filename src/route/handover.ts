@@ -47,6 +47,11 @@ export class Handover {
     return Math.floor((this.#words.length - headerWords) / this.#rowWords);
   }
 
+  /** Bytes of it that were ever written to: what was not takes no memory yet. */
+  get touchedBytes(): number {
+    return 4 * Math.min(this.#words.length, this.rows * (this.#rowWords + headerWords));
+  }
+
   /** Writer: is there room for a batch of `count` rows? */
   fits(count: number): boolean {
     const used = (Atomics.load(this.#control, tail) - Atomics.load(this.#control, head)) | 0;

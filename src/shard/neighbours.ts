@@ -11,6 +11,9 @@ export interface SharedMemory {
   readonly handovers: readonly (readonly (HandoverMemory | undefined)[])[];
 }
 
+const fewestRows = 1024;
+const keptTablesBytes = 1 << 20;
+
 /** Words of all rings into one shard, together: a tenth of a second of the fastest traffic. */
 const ringWordsPerShard = 1 << 21;
 
@@ -43,9 +46,9 @@ export class Neighbours {
   /** Whose batches are looked at next. */
   #from = 0;
   /** Of the request at hand: the owner of each slice. */
-  owners = new Uint8Array(1024);
+  owners = new Uint8Array(fewestRows);
   /** Of the batch taken over last. */
-  rows = new Int32Array(sliceWords * 1024);
+  rows = new Int32Array(sliceWords * fewestRows);
   segment = -1;
   conditions = 0;
   count = 0;
@@ -130,6 +133,23 @@ export class Neighbours {
       return true;
     }
     return false;
+  }
+
+  /** Bytes of the tables for the request and the batch at hand. */
+  get bytes(): number {
+    return this.rows.byteLength + this.owners.byteLength;
+  }
+
+  /** Bytes of the rings from here that were ever written to. */
+  get ringBytes(): number {
+    return this.#out.reduce((sum, ring) => sum + (ring?.touchedBytes ?? 0), 0);
+  }
+
+  /** Lets go of tables that a large request or batch made large. */
+  trim(): void {
+    if (this.bytes <= keptTablesBytes) return;
+    this.owners = new Uint8Array(fewestRows);
+    this.rows = new Int32Array(sliceWords * fewestRows);
   }
 
   /** Is anything on its way here? */

@@ -90,7 +90,7 @@ export function createShard(
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
   const earlyDecisions = new EarlyDecisions({ buffer, judge, emitter, emission }, onFull);
   const relief = new Relief({ buffer, judge, emission, overload, neighbours }, onFull);
-  const upkeep = new Upkeep(buffer, batch);
+  const upkeep = new Upkeep({ buffer, batch, scan, neighbours });
   const lateness = histogram(latenessBounds);
   return {
     scan,

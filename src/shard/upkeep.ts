@@ -1,5 +1,14 @@
 import type { Batch } from '../batch/batch.ts';
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
+import type { RequestScan } from '../decode/scan.ts';
+import type { Neighbours } from './neighbours.ts';
+
+interface Parts {
+  readonly buffer: TraceBuffer;
+  readonly batch: Batch;
+  readonly scan: RequestScan;
+  readonly neighbours: Neighbours | undefined;
+}
 
 /** Memory that was not needed for so long is given back, some of it at a time. */
 const trimEveryMs = 10_000;
@@ -7,24 +16,25 @@ const shrinkEveryMs = 250;
 
 /** Gives back what a burst took and nobody has needed since. */
 export class Upkeep {
-  readonly #buffer: TraceBuffer;
-  readonly #batch: Batch;
+  readonly #parts: Parts;
   #trimmedAt = 0;
   #shrunkAt = 0;
 
-  constructor(buffer: TraceBuffer, batch: Batch) {
-    this.#buffer = buffer;
-    this.#batch = batch;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   tick(now: number): void {
     if (now - this.#shrunkAt < shrinkEveryMs) return;
     this.#shrunkAt = now;
+    const { buffer, batch, scan, neighbours } = this.#parts;
     if (now - this.#trimmedAt >= trimEveryMs) {
       this.#trimmedAt = now;
-      this.#buffer.segments.trim();
-      this.#batch.trim();
+      buffer.segments.trim();
+      batch.trim();
+      scan.trim();
+      neighbours?.trim();
     }
-    this.#buffer.segments.shrink();
+    buffer.segments.shrink();
   }
 }

@@ -11,6 +11,10 @@ export class Desk {
   #memory = new SharedArrayBuffer(0);
   #isUsed = false;
 
+  get bytes(): number {
+    return this.#memory.byteLength;
+  }
+
   /** A copy of the body, good until the next one: not before the worker has answered, or died. */
   put(body: Uint8Array): Uint8Array {
     if (body.length > this.#memory.byteLength)

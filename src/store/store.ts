@@ -151,7 +151,7 @@ class EmbeddedStore implements Store, ThreadReports {
   }
 
   opened(storage: StorageStats): void {
-    this.storage = storage;
+    this.#stores(storage);
     this.#works();
   }
 
@@ -185,9 +185,15 @@ class EmbeddedStore implements Store, ThreadReports {
     this.stats.exportedSpans += this.#unqueue().spans;
     this.stats.exportedRequests++;
     this.stats.lastSuccessAt = this.#now();
-    this.storage = storage;
+    this.#stores(storage);
     this.#works();
     if (storage.overLimit) void this.retain();
+  }
+
+  #stores(storage: StorageStats): void {
+    this.storage = storage;
+    this.stats.storedBytes = storage.bytes;
+    this.stats.copiedBytes = this.#desk.bytes;
   }
 
   #notWritten(error: Error): void {
@@ -253,7 +259,7 @@ class EmbeddedStore implements Store, ThreadReports {
     this.#desk.trim();
     try {
       const { storage } = await this.#thread.ask({ type: 'retain', now: this.#now() });
-      this.storage = storage!;
+      this.#stores(storage!);
     } catch (error) {
       if (!this.#closed) this.#trouble(error as Error);
     }

@@ -3,9 +3,9 @@ const largestBlock = 4 * 1024 * 1024;
 /** Holds the largest page that is carved from one. */
 const smallestBlock = 128 * 1024;
 
-/** A power of two, so that a buffer is at least 8 blocks, and 16 where they can be smaller. */
+/** A power of two, so that a buffer is at least 8 blocks. */
 function blockBytesFor(maxBytes: number): number {
-  const wanted = 2 ** Math.floor(Math.log2(maxBytes / 16));
+  const wanted = 2 ** Math.floor(Math.log2(maxBytes / 8));
   return Math.max(smallestBlock, Math.min(largestBlock, wanted));
 }
 
@@ -37,8 +37,11 @@ export class Blocks {
   #takenBytes = 0;
   #keptBytes = 0;
   #heldBytes = 0;
-  /** Let go, and perhaps not given to the system yet. */
+  /** Let go since the last collection that was asked for. */
+  #uncollectedBytes = 0;
+  /** Let go, and not taken by the collector yet. */
   #leavingBytes = 0;
+  readonly #leaving = new FinalizationRegistry<number>((bytes) => (this.#leavingBytes -= bytes));
   /** Bytes let go so far. */
   returnedBytes = 0;
   #reclaim: () => void = () => {};
@@ -58,6 +61,11 @@ export class Blocks {
   /** Bytes there are, in use or not. */
   get bytes(): number {
     return this.#takenBytes + this.#heldBytes + this.#idle.length * this.blockBytes;
+  }
+
+  /** Bytes that nothing lies in: kept, idle, or on their way to the system. */
+  get spareBytes(): number {
+    return this.bytes - this.inUseBytes + this.#leavingBytes;
   }
 
   /** Bytes that may be taken into use; below zero where more is in use than there should be. */
@@ -101,9 +109,9 @@ export class Blocks {
     while (this.#idle.length > 0 && this.bytes + bytes > this.maxBytes)
       this.#letGo(this.#idle.pop() as ArrayBufferLike);
     this.#fewestIdle = Math.min(this.#fewestIdle, this.#idle.length);
-    if (this.#leavingBytes > 0 && this.bytes + this.#leavingBytes + bytes > this.maxBytes) {
+    if (this.#uncollectedBytes > 0 && this.bytes + this.#uncollectedBytes + bytes > this.maxBytes) {
       this.#collect?.();
-      this.#leavingBytes = 0;
+      this.#uncollectedBytes = 0;
     }
     this.#takenBytes += bytes;
     return this.#allocate(bytes);
@@ -136,8 +144,11 @@ export class Blocks {
     this.#fewestIdle = Math.min(this.#fewestIdle, this.#idle.length);
   }
 
-  #letGo({ byteLength }: ArrayBufferLike): void {
+  #letGo(memory: ArrayBufferLike): void {
+    const { byteLength } = memory;
     this.returnedBytes += byteLength;
+    this.#uncollectedBytes += byteLength;
     this.#leavingBytes += byteLength;
+    this.#leaving.register(memory, byteLength);
   }
 }

@@ -2,6 +2,7 @@ import { bufferMetrics } from './metrics/buffer.ts';
 import { decisionsMetrics } from './metrics/decisions.ts';
 import { exportMetrics } from './metrics/export.ts';
 import { intakeMetrics } from './metrics/intake.ts';
+import { memoryMetrics } from './metrics/memory.ts';
 import type { Metric } from './metrics/metric.ts';
 import { processMetrics } from './metrics/process.ts';
 import { rulesMetrics } from './metrics/rules.ts';
@@ -10,6 +11,7 @@ import { rulesMetrics } from './metrics/rules.ts';
 export const metrics: readonly Metric[] = [
   ...intakeMetrics,
   ...bufferMetrics,
+  ...memoryMetrics,
   ...decisionsMetrics,
   ...exportMetrics,
   ...rulesMetrics,

@@ -72,8 +72,7 @@ function histogramSeries(name: string, { bounds, counts, sum }: Histogram): Seri
 }
 
 /** Whoever names OpenMetrics gets it, unless the plain text is weighted higher (RFC 9110, section 12.5.1). */
-/** What a request's Accept header asks for. */
-export function prefersOpenMetrics(accept = ''): boolean {
+function prefersOpenMetrics(accept: string): boolean {
   const openMetrics = weightOf(accept, 'application/openmetrics-text');
   return openMetrics > 0 && openMetrics >= weightOf(accept, 'text/plain');
 }

@@ -1,3 +1,4 @@
+import { sumOf } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { outcomes } from '../model/outcome.ts';
 import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
@@ -16,6 +17,7 @@ export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeM
     overload: stats.overload,
     rules: rulesOf(stats),
     buffer: bufferOf(stats),
+    memory: { ...stats.memory, sumBytes: sumOf(stats.memory.parts) },
     export: stats.exporters.map(({ name, stats: exporter }) => ({
       name,
       queueBytes: exporter.queuedBytes,

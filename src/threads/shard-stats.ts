@@ -1,4 +1,5 @@
 import type { Enricher } from '../enrich/enrich.ts';
+import type { ShardMemory } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { GatewayStats, Histogram, LoopStats, OverloadStats } from '../model/stats.ts';
@@ -7,6 +8,7 @@ import type { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
 import type { ReceiveStats } from '../receive/stats.ts';
 import { type Ladder, rungs } from '../shard/overload.ts';
+import { heapBytes } from './heap-bytes.ts';
 
 /** Who counts in a shard and around it. */
 interface Counting {
@@ -16,6 +18,20 @@ interface Counting {
   readonly refused: ReceiveStats;
   readonly emittedSpans: number;
   readonly turns: Histogram;
+}
+
+function memoryOf({ pipeline: { shard }, admission }: Counting, heap: number): ShardMemory {
+  const { buffer, scan, neighbours, decisions, batch } = shard;
+  return {
+    inflight: Math.max(chunks.heldBytes, admission.inflightBytes),
+    ...buffer.memory,
+    spare: buffer.blocks.spareBytes + chunks.freeBytes,
+    scan: scan.bytes + (neighbours?.bytes ?? 0),
+    rings: neighbours?.ringBytes ?? 0,
+    decisions: decisions.bytes,
+    batches: batch.heldBytes,
+    heap,
+  };
 }
 
 export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
@@ -33,6 +49,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     bufferLimitBytes: buffer.blocks.maxBytes,
     oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
     inflightBytes: admission.inflightBytes,
+    memory: memoryOf(counting, loop ? heapBytes() : 0),
     arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
     overload: overloadStats(shard.overload.ladder),
     lateness: shard.lateness,
@@ -56,7 +73,7 @@ export const overloadStats = ({ rung, cause, floorBits }: Ladder): OverloadStats
   keepsOneIn: 2 ** floorBits,
 });
 
-type Summed = Omit<GatewayStats, 'exporters' | 'rules'>;
+type Summed = Omit<GatewayStats, 'exporters' | 'rules' | 'memory'> & { readonly memory: ShardMemory };
 
 /**
  * The shards' numbers, added. Each shard's were taken at a moment of its own, and the sum balances all the same: what
@@ -81,6 +98,7 @@ export function sumStats(shards: readonly ShardStats[], offeredSpans: number, no
       oldestSeconds: Number.isFinite(oldestAt) ? Math.max(0, now - oldestAt) / 1000 : 0,
     },
     inflightBytes: total((shard) => shard.inflightBytes),
+    memory: addRecords(shards.map(({ memory }) => memory)),
     arriving: {
       heldBytes: total((shard) => shard.arriving.heldBytes),
       pooledBytes: total((shard) => shard.arriving.pooledBytes),

@@ -37,7 +37,11 @@ export class ShardThreads implements Shards {
   readonly #turns: Int32Array;
   /** Of shared memory that passed through this thread on its way from shard to shard. */
   #returnedBytes = 0;
-  readonly #compacting = compactHeapAfterBursts(() => this.#returnedBytes);
+  // What this thread does can wait for a collection, and what it has not collected, none of them gives back.
+  readonly #compacting = compactHeapAfterBursts(
+    () => this.#returnedBytes,
+    () => true,
+  );
   readonly #dead = new Set<number>();
   #ending = false;
 

@@ -14,6 +14,7 @@ const promised: Record<string, string[]> = {
   waiting_traces: [],
   buffer_bytes: [],
   buffer_limit_bytes: [],
+  memory_bytes: ['part'],
   decision_lateness_seconds: [],
   exported_spans_total: ['exporter'],
   export_queue_spans: ['exporter'],

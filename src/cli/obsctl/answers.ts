@@ -73,6 +73,10 @@ const status = v.looseObject({
     spans: v.number(),
     oldestSeconds: v.number(),
   }),
+  /** Older gateways say nothing of it. */
+  memory: v.optional(
+    v.looseObject({ parts: v.record(v.string(), v.number()), residentBytes: v.number(), idleBytes: v.number() }),
+  ),
   export: v.array(
     v.looseObject({
       name: v.string(),

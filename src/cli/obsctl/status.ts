@@ -52,6 +52,7 @@ export function statusText(it: Status, now: number, color: boolean): string {
       'buffer',
       `${sizeText(buffer.bytes)} of ${sizeText(buffer.limitBytes)}${used}: ${buffer.traces} traces, ${buffer.spans} spans${oldest}`,
     ],
+    ...memoryLines(it),
     ['books', it.books.balanced ? 'balanced' : paint.red('NOT balanced: spans are missing or counted twice')],
   ];
   const head = lines.map(([key, value]) => `${key.padEnd(10)}${value}\n`).join('');
@@ -66,6 +67,20 @@ function overloadLines({ overload = [] }: Partial<Status>, paint: Paint): string
       ['overload', paint.red(`shard ${shard}: ${printable(name).replaceAll('_', ' ')} (${printable(cause)})${share}`)],
     ];
   });
+}
+
+/** Parts too small to be worth a word. */
+const leastPartBytes = 1 << 20;
+
+function memoryLines({ memory }: Status): string[][] {
+  // An older gateway says nothing of it.
+  if (memory === undefined) return [];
+  const { parts, residentBytes, idleBytes } = memory;
+  const largest = Object.entries(parts)
+    .filter(([, bytes]) => bytes >= leastPartBytes)
+    .sort(([, a], [, b]) => b - a)
+    .map(([part, bytes]) => `, ${printable(part)} ${sizeText(bytes)}`);
+  return [['memory', `${sizeText(residentBytes)}: idle ${sizeText(idleBytes)}${largest.join('')}`]];
 }
 
 function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {

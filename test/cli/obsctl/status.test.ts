@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { statusText } from '../../../src/cli/obsctl/status.ts';
+import { type Memory, memoryParts } from '../../../src/model/memory.ts';
 import type { Status } from '../../../src/telemetry/status.ts';
 
 const now = Date.parse('2026-11-25T17:00:00Z');
 const counts = { kept: 120, dropped: 800, late_kept: 3, late_dropped: 7, invalid: 1, lost: 0, waiting: 69 };
+const none = Object.fromEntries(memoryParts.map((part) => [part, 0])) as Memory;
+const memory = {
+  parts: { ...none, segments: 4 << 20, heap: 12 << 20, scan: 53_248 },
+  residentBytes: 130 << 20,
+  idleBytes: 110 << 20,
+  sumBytes: (16 << 20) + 53_248,
+};
 const healthy: Status = {
   version: '0.1.0',
   environment: 'staging',
@@ -24,6 +32,7 @@ const healthy: Status = {
     lastRefusal: null,
   },
   buffer: { bytes: 1_572_864, limitBytes: 536_870_912, traces: 12, spans: 69, oldestSeconds: 14 },
+  memory,
   export: [{ name: 'tempo', queueBytes: 2048, failing: '', lastError: '', lastSuccessAt: '2026-11-25T16:59:57Z' }],
   books: {
     balanced: true,
@@ -40,6 +49,7 @@ gateway   0.1.0, environment staging, up 1h02m, 1 shard
 rules     file-3f2a (0123456789ab) from file:/etc/tailgate/rules.yaml, loaded 1h02m ago
 policies  errors, slow, baseline
 buffer    1.5 MiB of 512 MiB (0 %): 12 traces, 69 spans, the oldest 14s
+memory    130 MiB: idle 110 MiB, heap 12 MiB, segments 4 MiB
 books     balanced
 
 BOOKS         SPANS  TRACES

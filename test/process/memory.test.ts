@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { makeHome } from '../support/boot-file.ts';
+import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
+import { idOf, requestBytes } from '../support/spans.ts';
+
+interface Memory {
+  readonly parts: Record<string, number>;
+  readonly sumBytes: number;
+  readonly residentBytes: number;
+  readonly idleBytes: number;
+}
+
+const maxBytesPerShard = 64 << 20;
+/**
+ * What no account can know: of the block of 4 MiB that each of four kinds has open in each shard, the system gives pages
+ * when they are written to; and compiled code beside the heap. It does not grow with the load.
+ */
+const floorOf = (shards: number): number => (8 + 16 * shards) << 20;
+
+async function memoryOf(gateway: GatewayProcess): Promise<Memory> {
+  return (JSON.parse(await gateway.get('/api/status')) as { memory: Memory }).memory;
+}
+
+/** The account beside what the kernel says. */
+async function check(gateway: GatewayProcess, shards: number, when: string): Promise<Memory> {
+  const memory = await memoryOf(gateway);
+  const resident = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))?.[1]) * 1024;
+  const above = resident - memory.idleBytes;
+  const error = Math.abs(memory.sumBytes - above);
+  const told = `${when}: ${memory.sumBytes} accounted for, ${above} above idle, ${JSON.stringify(memory.parts)}`;
+  expect(error, told).toBeLessThanOrEqual(Math.max(floorOf(shards), 0.1 * Math.max(memory.sumBytes, above)));
+  // As much again as the tolerance: the collector's part of what comes and goes.
+  expect(above, told).toBeLessThanOrEqual(1.1 * shards * maxBytesPerShard + floorOf(shards));
+  return memory;
+}
+
+/** Requests and where in them trace ids stand, which begin anew each time one is sent. */
+function requests(padding: number, spans: number): { readonly body: Buffer; readonly ids: readonly number[] }[] {
+  return Array.from({ length: 4 }, (_, i) => {
+    const traces = Array.from({ length: spans }, (_, n) => `${padding} ${i} ${n}`);
+    const body = Buffer.from(requestBytes(...traces.map((trace) => ({ trace, name: '', padding }))));
+    return { body, ids: traces.map((trace) => body.indexOf(idOf(trace, 16))) };
+  });
+}
+
+async function load(gateway: GatewayProcess, padding: number, spans: number, forMs: number): Promise<void> {
+  const made = requests(padding, spans);
+  const end = performance.now() + forMs;
+  for (let n = 0; performance.now() < end; n++) {
+    const { body, ids } = made[n % made.length];
+    for (const at of ids) body.writeUInt32LE(Math.floor(Math.random() * 2 ** 32), at);
+    const headers = { 'content-type': 'application/x-protobuf' };
+    const answer = await fetch(`http://${gateway.http}/v1/traces`, { method: 'POST', headers, body });
+    await answer.arrayBuffer();
+  }
+}
+
+it.each([1, 2])(
+  'with %d shards, what is held is what the process takes, while load comes, changes and goes',
+  async (shards) => {
+    const buffer = { max_bytes: shards * maxBytesPerShard, decision_wait: '4s' };
+    const home = makeHome({ shards, buffer }, '{ baseline_percent: 1 }');
+    onTestFinished(() => home[Symbol.dispose]());
+    const gateway = await startGatewayProcess({ args: home.args, env: { NODE_OPTIONS: '--max-old-space-size=200' } });
+    onTestFinished(() => gateway.kill());
+    // What the start left is collected, and the process is idle.
+    await sleep(4_000);
+    await check(gateway, shards, 'idle');
+    await load(gateway, 0, 1_000, 3_000);
+    const up = await check(gateway, shards, 'load comes');
+    expect(up.parts.traces + up.parts.rows + up.parts.index).toBeGreaterThan(up.parts.segments);
+    await load(gateway, 0, 1_000, 5_000);
+    await check(gateway, shards, 'load stays');
+    await load(gateway, 140_000, 8, 5_000);
+    const changed = await check(gateway, shards, 'load changes');
+    expect(changed.parts.segments).toBeGreaterThan(changed.parts.traces + changed.parts.rows);
+    await sleep(5_000);
+    await check(gateway, shards, 'load went');
+    await eventually(async () => {
+      const gone = await check(gateway, shards, 'a while later');
+      const { segments, rows, traces, index, inflight } = gone.parts;
+      expect([segments, rows, traces, index, inflight]).toEqual([0, 0, 0, 0, 0]);
+      expect(gone.sumBytes).toBeLessThan(floorOf(shards));
+    }, 90_000);
+  },
+  180_000,
+);
