@@ -25,6 +25,8 @@ export class Deadlines {
   readonly #tails: Int32Array;
   /** The bucket (not wrapped) that `due` looks at next; everything before it was taken. */
   #cursor = 0;
+  /** No bucket (not wrapped) before this one has any. */
+  #earliest = 0;
   size = 0;
 
   /** `longestMs` is the longest wait: nothing is ever added further ahead. */
@@ -40,6 +42,7 @@ export class Deadlines {
   add(slot: number, due: number): void {
     let bucket = Math.floor(due / bucketMs);
     if (this.size === 0) this.#cursor = Math.max(this.#cursor, bucket - this.#buckets + 1);
+    this.#earliest = this.size === 0 ? bucket : Math.min(this.#earliest, bucket);
     bucket %= this.#buckets;
     const tail = this.#tails[bucket];
     const words = this.#records.page(slot);
@@ -83,11 +86,11 @@ export class Deadlines {
   /** The trace that falls due first, or -1. */
   first(): number {
     if (this.size === 0) return -1;
-    for (let b = 0; b < this.#buckets; b++) {
-      const slot = this.#heads[(this.#cursor + b) % this.#buckets];
+    // Whoever decides all that waits looks at each bucket once, not at all the empty ones for each trace.
+    for (this.#earliest = Math.max(this.#earliest, this.#cursor); ; this.#earliest++) {
+      const slot = this.#heads[this.#earliest % this.#buckets];
       if (slot >= 0) return slot;
     }
-    return -1;
   }
 
   #headIfDue(bucket: number, now: number): number {
