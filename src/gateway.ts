@@ -1,6 +1,8 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
 import { systemClock, unixMsOf } from './clock.ts';
 import { createLiveRules } from './config/live.ts';
+import { whyItDoesNotFit } from './config/memory-fit.ts';
 import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
 import { compileRules } from './decide/compile.ts';
@@ -43,6 +45,7 @@ const longestStallMs = 10_000;
 export async function startGateway(config: BootConfig, version: string, log: Log): Promise<Gateway> {
   const startedAt = now();
   const undo: (() => unknown)[] = [];
+  warnOfMemory(config, log);
   try {
     const rules = await liveRules(config, log);
     undo.unshift(() => rules.stop());
@@ -62,7 +65,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => clearInterval(telling));
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
-    const memory = new ProcessMemory();
+    const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
     const admin = createAdminServer({
@@ -111,6 +114,14 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     for (const part of undo) await part();
     throw error;
   }
+}
+
+/** Before there is any load: later the system ends the process without a word. */
+function warnOfMemory(config: BootConfig, log: Log): void {
+  const { memoryLimitBytes: limitBytes } = config;
+  const heapLimitBytes = getHeapStatistics().heap_size_limit;
+  const why = whyItDoesNotFit(config, { limitBytes, totalBytes: totalmem(), heapLimitBytes });
+  if (why !== '') log.warn('memory_too_small', { limitBytes: limitBytes ?? totalmem() }, why);
 }
 
 async function liveRules(config: BootConfig, log: Log) {

@@ -14,6 +14,12 @@ export class ProcessMemory {
   #idleBytes = 0;
   #idleHeapBytes = 0;
 
+  readonly #limitBytes: number | null;
+
+  constructor(limitBytes: number | null) {
+    this.#limitBytes = limitBytes;
+  }
+
   /** This is how large the process is when it has nothing to do. */
   markIdle(shards: ShardMemory): void {
     this.isMarked = true;
@@ -32,6 +38,7 @@ export class ProcessMemory {
       },
       residentBytes: memoryUsage.rss(),
       idleBytes: this.#idleBytes,
+      limitBytes: this.#limitBytes,
     };
   }
 }

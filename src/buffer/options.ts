@@ -25,7 +25,9 @@ export const bufferOptions = v.pipe(
     ),
     max_bytes: v.pipe(
       v.optional(size('1MiB', '4TiB'), '512MiB'),
-      v.description('memory of everything that waits, and of remembered decisions'),
+      v.description(
+        'memory of everything that waits, and of remembered decisions; where nothing or auto is set, 40 % of the container’s limit if it has one',
+      ),
     ),
     max_trace_bytes: v.pipe(
       v.optional(size('1KiB', '1GiB')),

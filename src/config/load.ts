@@ -5,6 +5,7 @@ import type { Problem } from '../model/rules.ts';
 import { show } from '../options.ts';
 import { type ConsulClient, consulClient } from './consul-options.ts';
 import { problemsOf, readYaml, told } from './document.ts';
+import { sized } from './memory-defaults.ts';
 import { type BootConfig, type BootDocument, bootSchema } from './schema.ts';
 import type { Variables } from './variables.ts';
 
@@ -15,6 +16,8 @@ export interface BootSurroundings {
   readonly env: Variables;
   /** The working directory: `data_directory` and the store's directory are relative to it. */
   readonly cwd: string;
+  /** What the process may use, which sizes that nobody set follow; see memory-limit.ts. */
+  readonly memoryLimitBytes?: number | undefined;
 }
 
 type BootResult = { readonly config: BootConfig } | { readonly errors: readonly string[] };
@@ -26,7 +29,7 @@ type BootResult = { readonly config: BootConfig } | { readonly errors: readonly 
 export function loadBoot(text: string, from: BootSurroundings): BootResult {
   const yaml = readYaml(text, from.file, { env: from.env });
   if (yaml.errors.length > 0) return { errors: told(yaml.errors) };
-  const parsed = v.safeParse(bootSchema, yaml.value ?? {});
+  const parsed = v.safeParse(bootSchema, sized(yaml.value ?? {}, from.memoryLimitBytes));
   if (!parsed.success) return { errors: told(yaml.report(problemsOf(parsed.issues))) };
   const tooSmall = smallQueues(parsed.output, yaml.value as { export?: readonly unknown[] });
   if (tooSmall.length > 0) return { errors: told(yaml.report(tooSmall)) };
@@ -63,7 +66,11 @@ function consulOf({ rules }: BootDocument, env: Variables): ConsulClient | undef
   }
 }
 
-function toConfig(raw: BootDocument, { file, cwd }: BootSurroundings, client?: ConsulClient): BootConfig {
+function toConfig(
+  raw: BootDocument,
+  { file, cwd, memoryLimitBytes }: BootSurroundings,
+  client?: ConsulClient,
+): BootConfig {
   const dataDirectory = resolve(cwd, raw.data_directory);
   return {
     environment: raw.environment,
@@ -84,6 +91,7 @@ function toConfig(raw: BootDocument, { file, cwd }: BootSurroundings, client?: C
     export: raw.export.map((exporter) => withDirectory(exporter, cwd, dataDirectory)),
     admin: raw.admin,
     log: raw.log,
+    ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   };
 }
 

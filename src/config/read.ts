@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { UsageError } from '../errors.ts';
 import { decodeText, type NoText, placed } from './decode-text.ts';
 import { loadBoot } from './load.ts';
+import { memoryLimit } from './memory-limit.ts';
 import { unreadable } from './read-text.ts';
 import type { BootConfig } from './schema.ts';
 import type { Variables } from './variables.ts';
 
 /** The boot file from disk; UsageError with a line for each thing that is wrong with it. */
 export async function readBoot(file: string, env: Variables, cwd: string): Promise<BootConfig> {
-  const result = loadBoot(await readOrExplain(file), { file, env, cwd });
+  const result = loadBoot(await readOrExplain(file), { file, env, cwd, memoryLimitBytes: memoryLimit() });
   if ('errors' in result) throw new UsageError(result.errors.join('\n'));
   return result.config;
 }

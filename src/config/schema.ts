@@ -108,4 +108,6 @@ export interface BootConfig {
   readonly export: v.InferOutput<typeof exportOptions>;
   readonly admin: v.InferOutput<typeof adminOptions>;
   readonly log: v.InferOutput<typeof logOptions>;
+  /** What the process may use, by the container; absent where it has no limit. */
+  readonly memoryLimitBytes?: number;
 }

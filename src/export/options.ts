@@ -22,7 +22,9 @@ const otlp = block({
 const queue = block({
   max_bytes: v.pipe(
     v.optional(size('1KiB', '1TiB'), '256MiB'),
-    v.description('what waits for this exporter; what comes on top has failed, and is counted'),
+    v.description(
+      'what waits for this exporter; what comes on top has failed, and is counted; where nothing is set, 15 % of the container’s limit if it has one',
+    ),
   ),
   directory: notYet(),
 });

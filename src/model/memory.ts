@@ -31,6 +31,8 @@ export interface MemoryAccount {
   readonly residentBytes: number;
   /** The same before any traffic. */
   readonly idleBytes: number;
+  /** What the process may use; null where nobody set a limit. */
+  readonly limitBytes: number | null;
 }
 
 export const sumOf = (memory: Readonly<Record<string, number>>): number =>

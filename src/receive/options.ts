@@ -57,7 +57,9 @@ export const receiveOptions = v.pipe(
     ),
     max_inflight_bytes: v.pipe(
       v.optional(size('1KiB', '64GiB'), '256MiB'),
-      v.description('memory of requests being read at one time; above it senders are told to try again'),
+      v.description(
+        'memory of requests being read at one time; above it senders are told to try again; where nothing is set, 10 % of the container’s limit if it has one, 64MiB to 256MiB',
+      ),
     ),
     max_connection_bytes: v.pipe(
       v.optional(size('1KiB', '64GiB')),

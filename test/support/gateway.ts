@@ -47,10 +47,16 @@ export interface Status {
 
 /** Starts one and waits for its ready line; what it printed is in the error when there is none. */
 export async function startGatewayProcess(
-  options: { env?: Record<string, string>; args?: string[] } = {},
+  options: { env?: Record<string, string>; args?: string[]; group?: string } = {},
 ): Promise<GatewayProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'tailgate-'));
-  const child = spawn(tailgate, ['run', ...(options.args ?? [])], {
+  const run = [tailgate, 'run', ...(options.args ?? [])];
+  // Into a cgroup before anything of it runs, as a container's first process is.
+  const [command, ...args] =
+    options.group === undefined
+      ? run
+      : ['sh', '-c', `echo $$ > ${options.group}/cgroup.procs && exec "$@"`, 'sh', ...run];
+  const child = spawn(command, args, {
     cwd: directory,
     env: {
       PATH: process.env.PATH ?? '',

@@ -56,6 +56,7 @@ export function statsAfterTraffic(): GatewayStats {
       },
       residentBytes: 130 << 20,
       idleBytes: 100 << 20,
+      limitBytes: 2 ** 31,
     },
     arriving: { heldBytes: 0, pooledBytes: 0 },
     lateness: { bounds: [0.01, 0.1, 1], counts: [80, 10, 4, 1], sum: 6.5 },

@@ -188,7 +188,12 @@ describe('/api/status', () => {
       spans: 150,
       oldestSeconds: 14.5,
     });
-    expect(status.memory).toMatchObject({ residentBytes: 130 << 20, idleBytes: 100 << 20, parts: { rows: 1 << 20 } });
+    expect(status.memory).toMatchObject({
+      residentBytes: 130 << 20,
+      idleBytes: 100 << 20,
+      limitBytes: 2 ** 31,
+      parts: { rows: 1 << 20 },
+    });
     const parts = Object.values(status.memory.parts as Record<string, number>);
     expect(status.memory.sumBytes).toBe(parts.reduce((sum, bytes) => sum + bytes, 0));
     expect(status.export).toEqual([

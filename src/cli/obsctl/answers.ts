@@ -75,7 +75,12 @@ const status = v.looseObject({
   }),
   /** Older gateways say nothing of it. */
   memory: v.optional(
-    v.looseObject({ parts: v.record(v.string(), v.number()), residentBytes: v.number(), idleBytes: v.number() }),
+    v.looseObject({
+      parts: v.record(v.string(), v.number()),
+      residentBytes: v.number(),
+      idleBytes: v.number(),
+      limitBytes: v.nullable(v.number()),
+    }),
   ),
   export: v.array(
     v.looseObject({

@@ -75,12 +75,13 @@ const leastPartBytes = 1 << 20;
 function memoryLines({ memory }: Status): string[][] {
   // An older gateway says nothing of it.
   if (memory === undefined) return [];
-  const { parts, residentBytes, idleBytes } = memory;
+  const { parts, residentBytes, idleBytes, limitBytes } = memory;
+  const of = limitBytes === null ? '' : ` of ${sizeText(limitBytes)}`;
   const largest = Object.entries(parts)
     .filter(([, bytes]) => bytes >= leastPartBytes)
     .sort(([, a], [, b]) => b - a)
     .map(([part, bytes]) => `, ${printable(part)} ${sizeText(bytes)}`);
-  return [['memory', `${sizeText(residentBytes)}: idle ${sizeText(idleBytes)}${largest.join('')}`]];
+  return [['memory', `${sizeText(residentBytes)}${of}: idle ${sizeText(idleBytes)}${largest.join('')}`]];
 }
 
 function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {

@@ -19,4 +19,12 @@ export const memoryMetrics: readonly Metric[] = [
     advice: 'What remains of the container’s limit is for the parts.',
     read: ({ gateway }) => gateway.memory.idleBytes,
   },
+  {
+    name: 'tailgate_memory_limit_bytes',
+    type: 'gauge',
+    labels: [],
+    help: 'What the process may use by its container (cgroup v1 or v2); 0 where nobody set a limit.',
+    advice: 'process_resident_memory_bytes near it: the system is about to end the process; lower buffer.max_bytes.',
+    read: ({ gateway }) => gateway.memory.limitBytes ?? 0,
+  },
 ];

@@ -10,6 +10,7 @@ const memory = {
   parts: { ...none, segments: 4 << 20, heap: 12 << 20, scan: 53_248 },
   residentBytes: 130 << 20,
   idleBytes: 110 << 20,
+  limitBytes: 2 ** 31,
   sumBytes: (16 << 20) + 53_248,
 };
 const healthy: Status = {
@@ -49,7 +50,7 @@ gateway   0.1.0, environment staging, up 1h02m, 1 shard
 rules     file-3f2a (0123456789ab) from file:/etc/tailgate/rules.yaml, loaded 1h02m ago
 policies  errors, slow, baseline
 buffer    1.5 MiB of 512 MiB (0 %): 12 traces, 69 spans, the oldest 14s
-memory    130 MiB: idle 110 MiB, heap 12 MiB, segments 4 MiB
+memory    130 MiB of 2 GiB: idle 110 MiB, heap 12 MiB, segments 4 MiB
 books     balanced
 
 BOOKS         SPANS  TRACES
