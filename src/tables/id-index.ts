@@ -31,13 +31,13 @@ export class IdIndex {
   #pages: Int32Array[] = [];
   /** 32 less the bits that the directory goes by. */
   #shift = 31;
-  readonly #seed: number;
+  readonly #random: Int32Array;
   size = 0;
 
-  /** `seed` should differ between processes, so that nobody can choose ids that collide. */
+  /** `seed` differs between processes, so that nobody can choose ids that collide. */
   constructor(records: IdRecords, seed: number, blocks: Blocks) {
     this.#records = records;
-    this.#seed = seed | 0;
+    this.#random = randomWords(seed);
     this.#memory = new Pages(entryWords + 2, blocks);
   }
 
@@ -165,12 +165,41 @@ export class IdIndex {
   }
 
   #hash(a: number, b: number, c: number, d: number): number {
-    let h = this.#seed ^ Math.imul(a, 0x9e3779b1);
-    h = Math.imul(h ^ (h >>> 15) ^ b, 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13) ^ c, 0xc2b2ae35);
-    h = Math.imul(h ^ (h >>> 16) ^ d, 0x27d4eb2f);
-    return h ^ (h >>> 15);
+    const t = this.#random;
+    return (
+      t[a & 255] ^
+      t[256 | ((a >>> 8) & 255)] ^
+      t[512 | ((a >>> 16) & 255)] ^
+      t[768 | (a >>> 24)] ^
+      t[1024 | (b & 255)] ^
+      t[1280 | ((b >>> 8) & 255)] ^
+      t[1536 | ((b >>> 16) & 255)] ^
+      t[1792 | (b >>> 24)] ^
+      t[2048 | (c & 255)] ^
+      t[2304 | ((c >>> 8) & 255)] ^
+      t[2560 | ((c >>> 16) & 255)] ^
+      t[2816 | (c >>> 24)] ^
+      t[3072 | (d & 255)] ^
+      t[3328 | ((d >>> 8) & 255)] ^
+      t[3584 | ((d >>> 16) & 255)] ^
+      t[3840 | (d >>> 24)]
+    );
   }
+}
+
+/**
+ * A random word for each value of each byte of an id. Tabulation hashing: what ids collide depends on all of these, so
+ * senders who do not know them cannot choose, and linear probing costs what it costs with a random function. Source:
+ * Pătraşcu and Thorup, "The Power of Simple Tabulation Hashing", 2012. The words are splitmix32's.
+ */
+function randomWords(seed: number): Int32Array {
+  let state = seed | 0;
+  return Int32Array.from({ length: 16 * 256 }, () => {
+    state = (state + 0x9e3779b9) | 0;
+    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    return z ^ (z >>> 15);
+  });
 }
 
 /** Of the page that is being split. */

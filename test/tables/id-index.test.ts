@@ -38,6 +38,22 @@ describe('the index of ids', () => {
     );
   });
 
+  it('is not led by the sender: ids that met in a weaker hash, whatever its seed was, are spread', () => {
+    const blocks = new Blocks(64 << 20);
+    const records = new Records(4, blocks);
+    const index = new IdIndex(records, 42, blocks);
+    const began = process.threadCpuUsage().user;
+    for (let i = 0; i < 20_000; i++) {
+      const x = Math.imul(i, 0x9e3779b1);
+      const slot = records.allocate();
+      records.page(slot).set([i, x ^ (x >>> 15), 7, 7], records.at(slot));
+      index.insert(slot);
+    }
+    expect((process.threadCpuUsage().user - began) / 1e6).toBeLessThan(1);
+    // As much as ids by chance would take.
+    expect(index.bytes).toBeLessThanOrEqual(4 << 20);
+  });
+
   it('holds a hundred thousand ids that differ in one word only, and gives the memory back', () => {
     const blocks = new Blocks(64 << 20);
     const records = new Records(4, blocks);
