@@ -75,19 +75,11 @@ export class Inbound implements Payer {
     }
   }
 
-  /** The same step by step, for somebody who has turns already. */
-  *deliverInSteps(message: Message): Generator<undefined, Receipt | Refusal> {
-    try {
-      return yield* this.#ports.intake.acceptInSteps(message, this.#protocol, () => this.#isClosed);
-    } catch (error) {
-      return this.failed(error);
-    }
-  }
-
   async #deliverInTurns(message: Message, waits: () => void): Promise<Receipt | Refusal> {
     const refusal = this.#pieces.keep();
     if (refusal !== undefined) return refusal;
     // Written to its place in the first step, so a request that is closed before has nothing any more to write.
+    // From then on it goes to its end, whoever is gone: part of it may be in the buffer.
     const isOver = (): boolean => {
       waits();
       return false;
@@ -97,7 +89,11 @@ export class Inbound implements Payer {
 
   *#ifOpen(message: Message): Generator<undefined, Receipt | Refusal> {
     if (this.#isClosed) return new Refusal('timeout', 'the sender went away');
-    return yield* this.deliverInSteps(message);
+    try {
+      return yield* this.#ports.intake.acceptInSteps(message, this.#protocol, () => this.#isClosed);
+    } catch (error) {
+      return this.failed(error);
+    }
   }
 
   /** All has come, packed; what is unpacked of it is claimed as it comes. */

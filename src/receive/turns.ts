@@ -20,6 +20,7 @@ export class Turns {
 
   /**
    * Works to the end, slice by slice; undefined when `isOver` says before one of them that nobody needs it any more.
+   * Then the work is dropped where it stands, without its `finally`: it may hold nothing but its own memory.
    */
   async take<T>(work: Generator<undefined, T>, isOver: () => boolean): Promise<T | undefined> {
     for (;;) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { chunks } from '../../src/receive/chunks.ts';
 import { LocalShard } from '../../src/threads/local-shard.ts';
 import type { ShardConfig } from '../../src/threads/shards.ts';
-import { requestBytes } from '../support/spans.ts';
+import { requestBytes, traceIdHex } from '../support/spans.ts';
 import { noRules } from '../support/story.ts';
 import { call, connect, ended, frame, open, retryDelayOf } from './support/grpc-wire.ts';
 import { until } from './support/receivers.ts';
@@ -199,5 +199,42 @@ describe('a request that cannot be taken now', () => {
       }
     }
     expect(it.stats().refused.buffer_full.requests - before).toBe(7);
+  });
+});
+
+describe('a large body of JSON whose sender goes away', () => {
+  const spans = 60_000;
+  const spanOf = (i: number) => ({
+    traceId: traceIdHex(`json-${i}`),
+    spanId: '00f067aa0ba902b7',
+    name: 'work',
+    startTimeUnixNano: '1790000000000000000',
+    endTimeUnixNano: '1790000000001000000',
+  });
+  const body = Buffer.from(
+    JSON.stringify({
+      resourceSpans: [{ scopeSpans: [{ spans: Array.from({ length: spans }, (_, i) => spanOf(i)) }] }],
+    }),
+  );
+  const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+
+  it.each([
+    ['when it has landed', (landed: number, _: number) => landed > 0],
+    ['when part of it is in the buffer', (_: number, waiting: number) => waiting > 0],
+  ])('%s is taken whole or not at all, and holds nothing', async (_, isTime) => {
+    const limits = { maxRequestBytes: 32 * MiB, maxInflightBytes: 128 * MiB, maxConnectionBytes: 128 * MiB };
+    await using it = await gateway({ maxBytes: 128 * MiB, ...limits });
+    const { buffer } = it.shard.pipeline.shard;
+    const socket = net.connect(it.http, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(head);
+    socket.write(body);
+    while (!isTime(buffer.segments.bytes, buffer.spans)) await new Promise(setImmediate);
+    socket.destroy();
+    await until(() => it.shard.admission.inflightBytes === 0);
+    await until(() => buffer.spans === spans || buffer.segments.bytes === 0);
+    expect(it.stats().waiting.spans).toBe(buffer.spans);
+    while (it.shard.decideWaiting(Number.POSITIVE_INFINITY));
+    expect([buffer.segments.bytes, buffer.spans]).toEqual([0, 0]);
   });
 });

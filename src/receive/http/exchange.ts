@@ -112,19 +112,14 @@ export class Exchange implements Watched {
 
   async #takeJson(parts: Iterable<Uint8Array>, length: number): Promise<void> {
     try {
-      const work = this.#becomeMessage(parts, length);
-      const receipt = length <= stepBytes ? workThrough(work) : await turns.take(work, () => this.#isOver());
-      if (receipt !== undefined) this.#answer(receipt);
+      const work = readParts(parts, length);
+      const message = length <= stepBytes ? workThrough(work) : await turns.take(work, () => this.#isOver());
+      if (message !== undefined) this.#answer(await this.#inbound.deliver(messageOf([message]), () => this.#isOver()));
     } catch (error) {
       this.#answer(
         error instanceof MalformedError ? new Refusal('malformed', error.message) : this.#inbound.failed(error),
       );
     }
-  }
-
-  *#becomeMessage(parts: Iterable<Uint8Array>, length: number): Generator<undefined, Receipt | Refusal> {
-    const message = yield* readParts(parts, length);
-    return yield* this.#inbound.deliverInSteps(messageOf([message]));
   }
 
   /** Asked before each turn: the sender is heard as long as we work on what it sent. */
