@@ -22,6 +22,7 @@ import { captureNames, capturesMissing, readCapture } from '../support/captures.
 import { eventually } from '../support/gateway.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { mutate, seeded } from '../support/mutate.ts';
+import { type AnyValue, decodeRequest, type SpanObject, spansIn } from '../support/otlp.ts';
 import { compiled } from '../support/story.ts';
 import { tempoApi } from '../support/tempo-api.ts';
 import { findClient } from './clients/clients.ts';
@@ -106,15 +107,36 @@ function throughTheGateway(): { left: Left[]; refused: number; rejected: number 
   return { left, refused, rejected };
 }
 
-/** The ids of each request's spans by protobuf's C library, or its error. */
-async function parseInPython(
-  folder: string,
-  bodies: readonly Uint8Array[],
-): Promise<{ spans?: string[]; error?: string }[]> {
+/** What protobuf's C library reads of a request: its spans' ids, what else is in them, or why it does not parse. */
+interface Parsed {
+  readonly spans?: string[];
+  readonly told?: string[];
+  readonly error?: string;
+}
+
+/** A span in the words of parse.py, by protobufjs. Of a oneof whose members stand several times the last one counts. */
+function tell(span: SpanObject): string {
+  const { name = '', parentSpanId = '', startTimeUnixNano = '0', endTimeUnixNano = '0', kind = 0, status = {} } = span;
+  const attributes = (span.attributes ?? []).map(({ key = '', value = {} }) => `${key}=${textOf(value)}`);
+  const counts = [span.events?.length ?? 0, span.links?.length ?? 0];
+  const own = [name, parentSpanId, startTimeUnixNano, endTimeUnixNano, kind, status.code ?? 0, status.message ?? ''];
+  return [...own, ...attributes, ...counts].join('|');
+}
+
+function textOf(value: AnyValue): string {
+  const [which, held] = Object.entries(value).at(-1) ?? [];
+  if (which === undefined) return 'None';
+  if (which === 'boolValue') return held ? 'True' : 'False';
+  if (which === 'stringValue' || which === 'intValue') return String(held);
+  return which.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The spans of each request by protobuf's C library, or its error. */
+async function parseInPython(folder: string, bodies: readonly Uint8Array[]): Promise<Parsed[]> {
   const script = fileURLToPath(new URL('clients/python/parse.py', import.meta.url));
   const child = spawn(join(folder, 'bin/python'), [script], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface(child.stdout);
-  const answers: { spans?: string[]; error?: string }[] = [];
+  const answers: Parsed[] = [];
   lines.on('line', (line) => answers.push(JSON.parse(line)));
   for (const body of bodies) {
     const head = Buffer.alloc(4);
@@ -169,6 +191,18 @@ describe.skipIf(python === undefined)('what leaves of requests with faults', () 
     );
     expect(answers.flatMap(({ error }, i) => (error === undefined ? [] : [`${left[i].what} → ${error}`]))).toEqual([]);
     expect(answers.map(({ spans = [] }) => spans.length)).toEqual(left.map(({ spans }) => spans));
+    // Members of a oneof that stand several times protobufjs keeps all of: which is the last it does not say.
+    const hasTwins = (span: SpanObject) =>
+      (span.attributes ?? []).some(({ value = {} }) => Object.keys(value).length > 1);
+    let compared = 0;
+    for (const [i, { told = [] }] of answers.entries()) {
+      for (const [n, span] of spansIn(decodeRequest(left[i].body)).entries()) {
+        if (hasTwins(span)) continue;
+        expect(told[n], left[i].what).toBe(tell(span));
+        compared++;
+      }
+    }
+    expect(compared).toBeGreaterThan(left.length);
     ids = answers.flatMap(({ spans = [] }) => spans);
   });
 
