@@ -4,6 +4,7 @@ import { defaultRules } from '../src/enrich/default-rules.ts';
 import { Enricher } from '../src/enrich/enrich.ts';
 import { Slice, sliceWords } from '../src/model/slice.ts';
 import { Blocks } from '../src/tables/blocks.ts';
+import { IdHash } from '../src/tables/id-hash.ts';
 import { IdIndex } from '../src/tables/id-index.ts';
 import { Records } from '../src/tables/records.ts';
 import { readEnvelope } from '../src/wire/envelope.ts';
@@ -21,7 +22,7 @@ report('scan', scanning(set));
 
 const blocks = new Blocks(1 << 30);
 const records = new Records(18, blocks);
-const index = new IdIndex(records, 1, blocks);
+const index = new IdIndex(records, new IdHash(1), blocks);
 let id = 0;
 const live: number[] = [];
 const wanted = new Int32Array(4);

@@ -1,5 +1,6 @@
 import { Slice } from '../model/slice.ts';
 import type { Blocks } from '../tables/blocks.ts';
+import type { IdHash } from '../tables/id-hash.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
@@ -61,7 +62,7 @@ export class TraceBuffer {
   /** Waiting spans; waiting traces are `traces.size`. */
   spans = 0;
 
-  constructor(options: BufferOptions, seed: number, blocks: Blocks, lender?: Lender) {
+  constructor(options: BufferOptions, hash: IdHash, blocks: Blocks, lender?: Lender) {
     this.blocks = blocks;
     this.slices = new Slices(blocks);
     this.traces = new Records(traceWords, blocks);
@@ -69,7 +70,7 @@ export class TraceBuffer {
     this.#afterRootMs = options.decisionWaitAfterRootMs;
     this.#unpacked = new Unpacked(options.unpack, blocks);
     this.segments = new Segments(blocks, (segment: Segment) => this.#forget(segment), lender);
-    this.#index = new IdIndex(this.traces, seed, blocks);
+    this.#index = new IdIndex(this.traces, hash, blocks);
     const longestMs = Math.max(this.#waitMs, this.#afterRootMs);
     this.#deadlines = new Deadlines(this.traces, Trace, longestMs);
   }

@@ -1,5 +1,6 @@
 import type { Verdict } from '../model/verdict.ts';
 import { Blocks } from '../tables/blocks.ts';
+import type { IdHash } from '../tables/id-hash.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { hasVote } from './vote-table.ts';
@@ -74,12 +75,12 @@ export class Decisions {
   #next = 0;
   evicted = 0;
 
-  constructor(limit: number, seed: number) {
+  constructor(limit: number, hash: IdHash) {
     this.limit = limit;
     const blocks = new Blocks(limit * decisionBytes);
     this.#ring = new Int32Array(limit).fill(-1);
     this.records = new Records(decisionWords, blocks);
-    this.#index = new IdIndex(this.records, seed, blocks);
+    this.#index = new IdIndex(this.records, hash, blocks);
     this.#wideVotes = new WideVotes(blocks);
   }
 

@@ -7,6 +7,7 @@ import type { ExportRequest } from '../model/export-request.ts';
 import { histogram } from '../model/histogram.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Blocks } from '../tables/blocks.ts';
+import { IdHash } from '../tables/id-hash.ts';
 import { Arrivals } from './arrivals.ts';
 import { EarlyDecisions } from './early-decisions.ts';
 import { Emission } from './emission.ts';
@@ -40,7 +41,7 @@ export interface ShardOptions {
   readonly workPerStep?: number;
   /** Gives memory that was let go to the system now; a pause. */
   readonly collect?: () => void;
-  /** Differs between processes, see tables/id-index.ts. */
+  /** Differs between processes, see tables/id-hash.ts. */
   readonly seed: number;
   /** Where there are more shards: this one's place among them. */
   readonly neighbours?: NeighbourOptions;
@@ -76,9 +77,10 @@ export function createShard(
     ...(neighbours && { allocate: (bytes: number) => new SharedArrayBuffer(bytes) }),
     ...(options.collect && { collect: options.collect }),
   });
-  const buffer = new TraceBuffer(options.buffer, options.seed, blocks, neighbours?.lending);
+  const hash = new IdHash(options.seed);
+  const buffer = new TraceBuffer(options.buffer, hash, blocks, neighbours?.lending);
   neighbours?.join(buffer);
-  const decisions = new Decisions(most, options.seed);
+  const decisions = new Decisions(most, hash);
   const ledger = new Ledger();
   const revisions = new Revisions(rules.set, rules.name, ledger);
   const batch = new Batch(options.batch, enrich, emit, options.seed);

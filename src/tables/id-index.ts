@@ -1,4 +1,5 @@
 import type { Blocks } from './blocks.ts';
+import type { IdHash } from './id-hash.ts';
 import { Pages } from './pages.ts';
 import type { Records } from './records.ts';
 
@@ -31,13 +32,12 @@ export class IdIndex {
   #pages: Int32Array[] = [];
   /** 32 less the bits that the directory goes by. */
   #shift = 31;
-  readonly #random: Int32Array;
+  readonly #hash: IdHash;
   size = 0;
 
-  /** `seed` differs between processes, so that nobody can choose ids that collide. */
-  constructor(records: IdRecords, seed: number, blocks: Blocks) {
+  constructor(records: IdRecords, hash: IdHash, blocks: Blocks) {
     this.#records = records;
-    this.#random = randomWords(seed);
+    this.#hash = hash;
     this.#memory = new Pages(entryWords + 2, blocks);
   }
 
@@ -48,7 +48,7 @@ export class IdIndex {
     const b = ids[from + 1];
     const c = ids[from + 2];
     const d = ids[from + 3];
-    const hash = this.#hash(a, b, c, d);
+    const hash = this.#hash.of(a, b, c, d);
     const entries = this.#pages[hash >>> this.#shift];
     for (let i = (hash << 1) & mask; ; i = (i + 2) & mask) {
       const slot = entries[i] - 1;
@@ -161,45 +161,8 @@ export class IdIndex {
   #hashOf(slot: number): number {
     const words = this.#records.page(slot);
     const at = this.#records.at(slot);
-    return this.#hash(words[at], words[at + 1], words[at + 2], words[at + 3]);
+    return this.#hash.of(words[at], words[at + 1], words[at + 2], words[at + 3]);
   }
-
-  #hash(a: number, b: number, c: number, d: number): number {
-    const t = this.#random;
-    return (
-      t[a & 255] ^
-      t[256 | ((a >>> 8) & 255)] ^
-      t[512 | ((a >>> 16) & 255)] ^
-      t[768 | (a >>> 24)] ^
-      t[1024 | (b & 255)] ^
-      t[1280 | ((b >>> 8) & 255)] ^
-      t[1536 | ((b >>> 16) & 255)] ^
-      t[1792 | (b >>> 24)] ^
-      t[2048 | (c & 255)] ^
-      t[2304 | ((c >>> 8) & 255)] ^
-      t[2560 | ((c >>> 16) & 255)] ^
-      t[2816 | (c >>> 24)] ^
-      t[3072 | (d & 255)] ^
-      t[3328 | ((d >>> 8) & 255)] ^
-      t[3584 | ((d >>> 16) & 255)] ^
-      t[3840 | (d >>> 24)]
-    );
-  }
-}
-
-/**
- * A random word for each value of each byte of an id. Tabulation hashing: what ids collide depends on all of these, so
- * senders who do not know them cannot choose, and linear probing costs what it costs with a random function. Source:
- * Pătraşcu and Thorup, "The Power of Simple Tabulation Hashing", 2012. The words are splitmix32's.
- */
-function randomWords(seed: number): Int32Array {
-  let state = seed | 0;
-  return Int32Array.from({ length: 16 * 256 }, () => {
-    state = (state + 0x9e3779b9) | 0;
-    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return z ^ (z >>> 15);
-  });
 }
 
 /** Of the page that is being split. */

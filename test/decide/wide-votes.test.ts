@@ -2,9 +2,10 @@ import { expect, it } from 'vitest';
 import { undecided } from '../../src/decide/decide.ts';
 import { Decisions, unremembered } from '../../src/decide/decisions.ts';
 import { addVote } from '../../src/decide/vote-table.ts';
+import { IdHash } from '../../src/tables/id-hash.ts';
 
 function story(limit: number) {
-  const decisions = new Decisions(limit, 1);
+  const decisions = new Decisions(limit, new IdHash(1));
   const remember = (id: number, keep: number[], drop: number[] = [], facts = unremembered()): number => {
     const verdict = undecided();
     for (const index of keep) addVote(verdict.keepVotes, 0, index);

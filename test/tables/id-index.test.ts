@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Blocks } from '../../src/tables/blocks.ts';
+import { IdHash } from '../../src/tables/id-hash.ts';
 import { IdIndex } from '../../src/tables/id-index.ts';
 import { Records } from '../../src/tables/records.ts';
 
@@ -16,7 +17,7 @@ describe('the index of ids', () => {
       fc.property(fc.array(fc.tuple(fc.boolean(), id), { maxLength: 400 }), fc.integer(), (steps, seed) => {
         const blocks = new Blocks(1 << 20);
         const records = new Records(5, blocks);
-        const index = new IdIndex(records, seed, blocks);
+        const index = new IdIndex(records, new IdHash(seed), blocks);
         const model = new Map<string, number>();
         for (const [add, words] of steps) {
           const key = words.join();
@@ -41,7 +42,7 @@ describe('the index of ids', () => {
   it('is not led by the sender: ids that met in a weaker hash, whatever its seed was, are spread', () => {
     const blocks = new Blocks(64 << 20);
     const records = new Records(4, blocks);
-    const index = new IdIndex(records, 42, blocks);
+    const index = new IdIndex(records, new IdHash(42), blocks);
     const began = process.threadCpuUsage().user;
     for (let i = 0; i < 20_000; i++) {
       const x = Math.imul(i, 0x9e3779b1);
@@ -57,7 +58,7 @@ describe('the index of ids', () => {
   it('holds a hundred thousand ids that differ in one word only, and gives the memory back', () => {
     const blocks = new Blocks(64 << 20);
     const records = new Records(4, blocks);
-    const index = new IdIndex(records, 42, blocks);
+    const index = new IdIndex(records, new IdHash(42), blocks);
     const slots: number[] = [];
     for (let i = 0; i < 100_000; i++) {
       const slot = records.allocate();
