@@ -13,6 +13,7 @@ export const refusals = {
   inflight_full: { grpc: 14, http: 503, retryable: true },
   connection_full: { grpc: 14, http: 503, retryable: true },
   buffer_full: { grpc: 14, http: 503, retryable: true },
+  connections_full: { grpc: 14, http: 503, retryable: true },
   calls_full: { grpc: 8, http: 429, retryable: false },
   overloaded: { grpc: 14, http: 503, retryable: true },
   draining: { grpc: 14, http: 503, retryable: true },

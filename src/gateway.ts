@@ -160,6 +160,12 @@ function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit'> {
     fault: (error) => limited.error('receive_error', { err: error }),
     // A shard says each reason as rarely as it should be read.
     lost: (reason, spans) => log.error('spans_lost', { reason, spans }, 'spans could not be written: a defect'),
+    full: (protocol) =>
+      limited.warn(
+        'connections_full',
+        { protocol },
+        'as many connections as may be (receive.max_connections): idle ones go',
+      ),
     overload: (shard, { rung, name, cause, keepsOneIn }) => {
       if (rung === 0) log.info('overload', { shard, rung }, 'back to normal');
       else log.warn('overload', { shard, rung, cause, keepsOneIn }, `overload: ${name}`);

@@ -19,6 +19,7 @@ export interface ShardStats {
   readonly oldestAt: number;
   readonly inflightBytes: number;
   readonly memory: ShardMemory;
+  readonly connections: Record<'grpc' | 'http', { open: number; sentAway: number; refused: number }>;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
   /** Where the shard stands on the ladder, see shard/overload.ts, and why; it keeps one trace in `keepsOneIn` at most. */

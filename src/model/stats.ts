@@ -69,6 +69,8 @@ export interface GatewayStats {
   readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly oldestSeconds: number };
   readonly inflightBytes: number;
   readonly memory: MemoryAccount;
+  /** Open, and since the start sent away while idle or refused for want of room, by protocol. */
+  readonly connections: Readonly<Record<'grpc' | 'http', { open: number; sentAway: number; refused: number }>>;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
   /** By shard. */

@@ -1,15 +1,17 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerOptions, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { systemClock } from '../clock.ts';
 import { Refusal } from '../errors.ts';
 import type { Sender } from './admission.ts';
 import { chunks } from './chunks.ts';
 import { closeBy } from './close-by.ts';
-import { answerRaw, keepAliveMs, refusalAnswer, sendAnswer } from './http/answer.ts';
+import { turnAway } from './connection-limit.ts';
+import { answerRaw, farewell, keepAliveMs, refusalAnswer, sendAnswer } from './http/answer.ts';
 import { type BodyType, bodyTypeOf, encodingOf, pathOf, tracesPath } from './http/content.ts';
 import { Cors } from './http/cors.ts';
 import { type Content, Exchange } from './http/exchange.ts';
-import { NodeServer } from './http/node-server.ts';
+import { NodeServer, stay } from './http/node-server.ts';
 import { PlainConnection } from './http/plain-connection.ts';
 import { listen } from './listen.ts';
 import { maxUnreadBytes, readSocket } from './read-sockets.ts';
@@ -84,6 +86,13 @@ class NodeHttpReceiver implements HttpReceiver {
   }
 
   #accepted(accepted: Socket): void {
+    const { connections, stats } = this.#options;
+    if (connections?.hasRoom(systemClock.monotonicMs()) === false) {
+      const refusal = new Refusal('connections_full', 'too many connections');
+      stats.refuse(refusal.reason, 0);
+      turnAway(accepted, farewell(refusal));
+      return;
+    }
     const socket = readSocket(accepted, (bytes, length) => {
       if (connection.isOver) {
         // It is node:http's, also to say when to read.
@@ -120,6 +129,12 @@ class NodeHttpReceiver implements HttpReceiver {
       },
     });
     this.#plain.set(socket, connection);
+    const idleSince = (): number => (isNodes ? this.#node.idleSince(socket) : connection.idleSince);
+    const leave = (): void => {
+      connection.finish();
+      socket.destroySoon();
+    };
+    if (connections !== undefined) stay(connections, socket, idleSince, leave);
     socket.on('drain', resume).on('end', ended).on('error', broken).on('close', closed);
   }
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { block, list, listenEndpoint, notYet, oneOf, size, text } from '../options.ts';
+import { block, count, list, listenEndpoint, notYet, oneOf, size, text } from '../options.ts';
 
 const grpc = block({
   endpoint: v.pipe(v.optional(listenEndpoint(), '127.0.0.1:4317'), v.description('where OTLP/gRPC is received')),
@@ -43,6 +43,12 @@ export const receiveOptions = v.pipe(
   block({
     grpc: v.optional(grpc),
     http: v.optional(http),
+    max_connections: v.pipe(
+      v.optional(count(1, 1_000_000), 10_000),
+      v.description(
+        'open connections of each protocol, and no more than the limit of open files permits; at it, idle ones go',
+      ),
+    ),
     max_request_bytes: v.pipe(
       v.optional(size('1KiB', '1GiB'), '64MiB'),
       v.description('largest request, after decompression'),
@@ -84,6 +90,7 @@ export const receiveOptions = v.pipe(
   v.transform((raw) => ({
     ...(raw.grpc && { grpc: { endpoint: raw.grpc.endpoint, server: raw.grpc.server } }),
     ...(raw.http && { http: { endpoint: raw.http.endpoint, cors: { allowedOrigins: raw.http.cors.allowed_origins } } }),
+    maxConnections: raw.max_connections,
     maxRequestBytes: raw.max_request_bytes,
     maxEnvelopeBytes: raw.max_envelope_bytes,
     maxSpanBytes: raw.max_span_bytes,

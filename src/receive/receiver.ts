@@ -1,5 +1,6 @@
 import type { Intake } from '../model/intake.ts';
 import type { Admission } from './admission.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import type { ReceiveStats } from './stats.ts';
 
 /** Port 0 picks a free one. */
@@ -15,6 +16,8 @@ export interface Ports {
   readonly intake: Intake;
   readonly admission: Admission;
   readonly stats: ReceiveStats;
+  /** Of this listener; none = no limit. */
+  readonly connections?: ConnectionLimit;
   /** Told of a fault of ours (the sender gets INTERNAL or 500), so that it reaches the log. */
   readonly onError?: (error: unknown) => void;
 }

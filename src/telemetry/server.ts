@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
+import { ConnectionLimit } from '../receive/connection-limit.ts';
 import { NodeServer } from '../receive/http/node-server.ts';
 import type { Log } from './log.ts';
 import type { AdminConfig } from './options.ts';
@@ -33,6 +34,7 @@ const requestTimeoutMs = 10_000;
 /** Longer than a question to the store may take (store/queries.ts): nothing is sent or read meanwhile. */
 const idleTimeoutMs = 45_000;
 const closeTimeoutMs = 2_000;
+const maxConnections = 256;
 /** An idle connection, as fastify has it by default; how often half-sent requests are looked for. */
 const keepAliveMs = 72_000;
 const checkMs = 5_000;
@@ -70,6 +72,7 @@ export function createAdminApp(
 /** As fastify makes its own, but that we read the connections. */
 function adminHttp(serve: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const options = {
+    connections: new ConnectionLimit(maxConnections),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: checkMs,

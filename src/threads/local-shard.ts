@@ -10,8 +10,10 @@ import type { PolicySet } from '../model/verdict.ts';
 import { Pipeline } from '../pipeline.ts';
 import { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
+import { ConnectionLimit, type ConnectionStats } from '../receive/connection-limit.ts';
 import { createGrpcReceiver } from '../receive/grpc.ts';
 import { createHttpReceiver } from '../receive/http.ts';
+import { connectionsByOpenFiles } from '../receive/open-files.ts';
 import type { Receiver } from '../receive/receiver.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
@@ -24,6 +26,11 @@ import { Ticker } from './ticker.ts';
 
 /** How often one cause of lost spans is told. */
 const tellLossesEveryMs = 10_000;
+
+/** How often it is told that a listener is full. */
+const tellFullEveryMs = 60_000;
+
+const noConnections = (): ConnectionStats => ({ open: 0, sentAway: 0, refused: 0 });
 
 /** Traces decided at a stretch: less than a millisecond's worth. */
 const tracesPerStep = 200;
@@ -42,6 +49,9 @@ export class LocalShard implements Shards {
   readonly enricher: Enricher;
   readonly admission: Admission;
   readonly refused = new ReceiveStats();
+  readonly connections = { grpc: noConnections(), http: noConnections() };
+  readonly #shards: number;
+  #toldFullAt = Number.NEGATIVE_INFINITY;
   readonly #config: ShardConfig;
   readonly #events: ShardEvents;
   readonly #ticker: Ticker;
@@ -66,6 +76,7 @@ export class LocalShard implements Shards {
     const { buffer, batch } = config;
     const { maxEnvelopeBytes, maxSpanBytes } = config.receive;
     const neighbours = member?.neighbours;
+    this.#shards = neighbours?.shared.lendings.length ?? 1;
     this.pipeline = new Pipeline(
       {
         buffer: { ...buffer, unpack },
@@ -96,6 +107,7 @@ export class LocalShard implements Shards {
 
   /** Listens at the addresses given, or at the configured ones. */
   async start({ grpc, http } = this.#config.receive): Promise<Addresses> {
+    const limit = (protocol: 'grpc' | 'http') => this.#limitConnections(protocol);
     const ports = {
       intake: this.pipeline,
       admission: this.admission,
@@ -109,9 +121,26 @@ export class LocalShard implements Shards {
     };
     const serving = (): boolean => !this.#stopping;
     return {
-      ...(grpc && { grpc: await listen(createGrpcReceiver({ ...grpc, ...ports, serving })) }),
-      ...(http && { http: await listen(createHttpReceiver({ ...http, ...ports })) }),
+      ...(grpc && {
+        grpc: await listen(createGrpcReceiver({ ...grpc, ...ports, serving, connections: limit('grpc') })),
+      }),
+      ...(http && { http: await listen(createHttpReceiver({ ...http, ...ports, connections: limit('http') })) }),
     };
+  }
+
+  /** This shard's part of what a protocol may have, and of the files that may be open. */
+  #limitConnections(protocol: 'grpc' | 'http'): ConnectionLimit {
+    const most = Math.min(this.#config.receive.maxConnections, connectionsByOpenFiles() / 2);
+    return new ConnectionLimit(Math.ceil(most / this.#shards), this.connections[protocol], () =>
+      this.#tellFull(protocol),
+    );
+  }
+
+  #tellFull(protocol: string): void {
+    const now = systemClock.monotonicMs();
+    if (now - this.#toldFullAt < tellFullEveryMs) return;
+    this.#toldFullAt = now;
+    this.#events.full(protocol);
   }
 
   swap(rules: RulesRevision): void {

@@ -38,4 +38,5 @@ export type FromThread =
   | { readonly type: 'slab'; readonly notice: SlabNotice; readonly to: number }
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'overload'; readonly stats: OverloadStats }
+  | { readonly type: 'full'; readonly protocol: string }
   | { readonly type: 'lost'; readonly reason: string; readonly spans: number };

@@ -6,6 +6,7 @@ import type { GatewayStats, Histogram, LoopStats, OverloadStats } from '../model
 import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
+import type { ConnectionStats } from '../receive/connection-limit.ts';
 import type { ReceiveStats } from '../receive/stats.ts';
 import { type Ladder, rungs } from '../shard/overload.ts';
 import { heapBytes } from './heap-bytes.ts';
@@ -16,6 +17,7 @@ interface Counting {
   readonly enricher: Enricher;
   readonly admission: Admission;
   readonly refused: ReceiveStats;
+  readonly connections: Record<'grpc' | 'http', ConnectionStats>;
   readonly emittedSpans: number;
   readonly turns: Histogram;
 }
@@ -50,6 +52,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
     inflightBytes: admission.inflightBytes,
     memory: memoryOf(counting, loop ? heapBytes() : 0),
+    connections: { grpc: { ...counting.connections.grpc }, http: { ...counting.connections.http } },
     arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
     overload: overloadStats(shard.overload.ladder),
     lateness: shard.lateness,
@@ -99,6 +102,7 @@ export function sumStats(shards: readonly ShardStats[], offeredSpans: number, no
     },
     inflightBytes: total((shard) => shard.inflightBytes),
     memory: addRecords(shards.map(({ memory }) => memory)),
+    connections: addTables(shards.map((shard) => shard.connections)),
     arriving: {
       heldBytes: total((shard) => shard.arriving.heldBytes),
       pooledBytes: total((shard) => shard.arriving.pooledBytes),

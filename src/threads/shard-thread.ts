@@ -24,6 +24,7 @@ const shard = new LocalShard(
     emit: (request) => tell({ type: 'emit', request }, [request.body.buffer as ArrayBuffer]),
     fault: (error) => tell({ type: 'fault', message: String(error) }),
     lost: (reason, spans) => tell({ type: 'lost', reason, spans }),
+    full: (protocol) => tell({ type: 'full', protocol }),
     overload: (_, stats) => tell({ type: 'overload', stats }),
     // Whoever started this thread sees it by itself.
     died: () => {},

@@ -158,6 +158,9 @@ export class ShardThreads implements Shards {
       case 'lost':
         this.#events.lost(message.reason, message.spans);
         return;
+      case 'full':
+        this.#events.full(message.protocol);
+        return;
       case 'overload':
         this.#events.overload(from, message.stats);
         return;

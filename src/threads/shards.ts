@@ -34,6 +34,8 @@ export interface ShardEvents {
    * that kind.
    */
   lost(reason: string, spans: number): void;
+  /** A listener has as many connections as it may have; told now and then. */
+  full(protocol: string): void;
   /** A shard stands on another rung of the ladder than before. */
   overload(shard: number, stats: OverloadStats): void;
   /** The thread of a shard ended, and with it what waited there. */

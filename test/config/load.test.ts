@@ -29,6 +29,7 @@ describe('a boot file that says little', () => {
         grpc: { endpoint: { host: '127.0.0.1', port: 4317 }, server: 'http2' },
         http: { endpoint: { host: '127.0.0.1', port: 4318 }, cors: { allowedOrigins: [] } },
         maxRequestBytes: 64 * 2 ** 20,
+        maxConnections: 10_000,
         maxInflightBytes: 256 * 2 ** 20,
         maxConnectionBytes: 64 * 2 ** 20,
       },

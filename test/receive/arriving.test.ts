@@ -22,6 +22,7 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
       grpc: { ...anywhere, server: 'http2' },
       http: { ...anywhere, cors: { allowedOrigins: [] } },
       maxRequestBytes: MiB,
+      maxConnections: 100,
       maxInflightBytes: 4 * MiB,
       maxConnectionBytes: MiB,
       maxEnvelopeBytes: MiB,
@@ -47,6 +48,7 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
     died: () => {},
     lost: () => {},
     overload: () => {},
+    full: () => {},
   };
   const faults: unknown[] = [];
   const shard = new LocalShard(config, { document: noRules, name: 'r1' }, events);

@@ -2,7 +2,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { connect, ended, frame, open } from './support/grpc-wire.ts';
-import { ping, preface, settings } from './support/http2-wire.ts';
+import { frameOf, inWords, ping, preface, readFrames, settings } from './support/http2-wire.ts';
 import { refusals, start, until } from './support/receivers.ts';
 import { requestOf } from './support/requests.ts';
 
@@ -91,6 +91,28 @@ it.each(['application/x-protobuf', 'application/json'])(
     request.destroy();
   },
 );
+
+it.each([
+  ['a frame', Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2])],
+  ['a block of headers', frameOf(1, 1, Buffer.from([0x82]), 0)],
+])('half of %s ends its connection after 30 s, whatever comes of it meanwhile', async (what, half) => {
+  await using gateway = await start('http2');
+  const client = net.connect({ port: gateway.port, host: '127.0.0.1' }).on('error', () => {});
+  const closed = new Promise((resolve) => client.once('close', resolve));
+  let heard = Buffer.alloc(0);
+  client.on('data', (bytes: Buffer) => (heard = Buffer.concat([heard, bytes])));
+  client.write(Buffer.concat([preface, settings(), half]));
+  await until(() => heard.length > 0);
+  for (let second = 0; second < 29; second += 5) {
+    if (what !== 'a frame') client.write(frameOf(9, 1, Buffer.from([0x82]), 0));
+    await new Promise((resolve) => setImmediate(resolve));
+    await vi.advanceTimersByTimeAsync(5000);
+  }
+  await vi.advanceTimersByTimeAsync(2000);
+  await closed;
+  expect(inWords(readFrames(heard).at(-1) as never)).toBe('GOAWAY last=0 NO_ERROR');
+  expect(refusals(gateway.stats)).toEqual({ timeout: 1 });
+});
 
 it('half a head of an HTTP request is answered with a 408 after 30 s, and the connection ends', async () => {
   await using gateway = await start('http');

@@ -58,6 +58,7 @@ export function statsAfterTraffic(): GatewayStats {
       idleBytes: 100 << 20,
       limitBytes: 2 ** 31,
     },
+    connections: { grpc: { open: 3, sentAway: 2, refused: 1 }, http: { open: 0, sentAway: 0, refused: 0 } },
     arriving: { heldBytes: 0, pooledBytes: 0 },
     lateness: { bounds: [0.01, 0.1, 1], counts: [80, 10, 4, 1], sum: 6.5 },
     turns: { bounds: [0.005, 0.01], counts: [990, 10, 0], sum: 1.5 },

@@ -11,6 +11,7 @@ const config: ShardConfig = {
   traceDebug: true,
   receive: {
     maxRequestBytes: 1 << 20,
+    maxConnections: 100,
     maxInflightBytes: 1 << 20,
     maxConnectionBytes: 1 << 20,
     maxEnvelopeBytes: 1 << 20,
@@ -37,6 +38,7 @@ it('spans that could not be written are told with their cause: once, however man
     fault: () => {},
     died: () => {},
     overload: () => {},
+    full: () => {},
     lost: (reason: string, spans: number) => void told.push([reason, spans]),
   };
   const shard = new LocalShard(config, { document: noRules, name: 'r1' }, events);

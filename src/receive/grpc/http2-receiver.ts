@@ -3,14 +3,17 @@ import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import { chunks } from '../chunks.ts';
 import { closeBy } from '../close-by.ts';
+import { type Guest, turnAway } from '../connection-limit.ts';
 import { Connection } from '../http2/connection.ts';
+import { FrameWriter } from '../http2/frame-writer.ts';
 import type { Headers } from '../http2/header-decoder.ts';
+import { ErrorCode } from '../http2/protocol.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { listen } from '../listen.ts';
 import { createSocketServer, maxUnreadBytes, readSocket } from '../read-sockets.ts';
 import { ReadUnderWay } from '../read-under-way.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
-import { maxRequestMs, Watch } from '../watch.ts';
+import { idleMs, maxRequestMs, Watch } from '../watch.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
 import { type CallHost, ExportCall } from './export-call.ts';
 import type { CallKeeper } from './kept-calls.ts';
@@ -23,12 +26,15 @@ const maxConnectionAgeMs = 30 * 60_000;
 const silentMs = 30_000;
 const nobody: StreamHandler = { data: () => {}, end: () => {}, close: () => {} };
 
-interface Opened {
+interface Opened extends Guest {
   readonly connection: Connection;
   readonly openedAt: number;
   readonly renewAt: number;
   /** When whatever is left of it is cut off, once it was asked to go. */
   cutAt: number;
+  /** How far it was when it last got further, or had nothing begun. */
+  progress: number;
+  progressAt: number;
 }
 
 /** OTLP/gRPC on our own HTTP/2: the default. Protocol: grpc/doc/PROTOCOL-HTTP2.md. */
@@ -72,6 +78,13 @@ export class Http2Receiver implements GrpcReceiver {
   }
 
   #accepted(accepted: Socket): void {
+    const { connections, stats } = this.#options;
+    const openedAt = systemClock.monotonicMs();
+    if (connections?.hasRoom(openedAt) === false) {
+      stats.refuse('connections_full', 0);
+      turnAway(accepted, goodbye());
+      return;
+    }
     const socket = readSocket(accepted, (bytes, length) => {
       connection.read(bytes, length);
       this.#read.over();
@@ -91,15 +104,28 @@ export class Http2Receiver implements GrpcReceiver {
       broken: () => this.#options.stats.refuse('malformed', 0),
       now: () => this.#watch.now,
     });
-    const openedAt = systemClock.monotonicMs();
-    const renewAt = openedAt + maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
-    this.#open.set(socket, { connection, openedAt, renewAt, cutAt: Number.POSITIVE_INFINITY });
+    const opened: Opened = {
+      place: -1,
+      connection,
+      openedAt,
+      renewAt: openedAt + maxConnectionAgeMs * (0.9 + Math.random() * 0.2),
+      cutAt: Number.POSITIVE_INFINITY,
+      progress: 0,
+      progressAt: openedAt,
+      get idleSince() {
+        return connection.idleSince;
+      },
+      leave: () => goAway(socket, connection),
+    };
+    this.#open.set(socket, opened);
+    connections?.add(opened);
     socket.on('drain', () => socket.resume());
     socket.on('end', () => connection.endOfInput());
     // A broken connection is its client's affair; its streams are closed one by one.
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#open.delete(socket);
+      connections?.delete(opened);
       connection.close();
     });
   }
@@ -112,9 +138,22 @@ export class Http2Receiver implements GrpcReceiver {
       if (now >= opened.renewAt) connection.goAway();
       // No request takes longer than that: what stays does so for its client's sake.
       if (connection.isGoingAway) opened.cutAt = Math.min(opened.cutAt, now + maxRequestMs);
+      if (!connection.isGoingAway && this.#isStuck(opened, now)) {
+        this.#options.stats.refuse('timeout', 0);
+        goAway(socket, connection);
+      }
       const isMute = !connection.isOpen && now - opened.openedAt >= silentMs;
       if (isMute || now >= opened.cutAt) socket.destroy();
     }
+  }
+
+  /** Half a frame or half a block of headers, and no more of it for too long; of a body, the watch sees to that. */
+  #isStuck(opened: Opened, now: number): boolean {
+    const { connection, progress, progressAt } = opened;
+    if (connection.isCutOff && connection.progress === progress) return now - progressAt >= idleMs;
+    opened.progress = connection.progress;
+    opened.progressAt = now;
+    return false;
   }
 
   #serve(stream: Stream, headers: Headers, host: CallHost & CallKeeper): StreamHandler {
@@ -136,6 +175,20 @@ export class Http2Receiver implements GrpcReceiver {
     answerRefusal(stream, new Refusal('not_found', `unknown method ${path}`));
     return nobody;
   }
+}
+
+/** Ends a connection, whatever its client thinks of it. */
+function goAway(socket: Socket, connection: Connection): void {
+  connection.goAway();
+  socket.destroySoon();
+}
+
+/** What a client hears for which there is no room. */
+function goodbye(): Uint8Array {
+  const writer = new FrameWriter();
+  writer.settings([]);
+  writer.goAway(0, ErrorCode.ENHANCE_YOUR_CALM, 'too many connections: try again later');
+  return writer.take() as Buffer;
 }
 
 /** `application/grpc`, with or without `+proto` or parameters. */

@@ -63,6 +63,10 @@ export function writeFullSuccess(unixMs: number): Buffer {
 /** As RFC 9110, 6.6.1 has it. */
 const dateOf = (unixMs: number): string => new Date(unixMs).toUTCString();
 
+/** What a client hears whose request is not even read. The connection closes behind it. */
+export const farewell = (refusal: Refusal): Buffer =>
+  writeAnswer(refusalAnswer(undefined, refusal), systemClock.unixMs(), true);
+
 /** A refusal where the request could not even be parsed. Closes the connection. */
 export function answerRaw(socket: Duplex, status: number, refusal: Refusal): void {
   if (!socket.writable) return;

@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { systemClock } from '../../clock.ts';
 import { createServer } from '../../node-http.ts';
+import { type ConnectionLimit, type Guest, turnAway } from '../connection-limit.ts';
 import { passesOn, readSocket } from '../read-sockets.ts';
 
 /**
@@ -20,12 +22,19 @@ export class NodeServer {
   /** What node:http does with a connection. */
   readonly #toNode: (socket: Socket) => void;
   readonly #pipelines = new WeakMap<Socket, Pipeline>();
+  readonly #connections: ConnectionLimit | undefined;
 
   /**
    * `refuse` answers the request that is one too many. `accepted` has each connection that nobody reads yet; by default
    * it is node:http's at once.
    */
-  constructor(options: ServerOptions, serve: Serve, refuse: Serve, accepted = (it: Socket): void => this.#accept(it)) {
+  constructor(
+    options: ServerOptions & { readonly connections?: ConnectionLimit },
+    serve: Serve,
+    refuse: Serve,
+    accepted = (it: Socket): void => this.#accept(it),
+  ) {
+    this.#connections = options.connections;
     this.server = createServer(options, (request, response) => {
       const pipeline = this.#pipelines.get(request.socket);
       if (pipeline === undefined || pipeline.takes(response)) serve(request, response);
@@ -52,13 +61,46 @@ export class NodeServer {
     if (pipeline?.isOver === false) socket.emit('data', Buffer.from(bytes.subarray(0, length)));
   }
 
+  /** Since when a connection that was handed over has had no request under way; Infinity while it has one. */
+  idleSince(socket: Socket): number {
+    return this.#pipelines.get(socket)?.idleSince ?? Number.POSITIVE_INFINITY;
+  }
+
   #accept(accepted: Socket): void {
+    if (this.#connections?.hasRoom(systemClock.monotonicMs()) === false) {
+      turnAway(accepted, busy);
+      return;
+    }
     const socket = readSocket(accepted, (bytes, length) => {
       this.read(socket, bytes, length);
       return true;
     });
     this.handOver(socket);
+    if (this.#connections !== undefined)
+      stay(
+        this.#connections,
+        socket,
+        () => this.idleSince(socket),
+        () => socket.destroy(),
+      );
   }
+}
+
+const busy = Buffer.from(
+  'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+);
+
+/** Counts a connection until it closes. */
+export function stay(limit: ConnectionLimit, socket: Socket, idleSince: () => number, leave: () => void): void {
+  const guest: Guest = {
+    place: -1,
+    get idleSince() {
+      return idleSince();
+    },
+    leave,
+  };
+  limit.add(guest);
+  socket.on('close', () => limit.delete(guest));
 }
 
 /** The requests of one connection that are not answered yet. */
@@ -66,12 +108,20 @@ class Pipeline {
   /** One was too many: what follows is not read, and not answered. */
   isOver = false;
   #unanswered = 0;
+  #idleSince = systemClock.monotonicMs();
+
+  get idleSince(): number {
+    return this.#unanswered === 0 ? this.#idleSince : Number.POSITIVE_INFINITY;
+  }
 
   /** Whether a request is served. */
   takes(response: ServerResponse): boolean {
     if (this.isOver || this.#unanswered === maxUnanswered) return false;
     this.#unanswered++;
-    response.on('close', () => this.#unanswered--);
+    response.on('close', () => {
+      this.#unanswered--;
+      this.#idleSince = systemClock.monotonicMs();
+    });
     return true;
   }
 

@@ -48,6 +48,7 @@ export class PlainConnection implements Watched {
   /** The beginning of a head, and until when the rest must have come. */
   #cutHead: Buffer | undefined = undefined;
   #headDueAt = Number.POSITIVE_INFINITY;
+  #idleSince: number;
   #length = 0;
   #left = 0;
   /** The request under way was refused: what still comes of its body is dropped. */
@@ -60,11 +61,17 @@ export class PlainConnection implements Watched {
     this.#watch = watch;
     this.#rim = rim;
     this.touchedAt = watch.now;
+    this.#idleSince = watch.now;
   }
 
   /** Nothing of a request has come that is not answered. */
   get isIdle(): boolean {
     return this.#inbound === undefined;
+  }
+
+  /** Since when no request has been under way, half a head aside; Infinity while one is. */
+  get idleSince(): number {
+    return this.isIdle ? this.#idleSince : Number.POSITIVE_INFINITY;
   }
 
   /** Handed over, ended or gone: nothing is read here any more. */
@@ -262,6 +269,7 @@ export class PlainConnection implements Watched {
     this.#cutHead = undefined;
     this.#inbound?.close();
     this.#inbound = undefined;
+    this.#idleSince = this.#watch.now;
     this.bodyAt = Number.POSITIVE_INFINITY;
     this.#isAtWork = false;
     this.#refused = false;

@@ -47,6 +47,8 @@ export class Connection implements FrameSink, StreamHost {
   sendWindow = defaultWindow;
   waitingBytes = 0;
   readonly streams = new Roster<Stream>();
+  /** Goes up with all that came whole: a frame, or a block of headers. */
+  progress = 0;
   readonly #options: ConnectionOptions;
   readonly #scanner = new FrameScanner(this);
   readonly #block = new HeaderBlock();
@@ -57,6 +59,7 @@ export class Connection implements FrameSink, StreamHost {
   /** Bytes of DATA that came since the connection's window was last opened again. */
   #unacknowledged = 0;
   #lastStream = 0;
+  #idleSince: number;
   /** The stream of the DATA frame under way, and its flags. */
   #dataOf: Stream | undefined = undefined;
   #dataFlags = 0;
@@ -69,6 +72,7 @@ export class Connection implements FrameSink, StreamHost {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#idleSince = options.now();
     this.#allowance = new Allowance(nuisance.burst, nuisance.perSecond, options.now());
     this.writer.settings([
       [Setting.MAX_CONCURRENT_STREAMS, maxStreams],
@@ -82,6 +86,16 @@ export class Connection implements FrameSink, StreamHost {
   /** The client's settings have come: it speaks HTTP/2. */
   get isOpen(): boolean {
     return this.#peer.received;
+  }
+
+  /** Since when no request has been under way; Infinity while one is. */
+  get idleSince(): number {
+    return this.streams.size > 0 ? Number.POSITIVE_INFINITY : this.#idleSince;
+  }
+
+  /** Part of a frame or of a block of headers is kept until the rest comes. */
+  get isCutOff(): boolean {
+    return this.#scanner.isHolding || this.#block.isOpen;
   }
 
   /** It ends when what is under way has ended, or has ended already. */
@@ -136,6 +150,7 @@ export class Connection implements FrameSink, StreamHost {
 
   ended(stream: Stream, answered: boolean): void {
     if (!this.streams.delete(stream)) return;
+    this.#idleSince = this.#options.now();
     if (!stream.remoteEnded) this.#abandon(stream.id);
     else if (answered) this.#allowance.earn(nuisance.earnedByAnswer);
     stream.handler?.close();
@@ -161,6 +176,7 @@ export class Connection implements FrameSink, StreamHost {
   }
 
   endData(): void {
+    this.progress++;
     if (this.#dataOf !== undefined && (this.#dataFlags & Flag.END_STREAM) !== 0) this.#endRemote(this.#dataOf);
   }
 
@@ -168,6 +184,7 @@ export class Connection implements FrameSink, StreamHost {
     if (type !== FrameType.CONTINUATION) this.#block.mustBeOver();
     this.#peer.mustHaveCome(type, flags);
     mustBeAllowed(type, id, end - start);
+    if (type !== FrameType.HEADERS && type !== FrameType.CONTINUATION) this.progress++;
     switch (type) {
       case FrameType.HEADERS:
         if (this.#block.begin(id, flags, bytes, start, end)) this.#headers();
@@ -216,6 +233,7 @@ export class Connection implements FrameSink, StreamHost {
   /** A block of headers is complete: a request, or the trailers of one. */
   #headers(): void {
     const { id, endStream, selfDependent } = this.#block;
+    this.progress++;
     const open = this.#open(id);
     const headers = this.#block.decode(open !== undefined);
     if (open !== undefined) {
@@ -338,6 +356,7 @@ export class Connection implements FrameSink, StreamHost {
   /** The stream is over without a word. */
   #forget(stream: Stream): void {
     stream.drop();
+    this.#idleSince = this.#options.now();
     if (this.streams.delete(stream)) stream.handler?.close();
   }
 

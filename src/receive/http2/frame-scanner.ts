@@ -34,6 +34,11 @@ export class FrameScanner {
     this.#sink = sink;
   }
 
+  /** The beginning of a frame is kept until the rest comes. */
+  get isHolding(): boolean {
+    return this.#cutOffBytes > 0;
+  }
+
   /** Takes the next `length` bytes. Throws ConnectionError. */
   read(bytes: Buffer, length: number): void {
     for (let at = 0; at < length || (this.#inData && this.#dataLeft + this.#padLeft === 0); )

@@ -17,6 +17,11 @@ export class HeaderBlock {
   #end = 0;
   #open = false;
 
+  /** The rest of it is still to come. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
   /** A HEADERS frame; true when its block is complete. Throws ConnectionError. */
   begin(id: number, flags: number, bytes: Buffer, start: number, end: number): boolean {
     this.id = id;

@@ -53,6 +53,26 @@ export const intakeMetrics: readonly Metric[] = [
     advice: 'Near receive.max_inflight_bytes, senders are refused with `inflight_full`.',
     read: ({ gateway }) => gateway.inflightBytes,
   },
+  {
+    name: 'tailgate_open_connections',
+    type: 'gauge',
+    labels: ['protocol'],
+    help: 'Connections of senders that are open.',
+    advice: 'Near receive.max_connections idle ones are sent away, and where none is idle, new ones are refused.',
+    read: ({ gateway }) => rowsBy('protocol', gateway.connections, (it) => it.open),
+  },
+  {
+    name: 'tailgate_connections_full_total',
+    type: 'counter',
+    labels: ['protocol', 'what'],
+    help: 'Connections that were sent away while idle, or refused, because there were receive.max_connections.',
+    advice: '`refused` rises: somebody opens very many; who, says the network. Raise the limit where they are yours.',
+    read: ({ gateway }) =>
+      Object.entries(gateway.connections).flatMap(([protocol, { sentAway, refused }]) => [
+        { labels: { protocol, what: 'sent_away' }, value: sentAway },
+        { labels: { protocol, what: 'refused' }, value: refused },
+      ]),
+  },
 ];
 
 /** Every known reason has a row from the start, so that the first refusal shows as an increase. */

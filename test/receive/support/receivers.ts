@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { Admission, type AdmissionLimits } from '../../../src/receive/admission.ts';
 import { chunks } from '../../../src/receive/chunks.ts';
+import { ConnectionLimit } from '../../../src/receive/connection-limit.ts';
 import { createGrpcReceiver } from '../../../src/receive/grpc.ts';
 import { createHttpReceiver } from '../../../src/receive/http.ts';
 import type { Receiver } from '../../../src/receive/receiver.ts';
@@ -16,6 +17,7 @@ export interface Started extends AsyncDisposable {
   readonly intake: ParsingIntake;
   readonly admission: Admission;
   readonly stats: ReceiveStats;
+  readonly connections: ConnectionLimit;
   readonly errors: unknown[];
   serving: boolean;
 }
@@ -24,6 +26,7 @@ export type Kind = 'http2' | 'grpc-js' | 'http';
 
 interface Settings extends Partial<AdmissionLimits> {
   readonly allowedOrigins?: readonly string[];
+  readonly maxConnections?: number;
 }
 
 /** Starts a receiver on a free port. When disposed of, it must have given back all it took. */
@@ -39,6 +42,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     endpoint: { host: '127.0.0.1', port: 0 },
     intake: new ParsingIntake(),
     admission: new Admission({ maxRequestBytes, maxInflightBytes, maxConnectionBytes }),
+    connections: new ConnectionLimit(settings.maxConnections ?? 10_000),
     stats: new ReceiveStats(),
     onError: (error: unknown) => errors.push(error),
   };
