@@ -47,10 +47,10 @@ const yamlOptions = { schema: 'core', resolveKnownTags: false, uniqueKeys: false
 
 function parse(text: string, lineCounter: LineCounter, env: Variables | undefined): YamlTree {
   const control = /(?![\t\n\r])\p{Cc}/u.exec(text);
-  if (control) return broken([{ offset: control.index, message: `holds the character ${code(control[0])}` }]);
   try {
     const source = env ? hideReferences(text) : text;
     const { contents, errors, warnings } = parseDocument(source, { ...yamlOptions, lineCounter });
+    if (control) return broken([{ offset: control.index, message: `holds the character ${code(control[0])}` }]);
     const wrong = [...errors, ...warnings];
     if (wrong.length > 0) return broken(wrong.map(syntaxProblem));
     if (!env) return readTree(contents);
