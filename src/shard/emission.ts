@@ -53,6 +53,11 @@ export class Emission {
     return this.#first === this.#behind.length;
   }
 
+  /** The step has done other work, worth so many bytes that are looked through. */
+  charge(bytes: number): void {
+    this.#emitter.charge(bytes);
+  }
+
   /** Emits what it can of a piece, which stays its caller's to use again, and the rest in later steps. */
   emit(piece: Piece, now: number): void {
     if (!this.isBehind) {

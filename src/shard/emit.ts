@@ -67,6 +67,11 @@ export class Emitter {
     this.#enough = Math.max(this.#enough, this.#work + this.#workPerStep / 4 + bytes * 2 * workPerByte);
   }
 
+  /** Other work was done in this step, worth so many bytes that are looked through. */
+  charge(bytes: number): void {
+    this.#work += bytes * workPerByte;
+  }
+
   /** This step has worked enough: the rest is for the next ones. */
   get isSpent(): boolean {
     return this.#work >= this.#enough;

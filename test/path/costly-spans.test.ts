@@ -56,6 +56,21 @@ describe('spans that cost far more to write than to receive', () => {
     expect(story.waiting).toBe(0);
   });
 
+  it('are scanned again under new rules a step at a time, too, though nothing of them is kept', () => {
+    const story = new Story({ rules: noRules, shards: 1 });
+    const traces = Array.from({ length: 20 }, (_, i) => `trace ${i}`);
+    for (const trace of traces)
+      story.send(...Array.from({ length: 400 }, (_, i) => ({ trace, id: `${trace} ${i}`, padding: 2_000 })));
+    story.swap({ routes: ['/never'] });
+    story.clock.pass(60_000);
+    const [pipeline] = story.shards;
+    pipeline.tick(1000);
+    // Of 16 MB a step looks at one, or at the trace with which it has enough.
+    expect(story.spans('dropped')).toBe(2 * 400);
+    tickAll(story);
+    expect(story.spans('dropped')).toBe(20 * 400);
+  });
+
   it('do not make room for others by force: those are told to try again, and then are taken', () => {
     const story = new Story({ ...keepAll, shards: 1, buffer: { maxBytes: 2 << 20 } });
     for (let i = 0; i < 18; i++) story.send(costlySpan(`trace ${i}`, 'a'));

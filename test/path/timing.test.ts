@@ -56,6 +56,21 @@ describe('the wait', () => {
     expect(story.explain('a')).toMatchObject({ trigger: 'wait', complete: false });
   });
 
+  it('looks for the local root among the first four thousand spans of a trace, and else marks the first', () => {
+    const story = new Story({ rules: { debug: true }, buffer: { maxTraceBytes: 1 << 24 } });
+    for (const [trace, orphan] of [
+      ['near', 4000],
+      ['far', 4500],
+    ] as const) {
+      const spans = Array.from({ length: 5000 }, (_, i) => ({ trace, id: `${i}`, parent: i === orphan ? 'x' : '7' }));
+      story.send(...spans);
+    }
+    story.after(10_000).after(1_000);
+    const marked = (trace: string) =>
+      story.leftOf(trace).findIndex((span) => attribute(span, 'tailgate.incomplete') === true);
+    expect([marked('near'), marked('far')]).toEqual([4000, 0]);
+  });
+
   it('takes a parent id of zeros for none', () => {
     const story = new Story();
     story.send({ trace: 'a', parent: '0000000000000000' });
