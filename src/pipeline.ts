@@ -116,8 +116,9 @@ export class Pipeline implements Intake {
     for (let n = 0; n < limit && !emission.isBehind; n++) {
       const slot = buffer.due(now);
       if (slot < 0) {
+        const isRelieving = relief.tick(limit, now);
         batch.tick(now);
-        return relief.tick(limit, now) || more;
+        return isRelieving || more;
       }
       observe(lateness, buffer.overdue(slot, now) / 1000);
       judge.judge(slot, buffer.wasHastened(slot) ? 'root' : 'wait', now);
