@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Refusal } from '../../src/errors.ts';
 import { adjustedCount, parseThreshold } from '../../src/model/threshold.ts';
 import type { Told } from '../support/spans.ts';
 import { Story, seedRules } from '../support/story.ts';
@@ -69,12 +70,12 @@ describe('when exporters do not keep up', () => {
 describe('when memory gets short', () => {
   const buffer = { maxBytes: 4 << 20, rememberedDecisions: 1024 };
   const padding = 1_000;
-  /** Sends traces one by one, in as much time as it takes, until the shard's memory is taken to this share. */
+  /** Sends traces one by one, in as much time as it takes, until the shard's memory is taken to this share, or one is refused. */
   const fill = (story: Story, share: number, span: (i: number) => Partial<Told>): number => {
     const [{ shard }] = story.shards;
     for (let i = 0; ; i++) {
       if (shard.overload.memory >= share) return i;
-      story.trySend({ trace: `trace ${i}`, padding, ...span(i) });
+      if (story.trySend({ trace: `trace ${i}`, padding, ...span(i) }) instanceof Refusal) return i;
       if (i % 20 === 0) story.after(1);
     }
   };
@@ -107,7 +108,7 @@ describe('when memory gets short', () => {
 
   it('none is decided early where the operator would rather have senders refused', () => {
     const story = new Story({ shards: 1, buffer: { ...buffer, onFull: 'refuse' } });
-    fill(story, 0.97, () => ({}));
+    fill(story, 1, () => ({}));
     for (let i = 0; i < 50; i++) story.after(10);
     expect(story.traces('kept') + story.traces('dropped')).toBe(0);
   });
