@@ -2,6 +2,9 @@
 export const roundMs = 5;
 /** Bytes of a round; beyond them each connection has one read more at most. Two to three milliseconds' honest work. */
 const roundBytes = 1024 * 1024;
+/** A read that took so long may have been interrupted: for so many rounds the thread's CPU time is looked at, too. */
+const suspiciousMs = 1;
+const waryRounds = 100;
 
 /**
  * Shares out the event loop's time between connections that are read. What a read brings costs its sender next to
@@ -11,15 +14,23 @@ const roundBytes = 1024 * 1024;
  */
 export class ReadRounds {
   readonly #now: () => number;
+  readonly #cpuMs: () => number;
   readonly #nextRound: (run: () => void) => void;
   readonly #waiting: (() => void)[] = [];
   #spentMs = 0;
   #bytes = 0;
+  /** The thread's CPU time when the round began; NaN before its first read, and where nobody asks. */
+  #cpuAt = Number.NaN;
+  #wary = 0;
   #isAsked = false;
 
-  /** `now`: milliseconds of the monotonic clock; `nextRound` runs something in the next round, as setImmediate does. */
-  constructor(now: () => number, nextRound: (run: () => void) => void) {
+  /**
+   * `now`: milliseconds of the monotonic clock; `cpuMs`: of this thread's CPU time; `nextRound` runs something in the
+   * next round, as setImmediate does.
+   */
+  constructor(now: () => number, cpuMs: () => number, nextRound: (run: () => void) => void) {
     this.#now = now;
+    this.#cpuMs = cpuMs;
     this.#nextRound = nextRound;
   }
 
@@ -36,12 +47,20 @@ export class ReadRounds {
   /** Before a read is served; its result is for `end`. */
   begin(): number {
     this.#ask();
+    if (this.#wary > 0 && Number.isNaN(this.#cpuAt)) this.#cpuAt = this.#cpuMs();
     return this.#now();
   }
 
-  /** After it; returns the milliseconds that it took. */
+  /**
+   * After it; returns the milliseconds that it took. What looks long may be others' doing, who had the processor: it was
+   * no more than the thread has worked in this round. To ask is a system call, so it is asked while that happens.
+   */
   end(begun: number, bytes: number): number {
-    const tookMs = this.#now() - begun;
+    let tookMs = this.#now() - begun;
+    if (tookMs >= suspiciousMs) {
+      this.#wary = waryRounds;
+      if (!Number.isNaN(this.#cpuAt)) tookMs = Math.min(tookMs, this.#cpuMs() - this.#cpuAt);
+    }
     this.#spentMs += tookMs;
     this.#bytes += bytes;
     return tookMs;
@@ -74,5 +93,7 @@ export class ReadRounds {
   #reset(): void {
     this.#spentMs = 0;
     this.#bytes = 0;
+    this.#cpuAt = Number.NaN;
+    if (this.#wary > 0) this.#wary--;
   }
 }

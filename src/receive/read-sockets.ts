@@ -22,7 +22,12 @@ const longReadMs = 4;
 const readsAtAStretch = 4;
 
 /** There is one event loop a thread, so there is one of these. */
-const rounds = new ReadRounds(systemClock.monotonicMs, setImmediate);
+const rounds = new ReadRounds(systemClock.monotonicMs, threadCpuMs, setImmediate);
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
 
 /**
  * What all connections of this thread are read into, one after the other: whoever is told of the bytes has used them

@@ -4,18 +4,21 @@ import { ReadRounds, roundMs } from '../../src/receive/read-rounds.ts';
 /** Rounds whose clock and event loop are in the test's hand. */
 function setUp() {
   let now = 1000;
+  let cpuMs = 50;
   let next: (() => void) | undefined;
   const served: string[] = [];
   const rounds = new ReadRounds(
     () => now,
+    () => cpuMs,
     (run) => {
       if (next !== undefined) throw new Error('asked for two rounds at once');
       next = run;
     },
   );
-  const serve = (name: string, tookMs: number, bytes = 1000): void => {
+  const serve = (name: string, tookMs: number, bytes = 1000, interruptedMs = 0): void => {
     const begun = rounds.begin();
-    now += tookMs;
+    now += tookMs + interruptedMs;
+    cpuMs += tookMs;
     served.push(name);
     expect(rounds.end(begun, bytes)).toBe(tookMs);
   };
@@ -78,4 +81,14 @@ it('is long after a MiB, though it took no time', () => {
   expect([rounds.isLong, rounds.isSpent]).toEqual([true, false]);
   turn();
   expect(rounds.isLong).toBe(false);
+});
+
+it('charges nobody for the time in which others had the processor, once it knows that they do', () => {
+  const { rounds, serve, turn } = setUp();
+  serve('long', 2);
+  turn();
+  serve('interrupted', 2, 1000, 100);
+  expect(rounds.isSpent).toBe(false);
+  serve('long', 3);
+  expect(rounds.isSpent).toBe(true);
 });
