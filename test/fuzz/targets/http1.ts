@@ -54,7 +54,7 @@ interface Asked {
 }
 
 /** One connection to node:http without a socket: the requests that it reads. */
-function byNode(input: Buffer): Promise<Asked[]> {
+function byNode(input: Buffer, patience: number): Promise<Asked[]> {
   const requests: Asked[] = [];
   const server: Server = createServer((request, response) => {
     const { method, url, headers } = request;
@@ -82,7 +82,7 @@ function byNode(input: Buffer): Promise<Asked[]> {
     server.emit('connection', wire);
     wire.push(input);
     // Its parser and its streams need a few turns for each request.
-    let turns = 20 + 12 * countOf(input, 'HTTP/1');
+    let turns = patience * (20 + 12 * countOf(input, 'HTTP/1'));
     const wait = (): void => void (turns-- > 0 ? setImmediate(wait) : end());
     wait();
   });
@@ -92,9 +92,18 @@ const countOf = (input: Buffer, word: string): number => input.toString('latin1'
 
 /** The first requests of node:http must be those that were taken here, to the byte; it may find nothing before the rest. */
 async function check(input: Buffer): Promise<void> {
+  try {
+    await compare(input, 1);
+  } catch {
+    // On a busy machine node:http may need more turns than it is given.
+    await compare(input, 100);
+  }
+}
+
+async function compare(input: Buffer, patience: number): Promise<void> {
   const { taken, answers, handedOver } = await read(input);
   if (answers === 0 && handedOver?.equals(input)) return;
-  const requests = await byNode(input.subarray(0, input.length - (handedOver?.length ?? 0)));
+  const requests = await byNode(input.subarray(0, input.length - (handedOver?.length ?? 0)), patience);
   if (handedOver !== undefined && !input.subarray(input.length - handedOver.length).equals(handedOver))
     throw new Error('what is handed over is not the rest');
   const plain = requests.map(({ line, body }) => {
