@@ -78,7 +78,8 @@ function byNode(input: Buffer, patience: number): Promise<Asked[]> {
       resolve(requests.filter(({ isWhole }) => isWhole));
       wire.destroy();
     };
-    server.on('clientError', end);
+    // What came before it is still on its way through the streams.
+    server.on('clientError', () => {});
     server.emit('connection', wire);
     wire.push(input);
     // Its parser and its streams need a few turns for each request.
