@@ -25,6 +25,9 @@ import { Upkeep } from './upkeep.ts';
 /** Verdicts that may be remembered count as well as what waits, from the start, and must leave room for it. */
 const mostOfDecisions = 1 / 4;
 
+/** Below the share at which the ladder refuses. */
+const mostWithoutRefusing = 0.98;
+
 export interface ShardOptions {
   readonly buffer: BufferOptions & {
     /** Of all that waits and of the decisions remembered. */
@@ -86,7 +89,11 @@ export function createShard(
   const batch = new Batch(options.batch, enrich, emit, options.seed);
   const emitter = new Emitter(batch, enrich, options.workPerStep ?? workPerStep);
   const emission = new Emission(buffer, emitter, ledger);
-  const overload = new OverloadWatch(() => blocks.inUseBytes / blocks.maxBytes);
+  const overload = new OverloadWatch(() => {
+    const share = blocks.inUseBytes / blocks.maxBytes;
+    // Where room can be made by deciding, a full buffer alone is no reason to refuse.
+    return onFull === 'decide_oldest' && !emission.isBehind ? Math.min(mostWithoutRefusing, share) : share;
+  });
   const judge = new Judge({ buffer, decisions, revisions, ledger, emission, overload, scan });
   const late = new Late({ buffer, decisions, revisions, ledger, emitter, emission });
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
