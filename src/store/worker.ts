@@ -113,10 +113,12 @@ async function answer(
   }
 }
 
-/** Bytes that nobody else has a part of. */
+/**
+ * Bytes that nobody else has a part of, in memory that can change hands: what Node pools, or the database lends, cannot,
+ * and a Buffer's slice() is no copy.
+ */
 function ownBytes(body: string | Uint8Array): Uint8Array {
-  if (typeof body === 'string') return utf8.encode(body);
-  return body.byteLength === body.buffer.byteLength ? body : body.slice();
+  return typeof body === 'string' ? utf8.encode(body) : new Uint8Array(body);
 }
 
 /** Between the steps other messages have their turn. */

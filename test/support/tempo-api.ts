@@ -34,6 +34,7 @@ export function tempoApi(base: string): TempoApi {
       const path = version === 1 ? `/api/traces/${trace}` : `/api/v2/traces/${trace}`;
       const response = await get(path, 'application/protobuf');
       if (response.status === 404) return [];
+      if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
       const body = Buffer.from(await response.arrayBuffer());
       return byTrace([decodeRequest(version === 1 ? body : firstField(body))]).get(trace) ?? [];
     },
