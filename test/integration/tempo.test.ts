@@ -294,7 +294,9 @@ describe.skipIf(refused)('a Tempo that goes away and comes back', () => {
     expect(during.books).toMatchObject({ balanced: true });
     expect(booksOf(during, 'tempo').queued).toBeGreaterThan(0);
     expect(booksOf(during, 'store').exported).toBeGreaterThan(booksOf(during, 'tempo').exported);
-    expect(JSON.stringify(during.export)).toMatch(/"name":"tempo","queueBytes":[1-9]\d*,"lastError":"UNAVAILABLE/);
+    expect(JSON.stringify(during.export)).toMatch(
+      /"name":"tempo","queueBytes":[1-9]\d*,"failing":"","lastError":"UNAVAILABLE/,
+    );
     const whileDown = sent.slice(-50);
 
     tempo = await startTempo({ ports });
