@@ -133,15 +133,14 @@ describe('the SDKs send, and the gateway keeps what it should, whole', () => {
   });
 });
 
-// To be told anew: it fills the buffer to the byte, and since docs/decisions/0010 it is filled by blocks.
-describe.skip('the SDKs meet a gateway that is busy', () => {
+describe('the SDKs meet a gateway that is busy', () => {
   const bufferBytes = 1 << 20;
   let home: Home;
   let gateway: GatewayProcess;
   let sender: Sender;
   beforeAll(async () => {
     const buffer = { decision_wait: '1m', decision_wait_after_root: '1s', max_trace_bytes: '1MiB' };
-    // one shard, so that the buffer is one and can be filled to the byte
+    // one shard, so that the buffer is one and can be filled
     home = makeHome({ shards: 1, buffer: { ...buffer, max_bytes: bufferBytes, on_full: 'refuse' } }, rules);
     gateway = await startGatewayProcess({ args: home.args });
     sender = senderTo(gateway);
@@ -156,26 +155,56 @@ describe.skip('the SDKs meet a gateway that is busy', () => {
     (await scrape(gateway.admin)).value('tailgate_refused_requests_total', { reason: 'buffer_full' });
   const receivedSpans = async () => (await scrape(gateway.admin)).value('tailgate_received_spans_total');
 
-  /** Fills the buffer to the last byte, but for the root that ends the wait of what fills it. */
+  let fillerSpans = 0;
+  /** Less than a segment of so small a buffer: a larger message has memory of its own. */
+  const largestFiller = 60_000;
+  const offer = async (body: Uint8Array): Promise<number> => {
+    const headers = { 'content-type': 'application/x-protobuf' };
+    const answer = await fetch(`http://${gateway.http}/v1/traces`, {
+      method: 'POST',
+      headers,
+      body: Buffer.from(body),
+    });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+
+  /** The longest message that there is room for: one that is broken is read, told so, and leaves nothing. */
+  async function room(): Promise<number> {
+    let [fits, doesNot] = [0, largestFiller];
+    while (doesNot - fits > 1) {
+      const length = (fits + doesNot) >>> 1;
+      if ((await offer(new Uint8Array(length).fill(0xff))) === 400) fits = length;
+      else doesNot = length;
+    }
+    return fits;
+  }
+
+  /** Fills the buffer, block by block and the last one to the byte, but for the root that ends the wait of it all. */
   async function fill(trace: string): Promise<{ release(): Promise<unknown> }> {
-    const bytes = (await scrape(gateway.admin)).value('tailgate_buffer_bytes');
     const root = requestBytes({ trace, id: 'root' });
-    const filler = (padding: number) => requestBytes({ trace, id: 'child', parent: 'root', padding });
-    const room = bufferBytes - bytes - root.length;
-    await sender.http(filler(room - (filler(room).length - room)));
+    for (let n = 0; ; n++) {
+      const filler = (padding: number) => requestBytes({ trace, id: `child ${n}`, parent: 'root', padding });
+      const wanted = (await room()) - root.length;
+      if (wanted < filler(0).length) break;
+      const exact = filler(wanted - (filler(wanted).length - wanted));
+      expect(await offer(exact.length > wanted ? filler(0) : exact)).toBe(200);
+      fillerSpans++;
+    }
+    fillerSpans++;
     return { release: () => sender.http(root) };
   }
 
   /** A client tells its story; there is room only after it has been refused. What arrived of the story, in spans. */
   async function tellWhileBusy(name: ClientName, protocol: OtlpProtocol) {
-    const [spans, refusals] = [await receivedSpans(), await refused()];
     const full = await fill(`${name} ${protocol}`);
+    const [spans, refusals] = [await receivedSpans(), await refused()];
     const endpoint = endpointOf(gateway, protocol);
     const telling = tell(name, folders[name], { protocol, compression: 'gzip', endpoint });
     await eventually(async () => expect(await refused()).toBeGreaterThan(refusals));
     await full.release();
     const { said, complaints } = await telling;
-    return { said, complaints, arrived: (await receivedSpans()) - spans - 2 };
+    return { said, complaints, arrived: (await receivedSpans()) - spans - 1 };
   }
 
   const patient = clients
@@ -200,7 +229,6 @@ describe.skip('the SDKs meet a gateway that is busy', () => {
   it('and the books balance: what was refused was not received', async () => {
     const { books } = await gateway.status();
     expect(books).toMatchObject({ balanced: true, spans: { lost: 0, invalid: 0 } });
-    const fillers = 2 * (patient.length + (folders.node ? 1 : 0));
-    expect(books).toMatchObject({ spans: { received: patient.length * spansInStory + fillers } });
+    expect(books).toMatchObject({ spans: { received: patient.length * spansInStory + fillerSpans } });
   });
 });
