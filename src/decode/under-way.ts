@@ -1,5 +1,5 @@
-/** A ResourceSpans that the scan is in, which may rest in the middle of it. Positions are where the request lies. */
-export class ResourceUnderWay {
+/** A message that the scan is in, which may rest in the middle of it. Positions are where the request lies. */
+class UnderWay {
   isOpen = false;
   /** Where its length stands, and its body. */
   at = 0;
@@ -8,6 +8,19 @@ export class ResourceUnderWay {
   /** The number of slices before it. */
   firstRow = 0;
   isSound = true;
+
+  begin(at: number, start: number, end: number, firstRow: number): void {
+    this.isOpen = true;
+    this.at = at;
+    this.start = start;
+    this.end = end;
+    this.firstRow = firstRow;
+    this.isSound = true;
+  }
+}
+
+/** A ResourceSpans. */
+export class ResourceUnderWay extends UnderWay {
   hasScopeSpans = false;
   hasOldOnes = false;
   /** It is gone through a second time, for the old ones. */
@@ -15,13 +28,8 @@ export class ResourceUnderWay {
   /** What its scopes take of it. */
   scopesBytes = 0;
 
-  begin(at: number, start: number, end: number, firstRow: number): void {
-    this.isOpen = true;
-    this.at = at;
-    this.start = start;
-    this.end = end;
-    this.firstRow = firstRow;
-    this.isSound = true;
+  override begin(at: number, start: number, end: number, firstRow: number): void {
+    super.begin(at, start, end, firstRow);
     this.hasScopeSpans = false;
     this.hasOldOnes = false;
     this.isOfOldOnes = false;
@@ -29,27 +37,16 @@ export class ResourceUnderWay {
   }
 }
 
-/** The same of a ScopeSpans. */
-export class ScopeUnderWay {
-  isOpen = false;
-  at = 0;
-  start = 0;
-  end = 0;
-  firstRow = 0;
-  isSound = true;
+/** A ScopeSpans. */
+export class ScopeUnderWay extends UnderWay {
   /** Where its last span so far ends, -1 = there is none; and how often another one did not begin just there. */
   spansTo = -1;
   gaps = 0;
   /** What its spans take of it. */
   spansBytes = 0;
 
-  begin(at: number, start: number, end: number, firstRow: number): void {
-    this.isOpen = true;
-    this.at = at;
-    this.start = start;
-    this.end = end;
-    this.firstRow = firstRow;
-    this.isSound = true;
+  override begin(at: number, start: number, end: number, firstRow: number): void {
+    super.begin(at, start, end, firstRow);
     this.spansTo = -1;
     this.gaps = 0;
     this.spansBytes = 0;

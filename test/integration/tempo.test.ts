@@ -4,6 +4,7 @@ import { findServer, type RunningTempo, startTempo } from '../../tools/servers/s
 import { makeHome } from '../support/boot-file.ts';
 import { byTrace, type PlacedSpan } from '../support/captures.ts';
 import { eventually, type GatewayProcess, type Status, startGatewayProcess } from '../support/gateway.ts';
+import { gatewayAt } from '../support/gateway-at.ts';
 import { difference } from '../support/identity.ts';
 import { obsctl } from '../support/obsctl.ts';
 import { decodeRequest } from '../support/otlp.ts';
@@ -50,14 +51,7 @@ async function gatewayBefore(tempo: { readonly otlpGrpc: string }, boot: Record<
     },
     '{}\n',
   );
-  const gateway = await startGatewayProcess({ args: home.args });
-  const sender = senderTo(gateway);
-  onTestFinished(async () => {
-    sender.close();
-    await gateway.kill();
-    home[Symbol.dispose]();
-  });
-  return { gateway, sender };
+  return gatewayAt(home);
 }
 
 /**

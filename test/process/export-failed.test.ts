@@ -1,24 +1,18 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { namesIn } from '../export/fakes.ts';
 import { httpServer } from '../export/servers.ts';
 import { makeHome } from '../support/boot-file.ts';
-import { eventually, startGatewayProcess } from '../support/gateway.ts';
-import { senderTo } from '../support/otlp-send.ts';
+import { eventually } from '../support/gateway.ts';
+import { gatewayAt } from '../support/gateway-at.ts';
 import { scrape } from '../support/scrape.ts';
 import { requestBytes } from '../support/spans.ts';
 
 async function gatewayWith(exporters?: readonly object[]) {
   const boot = { shards: 1, buffer: { decision_wait: '50ms' }, batch: { max_age: '50ms' } };
   const home = makeHome({ ...boot, ...(exporters && { export: exporters }) }, 'baseline_percent: 100\n');
-  const gateway = await startGatewayProcess({ args: home.args });
-  const sender = senderTo(gateway);
-  onTestFinished(async () => {
-    sender.close();
-    await gateway.kill();
-    home[Symbol.dispose]();
-  });
+  const { gateway, sender } = await gatewayAt(home);
   const failed = async (reason: string) => {
     const metrics = (await scrape(gateway.admin)).by('tailgate_export_failed_spans_total', 'reason');
     return metrics[reason] ?? 0;

@@ -1,4 +1,4 @@
-import { Agent, createServer, request } from 'node:http';
+import { Agent, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { type Home, makeHome, sinkExporter } from '../support/boot-file.ts';
 import { eventually, startGatewayProcess } from '../support/gateway.ts';
 import { Multiset, spanIdentities } from '../support/identity.ts';
+import { postTraces } from '../support/post-traces.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
 
 /**
@@ -108,7 +109,7 @@ async function send(address: string, spans: (n: number) => Told[], sent: Multise
   let refused = 0;
   for (let n = 0; performance.now() < until; n++) {
     const body = requestBytes(...spans(n));
-    const status = await post(address, agent, body);
+    const status = await postTraces(address, agent, body);
     if (status === 200) for (const identity of spanIdentities(body)) sent.add(identity);
     else if (status === 503) refused++;
     else throw new Error(`answered ${status}`);
@@ -116,19 +117,6 @@ async function send(address: string, spans: (n: number) => Told[], sent: Multise
   }
   agent.destroy();
   return refused;
-}
-
-function post(address: string, agent: Agent, body: Uint8Array): Promise<number> {
-  const [host, port] = address.split(':');
-  return new Promise((resolve, reject) => {
-    const options = { host, port, agent, path: '/v1/traces', method: 'POST' };
-    const headers = { 'content-type': 'application/x-protobuf', 'content-length': body.length };
-    request({ ...options, headers }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode as number));
-    })
-      .on('error', reject)
-      .end(body);
-  });
 }
 
 async function changeRules(home: Home, rules: readonly string[], until: number): Promise<void> {

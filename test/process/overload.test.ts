@@ -1,9 +1,10 @@
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { makeHome, sinkExporter } from '../support/boot-file.ts';
 import { eventually, startGatewayProcess } from '../support/gateway.ts';
 import { startSink } from '../support/otlp-sink.ts';
+import { postTraces } from '../support/post-traces.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
 
 /**
@@ -84,24 +85,11 @@ async function load(address: string, connection: number, until: number): Promise
   let taken = 0;
   for (let n = 0; performance.now() < until; n++) {
     const spans = Array.from({ length: 200 }, (_, i): Told => ({ trace: `${connection} ${n} ${i}`, padding: 400 }));
-    const answer = await post(address, agent, requestBytes(...spans));
+    const answer = await postTraces(address, agent, requestBytes(...spans));
     if (answer === 200) taken += spans.length;
     else if (answer !== 503) throw new Error(`answered ${answer}`);
     else await sleep(20);
   }
   agent.destroy();
   return taken;
-}
-
-function post(address: string, agent: Agent, body: Uint8Array): Promise<number> {
-  const [host, port] = address.split(':');
-  return new Promise((resolve, reject) => {
-    const options = { host, port, agent, path: '/v1/traces', method: 'POST' };
-    const headers = { 'content-type': 'application/x-protobuf', 'content-length': body.length };
-    request({ ...options, headers }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode as number));
-    })
-      .on('error', reject)
-      .end(body);
-  });
 }

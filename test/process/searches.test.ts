@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { openStore } from '../../src/store/opened.ts';
 import { makeHome } from '../support/boot-file.ts';
-import { eventually, startGatewayProcess } from '../support/gateway.ts';
-import { senderTo } from '../support/otlp-send.ts';
+import { eventually } from '../support/gateway.ts';
+import { gatewayAt } from '../support/gateway-at.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
 
 const query = `/api/search?q=${encodeURIComponent('{ span.nothing != "x" }')}`;
@@ -21,14 +21,7 @@ async function overAStoreOf(thousands: number) {
     appender.append(requestBytes(...spans), Date.now());
   }
   db.close();
-  const gateway = await startGatewayProcess({ args: home.args });
-  const sender = senderTo(gateway);
-  onTestFinished(async () => {
-    sender.close();
-    await gateway.kill();
-    home[Symbol.dispose]();
-  });
-  return { gateway, sender };
+  return gatewayAt(home);
 }
 
 /** Of all its threads. */

@@ -5,7 +5,7 @@ import { namesIn } from '../export/fakes.ts';
 import { httpServer } from '../export/servers.ts';
 import { makeHome, sinkExporter } from '../support/boot-file.ts';
 import { eventually, startGatewayProcess } from '../support/gateway.ts';
-import { senderTo } from '../support/otlp-send.ts';
+import { gatewayAt } from '../support/gateway-at.ts';
 import { scrape } from '../support/scrape.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
 
@@ -26,13 +26,7 @@ async function besideASink(spoil: (store: string) => void) {
   const store = join(home.directory, 'data/store');
   mkdirSync(join(home.directory, 'data'));
   spoil(store);
-  const gateway = await startGatewayProcess({ args: home.args });
-  const sender = senderTo(gateway);
-  onTestFinished(async () => {
-    sender.close();
-    await gateway.kill();
-    home[Symbol.dispose]();
-  });
+  const { gateway, sender } = await gatewayAt(home);
   return { gateway, sender, store, arrived };
 }
 
