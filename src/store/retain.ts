@@ -37,7 +37,7 @@ export class Retention {
   /** True when something was done: then there may be more. */
   step(now: number): boolean {
     const plan = retentionPlan(now, this.#limits);
-    const deleted = this.#deleteBefore(plan.storedBefore) + (this.#usedBytes() > plan.bytes ? this.#deleteOldest() : 0);
+    const deleted = this.#deleteBefore(plan.storedBefore) + this.#deleteExcess(this.#usedBytes() - plan.bytes);
     const shrunk = this.#shrink();
     return deleted > 0 || shrunk;
   }
@@ -55,8 +55,11 @@ export class Retention {
     return last === undefined || last === null ? 0 : this.#deleteUpTo(Number(last));
   }
 
-  #deleteOldest(): number {
-    const last = this.#statements.oldest.get()?.id;
+  /** As many as are so large on average: one by one each would be a transaction, all at once a long step. */
+  #deleteExcess(bytes: number): number {
+    if (bytes <= 0) return 0;
+    const traceBytes = this.#usedBytes() / Math.max(1, this.stats().traces);
+    const last = this.#statements.oldest.get(Math.min(tracesPerStep, Math.ceil(bytes / traceBytes)))?.id;
     return last === undefined || last === null ? 0 : this.#deleteUpTo(Number(last));
   }
 
@@ -95,7 +98,7 @@ const prepare = (db: DatabaseSync) => ({
   lastBefore: db.prepare(
     `SELECT max(id) AS id FROM (SELECT id, stored_ms FROM trace ORDER BY id LIMIT ${tracesPerStep}) WHERE stored_ms < ?`,
   ),
-  oldest: db.prepare('SELECT max(id) AS id FROM (SELECT id FROM trace ORDER BY id LIMIT 20)'),
+  oldest: db.prepare('SELECT max(id) AS id FROM (SELECT id FROM trace ORDER BY id LIMIT ?)'),
   deleteParts: db.prepare('DELETE FROM part WHERE trace IN (SELECT id FROM trace WHERE id <= ?)'),
   deleteTraces: db.prepare('DELETE FROM trace WHERE id <= ?'),
   // Rows leave at the low end only, so the ids have no holes and need not be counted one by one.

@@ -72,7 +72,8 @@ function histogramSeries(name: string, { bounds, counts, sum }: Histogram): Seri
 }
 
 /** Whoever names OpenMetrics gets it, unless the plain text is weighted higher (RFC 9110, section 12.5.1). */
-function prefersOpenMetrics(accept: string): boolean {
+/** What a request's Accept header asks for. */
+export function prefersOpenMetrics(accept = ''): boolean {
   const openMetrics = weightOf(accept, 'application/openmetrics-text');
   return openMetrics > 0 && openMetrics >= weightOf(accept, 'text/plain');
 }

@@ -1,11 +1,12 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { systemClock } from '../clock.ts';
 import { Unavailable } from '../errors.ts';
+import { oneAtATime } from './at-once.ts';
 import type { Log } from './log.ts';
 import { isOwnHost } from './own-host.ts';
 import { page, pageHeaders } from './page.ts';
 import type { ProcessProbe } from './process.ts';
-import { renderMetrics } from './render.ts';
+import { prefersOpenMetrics, renderMetrics } from './render.ts';
 import type { AdminSources } from './sources.ts';
 import { statusOf } from './status.ts';
 
@@ -33,8 +34,14 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
   app.get('/', (_request, reply) => reply.headers(pageHeaders).send(page));
   app.get('/livez', (_request, reply) => answerProbe(reply, sources.notLive()));
   app.get('/readyz', (_request, reply) => answerProbe(reply, sources.notReady()));
-  app.get('/metrics', (request, reply) => answerMetrics(context, request, reply));
-  app.get('/api/status', async () => statusOf(sources.identity, await sources.stats(), sources.uptimeMs()));
+  const text = oneAtATime(() => rendered(context, 'text/plain'));
+  const openMetrics = oneAtATime(() => rendered(context, 'application/openmetrics-text'));
+  app.get('/metrics', async ({ headers: { accept } }, reply) => {
+    const { contentType, body } = await (prefersOpenMetrics(accept) ? openMetrics : text)();
+    return reply.header('content-type', contentType).send(body);
+  });
+  const status = oneAtATime(async () => statusOf(sources.identity, await sources.stats(), sources.uptimeMs()));
+  app.get('/api/status', () => status());
   app.get<{ Params: { id: string } }>('/api/explain/:id', (request, reply) =>
     answerExplain(sources, request.params.id, reply),
   );
@@ -56,15 +63,14 @@ function answerProbe(reply: FastifyReply, reason: string): FastifyReply {
     .send(`${reason.replaceAll(/\s+/g, ' ') || 'ok'}\n`);
 }
 
-async function answerMetrics({ sources, probe, log }: Context, request: FastifyRequest, reply: FastifyReply) {
+async function rendered({ sources, probe, log }: Context, accept: string) {
   const sample = {
     identity: sources.identity,
     gateway: await sources.stats(),
     process: probe.read(systemClock.monotonicMs()),
     logLinesLost: log.lostLines(),
   };
-  const { contentType, body } = await renderMetrics(sample, request.headers.accept);
-  return reply.header('content-type', contentType).send(body);
+  return renderMetrics(sample, accept);
 }
 
 async function answerExplain(sources: AdminSources, id: string, reply: FastifyReply): Promise<FastifyReply> {
