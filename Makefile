@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real test-memory fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-independent bench-shipped bench-compare bench-gate bench-readme build clean
+.PHONY: help setup run check test test-real fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-independent bench-shipped bench-compare bench-gate bench-readme build clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -27,9 +27,6 @@ test-real: setup ## tests against real Consul, Tempo, Collector and SDKs; builds
 	@tools/servers/build.sh all
 	@tools/clients/setup.sh
 	@$(NODE) node_modules/vitest/vitest.mjs run --config vitest.real.config.ts
-
-test-memory: setup ## the account of memory beside what the process takes, on a quiet machine (6 min)
-	@MEMORY=1 $(NODE) node_modules/vitest/vitest.mjs run --config vitest.real.config.ts test/integration/memory.test.ts
 
 fuzz: setup ## hostile inputs, a minute of each kind, and test/hostile in full (16 min); or FUZZ="--target scan --seconds 600"
 	@$(NODE) test/fuzz/main.ts $(FUZZ)

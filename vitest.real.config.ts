@@ -4,8 +4,6 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/integration/**/*.test.ts'],
-    // Takes minutes, and a quiet machine: make test-memory.
-    exclude: process.env.MEMORY === '1' ? [] : ['test/integration/memory.test.ts'],
     reporters: ['default', './tools/closing-line.ts'],
     pool: 'forks',
     testTimeout: 180_000,
