@@ -189,6 +189,10 @@ class NodeHttpReceiver implements HttpReceiver {
   /** What came is not HTTP, or its head did not come in time. */
   #unreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
     if (error.code === 'ECONNRESET') return;
+    if (error.code === endInTheMiddle && this.#node.isAnsweredEarly(socket as Socket)) {
+      socket.destroy();
+      return;
+    }
     const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
     const refusal = late
       ? new Refusal('timeout', 'the request did not arrive in time')
@@ -198,6 +202,9 @@ class NodeHttpReceiver implements HttpReceiver {
     answerRaw(socket, status, refusal);
   }
 }
+
+/** Of node:http's parser: the connection ended within a request. */
+const endInTheMiddle = 'HPE_INVALID_EOF_STATE';
 
 const tooMany = (): Refusal =>
   new Refusal('calls_full', 'too many requests of this connection wait for their answer: read some first');

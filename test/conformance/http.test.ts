@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import http, { type IncomingHttpHeaders } from 'node:http';
 import net from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
@@ -220,6 +221,24 @@ describe('OTLP/HTTP', () => {
     expect(statusOf(answer.body)).toEqual({ code: 14, message: 'buffer full' });
     const inJson = await send(gateway.port, { headers: json, body: JSON.stringify(requestJson()) });
     expect(inJson).toMatchObject({ status: 503, headers: { 'retry-after': '2', 'content-type': 'application/json' } });
+  });
+
+  it('counts a request that is refused before its body once, and not as broken when its sender leaves then', async () => {
+    await using gateway = await start('http');
+    gateway.intake.refuseLength = new Refusal('buffer_full', 'buffer full', 1500);
+    const sender = net.connect(gateway.port, '127.0.0.1');
+    sender.write(
+      'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{"re',
+    );
+    const [answer] = (await once(sender, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 503 /);
+    sender.end();
+    await once(sender, 'close');
+    expect(gateway.stats.refused).toMatchObject({ buffer_full: { requests: 1 }, malformed: { requests: 0 } });
+    const broken = net.connect(gateway.port, '127.0.0.1');
+    broken.end('POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Le');
+    await once(broken.resume(), 'close');
+    expect(gateway.stats.refused).toMatchObject({ malformed: { requests: 1 } });
   });
 
   it('answers 413 to a body that is too large, before and after unpacking, without a hint to try again', async () => {

@@ -37,7 +37,7 @@ export class NodeServer {
     this.#connections = options.connections;
     this.server = createServer(options, (request, response) => {
       const pipeline = this.#pipelines.get(request.socket);
-      if (pipeline === undefined || pipeline.takes(response)) serve(request, response);
+      if (pipeline === undefined || pipeline.takes(request, response)) serve(request, response);
       else if (pipeline.isOverNow()) refuse(request, response.setHeader('connection', 'close'));
     });
     const [toNode] = this.server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
@@ -64,6 +64,11 @@ export class NodeServer {
   /** Since when a connection that was handed over has had no request under way; Infinity while it has one. */
   idleSince(socket: Socket): number {
     return this.#pipelines.get(socket)?.idleSince ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether a request was answered before its body came: what is left of it nobody need send. */
+  isAnsweredEarly(socket: Socket): boolean {
+    return this.#pipelines.get(socket)?.isAnsweredEarly === true;
   }
 
   #accept(accepted: Socket): void {
@@ -108,15 +113,22 @@ class Pipeline {
   /** One was too many: what follows is not read, and not answered. */
   isOver = false;
   #unanswered = 0;
+  #last: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined = undefined;
   #idleSince = systemClock.monotonicMs();
 
   get idleSince(): number {
     return this.#unanswered === 0 ? this.#idleSince : Number.POSITIVE_INFINITY;
   }
 
+  /** Its last request was answered though its body had not come. */
+  get isAnsweredEarly(): boolean {
+    return this.#last?.request.complete === false && this.#last.response.writableEnded;
+  }
+
   /** Whether a request is served. */
-  takes(response: ServerResponse): boolean {
+  takes(request: IncomingMessage, response: ServerResponse): boolean {
     if (this.isOver || this.#unanswered === maxUnanswered) return false;
+    this.#last = { request, response };
     this.#unanswered++;
     response.on('close', () => {
       this.#unanswered--;
