@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 
 /**
@@ -24,6 +25,28 @@ export function spanIdentities(request: Uint8Array, brokenSpans: 'throw' | 'leav
   }
   return found;
 }
+
+/**
+ * Trace and span ids of the spans whose resource or scope has bytes that are no UTF-8: a gateway may have to mend their
+ * text, after which the spans are no longer themselves. None where the request is no protobuf.
+ */
+export function idsInBrokenText(request: Uint8Array): string[] {
+  const bytes = Buffer.from(request.buffer, request.byteOffset, request.byteLength);
+  try {
+    return messages(bytes, 1).flatMap((resourceSpans) => {
+      const resource = Buffer.concat(messages(resourceSpans, 1));
+      return messages(resourceSpans, 2)
+        .filter((scopeSpans) => !isUtf8(Buffer.concat([resource, ...messages(scopeSpans, 1)])))
+        .flatMap((scopeSpans) => messages(scopeSpans, 2))
+        .map((span) => idsOf(identityOrNone(span, []) ?? ''));
+    });
+  } catch {
+    return [];
+  }
+}
+
+/** The trace and span id of an identity. */
+export const idsOf = (identity: string): string => identity.slice(0, identity.lastIndexOf(' '));
 
 /** How often each is there. */
 export class Multiset {

@@ -161,10 +161,11 @@ describe('what is wrong with a query is told with its place', () => {
   it.each(['1', '1.', '1s', '\\\\', 'a', '\n'])('takes time by its length, of whatever it is: %j', (piece) => {
     const timed = (bytes: number): number =>
       leastCpuUs(() => void errorOf(`{ .a > ${piece.repeat(bytes / piece.length)} $ }`), 4);
-    // Eight times as long: eight times the work. Digits took 64 times as long, a second and more for the shorter one.
+    // Eight times as long: eight times the work. Digits took 64 times as long, a second and more for the shorter one;
+    // what lies between leaves room for a busy machine.
     const short = timed(16_000);
     expect(short).toBeLessThan(100_000);
-    expect(timed(128_000)).toBeLessThan(24 * Math.max(1_000, short));
+    expect(timed(128_000)).toBeLessThan(40 * Math.max(1_000, short));
   });
 
   it('takes 4999 words and signs and not 5000', () => {
