@@ -1,4 +1,5 @@
 import type { Intake } from '../src/model/intake.ts';
+import { openAccess } from '../src/receive/access.ts';
 import { Admission } from '../src/receive/admission.ts';
 import { createGrpcReceiver } from '../src/receive/grpc.ts';
 import { ReceiveStats } from '../src/receive/stats.ts';
@@ -33,7 +34,7 @@ const endpoint = { host: '127.0.0.1', port: 0 };
 const receiver = createGrpcReceiver({
   endpoint,
   server: 'http2',
-  intake,
+  access: openAccess(intake),
   admission,
   stats: new ReceiveStats(),
   serving: () => true,

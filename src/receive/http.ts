@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../clock.ts';
 import { Refusal } from '../errors.ts';
+import type { Intake } from '../model/intake.ts';
+import { headOf, type RequestHead } from './access.ts';
 import type { Sender } from './admission.ts';
 import { chunks } from './chunks.ts';
 import { closeBy } from './close-by.ts';
@@ -14,6 +16,7 @@ import { type Content, Exchange } from './http/exchange.ts';
 import { NodeServer, stay } from './http/node-server.ts';
 import { PlainConnection } from './http/plain-connection.ts';
 import { listen } from './listen.ts';
+import { peerOf } from './peer.ts';
 import { maxUnreadBytes, readSocket } from './read-sockets.ts';
 import type { Endpoint, HttpReceiver, Ports } from './receiver.ts';
 import { idleMs, maxRequestMs, Watch } from './watch.ts';
@@ -41,6 +44,12 @@ export function createHttpReceiver(options: HttpReceiverOptions): HttpReceiver {
   return new NodeHttpReceiver(options);
 }
 
+/** Whose requests a connection brings. */
+interface Caller {
+  readonly sender: Sender;
+  readonly head: RequestHead;
+}
+
 class NodeHttpReceiver implements HttpReceiver {
   readonly #options: HttpReceiverOptions;
   readonly #cors: Cors;
@@ -48,7 +57,7 @@ class NodeHttpReceiver implements HttpReceiver {
   readonly #watch = new Watch((now) => this.#sweep(now));
   readonly #plain = new Map<Socket, PlainConnection>();
   /** Connections that are node:http's. */
-  readonly #senders = new WeakMap<Socket, Sender>();
+  readonly #callers = new WeakMap<Socket, Caller>();
   #draining = false;
 
   constructor(options: HttpReceiverOptions) {
@@ -118,7 +127,7 @@ class NodeHttpReceiver implements HttpReceiver {
       this.#plain.delete(socket);
       connection.close();
     };
-    const connection = new PlainConnection(this.#options, this.#watch, {
+    const connection = new PlainConnection(this.#options, this.#watch, peerOf(socket), {
       send: (answer) => void socket.write(answer),
       finished: () => void socket.end(),
       handOver: (bytes) => {
@@ -151,18 +160,30 @@ class NodeHttpReceiver implements HttpReceiver {
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const type = bodyTypeOf(request.headers['content-type']);
     if (this.#cors.isPreflight(request)) response.writeHead(204, this.#cors.preflightHeaders(request)).end();
-    else {
-      const content = this.#contentOf(request, type);
-      const headers = (): OutgoingHttpHeaders => this.#headersFor(request);
-      if (content instanceof Refusal) this.#refuse(response, type, content, headers());
-      else new Exchange(response, content, headers, this.#options, this.#watch, this.#senderOf(request)).read(request);
-    }
+    else this.#take(request, response, type);
   }
 
-  #senderOf({ socket }: IncomingMessage): Sender {
-    const sender = this.#senders.get(socket) ?? { heldBytes: 0 };
-    this.#senders.set(socket, sender);
-    return sender;
+  /** Whoever may not send is told no more than that. */
+  #take(request: IncomingMessage, response: ServerResponse, type: BodyType | undefined): void {
+    const caller = this.#callerOf(request);
+    const intake = this.#admit(request, caller.head);
+    const content = intake instanceof Refusal ? intake : this.#contentOf(request, type);
+    const headers = (): OutgoingHttpHeaders => this.#headersFor(request);
+    if (content instanceof Refusal) this.#refuse(response, type, content, headers());
+    else new Exchange(response, content, headers, this.#options, this.#watch, caller.sender, intake).read(request);
+  }
+
+  #admit(request: IncomingMessage, head: RequestHead): Intake | Refusal {
+    const { access } = this.#options;
+    head.authorization = headerOf(request, 'authorization');
+    head.tenant = access.tenantHeader === undefined ? undefined : headerOf(request, access.tenantHeader);
+    return access.admit(head);
+  }
+
+  #callerOf({ socket }: IncomingMessage): Caller {
+    const caller = this.#callers.get(socket) ?? { sender: { heldBytes: 0 }, head: headOf(peerOf(socket)) };
+    this.#callers.set(socket, caller);
+    return caller;
   }
 
   /** Asked when the answer leaves: a drain may have begun since the request came. */
@@ -201,6 +222,12 @@ class NodeHttpReceiver implements HttpReceiver {
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : late ? 408 : 400;
     answerRaw(socket, status, refusal);
   }
+}
+
+/** A header's value; of one that was sent more than once, all of them, where node:http would tell the first alone. */
+function headerOf({ headers, rawHeaders }: IncomingMessage, name: string): string | undefined {
+  if (headers[name] === undefined) return undefined;
+  return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1].toLowerCase() === name).join(', ');
 }
 
 /** Of node:http's parser: the connection ended within a request. */

@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.ts';
-import type { Message, Receipt } from '../model/intake.ts';
+import type { Intake, Message, Receipt } from '../model/intake.ts';
 import type { Protocol } from '../model/outcome.ts';
 import type { Sender } from './admission.ts';
 import type { Encoding } from './encodings.ts';
@@ -17,14 +17,17 @@ export class Inbound implements Payer {
   readonly #ports: Ports;
   readonly #protocol: Protocol;
   readonly #sender: Sender;
+  readonly #intake: Intake | Refusal;
   readonly #pieces = new Pieces(this);
   #claimedBytes = 0;
   #isClosed = false;
 
-  constructor(ports: Ports, protocol: Protocol, sender: Sender) {
+  /** `intake`: what the access said to the request; where that is a Refusal, nothing of it is taken. */
+  constructor(ports: Ports, protocol: Protocol, sender: Sender, intake: Intake | Refusal) {
     this.#ports = ports;
     this.#protocol = protocol;
     this.#sender = sender;
+    this.#intake = intake;
     this.#pieces.limit = ports.admission.maxRequestBytes;
   }
 
@@ -38,7 +41,9 @@ export class Inbound implements Payer {
    * is what will lie in the buffer, neither packed nor JSON.
    */
   expect(length: number, isMessage: boolean): Refusal | undefined {
-    const { admission, intake } = this.#ports;
+    const { admission } = this.#ports;
+    const intake = this.#intake;
+    if (intake instanceof Refusal) return intake;
     if (length >= 0) this.#pieces.limit = length;
     const atLeast = Math.max(1, length);
     return admission.refuses(atLeast, this.#sender) ?? intake.refuses(isMessage ? atLeast : 1);
@@ -67,15 +72,17 @@ export class Inbound implements Payer {
    * as this request is open. `waits` is called in each of them.
    */
   deliver(message: Message = this.#pieces, waits = (): void => {}): Receipt | Refusal | Promise<Receipt | Refusal> {
-    if (message.length > maxBytesAtOnce) return this.#deliverInTurns(message, waits);
+    const intake = this.#intake;
+    if (intake instanceof Refusal) return intake;
+    if (message.length > maxBytesAtOnce) return this.#deliverInTurns(intake, message, waits);
     try {
-      return this.#ports.intake.accept(message, this.#protocol);
+      return intake.accept(message, this.#protocol);
     } catch (error) {
       return this.failed(error);
     }
   }
 
-  async #deliverInTurns(message: Message, waits: () => void): Promise<Receipt | Refusal> {
+  async #deliverInTurns(intake: Intake, message: Message, waits: () => void): Promise<Receipt | Refusal> {
     const refusal = this.#pieces.keep();
     if (refusal !== undefined) return refusal;
     // Written to its place in the first step, so a request that is closed before has nothing any more to write.
@@ -84,13 +91,13 @@ export class Inbound implements Payer {
       waits();
       return false;
     };
-    return (await turns.take(this.#ifOpen(message), isOver)) as Receipt | Refusal;
+    return (await turns.take(this.#ifOpen(intake, message), isOver)) as Receipt | Refusal;
   }
 
-  *#ifOpen(message: Message): Generator<undefined, Receipt | Refusal> {
+  *#ifOpen(intake: Intake, message: Message): Generator<undefined, Receipt | Refusal> {
     if (this.#isClosed) return new Refusal('timeout', 'the sender went away');
     try {
-      return yield* this.#ports.intake.acceptInSteps(message, this.#protocol, () => this.#isClosed);
+      return yield* intake.acceptInSteps(message, this.#protocol, () => this.#isClosed);
     } catch (error) {
       return this.failed(error);
     }

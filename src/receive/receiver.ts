@@ -1,4 +1,4 @@
-import type { Intake } from '../model/intake.ts';
+import type { Access } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import type { ReceiveStats } from './stats.ts';
@@ -11,9 +11,9 @@ export interface Endpoint {
   readonly reusePort?: boolean;
 }
 
-/** What every receiver works with: where requests go, whether they may come in, and where refusals are counted. */
+/** What every receiver works with: whose a request is, whether there is room for it, and where refusals are counted. */
 export interface Ports {
-  readonly intake: Intake;
+  readonly access: Access;
   readonly admission: Admission;
   readonly stats: ReceiveStats;
   /** Of this listener; none = no limit. */

@@ -8,6 +8,7 @@ import type { ShardStats } from '../model/shard-stats.ts';
 import type { Histogram } from '../model/stats.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Pipeline } from '../pipeline.ts';
+import { openAccess } from '../receive/access.ts';
 import { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
 import { ConnectionLimit, type ConnectionStats } from '../receive/connection-limit.ts';
@@ -109,7 +110,7 @@ export class LocalShard implements Shards {
   async start({ grpc, http } = this.#config.receive): Promise<Addresses> {
     const limit = (protocol: 'grpc' | 'http') => this.#limitConnections(protocol);
     const ports = {
-      intake: this.pipeline,
+      access: openAccess(this.pipeline),
       admission: this.admission,
       stats: this.refused,
       onError: (error: unknown) => this.#events.fault(error),

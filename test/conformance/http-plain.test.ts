@@ -1,9 +1,9 @@
-import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { Refusal } from '../../src/errors.ts';
-import { refusals, type Started, start, until } from '../receive/support/receivers.ts';
+import { post, Wire } from '../receive/support/http-wire.ts';
+import { refusals, start, until } from '../receive/support/receivers.ts';
 import { requestJson, requestOf } from '../receive/support/requests.ts';
 
 const request = requestOf(3);
@@ -11,57 +11,6 @@ const json = Buffer.from(JSON.stringify(requestJson()));
 
 const protobuf = 'application/x-protobuf';
 const gzip = 'Content-Encoding: gzip\r\n';
-
-const post = (body: Buffer, type = protobuf, more = '', target = '/v1/traces'): Buffer =>
-  Buffer.concat([
-    Buffer.from(
-      `POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\n${more}Content-Length: ${body.length}\r\n\r\n`,
-    ),
-    body,
-  ]);
-
-/** A bare connection: what is written, and the statuses that have come back. */
-class Wire implements Disposable {
-  readonly #socket: net.Socket;
-  text = '';
-  ended = false;
-
-  constructor({ port }: Started) {
-    this.#socket = net.connect(port, '127.0.0.1').setNoDelay(true);
-    this.#socket.on('data', (chunk) => (this.text += chunk.toString('latin1')));
-    this.#socket.on('end', () => (this.ended = true));
-    this.#socket.on('error', () => {});
-  }
-
-  get statuses(): number[] {
-    return [...this.text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
-  }
-
-  write(bytes: Buffer): Promise<void> {
-    return new Promise((resolve) => this.#socket.write(bytes, () => resolve()));
-  }
-
-  async answers(count: number): Promise<number[]> {
-    await until(() => this.statuses.length >= count);
-    return this.statuses;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.destroy();
-  }
-}
 
 describe('a connection of plain requests', () => {
   it('takes one after the other, however they are cut and joined', async () => {

@@ -3,6 +3,7 @@ import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { UsageError } from '../../src/errors.ts';
+import { openAccess } from '../../src/receive/access.ts';
 import { Admission } from '../../src/receive/admission.ts';
 import { createGrpcReceiver } from '../../src/receive/grpc.ts';
 import { createHttpReceiver } from '../../src/receive/http.ts';
@@ -105,7 +106,7 @@ it.each(kinds)('%s says which address it cannot have, and why', async (kind) => 
   await using taken = await start('http');
   const ports = {
     endpoint: { host: '127.0.0.1', port: taken.port },
-    intake: new ParsingIntake(),
+    access: openAccess(new ParsingIntake()),
     admission: new Admission({ maxRequestBytes: 1, maxInflightBytes: 1, maxConnectionBytes: 1 }),
     stats: new ReceiveStats(),
   };

@@ -1,6 +1,6 @@
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
-import type { Message, Receipt } from '../../model/intake.ts';
+import type { Intake, Message, Receipt } from '../../model/intake.ts';
 import type { Sender } from '../admission.ts';
 import { type Encoding, encodings } from '../encodings.ts';
 import { encodeExportResponse, isFullSuccess } from '../export-response.ts';
@@ -48,11 +48,11 @@ export class ExportCall implements StreamHandler, Watched, Borrower {
   #flag = 0;
   #length = 0;
 
-  constructor(stream: Stream, headers: Headers, { ports, watch, sender, read }: CallHost) {
+  constructor(stream: Stream, headers: Headers, { ports, watch, sender, read }: CallHost, intake: Intake) {
     this.#stream = stream;
     this.#watch = watch;
     this.#read = read;
-    this.#inbound = new Inbound(ports, 'grpc', sender);
+    this.#inbound = new Inbound(ports, 'grpc', sender, intake);
     this.#encoding = headers['grpc-encoding'] ?? 'identity';
     const timeout = headers['grpc-timeout'];
     const timeoutMs = timeout === undefined ? maxRequestMs : parseTimeout(timeout);

@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { Refusal, refusals } from '../../errors.ts';
+import type { Intake } from '../../model/intake.ts';
 import { MalformedError } from '../../wire/reader.ts';
+import { headOf } from '../access.ts';
 import { closeBy } from '../close-by.ts';
 import { encodeExportResponse } from '../export-response.ts';
 import { Inbound } from '../inbound.ts';
@@ -13,7 +15,7 @@ import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts
 import { refusalMetadata } from './answer.ts';
 import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
 import { reflect } from './reflection.ts';
-import { healthService, reflectionServices, traceService } from './services.ts';
+import { exportPath, healthService, reflectionServices, traceService } from './services.ts';
 import { widenWindows } from './widen-windows.ts';
 
 const protoDirectory = fileURLToPath(new URL('../../../proto', import.meta.url));
@@ -27,6 +29,8 @@ export class GrpcJsReceiver implements GrpcReceiver {
   readonly #server: grpc.Server;
   readonly #sessions: ReadonlySet<ServerHttp2Session>;
   readonly #watchers = new Set<() => void>();
+  /** Where calls go that were let in, until they are there: grpc-js hands their metadata on. */
+  readonly #intakes = new WeakMap<grpc.Metadata, Intake>();
 
   constructor(options: GrpcReceiverOptions) {
     this.#options = options;
@@ -38,6 +42,7 @@ export class GrpcJsReceiver implements GrpcReceiver {
       'grpc.max_connection_age_grace_ms': 60_000,
       'grpc.max_concurrent_streams': 1000,
       'grpc.enable_channelz': 0,
+      interceptors: [(method, call) => this.#admit(method.path, call)],
     });
     // What it would print to stderr, such as a port in use, comes back to us as an error and is told once.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE);
@@ -90,12 +95,32 @@ export class GrpcJsReceiver implements GrpcReceiver {
     }
   }
 
+  /** Before the message is read, asks whose a call is. */
+  #admit(path: string, call: grpc.ServerInterceptingCallInterface): grpc.ServerInterceptingCall {
+    if (path !== exportPath) return new grpc.ServerInterceptingCall(call);
+    const { access, stats } = this.#options;
+    const onReceiveMetadata = (metadata: grpc.Metadata, admit: (metadata: grpc.Metadata) => void): void => {
+      const head = headOf({ address: addressOf(call.getPeer()) });
+      head.authorization = headerOf(metadata, 'authorization');
+      if (access.tenantHeader !== undefined) head.tenant = headerOf(metadata, access.tenantHeader);
+      const intake = access.admit(head);
+      if (intake instanceof Refusal) {
+        stats.refuse(intake.reason, 0);
+        call.sendStatus(statusOf(intake));
+      } else {
+        this.#intakes.set(metadata, intake);
+        admit(metadata);
+      }
+    };
+    return new grpc.ServerInterceptingCall(call, { start: (next) => next({ onReceiveMetadata }) });
+  }
+
   readonly #export = async (
     call: grpc.ServerUnaryCall<Buffer, Buffer>,
     callback: grpc.sendUnaryData<Buffer>,
   ): Promise<void> => {
     // It holds nothing of ours when it comes here, and has its answer in the same turn.
-    const inbound = new Inbound(this.#options, 'grpc', { heldBytes: 0 });
+    const inbound = new Inbound(this.#options, 'grpc', { heldBytes: 0 }, this.#intakes.get(call.metadata) as Intake);
     const { length } = call.request;
     const answer = inbound.expect(length, true) ?? (await inbound.deliver(messageOf([call.request])));
     inbound.close();
@@ -146,6 +171,15 @@ export class GrpcJsReceiver implements GrpcReceiver {
   };
 }
 
+/** A header's value; of one that was sent more than once, all of them. */
+function headerOf(metadata: grpc.Metadata, name: string): string | undefined {
+  const values = metadata.get(name);
+  return values.length === 0 ? undefined : values.join(', ');
+}
+
+/** Without the port. */
+const addressOf = (peer: string): string => peer.replace(/:\d+$/, '');
+
 function reflectAll(call: grpc.ServerDuplexStream<Buffer, Buffer>): void {
   call.on('data', (request: Buffer) => {
     readOr(
@@ -165,7 +199,7 @@ function readOr(refuse: (status: Partial<grpc.StatusObject>) => void, read: () =
   }
 }
 
-function statusOf(refusal: Refusal): Partial<grpc.StatusObject> {
+function statusOf(refusal: Refusal): grpc.StatusObject {
   const metadata = new grpc.Metadata();
   for (const [key, value] of Object.entries(refusalMetadata(refusal))) {
     metadata.set(key, key.endsWith('-bin') ? Buffer.from(value, 'base64') : value);

@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
+import { headOf, type RequestHead } from '../access.ts';
 import { chunks } from '../chunks.ts';
 import { closeBy } from '../close-by.ts';
 import { type Guest, turnAway } from '../connection-limit.ts';
@@ -10,6 +11,7 @@ import type { Headers } from '../http2/header-decoder.ts';
 import { ErrorCode } from '../http2/protocol.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { listen } from '../listen.ts';
+import { peerOf } from '../peer.ts';
 import { createSocketServer, maxUnreadBytes, readSocket } from '../read-sockets.ts';
 import { ReadUnderWay } from '../read-under-way.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
@@ -24,6 +26,9 @@ import { SideCalls } from './side-calls.ts';
 const maxConnectionAgeMs = 30 * 60_000;
 /** A connection that has not said by then that it speaks HTTP/2 never will. */
 const silentMs = 30_000;
+/** What the calls of a connection are served with. */
+type Caller = CallHost & CallKeeper & { readonly head: RequestHead };
+
 const nobody: StreamHandler = { data: () => {}, end: () => {}, close: () => {} };
 
 interface Opened extends Guest {
@@ -90,15 +95,16 @@ export class Http2Receiver implements GrpcReceiver {
       this.#read.over();
       return socket.writableLength <= maxUnreadBytes;
     });
-    const host: CallHost & CallKeeper = {
+    const caller: Caller = {
       ports: this.#options,
       watch: this.#watch,
       sender: { heldBytes: 0 },
       read: this.#read,
       keptCalls: 0,
+      head: headOf(peerOf(socket)),
     };
     const connection = new Connection({
-      serve: (stream, headers) => this.#serve(stream, headers, host),
+      serve: (stream, headers) => this.#serve(stream, headers, caller),
       send: (bytes) => void socket.write(bytes),
       finished: () => void socket.end(),
       broken: () => this.#options.stats.refuse('malformed', 0),
@@ -156,12 +162,21 @@ export class Http2Receiver implements GrpcReceiver {
     return false;
   }
 
-  #serve(stream: Stream, headers: Headers, host: CallHost & CallKeeper): StreamHandler {
+  #serve(stream: Stream, headers: Headers, caller: Caller): StreamHandler {
     const path = headers[':path'] as string;
     if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
     if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
-    if (path === exportPath) return new ExportCall(stream, headers, host);
-    return this.#sideCalls.open(path, stream, host) ?? this.#unknown(stream, path);
+    if (path === exportPath) return this.#export(stream, headers, caller);
+    return this.#sideCalls.open(path, stream, caller) ?? this.#refuse(stream, unknownMethod(path));
+  }
+
+  #export(stream: Stream, headers: Headers, caller: Caller): StreamHandler {
+    const { access } = this.#options;
+    const { head } = caller;
+    head.authorization = headers.authorization;
+    head.tenant = access.tenantHeader === undefined ? undefined : headers[access.tenantHeader];
+    const intake = access.admit(head);
+    return intake instanceof Refusal ? this.#refuse(stream, intake) : new ExportCall(stream, headers, caller, intake);
   }
 
   #notGrpc(stream: Stream, status: number, reason: 'wrong_method' | 'unsupported_type'): StreamHandler {
@@ -170,12 +185,14 @@ export class Http2Receiver implements GrpcReceiver {
     return nobody;
   }
 
-  #unknown(stream: Stream, path: string): StreamHandler {
-    this.#options.stats.refuse('not_found', 0);
-    answerRefusal(stream, new Refusal('not_found', `unknown method ${path}`));
+  #refuse(stream: Stream, refusal: Refusal): StreamHandler {
+    this.#options.stats.refuse(refusal.reason, 0);
+    answerRefusal(stream, refusal);
     return nobody;
   }
 }
+
+const unknownMethod = (path: string): Refusal => new Refusal('not_found', `unknown method ${path}`);
 
 /** Ends a connection, whatever its client thinks of it. */
 function goAway(socket: Socket, connection: Connection): void {

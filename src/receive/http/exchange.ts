@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
-import type { Receipt } from '../../model/intake.ts';
+import type { Intake, Receipt } from '../../model/intake.ts';
 import { MalformedError } from '../../wire/reader.ts';
 import type { Sender } from '../admission.ts';
 import type { Encoding } from '../encodings.ts';
@@ -45,12 +45,13 @@ export class Exchange implements Watched {
     ports: Ports,
     watch: Watch,
     sender: Sender,
+    intake: Intake | Refusal,
   ) {
     this.#response = response;
     this.#content = content;
     this.#headers = headers;
     this.#watch = watch;
-    this.#inbound = new Inbound(ports, content.type === 'json' ? 'http_json' : 'http_protobuf', sender);
+    this.#inbound = new Inbound(ports, content.type === 'json' ? 'http_json' : 'http_protobuf', sender, intake);
     this.touchedAt = watch.now;
     this.bodyAt = watch.listenedMs;
     this.dueAt = systemClock.monotonicMs() + maxRequestMs;

@@ -1,14 +1,16 @@
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import type { Message, Receipt } from '../../model/intake.ts';
+import { headOf, type RequestHead } from '../access.ts';
 import type { Sender } from '../admission.ts';
 import { isFullSuccess } from '../export-response.ts';
 import { Inbound } from '../inbound.ts';
 import { messageOf } from '../message.ts';
+import type { Peer } from '../peer.ts';
 import type { Ports } from '../receiver.ts';
 import { idleMs, maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { receiptAnswer, refusalAnswer, writeAnswer, writeFullSuccess } from './answer.ts';
-import { mayBePlain, plainBody } from './plain-head.ts';
+import { mayBePlain, plainRequest } from './plain-head.ts';
 import { SentAhead } from './sent-ahead.ts';
 
 /** What node:http takes, too; a longer head is its to refuse. */
@@ -42,6 +44,7 @@ export class PlainConnection implements Watched {
   #inbound: Inbound | undefined = undefined;
   #isGzip = false;
   readonly #sender: Sender = { heldBytes: 0 };
+  readonly #requestHead: RequestHead;
   /** All of a body is there that is unpacked or taken in turns: what is sent on waits until it is answered. */
   #isAtWork = false;
   readonly #ahead = new SentAhead();
@@ -56,9 +59,10 @@ export class PlainConnection implements Watched {
   #closing = false;
   #over = false;
 
-  constructor(ports: Ports, watch: Watch, rim: PlainRim) {
+  constructor(ports: Ports, watch: Watch, peer: Peer, rim: PlainRim) {
     this.#ports = ports;
     this.#watch = watch;
+    this.#requestHead = headOf(peer);
     this.#rim = rim;
     this.touchedAt = watch.now;
     this.#idleSince = watch.now;
@@ -147,13 +151,16 @@ export class PlainConnection implements Watched {
     const headBytes = head.indexOf(endOfHead) + endOfHead.length;
     const isCut = headBytes < endOfHead.length;
     if (isCut && head.length < maxHeadBytes && !this.#closing && mayBePlain(head)) return this.#wait(head, end);
-    const body = isCut ? undefined : plainBody(head.toString('latin1', 0, headBytes - 2));
+    const { tenantHeader } = this.#ports.access;
+    const request = isCut ? undefined : plainRequest(head.toString('latin1', 0, headBytes - 2), tenantHeader);
     this.#headDueAt = Number.POSITIVE_INFINITY;
-    if (body === undefined || this.#closing) {
+    if (request === undefined || this.#closing) {
       this.#handOver(Buffer.from(bytes.subarray(at, end)));
       return end;
     }
-    this.#begin(body.length, body.isGzip);
+    this.#requestHead.authorization = request.authorization;
+    this.#requestHead.tenant = request.tenant;
+    this.#begin(request.length, request.isGzip);
     return at + headBytes;
   }
 
@@ -172,7 +179,8 @@ export class PlainConnection implements Watched {
   }
 
   #begin(length: number, isGzip: boolean): void {
-    const inbound = new Inbound(this.#ports, 'http_protobuf', this.#sender);
+    const intake = this.#ports.access.admit(this.#requestHead);
+    const inbound = new Inbound(this.#ports, 'http_protobuf', this.#sender, intake);
     this.#inbound = inbound;
     this.#length = length;
     this.#left = length;

@@ -18,22 +18,26 @@ const plainEncodings = new Set([undefined, '', 'gzip']);
 /** Whoever sends one of these wants something that node:http does for us. */
 const special = new Set([...['transfer-encoding', 'expect', 'upgrade', 'te', 'trailer', 'origin', 'http2-settings']]);
 
-/** The body of a plain request. */
-interface PlainBody {
-  /** As it comes. */
+/** A plain request, as far as it is not like all others. */
+interface PlainRequest {
+  /** Of the body, as it comes. */
   readonly length: number;
   readonly isGzip: boolean;
+  readonly authorization: string | undefined;
+  /** Value of the header that may name a tenant. */
+  readonly tenant: string | undefined;
 }
 
 /**
- * What `head` (all lines up to the empty one, each with its end) says of the body, where it is that of a plain request:
- * POST to /v1/traces by HTTP/1.1, protobuf, as it is or in gzip, of known length, on a connection that stays. Undefined
- * for every other one, broken ones included.
+ * What `head` (all lines up to the empty one, each with its end) says, where it is that of a plain request: POST to
+ * /v1/traces by HTTP/1.1, protobuf, as it is or in gzip, of known length, on a connection that stays, with one
+ * Authorization and one `tenantHeader` (in lower case) at most. Undefined for every other one, broken ones included.
  */
-export function plainBody(head: string): PlainBody | undefined {
+export function plainRequest(head: string, tenantHeader?: string): PlainRequest | undefined {
   const lineLength = head.startsWith(requestLine) ? requestLine.length : absoluteLine.exec(head)?.[0].length;
   if (lineLength === undefined) return undefined;
   let [length, hosts, type, encoding]: [number, number, string?, string?] = [-1, 0];
+  let [authorization, tenant]: [string?, string?] = [];
   for (field.lastIndex = lineLength; field.lastIndex < head.length; ) {
     const found = field.exec(head);
     if (found === null) return undefined;
@@ -51,10 +55,17 @@ export function plainBody(head: string): PlainBody | undefined {
     } else if (name === 'content-length') {
       if (length >= 0 || !plainNumber.test(value)) return undefined;
       length = Number(value);
+    } else if (name === 'authorization') {
+      if (authorization !== undefined) return undefined;
+      authorization = value;
+    } else if (name === tenantHeader) {
+      if (tenant !== undefined) return undefined;
+      tenant = value;
     }
   }
   if (hosts !== 1 || type !== 'application/x-protobuf' || length < 0) return undefined;
-  return plainEncodings.has(encoding) ? { length, isGzip: encoding === 'gzip' } : undefined;
+  if (!plainEncodings.has(encoding)) return undefined;
+  return { length, isGzip: encoding === 'gzip', authorization, tenant };
 }
 
 /** Whether the beginning of a head can become that of a plain request; an absolute target is not waited for. */

@@ -1,3 +1,4 @@
+import { openAccess } from '../../../src/receive/access.ts';
 import { Admission } from '../../../src/receive/admission.ts';
 import { chunks } from '../../../src/receive/chunks.ts';
 import { ExportCall } from '../../../src/receive/grpc/export-call.ts';
@@ -24,13 +25,13 @@ function run(input: Buffer): string {
   const limits = { maxRequestBytes, maxInflightBytes: 2 * maxRequestBytes, maxConnectionBytes: maxRequestBytes };
   const admission = new Admission(limits);
   const stats = new ReceiveStats();
-  const ports = { intake, admission, stats, onError: (error: unknown) => errors.push(error) };
+  const ports = { access: openAccess(intake), admission, stats, onError: (error: unknown) => errors.push(error) };
   const watch = new Watch(undefined, 0);
   const read = new ReadUnderWay();
   const peer = greeted();
   let call: ExportCall | undefined;
   peer.onHead = ({ stream }) => {
-    call = new ExportCall(stream, {}, { ports, watch, sender: { heldBytes: 0 }, read });
+    call = new ExportCall(stream, {}, { ports, watch, sender: { heldBytes: 0 }, read }, intake);
   };
   peer.send(headers(1, block));
   const piece = 1 + (input.length % 97) * (input.length % 5);

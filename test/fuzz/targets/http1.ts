@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { Duplex } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { openAccess } from '../../../src/receive/access.ts';
 import { Admission } from '../../../src/receive/admission.ts';
 import { chunks } from '../../../src/receive/chunks.ts';
 import { PlainConnection } from '../../../src/receive/http/plain-connection.ts';
@@ -25,13 +26,19 @@ async function read(input: Buffer): Promise<Read> {
   const errors: unknown[] = [];
   const limits = { maxRequestBytes, maxInflightBytes: 2 * maxRequestBytes, maxConnectionBytes: maxRequestBytes };
   const admission = new Admission(limits);
-  const ports = { intake, admission, stats: new ReceiveStats(), onError: (error: unknown) => errors.push(error) };
+  const access = openAccess(intake);
+  const ports = { access, admission, stats: new ReceiveStats(), onError: (error: unknown) => errors.push(error) };
   let [answers, handedOver]: [number, Buffer | undefined] = [0, undefined];
-  const connection = new PlainConnection(ports, new Watch(undefined, 0), {
-    send: () => void answers++,
-    finished: () => {},
-    handOver: (bytes) => (handedOver = bytes),
-  });
+  const connection = new PlainConnection(
+    ports,
+    new Watch(undefined, 0),
+    { address: '' },
+    {
+      send: () => void answers++,
+      finished: () => {},
+      handOver: (bytes) => (handedOver = bytes),
+    },
+  );
   connection.read(input, input.length);
   // What is compressed is unpacked in turns.
   for (let turns = 0; turns < 50 && !connection.isIdle && !connection.isOver && input.includes('gzip'); turns++)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { plainBody } from '../../../src/receive/http/plain-head.ts';
+import { plainRequest } from '../../../src/receive/http/plain-head.ts';
 import { leastCpuUs } from '../../support/growth.ts';
 
 const line = 'POST /v1/traces HTTP/1.1\r\n';
@@ -19,17 +19,30 @@ it.each([
     ['HOST:x', 'content-TYPE: \tApplication/X-Protobuf \t', 'content-length:1234'],
   ],
 ])('takes the head of a plain request of %s', (_sender, fields) => {
-  expect(plainBody(head(fields))).toEqual({ length: 1234, isGzip: false });
+  expect(plainRequest(head(fields))).toMatchObject({ length: 1234, isGzip: false });
+});
+
+it('says what the request says of whose it is', () => {
+  const fields = [...usual, 'AUTHORIZATION: \tBearer  a b ', 'X-Scope-OrgID: team-a'];
+  expect(plainRequest(head(fields), 'x-scope-orgid')).toMatchObject({ authorization: 'Bearer  a b', tenant: 'team-a' });
+  expect(plainRequest(head(fields))).toMatchObject({ authorization: 'Bearer  a b', tenant: undefined });
+  expect(plainRequest(head(usual), 'x-scope-orgid')).toMatchObject({ authorization: undefined, tenant: undefined });
+});
+
+it('leaves a second tenant to node:http, where a header may name one', () => {
+  const fields = head([...usual, 'X-Scope-OrgID: ', 'x-scope-orgid: team-b']);
+  expect(plainRequest(fields, 'x-scope-orgid')).toBeUndefined();
+  expect(plainRequest(fields)).toMatchObject({ length: 1234 });
 });
 
 it('takes gzip', () => {
-  expect(plainBody(head([...usual, 'content-encoding: GZip']))).toEqual({ length: 1234, isGzip: true });
+  expect(plainRequest(head([...usual, 'content-encoding: GZip']))).toMatchObject({ length: 1234, isGzip: true });
 });
 
 it.each(['http://gateway:4318', 'HTTP://127.0.0.1', 'https://[::1]:4318'])(
   'takes a target in absolute form: %s',
   (base) => {
-    expect(plainBody(head(usual, `POST ${base}/v1/traces HTTP/1.1\r\n`))?.length).toBe(1234);
+    expect(plainRequest(head(usual, `POST ${base}/v1/traces HTTP/1.1\r\n`))?.length).toBe(1234);
   },
 );
 
@@ -62,20 +75,21 @@ it.each([
   ['a wish to be told to continue', head([...usual, 'Expect: 100-continue'])],
   ['a wish for another protocol', head([...usual, 'Connection: Upgrade', 'Upgrade: h2c'])],
   ['a connection that closes', head([...usual, 'Connection: close'])],
+  ['two authorizations', head([...usual, 'Authorization:', 'authorization: Bearer a'])],
   ['a space before a colon', head([...usual, 'X-Odd : 1'])],
   ['a folded line', head([...usual, 'X-Odd: 1', ' 2'])],
   ['a bare line feed', head([...usual, 'X-Odd: 1\nX-Other: 2'])],
   ['a control character', head([...usual, 'X-Odd: \x00'])],
   ['a line that is no field', head([...usual, 'X-Odd'])],
 ])('leaves %s to node:http', (_what, text) => {
-  expect(plainBody(text)).toBeUndefined();
+  expect(plainRequest(text)).toBeUndefined();
 });
 
 it('reads a head of blanks once, not once for each of them', () => {
   const timed = (blanks: number): number => {
     const text = head([...usual, `X-Odd: ${' '.repeat(blanks)}\x01`]);
     return leastCpuUs(() => {
-      for (let n = 0; n < 20; n++) expect(plainBody(text)).toBeUndefined();
+      for (let n = 0; n < 20; n++) expect(plainRequest(text)).toBeUndefined();
     });
   };
   // Eight times as long: eight times the work, where it was 64 times.

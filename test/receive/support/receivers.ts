@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
+import { type Access, openAccess } from '../../../src/receive/access.ts';
 import { Admission, type AdmissionLimits } from '../../../src/receive/admission.ts';
 import { chunks } from '../../../src/receive/chunks.ts';
 import { ConnectionLimit } from '../../../src/receive/connection-limit.ts';
@@ -27,6 +28,8 @@ export type Kind = 'http2' | 'grpc-js' | 'http';
 interface Settings extends Partial<AdmissionLimits> {
   readonly allowedOrigins?: readonly string[];
   readonly maxConnections?: number;
+  /** By default everybody may send, to `intake`. */
+  readonly access?: Access;
 }
 
 /** Starts a receiver on a free port. When disposed of, it must have given back all it took. */
@@ -38,9 +41,10 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     allowedOrigins = [],
   } = settings;
   const errors: unknown[] = [];
+  const intake = new ParsingIntake();
   const ports = {
     endpoint: { host: '127.0.0.1', port: 0 },
-    intake: new ParsingIntake(),
+    access: settings.access ?? openAccess(intake),
     admission: new Admission({ maxRequestBytes, maxInflightBytes, maxConnectionBytes }),
     connections: new ConnectionLimit(settings.maxConnections ?? 10_000),
     stats: new ReceiveStats(),
@@ -53,6 +57,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
   const { port } = await receiver.start();
   const started: Started = {
     ...ports,
+    intake,
     port,
     receiver,
     errors,
