@@ -25,7 +25,7 @@ export interface Gateway {
    */
   readonly died: Promise<void>;
   readonly shutdownTimeoutMs: number;
-  /** Reads the rules again, now. */
+  /** Reads the rules, certificates and keys again, now. */
   reload(): void;
   /** Drains within `shutdown_timeout`; what was acknowledged and is lost. */
   stop(): Promise<Losses>;
@@ -59,7 +59,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
 
-    const { exporters, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
+    const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
+    undo.unshift(() => files.map((each) => each.stop()));
     fanOut = new FanOut(exporters);
     const telling = setInterval(() => shards.exportQueue(fanOut.pressure(now())), pressureEveryMs).unref();
     undo.unshift(() => clearInterval(telling));
@@ -102,14 +103,19 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
       flushFailures();
       rules.stop();
+      for (const each of files) each.stop();
       const ended = Promise.all([shards.end(), admin.stop(), rules.saved()]);
       await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));
       const lostSpans = totalOf(losses);
       log[lostSpans > 0 ? 'error' : 'info']('stopped', { lostSpans, ...(lostSpans > 0 && { lost: losses }) });
       return losses;
     };
+    const reload = (): void => {
+      rules.reload();
+      for (const each of files) void each.reload();
+    };
     const { shutdownTimeoutMs } = config;
-    return { addresses, shards: shards.count, shutdownTimeoutMs, died, reload: () => rules.reload(), stop };
+    return { addresses, shards: shards.count, shutdownTimeoutMs, died, reload, stop };
   } catch (error) {
     for (const part of undo) await part();
     throw error;

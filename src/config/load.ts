@@ -88,18 +88,36 @@ function toConfig(
     enrich: raw.enrich,
     redact: raw.redact,
     batch: raw.batch,
-    export: raw.export.map((exporter) => withDirectory(exporter, cwd, dataDirectory)),
+    export: raw.export.map((exporter) =>
+      withPaths(exporter, { cwd, dataDirectory, beside: resolve(cwd, dirname(file)) }),
+    ),
     admin: raw.admin,
     log: raw.log,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   };
 }
 
-function withDirectory(exporter: ExporterConfig, cwd: string, dataDirectory: string): ExporterConfig {
-  if (!('store' in exporter)) return exporter;
+interface Folders {
+  readonly cwd: string;
+  readonly dataDirectory: string;
+  /** The boot file's. */
+  readonly beside: string;
+}
+
+function withPaths(exporter: ExporterConfig, { cwd, dataDirectory, beside }: Folders): ExporterConfig {
+  if (!('store' in exporter)) {
+    const { tls } = exporter.otlp;
+    return tls ? { ...exporter, otlp: { ...exporter.otlp, tls: besideIt(tls, beside) } } : exporter;
+  }
   const { directory } = exporter.store;
   return {
     ...exporter,
     store: { ...exporter.store, directory: resolve(cwd, directory || join(dataDirectory, 'store')) },
   };
+}
+
+/** File names of certificates and keys are relative to the folder of the boot file that names them. */
+function besideIt<T extends { readonly files: Readonly<Partial<Record<string, string>>> }>(tls: T, folder: string): T {
+  const files = Object.entries(tls.files).map(([key, file]) => [key, resolve(folder, file!)]);
+  return { ...tls, files: Object.fromEntries(files) };
 }
