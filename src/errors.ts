@@ -10,6 +10,8 @@ export const refusals = {
   wrong_method: { grpc: 12, http: 405, retryable: false },
   not_found: { grpc: 12, http: 404, retryable: false },
   unauthenticated: { grpc: 16, http: 401, retryable: false },
+  permission_denied: { grpc: 7, http: 403, retryable: false },
+  password_unchecked: { grpc: 14, http: 503, retryable: true },
   inflight_full: { grpc: 14, http: 503, retryable: true },
   connection_full: { grpc: 14, http: 503, retryable: true },
   buffer_full: { grpc: 14, http: 503, retryable: true },
@@ -32,6 +34,16 @@ export class Refusal {
     this.reason = reason;
     this.message = message;
     this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Nobody knows whose the request is; `challenge` says how to say it (RFC 9110, 11.6.1). */
+export class Unauthenticated extends Refusal {
+  readonly challenge: string;
+
+  constructor(message: string, challenge: string) {
+    super('unauthenticated', message);
+    this.challenge = challenge;
   }
 }
 

@@ -5,6 +5,7 @@ import { createLiveRules } from './config/live.ts';
 import { whyItDoesNotFit } from './config/memory-fit.ts';
 import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
+import { openCredentials } from './credentials.ts';
 import { compileRules } from './decide/compile.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
 import { openExporters } from './exporters.ts';
@@ -12,8 +13,9 @@ import { FanOut } from './fan-out.ts';
 import { gatherStats, watchMemory } from './gateway-stats.ts';
 import { ProcessMemory } from './memory-account.ts';
 import type { ExportRequest } from './model/export-request.ts';
+import { AdminAccess } from './telemetry/admin-access.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
-import type { Addresses, RulesRevision, ShardEvents, Shards } from './threads/shards.ts';
+import type { Addresses, RulesRevision, SenderCredentials, ShardEvents, Shards } from './threads/shards.ts';
 import { shardsFor } from './threads/shards-for.ts';
 
 export interface Gateway {
@@ -25,7 +27,7 @@ export interface Gateway {
    */
   readonly died: Promise<void>;
   readonly shutdownTimeoutMs: number;
-  /** Reads the rules, certificates and keys again, now. */
+  /** Reads the rules again, and the files of tokens and passwords, now. */
   reload(): void;
   /** Drains within `shutdown_timeout`; what was acknowledged and is lost. */
   stop(): Promise<Losses>;
@@ -50,17 +52,19 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const rules = await liveRules(config, log);
     undo.unshift(() => rules.stop());
     await rules.start();
+    const credentials = await openCredentials(config, (level, message) => log[level]('credentials', {}, message));
+    undo.unshift(() => credentials.stop());
 
     // Threads load their modules while this one loads what follows; nothing comes before they are told to listen.
     let fanOut: FanOut;
     const emit = (request: ExportRequest, reuse: () => void): void => fanOut.emit(request, reuse);
     const { promise: died, resolve: die } = Promise.withResolvers<void>();
-    const shards = await openShards(config, rules.current, { emit, ...shardEvents(log, die) });
+    const shards = await openShards(config, rules.current, credentials.senders(), { emit, ...shardEvents(log, die) });
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
+    credentials.onSenders((senders) => shards.renew(senders));
 
-    const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
-    undo.unshift(() => files.map((each) => each.stop()));
+    const { exporters, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
     fanOut = new FanOut(exporters);
     const telling = setInterval(() => shards.exportQueue(fanOut.pressure(now())), pressureEveryMs).unref();
     undo.unshift(() => clearInterval(telling));
@@ -69,9 +73,12 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
+    const adminAccess = new AdminAccess(credentials.admin?.value);
+    credentials.admin?.onChange((changed) => adminAccess.renew(changed));
     const admin = createAdminServer({
       endpoint: config.admin.endpoint,
       hosts: config.admin.hosts,
+      access: adminAccess,
       log,
       sources: {
         identity: {
@@ -103,18 +110,18 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
       flushFailures();
       rules.stop();
-      for (const each of files) each.stop();
+      credentials.stop();
       const ended = Promise.all([shards.end(), admin.stop(), rules.saved()]);
       await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));
       const lostSpans = totalOf(losses);
       log[lostSpans > 0 ? 'error' : 'info']('stopped', { lostSpans, ...(lostSpans > 0 && { lost: losses }) });
       return losses;
     };
+    const { shutdownTimeoutMs } = config;
     const reload = (): void => {
       rules.reload();
-      for (const each of files) void each.reload();
+      credentials.reload();
     };
-    const { shutdownTimeoutMs } = config;
     return { addresses, shards: shards.count, shutdownTimeoutMs, died, reload, stop };
   } catch (error) {
     for (const part of undo) await part();
@@ -150,10 +157,15 @@ async function liveRules(config: BootConfig, log: Log) {
 }
 
 /** In this thread where there is one shard, else in a thread each; what is not used is not loaded. */
-async function openShards(config: BootConfig, rules: RulesRevision, events: ShardEvents): Promise<Shards> {
+async function openShards(
+  config: BootConfig,
+  rules: RulesRevision,
+  senders: SenderCredentials,
+  events: ShardEvents,
+): Promise<Shards> {
   const count = shardsFor(config, availableParallelism());
   const { environment, traceDebug, receive, buffer, batch, enrich, redact } = config;
-  const each = { environment, traceDebug, receive, buffer, batch, enrich, redact };
+  const each = { environment, traceDebug, receive, buffer, batch, enrich, redact, senders };
   if (count === 1) return new (await import('./threads/local-shard.ts')).LocalShard(each, rules, events);
   const { ShardThreads } = await import('./threads/shard-threads.ts');
   return new ShardThreads(count, each, rules, events);

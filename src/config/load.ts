@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
+import type { AuthConfig } from '../access/options.ts';
 import type { ExporterConfig } from '../export/options.ts';
 import type { Problem } from '../model/rules.ts';
 import { show } from '../options.ts';
@@ -72,52 +73,58 @@ function toConfig(
   client?: ConsulClient,
 ): BootConfig {
   const dataDirectory = resolve(cwd, raw.data_directory);
+  const beside = (path: string): string => resolve(cwd, dirname(file), path);
   return {
     environment: raw.environment,
     traceDebug: raw.trace_debug,
     shards: raw.shards,
     shutdownTimeoutMs: raw.shutdown_timeout,
     dataDirectory,
-    receive: raw.receive,
+    receive: withAuth(raw.receive, beside),
     buffer: raw.buffer,
     rules: {
-      file: resolve(cwd, dirname(file), raw.rules.file),
+      file: beside(raw.rules.file),
       maxBytes: raw.rules.max_bytes,
       ...(client && { consul: { prefix: raw.rules.consul!.prefix, client } }),
     },
     enrich: raw.enrich,
     redact: raw.redact,
     batch: raw.batch,
-    export: raw.export.map((exporter) =>
-      withPaths(exporter, { cwd, dataDirectory, beside: resolve(cwd, dirname(file)) }),
-    ),
-    admin: raw.admin,
+    export: raw.export.map((exporter) => withDirectory(exporter, cwd, dataDirectory)),
+    admin: { ...raw.admin, ...(raw.admin.auth && { auth: authAt(raw.admin.auth, beside) }) },
     log: raw.log,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   };
 }
 
-interface Folders {
-  readonly cwd: string;
-  readonly dataDirectory: string;
-  /** The boot file's. */
-  readonly beside: string;
+/** The absolute path of what the boot file names relative to its own folder. */
+type Beside = (path: string) => string;
+
+function withAuth(receive: BootConfig['receive'], beside: Beside): BootConfig['receive'] {
+  const { auth, grpc, http, ...rest } = receive;
+  const at = <T extends { readonly auth?: AuthConfig }>(part: T): T =>
+    part.auth === undefined ? part : { ...part, auth: authAt(part.auth, beside) };
+  return {
+    ...rest,
+    ...(auth && { auth: authAt(auth, beside) }),
+    ...(grpc && { grpc: at(grpc) }),
+    ...(http && { http: at(http) }),
+  };
 }
 
-function withPaths(exporter: ExporterConfig, { cwd, dataDirectory, beside }: Folders): ExporterConfig {
-  if (!('store' in exporter)) {
-    const { tls } = exporter.otlp;
-    return tls ? { ...exporter, otlp: { ...exporter.otlp, tls: besideIt(tls, beside) } } : exporter;
-  }
+function authAt({ bearerTokenFile, basicHtpasswdFile, ...rest }: AuthConfig, beside: Beside): AuthConfig {
+  return {
+    ...rest,
+    ...(bearerTokenFile !== undefined && { bearerTokenFile: beside(bearerTokenFile) }),
+    ...(basicHtpasswdFile !== undefined && { basicHtpasswdFile: beside(basicHtpasswdFile) }),
+  };
+}
+
+function withDirectory(exporter: ExporterConfig, cwd: string, dataDirectory: string): ExporterConfig {
+  if (!('store' in exporter)) return exporter;
   const { directory } = exporter.store;
   return {
     ...exporter,
     store: { ...exporter.store, directory: resolve(cwd, directory || join(dataDirectory, 'store')) },
   };
-}
-
-/** File names of certificates and keys are relative to the folder of the boot file that names them. */
-function besideIt<T extends { readonly files: Readonly<Partial<Record<string, string>>> }>(tls: T, folder: string): T {
-  const files = Object.entries(tls.files).map(([key, file]) => [key, resolve(folder, file!)]);
-  return { ...tls, files: Object.fromEntries(files) };
 }

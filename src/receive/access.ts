@@ -1,3 +1,4 @@
+import type { Credential } from '../access/credential.ts';
 import type { Refusal } from '../errors.ts';
 import type { Intake } from '../model/intake.ts';
 import type { Peer } from './peer.ts';
@@ -12,6 +13,17 @@ export interface RequestHead {
   /** The value of the header that may name a tenant (`Access.tenantHeader`); the same of one that was sent twice. */
   tenant: string | undefined;
   readonly peer: Peer;
+  /** Whose tenant's every request is that brings these credentials; set by the access that has looked at them. */
+  owner: string | undefined;
+  /** What that access found the last time, its own to use: senders bring the same credentials with each request. */
+  seen: Seen | undefined;
+}
+
+/** Credentials that were found to be good, and by whom. */
+interface Seen {
+  readonly authorization: string;
+  readonly by: object;
+  readonly credential: Credential;
 }
 
 /** Says whose a request is. Every way in asks once a request, before any of its body is kept. */
@@ -20,14 +32,16 @@ export interface Access {
   readonly tenantHeader: string | undefined;
   /** Where the request's spans go, or why it may not come in. */
   admit(head: RequestHead): Intake | Refusal;
+  /** Why whoever asks may not ask at all, for what is no tenant's; undefined = he may. */
+  refuses(head: RequestHead): Refusal | undefined;
 }
 
 /** Whoever reaches us may send, and there is one tenant. */
 export function openAccess(intake: Intake): Access {
-  return { tenantHeader: undefined, admit: () => intake };
+  return { tenantHeader: undefined, admit: () => intake, refuses: () => undefined };
 }
 
 /** Of a connection that has just come. */
 export function headOf(peer: Peer): RequestHead {
-  return { authorization: undefined, tenant: undefined, peer };
+  return { authorization: undefined, tenant: undefined, peer, owner: undefined, seen: undefined };
 }

@@ -13,6 +13,7 @@ import { answerRaw, farewell, keepAliveMs, refusalAnswer, sendAnswer } from './h
 import { type BodyType, bodyTypeOf, encodingOf, pathOf, tracesPath } from './http/content.ts';
 import { Cors } from './http/cors.ts';
 import { type Content, Exchange } from './http/exchange.ts';
+import { headerOf } from './http/header-of.ts';
 import { NodeServer, stay } from './http/node-server.ts';
 import { PlainConnection } from './http/plain-connection.ts';
 import { listen } from './listen.ts';
@@ -222,12 +223,6 @@ class NodeHttpReceiver implements HttpReceiver {
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : late ? 408 : 400;
     answerRaw(socket, status, refusal);
   }
-}
-
-/** A header's value; of one that was sent more than once, all of them, where node:http would tell the first alone. */
-function headerOf({ headers, rawHeaders }: IncomingMessage, name: string): string | undefined {
-  if (headers[name] === undefined) return undefined;
-  return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1].toLowerCase() === name).join(', ');
 }
 
 /** Of node:http's parser: the connection ended within a request. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { authOptions } from '../access/options.ts';
 import { block, count, list, listenEndpoint, notYet, oneOf, size, text } from '../options.ts';
 
 const grpc = block({
@@ -8,7 +9,7 @@ const grpc = block({
     v.description('the receiver: its own HTTP/2, or @grpc/grpc-js'),
   ),
   tls: notYet(),
-  auth: notYet(),
+  auth: v.optional(authOptions('receive')),
 });
 
 const cors = block({
@@ -25,7 +26,7 @@ const http = block({
   ),
   cors: v.optional(cors, {}),
   tls: notYet(),
-  auth: notYet(),
+  auth: v.optional(authOptions('receive')),
 });
 
 interface Listening {
@@ -43,6 +44,7 @@ export const receiveOptions = v.pipe(
   block({
     grpc: v.optional(grpc),
     http: v.optional(http),
+    auth: v.optional(authOptions('receive')),
     max_connections: v.pipe(
       v.optional(count(1, 1_000_000), 10_000),
       v.description(
@@ -88,8 +90,17 @@ export const receiveOptions = v.pipe(
     ['http', 'endpoint'],
   ),
   v.transform((raw) => ({
-    ...(raw.grpc && { grpc: { endpoint: raw.grpc.endpoint, server: raw.grpc.server } }),
-    ...(raw.http && { http: { endpoint: raw.http.endpoint, cors: { allowedOrigins: raw.http.cors.allowed_origins } } }),
+    ...(raw.auth && { auth: raw.auth }),
+    ...(raw.grpc && {
+      grpc: { endpoint: raw.grpc.endpoint, server: raw.grpc.server, ...(raw.grpc.auth && { auth: raw.grpc.auth }) },
+    }),
+    ...(raw.http && {
+      http: {
+        endpoint: raw.http.endpoint,
+        cors: { allowedOrigins: raw.http.cors.allowed_origins },
+        ...(raw.http.auth && { auth: raw.http.auth }),
+      },
+    }),
     maxConnections: raw.max_connections,
     maxRequestBytes: raw.max_request_bytes,
     maxEnvelopeBytes: raw.max_envelope_bytes,

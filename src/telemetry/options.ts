@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { authOptions } from '../access/options.ts';
 import { block, list, listenEndpoint, oneOf, text } from '../options.ts';
 
 /** `admin:`. */
@@ -9,6 +10,7 @@ export const adminOptions = block({
     v.optional(listenEndpoint(), '127.0.0.1:8888'),
     v.description('metrics, health, status and the read API'),
   ),
+  auth: v.optional(authOptions('admin')),
   hosts: v.pipe(
     v.optional(list(hostNames), []),
     v.transform((lists) => lists.flatMap((names) => names.split(/[, ]+/).filter(Boolean))),

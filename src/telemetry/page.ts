@@ -30,6 +30,7 @@ export const pageHeaders = {
     "frame-ancestors 'none'",
   ].join('; '),
   'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
 };
 
 function hashOf(source: string): string {

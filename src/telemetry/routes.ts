@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { systemClock } from '../clock.ts';
 import { Unavailable } from '../errors.ts';
+import type { AdminAccess, Need } from './admin-access.ts';
 import { oneAtATime } from './at-once.ts';
 import type { Log } from './log.ts';
 import { isOwnHost } from './own-host.ts';
@@ -19,34 +20,54 @@ interface Context {
   readonly log: Log;
   /** See own-host.ts. */
   readonly hosts: ReadonlySet<string>;
+  readonly access: AdminAccess;
 }
 
 /** Every path of the admin port; HEAD comes with GET. Errors are `{ "error": "…" }`. */
 export function adminRoutes(app: FastifyInstance, context: Context): void {
-  const { sources, log, hosts } = context;
+  const { sources, log, hosts, access } = context;
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    reply.headers(everyAnswer);
     if (!isOwnHost(request.headers.host, hosts) && !probes.has(request.url)) return misdirected(request, reply);
+    // A route that says nothing of it is for those who may do everything; so are paths that there are not.
+    const { need = request.is404 ? 'read' : 'change' } = (request.routeOptions.config ?? {}) as {
+      readonly need?: Need;
+    };
+    const found = await access.judge(request.raw, need);
+    if (found !== undefined && 'status' in found)
+      return refuse(reply.headers(found.headers ?? {}), found.status, found.error);
   });
   app.setNotFoundHandler(notFound);
   app.setErrorHandler((error: FastifyError, request, reply) => failed(error, request, reply, log));
 
-  app.get('/', (_request, reply) => reply.headers(pageHeaders).send(page));
-  app.get('/livez', (_request, reply) => answerProbe(reply, sources.notLive()));
-  app.get('/readyz', (_request, reply) => answerProbe(reply, sources.notReady()));
+  app.get('/', reads, (_request, reply) => reply.headers(pageHeaders).send(page));
+  app.get('/livez', open, (_request, reply) => answerProbe(reply, sources.notLive()));
+  app.get('/readyz', open, (_request, reply) => answerProbe(reply, sources.notReady()));
   const text = oneAtATime(() => rendered(context, 'text/plain'));
   const openMetrics = oneAtATime(() => rendered(context, 'application/openmetrics-text'));
-  app.get('/metrics', async ({ headers: { accept } }, reply) => {
+  app.get('/metrics', metrics, async ({ headers: { accept } }, reply) => {
     const { contentType, body } = await (prefersOpenMetrics(accept) ? openMetrics : text)();
     return reply.header('content-type', contentType).send(body);
   });
   const status = oneAtATime(async () => statusOf(sources.identity, await sources.stats(), sources.uptimeMs()));
-  app.get('/api/status', () => status());
-  app.get<{ Params: { id: string } }>('/api/explain/:id', (request, reply) =>
+  app.get('/api/status', reads, () => status());
+  app.get<{ Params: { id: string } }>('/api/explain/:id', reads, (request, reply) =>
     answerExplain(sources, request.params.id, reply),
   );
-  app.get('/api/*', (request, reply) => answerTempo(sources, request, reply));
+  app.get('/api/*', reads, (request, reply) => answerTempo(sources, request, reply));
 }
+
+/** What a route needs; a POST that changes something says `change`. */
+const needs = (need: Need) => ({ config: { need } });
+const [open, metrics, reads] = [needs('nothing'), needs('metrics'), needs('read')];
+
+/** Of every answer: nothing of it is kept, guessed at, or shown within a page of somebody else. */
+const everyAnswer = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-frame-options': 'DENY',
+};
 
 /** They say nothing that anybody would want to read, and a load balancer asks them by whatever name it has. */
 const probes = new Set(['/livez', '/readyz']);

@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type onRouteHookHandler } from 'fastify';
 import { systemClock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import { ConnectionLimit } from '../receive/connection-limit.ts';
 import { NodeServer } from '../receive/http/node-server.ts';
+import { AdminAccess } from './admin-access.ts';
 import type { Log } from './log.ts';
 import type { AdminConfig } from './options.ts';
 import { ownHosts } from './own-host.ts';
@@ -25,6 +26,8 @@ interface AdminOptions {
   readonly endpoint: Endpoint;
   /** Names that lead here, beside localhost, this host's name and addresses. */
   readonly hosts?: readonly string[];
+  /** Who may ask; by default everybody who reaches it. */
+  readonly access?: AdminAccess;
   readonly sources: AdminSources;
   readonly log: Log;
 }
@@ -39,7 +42,7 @@ const maxConnections = 256;
 const keepAliveMs = 72_000;
 const checkMs = 5_000;
 
-/** The operator's side of the gateway: /metrics, probes, /api and the page. It only reads. */
+/** The operator's side of the gateway: /metrics, probes, /api and the page. */
 export function createAdminServer(options: AdminOptions): AdminServer {
   const probe = new ProcessProbe(systemClock.monotonicMs());
   const app = createAdminApp(options, probe);
@@ -52,10 +55,17 @@ export function createAdminServer(options: AdminOptions): AdminServer {
   return { start, stop };
 }
 
-/** The same without a socket, for tests. */
+/** The same without a socket, for tests; `onRoute` is told of each route. */
 export function createAdminApp(
-  { sources, log, hosts = [], endpoint }: Partial<AdminOptions> & Pick<AdminOptions, 'sources' | 'log'>,
+  {
+    sources,
+    log,
+    hosts = [],
+    endpoint,
+    access = new AdminAccess(),
+  }: Partial<AdminOptions> & Pick<AdminOptions, 'sources' | 'log'>,
   probe: ProcessProbe,
+  onRoute?: onRouteHookHandler,
 ): FastifyInstance {
   const app = fastify({
     logger: false,
@@ -65,7 +75,8 @@ export function createAdminApp(
     frameworkErrors: unreadable as never,
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   });
-  adminRoutes(app, { sources, probe, log, hosts: ownHosts(hostname(), endpoint?.host ?? '', hosts) });
+  if (onRoute !== undefined) app.addHook('onRoute', onRoute);
+  adminRoutes(app, { sources, probe, log, hosts: ownHosts(hostname(), endpoint?.host ?? '', hosts), access });
   return app;
 }
 

@@ -8,8 +8,9 @@ import type { ShardStats } from '../model/shard-stats.ts';
 import type { Histogram } from '../model/stats.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Pipeline } from '../pipeline.ts';
-import { openAccess } from '../receive/access.ts';
+import { type Access, openAccess } from '../receive/access.ts';
 import { Admission } from '../receive/admission.ts';
+import { CheckedAccess } from '../receive/checked-access.ts';
 import { chunks } from '../receive/chunks.ts';
 import { ConnectionLimit, type ConnectionStats } from '../receive/connection-limit.ts';
 import { createGrpcReceiver } from '../receive/grpc.ts';
@@ -22,7 +23,7 @@ import { allocateBallast } from './ballast.ts';
 import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
 import { Packer, unpack } from './packer.ts';
 import { overloadStats, shardStats } from './shard-stats.ts';
-import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
+import type { Addresses, RulesRevision, SenderCredentials, ShardConfig, ShardEvents, Shards } from './shards.ts';
 import { Ticker } from './ticker.ts';
 
 /** How often one cause of lost spans is told. */
@@ -59,6 +60,8 @@ export class LocalShard implements Shards {
   readonly #compacting: NodeJS.Timeout;
   readonly #packer: Packer | undefined;
   readonly #receivers: Receiver[] = [];
+  #senders: SenderCredentials;
+  readonly #checked: { grpc?: CheckedAccess; http?: CheckedAccess } = {};
   /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
   readonly ballast: ArrayBuffer | undefined;
   #stopping = false;
@@ -70,6 +73,7 @@ export class LocalShard implements Shards {
 
   constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
     this.#config = config;
+    this.#senders = config.senders ?? {};
     this.#events = events;
     if (member !== undefined) this.ballast = allocateBallast();
     this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
@@ -110,7 +114,6 @@ export class LocalShard implements Shards {
   async start({ grpc, http } = this.#config.receive): Promise<Addresses> {
     const limit = (protocol: 'grpc' | 'http') => this.#limitConnections(protocol);
     const ports = {
-      access: openAccess(this.pipeline),
       admission: this.admission,
       stats: this.refused,
       onError: (error: unknown) => this.#events.fault(error),
@@ -123,10 +126,34 @@ export class LocalShard implements Shards {
     const serving = (): boolean => !this.#stopping;
     return {
       ...(grpc && {
-        grpc: await listen(createGrpcReceiver({ ...grpc, ...ports, serving, connections: limit('grpc') })),
+        grpc: await listen(
+          createGrpcReceiver({ ...grpc, ...ports, access: this.#access('grpc'), serving, connections: limit('grpc') }),
+        ),
       }),
-      ...(http && { http: await listen(createHttpReceiver({ ...http, ...ports, connections: limit('http') })) }),
+      ...(http && {
+        http: await listen(
+          createHttpReceiver({ ...http, ...ports, access: this.#access('http'), connections: limit('http') }),
+        ),
+      }),
     };
+  }
+
+  #access(protocol: 'grpc' | 'http'): Access {
+    const everybody = openAccess(this.pipeline);
+    const credentials = this.#senders[protocol];
+    if (credentials === undefined) return everybody;
+    const checked = new CheckedAccess(credentials, everybody);
+    this.#checked[protocol] = checked;
+    return checked;
+  }
+
+  /** Others may send, from the next request on. */
+  renew(senders: SenderCredentials): void {
+    this.#senders = senders;
+    for (const protocol of ['grpc', 'http'] as const) {
+      const credentials = senders[protocol];
+      if (credentials !== undefined) this.#checked[protocol]?.renew(credentials);
+    }
   }
 
   /** This shard's part of what a protocol may have, and of the files that may be open. */

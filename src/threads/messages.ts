@@ -2,7 +2,7 @@ import type { SlabNotice } from '../buffer/lending.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
-import type { RulesRevision, ShardConfig } from './shards.ts';
+import type { RulesRevision, SenderCredentials, ShardConfig } from './shards.ts';
 
 /** What a shard's thread is started with. */
 export interface ThreadData {
@@ -26,6 +26,7 @@ export type Question =
 export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
+  | { readonly type: 'renew'; readonly senders: SenderCredentials }
   | { readonly type: 'exportQueue'; readonly share: number }
   | { readonly type: 'reuse'; readonly body: Uint8Array }
   | { readonly type: 'slab'; readonly notice: SlabNotice };

@@ -42,6 +42,7 @@ compactHeapSoon();
 port.on('message', (message: ToThread) => {
   if (message.type === 'slab') shard.pipeline.shard.neighbours?.learn(message.notice);
   else if (message.type === 'swap') shard.swap(message.rules);
+  else if (message.type === 'renew') shard.renew(message.senders);
   else if (message.type === 'exportQueue') shard.exportQueue(message.share);
   else if (message.type === 'reuse') shard.reuse(message.body);
   else void answer(message.id, message.question);

@@ -11,7 +11,7 @@ import { shareMemory } from '../shard/neighbours.ts';
 import { compactHeapAfterBursts } from './compact-heap.ts';
 import type { FromThread, ThreadData, ToThread } from './messages.ts';
 import { Questions } from './questions.ts';
-import type { Addresses, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
+import type { Addresses, RulesRevision, SenderCredentials, ShardConfig, ShardEvents, Shards } from './shards.ts';
 
 /** Beside this file, as it is run: TypeScript in a checkout, JavaScript in the image. */
 const threadFile = new URL(
@@ -84,6 +84,10 @@ export class ShardThreads implements Shards {
 
   swap(rules: RulesRevision): void {
     for (const worker of this.#workers) post(worker, { type: 'swap', rules });
+  }
+
+  renew(senders: SenderCredentials): void {
+    for (const worker of this.#workers) post(worker, { type: 'renew', senders });
   }
 
   exportQueue(share: number): void {

@@ -1,3 +1,4 @@
+import type { Credentials } from '../access/credential.ts';
 import type { BootConfig } from '../config/schema.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
@@ -10,7 +11,13 @@ import type { Endpoint } from '../receive/receiver.ts';
 export type ShardConfig = Pick<
   BootConfig,
   'environment' | 'traceDebug' | 'receive' | 'buffer' | 'batch' | 'enrich' | 'redact'
->;
+> & { readonly senders?: SenderCredentials };
+
+/** Who may send, by protocol; absent: whoever reaches the port. */
+export interface SenderCredentials {
+  readonly grpc?: Credentials;
+  readonly http?: Credentials;
+}
 
 /** Rules as they travel: every thread compiles them itself, with the code that has found them good. */
 export interface RulesRevision {
@@ -48,6 +55,8 @@ export interface Shards {
   /** Listens. Throws UsageError where it cannot. */
   start(): Promise<Addresses>;
   swap(rules: RulesRevision): void;
+  /** Others may send, from the next request on. */
+  renew(senders: SenderCredentials): void;
   /** How full the queue is of the exporter that is furthest behind, 0 to 1: told now and then. */
   exportQueue(share: number): void;
   /** One entry a shard, in the order of their numbers. */

@@ -257,11 +257,33 @@ describe('a boot file with mistakes', () => {
     'kafka: {}',
     'mode: agent',
     'receive: { grpc: { tls: {} } }',
-    'receive: { http: { auth: { bearer_token_file: x } } }',
     'buffer: { durable: { directory: data/wal } }',
   ])('refuses, rather than ignores, what is still to come: %s', (text) => {
     const found = errors(`${withStore}\n${text}`);
     expect(found.join()).toMatch(/gateway\.yaml:3: .*not supported in this version/);
+  });
+
+  it('finds the files of tokens and passwords beside the boot file', () => {
+    const text = `${withStore}receive:
+  auth: { bearer_token_file: senders.txt }
+  grpc: {}
+  http: { auth: { basic_htpasswd_file: /etc/users } }
+admin: { auth: { bearer_token_file: admin.txt } }`;
+    const { receive, admin } = config(text);
+    expect(receive.auth).toEqual({ bearerTokenFile: '/etc/tailgate/senders.txt' });
+    expect(receive.grpc?.auth).toBeUndefined();
+    expect(receive.http?.auth).toEqual({ basicHtpasswdFile: '/etc/users' });
+    expect(admin.auth).toEqual({ bearerTokenFile: '/etc/tailgate/admin.txt' });
+  });
+
+  it.each([
+    ['{}', ':2: receive.auth: '],
+    ['{ bearer_token_file: a, basic_htpasswd_file: b }', ':2: receive.auth: '],
+    ['{ bearer_token: a }', ':2: receive.auth.bearer_token: unknown key, did you mean bearer_token_file?'],
+  ])('refuses an auth block that says nothing, or two things: %s', (auth, message) => {
+    const found = errors(`${withStore}receive: { auth: ${auth}, grpc: {} }`);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(message);
   });
 
   it('refuses a queue on disk', () => {
@@ -285,40 +307,6 @@ describe('a boot file with mistakes', () => {
   it('does not repeat a header, which may be a secret', () => {
     const text = 'export: [{ name: a, otlp: { endpoint: "http://a", headers: { Authorization: [hunter2] } } }]';
     expect(errors(text).join()).not.toContain('hunter2');
-  });
-});
-
-describe('TLS of an exporter', () => {
-  const exporter = (endpoint: string, tls: string) =>
-    `export: [{ name: a, otlp: { endpoint: "${endpoint}", tls: ${tls} } }]`;
-
-  it('names files beside the boot file, and how often they are looked at', () => {
-    const tls =
-      '{ ca_file: tls/ca.pem, cert_file: /c.pem, key_file: ../k.pem, server_name: tempo, reload_interval: 5s }';
-    const files = { ca_file: '/etc/tailgate/tls/ca.pem', cert_file: '/c.pem', key_file: '/etc/k.pem' };
-    expect(config(exporter('https://a', tls)).export).toMatchObject([
-      { otlp: { tls: { files, serverName: 'tempo', reloadIntervalMs: 5_000 } } },
-    ]);
-    expect(config(exporter('https://a', '{}')).export).toMatchObject([
-      { otlp: { tls: { files: {}, reloadIntervalMs: 60_000 } } },
-    ]);
-  });
-
-  it.each([
-    ['http://a:4317', '{ ca_file: x }', 'export[0].otlp.tls: belongs to an endpoint that begins with https://'],
-    ['https://a', '{ cert_file: x }', 'export[0].otlp.tls.key_file: expected together with cert_file'],
-    ['https://a', '{ key_file: x }', 'export[0].otlp.tls.key_file: expected together with cert_file'],
-    ['https://a', '{ insecure: true }', 'refused: an endpoint that begins with http:// is reached without TLS'],
-    ['https://a', '{ insecure_skip_verify: true }', 'refused: whoever stands between would get every span'],
-    ['https://a', '{ server_name: "a:443" }', 'expected a name or an address'],
-    ['https://a', '{ ca_fle: x }', 'unknown key, did you mean ca_file?'],
-  ])('%s with %s is refused', (endpoint, tls, message) => {
-    expect(errors(exporter(endpoint, tls))).toEqual([expect.stringContaining(message)]);
-  });
-
-  it('may stand at an endpoint that a variable leaves out', () => {
-    const text = `export: [{ name: s, store: {} }, { name: a, otlp: { endpoint: "", tls: { ca_file: x } } }]`;
-    expect(config(text).export).toHaveLength(1);
   });
 });
 

@@ -19,6 +19,8 @@ class TwoTenants implements Access {
     if (authorization !== 'Bearer secret') return new Refusal('unauthenticated', 'no credentials that are known here');
     return this.intakes[tenant ?? ''] ?? new Refusal('malformed', 'no such tenant');
   }
+
+  refuses(): undefined {}
 }
 
 const [ofA, ofB] = [requestOf(2), requestOf(3)];

@@ -15,7 +15,7 @@ import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts
 import { refusalMetadata } from './answer.ts';
 import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
 import { reflect } from './reflection.ts';
-import { exportPath, healthService, reflectionServices, traceService } from './services.ts';
+import { exportPath, healthService, reflectionPaths, reflectionServices, traceService } from './services.ts';
 import { widenWindows } from './widen-windows.ts';
 
 const protoDirectory = fileURLToPath(new URL('../../../proto', import.meta.url));
@@ -97,18 +97,19 @@ export class GrpcJsReceiver implements GrpcReceiver {
 
   /** Before the message is read, asks whose a call is. */
   #admit(path: string, call: grpc.ServerInterceptingCallInterface): grpc.ServerInterceptingCall {
-    if (path !== exportPath) return new grpc.ServerInterceptingCall(call);
+    // Probes ask for our health without credentials.
+    if (path !== exportPath && !reflectionPaths.includes(path)) return new grpc.ServerInterceptingCall(call);
     const { access, stats } = this.#options;
     const onReceiveMetadata = (metadata: grpc.Metadata, admit: (metadata: grpc.Metadata) => void): void => {
       const head = headOf({ address: addressOf(call.getPeer()) });
       head.authorization = headerOf(metadata, 'authorization');
       if (access.tenantHeader !== undefined) head.tenant = headerOf(metadata, access.tenantHeader);
-      const intake = access.admit(head);
+      const intake = path === exportPath ? access.admit(head) : access.refuses(head);
       if (intake instanceof Refusal) {
         stats.refuse(intake.reason, 0);
         call.sendStatus(statusOf(intake));
       } else {
-        this.#intakes.set(metadata, intake);
+        if (intake !== undefined) this.#intakes.set(metadata, intake);
         admit(metadata);
       }
     };

@@ -19,7 +19,7 @@ import { idleMs, maxRequestMs, Watch } from '../watch.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
 import { type CallHost, ExportCall } from './export-call.ts';
 import type { CallKeeper } from './kept-calls.ts';
-import { exportPath } from './services.ts';
+import { exportPath, reflectionPaths } from './services.ts';
 import { SideCalls } from './side-calls.ts';
 
 /** Connections are asked to reconnect now and then, so that replicas added later get their share. */
@@ -167,13 +167,14 @@ export class Http2Receiver implements GrpcReceiver {
     if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
     if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
     if (path === exportPath) return this.#export(stream, headers, caller);
+    const refusal = reflectionPaths.includes(path) ? this.#options.access.refuses(headIn(caller, headers)) : undefined;
+    if (refusal !== undefined) return this.#refuse(stream, refusal);
     return this.#sideCalls.open(path, stream, caller) ?? this.#refuse(stream, unknownMethod(path));
   }
 
   #export(stream: Stream, headers: Headers, caller: Caller): StreamHandler {
     const { access } = this.#options;
-    const { head } = caller;
-    head.authorization = headers.authorization;
+    const head = headIn(caller, headers);
     head.tenant = access.tenantHeader === undefined ? undefined : headers[access.tenantHeader];
     const intake = access.admit(head);
     return intake instanceof Refusal ? this.#refuse(stream, intake) : new ExportCall(stream, headers, caller, intake);
@@ -190,6 +191,12 @@ export class Http2Receiver implements GrpcReceiver {
     answerRefusal(stream, refusal);
     return nobody;
   }
+}
+
+/** What `headers` say of whose they are, but for the tenant. */
+function headIn({ head }: Caller, headers: Headers): RequestHead {
+  head.authorization = headers.authorization;
+  return head;
 }
 
 const unknownMethod = (path: string): Refusal => new Refusal('not_found', `unknown method ${path}`);

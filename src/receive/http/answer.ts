@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../../clock.ts';
-import { type Refusal, refusals } from '../../errors.ts';
+import { type Refusal, refusals, Unauthenticated } from '../../errors.ts';
 import type { Receipt } from '../../model/intake.ts';
 import { STATUS_CODES } from '../../node-http.ts';
 import { encodings } from '../encodings.ts';
@@ -86,6 +86,7 @@ const answer = (
 
 /** What the sender may do about it (RFC 9110: 10.2.1, 10.2.3, 15.5.16). */
 function hintsOf(refusal: Refusal): Record<string, string> {
+  if (refusal instanceof Unauthenticated) return { 'www-authenticate': refusal.challenge };
   if (refusal.reason === 'wrong_method') return { allow: 'POST, OPTIONS' };
   if (refusal.reason === 'unsupported_encoding') return { 'accept-encoding': encodings.join(', ') };
   if (refusal.reason === 'timeout') return { connection: 'close' };

@@ -1,0 +1,66 @@
+import { challengeOf } from '../access/challenge.ts';
+import { Checker } from '../access/checker.ts';
+import type { Credential, Credentials } from '../access/credential.ts';
+import { PasswordQueue } from '../access/password-queue.ts';
+import { Refusal, Unauthenticated } from '../errors.ts';
+import type { Intake } from '../model/intake.ts';
+import type { Access, RequestHead } from './access.ts';
+
+/** Passwords of all listeners of this thread. */
+const passwords = new PasswordQueue();
+
+/** Lets in who has credentials that are known; where its requests go then, `next` says. */
+export class CheckedAccess implements Access {
+  readonly #next: Access;
+  #checker: Checker;
+  #refusals: Readonly<Record<'missing' | 'wrong' | 'busy', Refusal>>;
+
+  constructor(credentials: Credentials, next: Access) {
+    this.#next = next;
+    this.#checker = new Checker(credentials, passwords);
+    this.#refusals = refusalsOf(credentials);
+  }
+
+  get tenantHeader(): string | undefined {
+    return this.#next.tenantHeader;
+  }
+
+  /** Other credentials, from the next request on. */
+  renew(credentials: Credentials): void {
+    this.#checker = new Checker(credentials, passwords, false, this.#checker);
+    this.#refusals = refusalsOf(credentials);
+  }
+
+  admit(head: RequestHead): Intake | Refusal {
+    return this.refuses(head) ?? this.#next.admit(head);
+  }
+
+  refuses(head: RequestHead): Refusal | undefined {
+    const { authorization, seen } = head;
+    const found =
+      seen !== undefined && seen.authorization === authorization && seen.by === this.#checker
+        ? seen.credential
+        : this.#find(head);
+    if (typeof found === 'string') return this.#refusals[found];
+    head.owner = found.tenant;
+    return undefined;
+  }
+
+  #find(head: RequestHead): Credential | 'missing' | 'wrong' | 'busy' {
+    const { authorization, peer } = head;
+    const credential = this.#checker.find(authorization, peer);
+    if (authorization !== undefined && typeof credential !== 'string')
+      head.seen = { authorization, by: this.#checker, credential };
+    return credential;
+  }
+}
+
+/** Nothing in them says which part of the credentials is wrong. One object each: refusing is cheap. */
+function refusalsOf({ scheme }: Credentials) {
+  const how = scheme === 'bearer' ? 'authorization: Bearer TOKEN' : 'authorization: Basic, with user and password';
+  return {
+    missing: new Unauthenticated(`credentials are needed: send ${how}`, challengeOf(scheme, false)),
+    wrong: new Unauthenticated(`these credentials are not known here: expected ${how}`, challengeOf(scheme, true)),
+    busy: new Refusal('password_unchecked', 'this password is about to be checked: try again'),
+  };
+}

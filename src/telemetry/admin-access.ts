@@ -1,0 +1,103 @@
+import type { IncomingMessage } from 'node:http';
+import { challengeOf } from '../access/challenge.ts';
+import { Checker } from '../access/checker.ts';
+import { type Credential, type Credentials, grants, type Scope } from '../access/credential.ts';
+import { PasswordQueue } from '../access/password-queue.ts';
+import { headerOf } from '../receive/http/header-of.ts';
+import { peerOf } from '../receive/peer.ts';
+
+/** What a route needs: a scope, or nothing, as a probe. */
+export type Need = Scope | 'nothing';
+
+/** Why a request is not answered. */
+interface Denial {
+  readonly status: 401 | 403 | 503;
+  readonly reason: 'unauthenticated' | 'permission_denied' | 'cross_site' | 'password_unchecked';
+  readonly error: string;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+}
+
+/** Who may do what on the admin port. Without credentials everybody may read who reaches it, and nobody change anything. */
+export class AdminAccess {
+  readonly refused: Record<Denial['reason'], number> = {
+    unauthenticated: 0,
+    permission_denied: 0,
+    cross_site: 0,
+    password_unchecked: 0,
+  };
+  readonly #passwords = new PasswordQueue();
+  #credentials: Credentials | undefined;
+  #checker: Checker | undefined = undefined;
+
+  constructor(credentials?: Credentials) {
+    this.#credentials = credentials;
+    if (credentials !== undefined) this.renew(credentials);
+  }
+
+  /** Others may ask, from the next request on. */
+  renew(credentials: Credentials): void {
+    this.#credentials = credentials;
+    this.#checker = new Checker(credentials, this.#passwords, true, this.#checker);
+  }
+
+  /** Whose request it is, undefined where that is all the same, or why it is not answered. */
+  async judge(request: IncomingMessage, need: Need): Promise<Credential | undefined | Denial> {
+    const found = need === 'nothing' ? undefined : await this.#judge(request, need);
+    if (found !== undefined && 'status' in found) this.refused[found.reason]++;
+    return found;
+  }
+
+  async #judge(request: IncomingMessage, need: Scope): Promise<Credential | undefined | Denial> {
+    if (need === 'change' && isCrossSite(request)) return crossSite;
+    if (this.#checker === undefined) return need === 'change' ? nobodyMay : undefined;
+    const found = await this.#checker.findInTime(headerOf(request, 'authorization'), peerOf(request.socket));
+    if (found === 'busy') return busy;
+    if (found === 'missing' || found === 'wrong') return this.#unauthenticated(found === 'wrong');
+    return grants(found, need) ? found : tooNarrow(found, need);
+  }
+
+  #unauthenticated(isWrong: boolean): Denial {
+    const scheme = this.#credentials?.scheme ?? 'bearer';
+    const how = scheme === 'bearer' ? 'a token of admin.auth' : 'a user of admin.auth, with the password';
+    // A browser asks its user only for what it knows itself.
+    const challenges = scheme === 'bearer' ? [challengeOf('bearer', isWrong), challengeOf('basic', isWrong)] : [];
+    return {
+      status: 401,
+      reason: 'unauthenticated',
+      error: isWrong ? `these credentials are not known here: send ${how}` : `this needs ${how}`,
+      headers: { 'www-authenticate': challenges.length > 0 ? challenges : challengeOf(scheme, isWrong) },
+    };
+  }
+}
+
+const tooNarrow = ({ name, scope }: Credential, need: Scope): Denial => ({
+  status: 403,
+  reason: 'permission_denied',
+  error: `the token "${name}" is for ${scope} alone, and this is ${need}`,
+});
+
+const nobodyMay: Denial = {
+  status: 403,
+  reason: 'permission_denied',
+  error: 'nothing can be changed here without credentials: set admin.auth in the boot file',
+};
+
+const crossSite: Denial = { status: 403, reason: 'cross_site', error: 'a page of another site asked for this' };
+
+const busy: Denial = {
+  status: 503,
+  reason: 'password_unchecked',
+  error: 'passwords are being checked: try again in a moment',
+  headers: { 'retry-after': '1' },
+};
+
+/**
+ * Was it a page of somebody else that made a browser ask? It has the browser's credentials for us all the same. Who is
+ * no browser sends neither header. Source: Fetch, 3.2 (Origin), and Fetch Metadata, 2.4 (Sec-Fetch-Site).
+ */
+function isCrossSite({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  const { origin, host } = headers;
+  return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
+}

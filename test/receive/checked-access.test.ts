@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import type { Credentials } from '../../src/access/credential.ts';
+import { newKey } from '../../src/access/digest.ts';
+import { parsePasswordFile } from '../../src/access/password-file.ts';
+import { parseTokenFile } from '../../src/access/token-file.ts';
+import { openAccess } from '../../src/receive/access.ts';
+import { CheckedAccess } from '../../src/receive/checked-access.ts';
+import { call, connect, type Ended, ended, frame, open } from './support/grpc-wire.ts';
+import { post, Wire } from './support/http-wire.ts';
+import { ParsingIntake } from './support/intake.ts';
+import { refusals, start, until } from './support/receivers.ts';
+import { requestOf } from './support/requests.ts';
+
+const key = newKey();
+const [current, retired] = ['0123456789abcdef-current', '0123456789abcdef-retired'];
+const tokens = (text: string): Credentials => ({
+  scheme: 'bearer',
+  key,
+  tokens: parseTokenFile(text, key, { scopes: false }),
+});
+const both = tokens(`new: ${current}\nold: ${retired}`);
+const users = (text: string): Credentials => ({ scheme: 'basic', key, users: parsePasswordFile(text) });
+const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
+const message = requestOf(2);
+
+/** What may come as Authorization, and whether it gets in. */
+const headers: readonly (readonly [what: string, value: string | undefined, mayCome: boolean])[] = [
+  ['no header', undefined, false],
+  ['a right token', `Bearer ${current}`, true],
+  ['another right token', `bearer  ${retired}`, true],
+  ['a wrong token', `Bearer ${current}x`, false],
+  ['the beginning of a token', `Bearer ${current.slice(0, -1)}`, false],
+  ['a token in other case', `Bearer ${current.toUpperCase()}`, false],
+  ['no token', 'Bearer', false],
+  ['a token of blanks', 'Bearer    ', false],
+  ['an empty header', '', false],
+  ['the name of a token', 'Bearer new', false],
+  ['a token without a scheme', current, false],
+  ['a token in another scheme', `Token ${current}`, false],
+  ['a token as a password', basic(`new:${current}`), false],
+  ['two tokens in one', `Bearer ${current}, Bearer ${current}`, false],
+  ['a token of 15,000 characters', `Bearer ${'x'.repeat(15_000)}`, false],
+];
+
+describe.each(['http2', 'grpc-js'] as const)('%s', (kind) => {
+  it.each(headers)('%s', async (_what, authorization, mayCome) => {
+    const intake = new ParsingIntake();
+    await using gateway = await start(kind, { access: new CheckedAccess(both, openAccess(intake)) });
+    const head = authorization === undefined ? {} : { authorization };
+    const answer = await call(gateway.port, [frame(message)], head);
+    expect(answer).toMatchObject({ http: 200, status: mayCome ? 0 : 16 });
+    expect(intake.took(...(mayCome ? [message] : []))).toBe(true);
+    if (!mayCome) expect(answer.message).not.toContain(current);
+    expect(refusals(gateway.stats)).toEqual(mayCome ? {} : { unauthenticated: 1 });
+  });
+
+  it('tells everybody its health, and its services only those who may send', async () => {
+    await using gateway = await start(kind, { access: new CheckedAccess(both, openAccess(new ParsingIntake())) });
+    const ask = async (path: string, body: string, authorization?: string): Promise<Ended> =>
+      call(gateway.port, [frame(Buffer.from(body, 'hex'))], { ':path': path, ...(authorization && { authorization }) });
+    expect(await ask('/grpc.health.v1.Health/Check', '')).toMatchObject({ status: 0 });
+    const reflection = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+    expect(await ask(reflection, '3a00')).toMatchObject({ status: 16 });
+    expect(await ask(reflection, '3a00', `Bearer ${retired}`)).toMatchObject({ status: 0 });
+    expect(await ask('/a.b.C/D', '')).toMatchObject({ status: 12 });
+  });
+
+  it('no longer takes a token that was retired, while a call that it brought goes to its end', async () => {
+    const intake = new ParsingIntake();
+    const access = new CheckedAccess(both, openAccess(intake));
+    await using gateway = await start(kind, { access });
+    const session = await connect(gateway.port);
+    const begin = () => open(session, { authorization: `Bearer ${retired}` });
+    const underWay = begin();
+    underWay.write(frame(message).subarray(0, 9));
+    if (kind === 'http2') await until(() => gateway.admission.inflightBytes > 0);
+    else await new Promise((resolve) => session.ping(resolve));
+    access.renew(tokens(`new: ${current}`));
+    const later = begin();
+    expect(await ended(later)).toMatchObject({ status: 16 });
+    underWay.end(frame(message).subarray(9));
+    expect(await ended(underWay)).toMatchObject({ status: 0 });
+    expect(intake.took(message)).toBe(true);
+    session.close();
+  });
+});
+
+// With a query a request is node:http's.
+describe.each([
+  ['a plain request', '/v1/traces'],
+  ['one by node:http', '/v1/traces?'],
+])('%s', (_way, target) => {
+  it.each(headers)('%s', async (_what, authorization, mayCome) => {
+    const intake = new ParsingIntake();
+    await using gateway = await start('http', { access: new CheckedAccess(both, openAccess(intake)) });
+    using wire = new Wire(gateway);
+    const lines = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`;
+    await wire.write(post(message, undefined, lines, target));
+    expect(await wire.answers(1)).toEqual([mayCome ? 200 : 401]);
+    expect(intake.took(...(mayCome ? [message] : []))).toBe(true);
+    expect(refusals(gateway.stats)).toEqual(mayCome ? {} : { unauthenticated: 1 });
+    if (mayCome) return;
+    const wrong = authorization === undefined ? '' : ', error="invalid_token"';
+    expect(wire.text).toContain(`www-authenticate: Bearer realm="tailgate"${wrong}\r\n`);
+    expect(wire.text).not.toContain(current);
+  });
+
+  it('is refused once its token is retired, on the same connection', async () => {
+    const intake = new ParsingIntake();
+    const access = new CheckedAccess(both, openAccess(intake));
+    await using gateway = await start('http', { access });
+    using wire = new Wire(gateway);
+    const request = post(message, undefined, `Authorization: Bearer ${retired}\r\n`, target);
+    await wire.write(request);
+    await wire.answers(1);
+    await wire.write(request.subarray(0, -5));
+    if (target === '/v1/traces') await until(() => gateway.admission.inflightBytes > 0);
+    access.renew(tokens(`new: ${current}`));
+    await wire.write(request.subarray(-5));
+    await wire.answers(2);
+    await wire.write(request);
+    const statuses = await wire.answers(3);
+    expect([statuses[0], statuses[2]]).toEqual([200, 401]);
+    if (target === '/v1/traces') expect(statuses[1]).toBe(200);
+  });
+
+  it('comes with a password that is compared on a thread of its own; until then it is to come again', async () => {
+    const intake = new ParsingIntake();
+    const slow = users('ana:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW');
+    await using gateway = await start('http', { access: new CheckedAccess(slow, openAccess(intake)) });
+    using wire = new Wire(gateway);
+    const request = (pair: string) => post(message, undefined, `Authorization: ${basic(pair)}\r\n`, target);
+    const answerTo = async (pair: string): Promise<number> => {
+      await wire.write(request(pair));
+      return (await wire.answers(wire.statuses.length + 1)).at(-1) as number;
+    };
+    expect(await answerTo('ana:secret')).toBe(503);
+    expect(wire.text).toContain('retry-after: 1\r\n');
+    await expect.poll(() => answerTo('ana:secret'), { timeout: 30_000 }).toBe(200);
+    await expect.poll(() => answerTo('ana:wrong'), { timeout: 30_000 }).toBe(401);
+    expect(wire.text).toContain('www-authenticate: Basic realm="tailgate", charset="UTF-8"\r\n');
+    expect(await answerTo('ana:secret')).toBe(200);
+  });
+});
+
+it('answers the preflight of a page before anybody is asked for credentials', async () => {
+  const access = new CheckedAccess(both, openAccess(new ParsingIntake()));
+  await using gateway = await start('http', { access, allowedOrigins: ['https://shop.example'] });
+  const url = `http://127.0.0.1:${gateway.port}/v1/traces`;
+  const origin = 'https://shop.example';
+  const preflight = await fetch(url, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,content-type',
+    },
+  });
+  expect(preflight.status).toBe(204);
+  expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
+  const refused = await fetch(url, { method: 'POST', headers: { origin }, body: message });
+  expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, origin]);
+  const headersOf = { origin, authorization: `Bearer ${current}`, 'content-type': 'application/x-protobuf' };
+  const taken = await fetch(url, { method: 'POST', headers: headersOf, body: message });
+  expect([taken.status, taken.headers.get('access-control-allow-origin')]).toEqual([200, origin]);
+});
