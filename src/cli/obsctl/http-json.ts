@@ -42,7 +42,7 @@ export class JsonClient {
   ): Promise<Answer> {
     const { status, text } = await this.#fetch(place, path, timeoutMs);
     if (accepted.includes(status)) return { status, body: text };
-    if (status !== 200) throw refused(place, status, text);
+    if (status !== 200) throw this.#refused(place, status, text);
     try {
       return { status, body: JSON.parse(text) };
     } catch {
@@ -64,6 +64,14 @@ export class JsonClient {
       if (this.#interrupted?.aborted) throw new CommandError('interrupted');
       throw unreachable(place, error as NodeJS.ErrnoException, timeoutMs);
     }
+  }
+
+  #refused(place: Place, status: number, text: string): CommandError {
+    const { authorization } = { ...place.headers, ...this.#headers } as Readonly<Record<string, string | undefined>>;
+    if (status === 401 || status === 403) return notAllowed(place, status, saidIn(text, authorization), authorization);
+    const said = text.split('\n')[0].slice(0, 300).trim();
+    const message = `${place.base} answered HTTP ${status}${said && `: ${said}`}`;
+    return new CommandError(message, status === 400 ? exit.usage : exit.failed);
   }
 
   async close(): Promise<void> {
@@ -103,12 +111,21 @@ function unreachable(place: Place, error: NodeJS.ErrnoException, timeoutMs: numb
   return new CommandError(`cannot reach ${place.base} (${reason}): is ${place.name} running? Set ${place.flag}`);
 }
 
-function refused(place: Place, status: number, text: string): CommandError {
-  if (status === 401 || status === 403) {
-    const advice = 'give credentials by --header "authorization=Bearer …", a tenant by --org-id';
-    return new CommandError(`${place.base} does not allow this (HTTP ${status}): ${advice}`, exit.notAllowed);
-  }
-  const said = text.split('\n')[0].slice(0, 300).trim();
-  const message = `${place.base} answered HTTP ${status}${said && `: ${said}`}`;
-  return new CommandError(message, status === 400 ? exit.usage : exit.failed);
+function notAllowed(place: Place, status: 401 | 403, said: string, authorization?: string): CommandError {
+  const answered = `(HTTP ${status}${said && `: ${said}`})`;
+  const how = '--token-file or OBSCTL_TOKEN_FILE';
+  const message =
+    status === 403
+      ? `${place.base} does not allow this ${answered}: give a token that may, by ${how}`
+      : authorization === undefined
+        ? `${place.base} wants to know who asks ${answered}: give a token by ${how}, a tenant by --org-id`
+        : `${place.base} does not take these credentials ${answered}: is the token retired? Give another by ${how}`;
+  return new CommandError(message, exit.notAllowed);
+}
+
+/** The reason that an answer gives; whoever repeats our credentials in it is not repeated. */
+function saidIn(text: string, authorization = ''): string {
+  const line = /^\{"error":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? text.split('\n')[0];
+  const [, secret = ''] = authorization.split(' ', 2);
+  return (secret === '' ? line : line.replaceAll(secret, '…')).slice(0, 200).trim();
 }

@@ -53,6 +53,7 @@ function program(io: Io, run: Run): Command {
     .option('--gateway <url>', 'the gateway (OBSCTL_GATEWAY; default http://127.0.0.1:8888)')
     .option('--tempo <url>', 'where traces are read (OBSCTL_TEMPO; default: the gateway)')
     .option('--org-id <tenant>', 'sent as X-Scope-OrgID')
+    .option('--token-file <file>', "with the gateway's token (OBSCTL_TOKEN_FILE, or OBSCTL_TOKEN)")
     .option('--header <name=value>', 'sent with every request; repeatable', collect)
     .addOption(new Option('-o, --output <form>', 'how to print').choices(outputs).default('table'))
     .option('--no-color', 'plain text (NO_COLOR does the same)')

@@ -2,6 +2,7 @@ import { parseDuration } from '../../traceql/duration.ts';
 import { CommandError, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { JsonClient, type Place } from './http-json.ts';
+import { tokenOf } from './token.ts';
 
 export const outputs = ['table', 'json', 'jsonl', 'ids'] as const;
 type Output = (typeof outputs)[number];
@@ -11,6 +12,7 @@ export interface GlobalFlags {
   readonly gateway?: string;
   readonly tempo?: string;
   readonly orgId?: string;
+  readonly tokenFile?: string;
   readonly header?: readonly string[];
   readonly output: Output;
   readonly color: boolean;
@@ -29,23 +31,46 @@ export interface Settings {
 }
 
 export function openSettings(flags: GlobalFlags, io: Io): Settings {
+  const token = tokenOf(flags.tokenFile, io.env);
+  const bearer = token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } };
   const gateway = {
     ...addressOf(flags.gateway ?? (io.env.OBSCTL_GATEWAY || 'http://127.0.0.1:8888'), '--gateway'),
+    ...bearer,
     name: 'the gateway',
     flag: '--gateway or OBSCTL_GATEWAY',
   };
-  const tempo = flags.tempo ?? io.env.OBSCTL_TEMPO;
+  const tempo = tempoOf(flags, io, gateway.base, bearer);
+  warnOfSecrets(flags, io);
   const timeoutNs = parseDuration(flags.timeout);
   if (!timeoutNs) throw new CommandError(`--timeout ${flags.timeout}: expected a duration such as 10s`, exit.usage);
   return {
     io,
     gateway,
-    tempo: tempo ? { ...addressOf(tempo, '--tempo'), name: 'Tempo', flag: '--tempo or OBSCTL_TEMPO' } : gateway,
+    tempo: tempo ?? gateway,
     client: new JsonClient(headersOf(flags), Math.max(1, Math.round(timeoutNs / 1e6)), io.signal),
     output: flags.output,
     color: flags.color && io.isTTY && !io.env.NO_COLOR && io.env.TERM !== 'dumb',
   };
 }
+
+/** Another address gets no token of the gateway's. */
+function tempoOf(flags: GlobalFlags, io: Io, gateway: string, bearer: Pick<Place, 'headers'>): Place | undefined {
+  const tempo = flags.tempo ?? io.env.OBSCTL_TEMPO;
+  if (!tempo) return undefined;
+  const address = addressOf(tempo, '--tempo');
+  const isGateway = new URL(address.base).origin === new URL(gateway).origin;
+  return { ...address, ...(isGateway && bearer), name: 'Tempo', flag: '--tempo or OBSCTL_TEMPO' };
+}
+
+function warnOfSecrets({ header = [], gateway, tempo }: GlobalFlags, io: Io): void {
+  const isSeen = [gateway, tempo].some((address) => /:[^/@]*@/.test(address ?? '')) || header.some(isAuthorization);
+  if (isSeen)
+    io.stderr.write(
+      'obsctl: everybody on this machine can see what is on a command line: --token-file or OBSCTL_TOKEN_FILE is for tokens\n',
+    );
+}
+
+const isAuthorization = (header: string): boolean => /^authorization=/i.test(header);
 
 /** An address's credentials become a header, and are printed nowhere. */
 function addressOf(text: string, flag: string): Pick<Place, 'base' | 'headers'> {

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Io } from '../../../src/cli/io.ts';
 import { obsctl } from '../../../src/cli/obsctl/obsctl.ts';
@@ -277,11 +280,22 @@ describe('explain and status', () => {
 });
 
 describe('what goes wrong', () => {
-  it.each([401, 403])('ends with 5 on HTTP %i and says how to be let in', async (status) => {
-    answers['/api/search'] = { status, body: 'no' };
-    const { code, err } = await run(['trace', 'find']);
-    expect(code).toBe(5);
-    expect(err).toContain(`${base} does not allow this (HTTP ${status}): give credentials by --header`);
+  it.each([
+    [
+      401,
+      {},
+      'wants to know who asks (HTTP 401: no): give a token by --token-file or OBSCTL_TOKEN_FILE, a tenant by --org-id',
+    ],
+    [401, { OBSCTL_TOKEN: 'sesame' }, 'does not take these credentials (HTTP 401: no): is the token retired?'],
+    [403, { OBSCTL_TOKEN: 'sesame' }, 'does not allow this (HTTP 403: no): give a token that may'],
+  ])('ends with 5 on HTTP %i and says how to be let in', async (status, env, message) => {
+    for (const body of ['no', { error: 'no' }]) {
+      answers['/api/search'] = { status, body };
+      const { code, err } = await run(['trace', 'find'], { env: { OBSCTL_GATEWAY: base, ...env } });
+      expect(code).toBe(5);
+      expect(err).toContain(`${base} ${message}`);
+      expect(err.trim().split('\n')).toHaveLength(1);
+    }
   });
 
   it('says that nobody listens, and what to set', async () => {
@@ -363,6 +377,66 @@ describe('settings', () => {
     answers['/api/search'] = { body: found };
     await run(['trace', 'find', '--org-id', 'team-a', '--header', 'authorization=Bearer a=b', '--header', 'x-more=1']);
     expect(asked[0].headers).toMatchObject({ 'x-scope-orgid': 'team-a', authorization: 'Bearer a=b', 'x-more': '1' });
+  });
+
+  describe('a token', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'obsctl-')), 'token');
+    afterAll(() => rmSync(dirname(file), { recursive: true }));
+    const sent = async (argv: string[], env: Record<string, string>) => {
+      answers['/api/status'] = { status: 401, body: 'no' };
+      asked = [];
+      const { err } = await run(['status', ...argv], { env: { OBSCTL_GATEWAY: base, ...env } });
+      return [asked[0]?.headers.authorization, err] as const;
+    };
+
+    it('comes from a file, by flag or variable, or from a variable, and is printed nowhere', async () => {
+      writeFileSync(file, ' from-a-file\r\n');
+      const other = { OBSCTL_TOKEN: 'from-a-variable' };
+      expect((await sent(['--token-file', file], other))[0]).toBe('Bearer from-a-file');
+      expect((await sent([], { OBSCTL_TOKEN_FILE: file }))[0]).toBe('Bearer from-a-file');
+      const [authorization, err] = await sent([], { OBSCTL_TOKEN_FILE: file, ...other });
+      expect(authorization).toBe('Bearer from-a-variable');
+      expect(err).not.toMatch(/from-a/);
+      expect((await sent([], { OBSCTL_TOKEN: '', OBSCTL_TOKEN_FILE: '' }))[0]).toBeUndefined();
+    });
+
+    it('that the server says again is not printed', async () => {
+      answers['/api/status'] = { status: 403, body: { error: 'what is sesame-sesame?' } };
+      const { err } = await run(['status'], { env: { OBSCTL_GATEWAY: base, OBSCTL_TOKEN: 'sesame-sesame' } });
+      expect(err).toContain('(HTTP 403: what is …?)');
+    });
+
+    it('of the gateway goes to no other Tempo', async () => {
+      answers['/api/search'] = { body: found };
+      const env = { OBSCTL_TOKEN: 'sesame', OBSCTL_GATEWAY: base.replace('127.0.0.1', 'localhost') };
+      await run(['trace', 'find', '--tempo', base], { env });
+      await run(['trace', 'find', '--tempo', base], { env: { ...env, OBSCTL_GATEWAY: `${base}/` } });
+      const authorizations = asked
+        .filter(({ url }) => url?.startsWith('/api/search'))
+        .map(({ headers }) => headers.authorization);
+      expect(authorizations).toEqual([undefined, 'Bearer sesame']);
+    });
+
+    it.each([
+      ['nowhere', undefined, 'there is no such file'],
+      ['', 'checkout: sesame', 'expected a token, and nothing else, not even its name'],
+      ['', '', 'expected a token'],
+    ])('that is none is a mistake of the user: %j %j', async (more, text, message) => {
+      if (text !== undefined) writeFileSync(file, text);
+      const { code, err } = await run(['status', '--token-file', file + more]);
+      expect(code).toBe(2);
+      expect(err).toContain(message);
+      expect(err).not.toContain('sesame');
+    });
+
+    it('on the command line is warned of', async () => {
+      const [, byHeader] = await sent(['--header', 'Authorization=Bearer sesame'], {});
+      const [, byAddress] = await sent(['--gateway', base.replace('//', '//ana:sesame@')], {});
+      const [, byVariable] = await sent([], { OBSCTL_GATEWAY: base.replace('//', '//ana:sesame@') });
+      for (const err of [byHeader, byAddress]) expect(err).toContain('everybody on this machine can see');
+      expect(byVariable).not.toContain('can see');
+      expect(byHeader + byAddress + byVariable).not.toContain('sesame');
+    });
   });
 
   it('reads from Tempo where one is named, by flag before variable, below any path', async () => {
