@@ -27,7 +27,7 @@ type Send = (encoding: Encoding) => Promise<void>;
 
 function ours(): { send: Send; close: () => void } {
   const otlp = { endpoint: '', protocol: 'grpc', compression: 'gzip', headers: {}, timeoutMs: 10_000 } as const;
-  const client = new GrpcClient(new URL(`http://127.0.0.1:${port}`), otlp, {});
+  const client = new GrpcClient(new URL(`http://127.0.0.1:${port}`), otlp, { env: {}, security: null });
   const { signal } = new AbortController();
   const send: Send = async (encoding) => {
     const message = encoding === 'gzip' ? await gzipAsync(bytes, { level: 1, chunkSize: 256 * 1024 }) : bytes;

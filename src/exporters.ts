@@ -1,12 +1,15 @@
 import { systemClock } from './clock.ts';
+import type { LiveFiles } from './config/live-files.ts';
 import type { BootConfig } from './config/schema.ts';
 import { UsageError } from './errors.ts';
 import { openOtlpExporter } from './export/export.ts';
+import { openExporterFiles } from './exporter-files.ts';
 import type { Exporter, ExportFailure } from './model/export-request.ts';
 import type { Health } from './store/store.ts';
 import type { TempoApi } from './store/tempo-api.ts';
 import { FailureLog } from './telemetry/failure-log.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
+import type { TlsClient } from './tls-client/files.ts';
 
 const logEveryMs = 10_000;
 /** Of what waits for the store; at least two batches, whatever their size. */
@@ -14,6 +17,8 @@ const storeQueueBytes = 64 * 1024 * 1024;
 
 export interface Exporters {
   readonly exporters: Exporter[];
+  /** Their certificates and keys, which are read while they run. */
+  readonly files: readonly LiveFiles<TlsClient>[];
   /** The embedded store's read API, where the boot file names one. */
   readonly tempo: TempoApi | undefined;
   /** Why nothing that is kept can go anywhere, in one line; empty where it can. */
@@ -32,6 +37,7 @@ export async function openExporters(
 ): Promise<Exporters> {
   const failureLogs: FailureLog[] = [];
   const exporters: Exporter[] = [];
+  const files: LiveFiles<TlsClient>[] = [];
   let tempo: TempoApi | undefined;
   for (const config of configs) {
     const limited = limitLog(log, logEveryMs, systemClock.monotonicMs);
@@ -52,17 +58,22 @@ export async function openExporters(
       });
       tempo ??= createTempoApi(store.read);
       exporters.push(store);
-    } else exporters.push(await openOtlpExporter(config, reports));
+    } else {
+      const live = await openExporterFiles(config, log);
+      if (live) files.push(live);
+      exporters.push(await openOtlpExporter(config, { ...reports, ...(live && { tls: () => live.value }) }));
+    }
   }
   const notReady = (): string => whyNone(exporters);
   if (notReady() !== '') {
+    for (const each of files) each.stop();
     for (const exporter of exporters) await exporter.drain(systemClock.monotonicMs());
     throw new UsageError(notReady());
   }
   const flushFailures = (): void => {
     for (const failures of failureLogs) failures.flush();
   };
-  return { exporters, tempo, notReady, flushFailures };
+  return { exporters, files, tempo, notReady, flushFailures };
 }
 
 /** A destination that is away will come back, and what is kept waits in a queue meanwhile; a store has none on disk. */

@@ -27,7 +27,7 @@ export interface Gateway {
    */
   readonly died: Promise<void>;
   readonly shutdownTimeoutMs: number;
-  /** Reads the rules again, and the files of tokens and passwords, now. */
+  /** Reads the rules, certificates, keys, and the files of tokens and passwords again, now. */
   reload(): void;
   /** Drains within `shutdown_timeout`; what was acknowledged and is lost. */
   stop(): Promise<Losses>;
@@ -64,7 +64,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     rules.onSwap((revision) => shards.swap(revision));
     credentials.onSenders((senders) => shards.renew(senders));
 
-    const { exporters, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
+    const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
+    undo.unshift(() => files.map((each) => each.stop()));
     fanOut = new FanOut(exporters);
     const telling = setInterval(() => shards.exportQueue(fanOut.pressure(now())), pressureEveryMs).unref();
     undo.unshift(() => clearInterval(telling));
@@ -111,17 +112,19 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       flushFailures();
       rules.stop();
       credentials.stop();
+      for (const each of files) each.stop();
       const ended = Promise.all([shards.end(), admin.stop(), rules.saved()]);
       await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));
       const lostSpans = totalOf(losses);
       log[lostSpans > 0 ? 'error' : 'info']('stopped', { lostSpans, ...(lostSpans > 0 && { lost: losses }) });
       return losses;
     };
-    const { shutdownTimeoutMs } = config;
     const reload = (): void => {
       rules.reload();
       credentials.reload();
+      for (const each of files) void each.reload();
     };
+    const { shutdownTimeoutMs } = config;
     return { addresses, shards: shards.count, shutdownTimeoutMs, died, reload, stop };
   } catch (error) {
     for (const part of undo) await part();

@@ -31,8 +31,8 @@ function keysOf(schema: v.GenericSchema): [string, Key][] {
 }
 
 function rowOf(key: Key, path: string): string {
-  if (key.wrapped?.type === 'never') return `| \`${path}\` | | not supported in this version |`;
   const meaning = v.getDescription(key) ?? '';
+  if (key.wrapped?.type === 'never') return `| \`${path}\` | | ${meaning || 'not supported in this version'} |`;
   const value = typeof key.default === 'string' ? key.default : JSON.stringify(key.default);
   return `| \`${path}\` | ${value === undefined ? '' : `\`${value}\``} | ${meaning.replaceAll('|', '\\|')} |`;
 }

@@ -1,4 +1,5 @@
 import { proxyFor } from '../proxy.ts';
+import type { TlsFiles } from '../tls-client/files.ts';
 import type { Variables } from './variables.ts';
 
 /** How to reach Consul. Files are only named here: they are read when connecting, so that a rotated one counts. */
@@ -13,17 +14,7 @@ export interface ConsulClient {
   readonly tokenFile?: string;
   /** `user:password` of HTTP basic authentication. */
   readonly auth?: string;
-  readonly tls: {
-    /** Before `caDirectory`, as Consul's own client has it; where neither is given, the system's authorities count. */
-    readonly caFile?: string;
-    /** All files in it and in the folders below it. */
-    readonly caDirectory?: string;
-    readonly certFile?: string;
-    readonly keyFile?: string;
-    readonly serverName?: string;
-    /** false: take any certificate. */
-    readonly verify: boolean;
-  };
+  readonly tls: TlsFiles;
   readonly namespace?: string;
   readonly partition?: string;
 }
@@ -47,7 +38,7 @@ export function consulClient(env: Variables, address = env.CONSUL_HTTP_ADDR || '
     auth: env.CONSUL_HTTP_AUTH,
     namespace: env.CONSUL_NAMESPACE,
     partition: env.CONSUL_PARTITION,
-    tls: withoutAbsent<ConsulClient['tls']>({
+    tls: withoutAbsent<TlsFiles>({
       caFile: env.CONSUL_CACERT,
       caDirectory: env.CONSUL_CAPATH,
       ...certified,

@@ -4,9 +4,9 @@ import type { ClientRequest, Agent as HttpAgent, IncomingHttpHeaders, IncomingMe
 import { Agent as HttpsAgent } from 'node:https';
 import Consul from 'consul';
 import { Agent } from '../node-http.ts';
+import { connectionOptions, readTlsClient } from '../tls-client/files.ts';
 import type { ConsulAnswer, ReadFolder } from './consul.ts';
 import type { ConsulClient } from './consul-options.ts';
-import { tlsOptions } from './consul-tls.ts';
 import { decodeText, placed } from './decode-text.ts';
 import { toLine } from './document.ts';
 import type { KvEntry } from './rules-keys.ts';
@@ -141,7 +141,8 @@ async function agentOf({ url, proxy, tls }: ConsulClient): Promise<HttpAgent> {
     maxSockets: 1,
     ...(proxy && { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
   };
-  return url.startsWith('https:') ? new HttpsAgent({ ...pool, ...(await tlsOptions(tls)) }) : new Agent(pool);
+  if (!url.startsWith('https:')) return new Agent(pool);
+  return new HttpsAgent({ ...pool, ...connectionOptions(await readTlsClient(tls)) });
 }
 
 /** The package would read a body without end, and wait for the end of one that was cut short until its timeout. */

@@ -90,7 +90,7 @@ function toConfig(
     enrich: raw.enrich,
     redact: raw.redact,
     batch: raw.batch,
-    export: raw.export.map((exporter) => withDirectory(exporter, cwd, dataDirectory)),
+    export: raw.export.map((exporter) => withPaths(exporter, { cwd, dataDirectory, beside })),
     admin: { ...raw.admin, ...(raw.admin.auth && { auth: authAt(raw.admin.auth, beside) }) },
     log: raw.log,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
@@ -120,11 +120,25 @@ function authAt({ bearerTokenFile, basicHtpasswdFile, ...rest }: AuthConfig, bes
   };
 }
 
-function withDirectory(exporter: ExporterConfig, cwd: string, dataDirectory: string): ExporterConfig {
-  if (!('store' in exporter)) return exporter;
+interface Folders {
+  readonly cwd: string;
+  readonly dataDirectory: string;
+  readonly beside: Beside;
+}
+
+function withPaths(exporter: ExporterConfig, { cwd, dataDirectory, beside }: Folders): ExporterConfig {
+  if (!('store' in exporter)) {
+    const { tls } = exporter.otlp;
+    return tls ? { ...exporter, otlp: { ...exporter.otlp, tls: besideIt(tls, beside) } } : exporter;
+  }
   const { directory } = exporter.store;
   return {
     ...exporter,
     store: { ...exporter.store, directory: resolve(cwd, directory || join(dataDirectory, 'store')) },
   };
+}
+
+function besideIt<T extends { readonly files: Readonly<Partial<Record<string, string>>> }>(tls: T, beside: Beside): T {
+  const files = Object.entries(tls.files).map(([key, file]) => [key, beside(file!)]);
+  return { ...tls, files: Object.fromEntries(files) };
 }

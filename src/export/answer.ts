@@ -1,4 +1,5 @@
 import type { ExportRequest } from '../model/export-request.ts';
+import type { Security } from './security.ts';
 
 /** gRPC status codes (grpc/doc/statuscodes.md) by name. */
 export const Code = {
@@ -66,6 +67,14 @@ export type Attempt = (payload: Payload, signal: AbortSignal) => Promise<Answer>
 export interface Client {
   send: Attempt;
   close(): void;
+}
+
+/** What a client has beside its settings. */
+export interface Surroundings {
+  /** The variables that name proxies (src/proxy.ts). */
+  readonly env: NodeJS.ProcessEnv;
+  /** Where the endpoint is https:. */
+  readonly security: Security | null;
 }
 
 /** OTLP specification, "Failures" and "OTLP/gRPC Throttling"; RESOURCE_EXHAUSTED is retryable with RetryInfo only. */

@@ -1,6 +1,7 @@
 import { env } from 'node:process';
 import { UsageError } from '../errors.ts';
 import type { Exporter, ExportRequest } from '../model/export-request.ts';
+import type { TlsClient } from '../tls-client/files.ts';
 import type { Attempt, Client } from './answer.ts';
 import { Books, type Reports } from './books.ts';
 import { type ExportClock, exportClock } from './clock.ts';
@@ -9,6 +10,7 @@ import { delivering } from './deliver.ts';
 import type { OtlpExporterConfig } from './options.ts';
 import { Queue } from './queue.ts';
 import { type Closing, retrying } from './retry.ts';
+import type { Security } from './security.ts';
 import { timingOut } from './timeout.ts';
 
 /** For tests and for the log; all have defaults. */
@@ -18,6 +20,8 @@ interface OtlpExporterDeps extends Partial<Reports> {
   readonly consumers?: number;
   /** The variables that name proxies (src/proxy.ts). */
   readonly env?: NodeJS.ProcessEnv;
+  /** What an https:// endpoint is reached by, now; by default Node's and the system's authorities. */
+  readonly tls?: () => TlsClient;
 }
 
 const defaultConsumers = 4;
@@ -27,7 +31,7 @@ const defaultConsumers = 4;
  * proxy that can never work.
  */
 export async function openOtlpExporter(config: OtlpExporterConfig, deps: OtlpExporterDeps = {}): Promise<Exporter> {
-  return createOtlpExporter(config, await connect(config, deps.env ?? env), deps);
+  return createOtlpExporter(config, await connect(config, deps), deps);
 }
 
 /** The same round a client that is there already. */
@@ -61,7 +65,7 @@ export function createOtlpExporter(config: OtlpExporterConfig, client: Client, d
 }
 
 /** Of the two clients only the one that is asked for is loaded: undici is 7 MB and 50 ms. */
-async function connect({ name, otlp }: OtlpExporterConfig, variables: NodeJS.ProcessEnv): Promise<Client> {
+async function connect({ name, otlp }: OtlpExporterConfig, deps: OtlpExporterDeps): Promise<Client> {
   const url = URL.parse(otlp.endpoint);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new UsageError(
@@ -71,8 +75,16 @@ async function connect({ name, otlp }: OtlpExporterConfig, variables: NodeJS.Pro
   const ClientOf =
     otlp.protocol === 'grpc' ? (await import('./grpc/client.ts')).GrpcClient : (await import('./http.ts')).HttpClient;
   try {
-    return new ClientOf(url, otlp, variables);
+    const security = url.protocol === 'https:' ? await securityOf(deps) : null;
+    return new ClientOf(url, otlp, { env: deps.env ?? env, security });
   } catch (error) {
     throw new UsageError(`export ${name}: ${(error as Error).message}`);
   }
+}
+
+async function securityOf({ tls }: OtlpExporterDeps): Promise<Security> {
+  const { Security } = await import('./security.ts');
+  if (tls) return new Security(tls);
+  const byDefault = await (await import('../tls-client/files.ts')).readTlsClient({});
+  return new Security(() => byDefault);
 }

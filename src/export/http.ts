@@ -1,10 +1,19 @@
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { systemClock } from '../clock.ts';
 import { validateHeaderName, validateHeaderValue } from '../node-http.ts';
-import { proxyFor } from '../proxy.ts';
-import { type Answer, type Client, describe, judgeHttp, type Payload, parseRetryAfter } from './answer.ts';
+import { hostOf, portOf, proxyFor } from '../proxy.ts';
+import {
+  type Answer,
+  type Client,
+  describe,
+  judgeHttp,
+  type Payload,
+  parseRetryAfter,
+  type Surroundings,
+} from './answer.ts';
 import type { OtlpExporterConfig } from './options.ts';
 import { readExportResponse, readRpcStatus, shorten } from './response.ts';
+import type { Security } from './security.ts';
 
 /** Of a response; what is beyond it is not read. The collector's figure. */
 const maxResponseBytes = 64 * 1024;
@@ -21,9 +30,11 @@ export class HttpClient implements Client {
   readonly #path: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: Dispatcher;
+  readonly #security: Security | null;
 
   /** Throws for a header that HTTP does not allow, and for a variable that should name a proxy and does not. */
-  constructor(url: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp'], env: NodeJS.ProcessEnv) {
+  constructor(url: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp'], { env, security }: Surroundings) {
+    this.#security = security;
     this.#origin = url.origin;
     this.#path = (url.pathname === '/' ? '/v1/traces' : url.pathname) + url.search;
     this.#headers = { 'user-agent': 'tailgate', ...lowerCased(headers), 'content-type': 'application/x-protobuf' };
@@ -37,9 +48,9 @@ export class HttpClient implements Client {
       bodyTimeout: 0,
     };
     const proxy = proxyFor(url, env);
-    this.#agent = proxy
-      ? new ProxyAgent({ ...pool, uri: proxy.href, connectTimeout: timeoutMs })
-      : new Agent({ ...pool, connect: { timeout: timeoutMs } });
+    if (security) this.#agent = new Agent({ ...pool, connect: connector(security, url, proxy, timeoutMs) });
+    else if (proxy) this.#agent = new ProxyAgent({ ...pool, uri: proxy.href, connectTimeout: timeoutMs });
+    else this.#agent = new Agent({ ...pool, connect: { timeout: timeoutMs } });
   }
 
   async send({ bytes, encoding }: Payload, signal: AbortSignal): Promise<Answer> {
@@ -48,13 +59,31 @@ export class HttpClient implements Client {
     try {
       return await judge(await this.#agent.request(request));
     } catch (error) {
-      return { kind: 'retryable', waitMs: 0, message: shorten(describe(error)) };
+      const explained = this.#security?.explained(error) ?? error;
+      return { kind: 'retryable', waitMs: 0, message: shorten(describe(explained)) };
     }
   }
 
   close(): void {
     void this.#agent.destroy();
   }
+}
+
+/** The library's own would read no certificate anew, and tell little of one that it does not take. */
+function connector(security: Security, url: URL, proxy: URL | null, timeoutMs: number): buildConnector.connector {
+  const [host, port] = [hostOf(url), portOf(url)];
+  const open = async () => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const tunnel =
+      proxy && (await (await import('./grpc/tunnel.ts')).openTunnel(proxy, `${url.hostname}:${port}`, signal));
+    const over = tunnel ? { socket: tunnel } : { host, port };
+    return (await security.connect({ host, over, protocol: 'http/1.1', signal })).setNoDelay();
+  };
+  return (_, done) =>
+    void open().then(
+      (socket) => done(null, socket),
+      (error) => done(error, null),
+    );
 }
 
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {

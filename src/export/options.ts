@@ -7,7 +7,39 @@ const header = v.pipe(
   v.regex(/^[^\p{Cc}]*$/u, 'holds a line break or another control character: is there one at the end of a variable?'),
 );
 
-const otlp = block({
+const pemFile = (meaning: string) => v.pipe(v.optional(text(/./, 'a file name')), v.description(meaning));
+
+/** One of the Collector's keys of TLS: what there is instead. */
+const refused = (advice: string) =>
+  v.pipe(v.optional(v.never(`refused: ${advice}`)), v.description(`refused: ${advice}`));
+
+const tls = v.pipe(
+  block({
+    ca_file: pemFile('PEM of the authorities that may vouch for the server; Node’s and the system’s where not given'),
+    cert_file: pemFile('PEM of the certificate that is shown to servers that ask for one, with its intermediates'),
+    key_file: pemFile('PEM of its key'),
+    server_name: v.pipe(
+      v.optional(text(/^(?:[^\s/:]+|(?=.*:.*:)[\da-f:.]+)$/i, 'a name or an address')),
+      v.description(
+        'the name that the server’s certificate must be for, and that is asked for; else the endpoint’s host',
+      ),
+    ),
+    reload_interval: v.pipe(
+      v.optional(duration('1s', '24h'), '1m'),
+      v.description('how often the files are looked at, beside SIGHUP; what is new counts for the next connection'),
+    ),
+    insecure: refused('an endpoint that begins with http:// is reached without TLS'),
+    insecure_skip_verify: refused(
+      'whoever stands between would get every span; a certificate that signs itself can be its own ca_file, server_name its name',
+    ),
+  }),
+  v.forward(
+    v.check((raw) => !raw.cert_file === !raw.key_file, 'expected together with cert_file, or neither of them'),
+    ['key_file'],
+  ),
+);
+
+const otlpKeys = block({
   endpoint: v.pipe(
     text(/^($|https?:\/\/[^\s/?#]+\S*$)/, 'a URL such as http://tempo:4317'),
     v.description('URL of the receiver; an empty one leaves this exporter out'),
@@ -16,8 +48,19 @@ const otlp = block({
   compression: v.pipe(v.optional(oneOf('gzip', 'none'), 'gzip'), v.description('compression of the requests')),
   headers: v.pipe(v.optional(mapOf(header), {}), v.description('sent with every request, such as X-Scope-OrgID')),
   timeout: v.pipe(v.optional(duration('1ms', '10m'), '10s'), v.description('longest that one attempt may take')),
-  tls: notYet(),
+  tls: v.optional(tls),
 });
+
+const otlp = v.pipe(
+  otlpKeys,
+  v.forward(
+    v.check(
+      (raw) => !raw.tls || !raw.endpoint.startsWith('http:'),
+      'belongs to an endpoint that begins with https://: this one is reached without TLS',
+    ),
+    ['tls'],
+  ),
+);
 
 const queue = block({
   max_bytes: v.pipe(
@@ -83,6 +126,13 @@ const exporter = v.pipe(
   ),
 );
 
+interface ExporterTls {
+  /** By their keys in the boot file; absolute paths. */
+  readonly files: Readonly<Partial<Record<'ca_file' | 'cert_file' | 'key_file', string>>>;
+  readonly serverName?: string;
+  readonly reloadIntervalMs: number;
+}
+
 export interface OtlpExporterConfig {
   readonly name: string;
   readonly otlp: {
@@ -91,6 +141,8 @@ export interface OtlpExporterConfig {
     readonly compression: 'gzip' | 'none';
     readonly headers: Readonly<Record<string, string>>;
     readonly timeoutMs: number;
+    /** Of an https: endpoint. */
+    readonly tls?: ExporterTls;
   };
   readonly queue: { readonly maxBytes: number };
   readonly retry: { readonly initialMs: number; readonly maxMs: number; readonly giveUpAfterMs: number };
@@ -120,13 +172,22 @@ function toConfig(raw: v.InferOutput<typeof exporter>): ExporterConfig {
     const { directory = '', retention, max_bytes } = raw.store;
     return { name: raw.name, store: { directory, retentionMs: retention, maxBytes: max_bytes } };
   }
-  const { timeout, tls: _, ...target } = raw.otlp!;
+  const { timeout, tls, ...target } = raw.otlp!;
   const { max_bytes } = raw.queue ?? v.parse(queue, {});
   const { initial, max, give_up_after } = raw.retry ?? v.parse(retry, {});
   return {
     name: raw.name,
-    otlp: { ...target, timeoutMs: timeout },
+    otlp: { ...target, timeoutMs: timeout, ...(tls && { tls: toFiles(tls) }) },
     queue: { maxBytes: max_bytes },
     retry: { initialMs: initial, maxMs: max, giveUpAfterMs: give_up_after },
+  };
+}
+
+function toFiles({ server_name, reload_interval, ...raw }: v.InferOutput<typeof tls>): ExporterTls {
+  const { ca_file, cert_file, key_file } = raw;
+  return {
+    files: { ...(ca_file && { ca_file }), ...(cert_file && { cert_file }), ...(key_file && { key_file }) },
+    ...(server_name && { serverName: server_name }),
+    reloadIntervalMs: reload_interval,
   };
 }

@@ -310,6 +310,40 @@ admin: { auth: { bearer_token_file: admin.txt } }`;
   });
 });
 
+describe('TLS of an exporter', () => {
+  const exporter = (endpoint: string, tls: string) =>
+    `export: [{ name: a, otlp: { endpoint: "${endpoint}", tls: ${tls} } }]`;
+
+  it('names files beside the boot file, and how often they are looked at', () => {
+    const tls =
+      '{ ca_file: tls/ca.pem, cert_file: /c.pem, key_file: ../k.pem, server_name: tempo, reload_interval: 5s }';
+    const files = { ca_file: '/etc/tailgate/tls/ca.pem', cert_file: '/c.pem', key_file: '/etc/k.pem' };
+    expect(config(exporter('https://a', tls)).export).toMatchObject([
+      { otlp: { tls: { files, serverName: 'tempo', reloadIntervalMs: 5_000 } } },
+    ]);
+    expect(config(exporter('https://a', '{}')).export).toMatchObject([
+      { otlp: { tls: { files: {}, reloadIntervalMs: 60_000 } } },
+    ]);
+  });
+
+  it.each([
+    ['http://a:4317', '{ ca_file: x }', 'export[0].otlp.tls: belongs to an endpoint that begins with https://'],
+    ['https://a', '{ cert_file: x }', 'export[0].otlp.tls.key_file: expected together with cert_file'],
+    ['https://a', '{ key_file: x }', 'export[0].otlp.tls.key_file: expected together with cert_file'],
+    ['https://a', '{ insecure: true }', 'refused: an endpoint that begins with http:// is reached without TLS'],
+    ['https://a', '{ insecure_skip_verify: true }', 'refused: whoever stands between would get every span'],
+    ['https://a', '{ server_name: "a:443" }', 'expected a name or an address'],
+    ['https://a', '{ ca_fle: x }', 'unknown key, did you mean ca_file?'],
+  ])('%s with %s is refused', (endpoint, tls, message) => {
+    expect(errors(exporter(endpoint, tls))).toEqual([expect.stringContaining(message)]);
+  });
+
+  it('may stand at an endpoint that a variable leaves out', () => {
+    const text = `export: [{ name: s, store: {} }, { name: a, otlp: { endpoint: "", tls: { ca_file: x } } }]`;
+    expect(config(text).export).toHaveLength(1);
+  });
+});
+
 it('refuses a queue that a full batch would never fit, by its place in the file', () => {
   const text = `batch:
   max_bytes: 4MiB

@@ -35,7 +35,10 @@ function connectionsTo(port: number, addresses: string[]) {
     return [...addresses];
   };
   const endpoint = new URL(`http://otlp.test:${port}`);
-  const connections = new Connections({ endpoint, proxy: null, timeoutMs: 10_000, lookUp }, () => clock.now);
+  const connections = new Connections(
+    { endpoint, proxy: null, security: null, timeoutMs: 10_000, lookUp },
+    () => clock.now,
+  );
   onTestFinished(() => connections.close(0));
   const take = async () => (await connections.take()).socket.remoteAddress;
   const takeUntil = (expected: string[], passMs = 0) =>

@@ -99,10 +99,10 @@ export function configOf(overrides: Overrides = {}): OtlpExporterConfig {
     ...{ timeoutMs: 10_000, queueBytes: 1 << 20, initialMs: 1000, maxBytes: 1 << 20, giveUpAfterMs: 300_000 },
     ...overrides,
   } as Required<Overrides>;
-  const { name, endpoint, protocol, compression, headers, timeoutMs, maxBytes, initialMs, giveUpAfterMs } = of;
+  const { name, endpoint, protocol, compression, headers, timeoutMs, maxBytes, initialMs, giveUpAfterMs, tls } = of;
   return {
     name,
-    otlp: { endpoint, protocol, compression, headers, timeoutMs },
+    otlp: { endpoint, protocol, compression, headers, timeoutMs, ...(tls && { tls }) },
     queue: { maxBytes },
     retry: { initialMs, maxMs: overrides.maxMs ?? 30_000, giveUpAfterMs },
   };

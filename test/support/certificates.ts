@@ -35,6 +35,8 @@ export interface Wanted {
   /** From an hour ago to a day ahead where not given. */
   readonly notBefore?: Date;
   readonly notAfter?: Date;
+  /** By its own key, so that it is its own authority. */
+  readonly selfSigned?: boolean;
 }
 
 type Pair = webcrypto.CryptoKeyPair;
@@ -86,22 +88,20 @@ export class Authority {
   }
 
   /** An authority below this one. What it issues brings its certificate along. */
-  async intermediate(name: string): Promise<Authority> {
+  async intermediate(name: string, valid: Pick<Wanted, 'notBefore' | 'notAfter'> = {}): Promise<Authority> {
     const commonName = `Test ${name}`;
     const keys = await makeKeys();
-    const subject = { subject: commonName, issuer: this.commonName, keys, extensions: ofCa() };
+    const subject = { ...valid, subject: commonName, issuer: this.commonName, keys, extensions: ofCa() };
     const own = await certificate({ ...subject, signedBy: this.#keys });
     return new Authority(commonName, this.#folder, keys, this, own + this.#chain);
   }
 
   async issue(name: string, wanted: Wanted): Promise<Issued> {
     const keys = await makeKeys(wanted.key);
-    const own = await certificate({
-      ...wanted,
-      ...{ subject: wanted.commonName ?? name, issuer: this.commonName, keys, signedBy: this.#keys },
-      extensions: ofLeaf(wanted),
-    });
-    const cert = own + this.#chain;
+    const { commonName: subject = name, selfSigned = false } = wanted;
+    const issuer = selfSigned ? { issuer: subject, signedBy: keys } : { issuer: this.commonName, signedBy: this.#keys };
+    const own = await certificate({ ...wanted, subject, ...issuer, keys, extensions: ofLeaf(wanted) });
+    const cert = own + (selfSigned ? '' : this.#chain);
     const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
     const certFile = join(this.#folder, `${name}.crt`);
     const keyFile = join(this.#folder, `${name}.key`);

@@ -1,6 +1,6 @@
 import { systemClock } from '../../clock.ts';
 import { proxyFor } from '../../proxy.ts';
-import { type Answer, type Client, Code, describe, judgeGrpc, type Payload } from '../answer.ts';
+import { type Answer, type Client, Code, describe, judgeGrpc, type Payload, type Surroundings } from '../answer.ts';
 import type { OtlpExporterConfig } from '../options.ts';
 import { shorten } from '../response.ts';
 import { call, type Reply } from './call.ts';
@@ -23,11 +23,11 @@ export class GrpcClient implements Client {
   readonly #headers: Record<Payload['encoding'], Readonly<Record<string, string>>>;
 
   /** Throws for a header that gRPC does not allow, and for a variable that should name a proxy and does not. */
-  constructor(endpoint: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp'], env: NodeJS.ProcessEnv) {
+  constructor(endpoint: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp'], { env, security }: Surroundings) {
     const none = requestHeaders(endpoint, headers, timeoutMs);
     this.#headers = { none, gzip: { ...none, 'grpc-encoding': 'gzip' } };
     const proxy = proxyFor(endpoint, env);
-    this.#connections = new Connections({ endpoint, proxy, timeoutMs }, systemClock.monotonicMs);
+    this.#connections = new Connections({ endpoint, proxy, security, timeoutMs }, systemClock.monotonicMs);
   }
 
   async send(payload: Payload, signal: AbortSignal): Promise<Answer> {

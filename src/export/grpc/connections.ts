@@ -3,6 +3,7 @@ import type { ClientHttp2Session } from 'node:http2';
 import { isIP } from 'node:net';
 import { hostOf } from '../../proxy.ts';
 import { describe } from '../answer.ts';
+import type { Security } from '../security.ts';
 import { Address } from './address.ts';
 import { openSession } from './session.ts';
 
@@ -19,6 +20,8 @@ const connectTimeoutMs = (timeoutMs: number) => Math.min(5_000, timeoutMs / 2);
 interface ConnectionsOptions {
   readonly endpoint: URL;
   readonly proxy: URL | null;
+  /** Where the endpoint is https:. */
+  readonly security: Security | null;
   /** Of one attempt. */
   readonly timeoutMs: number;
   /** The addresses of a name, in the resolver's order; rejects where there are none. */
@@ -135,8 +138,8 @@ export class Connections {
   }
 
   #addressOf(host: string): Address {
-    const { endpoint, proxy, timeoutMs } = this.#options;
-    const open = () => openSession(endpoint, host, proxy, connectTimeoutMs(timeoutMs));
+    const { timeoutMs, ...route } = this.#options;
+    const open = () => openSession({ ...route, address: host }, connectTimeoutMs(timeoutMs));
     return new Address(open, this.#now);
   }
 }
