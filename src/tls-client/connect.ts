@@ -2,6 +2,11 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { alertText, distrust, noProtocol, type TlsNames } from './complaint.ts';
 import { connectionOptions, type TlsClient } from './files.ts';
 
+/** What is wrong with a connection in TLS, and what to do about it. */
+export class TlsError extends Error {
+  override readonly name = 'TlsError';
+}
+
 interface Destination {
   /** What the certificate must be for, where `client` names nothing else: a name or an address. */
   readonly host: string;
@@ -40,7 +45,7 @@ export function connectTls(
     socket.on('error', (error) => fail(tlsError(error, client, names)));
     socket.once('secureConnect', () => {
       const why = whyNot(socket, host, { client, names, protocol });
-      if (why !== '') return fail(new Error(why));
+      if (why !== '') return fail(new TlsError(why));
       signal.removeEventListener('abort', abort);
       resolve(socket);
     });
@@ -63,5 +68,5 @@ function whyNot(
 /** The same error, with words that say what to do where it is TLS's. */
 export function tlsError(error: unknown, client: TlsClient, names: TlsNames): unknown {
   const text = alertText(error, client, names);
-  return text === undefined ? error : new Error(text, { cause: error });
+  return text === undefined ? error : new TlsError(text, { cause: error });
 }

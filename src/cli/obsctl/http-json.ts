@@ -1,5 +1,7 @@
-import { Agent, request } from 'undici';
+import { request } from 'undici';
+import { TlsError } from '../../tls-client/connect.ts';
 import { CommandError, exit } from '../exit.ts';
+import type { Connections } from './connections.ts';
 
 /** Where something is asked, what it is called in messages, and how the user names another. */
 export interface Place {
@@ -24,10 +26,16 @@ export class JsonClient {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
   readonly #interrupted: AbortSignal | undefined;
-  readonly #agent = new Agent({ connections: 8 });
+  readonly #connections: Connections;
 
   /** `interrupted` ends requests early: the user has had enough. */
-  constructor(headers: Readonly<Record<string, string>>, timeoutMs: number, interrupted?: AbortSignal) {
+  constructor(
+    connections: Connections,
+    headers: Readonly<Record<string, string>>,
+    timeoutMs: number,
+    interrupted?: AbortSignal,
+  ) {
+    this.#connections = connections;
     this.#headers = { accept: 'application/json', 'user-agent': 'obsctl', ...headers };
     this.#timeoutMs = timeoutMs;
     this.#interrupted = interrupted;
@@ -57,12 +65,12 @@ export class JsonClient {
       const timeout = AbortSignal.timeout(timeoutMs);
       const signal = this.#interrupted ? AbortSignal.any([timeout, this.#interrupted]) : timeout;
       const headers = { ...place.headers, ...this.#headers };
-      const answer = await request(place.base + path, { headers, dispatcher: this.#agent, signal });
+      const answer = await request(place.base + path, { headers, dispatcher: this.#connections.agent, signal });
       return { status: answer.statusCode, text: await bounded(answer.body, place) };
     } catch (error) {
       if (error instanceof CommandError) throw error;
       if (this.#interrupted?.aborted) throw new CommandError('interrupted');
-      throw unreachable(place, error as NodeJS.ErrnoException, timeoutMs);
+      throw unreachable(place, this.#connections.explained(error) as NodeJS.ErrnoException, timeoutMs);
     }
   }
 
@@ -75,7 +83,7 @@ export class JsonClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.#connections.agent.destroy();
   }
 }
 
@@ -107,6 +115,7 @@ const reasons: Record<string, string> = {
 function unreachable(place: Place, error: NodeJS.ErrnoException, timeoutMs: number): CommandError {
   if (error.name === 'TimeoutError')
     return new CommandError(`${place.base} did not answer within ${timeoutMs / 1000}s: --timeout allows more`);
+  if (error instanceof TlsError) return new CommandError(`cannot reach ${place.base}: ${error.message}`);
   const reason = reasons[error.code ?? ''] ?? error.message;
   return new CommandError(`cannot reach ${place.base} (${reason}): is ${place.name} running? Set ${place.flag}`);
 }

@@ -1,6 +1,8 @@
+import type { TlsFiles } from '../../tls-client/files.ts';
 import { parseDuration } from '../../traceql/duration.ts';
 import { CommandError, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { Connections } from './connections.ts';
 import { JsonClient, type Place } from './http-json.ts';
 import { tokenOf } from './token.ts';
 
@@ -14,6 +16,10 @@ export interface GlobalFlags {
   readonly orgId?: string;
   readonly tokenFile?: string;
   readonly header?: readonly string[];
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly serverName?: string;
   readonly output: Output;
   readonly color: boolean;
   readonly timeout: string;
@@ -43,11 +49,13 @@ export function openSettings(flags: GlobalFlags, io: Io): Settings {
   warnOfSecrets(flags, io);
   const timeoutNs = parseDuration(flags.timeout);
   if (!timeoutNs) throw new CommandError(`--timeout ${flags.timeout}: expected a duration such as 10s`, exit.usage);
+  const timeoutMs = Math.max(1, Math.round(timeoutNs / 1e6));
+  const connections = new Connections(filesOf(flags, io), timeoutMs);
   return {
     io,
     gateway,
     tempo: tempo ?? gateway,
-    client: new JsonClient(headersOf(flags), Math.max(1, Math.round(timeoutNs / 1e6)), io.signal),
+    client: new JsonClient(connections, headersOf(flags), timeoutMs, io.signal),
     output: flags.output,
     color: flags.color && io.isTTY && !io.env.NO_COLOR && io.env.TERM !== 'dumb',
   };
@@ -71,6 +79,19 @@ function warnOfSecrets({ header = [], gateway, tempo }: GlobalFlags, io: Io): vo
 }
 
 const isAuthorization = (header: string): boolean => /^authorization=/i.test(header);
+
+/** Of https: addresses, flags before variables. */
+function filesOf({ caFile, certFile, keyFile, serverName }: GlobalFlags, { env }: Io): TlsFiles {
+  const files = {
+    caFile: caFile ?? env.OBSCTL_CA_FILE,
+    certFile: certFile ?? env.OBSCTL_CERT_FILE,
+    keyFile: keyFile ?? env.OBSCTL_KEY_FILE,
+    serverName: serverName ?? env.OBSCTL_SERVER_NAME,
+  };
+  if (!files.certFile !== !files.keyFile)
+    throw new CommandError('of --cert-file and --key-file one is given: expected both or neither', exit.usage);
+  return Object.fromEntries(Object.entries(files).filter(([, value]) => value));
+}
 
 /** An address's credentials become a header, and are printed nowhere. */
 function addressOf(text: string, flag: string): Pick<Place, 'base' | 'headers'> {
