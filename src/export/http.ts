@@ -29,11 +29,17 @@ export class HttpClient implements Client {
   readonly #origin: string;
   readonly #path: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #tenantHeader: string | undefined;
   readonly #agent: Dispatcher;
   readonly #security: Security | null;
 
   /** Throws for a header that HTTP does not allow, and for a variable that should name a proxy and does not. */
-  constructor(url: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp'], { env, security }: Surroundings) {
+  constructor(
+    url: URL,
+    { headers, timeoutMs, tenantHeader }: OtlpExporterConfig['otlp'],
+    { env, security }: Surroundings,
+  ) {
+    this.#tenantHeader = tenantHeader;
     this.#security = security;
     this.#origin = url.origin;
     this.#path = (url.pathname === '/' ? '/v1/traces' : url.pathname) + url.search;
@@ -53,8 +59,12 @@ export class HttpClient implements Client {
     else this.#agent = new Agent({ ...pool, connect: { timeout: timeoutMs } });
   }
 
-  async send({ bytes, encoding }: Payload, signal: AbortSignal): Promise<Answer> {
-    const headers = encoding === 'none' ? this.#headers : { ...this.#headers, 'content-encoding': encoding };
+  async send({ bytes, encoding, tenant }: Payload, signal: AbortSignal): Promise<Answer> {
+    const headers = {
+      ...this.#headers,
+      ...(encoding !== 'none' && { 'content-encoding': encoding }),
+      ...(this.#tenantHeader !== undefined && tenant !== undefined && { [this.#tenantHeader]: tenant }),
+    };
     const request = { origin: this.#origin, path: this.#path, method: 'POST', headers, body: bytes, signal } as const;
     try {
       return await judge(await this.#agent.request(request));

@@ -46,7 +46,10 @@ const otlpKeys = block({
   ),
   protocol: v.pipe(v.optional(oneOf('grpc', 'http'), 'grpc'), v.description('OTLP/gRPC, or OTLP/HTTP with protobuf')),
   compression: v.pipe(v.optional(oneOf('gzip', 'none'), 'gzip'), v.description('compression of the requests')),
-  headers: v.pipe(v.optional(mapOf(header), {}), v.description('sent with every request, such as X-Scope-OrgID')),
+  headers: v.pipe(
+    v.optional(mapOf(header), {}),
+    v.description('sent with every request, such as X-Scope-OrgID where there are no receive.tenants'),
+  ),
   timeout: v.pipe(v.optional(duration('1ms', '10m'), '10s'), v.description('longest that one attempt may take')),
   tls: v.optional(tls),
 });
@@ -143,6 +146,8 @@ export interface OtlpExporterConfig {
     readonly timeoutMs: number;
     /** Of an https: endpoint. */
     readonly tls?: ExporterTls;
+    /** Lower-case name of the header that says whose a request is, where there are tenants. */
+    readonly tenantHeader?: string;
   };
   readonly queue: { readonly maxBytes: number };
   readonly retry: { readonly initialMs: number; readonly maxMs: number; readonly giveUpAfterMs: number };

@@ -32,7 +32,7 @@ export function split(request: ExportRequest, between: 'traces' | 'spans'): [Exp
   const spans = tree.children.flatMap((resource) => resource.children.flatMap((scope) => scope.children));
   if (spans.length < 2) return null;
   const isFirst = between === 'traces' ? firstTraces(spans) : firstSpans(spans);
-  return [part(request.body, tree, spans, isFirst), part(request.body, tree, spans, (span) => !isFirst(span))];
+  return [part(request, tree, spans, isFirst), part(request, tree, spans, (span) => !isFirst(span))];
 }
 
 /**
@@ -63,13 +63,18 @@ function cut(sizes: number[]): number {
 }
 
 function part(
-  body: Uint8Array,
+  { body: whole, tenant }: ExportRequest,
   tree: RequestTree,
   spans: SpanField[],
   belongs: (span: SpanField) => boolean,
 ): ExportRequest {
   const own = spans.filter(belongs);
-  return { body: write(body, tree, belongs), spans: own.length, traces: new Set(own.map((span) => span.traceId)).size };
+  return {
+    body: write(whole, tree, belongs),
+    spans: own.length,
+    traces: new Set(own.map((span) => span.traceId)).size,
+    ...(tenant !== undefined && { tenant }),
+  };
 }
 
 function parse(body: Uint8Array): RequestTree {

@@ -6,6 +6,8 @@ export interface ExportRequest {
   readonly body: Uint8Array;
   readonly spans: number;
   readonly traces: number;
+  /** Whose they all are; absent where the boot file allows no tenants. */
+  readonly tenant?: string;
 }
 
 /** An exporter's books and health. For each exporter: kept + late_kept = exported + queued + failed, in spans. */

@@ -21,9 +21,15 @@ const closeLingerMs = 1_000;
 export class GrpcClient implements Client {
   readonly #connections: Connections;
   readonly #headers: Record<Payload['encoding'], Readonly<Record<string, string>>>;
+  readonly #tenantHeader: string | undefined;
 
   /** Throws for a header that gRPC does not allow, and for a variable that should name a proxy and does not. */
-  constructor(endpoint: URL, { headers, timeoutMs }: OtlpExporterConfig['otlp'], { env, security }: Surroundings) {
+  constructor(
+    endpoint: URL,
+    { headers, timeoutMs, tenantHeader }: OtlpExporterConfig['otlp'],
+    { env, security }: Surroundings,
+  ) {
+    this.#tenantHeader = tenantHeader;
     const none = requestHeaders(endpoint, headers, timeoutMs);
     this.#headers = { none, gzip: { ...none, 'grpc-encoding': 'gzip' } };
     const proxy = proxyFor(endpoint, env);
@@ -44,9 +50,15 @@ export class GrpcClient implements Client {
   async #call(payload: Payload, signal: AbortSignal): Promise<Reply> {
     const session = await this.#connections.take();
     signal.throwIfAborted();
-    const reply = await call(session, this.#headers[payload.encoding], payload, signal);
+    const reply = await call(session, this.#headersOf(payload), payload, signal);
     if (signal.aborted) this.#connections.retire(session);
     return reply;
+  }
+
+  #headersOf({ encoding, tenant }: Payload): Readonly<Record<string, string>> {
+    const headers = this.#headers[encoding];
+    if (this.#tenantHeader === undefined || tenant === undefined) return headers;
+    return { ...headers, [this.#tenantHeader]: tenant };
   }
 
   close(): void {
