@@ -2,7 +2,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
 import type { FanOut } from './fan-out.ts';
 import { inTime, late } from './in-time.ts';
-import type { ShardStats } from './model/shard-stats.ts';
+import type { PipelineStats, ShardStats } from './model/shard-stats.ts';
 import type { Shards } from './threads/shards.ts';
 
 /** Spans that were acknowledged and will not arrive: by exporter, or under `gateway`, and by reason. */
@@ -98,14 +98,17 @@ function ownLosses(
   return { undecided, lost: lostSpans(after ?? []) - (after === undefined ? 0 : lostSpans(before ?? [])) };
 }
 
+const pipelinesOf = (shards: readonly ShardStats[]): readonly PipelineStats[] =>
+  shards.flatMap(({ pipelines }) => pipelines);
+
 const waitingSpans = (shards: readonly ShardStats[]): number =>
   sum(
-    shards,
+    pipelinesOf(shards),
     ({ waiting, handedOver, takenOver, batching }) => waiting.spans + handedOver - takenOver + batching.spans,
   );
 
 const lostSpans = (shards: readonly ShardStats[]): number =>
-  sum(shards, ({ outcomes }) => sum(outcomes, ({ outcome, spans }) => (outcome === 'lost' ? spans : 0)));
+  sum(pipelinesOf(shards), ({ outcomes }) => sum(outcomes, ({ outcome, spans }) => (outcome === 'lost' ? spans : 0)));
 
 /** `after` less `before`, without what is 0. */
 function since(after: Losses, before: Losses): Losses {

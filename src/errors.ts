@@ -12,6 +12,12 @@ export const refusals = {
   unauthenticated: { grpc: 16, http: 401, retryable: false },
   permission_denied: { grpc: 7, http: 403, retryable: false },
   password_unchecked: { grpc: 14, http: 503, retryable: true },
+  // Tempo answers the first two as if they were worth trying again.
+  tenant_missing: { grpc: 3, http: 400, retryable: false },
+  tenant_malformed: { grpc: 3, http: 400, retryable: false },
+  tenant_unknown: { grpc: 7, http: 403, retryable: false },
+  tenant_denied: { grpc: 7, http: 403, retryable: false },
+  tenant_limited: { grpc: 14, http: 429, retryable: true },
   inflight_full: { grpc: 14, http: 503, retryable: true },
   connection_full: { grpc: 14, http: 503, retryable: true },
   buffer_full: { grpc: 14, http: 503, retryable: true },

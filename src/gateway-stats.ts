@@ -2,6 +2,7 @@ import { systemClock } from './clock.ts';
 import type { FanOut } from './fan-out.ts';
 import type { ProcessMemory } from './memory-account.ts';
 import type { GatewayStats, RulesStatus } from './model/stats.ts';
+import type { Tenant } from './model/tenant.ts';
 import { sumStats } from './threads/shard-stats.ts';
 import type { Shards } from './threads/shards.ts';
 
@@ -10,16 +11,17 @@ const settledMs = 2_000;
 
 interface StatsParts {
   readonly shards: Shards;
+  readonly tenants: readonly Tenant[];
   readonly fanOut: FanOut;
   readonly memory: ProcessMemory;
   readonly rules: () => RulesStatus;
 }
 
 /** Gathers what every part counts; nothing is counted here. */
-export async function gatherStats({ shards, fanOut, memory, rules }: StatsParts): Promise<GatewayStats> {
+export async function gatherStats({ shards, tenants, fanOut, memory, rules }: StatsParts): Promise<GatewayStats> {
   const each = await shards.stats();
   // What follows is read in one go, so that it belongs together.
-  const sums = sumStats(each, fanOut.offeredSpans, systemClock.monotonicMs());
+  const sums = sumStats(each, fanOut.offeredSpans, systemClock.monotonicMs(), tenants);
   const exporters = fanOut.stats();
   return { ...sums, memory: memory.read(sums.memory, exporters), exporters, rules: rules() };
 }

@@ -13,6 +13,7 @@ import { FanOut } from './fan-out.ts';
 import { gatherStats, watchMemory } from './gateway-stats.ts';
 import { ProcessMemory } from './memory-account.ts';
 import type { ExportRequest } from './model/export-request.ts';
+import { tenantsOf } from './model/tenant.ts';
 import { AdminAccess } from './telemetry/admin-access.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
 import type { Addresses, RulesRevision, SenderCredentials, ShardEvents, Shards } from './threads/shards.ts';
@@ -71,6 +72,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => clearInterval(telling));
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
+    const tenants = tenantsOf(config.tenants);
     const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
@@ -88,12 +90,13 @@ export async function startGateway(config: BootConfig, version: string, log: Log
           shards: shards.count,
           startedAt: unixMsOf(startedAt, systemClock),
         },
+        ...(config.tenants && { tenants: config.tenants }),
         uptimeMs: () => now() - startedAt,
-        stats: () => gatherStats({ shards, fanOut, memory, rules: () => rules.status() }),
-        explain: async (id) => shards.explain(id),
+        stats: () => gatherStats({ shards, tenants, fanOut, memory, rules: () => rules.status() }),
+        explain: async (id, tenant) => shards.explain(id, tenant.index),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
-        ...(tempo && { tempo: (...asked) => tempo.handle(...asked) }),
+        ...(tempo && { tempo: (method, url, accept, over) => tempo.handle(method, url, accept, over) }),
       },
     });
     const adminAddress = await admin.start();
@@ -167,8 +170,18 @@ async function openShards(
   events: ShardEvents,
 ): Promise<Shards> {
   const count = shardsFor(config, availableParallelism());
-  const { environment, traceDebug, receive, buffer, batch, enrich, redact } = config;
-  const each = { environment, traceDebug, receive, buffer, batch, enrich, redact, senders };
+  const { environment, traceDebug, receive, tenants, buffer, batch, enrich, redact } = config;
+  const each = {
+    environment,
+    traceDebug,
+    receive,
+    ...(tenants && { tenants }),
+    buffer,
+    batch,
+    enrich,
+    redact,
+    senders,
+  };
   if (count === 1) return new (await import('./threads/local-shard.ts')).LocalShard(each, rules, events);
   const { ShardThreads } = await import('./threads/shard-threads.ts');
   return new ShardThreads(count, each, rules, events);
@@ -187,9 +200,10 @@ function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit'> {
         { protocol },
         'as many connections as may be (receive.max_connections): idle ones go',
       ),
-    overload: (shard, { rung, name, cause, keepsOneIn }) => {
-      if (rung === 0) log.info('overload', { shard, rung }, 'back to normal');
-      else log.warn('overload', { shard, rung, cause, keepsOneIn }, `overload: ${name}`);
+    overload: (shard, { rung, name, cause, keepsOneIn }, tenant) => {
+      const where = { shard, ...(tenant !== '' && { tenant }), rung };
+      if (rung === 0) log.info('overload', where, 'back to normal');
+      else log.warn('overload', { ...where, cause, keepsOneIn }, `overload: ${name}`);
     },
     died: (shard, error) => {
       log.error('shard_died', { shard, reason: (error as Error)?.message ?? String(error), err: error });

@@ -33,6 +33,8 @@ const stepsAtTheEnd = 16;
 export class Pipeline implements Intake {
   readonly shard: Shard;
   readonly received = { grpc: tally(), http_protobuf: tally(), http_json: tally() } satisfies Record<Protocol, unknown>;
+  /** Why no request may come in at present; empty = it may. */
+  overload = '';
   readonly #clock: Clock;
   readonly #arriving = new Set<{ readonly arrival: StepwiseArrival; readonly tally: { spans: number } }>();
   #closed = false;

@@ -8,6 +8,7 @@ import { type ConsulClient, consulClient } from './consul-options.ts';
 import { problemsOf, readYaml, told } from './document.ts';
 import { sized } from './memory-defaults.ts';
 import { type BootConfig, type BootDocument, bootSchema } from './schema.ts';
+import { tenantProblems, tenantsIn } from './tenants.ts';
 import type { Variables } from './variables.ts';
 
 /** Where the text came from, and what its variables and relative paths refer to. */
@@ -32,8 +33,9 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   if (yaml.errors.length > 0) return { errors: told(yaml.errors) };
   const parsed = v.safeParse(bootSchema, sized(yaml.value ?? {}, from.memoryLimitBytes));
   if (!parsed.success) return { errors: told(yaml.report(problemsOf(parsed.issues))) };
-  const tooSmall = smallQueues(parsed.output, yaml.value as { export?: readonly unknown[] });
-  if (tooSmall.length > 0) return { errors: told(yaml.report(tooSmall)) };
+  const tooSmall = smallQueues(parsed.output, yaml.value as Written);
+  const wrong = [...tooSmall, ...tenantProblems(parsed.output, (name) => placeOf(name, yaml.value as Written))];
+  if (wrong.length > 0) return { errors: told(yaml.report(wrong)) };
   const client = consulOf(parsed.output, from.env);
   if (typeof client === 'string') {
     return { errors: told(yaml.report([{ path: ['rules', 'consul', 'address'], message: client }])) };
@@ -41,18 +43,21 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   return { config: toConfig(parsed.output, from, client) };
 }
 
-/**
- * Queues that a full batch would never fit. Exporters without an endpoint were left out, so places are looked for by
- * name.
- */
-function smallQueues({ export: exporters, batch }: BootDocument, written: { export?: readonly unknown[] }): Problem[] {
-  const placeOf = (name: string) =>
-    (written.export ?? []).findIndex((each) => (each as { name?: string }).name === name);
+interface Written {
+  readonly export?: readonly unknown[];
+}
+
+/** Where an exporter stands; those without an endpoint were left out of the document. */
+const placeOf = (name: string, written: Written): number =>
+  (written.export ?? []).findIndex((each) => (each as { name?: string }).name === name);
+
+/** Queues that a full batch would never fit. */
+function smallQueues({ export: exporters, batch }: BootDocument, written: Written): Problem[] {
   return exporters.flatMap((exporter) => {
     if (!('queue' in exporter) || exporter.queue.maxBytes >= batch.maxBytes) return [];
     const { maxBytes } = exporter.queue;
     const message = `${maxBytes}: smaller than batch.max_bytes (${batch.maxBytes}), so that a full batch never fits: expected at least as much`;
-    return [{ path: ['export', placeOf(exporter.name), 'queue', 'max_bytes'], message }];
+    return [{ path: ['export', placeOf(exporter.name, written), 'queue', 'max_bytes'], message }];
   });
 }
 
@@ -74,6 +79,7 @@ function toConfig(
 ): BootConfig {
   const dataDirectory = resolve(cwd, raw.data_directory);
   const beside = (path: string): string => resolve(cwd, dirname(file), path);
+  const tenants = tenantsIn(raw);
   return {
     environment: raw.environment,
     traceDebug: raw.trace_debug,
@@ -81,6 +87,7 @@ function toConfig(
     shutdownTimeoutMs: raw.shutdown_timeout,
     dataDirectory,
     receive: withAuth(raw.receive, beside),
+    ...(tenants && { tenants }),
     buffer: raw.buffer,
     rules: {
       file: beside(raw.rules.file),
@@ -90,7 +97,9 @@ function toConfig(
     enrich: raw.enrich,
     redact: raw.redact,
     batch: raw.batch,
-    export: raw.export.map((exporter) => withPaths(exporter, { cwd, dataDirectory, beside })),
+    export: raw.export.map((exporter) =>
+      withTenant(withPaths(exporter, { cwd, dataDirectory, beside }), tenants?.header),
+    ),
     admin: { ...raw.admin, ...(raw.admin.auth && { auth: authAt(raw.admin.auth, beside) }) },
     log: raw.log,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
@@ -141,4 +150,9 @@ function withPaths(exporter: ExporterConfig, { cwd, dataDirectory, beside }: Fol
 function besideIt<T extends { readonly files: Readonly<Partial<Record<string, string>>> }>(tls: T, beside: Beside): T {
   const files = Object.entries(tls.files).map(([key, file]) => [key, beside(file!)]);
   return { ...tls, files: Object.fromEntries(files) };
+}
+
+function withTenant(exporter: ExporterConfig, header: string | undefined): ExporterConfig {
+  if (header === undefined || !('otlp' in exporter)) return exporter;
+  return { ...exporter, otlp: { ...exporter.otlp, tenantHeader: header } };
 }

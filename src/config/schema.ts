@@ -3,8 +3,10 @@ import { batchOptions } from '../batch/options.ts';
 import { bufferOptions } from '../buffer/options.ts';
 import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
+import type { Tenants } from '../model/tenant.ts';
 import { block, duration, expected, flag, notYet, numberOf, scalar, size, text } from '../options.ts';
 import { receiveOptions } from '../receive/options.ts';
+import { tenantLimitsOptions } from '../receive/tenants/options.ts';
 import { adminOptions, logOptions } from '../telemetry/options.ts';
 import type { ConsulClient } from './consul-options.ts';
 
@@ -66,6 +68,10 @@ export const bootFields = {
     v.description('embedded store and last good rules; relative to the working directory'),
   ),
   receive: v.optional(receiveOptions, { grpc: {}, http: {} }),
+  tenants: v.pipe(
+    v.optional(tenantLimitsOptions, {}),
+    v.description('limits of single tenants of receive.tenants.allow, by name: share, max_bytes_per_second'),
+  ),
   buffer: v.optional(bufferOptions, {}),
   rules: v.optional(rules, {}),
   enrich: v.pipe(v.optional(enrichOptions, {}), v.description('attributes added to kept traces')),
@@ -96,6 +102,8 @@ export interface BootConfig {
   readonly shutdownTimeoutMs: number;
   readonly dataDirectory: string;
   readonly receive: v.InferOutput<typeof receiveOptions>;
+  /** Absent: there is one, without a name. */
+  readonly tenants?: Tenants;
   readonly buffer: v.InferOutput<typeof bufferOptions>;
   readonly rules: {
     readonly file: string;

@@ -23,6 +23,8 @@ export interface Receipt {
  * each is written once to the buffer and scanned where it lies there. What has not come whole has no place in it.
  */
 export interface Intake {
+  /** Why no request may come in at present, though it would fit; empty or absent = it may. */
+  readonly overload?: string;
   /** Why a message of `length` bytes would not be taken now, so that it need not come; nothing is reserved for it. */
   refuses(length: number): Refusal | undefined;
   /** Takes the message, of which nothing is kept but the copy; nothing of it is taken when a Refusal comes back. */

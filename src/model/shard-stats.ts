@@ -4,12 +4,9 @@ import type { Histogram, LoopStats, OverloadStats } from './stats.ts';
 
 type Tally = { spans: number; bytes: number; requests: number };
 
-/** What one shard and its receivers count: plain numbers, taken at one moment of that shard. */
-export interface ShardStats {
-  /** The shard did not answer in time; this is what it said so many milliseconds before. */
-  readonly silentMs?: number;
+/** What one tenant's pipeline of one shard counts. */
+export interface PipelineStats {
   readonly received: Record<Protocol, Tally>;
-  readonly refused: Record<string, { requests: number; bytes: number }>;
   readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
   readonly triggers: Record<Trigger, number>;
   readonly waiting: { readonly spans: number; readonly traces: number };
@@ -17,25 +14,34 @@ export interface ShardStats {
   readonly bufferLimitBytes: number;
   /** When the oldest waiting trace began, by the monotonic clock; 0 = nothing waits. */
   readonly oldestAt: number;
-  readonly inflightBytes: number;
-  readonly memory: ShardMemory;
-  readonly connections: Record<'grpc' | 'http', { open: number; sentAway: number; refused: number }>;
-  /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
-  readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
-  /** Where the shard stands on the ladder, see shard/overload.ts, and why; it keeps one trace in `keepsOneIn` at most. */
+  /** Where it stands on the ladder, see shard/overload.ts, and why; it keeps one trace in `keepsOneIn` at most. */
   readonly overload: OverloadStats;
   readonly lateness: Histogram;
-  readonly turns: Histogram;
-  /** Of the shard's own thread, where it has one. */
-  readonly loop?: LoopStats;
   readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
-  readonly redactions: Record<string, number>;
-  readonly malformedTraceStates: number;
-  readonly mendedSpans: number;
   /** In the open batch, and handed to the exporters since the start. */
   readonly batching: { readonly spans: number; readonly bytes: number };
   readonly emittedSpans: number;
   /** Spans given to and got from other shards. */
   readonly handedOver: number;
   readonly takenOver: number;
+}
+
+/** What one shard and its receivers count: plain numbers, taken at one moment of that shard. */
+export interface ShardStats {
+  /** The shard did not answer in time; this is what it said so many milliseconds before. */
+  readonly silentMs?: number;
+  /** By tenant, in their order. */
+  readonly pipelines: readonly PipelineStats[];
+  readonly refused: Record<string, { requests: number; bytes: number }>;
+  readonly inflightBytes: number;
+  readonly memory: ShardMemory;
+  readonly connections: Record<'grpc' | 'http', { open: number; sentAway: number; refused: number }>;
+  /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
+  readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
+  readonly turns: Histogram;
+  /** Of the shard's own thread, where it has one. */
+  readonly loop?: LoopStats;
+  readonly redactions: Record<string, number>;
+  readonly malformedTraceStates: number;
+  readonly mendedSpans: number;
 }

@@ -58,6 +58,12 @@ export interface RulesStatus {
   readonly sourceFailures?: number;
 }
 
+/** What one tenant's pipelines count, in all shards: the like-named parts of the whole. */
+export interface TenantStats
+  extends Pick<GatewayStats, 'received' | 'outcomes' | 'triggers' | 'waiting' | 'buffer' | 'remembered' | 'overload'> {
+  readonly name: string;
+}
+
 /** Every number the gateway keeps about itself, gathered when somebody asks (a scrape, /api/status). */
 export interface GatewayStats {
   readonly received: Readonly<Record<Protocol, { spans: number; bytes: number; requests: number }>>;
@@ -73,8 +79,10 @@ export interface GatewayStats {
   readonly connections: Readonly<Record<'grpc' | 'http', { open: number; sentAway: number; refused: number }>>;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
-  /** By shard. */
+  /** By shard; of several tenants, that of the one which is pressed hardest. */
   readonly overload: readonly OverloadStats[];
+  /** Where the boot file allows tenants. */
+  readonly tenants?: readonly TenantStats[];
   readonly lateness: Histogram;
   /** Seconds for which each turn of deciding held its event loop. */
   readonly turns: Histogram;

@@ -22,8 +22,6 @@ export interface Sender {
 export class Admission {
   /** Bytes granted and not given back yet. */
   inflightBytes = 0;
-  /** Why nothing may come in at present; empty = it may. */
-  overload = '';
   readonly maxRequestBytes: number;
   readonly maxInflightBytes: number;
   readonly maxConnectionBytes: number;
@@ -47,7 +45,6 @@ export class Admission {
   refuses(bytes: number, sender: Sender): Refusal | undefined {
     const tooLarge = this.limit(bytes);
     if (tooLarge !== undefined) return tooLarge;
-    if (this.overload !== '') return new Refusal('overloaded', `too much to do (${this.overload}): try again later`);
     if (this.#isBeyondShare(bytes, sender, 0)) return this.#connectionFull(sender);
     return this.#allBytes() + bytes > this.maxInflightBytes ? this.#full() : undefined;
   }

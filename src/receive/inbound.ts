@@ -46,6 +46,7 @@ export class Inbound implements Payer {
     if (intake instanceof Refusal) return intake;
     if (length >= 0) this.#pieces.limit = length;
     const atLeast = Math.max(1, length);
+    if (intake.overload) return admission.limit(atLeast) ?? overloaded(intake.overload);
     return admission.refuses(atLeast, this.#sender) ?? intake.refuses(isMessage ? atLeast : 1);
   }
 
@@ -149,3 +150,5 @@ export class Inbound implements Payer {
     return [whole];
   }
 }
+
+const overloaded = (cause: string): Refusal => new Refusal('overloaded', `too much to do (${cause}): try again later`);

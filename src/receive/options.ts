@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { authOptions } from '../access/options.ts';
 import { block, count, list, listenEndpoint, notYet, oneOf, size, text } from '../options.ts';
+import { tenantsOptions } from './tenants/options.ts';
 
 const grpc = block({
   endpoint: v.pipe(v.optional(listenEndpoint(), '127.0.0.1:4317'), v.description('where OTLP/gRPC is received')),
@@ -45,6 +46,7 @@ export const receiveOptions = v.pipe(
     grpc: v.optional(grpc),
     http: v.optional(http),
     auth: v.optional(authOptions('receive')),
+    tenants: v.optional(tenantsOptions),
     max_connections: v.pipe(
       v.optional(count(1, 1_000_000), 10_000),
       v.description(
@@ -101,6 +103,7 @@ export const receiveOptions = v.pipe(
         ...(raw.http.auth && { auth: raw.http.auth }),
       },
     }),
+    ...(raw.tenants && { tenants: raw.tenants }),
     maxConnections: raw.max_connections,
     maxRequestBytes: raw.max_request_bytes,
     maxEnvelopeBytes: raw.max_envelope_bytes,

@@ -16,9 +16,13 @@ const keptTablesBytes = 1 << 20;
 
 /** Words of all rings into one shard, together: a tenth of a second of the fastest traffic. */
 const ringWordsPerShard = 1 << 21;
+/** Of one tenant's among them, at least: what a request of 40,000 spans needs. */
+const fewestRingWords = 1 << 18;
 
-function ringWordsFor(shards: number): number {
-  return 2 ** Math.floor(Math.log2(ringWordsPerShard / Math.max(1, shards - 1)));
+/** Words of each ring of one tenant. */
+export function ringWordsFor(shards: number, tenants = 1): number {
+  const words = Math.max(fewestRingWords, ringWordsPerShard / tenants);
+  return 2 ** Math.floor(Math.log2(words / Math.max(1, shards - 1)));
 }
 
 /**

@@ -11,6 +11,9 @@ The books, in spans and at any moment, per process:
 - \`received_spans\` = the sum of \`outcome_spans\` + \`waiting_spans\`
 - for each exporter: \`outcome_spans\` of \`kept\` and \`late_kept\` = \`exported_spans\` + \`export_queue_spans\` + \`export_failed_spans\`
 
+Where tenants are configured ([tenants](tenants.md)), metrics with \`(tenant)\` have that label too, and hold for each of them; where none are, they
+are as they stand here. Only configured names become labels.
+
 This page is made from the table in \`src/telemetry/metrics/\`; \`UPDATE=1 bin/node node_modules/.bin/vitest run test/telemetry/metrics-document.test.ts\` renews it.
 `;
 
@@ -21,7 +24,8 @@ export function metricsDocument(): string {
   return `${head}\n${columns}\n${metrics.map(rowOf).join('\n')}\n`;
 }
 
-function rowOf({ name, type, labels, help, advice }: Metric): string {
-  const cells = [`\`${name}\``, type, labels.map((label) => `\`${label}\``).join(', '), help, advice];
+function rowOf({ name, type, labels, perTenant, help, advice }: Metric): string {
+  const told = [...labels.map((label) => `\`${label}\``), ...(perTenant ? ['(`tenant`)'] : [])];
+  const cells = [`\`${name}\``, type, told.join(', '), help, advice];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }

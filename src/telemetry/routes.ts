@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { systemClock } from '../clock.ts';
 import { Unavailable } from '../errors.ts';
+import { isTenant, type NoTenant, onlyTenant, type Tenant, type Tenants, tenantFinder } from '../model/tenant.ts';
 import type { AdminAccess, Need } from './admin-access.ts';
 import { oneAtATime } from './at-once.ts';
 import type { Log } from './log.ts';
@@ -51,10 +52,29 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
   });
   const status = oneAtATime(async () => statusOf(sources.identity, await sources.stats(), sources.uptimeMs()));
   app.get('/api/status', reads, () => status());
-  app.get<{ Params: { id: string } }>('/api/explain/:id', reads, (request, reply) =>
-    answerExplain(sources, request.params.id, reply),
-  );
-  app.get('/api/*', reads, (request, reply) => answerTempo(sources, request, reply));
+  const tenantOf = askedTenant(sources.tenants);
+  app.get<{ Params: { id: string } }>('/api/explain/:id', reads, (request, reply) => {
+    const tenant = tenantOf(request);
+    return isTenant(tenant) ? answerExplain(sources, request.params.id, tenant, reply) : refuseTenant(reply, tenant);
+  });
+  app.get('/api/*', reads, (request, reply) => {
+    const tenant = tenantOf(request);
+    if (!isTenant(tenant) && !ofNobody.has(request.url)) return refuseTenant(reply, tenant);
+    return answerTempo(sources, request, isTenant(tenant) ? tenant : onlyTenant, reply);
+  });
+}
+
+/** What they say is not of any trace: Grafana asks them before it knows more. */
+const ofNobody = new Set(['/api/echo', '/api/status/buildinfo']);
+
+/** Whose traces a question is about, by the header that Grafana's data source and obsctl send. */
+function askedTenant(tenants: Tenants | undefined): (request: FastifyRequest) => Tenant | NoTenant {
+  const find = tenantFinder(tenants);
+  return ({ headers }) => find(tenants && headers[tenants.header]?.toString());
+}
+
+function refuseTenant(reply: FastifyReply, { why, message }: NoTenant): FastifyReply {
+  return refuse(reply, why === 'unknown' ? 403 : 400, message);
 }
 
 /** What a route needs; a POST that changes something says `change`. */
@@ -94,7 +114,12 @@ async function rendered({ sources, probe, log }: Context, accept: string) {
   return renderMetrics(sample, accept);
 }
 
-async function answerExplain(sources: AdminSources, id: string, reply: FastifyReply): Promise<FastifyReply> {
+async function answerExplain(
+  sources: AdminSources,
+  id: string,
+  tenant: Tenant,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const traceId = traceIdOf(id);
   if (traceId === undefined) {
     return refuse(
@@ -103,7 +128,7 @@ async function answerExplain(sources: AdminSources, id: string, reply: FastifyRe
       `"${id.slice(0, 64)}" is not a trace id: it is 32 hex digits, such as 4bf92f3577b34da6a3ce929d0e0e4736`,
     );
   }
-  const explanation = await sources.explain(traceId);
+  const explanation = await sources.explain(traceId, tenant);
   return explanation === undefined ? refuse(reply, 404, await forgotten(traceId, sources)) : reply.send(explanation);
 }
 
@@ -121,10 +146,15 @@ function traceIdOf(text: string): string | undefined {
   return text.toLowerCase().padStart(32, '0');
 }
 
-async function answerTempo(sources: AdminSources, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function answerTempo(
+  sources: AdminSources,
+  request: FastifyRequest,
+  tenant: Tenant,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   if (sources.tempo === undefined) return refuse(reply, 404, await noStore(sources));
   const url = new URL(request.raw.url ?? '/', 'http://admin');
-  const answer = await sources.tempo('GET', url, request.headers.accept ?? '', overOf(reply));
+  const answer = await sources.tempo('GET', url, request.headers.accept ?? '', overOf(reply), tenant);
   if (answer === undefined) return notFound(request, reply);
   return reply.code(answer.status).headers(answer.headers).send(answer.body);
 }

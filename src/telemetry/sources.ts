@@ -1,5 +1,6 @@
 import type { Explanation } from '../model/explanation.ts';
 import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
+import type { Tenant, Tenants } from '../model/tenant.ts';
 
 /** An answer of the embedded store. */
 export interface TempoAnswer {
@@ -10,18 +11,26 @@ export interface TempoAnswer {
 
 /** What the admin server asks of the gateway, when somebody asks it. None of these may block or be slow. */
 export interface AdminSources {
+  /** Those that the boot file allows: questions about traces say whose. */
+  readonly tenants?: Tenants;
   readonly identity: GatewayIdentity;
   uptimeMs(): number;
   stats(): Promise<GatewayStats>;
   /** Why a trace was kept or dropped; `traceIdHex` is 32 lower-case hex digits. Undefined when it is not remembered. */
-  explain(traceIdHex: string): Promise<Explanation | undefined>;
+  explain(traceIdHex: string, tenant: Tenant): Promise<Explanation | undefined>;
   /** Why no traffic should come here now, in one line; empty when it may. */
   notReady(): string;
   /** Why the process should be restarted, in one line; empty when it should not. */
   notLive(): string;
   /**
    * Tempo's read API over the embedded store, where there is one. Undefined for a path that it does not have. `over` is
-   * aborted when the asker has the answer, or is gone.
+   * aborted when the asker has the answer, or is gone. It finds the traces of `tenant` alone.
    */
-  readonly tempo?: (method: string, url: URL, accept: string, over: AbortSignal) => Promise<TempoAnswer | undefined>;
+  readonly tempo?: (
+    method: string,
+    url: URL,
+    accept: string,
+    over: AbortSignal,
+    tenant: Tenant,
+  ) => Promise<TempoAnswer | undefined>;
 }

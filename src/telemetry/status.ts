@@ -1,7 +1,7 @@
 import { sumOf } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { outcomes } from '../model/outcome.ts';
-import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
+import type { GatewayIdentity, GatewayStats, TenantStats } from '../model/stats.ts';
 
 /**
  * The answer of /api/status. Times are ISO 8601, null where something never happened; bytes and seconds as the names
@@ -26,6 +26,7 @@ export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeM
       lastSuccessAt: isoTime(exporter.lastSuccessAt),
     })),
     books: booksOf(stats),
+    ...(stats.tenants && { tenants: stats.tenants.map(tenantOf) }),
   };
 }
 export type Status = ReturnType<typeof statusOf>;
@@ -46,7 +47,7 @@ function rulesOf({ rules }: GatewayStats) {
   };
 }
 
-function bufferOf({ buffer, waiting }: GatewayStats) {
+function bufferOf({ buffer, waiting }: Pick<GatewayStats, 'buffer' | 'waiting'>) {
   const { bytes, limitBytes, oldestSeconds } = buffer;
   return { bytes, limitBytes, traces: waiting.traces, spans: waiting.spans, oldestSeconds };
 }
@@ -66,7 +67,18 @@ export function booksOf(stats: GatewayStats) {
   };
 }
 
-function spansOf(stats: GatewayStats) {
+/** What of it is one tenant's. */
+function tenantOf(tenant: TenantStats) {
+  const spans = spansOf(tenant);
+  return {
+    name: tenant.name,
+    overload: tenant.overload,
+    buffer: bufferOf(tenant),
+    books: { balanced: spans.balanced, spans, traces: { ...sums(tenant, 'traces'), waiting: tenant.waiting.traces } },
+  };
+}
+
+function spansOf(stats: Pick<GatewayStats, 'received' | 'outcomes' | 'waiting'>) {
   const received = total(Object.values(stats.received).map((it) => it.spans));
   const left = sums(stats, 'spans');
   const waiting = stats.waiting.spans;
@@ -88,7 +100,7 @@ function exportersOf({ exporters, batching }: GatewayStats, kept: number) {
   });
 }
 
-function sums(stats: GatewayStats, unit: 'spans' | 'traces'): Record<Outcome, number> {
+function sums(stats: Pick<GatewayStats, 'outcomes'>, unit: 'spans' | 'traces'): Record<Outcome, number> {
   const result = Object.fromEntries(outcomes.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
   for (const it of stats.outcomes) result[it.outcome] += it[unit];
   return result;

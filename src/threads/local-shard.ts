@@ -3,11 +3,11 @@ import { systemClock } from '../clock.ts';
 import { compileRules } from '../decide/compile.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { Explanation } from '../model/explanation.ts';
-import type { ExportRequest } from '../model/export-request.ts';
+import type { Intake } from '../model/intake.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { Histogram } from '../model/stats.ts';
+import { type Tenant, tenantsOf } from '../model/tenant.ts';
 import type { PolicySet } from '../model/verdict.ts';
-import { Pipeline } from '../pipeline.ts';
 import { type Access, openAccess } from '../receive/access.ts';
 import { Admission } from '../receive/admission.ts';
 import { CheckedAccess } from '../receive/checked-access.ts';
@@ -18,16 +18,18 @@ import { createHttpReceiver } from '../receive/http.ts';
 import { connectionsByOpenFiles } from '../receive/open-files.ts';
 import type { Receiver } from '../receive/receiver.ts';
 import { ReceiveStats } from '../receive/stats.ts';
+import { intakeFinder, tenantAccess } from '../receive/tenants/intakes.ts';
+import { LimitedIntake } from '../receive/tenants/limited-intake.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
 import { allocateBallast } from './ballast.ts';
 import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
-import { Packer, unpack } from './packer.ts';
-import { overloadStats, shardStats } from './shard-stats.ts';
+import { amongTenants } from './divide.ts';
+import { InTurn } from './in-turn.ts';
+import { unpack } from './packer.ts';
+import { shardStats } from './shard-stats.ts';
 import type { Addresses, RulesRevision, SenderCredentials, ShardConfig, ShardEvents, Shards } from './shards.ts';
+import { TenantPipeline } from './tenant-pipeline.ts';
 import { Ticker } from './ticker.ts';
-
-/** How often one cause of lost spans is told. */
-const tellLossesEveryMs = 10_000;
 
 /** How often it is told that a listener is full. */
 const tellFullEveryMs = 60_000;
@@ -37,17 +39,17 @@ const noConnections = (): ConnectionStats => ({ open: 0, sentAway: 0, refused: 0
 /** Traces decided at a stretch: less than a millisecond's worth. */
 const tracesPerStep = 200;
 
-/** Its place among several. */
+/** Its place among several; by tenant. */
 interface Membership {
-  readonly neighbours: NeighbourOptions;
+  readonly neighbours: readonly NeighbourOptions[];
   /** Bytes in flight in all shards, see receive/admission.ts. */
   readonly inflight: SharedArrayBuffer;
 }
 
-/** The one shard of this thread: receivers, pipeline and ticker. A gateway of one shard is this alone. */
+/** The one shard of this thread: receivers, a pipeline for each tenant, and ticker. A gateway of one shard is this alone. */
 export class LocalShard implements Shards {
   readonly count = 1;
-  readonly pipeline: Pipeline;
+  readonly tenants: readonly TenantPipeline[];
   readonly enricher: Enricher;
   readonly admission: Admission;
   readonly refused = new ReceiveStats();
@@ -58,18 +60,15 @@ export class LocalShard implements Shards {
   readonly #events: ShardEvents;
   readonly #ticker: Ticker;
   readonly #compacting: NodeJS.Timeout;
-  readonly #packer: Packer | undefined;
   readonly #receivers: Receiver[] = [];
+  /** Of whoever may send, over both protocols: limits are a tenant's, not a listener's. */
+  readonly #everybody: Access;
   #senders: SenderCredentials;
   readonly #checked: { grpc?: CheckedAccess; http?: CheckedAccess } = {};
   /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
   readonly ballast: ArrayBuffer | undefined;
   #stopping = false;
-  #toldRung = 0;
-  #toldLosses = 0;
-  #toldLossesAt = Number.NEGATIVE_INFINITY;
-  /** Kept spans handed to the exporters. */
-  emittedSpans = 0;
+  readonly #deciding: InTurn<TenantPipeline>;
 
   constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
     this.#config = config;
@@ -78,11 +77,33 @@ export class LocalShard implements Shards {
     if (member !== undefined) this.ballast = allocateBallast();
     this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
     this.admission = new Admission(config.receive, member?.inflight);
-    const { buffer, batch } = config;
-    const { maxEnvelopeBytes, maxSpanBytes } = config.receive;
-    const neighbours = member?.neighbours;
-    this.#shards = neighbours?.shared.lendings.length ?? 1;
-    this.pipeline = new Pipeline(
+    this.#shards = member?.neighbours[0].shared.lendings.length ?? 1;
+    this.tenants = tenantsOf(config.tenants).map((tenant) => this.#openTenant(tenant, rules, member));
+    this.#everybody = this.#accessOfAll();
+    this.#deciding = new InTurn(this.tenants);
+    const turns = new InTurn(this.tenants);
+    this.#ticker = new Ticker(() => {
+      const inflight = this.admission.share;
+      const { delayMs } = this.#ticker.gaps;
+      return turns.serve((tenant) => tenant.tick(tracesPerStep, inflight, delayMs));
+    });
+    const buffers = this.tenants.map(({ pipeline }) => pipeline.shard.buffer);
+    const isIdle = (): boolean => buffers.every(({ segments }) => segments.bytes === 0);
+    const returned = (): number =>
+      buffers.reduce(
+        (sum, { blocks, segments }) => sum + blocks.returnedBytes + segments.forgottenBytes,
+        chunks.returnedBytes,
+      );
+    this.#compacting = compactHeapAfterBursts(returned, isIdle);
+  }
+
+  #openTenant(tenant: Tenant, rules: RulesRevision, member: Membership | undefined): TenantPipeline {
+    const { batch, receive } = this.#config;
+    const { maxEnvelopeBytes, maxSpanBytes } = receive;
+    const buffer = amongTenants(this.#config, tenant.index);
+    const neighbours = member?.neighbours[tenant.index];
+    return new TenantPipeline(
+      tenant,
       {
         buffer: { ...buffer, unpack },
         batch,
@@ -94,20 +115,13 @@ export class LocalShard implements Shards {
       },
       { set: this.#compile(rules), name: rules.name },
       this.enricher,
-      (request) => this.#emit(request),
-      systemClock,
+      {
+        emit: (request) => this.#events.emit(request, () => this.reuse(request.body, tenant.index), tenant),
+        lost: (reason, spans) => this.#events.lost(reason, spans),
+        overload: (stats) => this.#events.overload(0, stats, tenant.name),
+      },
+      buffer.compressAfterMs,
     );
-    this.#ticker = new Ticker(() => {
-      this.#lookAtOverload();
-      const more = this.pipeline.tick(tracesPerStep);
-      this.#tellLosses(systemClock.monotonicMs());
-      return more;
-    });
-    const { segments, blocks } = this.pipeline.shard.buffer;
-    const isIdle = (): boolean => segments.bytes === 0;
-    const returned = (): number => blocks.returnedBytes + segments.forgottenBytes + chunks.returnedBytes;
-    this.#compacting = compactHeapAfterBursts(returned, isIdle);
-    if (buffer.compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, buffer.compressAfterMs);
   }
 
   /** Listens at the addresses given, or at the configured ones. */
@@ -139,10 +153,9 @@ export class LocalShard implements Shards {
   }
 
   #access(protocol: 'grpc' | 'http'): Access {
-    const everybody = openAccess(this.pipeline);
     const credentials = this.#senders[protocol];
-    if (credentials === undefined) return everybody;
-    const checked = new CheckedAccess(credentials, everybody);
+    if (credentials === undefined) return this.#everybody;
+    const checked = new CheckedAccess(credentials, this.#everybody);
     this.#checked[protocol] = checked;
     return checked;
   }
@@ -154,6 +167,19 @@ export class LocalShard implements Shards {
       const credentials = senders[protocol];
       if (credentials !== undefined) this.#checked[protocol]?.renew(credentials);
     }
+  }
+
+  /** Says which tenant's pipeline a request goes to; with one, there is nothing to say. */
+  #accessOfAll(): Access {
+    const { tenants } = this.#config;
+    const [{ pipeline }] = this.tenants;
+    if (tenants === undefined) return openAccess(pipeline);
+    const intakes = this.tenants.map(({ pipeline, tenant }): Intake => {
+      const { maxBytesPerSecond } = tenants.each[tenant.index];
+      if (maxBytesPerSecond === 0) return pipeline;
+      return new LimitedIntake(pipeline, maxBytesPerSecond / this.#shards, systemClock);
+    });
+    return tenantAccess(tenants.header, intakeFinder(tenants, intakes));
   }
 
   /** This shard's part of what a protocol may have, and of the files that may be open. */
@@ -172,51 +198,38 @@ export class LocalShard implements Shards {
   }
 
   swap(rules: RulesRevision): void {
-    this.pipeline.swap(this.#compile(rules), rules.name);
+    for (const { pipeline } of this.tenants) pipeline.swap(this.#compile(rules), rules.name);
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#receivers.map((receiver) => receiver.stopReceiving(deadlineMs)));
     // What was cut but is still being unpacked would come to shards that have decided all they had.
-    this.pipeline.close();
+    for (const { pipeline } of this.tenants) pipeline.close();
   }
 
   /** Takes part of what waits to its end; the ticker goes on, for other shards may still need this one. */
   decideWaiting(maxBytes: number): boolean {
-    const more = this.pipeline.decideWaiting(tracesPerStep, maxBytes);
-    if (!more) this.#tellLosses(Number.POSITIVE_INFINITY);
-    return more;
+    return this.#deciding.serve((tenant) => tenant.decideWaiting(tracesPerStep, maxBytes));
   }
 
   /** How full the queue is of the exporter that is furthest behind, 0 to 1. */
   exportQueue(share: number): void {
-    this.pipeline.shard.overload.surroundings.exportQueue = share;
-  }
-
-  /** What presses on the shard from outside it; and what it says of its standing, where that has changed. */
-  #lookAtOverload(): void {
-    const { surroundings, ladder } = this.pipeline.shard.overload;
-    surroundings.loopDelayMs = this.#ticker.gaps.delayMs;
-    surroundings.inflight = this.admission.share;
-    if (ladder.rung === this.#toldRung) return;
-    this.#toldRung = ladder.rung;
-    this.admission.overload = ladder.rung === 4 ? ladder.cause : '';
-    this.#events.overload(0, overloadStats(ladder));
+    for (const { pipeline } of this.tenants) pipeline.shard.overload.surroundings.exportQueue = share;
   }
 
   end(): void {
     this.#ticker.stop();
     clearInterval(this.#compacting);
-    this.#packer?.stop();
+    for (const tenant of this.tenants) tenant.stop();
   }
 
   stats(): readonly ShardStats[] {
     return [shardStats(this)];
   }
 
-  explain(traceId: string): Explanation | undefined {
-    return this.pipeline.explain(traceId);
+  explain(traceId: string, tenant: number): Explanation | undefined {
+    return this.tenants[tenant].pipeline.explain(traceId);
   }
 
   get turns(): Histogram {
@@ -228,22 +241,8 @@ export class LocalShard implements Shards {
   }
 
   /** The body of an emitted request came back. */
-  reuse(body: Uint8Array): void {
-    this.pipeline.shard.batch.reuse(body);
-  }
-
-  /** Spans that we could not write, which the operator must hear of. */
-  #tellLosses(now: number): void {
-    const { emitter } = this.pipeline.shard;
-    if (emitter.failed === this.#toldLosses || now - this.#toldLossesAt < tellLossesEveryMs) return;
-    this.#toldLosses = emitter.failed;
-    this.#toldLossesAt = now;
-    for (const [reason, spans] of emitter.takeFailures()) this.#events.lost(reason, spans);
-  }
-
-  #emit(request: ExportRequest): void {
-    this.emittedSpans += request.spans;
-    this.#events.emit(request, () => this.reuse(request.body));
+  reuse(body: Uint8Array, tenant: number): void {
+    this.tenants[tenant].pipeline.shard.batch.reuse(body);
   }
 
   #compile({ document }: RulesRevision): PolicySet {

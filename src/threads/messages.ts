@@ -1,6 +1,7 @@
 import type { SlabNotice } from '../buffer/lending.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { OverloadStats } from '../model/stats.ts';
+import type { Tenant } from '../model/tenant.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
 import type { RulesRevision, SenderCredentials, ShardConfig } from './shards.ts';
 
@@ -9,7 +10,8 @@ export interface ThreadData {
   readonly self: number;
   readonly config: ShardConfig;
   readonly rules: RulesRevision;
-  readonly shared: SharedMemory;
+  /** By tenant. */
+  readonly shared: readonly SharedMemory[];
   readonly inflight: SharedArrayBuffer;
   /** When each shard had its last turn: an Int32 each, the low 32 bits of the monotonic clock's milliseconds. */
   readonly turns: SharedArrayBuffer;
@@ -19,7 +21,7 @@ export interface ThreadData {
 export type Question =
   | { readonly ask: 'start'; readonly config: ShardConfig['receive'] }
   | { readonly ask: 'stats' }
-  | { readonly ask: 'explain'; readonly traceId: string }
+  | { readonly ask: 'explain'; readonly traceId: string; readonly tenant: number }
   | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }
   | { readonly ask: 'decideWaiting'; readonly maxBytes: number };
 
@@ -28,16 +30,16 @@ export type ToThread =
   | { readonly type: 'swap'; readonly rules: RulesRevision }
   | { readonly type: 'renew'; readonly senders: SenderCredentials }
   | { readonly type: 'exportQueue'; readonly share: number }
-  | { readonly type: 'reuse'; readonly body: Uint8Array }
-  | { readonly type: 'slab'; readonly notice: SlabNotice };
+  | { readonly type: 'reuse'; readonly body: Uint8Array; readonly tenant: number }
+  | { readonly type: 'slab'; readonly notice: SlabNotice; readonly tenant: number };
 
 export type FromThread =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'failure'; readonly id: number; readonly message: string; readonly usage: boolean }
-  | { readonly type: 'emit'; readonly request: ExportRequest }
+  | { readonly type: 'emit'; readonly request: ExportRequest; readonly tenant: Tenant }
   /** To be passed on to shard `to`. */
-  | { readonly type: 'slab'; readonly notice: SlabNotice; readonly to: number }
+  | { readonly type: 'slab'; readonly notice: SlabNotice; readonly tenant: number; readonly to: number }
   | { readonly type: 'fault'; readonly message: string }
-  | { readonly type: 'overload'; readonly stats: OverloadStats }
+  | { readonly type: 'overload'; readonly stats: OverloadStats; readonly tenant: string }
   | { readonly type: 'full'; readonly protocol: string }
   | { readonly type: 'lost'; readonly reason: string; readonly spans: number };

@@ -1,8 +1,9 @@
 import type { Enricher } from '../enrich/enrich.ts';
 import type { ShardMemory } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
-import type { ShardStats } from '../model/shard-stats.ts';
-import type { GatewayStats, Histogram, LoopStats, OverloadStats } from '../model/stats.ts';
+import type { PipelineStats, ShardStats } from '../model/shard-stats.ts';
+import type { GatewayStats, Histogram, LoopStats, OverloadStats, TenantStats } from '../model/stats.ts';
+import { onlyTenant, type Tenant } from '../model/tenant.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
@@ -13,55 +14,66 @@ import { heapBytes } from './heap-bytes.ts';
 
 /** Who counts in a shard and around it. */
 interface Counting {
-  readonly pipeline: Pipeline;
+  readonly tenants: readonly { readonly pipeline: Pipeline; readonly emittedSpans: number }[];
   readonly enricher: Enricher;
   readonly admission: Admission;
   readonly refused: ReceiveStats;
   readonly connections: Record<'grpc' | 'http', ConnectionStats>;
-  readonly emittedSpans: number;
   readonly turns: Histogram;
 }
 
-function memoryOf({ pipeline: { shard }, admission }: Counting, heap: number): ShardMemory {
-  const { buffer, scan, neighbours, decisions, batch } = shard;
+function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
+  const parts = tenants.map(({ pipeline: { shard } }) => {
+    const { buffer, scan, neighbours, decisions, batch } = shard;
+    return {
+      ...buffer.memory,
+      spare: buffer.blocks.spareBytes,
+      scan: scan.bytes + (neighbours?.bytes ?? 0),
+      rings: neighbours?.ringBytes ?? 0,
+      decisions: decisions.bytes,
+      batches: batch.heldBytes,
+    };
+  });
+  const sum = addRecords(parts);
   return {
     inflight: Math.max(chunks.heldBytes, admission.inflightBytes),
-    ...buffer.memory,
-    spare: buffer.blocks.spareBytes + chunks.freeBytes,
-    scan: scan.bytes + (neighbours?.bytes ?? 0),
-    rings: neighbours?.ringBytes ?? 0,
-    decisions: decisions.bytes,
-    batches: batch.heldBytes,
+    ...sum,
+    spare: sum.spare + chunks.freeBytes,
     heap,
   };
 }
 
 export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
-  const { pipeline, enricher, admission, refused, emittedSpans, turns } = counting;
-  const { shard, received } = pipeline;
+  const { tenants, enricher, admission, refused, turns } = counting;
+  return {
+    pipelines: tenants.map(({ pipeline, emittedSpans }) => pipelineStats(pipeline, emittedSpans)),
+    refused: refused.refused,
+    inflightBytes: admission.inflightBytes,
+    memory: memoryOf(counting, loop ? heapBytes() : 0),
+    connections: { grpc: { ...counting.connections.grpc }, http: { ...counting.connections.http } },
+    arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
+    turns,
+    ...(loop && { loop }),
+    redactions: enricher.stats.redactions,
+    malformedTraceStates: enricher.stats.malformedTraceStates,
+    mendedSpans: enricher.stats.mendedSpans,
+  };
+}
+
+function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): PipelineStats {
   const { buffer, decisions, ledger, neighbours, batch } = shard;
   const first = buffer.first();
   return {
     received,
-    refused: refused.refused,
     outcomes: ledger.entries(),
     triggers: shard.judge.triggers,
     waiting: { spans: buffer.spans, traces: buffer.traces.size },
     bufferBytes: buffer.blocks.inUseBytes,
     bufferLimitBytes: buffer.blocks.maxBytes,
     oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
-    inflightBytes: admission.inflightBytes,
-    memory: memoryOf(counting, loop ? heapBytes() : 0),
-    connections: { grpc: { ...counting.connections.grpc }, http: { ...counting.connections.http } },
-    arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
     overload: overloadStats(shard.overload.ladder),
     lateness: shard.lateness,
-    turns,
-    ...(loop && { loop }),
     remembered: { decisions: decisions.size, limit: decisions.limit, evicted: decisions.evicted },
-    redactions: enricher.stats.redactions,
-    malformedTraceStates: enricher.stats.malformedTraceStates,
-    mendedSpans: enricher.stats.mendedSpans,
     batching: { spans: batch.spans, bytes: batch.bytes },
     emittedSpans,
     handedOver: neighbours?.handedOver ?? 0,
@@ -81,25 +93,30 @@ type Summed = Omit<GatewayStats, 'exporters' | 'rules' | 'memory'> & { readonly 
 /**
  * The shards' numbers, added. Each shard's were taken at a moment of its own, and the sum balances all the same: what
  * one gave away and another has not got yet, or has got already, is the difference of two counters, and counts as
- * waiting.
+ * waiting. `tenants`: those that the boot file allows, in their order.
  */
-export function sumStats(shards: readonly ShardStats[], offeredSpans: number, now: number): Summed {
+export function sumStats(
+  shards: readonly ShardStats[],
+  offeredSpans: number,
+  now: number,
+  tenants: readonly Tenant[] = [onlyTenant],
+): Summed {
   const total = (of: (shard: ShardStats) => number): number => shards.reduce((sum, shard) => sum + of(shard), 0);
-  const oldestAt = Math.min(...shards.map((shard) => shard.oldestAt || Number.POSITIVE_INFINITY));
+  const pipelines = shards.flatMap((shard) => shard.pipelines);
   return {
-    received: addTables(shards.map((shard) => shard.received)),
+    ...sumPipelines(pipelines, now),
+    overload: shards.map(({ pipelines }) => hardestPressed(pipelines)),
+    ...(tenants[0].name !== '' && {
+      tenants: tenants.map(({ index, name }) => ({
+        name,
+        ...sumPipelines(
+          shards.map((shard) => shard.pipelines[index]),
+          now,
+        ),
+      })),
+    }),
+    lateness: addHistograms(pipelines.map(({ lateness }) => lateness)),
     refused: addTables(shards.map((shard) => shard.refused)),
-    outcomes: addOutcomes(shards),
-    triggers: addRecords(shards.map((shard) => shard.triggers)),
-    waiting: {
-      spans: total(({ waiting, handedOver, takenOver }) => waiting.spans + handedOver - takenOver),
-      traces: total(({ waiting }) => waiting.traces),
-    },
-    buffer: {
-      bytes: total((shard) => shard.bufferBytes),
-      limitBytes: total((shard) => shard.bufferLimitBytes),
-      oldestSeconds: Number.isFinite(oldestAt) ? Math.max(0, now - oldestAt) / 1000 : 0,
-    },
     inflightBytes: total((shard) => shard.inflightBytes),
     memory: addRecords(shards.map(({ memory }) => memory)),
     connections: addTables(shards.map((shard) => shard.connections)),
@@ -107,24 +124,50 @@ export function sumStats(shards: readonly ShardStats[], offeredSpans: number, no
       heldBytes: total((shard) => shard.arriving.heldBytes),
       pooledBytes: total((shard) => shard.arriving.pooledBytes),
     },
-    overload: shards.map((shard) => shard.overload),
-    lateness: addHistograms(shards.map((shard) => shard.lateness)),
     silentShards: shards.flatMap(({ silentMs }, number) => (silentMs === undefined ? [] : [number])),
     turns: addHistograms(shards.map((shard) => shard.turns)),
     loops: shards.flatMap(({ loop }, number) => (loop === undefined ? [] : [{ thread: `shard ${number}`, loop }])),
-    remembered: {
-      decisions: total((shard) => shard.remembered.decisions),
-      limit: total((shard) => shard.remembered.limit),
-      evicted: total((shard) => shard.remembered.evicted),
-    },
     redactions: addRecords(shards.map((shard) => shard.redactions)),
     malformedTraceStates: total((shard) => shard.malformedTraceStates),
     mendedSpans: total((shard) => shard.mendedSpans),
     batching: {
-      spans: total(({ batching, emittedSpans }) => batching.spans + emittedSpans) - offeredSpans,
-      bytes: total(({ batching }) => batching.bytes),
+      spans: sumOf(pipelines, ({ batching, emittedSpans }) => batching.spans + emittedSpans) - offeredSpans,
+      bytes: sumOf(pipelines, ({ batching }) => batching.bytes),
     },
   };
+}
+
+/** The numbers of several pipelines, of one tenant or of all. */
+function sumPipelines(pipelines: readonly PipelineStats[], now: number): Omit<TenantStats, 'name'> {
+  const oldestAt = Math.min(...pipelines.map((each) => each.oldestAt || Number.POSITIVE_INFINITY));
+  return {
+    received: addTables(pipelines.map((each) => each.received)),
+    outcomes: addOutcomes(pipelines),
+    triggers: addRecords(pipelines.map((each) => each.triggers)),
+    waiting: {
+      spans: sumOf(pipelines, ({ waiting, handedOver, takenOver }) => waiting.spans + handedOver - takenOver),
+      traces: sumOf(pipelines, ({ waiting }) => waiting.traces),
+    },
+    buffer: {
+      bytes: sumOf(pipelines, (each) => each.bufferBytes),
+      limitBytes: sumOf(pipelines, (each) => each.bufferLimitBytes),
+      oldestSeconds: Number.isFinite(oldestAt) ? Math.max(0, now - oldestAt) / 1000 : 0,
+    },
+    overload: pipelines.map((each) => each.overload),
+    remembered: {
+      decisions: sumOf(pipelines, (each) => each.remembered.decisions),
+      limit: sumOf(pipelines, (each) => each.remembered.limit),
+      evicted: sumOf(pipelines, (each) => each.remembered.evicted),
+    },
+  };
+}
+
+function sumOf(pipelines: readonly PipelineStats[], of: (pipeline: PipelineStats) => number): number {
+  return pipelines.reduce((sum, pipeline) => sum + of(pipeline), 0);
+}
+
+function hardestPressed(pipelines: readonly PipelineStats[]): OverloadStats {
+  return pipelines.map(({ overload }) => overload).reduce((most, each) => (each.rung > most.rung ? each : most));
 }
 
 function addRecords<K extends string>(records: readonly Record<K, number>[]): Record<K, number> {
@@ -140,9 +183,9 @@ function addTables<K extends string, T extends Record<string, number>>(tables: r
   return Object.fromEntries(keys.map((key) => [key, addRecords(tables.map((table) => table[key]))])) as Record<K, T>;
 }
 
-function addOutcomes(shards: readonly ShardStats[]): Summed['outcomes'] {
+function addOutcomes(pipelines: readonly PipelineStats[]): Summed['outcomes'] {
   const sums = new Map<string, { outcome: Outcome; policy: string; spans: number; traces: number }>();
-  for (const entry of shards.flatMap((shard) => shard.outcomes)) {
+  for (const entry of pipelines.flatMap((each) => each.outcomes)) {
     const key = `${entry.outcome} ${entry.policy}`;
     const sum = sums.get(key) ?? { ...entry, spans: 0, traces: 0 };
     sums.set(key, { ...sum, spans: sum.spans + entry.spans, traces: sum.traces + entry.traces });

@@ -21,15 +21,22 @@ const shard = new LocalShard(
   config,
   rules,
   {
-    emit: (request) => tell({ type: 'emit', request }, [request.body.buffer as ArrayBuffer]),
+    emit: (request, _, tenant) => tell({ type: 'emit', request, tenant }, [request.body.buffer as ArrayBuffer]),
     fault: (error) => tell({ type: 'fault', message: String(error) }),
     lost: (reason, spans) => tell({ type: 'lost', reason, spans }),
     full: (protocol) => tell({ type: 'full', protocol }),
-    overload: (_, stats) => tell({ type: 'overload', stats }),
+    overload: (_, stats, tenant) => tell({ type: 'overload', stats, tenant }),
     // Whoever started this thread sees it by itself.
     died: () => {},
   },
-  { inflight, neighbours: { self, shared, tell: (notice, to) => tell({ type: 'slab', notice, to }) } },
+  {
+    inflight,
+    neighbours: shared.map((memory, tenant) => ({
+      self,
+      shared: memory,
+      tell: (notice, to) => tell({ type: 'slab', notice, tenant, to }),
+    })),
+  },
 );
 const probe = new LoopProbe(systemClock.monotonicMs());
 const reportTurn = (): void =>
@@ -40,11 +47,11 @@ setInterval(reportTurn, turnReportMs).unref();
 compactHeapSoon();
 
 port.on('message', (message: ToThread) => {
-  if (message.type === 'slab') shard.pipeline.shard.neighbours?.learn(message.notice);
+  if (message.type === 'slab') shard.tenants[message.tenant].pipeline.shard.neighbours?.learn(message.notice);
   else if (message.type === 'swap') shard.swap(message.rules);
   else if (message.type === 'renew') shard.renew(message.senders);
   else if (message.type === 'exportQueue') shard.exportQueue(message.share);
-  else if (message.type === 'reuse') shard.reuse(message.body);
+  else if (message.type === 'reuse') shard.reuse(message.body, message.tenant);
   else void answer(message.id, message.question);
 });
 
@@ -63,7 +70,7 @@ function answerTo(question: Question): unknown {
     case 'stats':
       return shardStats(shard, probe.read(systemClock.monotonicMs()));
     case 'explain':
-      return shard.pipeline.explain(question.traceId);
+      return shard.explain(question.traceId, question.tenant);
     case 'stopReceiving':
       return shard.stopReceiving(question.deadlineMs);
     case 'decideWaiting':

@@ -4,11 +4,13 @@ import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
+import { tenantsOf } from '../model/tenant.ts';
 import { listen } from '../receive/listen.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 import { ownerOf } from '../route/route.ts';
-import { shareMemory } from '../shard/neighbours.ts';
+import { ringWordsFor, shareMemory } from '../shard/neighbours.ts';
 import { compactHeapAfterBursts } from './compact-heap.ts';
+import { amongShards } from './divide.ts';
 import type { FromThread, ThreadData, ToThread } from './messages.ts';
 import { Questions } from './questions.ts';
 import type { Addresses, RulesRevision, SenderCredentials, ShardConfig, ShardEvents, Shards } from './shards.ts';
@@ -47,14 +49,15 @@ export class ShardThreads implements Shards {
 
   constructor(shards: number, config: ShardConfig, rules: RulesRevision, events: ShardEvents) {
     this.count = shards;
-    this.#config = divided(config, shards);
+    this.#config = amongShards(config, shards);
     this.#events = events;
     const turns = new SharedArrayBuffer(shards * 4);
     this.#turns = new Int32Array(turns).fill((systemClock.monotonicMs() + loadWithinMs) | 0);
+    const tenants = tenantsOf(config.tenants);
     const common = {
       config: this.#config,
       rules,
-      shared: shareMemory(shards, lendingMemory),
+      shared: tenants.map(() => shareMemory(shards, lendingMemory, ringWordsFor(shards, tenants.length))),
       inflight: new SharedArrayBuffer(4),
       turns,
     };
@@ -98,9 +101,9 @@ export class ShardThreads implements Shards {
     return Promise.all(this.#questions.map((shard) => shard.stats()));
   }
 
-  async explain(traceId: string): Promise<Explanation | undefined> {
+  async explain(traceId: string, tenant: number): Promise<Explanation | undefined> {
     const owner = ownerOf(Number.parseInt(traceId.slice(-8), 16) | 0, this.count);
-    return this.#questions[owner].askInTime({ ask: 'explain', traceId });
+    return this.#questions[owner].askInTime({ ask: 'explain', traceId, tenant });
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
@@ -149,7 +152,7 @@ export class ShardThreads implements Shards {
   #receive(from: number, message: FromThread): void {
     switch (message.type) {
       case 'emit':
-        this.#events.emit(message.request, () => this.#giveBack(from, message.request.body));
+        this.#events.emit(message.request, () => this.#giveBack(from, message), message.tenant);
         return;
       case 'fault':
         this.#events.fault(new Error(message.message));
@@ -157,7 +160,7 @@ export class ShardThreads implements Shards {
       case 'slab':
         if (message.notice.memory === undefined)
           this.#returnedBytes += message.notice.numbers.length * message.notice.capacity;
-        post(this.#workers[message.to], { type: 'slab', notice: message.notice });
+        post(this.#workers[message.to], { type: 'slab', notice: message.notice, tenant: message.tenant });
         return;
       case 'lost':
         this.#events.lost(message.reason, message.spans);
@@ -166,7 +169,7 @@ export class ShardThreads implements Shards {
         this.#events.full(message.protocol);
         return;
       case 'overload':
-        this.#events.overload(from, message.stats);
+        this.#events.overload(from, message.stats, message.tenant);
         return;
       default:
         this.#questions[from].answered(message);
@@ -174,8 +177,9 @@ export class ShardThreads implements Shards {
   }
 
   /** To the shard that wrote it. */
-  #giveBack(shard: number, body: Uint8Array): void {
-    if (!this.#ending) this.#workers[shard].postMessage({ type: 'reuse', body }, [body.buffer as ArrayBuffer]);
+  #giveBack(shard: number, { request: { body }, tenant }: Extract<FromThread, { type: 'emit' }>): void {
+    const message: ToThread = { type: 'reuse', body, tenant: tenant.index };
+    if (!this.#ending) this.#workers[shard].postMessage(message, [body.buffer as ArrayBuffer]);
   }
 
   /**
@@ -201,16 +205,3 @@ export class ShardThreads implements Shards {
 }
 
 const post = (worker: Worker, message: ToThread): void => worker.postMessage(message);
-
-/** Each shard's part: what one shard owns is divided, and the sum is what the operator set. */
-function divided(config: ShardConfig, shards: number): ShardConfig {
-  const { buffer } = config;
-  return {
-    ...config,
-    buffer: {
-      ...buffer,
-      maxBytes: Math.floor(buffer.maxBytes / shards),
-      rememberedDecisions: Math.ceil(buffer.rememberedDecisions / shards),
-    },
-  };
-}

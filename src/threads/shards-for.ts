@@ -1,15 +1,17 @@
 import type { BootConfig } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
+import { shareOf } from '../model/tenant.ts';
 
 /**
- * How many shards: as many as the operator says, or one a core the process may use. Each shard's part of the buffer
- * must hold the largest request, so a small buffer means fewer.
+ * How many shards: as many as the operator says, or one a core the process may use. Each shard's part of the buffer, and
+ * each tenant's part of that, must hold the largest request, so a small buffer means fewer.
  */
 export function shardsFor(
-  { shards, buffer, receive }: Pick<BootConfig, 'shards' | 'buffer' | 'receive'>,
+  { shards, buffer, receive, tenants }: Pick<BootConfig, 'shards' | 'buffer' | 'receive' | 'tenants'>,
   cores: number,
 ): number {
-  const most = Math.max(1, Math.floor(buffer.maxBytes / receive.maxRequestBytes));
+  const smallest = Math.min(...(tenants?.each.map((_, i) => shareOf(tenants, i)) ?? [1]));
+  const most = Math.max(1, Math.floor((buffer.maxBytes * smallest) / receive.maxRequestBytes));
   if (buffer.compressAfterMs > 0) {
     if (shards === 'auto' || shards === 1) return 1;
     throw new UsageError('buffer.compress_after: works with one shard; set shards: 1, or compress_after: 0s');

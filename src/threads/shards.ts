@@ -5,12 +5,13 @@ import type { ExportRequest } from '../model/export-request.ts';
 import type { RulesDocument } from '../model/rules.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { OverloadStats } from '../model/stats.ts';
+import type { Tenant } from '../model/tenant.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 
 /** What a shard needs of the boot file; plain values, so that it can be sent to another thread. */
 export type ShardConfig = Pick<
   BootConfig,
-  'environment' | 'traceDebug' | 'receive' | 'buffer' | 'batch' | 'enrich' | 'redact'
+  'environment' | 'traceDebug' | 'receive' | 'tenants' | 'buffer' | 'batch' | 'enrich' | 'redact'
 > & { readonly senders?: SenderCredentials };
 
 /** Who may send, by protocol; absent: whoever reaches the port. */
@@ -33,7 +34,7 @@ export interface Addresses {
 /** What the shards tell whoever runs them. */
 export interface ShardEvents {
   /** Calls `reuse` when nobody will look at the request's body again; never where that is not sure. */
-  emit(request: ExportRequest, reuse: () => void): void;
+  emit(request: ExportRequest, reuse: () => void, tenant: Tenant): void;
   /** A fault of ours while receiving. */
   fault(error: unknown): void;
   /**
@@ -43,8 +44,8 @@ export interface ShardEvents {
   lost(reason: string, spans: number): void;
   /** A listener has as many connections as it may have; told now and then. */
   full(protocol: string): void;
-  /** A shard stands on another rung of the ladder than before. */
-  overload(shard: number, stats: OverloadStats): void;
+  /** A tenant's part of a shard stands on another rung of the ladder than before; its name is empty where there is one. */
+  overload(shard: number, stats: OverloadStats, tenant: string): void;
   /** The thread of a shard ended, and with it what waited there. */
   died(shard: number, reason: unknown): void;
 }
@@ -61,8 +62,8 @@ export interface Shards {
   exportQueue(share: number): void;
   /** One entry a shard, in the order of their numbers. */
   stats(): readonly ShardStats[] | Promise<readonly ShardStats[]>;
-  /** Throws Unavailable where the trace's shard does not answer. */
-  explain(traceId: string): Explanation | undefined | Promise<Explanation | undefined>;
+  /** `tenant`: its index. Throws Unavailable where the trace's shard does not answer. */
+  explain(traceId: string, tenant: number): Explanation | undefined | Promise<Explanation | undefined>;
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
   /**

@@ -87,8 +87,8 @@ describe.each(['refuse', 'decide_oldest'] as const)('on_full: %s', (onFull) => {
     }
     await until(() => it.shard.admission.inflightBytes === 2000 * 1024);
     const taken = small(0).length * 100;
-    expect(it.stats()).toMatchObject({ waiting: { spans: 100 }, triggers: { full: 0 } });
-    expect(it.shard.pipeline.shard.buffer.segments.bytes).toBeLessThan(taken * 1.1);
+    expect(it.stats().pipelines[0]).toMatchObject({ waiting: { spans: 100 }, triggers: { full: 0 } });
+    expect(it.shard.tenants[0].pipeline.shard.buffer.segments.bytes).toBeLessThan(taken * 1.1);
     expect((await call(it.grpc, [frame(small(5000))])).status).toBe(0);
     expect(it.refused()).toEqual([]);
     for (const session of sessions) session.destroy();
@@ -112,7 +112,11 @@ describe('four calls that announce the largest request', () => {
       ).toBe(0);
       expect(it.shard.admission.inflightBytes).toBeLessThanOrEqual(4 * 1024);
     }
-    expect([it.stats().waiting.spans, it.stats().triggers.full, it.refused()]).toEqual([200, 0, []]);
+    expect([it.stats().pipelines[0].waiting.spans, it.stats().pipelines[0].triggers.full, it.refused()]).toEqual([
+      200,
+      0,
+      [],
+    ]);
     session.destroy();
   });
 });
@@ -143,7 +147,7 @@ describe('a body in chunks of one byte', () => {
     socket.write(last);
     await until(() => answer.includes('\r\n\r\n'));
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-    expect(it.stats().received[type === 'json' ? 'http_json' : 'http_protobuf'].requests).toBe(1);
+    expect(it.stats().pipelines[0].received[type === 'json' ? 'http_json' : 'http_protobuf'].requests).toBe(1);
     socket.destroy();
   });
 });
@@ -231,7 +235,7 @@ describe('a large body of JSON whose sender goes away', () => {
   ])('%s is taken whole or not at all, and holds nothing', async (_, isTime) => {
     const limits = { maxRequestBytes: 32 * MiB, maxInflightBytes: 128 * MiB, maxConnectionBytes: 128 * MiB };
     await using it = await gateway({ maxBytes: 128 * MiB, ...limits });
-    const { buffer } = it.shard.pipeline.shard;
+    const { buffer } = it.shard.tenants[0].pipeline.shard;
     const socket = net.connect(it.http, '127.0.0.1');
     socket.on('error', () => {});
     socket.write(head);
@@ -240,7 +244,7 @@ describe('a large body of JSON whose sender goes away', () => {
     socket.destroy();
     await until(() => it.shard.admission.inflightBytes === 0);
     await until(() => buffer.spans === spans || buffer.segments.bytes === 0);
-    expect(it.stats().waiting.spans).toBe(buffer.spans);
+    expect(it.stats().pipelines[0].waiting.spans).toBe(buffer.spans);
     while (it.shard.decideWaiting(Number.POSITIVE_INFINITY));
     expect([buffer.segments.bytes, buffer.spans]).toEqual([0, 0]);
   });

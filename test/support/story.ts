@@ -53,6 +53,8 @@ export interface Setting {
   buffer?: Partial<ShardOptions['buffer']>;
   batch?: Partial<ShardOptions['batch']>;
   enrich?: Partial<EnrichOptions>;
+  /** The one of other stories, as the tenants of a shard have one. */
+  enricher?: Enricher;
   /** Default: the usual. */
   workPerStep?: number;
   /** Default: the variable SHARDS, so that every story can be told with more than one. */
@@ -86,12 +88,13 @@ export class Story {
     buffer,
     batch,
     enrich,
+    enricher = new Enricher({ resource: {}, set: {}, redact: [], ...enrich }),
     workPerStep,
     shards = Number(process.env.SHARDS ?? 1),
     // Rings as large as the gateway's would be 24 MB a story.
     ringWords = 1 << 16,
   }: Setting = {}) {
-    this.enricher = new Enricher({ resource: {}, set: {}, redact: [], ...enrich });
+    this.enricher = enricher;
     const shared = shards > 1 ? shareMemory(shards, lendingMemory, ringWords) : undefined;
     const options = {
       buffer: {

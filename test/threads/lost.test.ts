@@ -42,13 +42,13 @@ it('spans that could not be written are told with their cause: once, however man
     lost: (reason: string, spans: number) => void told.push([reason, spans]),
   };
   const shard = new LocalShard(config, { document: noRules, name: 'r1' }, events);
-  const lost = () => shard.stats()[0].outcomes.find(({ outcome }) => outcome === 'lost')?.spans;
+  const lost = () => shard.stats()[0].pipelines[0].outcomes.find(({ outcome }) => outcome === 'lost')?.spans;
   shard.enricher.span = () => {
     throw new RangeError('a defect of ours');
   };
   const send = (trace: string): void => {
     const bytes = requestBytes({ trace }, { trace }, { trace });
-    shard.pipeline.accept(messageOf([bytes]), 'grpc');
+    shard.tenants[0].pipeline.accept(messageOf([bytes]), 'grpc');
   };
   try {
     send('a');

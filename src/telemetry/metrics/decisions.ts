@@ -1,6 +1,6 @@
 import { outcomes } from '../../model/outcome.ts';
 import type { GatewayStats } from '../../model/stats.ts';
-import { type Metric, type Row, rowsBy } from './metric.ts';
+import { byTenant, type Metric, type Row, rowsBy } from './metric.ts';
 
 /** How spans and traces leave, why, and how their decisions are remembered. */
 export const decisionsMetrics: readonly Metric[] = [
@@ -11,7 +11,7 @@ export const decisionsMetrics: readonly Metric[] = [
     help: 'Spans by how they left, and by the policy that decided.',
     advice:
       'Anything in `lost` broke a promise: see docs/operations.md. `late_*` beyond a few per cent: a longer decision_wait. `invalid`: a sender of spans that are not valid OTLP (docs/otlp.md).',
-    read: (sample) => outcomeRows(sample.gateway, 'spans'),
+    ...byTenant((stats) => outcomeRows(stats, 'spans')),
   },
   {
     name: 'tailgate_outcome_traces_total',
@@ -19,7 +19,7 @@ export const decisionsMetrics: readonly Metric[] = [
     labels: ['outcome', 'policy'],
     help: 'Traces by how they left, and by the policy that decided; late ones had late spans and count under kept or dropped too.',
     advice: 'kept over kept + dropped is the share kept. 0 or 1 for ten minutes means a broken rule.',
-    read: (sample) => outcomeRows(sample.gateway, 'traces'),
+    ...byTenant((stats) => outcomeRows(stats, 'traces')),
   },
   {
     name: 'tailgate_shadow_traces_total',
@@ -36,7 +36,7 @@ export const decisionsMetrics: readonly Metric[] = [
     labels: ['trigger'],
     help: 'Traces by what made their decision fall due.',
     advice: '`full` means the buffer is too small for the wait; `size` means traces above max_trace_bytes.',
-    read: ({ gateway }) => rowsBy('trigger', gateway.triggers, (traces) => traces),
+    ...byTenant(({ triggers }) => rowsBy('trigger', triggers, (traces) => traces)),
   },
   {
     name: 'tailgate_decision_lateness_seconds',
@@ -60,7 +60,7 @@ export const decisionsMetrics: readonly Metric[] = [
     labels: [],
     help: 'Decisions remembered for late spans and for explain.',
     advice: 'At its limit, the oldest is forgotten for each new one.',
-    read: ({ gateway }) => gateway.remembered.decisions,
+    ...byTenant(({ remembered }) => remembered.decisions),
   },
   {
     name: 'tailgate_decisions_remembered_limit',
@@ -68,7 +68,7 @@ export const decisionsMetrics: readonly Metric[] = [
     labels: [],
     help: 'How many decisions are remembered at most.',
     advice: 'Over decided traces per second it is how many seconds late a span may come and still follow its trace.',
-    read: ({ gateway }) => gateway.remembered.limit,
+    ...byTenant(({ remembered }) => remembered.limit),
   },
   {
     name: 'tailgate_decisions_forgotten_total',
@@ -76,7 +76,7 @@ export const decisionsMetrics: readonly Metric[] = [
     labels: [],
     help: 'Remembered decisions that made room for newer ones.',
     advice: 'Normal under load. A span that comes after that starts a new trace.',
-    read: ({ gateway }) => gateway.remembered.evicted,
+    ...byTenant(({ remembered }) => remembered.evicted),
   },
   {
     name: 'tailgate_redactions_total',
@@ -109,7 +109,7 @@ export const decisionsMetrics: readonly Metric[] = [
  * What occurred, by policy, and a zero for each outcome that has not; `none` is what the shard calls the policy where
  * none decided.
  */
-function outcomeRows({ outcomes: occurred }: GatewayStats, unit: 'spans' | 'traces'): Row[] {
+function outcomeRows({ outcomes: occurred }: Pick<GatewayStats, 'outcomes'>, unit: 'spans' | 'traces'): Row[] {
   const rows = occurred.map((it) => ({ labels: { outcome: it.outcome, policy: it.policy }, value: it[unit] }));
   const missing = outcomes.filter((outcome) => !occurred.some((it) => it.outcome === outcome));
   return [...rows, ...missing.map((outcome) => ({ labels: { outcome, policy: 'none' }, value: 0 }))];

@@ -1,6 +1,6 @@
 import { type RefusalReason, refusals } from '../../errors.ts';
 import type { GatewayStats } from '../../model/stats.ts';
-import { type Metric, type Row, rowsBy } from './metric.ts';
+import { byTenant, type Metric, type Row, rowsBy } from './metric.ts';
 
 /** What comes in, and what is not taken. */
 export const intakeMetrics: readonly Metric[] = [
@@ -10,7 +10,7 @@ export const intakeMetrics: readonly Metric[] = [
     labels: ['protocol'],
     help: 'Spans that were taken, by protocol; those that are not valid OTLP are among them.',
     advice: 'The load. Falls to 0 while services run: look at their exporters and at refused_requests_total.',
-    read: ({ gateway }) => rowsBy('protocol', gateway.received, (it) => it.spans),
+    ...byTenant(({ received }) => rowsBy('protocol', received, (it) => it.spans)),
   },
   {
     name: 'tailgate_received_bytes_total',
@@ -18,7 +18,7 @@ export const intakeMetrics: readonly Metric[] = [
     labels: ['protocol'],
     help: 'Bytes of the requests that were taken, as protobuf and uncompressed.',
     advice: 'Over received_spans_total it is the size of a span; times the wait it is what the buffer must hold.',
-    read: ({ gateway }) => rowsBy('protocol', gateway.received, (it) => it.bytes),
+    ...byTenant(({ received }) => rowsBy('protocol', received, (it) => it.bytes)),
   },
   {
     name: 'tailgate_received_requests_total',
@@ -26,7 +26,7 @@ export const intakeMetrics: readonly Metric[] = [
     labels: ['protocol'],
     help: 'Export requests that were taken.',
     advice: 'Spans per request below about 50 cost CPU: let the services batch more.',
-    read: ({ gateway }) => rowsBy('protocol', gateway.received, (it) => it.requests),
+    ...byTenant(({ received }) => rowsBy('protocol', received, (it) => it.requests)),
   },
   {
     name: 'tailgate_refused_requests_total',
@@ -34,7 +34,7 @@ export const intakeMetrics: readonly Metric[] = [
     labels: ['reason'],
     help: 'Requests that were not taken; the sender was told so.',
     advice:
-      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `connection_full`: one client sends too much at once, [limits](operations.md#limits). `timeout`: one that is too slow. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `overloaded`: docs/overload.md. `calls_full`: somebody watches our health too often. `draining`: a restart, harmless.',
+      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `connection_full`: one client sends too much at once, [limits](operations.md#limits). `timeout`: one that is too slow. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `overloaded`: docs/overload.md. `calls_full`: somebody watches our health too often. `draining`: a restart, harmless. `tenant_…`: docs/tenants.md.',
     read: (sample) => refusedRows(sample.gateway, 'requests'),
   },
   {

@@ -1,4 +1,4 @@
-import type { GatewayIdentity, GatewayStats, Histogram } from '../../model/stats.ts';
+import type { GatewayIdentity, GatewayStats, Histogram, TenantStats } from '../../model/stats.ts';
 import type { ProcessStats } from '../process.ts';
 
 /** All that a scrape looks at: plain numbers, read once. */
@@ -20,6 +20,8 @@ export interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly labels: readonly string[];
+  /** Where the boot file allows tenants, there is one of each for each of them, with the label `tenant`. */
+  readonly perTenant?: true;
   /** One sentence, printed with every scrape. */
   readonly help: string;
   /** What to watch for and what to do then; printed in docs/metrics.md. */
@@ -28,6 +30,21 @@ export interface Metric {
    * A number for a metric without labels, a row per label set, or (type histogram) a histogram in the unit of the name.
    */
   read(sample: Sample): number | readonly Row[] | Histogram;
+}
+
+type OfTenant = Omit<TenantStats, 'name'>;
+
+/** A metric that is told for each tenant where there are such, and of the whole where there are none. */
+export function byTenant(read: (stats: OfTenant) => number | readonly Row[]): Pick<Metric, 'perTenant' | 'read'> {
+  const rowsOf = ({ name, ...stats }: TenantStats): Row[] => {
+    const reading = read(stats);
+    const rows = typeof reading === 'number' ? [{ labels: {}, value: reading }] : reading;
+    return rows.map(({ labels, value }) => ({ labels: { ...labels, tenant: name }, value }));
+  };
+  return {
+    perTenant: true,
+    read: ({ gateway }) => (gateway.tenants === undefined ? read(gateway) : gateway.tenants.flatMap(rowsOf)),
+  };
 }
 
 /** A row per entry of `record`, the entry's key as the value of `label`. */
