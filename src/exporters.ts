@@ -5,6 +5,7 @@ import { UsageError } from './errors.ts';
 import { openOtlpExporter } from './export/export.ts';
 import { openExporterFiles } from './exporter-files.ts';
 import type { Exporter, ExportFailure } from './model/export-request.ts';
+import { shareOf } from './model/tenant.ts';
 import type { Health } from './store/store.ts';
 import type { TempoApi } from './store/tempo-api.ts';
 import { FailureLog } from './telemetry/failure-log.ts';
@@ -32,7 +33,7 @@ export interface Exporters {
  * stores and none can be opened: a gateway would acknowledge spans and lose them all.
  */
 export async function openExporters(
-  { export: configs, batch }: Pick<BootConfig, 'export' | 'batch'>,
+  { export: configs, batch, tenants }: Pick<BootConfig, 'export' | 'batch' | 'tenants'>,
   log: Log,
 ): Promise<Exporters> {
   const failureLogs: FailureLog[] = [];
@@ -53,6 +54,7 @@ export async function openExporters(
         name: config.name,
         ...config.store,
         ...reports,
+        ...(tenants && { tenants: tenants.each.map(({ name }, i) => ({ name, share: shareOf(tenants, i) })) }),
         health: healthLog(config.name, log, limited),
         queueBytes: Math.max(storeQueueBytes, 2 * batch.maxBytes),
       });

@@ -96,7 +96,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
         explain: async (id, tenant) => shards.explain(id, tenant.index),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
-        ...(tempo && { tempo: (method, url, accept, over) => tempo.handle(method, url, accept, over) }),
+        ...(tempo && { tempo: (method, url, accept, over, { name }) => tempo.handle(method, url, accept, over, name) }),
       },
     });
     const adminAddress = await admin.start();

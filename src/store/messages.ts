@@ -5,6 +5,8 @@ export interface TempoRequest {
   readonly path: string;
   readonly query: string;
   readonly accept: string;
+  /** Of whose traces; absent where there are no tenants. */
+  readonly tenant?: string;
 }
 
 export interface TempoAnswer {
@@ -18,6 +20,8 @@ export interface WorkerOptions {
   readonly directory: string;
   readonly retentionMs: number;
   readonly maxBytes: number;
+  /** Each has a database of its own, with its share (0 to 1) of `maxBytes`; absent: there is one. */
+  readonly tenants?: readonly { readonly name: string; readonly share: number }[];
 }
 
 /**
@@ -25,7 +29,13 @@ export interface WorkerOptions {
  * the answer.
  */
 export type Command =
-  | { readonly id: number; readonly type: 'append'; readonly body: Uint8Array; readonly now: number }
+  | {
+      readonly id: number;
+      readonly type: 'append';
+      readonly body: Uint8Array;
+      readonly tenant: string;
+      readonly now: number;
+    }
   | { readonly id: number; readonly type: 'answer'; readonly request: TempoRequest }
   | { readonly id: number; readonly type: 'retain'; readonly now: number }
   | { readonly id: number; readonly type: 'try_writing' }

@@ -4,6 +4,7 @@ import type { Exporter, ExporterStats, ExportRequest, OnFailure } from '../model
 import { Desk } from './desk.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
 import { type Asked, Queries, type QueryLimits, usualLimits } from './queries.ts';
+import { plain } from './respond.ts';
 import type { StorageStats } from './retain.ts';
 import { type Machinery, SteadyThread, type ThreadReports } from './steady-thread.ts';
 import type { TempoReader } from './tempo-api.ts';
@@ -84,12 +85,12 @@ class EmbeddedStore implements Store, ThreadReports {
   #closed = false;
 
   constructor(options: StoreOptions, machinery: Partial<Machinery>) {
-    const { directory, retentionMs, maxBytes } = options;
+    const { directory, retentionMs, maxBytes, tenants } = options;
     this.name = options.name;
     this.stats = emptyStats(options.queueBytes ?? 64 * 1024 * 1024);
     this.storage = { bytes: 0, limitBytes: maxBytes, traces: 0, oldestAt: 0, overLimit: false };
-    this.#thread = new SteadyThread({ directory, retentionMs, maxBytes }, machinery, this);
-    this.read = new Queries((request) => this.#ask(request), options.queries ?? usualLimits);
+    this.#thread = new SteadyThread({ directory, retentionMs, maxBytes, ...(tenants && { tenants }) }, machinery, this);
+    this.read = this.#readers(options);
     this.#health = options.health ?? { failing: () => {}, recovered: () => {}, setAside: () => {} };
     this.#now = options.now ?? systemClock.unixMs;
     this.#onError = options.onError ?? (() => {});
@@ -169,7 +170,7 @@ class EmbeddedStore implements Store, ThreadReports {
 
   async #write(request: ExportRequest): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.#append(request.body).catch((error: Error) => error);
+      const outcome = await this.#append(request).catch((error: Error) => error);
       if (this.#closed) return;
       if (!(outcome instanceof Error)) return this.#written(outcome.storage!);
       if (outcome instanceof WorkerDied && attempt < maxAttempts) await this.#thread.running();
@@ -177,8 +178,8 @@ class EmbeddedStore implements Store, ThreadReports {
     }
   }
 
-  #append(body: Uint8Array): Promise<Outcome> {
-    return this.#thread.ask({ type: 'append', body: this.#desk.put(body), now: this.#now() });
+  #append({ body, tenant = '' }: ExportRequest): Promise<Outcome> {
+    return this.#thread.ask({ type: 'append', body: this.#desk.put(body), tenant, now: this.#now() });
   }
 
   #written(storage: StorageStats): void {
@@ -263,6 +264,18 @@ class EmbeddedStore implements Store, ThreadReports {
     } catch (error) {
       if (!this.#closed) this.#trouble(error as Error);
     }
+  }
+
+  /** Who asks too much at a time is told so, and no other tenant. */
+  #readers({ tenants, queries = usualLimits }: StoreOptions): TempoReader {
+    const ask = (request: TempoRequest): Asked => this.#ask(request);
+    if (tenants === undefined) return new Queries(ask, queries);
+    const limits = { ...queries, maxUnreadBytes: queries.maxUnreadBytes / tenants.length };
+    const each = new Map(tenants.map(({ name }) => [name, new Queries(ask, limits)]));
+    return {
+      answer: async (request, over) =>
+        each.get(request.tenant ?? '')?.answer(request, over) ?? plain(404, 'no such tenant'),
+    };
   }
 
   #ask(request: TempoRequest): Asked {

@@ -10,9 +10,15 @@ export interface TempoReader {
 export interface TempoApi {
   /**
    * The answer to a request, or undefined for a path that is not Tempo's. `url` may have any host; `over` is aborted when
-   * the asker has the answer, or is gone.
+   * the asker has the answer, or is gone. `tenant`: whose traces are asked for; left out where there are no tenants.
    */
-  handle(method: string, url: URL, accept: string | undefined, over?: AbortSignal): Promise<TempoAnswer | undefined>;
+  handle(
+    method: string,
+    url: URL,
+    accept: string | undefined,
+    over?: AbortSignal,
+    tenant?: string,
+  ): Promise<TempoAnswer | undefined>;
 }
 
 const paths = /^\/api\/(?:(?:v2\/)?traces\/[^/]+|search|(?:v2\/)?search\/tags|(?:v2\/)?search\/tag\/[^/]+\/values)$/;
@@ -23,12 +29,19 @@ const buildInfo = { version: '2.8.0', revision: '', branch: '', buildUser: '', b
 /** Tempo's read API over the embedded store, for Grafana's Tempo data source and obsctl. */
 export function createTempoApi(reader: TempoReader): TempoApi {
   return {
-    async handle(method, url, accept, over) {
+    async handle(method, url, accept, over, tenant) {
       const answer = fixed(url.pathname);
       if (answer === undefined && !paths.test(url.pathname)) return undefined;
       if (method !== 'GET' && method !== 'HEAD')
         return { ...plain(405, 'method not allowed'), headers: { allow: 'GET, HEAD' } };
-      return answer ?? ask(reader, { path: url.pathname, query: url.search, accept: accept ?? '' }, over);
+      return (
+        answer ??
+        ask(
+          reader,
+          { ...(tenant !== undefined && { tenant }), path: url.pathname, query: url.search, accept: accept ?? '' },
+          over,
+        )
+      );
     },
   };
 }

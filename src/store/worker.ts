@@ -3,12 +3,12 @@ import { systemClock } from '../clock.ts';
 import { lowerOwnPriority } from '../low-priority.ts';
 import { MalformedError } from '../wire/reader.ts';
 import type { TempoAnswers } from './answer.ts';
-import { isDamage } from './damage.ts';
 import { tryWriting } from './database.ts';
+import { Databases } from './databases.ts';
+import { deleteForsaken } from './forsaken.ts';
 import type { Abandon, Command, Outcome, Reply, TempoAnswer, WorkerOptions } from './messages.ts';
-import { type Opened, openAnew, openStore, trimStore } from './opened.ts';
+import { type Opened, trimStore } from './opened.ts';
 import { Pace, Turns } from './pace.ts';
-import type { Retention } from './retain.ts';
 
 /** The store's own thread: all of SQLite happens here, so that neither writes nor searches hold the gateway's loop. */
 const port = parentPort!;
@@ -16,7 +16,7 @@ const options = workerData as WorkerOptions;
 const reply = (message: Reply): void => port.postMessage(message);
 const tellSetAside = (message: string): void => reply({ type: 'set_aside', message });
 
-let opened: Opened;
+let databases: Databases;
 const utf8 = new TextEncoder();
 const turns = new Turns();
 /** Of the questions under way, by their ids. */
@@ -25,12 +25,12 @@ const paces = new Map<number, Pace>();
 function start(): void {
   lowerOwnPriority();
   try {
-    opened = openStore(options, systemClock.unixMs(), tellSetAside);
+    databases = new Databases(options, systemClock.unixMs, tellSetAside);
     port.on('message', (message: Command | Abandon) => {
       if (message.type === 'abandon') abandon(message);
       else void obey(message);
     });
-    reply({ type: 'ready', storage: opened.retention.stats() });
+    reply({ type: 'ready', storage: databases.storage });
   } catch (error) {
     reply({ type: 'refused', message: (error as Error).message });
     port.close();
@@ -59,42 +59,22 @@ async function obey(command: Command): Promise<void> {
   }
 }
 
-/** A damaged page may be found at any time; what is asked then is asked of the empty store that takes its place. */
 async function carryOut(command: Command): Promise<Outcome> {
-  const before = opened;
-  try {
-    return await carryOutOnce(command);
-  } catch (error) {
-    // Where somebody else found it before, what was asked failed because the database was closed.
-    if (opened === before && !isDamage(error)) throw error;
-    if (opened === before) replace(before, error as Error);
-    return carryOutOnce(command);
-  }
-}
-
-function replace({ db }: Opened, error: Error): void {
-  db.close();
-  opened = openAnew(options, systemClock.unixMs(), error, tellSetAside);
-}
-
-async function carryOutOnce(command: Command): Promise<Outcome> {
-  const { db, retention, appender, answers } = opened;
   switch (command.type) {
     case 'append':
-      appender.append(command.body, command.now);
-      return { storage: retention.stats() };
+      await databases.use(command.tenant, ({ appender }) => appender.append(command.body, command.now));
+      return { storage: databases.storage };
     case 'retain':
-      await retain(retention, command.now);
-      appender.forgetTags(command.now);
-      trimStore(options, command.now);
-      return { storage: retention.stats() };
+      await databases.useAll((opened, limits) => retain(opened, limits, command.now));
+      deleteForsaken(options, command.now);
+      return { storage: databases.storage };
     case 'try_writing':
-      tryWriting(db);
-      return { storage: retention.stats() };
+      await databases.useAll(({ db }) => tryWriting(db));
+      return { storage: databases.storage };
     case 'answer':
-      return { answer: await answer(answers, command) };
+      return { answer: await databases.use(command.request.tenant ?? '', ({ answers }) => answer(answers, command)) };
     case 'close':
-      db.close();
+      await databases.useAll(({ db }) => db.close());
       return {};
   }
 }
@@ -122,8 +102,10 @@ function ownBytes(body: string | Uint8Array): Uint8Array {
 }
 
 /** Between the steps other messages have their turn. */
-async function retain(retention: Retention, now: number): Promise<void> {
+async function retain({ retention, appender }: Opened, limits: WorkerOptions, now: number): Promise<void> {
   while (retention.step(now)) await new Promise((resolve) => setImmediate(resolve));
+  appender.forgetTags(now);
+  trimStore(limits, now);
 }
 
 start();
