@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-independent bench-shipped bench-compare bench-gate bench-readme build clean
+.PHONY: help setup run check test test-real fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-readme build clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -46,6 +46,9 @@ bench-cores: setup ## everything on one core, then on two, beside the Collector 
 
 bench-waiting: setup ## a span's time and memory while 50,000 to 10 million wait, and what stays after (14 min, 8 GB)
 	@$(NODE) bench/waiting.ts $(BENCH)
+
+bench-memory: setup ## resident memory and the account of it while loads of several kinds come and go (2 min)
+	@$(NODE) bench/memory.ts $(BENCH)
 
 bench-independent: setup ## our load client beside h2load and wrk (needs nghttp2-client and wrk)
 	@$(NODE) bench/independent.ts

@@ -5,10 +5,9 @@ import { Slabs } from './slabs.ts';
  * The log that requests land in. A segment is a stretch of off-heap memory; messages are written to the open segment
  * one after the other, and a segment is given back whole, when nothing that lies in it waits any more.
  *
- *   slab (a block)  = | segment | segment |
- *   segment         = | message | message | … | free | slack |
+ *   segment (a block)  = | message | message | … | free | slack |
  *
- * A message larger than a segment gets a segment (and memory) of its own. Where there are more shards, slabs are shared
+ * A message larger than that gets memory of its own. Where there are more shards, slabs are shared
  * memory: a slice may belong to another shard's trace, and its segment then has users there, see lending.ts.
  */
 export interface Segment {
@@ -49,15 +48,7 @@ export interface Lender {
 
 /** Readable bytes behind the last message of a segment, so that the scan may look ahead without asking. */
 const slackBytes = 64;
-const largestSegment = 4 * 1024 * 1024;
-const smallestSegment = 64 * 1024;
 const nothing = new Uint8Array(0);
-
-/** A power of two, so that a buffer is at least 32 segments and gives memory back in small parts. */
-export function segmentBytesFor(maxBytes: number): number {
-  const wanted = 2 ** Math.floor(Math.log2(maxBytes / 32));
-  return Math.max(smallestSegment, Math.min(largestSegment, wanted));
-}
 
 const emptySegment = (bytes: Uint8Array, slab: number): Segment => ({
   bytes,
@@ -92,7 +83,7 @@ export class Segments {
   constructor(blocks: Blocks, onFree: (segment: Segment) => void, lender?: Lender) {
     this.#blocks = blocks;
     this.#slabs = new Slabs(blocks);
-    this.segmentBytes = segmentBytesFor(blocks.maxBytes);
+    this.segmentBytes = blocks.blockBytes;
     this.#onFree = onFree;
     this.#lender = lender;
     blocks.onShortage(() => this.#giveIdleBack());

@@ -1,22 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { Segments, segmentBytesFor } from '../../src/buffer/segments.ts';
+import { Segments } from '../../src/buffer/segments.ts';
 import { Blocks } from '../../src/tables/blocks.ts';
 import { SeenMemory } from '../support/collect.ts';
 
 describe('segments', () => {
-  it('are a power of two between 64 KiB and 4 MiB, a 32nd of the buffer', () => {
-    expect(segmentBytesFor(1000)).toBe(64 << 10);
-    expect(segmentBytesFor(512 << 20)).toBe(4 << 20);
-    expect(segmentBytesFor(32 << 20)).toBe(1 << 20);
-    expect(segmentBytesFor(33 << 20)).toBe(1 << 20);
+  it('are blocks: a power of two between 128 KiB and 4 MiB, an eighth of the buffer at most', () => {
+    const bytesOf = (maxBytes: number): number => new Segments(new Blocks(maxBytes), () => {}).segmentBytes;
+    expect([1 << 20, 20 << 20, 32 << 20, 512 << 20].map(bytesOf)).toEqual([128 << 10, 2 << 20, 4 << 20, 4 << 20]);
   });
 
   it('are given back whole, when the last thing in them is settled', () => {
     const freed: number[] = [];
     const segments = new Segments(new Blocks(64 << 20), (segment) => freed.push(segment.sequence));
-    const places = Array.from({ length: 20 }, () => segments.reserve(500_000, 0));
+    const places = Array.from({ length: 50 }, () => segments.reserve(500_000, 0));
     expect(new Set(places).size).toBeGreaterThan(4);
-    expect(segments.bytes).toBe(20 * 500_000);
+    expect(segments.bytes).toBe(50 * 500_000);
     for (const place of places) {
       segments.get(place).pending--;
       segments.releaseIfUnused(place);

@@ -5,7 +5,8 @@ import { Story } from '../support/story.ts';
 const setting = {
   shards: 1,
   rules: { error_status_codes: ['ERROR'] as const },
-  buffer: { unpack: zstdDecompressSync },
+  // Segments of 2 MiB.
+  buffer: { unpack: zstdDecompressSync, maxBytes: 24 << 20 },
 };
 const attributes = {
   'http.request.method': 'GET',

@@ -3,13 +3,13 @@ import { ownerOf } from '../../src/route/route.ts';
 import { idOf, requestBytes } from '../support/spans.ts';
 import { Story } from '../support/story.ts';
 
-/** In a buffer of so little, a message of 100 kB has memory of its own, which is given back with it. */
+/** In a buffer of so little, a message of 200 kB has memory of its own, which is given back with it. */
 const setting = { shards: 2, rules: { debug: true }, buffer: { maxBytes: 1 << 20, decisionWaitMs: 200 } };
 
 /** Large requests whose trace shard 1 owns. */
 const requests = Array.from({ length: 100 }, (_, i) => `trace-${i}`)
   .filter((trace) => ownerOf(Buffer.from(idOf(trace, 16)).readUInt32BE(12), 2) === 1)
-  .map((trace, i) => requestBytes({ trace, id: `${i}`, padding: 100_000, service: `service-${i}` }));
+  .map((trace, i) => requestBytes({ trace, id: `${i}`, padding: 200_000, service: `service-${i}` }));
 
 describe('the number of a segment that is no more', () => {
   it('names nothing new before every borrower has heard of its end', () => {
@@ -43,7 +43,7 @@ describe('the number of a segment that is no more', () => {
     const story = new Story({ ...setting, shards: 4 });
     const owner = ownerOf(Buffer.from(idOf('a', 16)).readUInt32BE(12), 4);
     const receiver = (owner + 1) % 4;
-    story.offer(story.shards[receiver], requestBytes({ trace: 'a', padding: 100_000 }));
+    story.offer(story.shards[receiver], requestBytes({ trace: 'a', padding: 200_000 }));
     expect(story.channels.busy).toEqual([`${receiver} to ${owner}`]);
     story.after(0).after(250).after(1);
     expect([story.left().length, story.bufferBytes]).toEqual([1, 0]);
