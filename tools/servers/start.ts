@@ -9,6 +9,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { createServer, connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -251,7 +252,9 @@ async function withPorts<T>(start: () => Promise<T>): Promise<T> {
 /** One request on a connection of its own, so that no idle connection delays the end of the server. */
 function get(url: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const request = httpGet(url, { headers, agent: false, timeout: 2000 }, (response) => {
+    // Whoever asks here started it, and knows who it is.
+    const how = { headers, agent: false, timeout: 2000, rejectUnauthorized: false };
+    const request = (url.startsWith('https:') ? httpsGet : httpGet)(url, how, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (chunk: string) => {
         body += chunk;
@@ -357,6 +360,17 @@ export interface TempoPorts {
   otlpHttp: number;
 }
 
+/** PEM files of a server. */
+export interface ServerTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly clientCaFile?: string;
+}
+
+/** As the Collector's configtls and dskit's server have it; JSON is YAML. */
+const tlsBlock = ({ certFile, keyFile, clientCaFile }: ServerTls): string =>
+  JSON.stringify({ cert_file: certFile, key_file: keyFile, ...(clientCaFile && { client_ca_file: clientCaFile }) });
+
 export interface TempoOptions {
   /**
    * Blocks and write-ahead log; kept, so that a restart with the same folder has the same traces. Default: a temporary
@@ -371,6 +385,10 @@ export interface TempoOptions {
   burstBytes?: number;
   /** Wants X-Scope-OrgID on everything. */
   multitenancy?: boolean;
+  /** Of its OTLP receivers: they demand a client certificate where `clientCaFile` is given. */
+  otlpTls?: ServerTls;
+  /** Of its query interface. */
+  queryTls?: ServerTls;
   logLevel?: 'debug' | 'info' | 'warn' | 'error';
   extraArgs?: string[];
   readyTimeoutMs?: number;
@@ -399,7 +417,8 @@ export function startTempo(options: TempoOptions = {}): Promise<RunningTempo> {
     serverBinary('tempo'); // before a folder is made
     const dir = options.dir ?? temporaryDir('tempo');
     const temporary = options.dir === undefined;
-    const url = `http://127.0.0.1:${ports.http}`;
+    const [otlpScheme, scheme] = [options.otlpTls, options.queryTls].map((tls) => (tls ? 'https' : 'http'));
+    const url = `${scheme}://127.0.0.1:${ports.http}`;
     const running = await launch({
       name: 'tempo',
       args: [
@@ -420,6 +439,8 @@ export function startTempo(options: TempoOptions = {}): Promise<RunningTempo> {
         TEMPO_BURST_BYTES: String(options.burstBytes ?? options.rateLimitBytes ?? 500_000_000),
         TEMPO_MULTITENANCY: String(options.multitenancy ?? false),
         TEMPO_LOG_LEVEL: options.logLevel ?? 'warn',
+        TEMPO_OTLP_TLS: options.otlpTls ? tlsBlock(options.otlpTls) : 'null',
+        TEMPO_QUERY_TLS: options.queryTls ? tlsBlock(options.queryTls) : '{}',
       },
       readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
       stopTimeoutMs: 3000,
@@ -433,7 +454,7 @@ export function startTempo(options: TempoOptions = {}): Promise<RunningTempo> {
       ...running,
       httpUrl: url,
       otlpGrpc: `127.0.0.1:${ports.otlpGrpc}`,
-      otlpHttp: `http://127.0.0.1:${ports.otlpHttp}`,
+      otlpHttp: `${otlpScheme}://127.0.0.1:${ports.otlpHttp}`,
       ports,
       dir,
     };
