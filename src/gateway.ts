@@ -7,6 +7,7 @@ import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
 import { openCredentials } from './credentials.ts';
 import { compileRules } from './decide/compile.ts';
+import { tenantProblems } from './decide/tenant-rules.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
 import { openExporters } from './exporters.ts';
 import { FanOut } from './fan-out.ts';
@@ -145,6 +146,7 @@ function warnOfMemory(config: BootConfig, log: Log): void {
 
 async function liveRules(config: BootConfig, log: Log) {
   const { environment, traceDebug: debug, dataDirectory } = config;
+  const names = config.tenants?.each.map(({ name }) => name) ?? [];
   return createLiveRules<RulesRevision & { readonly names: readonly string[] }>({
     ...(await rulesSources(config)),
     environment,
@@ -152,7 +154,9 @@ async function liveRules(config: BootConfig, log: Log) {
     debug,
     compile: (document, name) => {
       const result = compileRules(document, environment, { debug });
-      if ('problems' in result) return result;
+      const problems = tenantProblems(document, environment, { debug }, names);
+      if ('problems' in result) return { problems: [...result.problems, ...problems] };
+      if (problems.length > 0) return { problems };
       return { policies: { document, name, names: result.policies.policies.map((policy) => policy.name) } };
     },
     policyNames: ({ names }) => names,

@@ -6,6 +6,7 @@ import { unreadable } from '../config/read-text.ts';
 import { mergeLayers, noRulesFile, parseRules, ruleFields } from '../config/rules.ts';
 import { bootFields } from '../config/schema.ts';
 import { compileRules } from '../decide/compile.ts';
+import { tenantProblems } from '../decide/tenant-rules.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
 
@@ -14,6 +15,8 @@ interface RulesOf {
   readonly file: string;
   readonly environment: string;
   readonly maxBytes: number;
+  /** Of the tenants there are. */
+  readonly tenants: readonly string[];
 }
 
 /** What a file is, in words, or what is wrong with it. */
@@ -64,7 +67,9 @@ function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | 
   const keys = value ? Object.keys(value) : Array.from(text.matchAll(/^(\w+):/gm), ([, key]) => key!);
   const share = (known: object) => keys.filter((key) => Object.hasOwn(known, key)).length;
   if (keys.length === 0) return 'rules';
-  const [boot, rules] = [share(bootFields), share(ruleFields)];
+  // Both have tenants; a boot file has more than that.
+  const { tenants: _, ...bootAlone } = bootFields;
+  const [boot, rules] = [share(bootAlone), share(ruleFields)];
   if (boot + rules === 0) return undefined;
   return boot >= rules ? 'boot' : 'rules';
 }
@@ -72,17 +77,22 @@ function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | 
 function bootFinding(text: string, file: string, env: Io['env']): Finding {
   const result = loadBoot(text, { file, env, cwd: process.cwd() });
   if ('errors' in result) return result;
-  const { rules, environment, export: exporters } = result.config;
+  const { rules, environment, export: exporters, tenants } = result.config;
+  const names = tenants?.each.map(({ name }) => name) ?? [];
   const ok = `ok (${environment}, exporting to ${exporters.map(({ name }) => name).join(', ')})`;
   const optional = rules.consul && !existsSync(rules.file); // Consul may give all there is
-  return optional ? { ok } : { ok, rules: { file: rules.file, environment, maxBytes: rules.maxBytes } };
+  return optional ? { ok } : { ok, rules: { file: rules.file, environment, maxBytes: rules.maxBytes, tenants: names } };
 }
 
 /** Without an environment, the rules must compile for each that they name. */
 function rulesFinding(
   text: string,
   file: string,
-  { environment, maxBytes }: { readonly environment: string | undefined; readonly maxBytes?: number },
+  {
+    environment,
+    maxBytes,
+    tenants,
+  }: { readonly environment: string | undefined } & Partial<Pick<RulesOf, 'maxBytes' | 'tenants'>>,
 ): Finding {
   const parsed = parseRules(text, file, maxBytes);
   if ('errors' in parsed) return parsed;
@@ -91,7 +101,10 @@ function rulesFinding(
   const named = typeof shares === 'object' && shares !== null ? Object.keys(shares) : [];
   const environments = environment ? [environment] : named.length > 0 ? named : ['home'];
   const compiled = environments.map((each) => compileRules(document, each, { debug: false }));
-  const problems = compiled.flatMap((result) => ('problems' in result ? result.problems : []));
+  const problems = [
+    ...compiled.flatMap((result) => ('problems' in result ? result.problems : [])),
+    ...environments.flatMap((each) => tenantProblems(document, each, { debug: false }, tenants)),
+  ];
   if (problems.length > 0) return { errors: [...new Set(report(problems))] };
   const counts = compiled.map((result) => ('policies' in result ? result.policies.policies.length : 0));
   return { ok: `ok (${Math.max(...counts)} policies)` };

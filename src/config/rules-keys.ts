@@ -12,7 +12,7 @@ export interface KvEntry {
 
 /**
  * The fields that may be keys. A folder belongs to one environment, so its baseline is one number; `late` is the file's
- * alone.
+ * alone. `tenants` is a block as in the file.
  */
 const { late: _, ...others } = ruleFields;
 const keyFields: Record<string, v.GenericSchema> = { ...others, baseline_percent: v.nullable(percent) };

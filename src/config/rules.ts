@@ -53,8 +53,7 @@ const shadow = v.custom<[]>(
   'expected []: shadow policies are not supported in this version',
 );
 
-/** Each field as a document of one line or more may write it; docs/rules.md says what it means. */
-export const ruleFields = {
+const commonFields = {
   baseline_percent: v.nullable(share),
   latency_threshold_ms: v.nullable(milliseconds),
   error_status_codes: v.nullable(list(code)),
@@ -65,9 +64,13 @@ export const ruleFields = {
   shadow,
 };
 
-const document = block(
-  Object.fromEntries(Object.entries(ruleFields).map(([name, field]) => [name, v.optional<v.GenericSchema>(field)])),
-);
+const someOf = (fields: Readonly<Record<string, v.GenericSchema>>) =>
+  block(Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, v.optional<v.GenericSchema>(field)])));
+
+/** Each field as a document of one line or more may write it; docs/rules.md says what it means. */
+export const ruleFields = { ...commonFields, tenants: mapOf(someOf(commonFields)) };
+
+const document = someOf(ruleFields);
 
 /** What holds for a field that no source names. */
 export const defaultRules: RulesDocument = {

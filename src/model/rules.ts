@@ -11,6 +11,8 @@ export interface RulesDocument {
   readonly late: { readonly rescue: boolean };
   readonly policies: readonly PolicyDocument[];
   readonly shadow: readonly PolicyDocument[];
+  /** What is otherwise for single tenants, by name. */
+  readonly tenants?: Readonly<Record<string, Partial<Omit<RulesDocument, 'tenants'>>>>;
 }
 
 export type StatusCodeName = 'ERROR' | 'OK' | 'UNSET';

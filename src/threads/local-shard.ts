@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../clock.ts';
 import { compileRules } from '../decide/compile.ts';
+import { rulesOf } from '../decide/tenant-rules.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { Intake } from '../model/intake.ts';
@@ -113,7 +114,7 @@ export class LocalShard implements Shards {
         collect: collectNow,
         ...(neighbours && { neighbours }),
       },
-      { set: this.#compile(rules), name: rules.name },
+      { set: this.#compile(rules, tenant), name: rules.name },
       this.enricher,
       {
         emit: (request) => this.#events.emit(request, () => this.reuse(request.body, tenant.index), tenant),
@@ -198,7 +199,7 @@ export class LocalShard implements Shards {
   }
 
   swap(rules: RulesRevision): void {
-    for (const { pipeline } of this.tenants) pipeline.swap(this.#compile(rules), rules.name);
+    for (const { pipeline, tenant } of this.tenants) pipeline.swap(this.#compile(rules, tenant), rules.name);
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
@@ -245,9 +246,9 @@ export class LocalShard implements Shards {
     this.tenants[tenant].pipeline.shard.batch.reuse(body);
   }
 
-  #compile({ document }: RulesRevision): PolicySet {
+  #compile({ document }: RulesRevision, { name }: Tenant): PolicySet {
     const { environment, traceDebug: debug } = this.#config;
-    const result = compileRules(document, environment, { debug });
+    const result = compileRules(rulesOf(document, name), environment, { debug });
     if ('problems' in result)
       throw new Error(`rules that were found good do not compile: ${JSON.stringify(result.problems)}`);
     return result.policies;

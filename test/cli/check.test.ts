@@ -55,6 +55,16 @@ describe('tailgate check', () => {
     expect(code).toBe(0);
   });
 
+  it('knows the tenants of a boot file, and whether its rules have others', async () => {
+    const rules = file('a.yaml', 'tenants:\n  shop: { debug: true }\n  search: {}');
+    expect((await run([rules])).code).toBe(0);
+    const tenants = 'receive: { grpc: {}, tenants: { allow: [shop] } }\ntenants: { shop: { share: 2 } }';
+    const boot = file('b.yaml', `export: [{ name: s, store: {} }]\nrules: { file: a.yaml }\n${tenants}`);
+    const { code, out, err } = await run([boot]);
+    expect([code, out]).toEqual([2, `${boot}: ok (home, exporting to s)\n`]);
+    expect(err).toMatch(/a.yaml:3: tenants.search: no such tenant/);
+  });
+
   it('names each mistake in each file, with its line, and gives 2', async () => {
     const rules = file('a.yaml', 'debug: false\nroutes: [a]\nlatency_threshold_ms: x');
     const boot = file('b.yaml', 'export: []\nbuffer: { max_bites: 1 }');

@@ -153,6 +153,73 @@ describe.each([1, 2])('two tenants of a gateway of %d shards', (shards) => {
   }, 60_000);
 });
 
+it.each([1, 2])(
+  'each is kept by its own rules, which change while it runs, and found by itself alone: %d shards',
+  async (shards) => {
+    const home = makeHome(
+      {
+        // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the boot file's own syntax
+        receive: { http: { endpoint: '${env:TAILGATE_HTTP}' }, tenants: { allow: names } },
+        // biome-ignore-end lint/suspicious/noTemplateCurlyInString: the boot file's own syntax
+        buffer: { decision_wait: '200ms' },
+        batch: { max_age: '50ms' },
+      },
+      'baseline_percent: 0\ntenants: { a: { debug: true } }\n',
+    );
+    const gateway = await startGatewayProcess({ args: home.args, env: { TAILGATE_SHARDS: String(shards) } });
+    onTestFinished(async () => {
+      await gateway.kill();
+      home[Symbol.dispose]();
+    });
+    const ask = async (name: Name, path: string) =>
+      fetch(`http://${gateway.admin}${path}`, { headers: { 'X-Scope-OrgID': name } });
+    const explain = async (name: Name, trace: string) =>
+      (await (await ask(name, `/api/explain/${traceIdHex(trace)}`)).json()) as { verdict: string; revision: string };
+    const send = async (trace: string): Promise<void> => {
+      for (const name of names) {
+        const body = requestBytes({ trace, id: 'x', service: `of-${name}`, name: `work of ${name}` });
+        expect((await sendHttp(gateway, name, body)).status).toBe(200);
+      }
+      await eventually(async () => {
+        for (const name of names) expect((await explain(name, trace)).verdict).toMatch(/keep|drop/);
+      });
+    };
+    await send('1');
+    const before = await Promise.all(names.map((name) => explain(name, '1')));
+    expect(before.map(({ verdict }) => verdict)).toEqual(['keep', 'drop']);
+    const { revision } = (await gateway.status()).rules;
+    expect(before.map((it) => it.revision)).toEqual([revision, revision]);
+
+    home.rules('baseline_percent: 0\ntenants: { b: { debug: true }, c: {} }\n');
+    await eventually(async () => {
+      const { lastRefusal } = (await gateway.status()).rules;
+      expect(lastRefusal?.error).toMatch(/rules.yaml:2: tenants.c: no such tenant/);
+    });
+    home.rules('baseline_percent: 0\ntenants: { b: { debug: true } }\n');
+    await eventually(async () => expect((await gateway.status()).rules.revision).not.toBe(revision));
+    await send('2');
+    const after = await Promise.all(names.map((name) => explain(name, '2')));
+    expect(after.map(({ verdict }) => verdict)).toEqual(['drop', 'keep']);
+
+    const found = async (name: Name) => {
+      const { traces } = (await (await ask(name, '/api/search?q=%7B%7D')).json()) as {
+        traces: { traceID: string; rootServiceName: string }[];
+      };
+      return traces.map(({ traceID, rootServiceName }) => [traceID.padStart(32, '0'), rootServiceName]);
+    };
+    await eventually(async () => {
+      expect(await found('a')).toEqual([[traceIdHex('1'), 'of-a']]);
+      expect(await found('b')).toEqual([[traceIdHex('2'), 'of-b']]);
+    });
+    expect((await ask('a', `/api/traces/${traceIdHex('2')}`)).status).toBe(404);
+    expect(await (await ask('a', '/api/v2/search/tag/resource.service.name/values')).text()).not.toContain('of-b');
+    expect((await fetch(`http://${gateway.admin}/api/search`)).status).toBe(400);
+    expect((await fetch(`http://${gateway.admin}/api/echo`)).status).toBe(200);
+    expect(await gateway.stop()).toBe(0);
+  },
+  120_000,
+);
+
 it('whoever sends no header is the default tenant, where there is one', async () => {
   const came = await sink();
   const gateway = await start(1, came.url, { default: 'b', header: 'X-Org' });
