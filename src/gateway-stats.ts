@@ -1,7 +1,8 @@
 import { systemClock } from './clock.ts';
+import type { LiveFiles } from './config/live-files.ts';
 import type { FanOut } from './fan-out.ts';
 import type { ProcessMemory } from './memory-account.ts';
-import type { GatewayStats, RulesStatus } from './model/stats.ts';
+import type { FilesStats, GatewayStats, RulesStatus } from './model/stats.ts';
 import type { Tenant } from './model/tenant.ts';
 import { sumStats } from './threads/shard-stats.ts';
 import type { Shards } from './threads/shards.ts';
@@ -9,21 +10,37 @@ import type { Shards } from './threads/shards.ts';
 /** The heap was compacted (threads/compact-heap.ts), and what that frees has gone. */
 const settledMs = 2_000;
 
+type StandingFiles = Pick<LiveFiles<unknown>, 'status' | 'value'>;
+
 interface StatsParts {
   readonly shards: Shards;
   readonly tenants: readonly Tenant[];
   readonly fanOut: FanOut;
   readonly memory: ProcessMemory;
   readonly rules: () => RulesStatus;
+  readonly files: readonly StandingFiles[];
 }
 
 /** Gathers what every part counts; nothing is counted here. */
-export async function gatherStats({ shards, tenants, fanOut, memory, rules }: StatsParts): Promise<GatewayStats> {
+export async function gatherStats({
+  shards,
+  tenants,
+  fanOut,
+  memory,
+  rules,
+  files,
+}: StatsParts): Promise<GatewayStats> {
   const each = await shards.stats();
   // What follows is read in one go, so that it belongs together.
   const sums = sumStats(each, fanOut.offeredSpans, systemClock.monotonicMs(), tenants);
   const exporters = fanOut.stats();
-  return { ...sums, memory: memory.read(sums.memory, exporters), exporters, rules: rules() };
+  return {
+    ...sums,
+    memory: memory.read(sums.memory, exporters),
+    exporters,
+    rules: rules(),
+    files: files.map(filesStats),
+  };
 }
 
 /** The process is ready: what it takes from now on is for traffic, and what its start left is seen to in a moment. */
@@ -35,4 +52,14 @@ export async function watchMemory({ shards, memory }: Pick<StatsParts, 'shards' 
   await mark();
   // A shard that does not answer, or a gateway that stops: then the first mark is good enough.
   setTimeout(() => void mark().catch(() => {}), settledMs).unref();
+}
+
+function filesStats({ status: { block, failingSince, loads }, value }: StandingFiles): FilesStats {
+  const { expiresAt } = value as { readonly expiresAt?: number };
+  return {
+    files: block,
+    failingSeconds: failingSince === undefined ? 0 : (systemClock.monotonicMs() - failingSince) / 1000,
+    loads,
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
 }

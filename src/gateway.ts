@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
+import { Certificates } from './certificates.ts';
 import { systemClock, unixMsOf } from './clock.ts';
 import { createLiveRules } from './config/live.ts';
 import { whyItDoesNotFit } from './config/memory-fit.ts';
@@ -51,6 +52,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
   const undo: (() => unknown)[] = [];
   warnOfMemory(config, log);
   try {
+    const certificates = await Certificates.open(config, log);
+    undo.unshift(() => certificates.stop());
     const rules = await liveRules(config, log);
     undo.unshift(() => rules.stop());
     await rules.start();
@@ -61,10 +64,14 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     let fanOut: FanOut;
     const emit = (request: ExportRequest, reuse: () => void): void => fanOut.emit(request, reuse);
     const { promise: died, resolve: die } = Promise.withResolvers<void>();
-    const shards = await openShards(config, rules.current, credentials.senders(), { emit, ...shardEvents(log, die) });
+    const shards = await openShards(config, certificates, rules.current, credentials.senders(), {
+      emit,
+      ...shardEvents(log, die),
+    });
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
     credentials.onSenders((senders) => shards.renew(senders));
+    for (const port of ['grpc', 'http'] as const) certificates.onChange(port, (next) => shards.renewTls(port, next));
 
     const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
     undo.unshift(() => files.map((each) => each.stop()));
@@ -74,13 +81,16 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
     const tenants = tenantsOf(config.tenants);
+    const liveFiles = [...certificates.all, ...credentials.all, ...files];
     const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
     const adminAccess = new AdminAccess(credentials.admin?.value);
     credentials.admin?.onChange((changed) => adminAccess.renew(changed));
+    const adminTls = certificates.of('admin');
     const admin = createAdminServer({
       endpoint: config.admin.endpoint,
+      ...(adminTls && { tls: adminTls }),
       hosts: config.admin.hosts,
       access: adminAccess,
       log,
@@ -93,7 +103,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
         },
         ...(config.tenants && { tenants: config.tenants }),
         uptimeMs: () => now() - startedAt,
-        stats: () => gatherStats({ shards, tenants, fanOut, memory, rules: () => rules.status() }),
+        stats: () => gatherStats({ shards, tenants, fanOut, memory, rules: () => rules.status(), files: liveFiles }),
         explain: async (id, tenant) => shards.explain(id, tenant.index),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
@@ -102,6 +112,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     });
     const adminAddress = await admin.start();
     undo.unshift(() => admin.stop());
+    certificates.onChange('admin', (renewed) => admin.renew(renewed));
     const addresses = { ...(await shards.start()), admin: adminAddress };
     await watchMemory({ shards, memory });
     notReady = '';
@@ -117,6 +128,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       rules.stop();
       credentials.stop();
       for (const each of files) each.stop();
+      certificates.stop();
       const ended = Promise.all([shards.end(), admin.stop(), rules.saved()]);
       await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));
       const lostSpans = totalOf(losses);
@@ -127,6 +139,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       rules.reload();
       credentials.reload();
       for (const each of files) void each.reload();
+      certificates.reload();
     };
     const { shutdownTimeoutMs } = config;
     return { addresses, shards: shards.count, shutdownTimeoutMs, died, reload, stop };
@@ -169,12 +182,14 @@ async function liveRules(config: BootConfig, log: Log) {
 /** In this thread where there is one shard, else in a thread each; what is not used is not loaded. */
 async function openShards(
   config: BootConfig,
+  certificates: Certificates,
   rules: RulesRevision,
   senders: SenderCredentials,
   events: ShardEvents,
 ): Promise<Shards> {
   const count = shardsFor(config, availableParallelism());
   const { environment, traceDebug, receive, tenants, buffer, batch, enrich, redact } = config;
+  const [grpc, http] = [certificates.of('grpc'), certificates.of('http')];
   const each = {
     environment,
     traceDebug,
@@ -185,6 +200,7 @@ async function openShards(
     enrich,
     redact,
     senders,
+    tls: { ...(grpc && { grpc }), ...(http && { http }) },
   };
   if (count === 1) return new (await import('./threads/local-shard.ts')).LocalShard(each, rules, events);
   const { ShardThreads } = await import('./threads/shard-threads.ts');
@@ -204,6 +220,7 @@ function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit'> {
         { protocol },
         'as many connections as may be (receive.max_connections): idle ones go',
       ),
+    turnedAway: (port, reason, why, address) => limited.warn('connection_turned_away', { port, reason, address }, why),
     overload: (shard, { rung, name, cause, keepsOneIn }, tenant) => {
       const where = { shard, ...(tenant !== '' && { tenant }), rung };
       if (rung === 0) log.info('overload', where, 'back to normal');

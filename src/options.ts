@@ -112,6 +112,37 @@ export function listenEndpoint() {
   });
 }
 
+/** A file; where it is no absolute path, `config` reads it against the boot file's folder. */
+function fileName() {
+  return text(/./, 'a file name');
+}
+
+/** `tls` of a port: files in PEM. */
+export function serverTls() {
+  return v.pipe(
+    block({
+      cert_file: v.pipe(fileName(), v.description('certificate in PEM, and those that lead to its authority')),
+      key_file: v.pipe(fileName(), v.description('its private key, without a passphrase')),
+      client_ca_file: v.pipe(
+        v.optional(fileName()),
+        v.description('clients must show a certificate of an authority in it; left out, they need none'),
+      ),
+      reload_interval: v.pipe(
+        v.optional(duration('1s', '24h'), '1m'),
+        v.description('how often the files are looked at, beside SIGHUP'),
+      ),
+    }),
+    v.transform((raw) => ({
+      files: {
+        cert_file: raw.cert_file,
+        key_file: raw.key_file,
+        ...(raw.client_ca_file !== undefined && { client_ca_file: raw.client_ca_file }),
+      },
+      reloadIntervalMs: raw.reload_interval,
+    })),
+  );
+}
+
 export function isBlock(input: unknown): input is Readonly<Record<string, unknown>> {
   return typeof input === 'object' && input !== null && !Array.isArray(input);
 }

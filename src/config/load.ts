@@ -86,7 +86,7 @@ function toConfig(
     shards: raw.shards,
     shutdownTimeoutMs: raw.shutdown_timeout,
     dataDirectory,
-    receive: withAuth(raw.receive, beside),
+    receive: received(raw.receive, beside),
     ...(tenants && { tenants }),
     buffer: raw.buffer,
     rules: {
@@ -100,7 +100,7 @@ function toConfig(
     export: raw.export.map((exporter) =>
       withTenant(withPaths(exporter, { cwd, dataDirectory, beside }), tenants?.header),
     ),
-    admin: { ...raw.admin, ...(raw.admin.auth && { auth: authAt(raw.admin.auth, beside) }) },
+    admin: portAt(raw.admin, beside),
     log: raw.log,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   };
@@ -109,15 +109,27 @@ function toConfig(
 /** The absolute path of what the boot file names relative to its own folder. */
 type Beside = (path: string) => string;
 
-function withAuth(receive: BootConfig['receive'], beside: Beside): BootConfig['receive'] {
+function received(receive: BootConfig['receive'], beside: Beside): BootConfig['receive'] {
   const { auth, grpc, http, ...rest } = receive;
-  const at = <T extends { readonly auth?: AuthConfig }>(part: T): T =>
-    part.auth === undefined ? part : { ...part, auth: authAt(part.auth, beside) };
   return {
     ...rest,
     ...(auth && { auth: authAt(auth, beside) }),
-    ...(grpc && { grpc: at(grpc) }),
-    ...(http && { http: at(http) }),
+    ...(grpc && { grpc: portAt(grpc, beside) }),
+    ...(http && { http: portAt(http, beside) }),
+  };
+}
+
+interface PortFiles {
+  readonly auth?: AuthConfig | undefined;
+  readonly tls?: { readonly files: Readonly<Partial<Record<string, string>>> } | undefined;
+}
+
+/** A port whose files have absolute paths. */
+function portAt<T extends PortFiles>(port: T, beside: Beside): T {
+  return {
+    ...port,
+    ...(port.auth && { auth: authAt(port.auth, beside) }),
+    ...(port.tls && { tls: besideIt(port.tls, beside) }),
   };
 }
 

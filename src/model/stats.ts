@@ -64,6 +64,17 @@ export interface TenantStats
   readonly name: string;
 }
 
+/** How files stand that are read while the gateway runs. */
+export interface FilesStats {
+  /** The block of the boot file that names them, such as `receive.tls`. */
+  readonly files: string;
+  /** For how long what is on disk has not counted; 0 = it does. */
+  readonly failingSeconds: number;
+  readonly loads: { readonly accepted: number; readonly refused: number };
+  /** Of a certificate in force, Unix milliseconds. */
+  readonly expiresAt?: number;
+}
+
 /** Every number the gateway keeps about itself, gathered when somebody asks (a scrape, /api/status). */
 export interface GatewayStats {
   readonly received: Readonly<Record<Protocol, { spans: number; bytes: number; requests: number }>>;
@@ -101,6 +112,7 @@ export interface GatewayStats {
   readonly batching?: { readonly spans: number; readonly bytes: number };
   readonly exporters: readonly { readonly name: string; readonly stats: ExporterStats }[];
   readonly rules: RulesStatus;
+  readonly files?: readonly FilesStats[];
 }
 
 /** The first part of /api/status that is not numbers. */

@@ -31,21 +31,21 @@ let lingering = 0;
  */
 export class ConnectionLimit {
   readonly stats: ConnectionStats;
-  readonly #max: number;
+  readonly max: number;
   readonly #onFull: () => void;
   readonly #guests = new Roster<Guest>();
   #next = 0;
 
   /** `onFull` is told of each one that goes or is refused. */
   constructor(max: number, stats: ConnectionStats = { open: 0, sentAway: 0, refused: 0 }, onFull = (): void => {}) {
-    this.#max = max;
+    this.max = max;
     this.stats = stats;
     this.#onFull = onFull;
   }
 
   /** Whether there is room for one more, after one had to go where that was necessary. */
   hasRoom(now: number): boolean {
-    if (this.#guests.size < this.#max) return true;
+    if (this.#guests.size < this.max) return true;
     this.#onFull();
     const idlest = this.#idlest();
     if (idlest === undefined || now - idlest.idleSince < idleMs) {

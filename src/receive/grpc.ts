@@ -1,5 +1,6 @@
 import { Http2Receiver } from './grpc/http2-receiver.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from './receiver.ts';
+import type { ServerCredentials } from './server-credentials.ts';
 
 /** OTLP/gRPC TraceService, with health and reflection, on one port. Source: OTLP specification 1.11, "OTLP/gRPC". */
 export function createGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiver {
@@ -19,6 +20,10 @@ class ReferenceReceiver implements GrpcReceiver {
     const { GrpcJsReceiver } = await import('./grpc/grpc-js-receiver.ts');
     this.#receiver = new GrpcJsReceiver(this.#options);
     return this.#receiver.start();
+  }
+
+  renew(tls: ServerCredentials): void {
+    this.#receiver?.renew(tls);
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {

@@ -1,14 +1,13 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerOptions, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { systemClock } from '../clock.ts';
 import { Refusal } from '../errors.ts';
 import type { Intake } from '../model/intake.ts';
 import { headOf, type RequestHead } from './access.ts';
 import type { Sender } from './admission.ts';
 import { chunks } from './chunks.ts';
 import { closeBy } from './close-by.ts';
-import { turnAway } from './connection-limit.ts';
+import { isTls } from './handshakes.ts';
 import { answerRaw, farewell, keepAliveMs, refusalAnswer, sendAnswer } from './http/answer.ts';
 import { type BodyType, bodyTypeOf, encodingOf, pathOf, tracesPath } from './http/content.ts';
 import { Cors } from './http/cors.ts';
@@ -17,9 +16,12 @@ import { headerOf } from './http/header-of.ts';
 import { NodeServer, stay } from './http/node-server.ts';
 import { PlainConnection } from './http/plain-connection.ts';
 import { listen } from './listen.ts';
+import { Listener } from './listener.ts';
 import { peerOf } from './peer.ts';
 import { maxUnreadBytes, readSocket } from './read-sockets.ts';
 import type { Endpoint, HttpReceiver, Ports } from './receiver.ts';
+import type { ServerCredentials } from './server-credentials.ts';
+import { turnedAway } from './turned-away.ts';
 import { idleMs, maxRequestMs, Watch } from './watch.ts';
 
 interface HttpReceiverOptions extends Ports {
@@ -55,6 +57,7 @@ class NodeHttpReceiver implements HttpReceiver {
   readonly #options: HttpReceiverOptions;
   readonly #cors: Cors;
   readonly #node: NodeServer;
+  readonly #listener: Listener;
   readonly #watch = new Watch((now) => this.#sweep(now));
   readonly #plain = new Map<Socket, PlainConnection>();
   /** Connections that are node:http's. */
@@ -68,7 +71,17 @@ class NodeHttpReceiver implements HttpReceiver {
       serverOptions,
       (request, response) => this.#serve(request, response),
       (request, response) => this.#refuse(response, undefined, tooMany(), this.#headersFor(request)),
-      (accepted) => this.#accepted(accepted),
+      (accepted) => this.#listener.accept(accepted),
+    );
+    this.#listener = new Listener(
+      {
+        protocol: 'http/1.1',
+        connections: options.connections,
+        secured: (socket) => this.#opened(socket),
+        refused: turnedAway(options),
+        farewell,
+      },
+      options.tls,
     );
     this.#node.server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#unreadable(error, socket));
   }
@@ -85,6 +98,7 @@ class NodeHttpReceiver implements HttpReceiver {
       deadlineMs,
       (done) => {
         this.#node.server.close(done);
+        this.#listener.close();
         for (const connection of this.#plain.values()) connection.finish();
       },
       () => {
@@ -95,14 +109,12 @@ class NodeHttpReceiver implements HttpReceiver {
     this.#watch.stop();
   }
 
-  #accepted(accepted: Socket): void {
-    const { connections, stats } = this.#options;
-    if (connections?.hasRoom(systemClock.monotonicMs()) === false) {
-      const refusal = new Refusal('connections_full', 'too many connections');
-      stats.refuse(refusal.reason, 0);
-      turnAway(accepted, farewell(refusal));
-      return;
-    }
+  renew(tls: ServerCredentials): void {
+    this.#listener.renew(tls);
+  }
+
+  #opened(accepted: Socket): void {
+    const { connections } = this.#options;
     const socket = readSocket(accepted, (bytes, length) => {
       if (connection.isOver) {
         // It is node:http's, also to say when to read.
@@ -209,7 +221,7 @@ class NodeHttpReceiver implements HttpReceiver {
   }
 
   /** What came is not HTTP, or its head did not come in time. */
-  #unreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  #unreadable(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: Duplex): void {
     if (error.code === 'ECONNRESET') return;
     if (error.code === endInTheMiddle && this.#node.isAnsweredEarly(socket as Socket)) {
       socket.destroy();
@@ -218,12 +230,14 @@ class NodeHttpReceiver implements HttpReceiver {
     const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
     const refusal = late
       ? new Refusal('timeout', 'the request did not arrive in time')
-      : new Refusal('malformed', 'not an HTTP request');
+      : new Refusal(isTls(error.rawPacket ?? nothing) ? 'tls_on_plain' : 'malformed', 'not an HTTP request');
     this.#options.stats.refuse(refusal.reason, 0);
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : late ? 408 : 400;
     answerRaw(socket, status, refusal);
   }
 }
+
+const nothing = new Uint8Array(0);
 
 /** Of node:http's parser: the connection ended within a request. */
 const endInTheMiddle = 'HPE_INVALID_EOF_STATE';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { authOptions } from '../access/options.ts';
-import { block, count, list, listenEndpoint, notYet, oneOf, size, text } from '../options.ts';
+import { block, count, list, listenEndpoint, oneOf, serverTls, size, text } from '../options.ts';
 import { tenantsOptions } from './tenants/options.ts';
 
 const grpc = block({
@@ -9,7 +9,7 @@ const grpc = block({
     v.optional(oneOf('http2', 'grpc-js'), 'http2'),
     v.description('the receiver: its own HTTP/2, or @grpc/grpc-js'),
   ),
-  tls: notYet(),
+  tls: v.optional(serverTls()),
   auth: v.optional(authOptions('receive')),
 });
 
@@ -26,7 +26,7 @@ const http = block({
     v.description('where OTLP/HTTP is received, at /v1/traces'),
   ),
   cors: v.optional(cors, {}),
-  tls: notYet(),
+  tls: v.optional(serverTls()),
   auth: v.optional(authOptions('receive')),
 });
 
@@ -40,11 +40,20 @@ const isSamePort = (a: Listening, b: Listening): boolean =>
   a.port !== 0 && a.port === b.port && (a.host === b.host || isAny(a.host) || isAny(b.host));
 const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
+type Tls = v.InferOutput<ReturnType<typeof serverTls>>;
+
+/** A protocol's own, or that of both; `block` is where it stands in the boot file. */
+function tlsOf(protocol: string, own: Tls | undefined, shared: Tls | undefined) {
+  if (own) return { tls: { ...own, block: `receive.${protocol}.tls` } };
+  return shared && { tls: { ...shared, block: 'receive.tls' } };
+}
+
 /** `receive:`. A protocol without a block is off. */
 export const receiveOptions = v.pipe(
   block({
     grpc: v.optional(grpc),
     http: v.optional(http),
+    tls: v.optional(serverTls()),
     auth: v.optional(authOptions('receive')),
     tenants: v.optional(tenantsOptions),
     max_connections: v.pipe(
@@ -94,13 +103,19 @@ export const receiveOptions = v.pipe(
   v.transform((raw) => ({
     ...(raw.auth && { auth: raw.auth }),
     ...(raw.grpc && {
-      grpc: { endpoint: raw.grpc.endpoint, server: raw.grpc.server, ...(raw.grpc.auth && { auth: raw.grpc.auth }) },
+      grpc: {
+        endpoint: raw.grpc.endpoint,
+        server: raw.grpc.server,
+        ...(raw.grpc.auth && { auth: raw.grpc.auth }),
+        ...tlsOf('grpc', raw.grpc.tls, raw.tls),
+      },
     }),
     ...(raw.http && {
       http: {
         endpoint: raw.http.endpoint,
         cors: { allowedOrigins: raw.http.cors.allowed_origins },
         ...(raw.http.auth && { auth: raw.http.auth }),
+        ...tlsOf('http', raw.http.tls, raw.tls),
       },
     }),
     ...(raw.tenants && { tenants: raw.tenants }),

@@ -1,5 +1,6 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { systemClock } from '../clock.ts';
+import { sameClient } from './peer.ts';
 import { ReadRounds } from './read-rounds.ts';
 
 /**
@@ -47,7 +48,13 @@ export type OnBytes = (bytes: Buffer, length: number) => boolean;
 
 /** The part of an accepted socket that Node keeps to itself. */
 interface Inside {
-  _handle: { readonly useUserBuffer?: unknown; _consumed?: boolean } | null;
+  _handle: ({ readonly useUserBuffer?: unknown; _consumed?: boolean } & Partial<TlsHandle>) | null;
+}
+
+/** What a TLS connection's handle tells its socket, which must be node:tls' own, of a second handshake. */
+interface TlsHandle {
+  onhandshakestart: () => void;
+  onhandshakedone: () => void;
 }
 
 /** A server whose sockets nobody reads yet, see `readSocket`. The client's end of a connection is not ours. */
@@ -65,7 +72,7 @@ export function createSocketServer(onSocket: (accepted: Socket) => void): Server
 /**
  * Begins to read an accepted socket; returns the one to write to. Only a socket's constructor takes a buffer to read
  * into (`onread`), and accepted ones are constructed by Node, hence a second socket on the handle of the first, which
- * is left to count in its server. Where a Node has no such handles any more, the socket is read the usual way.
+ * is left to count in its server. Of a TLS socket, whose handshake is over, it is the same; each read is a record. Where a Node has no such handles any more, the socket is read the usual way.
  */
 export function readSocket(accepted: Socket, onBytes: OnBytes): Socket {
   const inside = accepted as unknown as Inside;
@@ -80,7 +87,9 @@ export function readSocket(accepted: Socket, onBytes: OnBytes): Socket {
   const socket = new Socket({ handle, onread: reading, allowHalfOpen: true } as unknown as ConstructorParameters<
     typeof Socket
   >[0]);
+  if (handle.onhandshakestart !== undefined) handle.onhandshakestart = handle.onhandshakedone = () => socket.destroy();
   ours.add(socket);
+  sameClient(accepted, socket);
   return socket.on('close', () => accepted.destroy());
 }
 

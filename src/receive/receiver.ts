@@ -1,6 +1,8 @@
+import type { RefusalReason } from '../errors.ts';
 import type { Access } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
+import type { ServerCredentials } from './server-credentials.ts';
 import type { ReceiveStats } from './stats.ts';
 
 /** Port 0 picks a free one. */
@@ -18,6 +20,10 @@ export interface Ports {
   readonly stats: ReceiveStats;
   /** Of this listener; none = no limit. */
   readonly connections?: ConnectionLimit;
+  /** What the port is opened with where it is for TLS. */
+  readonly tls?: ServerCredentials | undefined;
+  /** Told why a connection came to nothing, and from where it was; the reason is counted. */
+  readonly onTurnedAway?: (reason: RefusalReason, why: string, address: string) => void;
   /** Told of a fault of ours (the sender gets INTERNAL or 500), so that it reaches the log. */
   readonly onError?: (error: unknown) => void;
 }
@@ -30,6 +36,8 @@ export interface Receiver {
    * is left.
    */
   stopReceiving(deadlineMs: number): Promise<void>;
+  /** Other certificates for connections that come from now on; those that are open stay as they are. */
+  renew(tls: ServerCredentials): void;
 }
 
 export type GrpcReceiver = Receiver;

@@ -1,6 +1,7 @@
 import { bufferMetrics } from './metrics/buffer.ts';
 import { decisionsMetrics } from './metrics/decisions.ts';
 import { exportMetrics } from './metrics/export.ts';
+import { filesMetrics } from './metrics/files.ts';
 import { intakeMetrics } from './metrics/intake.ts';
 import { memoryMetrics } from './metrics/memory.ts';
 import type { Metric } from './metrics/metric.ts';
@@ -15,5 +16,6 @@ export const metrics: readonly Metric[] = [
   ...decisionsMetrics,
   ...exportMetrics,
   ...rulesMetrics,
+  ...filesMetrics,
   ...processMetrics,
 ];

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { authOptions } from '../access/options.ts';
-import { block, list, listenEndpoint, oneOf, text } from '../options.ts';
+import { block, list, listenEndpoint, oneOf, serverTls, text } from '../options.ts';
 
 /** `admin:`. */
 const hostNames = text(/^[\w.*,\- ]*$/, 'a host name, such as tailgate.obs.svc, or "*" for any; several with commas');
@@ -9,6 +9,12 @@ export const adminOptions = block({
   endpoint: v.pipe(
     v.optional(listenEndpoint(), '127.0.0.1:8888'),
     v.description('metrics, health, status and the read API'),
+  ),
+  tls: v.optional(
+    v.pipe(
+      serverTls(),
+      v.transform((tls) => ({ ...tls, block: 'admin.tls' })),
+    ),
   ),
   auth: v.optional(authOptions('admin')),
   hosts: v.pipe(

@@ -3,11 +3,14 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type onRouteHookHandler } from 'fastify';
 import { systemClock } from '../clock.ts';
-import { UsageError } from '../errors.ts';
+import { type Refusal, refusals, UsageError } from '../errors.ts';
+import { STATUS_CODES } from '../node-http.ts';
 import { ConnectionLimit } from '../receive/connection-limit.ts';
 import { NodeServer } from '../receive/http/node-server.ts';
+import { Listener } from '../receive/listener.ts';
+import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { AdminAccess } from './admin-access.ts';
-import type { Log } from './log.ts';
+import { type Log, limitLog } from './log.ts';
 import type { AdminConfig } from './options.ts';
 import { ownHosts } from './own-host.ts';
 import { ProcessProbe } from './process.ts';
@@ -20,6 +23,8 @@ interface AdminServer {
   /** Listens; the address that was bound. Throws UsageError in one line when it cannot, and leaves nothing behind. */
   start(): Promise<Endpoint>;
   stop(): Promise<void>;
+  /** Other certificates for connections that come from now on. */
+  renew(tls: ServerCredentials): void;
 }
 
 interface AdminOptions {
@@ -28,6 +33,8 @@ interface AdminOptions {
   readonly hosts?: readonly string[];
   /** Who may ask; by default everybody who reaches it. */
   readonly access?: AdminAccess;
+  /** Where the port is for TLS. */
+  readonly tls?: ServerCredentials;
   readonly sources: AdminSources;
   readonly log: Log;
 }
@@ -38,6 +45,8 @@ const requestTimeoutMs = 10_000;
 const idleTimeoutMs = 45_000;
 const closeTimeoutMs = 2_000;
 const maxConnections = 256;
+/** How often it is told that connections came to nothing. */
+const tellEveryMs = 10_000;
 /** An idle connection, as fastify has it by default; how often half-sent requests are looked for. */
 const keepAliveMs = 72_000;
 const checkMs = 5_000;
@@ -45,14 +54,18 @@ const checkMs = 5_000;
 /** The operator's side of the gateway: /metrics, probes, /api and the page. */
 export function createAdminServer(options: AdminOptions): AdminServer {
   const probe = new ProcessProbe(systemClock.monotonicMs());
-  const app = createAdminApp(options, probe);
-  const stop = () => close(app).finally(() => probe.close());
+  const port = adminPort(options);
+  const app = createAdminApp(options, probe, undefined, port.serverFactory);
+  const stop = () => {
+    port.listener.close();
+    return close(app).finally(() => probe.close());
+  };
   const start = () =>
     listen(app, options.endpoint).catch(async (error: unknown) => {
       await stop();
       throw error;
     });
-  return { start, stop };
+  return { start, stop, renew: (tls) => port.listener.renew(tls) };
 }
 
 /** The same without a socket, for tests; `onRoute` is told of each route. */
@@ -66,11 +79,12 @@ export function createAdminApp(
   }: Partial<AdminOptions> & Pick<AdminOptions, 'sources' | 'log'>,
   probe: ProcessProbe,
   onRoute?: onRouteHookHandler,
+  serverFactory?: ServerFactory,
 ): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
-    serverFactory: (serve) => adminHttp(serve),
+    ...(serverFactory && { serverFactory }),
     routerOptions: { maxParamLength: 4096 },
     frameworkErrors: unreadable as never,
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
@@ -80,16 +94,44 @@ export function createAdminApp(
   return app;
 }
 
-/** As fastify makes its own, but that we read the connections. */
-function adminHttp(serve: (request: IncomingMessage, response: ServerResponse) => void): Server {
+type ServerFactory = (serve: (request: IncomingMessage, response: ServerResponse) => void) => Server;
+
+/** A server as fastify makes its own, but that connections come through a listener, and are read by us. */
+function adminPort({ tls, log }: AdminOptions): { serverFactory: ServerFactory; listener: Listener } {
+  const connections = new ConnectionLimit(maxConnections);
+  const limited = limitLog(log, tellEveryMs, systemClock.monotonicMs);
+  let node: NodeServer;
+  const listener = new Listener(
+    {
+      protocol: 'http/1.1',
+      connections,
+      secured: (socket) => node.take(socket, connections),
+      refused: (reason, why, address) =>
+        limited.warn('connection_turned_away', { port: 'admin', reason, address }, why),
+      farewell: answerOf,
+    },
+    tls,
+  );
   const options = {
-    connections: new ConnectionLimit(maxConnections),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: checkMs,
   };
-  const { server } = new NodeServer(options, serve, refuse);
-  return server.setTimeout(idleTimeoutMs);
+  const serverFactory: ServerFactory = (serve) => {
+    node = new NodeServer(options, serve, refuse, (accepted) => listener.accept(accepted));
+    return node.server.setTimeout(idleTimeoutMs);
+  };
+  return { serverFactory, listener };
+}
+
+/** What a client hears that does not get in. */
+function answerOf({ reason, message, retryAfterMs }: Refusal): Uint8Array {
+  const body = JSON.stringify({ error: message });
+  const retry = retryAfterMs > 0 ? `Retry-After: ${retryAfterMs / 1000}\r\n` : '';
+  const { http } = refusals[reason];
+  return Buffer.from(
+    `HTTP/1.1 ${http} ${STATUS_CODES[http]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${retry}Connection: close\r\n\r\n${body}`,
+  );
 }
 
 function refuse(_request: IncomingMessage, response: ServerResponse): void {

@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts';
 import { compileRules } from '../decide/compile.ts';
 import { rulesOf } from '../decide/tenant-rules.ts';
 import { Enricher } from '../enrich/enrich.ts';
+import type { RefusalReason } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { Intake } from '../model/intake.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
@@ -18,6 +19,7 @@ import { createGrpcReceiver } from '../receive/grpc.ts';
 import { createHttpReceiver } from '../receive/http.ts';
 import { connectionsByOpenFiles } from '../receive/open-files.ts';
 import type { Receiver } from '../receive/receiver.ts';
+import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import { intakeFinder, tenantAccess } from '../receive/tenants/intakes.ts';
 import { LimitedIntake } from '../receive/tenants/limited-intake.ts';
@@ -28,12 +30,24 @@ import { amongTenants } from './divide.ts';
 import { InTurn } from './in-turn.ts';
 import { unpack } from './packer.ts';
 import { shardStats } from './shard-stats.ts';
-import type { Addresses, RulesRevision, SenderCredentials, ShardConfig, ShardEvents, Shards } from './shards.ts';
+import type {
+  Addresses,
+  PortCredentials,
+  Protocol,
+  RulesRevision,
+  SenderCredentials,
+  ShardConfig,
+  ShardEvents,
+  Shards,
+} from './shards.ts';
 import { TenantPipeline } from './tenant-pipeline.ts';
 import { Ticker } from './ticker.ts';
 
 /** How often it is told that a listener is full. */
 const tellFullEveryMs = 60_000;
+
+/** How often it is told that connections came to nothing. */
+const tellTurnedAwayEveryMs = 10_000;
 
 const noConnections = (): ConnectionStats => ({ open: 0, sentAway: 0, refused: 0 });
 
@@ -56,12 +70,14 @@ export class LocalShard implements Shards {
   readonly refused = new ReceiveStats();
   readonly connections = { grpc: noConnections(), http: noConnections() };
   readonly #shards: number;
+  #toldTurnedAwayAt = Number.NEGATIVE_INFINITY;
   #toldFullAt = Number.NEGATIVE_INFINITY;
   readonly #config: ShardConfig;
   readonly #events: ShardEvents;
   readonly #ticker: Ticker;
   readonly #compacting: NodeJS.Timeout;
-  readonly #receivers: Receiver[] = [];
+  readonly #receivers = new Map<Protocol, Receiver>();
+  readonly #tls: PortCredentials;
   /** Of whoever may send, over both protocols: limits are a tenant's, not a listener's. */
   readonly #everybody: Access;
   #senders: SenderCredentials;
@@ -73,6 +89,7 @@ export class LocalShard implements Shards {
 
   constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
     this.#config = config;
+    this.#tls = { ...config.tls };
     this.#senders = config.senders ?? {};
     this.#events = events;
     if (member !== undefined) this.ballast = allocateBallast();
@@ -127,33 +144,31 @@ export class LocalShard implements Shards {
 
   /** Listens at the addresses given, or at the configured ones. */
   async start({ grpc, http } = this.#config.receive): Promise<Addresses> {
-    const limit = (protocol: 'grpc' | 'http') => this.#limitConnections(protocol);
-    const ports = {
+    const ports = (protocol: Protocol) => ({
+      access: this.#access(protocol),
       admission: this.admission,
       stats: this.refused,
+      connections: this.#limitConnections(protocol),
+      tls: this.#tls[protocol],
+      onTurnedAway: (reason: RefusalReason, why: string, address: string) =>
+        this.#tellTurnedAway(protocol, reason, why, address),
       onError: (error: unknown) => this.#events.fault(error),
-    };
-    const listen = async (receiver: Receiver) => {
+    });
+    const listen = async (protocol: Protocol, receiver: Receiver) => {
       const address = await receiver.start();
-      this.#receivers.push(receiver);
+      this.#receivers.set(protocol, receiver);
       return address;
     };
     const serving = (): boolean => !this.#stopping;
     return {
       ...(grpc && {
-        grpc: await listen(
-          createGrpcReceiver({ ...grpc, ...ports, access: this.#access('grpc'), serving, connections: limit('grpc') }),
-        ),
+        grpc: await listen('grpc', createGrpcReceiver({ ...grpc, ...ports('grpc'), serving })),
       }),
-      ...(http && {
-        http: await listen(
-          createHttpReceiver({ ...http, ...ports, access: this.#access('http'), connections: limit('http') }),
-        ),
-      }),
+      ...(http && { http: await listen('http', createHttpReceiver({ ...http, ...ports('http') })) }),
     };
   }
 
-  #access(protocol: 'grpc' | 'http'): Access {
+  #access(protocol: Protocol): Access {
     const credentials = this.#senders[protocol];
     if (credentials === undefined) return this.#everybody;
     const checked = new CheckedAccess(credentials, this.#everybody);
@@ -184,7 +199,7 @@ export class LocalShard implements Shards {
   }
 
   /** This shard's part of what a protocol may have, and of the files that may be open. */
-  #limitConnections(protocol: 'grpc' | 'http'): ConnectionLimit {
+  #limitConnections(protocol: Protocol): ConnectionLimit {
     const most = Math.min(this.#config.receive.maxConnections, connectionsByOpenFiles() / 2);
     return new ConnectionLimit(Math.ceil(most / this.#shards), this.connections[protocol], () =>
       this.#tellFull(protocol),
@@ -198,13 +213,26 @@ export class LocalShard implements Shards {
     this.#events.full(protocol);
   }
 
+  /** Other certificates for connections that come from now on. */
+  renewTls(port: Protocol, credentials: ServerCredentials): void {
+    this.#tls[port] = credentials;
+    this.#receivers.get(port)?.renew(credentials);
+  }
+
+  #tellTurnedAway(...told: Parameters<ShardEvents['turnedAway']>): void {
+    const now = systemClock.monotonicMs();
+    if (now - this.#toldTurnedAwayAt < tellTurnedAwayEveryMs) return;
+    this.#toldTurnedAwayAt = now;
+    this.#events.turnedAway(...told);
+  }
+
   swap(rules: RulesRevision): void {
     for (const { pipeline, tenant } of this.tenants) pipeline.swap(this.#compile(rules, tenant), rules.name);
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
     this.#stopping = true;
-    await Promise.all(this.#receivers.map((receiver) => receiver.stopReceiving(deadlineMs)));
+    await Promise.all([...this.#receivers.values()].map((receiver) => receiver.stopReceiving(deadlineMs)));
     // What was cut but is still being unpacked would come to shards that have decided all they had.
     for (const { pipeline } of this.tenants) pipeline.close();
   }

@@ -2,8 +2,9 @@ import type { SlabNotice } from '../buffer/lending.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
+import type { ServerCredentials } from '../receive/server-credentials.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
-import type { RulesRevision, SenderCredentials, ShardConfig } from './shards.ts';
+import type { Protocol, RulesRevision, SenderCredentials, ShardConfig, ShardEvents } from './shards.ts';
 
 /** What a shard's thread is started with. */
 export interface ThreadData {
@@ -29,6 +30,7 @@ export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
   | { readonly type: 'renew'; readonly senders: SenderCredentials }
+  | { readonly type: 'renewTls'; readonly port: Protocol; readonly credentials: ServerCredentials }
   | { readonly type: 'exportQueue'; readonly share: number }
   | { readonly type: 'reuse'; readonly body: Uint8Array; readonly tenant: number }
   | { readonly type: 'slab'; readonly notice: SlabNotice; readonly tenant: number };
@@ -42,4 +44,5 @@ export type FromThread =
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'overload'; readonly stats: OverloadStats; readonly tenant: string }
   | { readonly type: 'full'; readonly protocol: string }
+  | { readonly type: 'turnedAway'; readonly told: Parameters<ShardEvents['turnedAway']> }
   | { readonly type: 'lost'; readonly reason: string; readonly spans: number };

@@ -25,6 +25,7 @@ const shard = new LocalShard(
     fault: (error) => tell({ type: 'fault', message: String(error) }),
     lost: (reason, spans) => tell({ type: 'lost', reason, spans }),
     full: (protocol) => tell({ type: 'full', protocol }),
+    turnedAway: (...told) => tell({ type: 'turnedAway', told }),
     overload: (_, stats, tenant) => tell({ type: 'overload', stats, tenant }),
     // Whoever started this thread sees it by itself.
     died: () => {},
@@ -50,6 +51,7 @@ port.on('message', (message: ToThread) => {
   if (message.type === 'slab') shard.tenants[message.tenant].pipeline.shard.neighbours?.learn(message.notice);
   else if (message.type === 'swap') shard.swap(message.rules);
   else if (message.type === 'renew') shard.renew(message.senders);
+  else if (message.type === 'renewTls') shard.renewTls(message.port, message.credentials);
   else if (message.type === 'exportQueue') shard.exportQueue(message.share);
   else if (message.type === 'reuse') shard.reuse(message.body, message.tenant);
   else void answer(message.id, message.question);

@@ -7,13 +7,22 @@ import type { ShardStats } from '../model/shard-stats.ts';
 import { tenantsOf } from '../model/tenant.ts';
 import { listen } from '../receive/listen.ts';
 import type { Endpoint } from '../receive/receiver.ts';
+import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ownerOf } from '../route/route.ts';
 import { ringWordsFor, shareMemory } from '../shard/neighbours.ts';
 import { compactHeapAfterBursts } from './compact-heap.ts';
 import { amongShards } from './divide.ts';
 import type { FromThread, ThreadData, ToThread } from './messages.ts';
 import { Questions } from './questions.ts';
-import type { Addresses, RulesRevision, SenderCredentials, ShardConfig, ShardEvents, Shards } from './shards.ts';
+import type {
+  Addresses,
+  Protocol,
+  RulesRevision,
+  SenderCredentials,
+  ShardConfig,
+  ShardEvents,
+  Shards,
+} from './shards.ts';
 
 /** Beside this file, as it is run: TypeScript in a checkout, JavaScript in the image. */
 const threadFile = new URL(
@@ -93,6 +102,10 @@ export class ShardThreads implements Shards {
     for (const worker of this.#workers) post(worker, { type: 'renew', senders });
   }
 
+  renewTls(port: Protocol, credentials: ServerCredentials): void {
+    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewTls', port, credentials });
+  }
+
   exportQueue(share: number): void {
     if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'exportQueue', share });
   }
@@ -167,6 +180,9 @@ export class ShardThreads implements Shards {
         return;
       case 'full':
         this.#events.full(message.protocol);
+        return;
+      case 'turnedAway':
+        this.#events.turnedAway(...message.told);
         return;
       case 'overload':
         this.#events.overload(from, message.stats, message.tenant);

@@ -1,5 +1,6 @@
 import type { Credentials } from '../access/credential.ts';
 import type { BootConfig } from '../config/schema.ts';
+import type { RefusalReason } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { RulesDocument } from '../model/rules.ts';
@@ -7,12 +8,23 @@ import type { ShardStats } from '../model/shard-stats.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
 import type { Endpoint } from '../receive/receiver.ts';
+import type { ServerCredentials } from '../receive/server-credentials.ts';
 
 /** What a shard needs of the boot file; plain values, so that it can be sent to another thread. */
 export type ShardConfig = Pick<
   BootConfig,
   'environment' | 'traceDebug' | 'receive' | 'tenants' | 'buffer' | 'batch' | 'enrich' | 'redact'
-> & { readonly senders?: SenderCredentials };
+> & {
+  readonly senders?: SenderCredentials;
+  /** What ports with TLS are opened with. */
+  readonly tls?: PortCredentials;
+};
+
+/** A port of the receivers. */
+export type Protocol = 'grpc' | 'http';
+
+/** By port; absent: it is plain. */
+export type PortCredentials = Partial<Record<Protocol, ServerCredentials>>;
 
 /** Who may send, by protocol; absent: whoever reaches the port. */
 export interface SenderCredentials {
@@ -44,6 +56,8 @@ export interface ShardEvents {
   lost(reason: string, spans: number): void;
   /** A listener has as many connections as it may have; told now and then. */
   full(protocol: string): void;
+  /** Connections came to nothing; told now and then, with the newest one's reason. */
+  turnedAway(port: Protocol, reason: RefusalReason, why: string, address: string): void;
   /** A tenant's part of a shard stands on another rung of the ladder than before; its name is empty where there is one. */
   overload(shard: number, stats: OverloadStats, tenant: string): void;
   /** The thread of a shard ended, and with it what waited there. */
@@ -58,6 +72,8 @@ export interface Shards {
   swap(rules: RulesRevision): void;
   /** Others may send, from the next request on. */
   renew(senders: SenderCredentials): void;
+  /** Other certificates for connections that come from now on. */
+  renewTls(port: Protocol, credentials: ServerCredentials): void;
   /** How full the queue is of the exporter that is furthest behind, 0 to 1: told now and then. */
   exportQueue(share: number): void;
   /** One entry a shard, in the order of their numbers. */

@@ -101,6 +101,32 @@ describe('paths', () => {
   });
 });
 
+describe('TLS of ports', () => {
+  const files = { cert_file: '/etc/tailgate/a.crt', key_file: '/srv/a.key' };
+
+  it('is for both receivers, unless one has its own, and its files are beside the boot file', () => {
+    const shared = 'tls: { cert_file: a.crt, key_file: /srv/a.key }';
+    const own = 'tls: { cert_file: b.crt, key_file: b.key, client_ca_file: ../ca.crt, reload_interval: 5s }';
+    const { receive, admin } = config(`${withStore}receive: { grpc: { ${own} }, http: {}, ${shared} }`);
+    expect(receive.http?.tls).toEqual({ block: 'receive.tls', files, reloadIntervalMs: 60_000 });
+    expect(receive.grpc?.tls).toEqual({
+      block: 'receive.grpc.tls',
+      files: { cert_file: '/etc/tailgate/b.crt', key_file: '/etc/tailgate/b.key', client_ca_file: '/etc/ca.crt' },
+      reloadIntervalMs: 5_000,
+    });
+    expect(admin.tls).toBeUndefined();
+    expect(config(`${withStore}admin: { ${shared} }`).admin.tls).toMatchObject({ block: 'admin.tls', files });
+  });
+
+  it.each([
+    ['receive: { grpc: { tls: {} } }', 'receive.grpc.tls.cert_file: missing: expected a file name'],
+    ['admin: { tls: { cert_file: a } }', 'admin.tls.key_file: missing: expected a file name'],
+    ['receive: { grpc: {}, tls: null }', 'receive.tls: empty: expected a block of keys'],
+  ])('needs its files: %s', (text, message) => {
+    expect(errors(withStore + text).join()).toContain(message);
+  });
+});
+
 describe('what a variable can switch', () => {
   it('leaves an exporter out whose endpoint is empty', () => {
     const text = `export:\n - { name: store, store: {} }\n - { name: tempo, otlp: { endpoint: "\${env:TEMPO:-}" } }`;
@@ -252,16 +278,13 @@ describe('a boot file with mistakes', () => {
     expect(found[0]).toContain(message);
   });
 
-  it.each([
-    'cluster: { name: a }',
-    'kafka: {}',
-    'mode: agent',
-    'receive: { grpc: { tls: {} } }',
-    'buffer: { durable: { directory: data/wal } }',
-  ])('refuses, rather than ignores, what is still to come: %s', (text) => {
-    const found = errors(`${withStore}\n${text}`);
-    expect(found.join()).toMatch(/gateway\.yaml:3: .*not supported in this version/);
-  });
+  it.each(['cluster: { name: a }', 'kafka: {}', 'mode: agent', 'buffer: { durable: { directory: data/wal } }'])(
+    'refuses, rather than ignores, what is still to come: %s',
+    (text) => {
+      const found = errors(`${withStore}\n${text}`);
+      expect(found.join()).toMatch(/gateway\.yaml:3: .*not supported in this version/);
+    },
+  );
 
   it('finds the files of tokens and passwords beside the boot file', () => {
     const text = `${withStore}receive:

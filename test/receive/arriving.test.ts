@@ -49,6 +49,7 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
     lost: () => {},
     overload: () => {},
     full: () => {},
+    turnedAway: () => {},
   };
   const faults: unknown[] = [];
   const shard = new LocalShard(config, { document: noRules, name: 'r1' }, events);

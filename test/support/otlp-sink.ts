@@ -18,6 +18,8 @@ export interface OtlpSink {
   readonly url: string;
   /** What was answered with 200, in order. */
   readonly taken: readonly RequestObject[];
+  /** The same, as bytes. */
+  readonly bodies: readonly Buffer[];
   /** Requests that came, whatever the answer. */
   readonly asked: number;
   spans(): SpanObject[];
@@ -28,18 +30,23 @@ export interface OtlpSink {
 
 export async function startSink(port = 0): Promise<OtlpSink> {
   const taken: RequestObject[] = [];
+  const bodies: Buffer[] = [];
   let answer: SinkAnswer = () => ({ status: 200 });
   let asked = 0;
   const server = createServer(async (request, response) => {
     const body = await bodyOf(request);
     const reply = await answer(++asked);
-    if (reply.status === 200) taken.push(decodeRequest(body));
+    if (reply.status === 200) {
+      taken.push(decodeRequest(body));
+      bodies.push(body);
+    }
     respond(response, reply);
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     taken,
+    bodies,
     get asked() {
       return asked;
     },

@@ -39,6 +39,7 @@ it('spans that could not be written are told with their cause: once, however man
     died: () => {},
     overload: () => {},
     full: () => {},
+    turnedAway: () => {},
     lost: (reason: string, spans: number) => void told.push([reason, spans]),
   };
   const shard = new LocalShard(config, { document: noRules, name: 'r1' }, events);

@@ -1,4 +1,5 @@
 import type { ServerHttp2Session } from 'node:http2';
+import type { SecureContextOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -11,7 +12,10 @@ import { encodeExportResponse } from '../export-response.ts';
 import { Inbound } from '../inbound.ts';
 import { cannotListen } from '../listen.ts';
 import { messageOf } from '../message.ts';
+import type { Peer } from '../peer.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
+import { type ServerCredentials, secureContextOf } from '../server-credentials.ts';
+import { subjectOf } from '../subject.ts';
 import { refusalMetadata } from './answer.ts';
 import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
 import { reflect } from './reflection.ts';
@@ -27,6 +31,7 @@ const maxWatches = 1024;
 export class GrpcJsReceiver implements GrpcReceiver {
   readonly #options: GrpcReceiverOptions;
   readonly #server: grpc.Server;
+  readonly #credentials: grpc.ServerCredentials;
   readonly #sessions: ReadonlySet<ServerHttp2Session>;
   readonly #watchers = new Set<() => void>();
   /** Where calls go that were let in, until they are there: grpc-js hands their metadata on. */
@@ -34,6 +39,7 @@ export class GrpcJsReceiver implements GrpcReceiver {
 
   constructor(options: GrpcReceiverOptions) {
     this.#options = options;
+    this.#credentials = credentialsOf(options.tls);
     this.#server = new grpc.Server({
       'grpc.max_receive_message_length': options.admission.maxRequestBytes,
       'grpc.keepalive_time_ms': 60_000,
@@ -54,13 +60,17 @@ export class GrpcJsReceiver implements GrpcReceiver {
     const { host, port } = this.#options.endpoint;
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) => {
+      this.#server.bindAsync(address, this.#credentials, (error, bound) => {
         if (error !== null) {
           const cause = /E[A-Z]{4,}/.exec(error.message)?.[0] ?? error.message;
           reject(cannotListen('receive.grpc', this.#options.endpoint, cause));
         } else resolve({ host, port: bound });
       });
     });
+  }
+
+  renew(tls: ServerCredentials): void {
+    (this.#credentials as unknown as Renewable).updateSecureContextOptions(secureContextOf(tls));
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
@@ -101,7 +111,7 @@ export class GrpcJsReceiver implements GrpcReceiver {
     if (path !== exportPath && !reflectionPaths.includes(path)) return new grpc.ServerInterceptingCall(call);
     const { access, stats } = this.#options;
     const onReceiveMetadata = (metadata: grpc.Metadata, admit: (metadata: grpc.Metadata) => void): void => {
-      const head = headOf({ address: addressOf(call.getPeer()) });
+      const head = headOf(peerOf(call));
       head.authorization = headerOf(metadata, 'authorization');
       if (access.tenantHeader !== undefined) head.tenant = headerOf(metadata, access.tenantHeader);
       const intake = path === exportPath ? access.admit(head) : access.refuses(head);
@@ -180,6 +190,27 @@ function headerOf(metadata: grpc.Metadata, name: string): string | undefined {
 
 /** Without the port. */
 const addressOf = (peer: string): string => peer.replace(/:\d+$/, '');
+
+function peerOf(call: grpc.ServerInterceptingCallInterface): Peer {
+  const { sslPeerCertificate: certificate } = call.getAuthContext();
+  return { address: addressOf(call.getPeer()), ...(certificate && { subject: subjectOf(certificate) }) };
+}
+
+/** What grpc-js keeps for certificates that it reads itself. */
+interface Renewable {
+  updateSecureContextOptions(options: SecureContextOptions): void;
+}
+
+/** It bounds neither handshakes nor connections; a client without the right certificate is cut off. */
+function credentialsOf(tls: ServerCredentials | undefined): grpc.ServerCredentials {
+  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
+  const { certificate, key, clientCa } = tls;
+  const pair = { cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) };
+  const ca = clientCa === undefined ? null : Buffer.from(clientCa);
+  const credentials = grpc.ServerCredentials.createSsl(ca, [pair], ca !== null);
+  (credentials as unknown as Renewable).updateSecureContextOptions(secureContextOf(tls));
+  return credentials;
+}
 
 function reflectAll(call: grpc.ServerDuplexStream<Buffer, Buffer>): void {
   call.on('data', (request: Buffer) => {

@@ -4,17 +4,21 @@ import { Refusal } from '../../errors.ts';
 import { headOf, type RequestHead } from '../access.ts';
 import { chunks } from '../chunks.ts';
 import { closeBy } from '../close-by.ts';
-import { type Guest, turnAway } from '../connection-limit.ts';
+import type { Guest } from '../connection-limit.ts';
+import { isTls } from '../handshakes.ts';
 import { Connection } from '../http2/connection.ts';
 import { FrameWriter } from '../http2/frame-writer.ts';
 import type { Headers } from '../http2/header-decoder.ts';
 import { ErrorCode } from '../http2/protocol.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { listen } from '../listen.ts';
+import { Listener } from '../listener.ts';
 import { peerOf } from '../peer.ts';
 import { createSocketServer, maxUnreadBytes, readSocket } from '../read-sockets.ts';
 import { ReadUnderWay } from '../read-under-way.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
+import type { ServerCredentials } from '../server-credentials.ts';
+import { turnedAway } from '../turned-away.ts';
 import { idleMs, maxRequestMs, Watch } from '../watch.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
 import { type CallHost, ExportCall } from './export-call.ts';
@@ -46,6 +50,7 @@ interface Opened extends Guest {
 export class Http2Receiver implements GrpcReceiver {
   readonly #options: GrpcReceiverOptions;
   readonly #server: Server;
+  readonly #listener: Listener;
   readonly #sideCalls: SideCalls;
   readonly #watch: Watch;
   readonly #open = new Map<Socket, Opened>();
@@ -55,7 +60,17 @@ export class Http2Receiver implements GrpcReceiver {
     this.#options = options;
     this.#watch = new Watch((now) => this.#sweep(now));
     this.#sideCalls = new SideCalls(options.serving, this.#watch, options.stats);
-    this.#server = createSocketServer((accepted) => this.#accepted(accepted));
+    this.#listener = new Listener(
+      {
+        protocol: 'h2',
+        connections: options.connections,
+        secured: (socket) => this.#opened(socket),
+        refused: turnedAway(options),
+        farewell: goodbye,
+      },
+      options.tls,
+    );
+    this.#server = createSocketServer((accepted) => this.#listener.accept(accepted));
   }
 
   async start(): Promise<Endpoint> {
@@ -71,6 +86,7 @@ export class Http2Receiver implements GrpcReceiver {
       deadlineMs,
       (done) => {
         this.#server.close(done);
+        this.#listener.close();
         for (const { connection } of this.#open.values()) connection.goAway();
       },
       () => this.#cut(),
@@ -82,19 +98,20 @@ export class Http2Receiver implements GrpcReceiver {
     for (const socket of this.#open.keys()) socket.destroy();
   }
 
-  #accepted(accepted: Socket): void {
+  renew(tls: ServerCredentials): void {
+    this.#listener.renew(tls);
+  }
+
+  #opened(accepted: Socket): void {
     const { connections, stats } = this.#options;
     const openedAt = systemClock.monotonicMs();
-    if (connections?.hasRoom(openedAt) === false) {
-      stats.refuse('connections_full', 0);
-      turnAway(accepted, goodbye());
-      return;
-    }
     const socket = readSocket(accepted, (bytes, length) => {
+      if (!connection.isOpen) isTlsHere ||= isTls(bytes);
       connection.read(bytes, length);
       this.#read.over();
       return socket.writableLength <= maxUnreadBytes;
     });
+    let isTlsHere = false;
     const caller: Caller = {
       ports: this.#options,
       watch: this.#watch,
@@ -107,7 +124,7 @@ export class Http2Receiver implements GrpcReceiver {
       serve: (stream, headers) => this.#serve(stream, headers, caller),
       send: (bytes) => void socket.write(bytes),
       finished: () => void socket.end(),
-      broken: () => this.#options.stats.refuse('malformed', 0),
+      broken: () => stats.refuse(isTlsHere ? 'tls_on_plain' : 'malformed', 0),
       now: () => this.#watch.now,
     });
     const opened: Opened = {
@@ -207,11 +224,15 @@ function goAway(socket: Socket, connection: Connection): void {
   socket.destroySoon();
 }
 
-/** What a client hears for which there is no room. */
-function goodbye(): Uint8Array {
+/** What a client hears that does not get in. */
+function goodbye({ reason, message }: Refusal): Uint8Array {
   const writer = new FrameWriter();
   writer.settings([]);
-  writer.goAway(0, ErrorCode.ENHANCE_YOUR_CALM, 'too many connections: try again later');
+  writer.goAway(
+    0,
+    reason === 'connections_full' ? ErrorCode.ENHANCE_YOUR_CALM : ErrorCode.INADEQUATE_SECURITY,
+    message,
+  );
   return writer.take() as Buffer;
 }
 

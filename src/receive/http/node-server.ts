@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'nod
 import type { Socket } from 'node:net';
 import { systemClock } from '../../clock.ts';
 import { createServer } from '../../node-http.ts';
-import { type ConnectionLimit, type Guest, turnAway } from '../connection-limit.ts';
+import type { ConnectionLimit, Guest } from '../connection-limit.ts';
 import { passesOn, readSocket } from '../read-sockets.ts';
 
 /**
@@ -22,19 +22,9 @@ export class NodeServer {
   /** What node:http does with a connection. */
   readonly #toNode: (socket: Socket) => void;
   readonly #pipelines = new WeakMap<Socket, Pipeline>();
-  readonly #connections: ConnectionLimit | undefined;
 
-  /**
-   * `refuse` answers the request that is one too many. `accepted` has each connection that nobody reads yet; by default
-   * it is node:http's at once.
-   */
-  constructor(
-    options: ServerOptions & { readonly connections?: ConnectionLimit },
-    serve: Serve,
-    refuse: Serve,
-    accepted = (it: Socket): void => this.#accept(it),
-  ) {
-    this.#connections = options.connections;
+  /** `refuse` answers the request that is one too many; `accepted` has each connection that nobody reads yet. */
+  constructor(options: ServerOptions, serve: Serve, refuse: Serve, accepted: (socket: Socket) => void) {
     this.server = createServer(options, (request, response) => {
       const pipeline = this.#pipelines.get(request.socket);
       if (pipeline === undefined || pipeline.takes(request, response)) serve(request, response);
@@ -71,29 +61,21 @@ export class NodeServer {
     return this.#pipelines.get(socket)?.isAnsweredEarly === true;
   }
 
-  #accept(accepted: Socket): void {
-    if (this.#connections?.hasRoom(systemClock.monotonicMs()) === false) {
-      turnAway(accepted, busy);
-      return;
-    }
+  /** From now on the connection, which nobody reads, is node:http's. */
+  take(accepted: Socket, connections: ConnectionLimit): void {
     const socket = readSocket(accepted, (bytes, length) => {
       this.read(socket, bytes, length);
       return true;
     });
     this.handOver(socket);
-    if (this.#connections !== undefined)
-      stay(
-        this.#connections,
-        socket,
-        () => this.idleSince(socket),
-        () => socket.destroy(),
-      );
+    stay(
+      connections,
+      socket,
+      () => this.idleSince(socket),
+      () => socket.destroy(),
+    );
   }
 }
-
-const busy = Buffer.from(
-  'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
-);
 
 /** Counts a connection until it closes. */
 export function stay(limit: ConnectionLimit, socket: Socket, idleSince: () => number, leave: () => void): void {

@@ -7,8 +7,10 @@ import { ConnectionLimit } from '../../../src/receive/connection-limit.ts';
 import { createGrpcReceiver } from '../../../src/receive/grpc.ts';
 import { createHttpReceiver } from '../../../src/receive/http.ts';
 import type { Receiver } from '../../../src/receive/receiver.ts';
+import type { ServerCredentials } from '../../../src/receive/server-credentials.ts';
 import { ReceiveStats } from '../../../src/receive/stats.ts';
 import { ParsingIntake } from './intake.ts';
+import { transport } from './transport.ts';
 
 const MiB = 1024 * 1024;
 
@@ -20,6 +22,8 @@ export interface Started extends AsyncDisposable {
   readonly stats: ReceiveStats;
   readonly connections: ConnectionLimit;
   readonly errors: unknown[];
+  /** Connections that came to nothing, as `reason: why`. */
+  readonly turnedAway: string[];
   serving: boolean;
 }
 
@@ -28,6 +32,7 @@ export type Kind = 'http2' | 'grpc-js' | 'http';
 interface Settings extends Partial<AdmissionLimits> {
   readonly allowedOrigins?: readonly string[];
   readonly maxConnections?: number;
+  readonly tls?: ServerCredentials;
   /** By default everybody may send, to `intake`. */
   readonly access?: Access;
 }
@@ -41,6 +46,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     allowedOrigins = [],
   } = settings;
   const errors: unknown[] = [];
+  const turnedAway: string[] = [];
   const intake = new ParsingIntake();
   const ports = {
     endpoint: { host: '127.0.0.1', port: 0 },
@@ -48,6 +54,9 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     admission: new Admission({ maxRequestBytes, maxInflightBytes, maxConnectionBytes }),
     connections: new ConnectionLimit(settings.maxConnections ?? 10_000),
     stats: new ReceiveStats(),
+    ...transport,
+    ...(settings.tls && { tls: settings.tls }),
+    onTurnedAway: (reason: string, why: string) => turnedAway.push(`${reason}: ${why}`),
     onError: (error: unknown) => errors.push(error),
   };
   const receiver =
@@ -61,6 +70,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     port,
     receiver,
     errors,
+    turnedAway,
     serving: true,
     [Symbol.asyncDispose]: async () => {
       await receiver.stopReceiving(systemClock.monotonicMs() + 2000);
