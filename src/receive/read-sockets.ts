@@ -2,6 +2,7 @@ import { createServer, type Server, Socket } from 'node:net';
 import { systemClock } from '../clock.ts';
 import { sameClient } from './peer.ts';
 import { ReadRounds } from './read-rounds.ts';
+import { WaitingReads } from './waiting-reads.ts';
 
 /**
  * As much as a read brings at most: beyond this the system calls saved are few, and the bytes leave the processor's
@@ -24,6 +25,7 @@ const readsAtAStretch = 4;
 
 /** There is one event loop a thread, so there is one of these. */
 const rounds = new ReadRounds(systemClock.monotonicMs, threadCpuMs, setImmediate);
+export const waitingReads = new WaitingReads();
 
 function threadCpuMs(): number {
   const { user, system } = process.threadCpuUsage();
@@ -83,14 +85,21 @@ export function readSocket(accepted: Socket, onBytes: OnBytes): Socket {
     return accepted.resume();
   }
   inside._handle = null;
-  const reading = new Reading(onBytes, () => void socket.resume());
+  const reading = new Reading(onBytes, {
+    resume: () => void socket.resume(),
+    pause: () => void socket.pause(),
+  });
   const socket = new Socket({ handle, onread: reading, allowHalfOpen: true } as unknown as ConstructorParameters<
     typeof Socket
   >[0]);
   if (handle.onhandshakestart !== undefined) handle.onhandshakestart = handle.onhandshakedone = () => socket.destroy();
   ours.add(socket);
   sameClient(accepted, socket);
-  return socket.on('close', () => accepted.destroy());
+  waitingReads.add(reading);
+  return socket.on('close', () => {
+    reading.close();
+    accepted.destroy();
+  });
 }
 
 /**
@@ -110,16 +119,33 @@ const ours = new WeakSet<Socket>();
 /** How one connection is read: Node's `onread`. */
 class Reading {
   readonly #onBytes: OnBytes;
-  readonly #resume: () => void;
+  readonly #socket: { resume(): void; pause(): void };
   #size = firstReadBytes;
   #wasSize = 0;
   #fullReads = 0;
   /** What was read and has to wait for a round. */
   #waiting: Buffer | undefined = undefined;
 
-  constructor(onBytes: OnBytes, resume: () => void) {
+  constructor(onBytes: OnBytes, socket: { resume(): void; pause(): void }) {
     this.#onBytes = onBytes;
-    this.#resume = resume;
+    this.#socket = socket;
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  stop(): void {
+    this.#socket.pause();
+  }
+
+  goOn(): void {
+    this.#socket.resume();
+  }
+
+  /** The connection is gone, and what waits is nobody's. */
+  close(): void {
+    waitingReads.delete(this);
   }
 
   /** Asked for after each read: what the next one goes to, where that is another one. */
@@ -145,6 +171,11 @@ class Reading {
     return false;
   };
 
+  /** As long as too much waits, whoever is done is not read either; the others' end brings it back. */
+  readonly #resume = (): void => {
+    if (waitingReads.mayRead) this.#socket.resume();
+  };
+
   #serve(bytes: Buffer, length: number): boolean {
     const begun = rounds.begin();
     const goesOn = this.#onBytes(bytes, length);
@@ -161,11 +192,14 @@ class Reading {
     // Whoever resumes us meanwhile brings one read more.
     this.#waiting = this.#waiting === undefined ? copy : Buffer.concat([this.#waiting, copy]);
     if (isFirst) rounds.wait(this.#serveWaiting);
+    waitingReads.keep(length);
   }
 
   readonly #serveWaiting = (): void => {
     const bytes = this.#waiting as Buffer;
     this.#waiting = undefined;
+    // Before it is served: then it is its request's, and claimed.
+    waitingReads.keep(-bytes.length);
     if (this.#serve(bytes, bytes.length)) this.#resume();
   };
 }

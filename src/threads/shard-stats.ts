@@ -8,6 +8,7 @@ import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
 import type { ConnectionStats } from '../receive/connection-limit.ts';
+import { waitingReads } from '../receive/read-sockets.ts';
 import type { ReceiveStats } from '../receive/stats.ts';
 import { type Ladder, rungs } from '../shard/overload.ts';
 import { heapBytes } from './heap-bytes.ts';
@@ -36,7 +37,7 @@ function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
   });
   const sum = addRecords(parts);
   return {
-    inflight: Math.max(chunks.heldBytes, admission.inflightBytes),
+    inflight: Math.max(chunks.heldBytes, admission.inflightBytes) + waitingReads.bytes,
     ...sum,
     spare: sum.spare + chunks.freeBytes,
     heap,
