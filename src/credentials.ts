@@ -2,7 +2,7 @@ import type { Credentials } from './access/credential.ts';
 import { newKey } from './access/digest.ts';
 import type { AuthConfig } from './access/options.ts';
 import { parsePasswordFile } from './access/password-file.ts';
-import { parseTokenFile } from './access/token-file.ts';
+import { parseTokenFile, type TokenFileRules } from './access/token-file.ts';
 import { FileProblem, LiveFiles } from './config/live-files.ts';
 import type { BootConfig } from './config/schema.ts';
 import type { SenderCredentials } from './threads/shards.ts';
@@ -27,13 +27,15 @@ interface LiveCredentials {
 }
 
 /** Reads the files of every `auth` block. Throws UsageError where one is no good. */
-export async function openCredentials({ receive, admin }: BootConfig, tell: Tell): Promise<LiveCredentials> {
+export async function openCredentials({ receive, admin, tenants }: BootConfig, tell: Tell): Promise<LiveCredentials> {
   const key = newKey();
+  const names = tenants?.each.map(({ name }) => name);
   const opened: Files[] = [];
   const open = async (auth: AuthConfig | undefined, block: string): Promise<Files | undefined> => {
     const paths = auth === undefined ? {} : pathsOf(auth);
     if (Object.keys(paths).length === 0) return undefined;
-    const parse = (texts: Readonly<Record<string, string>>) => credentialsOf(texts, key, block);
+    const parse = (texts: Readonly<Record<string, string>>) =>
+      credentialsOf(texts, key, { scopes: block === 'admin', ...(names && { tenants: names }) });
     const files = await LiveFiles.open<Credentials>({ block: `${block}.auth`, paths, reloadIntervalMs, parse, tell });
     opened.push(files);
     return files;
@@ -72,11 +74,11 @@ function pathsOf({ bearerTokenFile, basicHtpasswdFile }: AuthConfig): Record<str
   };
 }
 
-function credentialsOf(texts: Readonly<Record<string, string>>, key: string, block: string): Credentials {
+function credentialsOf(texts: Readonly<Record<string, string>>, key: string, rules: TokenFileRules): Credentials {
   const [[file, text]] = Object.entries(texts);
   try {
     return file === 'bearer_token_file'
-      ? { scheme: 'bearer', key, tokens: parseTokenFile(text, key, { scopes: block === 'admin' }) }
+      ? { scheme: 'bearer', key, tokens: parseTokenFile(text, key, rules) }
       : { scheme: 'basic', key, users: parsePasswordFile(text) };
   } catch (error) {
     throw new FileProblem(file, (error as Error).message);

@@ -7,7 +7,14 @@ import { headerOf } from '../receive/http/header-of.ts';
 import { peerOf } from '../receive/peer.ts';
 
 /** What a route needs: a scope, or nothing, as a probe. */
-export type Need = Scope | 'nothing';
+type Need = Scope | 'nothing';
+
+/** What a route says of itself. */
+export interface RouteNeeds {
+  readonly need: Need;
+  /** It answers for the tenant that the request names; others are not for those who belong to one. */
+  readonly ofTenant?: true;
+}
 
 /** Why a request is not answered. */
 interface Denial {
@@ -41,19 +48,20 @@ export class AdminAccess {
   }
 
   /** Whose request it is, undefined where that is all the same, or why it is not answered. */
-  async judge(request: IncomingMessage, need: Need): Promise<Credential | undefined | Denial> {
-    const found = need === 'nothing' ? undefined : await this.#judge(request, need);
+  async judge(request: IncomingMessage, { need, ofTenant }: RouteNeeds): Promise<Credential | undefined | Denial> {
+    const found = need === 'nothing' ? undefined : await this.#judge(request, need, ofTenant === true);
     if (found !== undefined && 'status' in found) this.refused[found.reason]++;
     return found;
   }
 
-  async #judge(request: IncomingMessage, need: Scope): Promise<Credential | undefined | Denial> {
+  async #judge(request: IncomingMessage, need: Scope, ofTenant: boolean): Promise<Credential | undefined | Denial> {
     if (need === 'change' && isCrossSite(request)) return crossSite;
     if (this.#checker === undefined) return need === 'change' ? nobodyMay : undefined;
     const found = await this.#checker.findInTime(headerOf(request, 'authorization'), peerOf(request.socket));
     if (found === 'busy') return busy;
     if (found === 'missing' || found === 'wrong') return this.#unauthenticated(found === 'wrong');
-    return grants(found, need) ? found : tooNarrow(found, need);
+    if (!grants(found, need)) return tooNarrow(found, need);
+    return found.tenant === undefined || ofTenant ? found : ofAll(found);
   }
 
   #unauthenticated(isWrong: boolean): Denial {
@@ -74,6 +82,12 @@ const tooNarrow = ({ name, scope }: Credential, need: Scope): Denial => ({
   status: 403,
   reason: 'permission_denied',
   error: `the token "${name}" is for ${scope} alone, and this is ${need}`,
+});
+
+const ofAll = ({ name, tenant }: Credential): Denial => ({
+  status: 403,
+  reason: 'permission_denied',
+  error: `the token "${name}" is tenant ${tenant}'s alone, and this is of all tenants`,
 });
 
 const nobodyMay: Denial = {

@@ -2,7 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { systemClock } from '../clock.ts';
 import { Unavailable } from '../errors.ts';
 import { isTenant, type NoTenant, onlyTenant, type Tenant, type Tenants, tenantFinder } from '../model/tenant.ts';
-import type { AdminAccess, Need } from './admin-access.ts';
+import type { AdminAccess, RouteNeeds } from './admin-access.ts';
 import { oneAtATime } from './at-once.ts';
 import type { Log } from './log.ts';
 import { isOwnHost } from './own-host.ts';
@@ -31,17 +31,17 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
     reply.headers(everyAnswer);
     if (!isOwnHost(request.headers.host, hosts) && !probes.has(request.url)) return misdirected(request, reply);
     // A route that says nothing of it is for those who may do everything; so are paths that there are not.
-    const { need = request.is404 ? 'read' : 'change' } = (request.routeOptions.config ?? {}) as {
-      readonly need?: Need;
-    };
-    const found = await access.judge(request.raw, need);
-    if (found !== undefined && 'status' in found)
-      return refuse(reply.headers(found.headers ?? {}), found.status, found.error);
+    const { need = request.is404 ? 'read' : 'change', ofTenant } = (request.routeOptions.config ??
+      {}) as Partial<RouteNeeds>;
+    const found = await access.judge(request.raw, { need, ...(ofTenant && { ofTenant }) });
+    if (found === undefined) return;
+    if ('status' in found) return refuse(reply.headers(found.headers ?? {}), found.status, found.error);
+    if (found.tenant !== undefined) return askFor(found.tenant, request, reply, sources.tenants);
   });
   app.setNotFoundHandler(notFound);
   app.setErrorHandler((error: FastifyError, request, reply) => failed(error, request, reply, log));
 
-  app.get('/', reads, (_request, reply) => reply.headers(pageHeaders).send(page));
+  app.get('/', readsTenant, (_request, reply) => reply.headers(pageHeaders).send(page));
   app.get('/livez', open, (_request, reply) => answerProbe(reply, sources.notLive()));
   app.get('/readyz', open, (_request, reply) => answerProbe(reply, sources.notReady()));
   const text = oneAtATime(() => rendered(context, 'text/plain'));
@@ -53,11 +53,11 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
   const status = oneAtATime(async () => statusOf(sources.identity, await sources.stats(), sources.uptimeMs()));
   app.get('/api/status', reads, () => status());
   const tenantOf = askedTenant(sources.tenants);
-  app.get<{ Params: { id: string } }>('/api/explain/:id', reads, (request, reply) => {
+  app.get<{ Params: { id: string } }>('/api/explain/:id', readsTenant, (request, reply) => {
     const tenant = tenantOf(request);
     return isTenant(tenant) ? answerExplain(sources, request.params.id, tenant, reply) : refuseTenant(reply, tenant);
   });
-  app.get('/api/*', reads, (request, reply) => {
+  app.get('/api/*', readsTenant, (request, reply) => {
     const tenant = tenantOf(request);
     if (!isTenant(tenant) && !ofNobody.has(request.url)) return refuseTenant(reply, tenant);
     return answerTempo(sources, request, isTenant(tenant) ? tenant : onlyTenant, reply);
@@ -77,9 +77,25 @@ function refuseTenant(reply: FastifyReply, { why, message }: NoTenant): FastifyR
   return refuse(reply, why === 'unknown' ? 403 : 400, message);
 }
 
+/** The tenant of the asker's credentials takes the place of the header, which may say no other. */
+async function askFor(
+  owner: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  tenants: Tenants | undefined,
+): Promise<FastifyReply | undefined> {
+  if (tenants === undefined) return undefined;
+  const asked = request.raw.headers[tenants.header];
+  if (asked !== undefined && asked !== owner)
+    return refuse(reply, 403, `these credentials are tenant ${owner}'s: send its name in ${tenants.header}, or none`);
+  request.raw.headers[tenants.header] = owner;
+  return undefined;
+}
+
 /** What a route needs; a POST that changes something says `change`. */
-const needs = (need: Need) => ({ config: { need } });
-const [open, metrics, reads] = [needs('nothing'), needs('metrics'), needs('read')];
+const needs = (config: RouteNeeds) => ({ config });
+const [open, metrics, reads] = [needs({ need: 'nothing' }), needs({ need: 'metrics' }), needs({ need: 'read' })];
+const readsTenant = needs({ need: 'read', ofTenant: true });
 
 /** Of every answer: nothing of it is kept, guessed at, or shown within a page of somebody else. */
 const everyAnswer = {

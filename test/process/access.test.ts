@@ -140,6 +140,48 @@ function filesBelow(directory: string): string[] {
     .map((path) => readFileSync(path, 'latin1'));
 }
 
+it('gives each tenant what came with its token, and no token what is of others', async () => {
+  const [shop, search] = ['sesame-shop-0123456789abcdef', 'sesame-search-0123456789abcdef'];
+  const all = 'sesame-all-0123456789abcdef';
+  const tokens = `shop: ${shop} tenant=shop\nsearch: ${search} tenant=search\n`;
+  const boot = {
+    receive: {
+      ...receivers.receive,
+      http: { endpoint: receivers.receive.http.endpoint },
+      tenants: { allow: ['shop', 'search'] },
+    },
+    admin: receivers.admin,
+  };
+  const it = await start(
+    '2',
+    { senders: `${tokens}all: ${all}\n`, admins: tokens.replaceAll(' tenant', ' read tenant') },
+    boot,
+  );
+  const send = (name: string, headers: Record<string, string>) =>
+    fetch(`http://${it.http}/v1/traces`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-protobuf', ...headers },
+      body: requestBytes({ trace: 'the same', id: name, name, scope: '' }),
+    });
+  expect((await send('of shop', bearer(shop))).status).toBe(200);
+  expect((await send('of search', { ...bearer(search), 'x-scope-orgid': 'search' })).status).toBe(200);
+  expect((await send('of shop too', { ...bearer(all), 'x-scope-orgid': 'shop' })).status).toBe(200);
+  expect((await send('stolen', { ...bearer(shop), 'x-scope-orgid': 'search' })).status).toBe(403);
+  expect((await send('of nobody', bearer(all))).status).toBe(400);
+  expect((await send('of whoever says so', { 'x-scope-orgid': 'shop' })).status).toBe(401);
+
+  const names = async (headers: Record<string, string>): Promise<string[]> => {
+    const answer = await ask(it, `/api/traces/${traceIdHex('the same')}`, headers);
+    return [...(await answer.text()).matchAll(/"name":"((?:of|stolen)[^"]*)"/g)].map(([, name]) => name).sort();
+  };
+  await eventually(async () => {
+    expect(await names(bearer(shop))).toEqual(['of shop', 'of shop too']);
+    expect(await names(bearer(search))).toEqual(['of search']);
+  });
+  expect((await ask(it, '/api/search?q={}', { ...bearer(shop), 'x-scope-orgid': 'search' })).status).toBe(403);
+  for (const path of ['/metrics', '/api/status']) expect((await ask(it, path, bearer(shop))).status).toBe(403);
+});
+
 it.each([
   ['senders', 'shop: short\n', 'receive.auth.bearer_token_file: [^ ]*senders: line 1: a token of 5 characters'],
   ['phones', '', 'receive.http.auth.bearer_token_file: [^ ]*phones: no token in it'],

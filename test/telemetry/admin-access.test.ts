@@ -3,10 +3,12 @@ import type { Credentials } from '../../src/access/credential.ts';
 import { newKey } from '../../src/access/digest.ts';
 import { parsePasswordFile } from '../../src/access/password-file.ts';
 import { parseTokenFile } from '../../src/access/token-file.ts';
+import type { Tenants } from '../../src/model/tenant.ts';
 import { AdminAccess } from '../../src/telemetry/admin-access.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { ProcessProbe } from '../../src/telemetry/process.ts';
 import { createAdminApp } from '../../src/telemetry/server.ts';
+import type { AdminSources } from '../../src/telemetry/sources.ts';
 import { startedAt, statsAfterTraffic } from './sample.ts';
 
 const key = newKey();
@@ -33,7 +35,7 @@ interface Route {
 }
 
 /** The admin port with its routes as they were registered, and one that changes something. */
-function app(access = new AdminAccess()) {
+function app(access = new AdminAccess(), more: Partial<AdminSources> = {}) {
   const routes: Route[] = [];
   const probe = new ProcessProbe(startedAt);
   const quiet = () => {};
@@ -45,6 +47,7 @@ function app(access = new AdminAccess()) {
     explain: async () => undefined,
     notReady: () => '',
     notLive: () => '',
+    ...more,
   };
   const result = createAdminApp({ sources, log, access }, probe, (route) => {
     for (const method of [route.method].flat())
@@ -129,6 +132,63 @@ describe('the routes of the admin port', () => {
     expect([change.statusCode, change.body]).toEqual([403, expect.stringContaining('admin.auth')]);
     const forgotten = await it.app.inject({ url: '/api/test-forgotten' });
     expect(forgotten.statusCode).toBe(403);
+  });
+});
+
+describe('a token of one tenant', () => {
+  const tenants: Tenants = {
+    header: 'x-scope-orgid',
+    defaultName: 'a',
+    each: ['a', 'b'].map((name) => ({ name, share: 1, maxBytesPerSecond: 0 })),
+  };
+  const credentials: Credentials = {
+    scheme: 'bearer',
+    key,
+    tokens: parseTokenFile(`b: ${token('b')} read tenant=b\nall: ${token('all')} read`, key, {
+      scopes: true,
+      tenants: ['a', 'b'],
+    }),
+  };
+  const ask = async (url: string, who: string, orgId?: string | string[]) => {
+    const asked: string[] = [];
+    const it = app(new AdminAccess(credentials), {
+      tenants,
+      explain: async (_id, { name }) => {
+        asked.push(name);
+        return undefined;
+      },
+      tempo: async (_method, _url, _accept, _over, { name }) => {
+        asked.push(name);
+        return { status: 200, headers: {}, body: 'traces' };
+      },
+    });
+    const headers = { authorization: `Bearer ${token(who)}`, ...(orgId !== undefined && { 'x-scope-orgid': orgId }) };
+    const { statusCode } = await it.app.inject({ url, headers: headers as Record<string, string> });
+    return [statusCode, ...asked];
+  };
+  const [traces, explain] = ['/api/search', `/api/explain/${'0'.repeat(31)}1`];
+
+  it('asks for its own, whether it says so or not', async () => {
+    for (const orgId of [undefined, 'b']) {
+      expect(await ask(traces, 'b', orgId)).toEqual([200, 'b']);
+      expect(await ask(explain, 'b', orgId)).toEqual([404, 'b']);
+    }
+  });
+
+  it.each([['a'], ['c'], [''], ['b,a'], [['b', 'a']], [['b', 'b']]])('asks for no other: %j', async (orgId) => {
+    expect(await ask(traces, 'b', orgId)).toEqual([403]);
+    expect(await ask(explain, 'b', orgId)).toEqual([403]);
+  });
+
+  it('sees nothing of what is all tenants\u2019', async () => {
+    for (const url of ['/metrics', '/api/status']) expect(await ask(url, 'b')).toEqual([403]);
+    expect(await ask('/', 'b')).toEqual([200]);
+  });
+
+  it('is not every token', async () => {
+    expect(await ask(traces, 'all')).toEqual([200, 'a']);
+    expect(await ask(traces, 'all', 'b')).toEqual([200, 'b']);
+    expect(await ask('/api/status', 'all')).toEqual([200]);
   });
 });
 
