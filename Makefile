@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-readme build clean
+.PHONY: help setup run check test test-real fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-readme build sbom audit clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -67,6 +67,12 @@ bench-readme: setup ## put the newest result into README.md
 
 build: setup ## compile to dist/, as the image does
 	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.build.json
+
+sbom: setup ## write dist/sbom.cdx.json: what production depends on, as CycloneDX
+	@$(NODE) tools/sbom.ts
+
+audit: setup ## ask the registry for advisories about what production depends on; high and critical ones fail
+	@$(NODE) tools/audit.ts
 
 clean: ## forget what was built
 	rm -rf dist node_modules/.installed
