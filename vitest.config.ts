@@ -6,6 +6,21 @@ const withShards = (shards: number) => ({
   test: { name: `${shards} shards`, include: ['test/path/**/*.test.ts'], env: { SHARDS: String(shards) } },
 });
 
+/** The stories of the receivers, told again with TLS between them and their clients. */
+const overTls = {
+  extends: true as const,
+  test: {
+    name: 'tls',
+    include: [
+      'test/conformance/*.test.ts',
+      'test/receive/{access,arriving,checked-access,silence,stop-receiving}.test.ts',
+      'test/receive/grpc/side-calls.test.ts',
+    ],
+    exclude: ['test/conformance/proto.test.ts'],
+    env: { TLS: '1' },
+  },
+};
+
 /** `make test`: everything that needs Node alone. */
 export default defineConfig({
   test: {
@@ -17,6 +32,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/integration/**'] } },
+      overTls,
       withShards(2),
       withShards(4),
     ],

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { call, frame } from '../receive/support/grpc-wire.ts';
 import { start } from '../receive/support/receivers.ts';
 import { encodeReference, requestJson, spanJson } from '../receive/support/requests.ts';
+import { scheme } from '../receive/support/transport.ts';
 
 it('a request is the same to the pipeline whichever way it came', async () => {
   await using http2 = await start('http2');
@@ -11,7 +12,7 @@ it('a request is the same to the pipeline whichever way it came', async () => {
   const json = requestJson([spanJson('eee19b7ec3c1b174'), spanJson('eee19b7ec3c1b175'), {}]);
   const message = encodeReference(json);
   const post = async (type: string, body: Uint8Array, encoding = 'identity'): Promise<void> => {
-    const response = await fetch(`http://127.0.0.1:${http.port}/v1/traces`, {
+    const response = await fetch(`${scheme}://127.0.0.1:${http.port}/v1/traces`, {
       method: 'POST',
       headers: { 'content-type': type, 'content-encoding': encoding },
       body: new Uint8Array(body),

@@ -1,5 +1,4 @@
 import http2 from 'node:http2';
-import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +6,7 @@ import { call, connect, ended, exportPath, frame, open } from '../receive/suppor
 import * as wire from '../receive/support/http2-wire.ts';
 import { refusals, type Started, start, until } from '../receive/support/receivers.ts';
 import { requestOf } from '../receive/support/requests.ts';
+import { dial } from '../receive/support/transport.ts';
 
 const MiB = 1024 * 1024;
 
@@ -20,7 +20,7 @@ async function expectUnharmed(gateway: Started): Promise<void> {
 
 function tcp(port: number, bytes: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => socket.end(bytes));
+    const socket = dial(port, {}, () => socket.end(bytes));
     socket.on('error', () => {});
     socket.on('close', () => resolve());
     socket.resume();
@@ -200,7 +200,7 @@ describe('hostile input, answered more precisely by http2', () => {
     const calls = Array.from({ length: 30_000 }, (_, i) =>
       Buffer.concat([wire.headers(2 * i + 1, head), wire.data(2 * i + 1, frame(Buffer.alloc(0)), 1), pings]),
     );
-    const client = net.connect(gateway.port, '127.0.0.1').on('error', () => {});
+    const client = dial(gateway.port).on('error', () => {});
     client.write(Buffer.concat([wire.preface, wire.settings(), wire.windowUpdate(0, 2 ** 30), ...calls]));
     const taken = (): number => gateway.intake.accepted.length;
     // Nothing comes of it any more while others are served.
@@ -222,7 +222,7 @@ describe('hostile input, answered more precisely by http2', () => {
     const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
     const head = wire.blockOf({ ...wire.request, ':path': path, 'content-type': 'application/grpc' });
     const asks = wire.data(1, Buffer.concat(Array.from({ length: 1000 }, () => frame(Buffer.from([0x3a, 0x00])))));
-    const client = net.connect(gateway.port, '127.0.0.1').on('error', () => {});
+    const client = dial(gateway.port).on('error', () => {});
     const heard: Buffer[] = [];
     client.on('data', (bytes: Buffer) => heard.push(bytes));
     client.write(Buffer.concat([wire.preface, wire.settings([4, 0]), wire.headers(1, head), ...Array(20).fill(asks)]));

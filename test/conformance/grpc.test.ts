@@ -5,12 +5,13 @@ import { Refusal } from '../../src/errors.ts';
 import { call, connect, exportPath, fields, frame, retryDelayOf } from '../receive/support/grpc-wire.ts';
 import { refusals, start } from '../receive/support/receivers.ts';
 import { encodeReference, requestJson, requestOf, spanJson } from '../receive/support/requests.ts';
+import { grpcCredentials, grpcOptions } from '../receive/support/transport.ts';
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** A unary call by @grpc/grpc-js, the way SDKs make it. */
 function unary(port: number, path: string, request: Buffer, options: grpc.ClientOptions = {}, deadlineMs = 5000) {
-  const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), options);
+  const client = new grpc.Client(`127.0.0.1:${port}`, grpcCredentials, { ...grpcOptions, ...options });
   return new Promise<{ error: grpc.ServiceError | null; response: Buffer | undefined }>((resolve) => {
     client.makeUnaryRequest(path, asIs, asIs, request, { deadline: Date.now() + deadlineMs }, (error, response) => {
       client.close();
@@ -195,7 +196,7 @@ describe.each(['http2', 'grpc-js'] as const)('OTLP/gRPC on %s', (kind) => {
 
   it('serves 200 calls at once on one connection', async () => {
     await using gateway = await start(kind);
-    const client = new grpc.Client(`127.0.0.1:${gateway.port}`, grpc.credentials.createInsecure());
+    const client = new grpc.Client(`127.0.0.1:${gateway.port}`, grpcCredentials, grpcOptions);
     const answers = Array.from(
       { length: 200 },
       () => new Promise((resolve) => client.makeUnaryRequest(exportPath, asIs, asIs, requestOf(5), resolve)),
@@ -220,7 +221,7 @@ describe.each(['http2', 'grpc-js'] as const)('OTLP/gRPC on %s', (kind) => {
 
   it('tells a watcher when its health changes', async () => {
     await using gateway = await start(kind);
-    const client = new grpc.Client(`127.0.0.1:${gateway.port}`, grpc.credentials.createInsecure());
+    const client = new grpc.Client(`127.0.0.1:${gateway.port}`, grpcCredentials, grpcOptions);
     const watch = client.makeServerStreamRequest('/grpc.health.v1.Health/Watch', asIs, asIs, Buffer.alloc(0));
     const heard: number[] = [];
     watch.on('error', () => {});

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import http, { type IncomingHttpHeaders } from 'node:http';
-import net from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/errors.ts';
 import { fields } from '../receive/support/grpc-wire.ts';
 import { refusals, start, until } from '../receive/support/receivers.ts';
 import { encodeReference, requestJson, requestOf, spanJson } from '../receive/support/requests.ts';
+import { dial, httpRequest, scheme } from '../receive/support/transport.ts';
 
 interface Answer {
   readonly status: number;
@@ -31,7 +31,7 @@ function send(
   { method = 'POST', path = '/v1/traces', headers = protobuf, body, chunks }: Sent,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = http.request({ port, host: '127.0.0.1', method, path, headers, agent: false }, (response) => {
+    const request = httpRequest({ port, host: '127.0.0.1', method, path, headers, agent: false }, (response) => {
       const parts: Buffer[] = [];
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('end', () =>
@@ -77,7 +77,7 @@ describe('OTLP/HTTP', () => {
     await using gateway = await start('http');
     const body = JSON.stringify(requestJson(Array.from({ length: 1_500 }, () => spanJson('eee19b7ec3c1b174'))));
     const half = body.length >> 1;
-    const socket = net.connect(gateway.port, '127.0.0.1');
+    const socket = dial(gateway.port);
     socket.on('error', () => {});
     const type = 'content-type: application/json';
     socket.write(
@@ -226,7 +226,7 @@ describe('OTLP/HTTP', () => {
   it('counts a request that is refused before its body once, and not as broken when its sender leaves then', async () => {
     await using gateway = await start('http');
     gateway.intake.refuseLength = new Refusal('buffer_full', 'buffer full', 1500);
-    const sender = net.connect(gateway.port, '127.0.0.1');
+    const sender = dial(gateway.port);
     sender.write(
       'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{"re',
     );
@@ -235,7 +235,7 @@ describe('OTLP/HTTP', () => {
     sender.end();
     await once(sender, 'close');
     expect(gateway.stats.refused).toMatchObject({ buffer_full: { requests: 1 }, malformed: { requests: 0 } });
-    const broken = net.connect(gateway.port, '127.0.0.1');
+    const broken = dial(gateway.port);
     broken.end('POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Le');
     await once(broken.resume(), 'close');
     expect(gateway.stats.refused).toMatchObject({ malformed: { requests: 1 } });
@@ -267,7 +267,7 @@ describe('OTLP/HTTP', () => {
 
   it('gives everything back when a sender leaves in the middle of its body', async () => {
     await using gateway = await start('http');
-    const socket = net.connect(gateway.port, '127.0.0.1');
+    const socket = dial(gateway.port);
     socket.write(
       'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 5000\r\n\r\nabc',
     );
@@ -281,7 +281,7 @@ describe('OTLP/HTTP', () => {
   it('answers what is not HTTP with a 400 and a Status, and goes on', async () => {
     await using gateway = await start('http');
     const heard = await new Promise<string>((resolve) => {
-      const socket = net.connect(gateway.port, '127.0.0.1', () => socket.write('\x00\x01 nonsense\r\n\r\n'));
+      const socket = dial(gateway.port, {}, () => socket.write('\x00\x01 nonsense\r\n\r\n'));
       let text = '';
       socket.on('data', (part) => (text += part));
       socket.on('close', () => resolve(text));
@@ -293,7 +293,7 @@ describe('OTLP/HTTP', () => {
   it('serves many requests on one connection', async () => {
     await using gateway = await start('http');
     for (let i = 0; i < 20; i++) {
-      const response = await fetch(`http://127.0.0.1:${gateway.port}/v1/traces`, {
+      const response = await fetch(`${scheme}://127.0.0.1:${gateway.port}/v1/traces`, {
         method: 'POST',
         headers: protobuf,
         body: new Uint8Array(requestOf(2)),

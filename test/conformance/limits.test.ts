@@ -1,9 +1,10 @@
-import http from 'node:http';
+import type http from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { call, connect, ended, frame, open, retryDelayOf } from '../receive/support/grpc-wire.ts';
 import { refusals, type Started, start, until } from '../receive/support/receivers.ts';
 import { requestOfBytes } from '../receive/support/requests.ts';
+import { httpRequest } from '../receive/support/transport.ts';
 
 const limit = 20_000;
 const gzip = { 'grpc-encoding': 'gzip' };
@@ -29,7 +30,7 @@ function post(
   return new Promise((resolve, reject) => {
     const options = { port, host: '127.0.0.1', method: 'POST', path: '/v1/traces', agent: false as const };
     const type = { 'content-type': 'application/x-protobuf' };
-    const request = http.request({ ...options, headers: { ...type, ...headers } }, (response) => {
+    const request = httpRequest({ ...options, headers: { ...type, ...headers } }, (response) => {
       response.resume();
       resolve(response.statusCode as number);
     });

@@ -1,4 +1,3 @@
-import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { chunks } from '../../src/receive/chunks.ts';
 import { LocalShard } from '../../src/threads/local-shard.ts';
@@ -8,6 +7,7 @@ import { noRules } from '../support/story.ts';
 import { call, connect, ended, frame, open, retryDelayOf } from './support/grpc-wire.ts';
 import { until } from './support/receivers.ts';
 import { requestOfBytes } from './support/requests.ts';
+import { dial, transport } from './support/transport.ts';
 
 const MiB = 1 << 20;
 type Limits = Partial<ShardConfig['receive'] & Pick<ShardConfig['buffer'], 'maxBytes' | 'onFull'>>;
@@ -41,6 +41,7 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
     batch: { maxBytes: MiB, maxSpans: 1000, maxAgeMs: 1 },
     enrich: { resource: {}, set: {} },
     redact: [],
+    ...(transport.tls && { tls: { grpc: transport.tls, http: transport.tls } }),
   };
   const events = {
     emit: () => {},
@@ -134,7 +135,7 @@ describe('a body in chunks of one byte', () => {
       type === 'json'
         ? Buffer.from(`{"x":"${'a'.repeat(100_000)}"}`)
         : Buffer.from(requestBytes({ trace: 'a', padding: 100_000 }));
-    const socket = net.connect(it.http, '127.0.0.1');
+    const socket = dial(it.http);
     let answer = '';
     socket.on('data', (bytes) => (answer += bytes));
     socket.write(head(type));
@@ -200,7 +201,7 @@ describe('a request that cannot be taken now', () => {
     session.close();
     for (const about of ['x-protobuf', 'json', 'json\r\nContent-Encoding: gzip']) {
       for (const length of ['Content-Length: 500000', 'Transfer-Encoding: chunked']) {
-        const socket = net.connect(it.http, '127.0.0.1');
+        const socket = dial(it.http);
         let answer = '';
         socket.on('data', (bytes) => (answer += bytes));
         socket.write(`POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/${about}\r\n${length}\r\n\r\n`);
@@ -237,7 +238,7 @@ describe('a large body of JSON whose sender goes away', () => {
     const limits = { maxRequestBytes: 32 * MiB, maxInflightBytes: 128 * MiB, maxConnectionBytes: 128 * MiB };
     await using it = await gateway({ maxBytes: 128 * MiB, ...limits });
     const { buffer } = it.shard.tenants[0].pipeline.shard;
-    const socket = net.connect(it.http, '127.0.0.1');
+    const socket = dial(it.http);
     socket.on('error', () => {});
     socket.write(head);
     socket.write(body);

@@ -10,6 +10,7 @@ import { post, Wire } from './support/http-wire.ts';
 import { ParsingIntake } from './support/intake.ts';
 import { refusals, start, until } from './support/receivers.ts';
 import { requestOf } from './support/requests.ts';
+import { scheme } from './support/transport.ts';
 
 const key = newKey();
 const [current, retired] = ['0123456789abcdef-current', '0123456789abcdef-retired'];
@@ -146,7 +147,7 @@ describe.each([
 it('answers the preflight of a page before anybody is asked for credentials', async () => {
   const access = new CheckedAccess(both, openAccess(new ParsingIntake()));
   await using gateway = await start('http', { access, allowedOrigins: ['https://shop.example'] });
-  const url = `http://127.0.0.1:${gateway.port}/v1/traces`;
+  const url = `${scheme}://127.0.0.1:${gateway.port}/v1/traces`;
   const origin = 'https://shop.example';
   const preflight = await fetch(url, {
     method: 'OPTIONS',

@@ -1,10 +1,10 @@
-import http from 'node:http';
-import net from 'node:net';
+import type http from 'node:http';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { connect, ended, frame, open } from './support/grpc-wire.ts';
 import { frameOf, inWords, ping, preface, readFrames, settings } from './support/http2-wire.ts';
 import { refusals, start, until } from './support/receivers.ts';
 import { requestOf } from './support/requests.ts';
+import { dial, httpRequest } from './support/transport.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date', 'hrtime'] });
@@ -30,7 +30,7 @@ it('a gRPC sender that falls silent in the middle of a message is told so after 
 
 it('an HTTP sender that falls silent in the middle of its body gets a 408 after 30 s, and the connection closes', async () => {
   await using gateway = await start('http');
-  const request = http.request({
+  const request = httpRequest({
     port: gateway.port,
     host: '127.0.0.1',
     method: 'POST',
@@ -72,7 +72,7 @@ it.each(['application/x-protobuf', 'application/json'])(
   'an HTTP sender that trickles its body of %s gets a 408 after 5 s',
   async (type) => {
     await using gateway = await start('http');
-    const request = http.request({
+    const request = httpRequest({
       port: gateway.port,
       host: '127.0.0.1',
       method: 'POST',
@@ -97,7 +97,7 @@ it.each([
   ['a block of headers', frameOf(1, 1, Buffer.from([0x82]), 0)],
 ])('half of %s ends its connection after 30 s, whatever comes of it meanwhile', async (what, half) => {
   await using gateway = await start('http2');
-  const client = net.connect({ port: gateway.port, host: '127.0.0.1' }).on('error', () => {});
+  const client = dial(gateway.port).on('error', () => {});
   const closed = new Promise((resolve) => client.once('close', resolve));
   let heard = Buffer.alloc(0);
   client.on('data', (bytes: Buffer) => (heard = Buffer.concat([heard, bytes])));
@@ -116,7 +116,7 @@ it.each([
 
 it('half a head of an HTTP request is answered with a 408 after 30 s, and the connection ends', async () => {
   await using gateway = await start('http');
-  const client = net.connect({ port: gateway.port, host: '127.0.0.1' });
+  const client = dial(gateway.port);
   let heard = '';
   client.on('data', (bytes) => (heard += bytes));
   const end = new Promise((resolve) => client.once('end', resolve));
@@ -135,7 +135,7 @@ it('half a head of an HTTP request is answered with a 408 after 30 s, and the co
 
 /** A bare connection that says no more than this, and does not leave when the other side does. */
 async function lingering(port: number, ...says: readonly Uint8Array[]) {
-  const client = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});
+  const client = dial(port, { allowHalfOpen: true }).on('error', () => {});
   const heard = { bytes: 0, end: false };
   client.on('data', ({ length }) => {
     heard.bytes += length;

@@ -1,5 +1,4 @@
-import http from 'node:http';
-import net from 'node:net';
+import type http from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { UsageError } from '../../src/errors.ts';
@@ -12,13 +11,14 @@ import { connect, ended, frame, open } from './support/grpc-wire.ts';
 import { ParsingIntake } from './support/intake.ts';
 import { type Kind, start, until } from './support/receivers.ts';
 import { requestOf } from './support/requests.ts';
+import { dial, HttpAgent, httpRequest } from './support/transport.ts';
 
 const kinds: Kind[] = ['http2', 'grpc-js', 'http'];
 const halves = (message: Buffer): [Buffer, Buffer] => [message.subarray(0, 100), message.subarray(100)];
 
 const refusesConnections = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => resolve(false));
+    const socket = dial(port, {}, () => resolve(false));
     socket.on('error', () => resolve(true));
   });
 
@@ -56,13 +56,13 @@ describe.each(['http2', 'grpc-js'] as const)('draining %s', (kind) => {
 
 describe('draining http', () => {
   const begin = (port: number): http.ClientRequest =>
-    http.request({
+    httpRequest({
       port,
       host: '127.0.0.1',
       method: 'POST',
       path: '/v1/traces',
       headers: { 'content-type': 'application/x-protobuf', 'content-length': requestOf(3).length },
-      agent: new http.Agent({ keepAlive: true }),
+      agent: new HttpAgent({ keepAlive: true }),
     });
 
   it('lets a request under way finish, says that the connection closes, and takes no new one', async () => {

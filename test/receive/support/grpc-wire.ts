@@ -5,7 +5,7 @@ import http2, {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import { Reader } from '../../../src/wire/reader.ts';
-import { scheme, trust } from './transport.ts';
+import { scheme } from './transport.ts';
 
 export const exportPath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
@@ -27,7 +27,7 @@ export interface Ended {
 }
 
 export async function connect(port: number): Promise<ClientHttp2Session> {
-  const session = http2.connect(`${scheme}://127.0.0.1:${port}`, trust);
+  const session = http2.connect(`${scheme}://127.0.0.1:${port}`);
   session.on('error', () => {});
   await new Promise((resolve) => session.once('remoteSettings', resolve));
   return session;

@@ -1,5 +1,6 @@
-import net from 'node:net';
+import type net from 'node:net';
 import { until } from './receivers.ts';
+import { dial } from './transport.ts';
 
 /** A request as it goes over the wire; `more` are lines of its head. */
 export const post = (body: Buffer, type = 'application/x-protobuf', more = '', target = '/v1/traces'): Buffer =>
@@ -17,7 +18,7 @@ export class Wire implements Disposable {
   ended = false;
 
   constructor({ port }: { readonly port: number }) {
-    this.#socket = net.connect(port, '127.0.0.1').setNoDelay(true);
+    this.#socket = dial(port).setNoDelay(true);
     this.#socket.on('data', (chunk) => (this.text += chunk.toString('latin1')));
     this.#socket.on('end', () => (this.ended = true));
     this.#socket.on('error', () => {});

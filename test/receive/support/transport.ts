@@ -5,6 +5,7 @@ import net, { type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
+import grpc from '@grpc/grpc-js';
 import { type ServerCredentials, serverCredentials } from '../../../src/receive/server-credentials.ts';
 import { certificateSet, type Issued } from '../../support/certificates.ts';
 
@@ -29,18 +30,20 @@ export const transport: { readonly tls?: ServerCredentials } = overTls
   ? { tls: credentialsOf(certificates.server) }
   : {};
 
-/** `http` or `https`, and what a client needs to believe the server. */
+// Whoever connects in this process believes it, fetch as well.
+if (overTls) tls.setDefaultCACertificates([certificates.ca.ca]);
 export const scheme = overTls ? 'https' : 'http';
-export const trust = overTls ? { ca: certificates.ca.ca } : {};
-export const httpRequest = overTls ? https.request : http.request;
+export const [httpRequest, HttpAgent] = overTls ? [https.request, https.Agent] : [http.request, http.Agent];
+/** For grpc-js, which takes no address for a server's name. */
+export const grpcCredentials = overTls
+  ? grpc.credentials.createSsl(Buffer.from(certificates.ca.ca))
+  : grpc.credentials.createInsecure();
+export const grpcOptions = overTls ? { 'grpc.ssl_target_name_override': 'localhost' } : {};
 
 /** A client's connection; `ready` is called when it may be written to. */
-export function dial(
-  port: number,
-  options: { readonly host?: string; readonly allowHalfOpen?: boolean } = {},
-  ready = (): void => {},
-): Socket {
-  const raw = net.connect({ host: '127.0.0.1', ...options, port });
+export function dial(port: number, options: { readonly allowHalfOpen?: boolean } = {}, ready = (): void => {}): Socket {
+  const raw = net.connect({ ...options, host: '127.0.0.1', port });
   if (!overTls) return raw.once('connect', ready);
-  return tls.connect({ socket: raw, servername: 'localhost', ...trust }, ready);
+  const socket = tls.connect({ socket: raw, servername: 'localhost' }, ready);
+  return Object.assign(socket, { resetAndDestroy: () => raw.resetAndDestroy() && socket });
 }
