@@ -85,7 +85,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
-    const adminAccess = new AdminAccess(credentials.admin?.value);
+    const adminAccess = new AdminAccess(credentials.admin?.value, config.admin.auth?.clientSubjects);
     credentials.admin?.onChange((changed) => adminAccess.renew(changed));
     const adminTls = certificates.of('admin');
     const admin = createAdminServer({

@@ -1,9 +1,14 @@
 import * as v from 'valibot';
-import { block, expected, notYet, text } from '../options.ts';
+import { block, expected, someOf, text } from '../options.ts';
 
 const file = (description: string) => v.pipe(v.optional(text(/./, 'a file name')), v.description(description));
 
-const either = 'bearer_token_file or basic_htpasswd_file, one of them';
+const subject = text(
+  /^(?:\*\.)?[^\s*]+$/,
+  "a client certificate's name, such as shop.example, *.shop.example or spiffe://prod/shop",
+);
+
+const either = 'bearer_token_file or basic_htpasswd_file, not both, or client_subjects, or it and one of them';
 
 const words = {
   receive:
@@ -17,17 +22,30 @@ export const authOptions = (port: 'receive' | 'admin') =>
     block({
       bearer_token_file: file(words[port]),
       basic_htpasswd_file: file('who may, as users with passwords: lines USER:HASH as htpasswd -B writes them'),
-      client_subjects: notYet(),
+      client_subjects: v.pipe(
+        v.optional(someOf(subject)),
+        v.description(
+          'names of client certificates that may, one must fit: common name, DNS name or URI; `*.` in front for one label; needs tls.client_ca_file',
+        ),
+      ),
     }),
     v.check((raw) => {
       const files = [raw.bearer_token_file, raw.basic_htpasswd_file].filter((it) => it !== undefined);
-      return files.length === 1;
+      return files.length === 1 || (files.length === 0 && raw.client_subjects !== undefined);
     }, expected(either)),
     v.transform((raw) => ({
       ...(raw.bearer_token_file !== undefined && { bearerTokenFile: raw.bearer_token_file }),
       ...(raw.basic_htpasswd_file !== undefined && { basicHtpasswdFile: raw.basic_htpasswd_file }),
+      ...(raw.client_subjects && { clientSubjects: raw.client_subjects }),
     })),
   );
+
+/** Nobody could come in: without an authority there are no certificates whose names could count. */
+export const isUnreachable = (
+  auth: AuthConfig | undefined,
+  tls: { readonly files: { readonly client_ca_file?: string } } | undefined,
+): boolean => auth?.clientSubjects !== undefined && tls?.files.client_ca_file === undefined;
+export const unreachable = 'client_subjects without tls.client_ca_file: nobody could come in; expected both';
 
 /** What the boot file says of who may come in at a port. */
 export type AuthConfig = v.InferOutput<ReturnType<typeof authOptions>>;

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { authOptions } from '../access/options.ts';
+import { authOptions, isUnreachable, unreachable } from '../access/options.ts';
 import { block, count, list, listenEndpoint, oneOf, serverTls, size, text } from '../options.ts';
 import { tenantsOptions } from './tenants/options.ts';
 
@@ -99,6 +99,14 @@ export const receiveOptions = v.pipe(
       'the port of receive.grpc: expected one of its own',
     ),
     ['http', 'endpoint'],
+  ),
+  v.forward(
+    v.check((raw) => !raw.grpc || !isUnreachable(raw.grpc.auth ?? raw.auth, raw.grpc.tls ?? raw.tls), unreachable),
+    ['grpc'],
+  ),
+  v.forward(
+    v.check((raw) => !raw.http || !isUnreachable(raw.http.auth ?? raw.auth, raw.http.tls ?? raw.tls), unreachable),
+    ['http'],
   ),
   v.transform((raw) => ({
     ...(raw.auth && { auth: raw.auth }),

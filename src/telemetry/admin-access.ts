@@ -3,6 +3,7 @@ import { challengeOf } from '../access/challenge.ts';
 import { Checker } from '../access/checker.ts';
 import { type Credential, type Credentials, grants, type Scope } from '../access/credential.ts';
 import { PasswordQueue } from '../access/password-queue.ts';
+import { subjectMatcher } from '../access/subjects.ts';
 import { headerOf } from '../receive/http/header-of.ts';
 import { peerOf } from '../receive/peer.ts';
 
@@ -33,11 +34,14 @@ export class AdminAccess {
     password_unchecked: 0,
   };
   readonly #passwords = new PasswordQueue();
+  readonly #mayBe: ReturnType<typeof subjectMatcher> | undefined;
   #credentials: Credentials | undefined;
   #checker: Checker | undefined = undefined;
 
-  constructor(credentials?: Credentials) {
+  /** `clientSubjects`: names of client certificates that may; absent: that is not looked at. */
+  constructor(credentials?: Credentials, clientSubjects?: readonly string[]) {
     this.#credentials = credentials;
+    this.#mayBe = clientSubjects && subjectMatcher(clientSubjects);
     if (credentials !== undefined) this.renew(credentials);
   }
 
@@ -56,8 +60,10 @@ export class AdminAccess {
 
   async #judge(request: IncomingMessage, need: Scope, ofTenant: boolean): Promise<Credential | undefined | Denial> {
     if (need === 'change' && isCrossSite(request)) return crossSite;
-    if (this.#checker === undefined) return need === 'change' ? nobodyMay : undefined;
-    const found = await this.#checker.findInTime(headerOf(request, 'authorization'), peerOf(request.socket));
+    const peer = peerOf(request.socket);
+    if (this.#mayBe?.(peer.subject) === false) return unknownClient;
+    if (this.#checker === undefined) return need === 'change' && !this.#mayBe ? nobodyMay : undefined;
+    const found = await this.#checker.findInTime(headerOf(request, 'authorization'), peer);
     if (found === 'busy') return busy;
     if (found === 'missing' || found === 'wrong') return this.#unauthenticated(found === 'wrong');
     if (!grants(found, need)) return tooNarrow(found, need);
@@ -89,6 +95,12 @@ const ofAll = ({ name, tenant }: Credential): Denial => ({
   reason: 'permission_denied',
   error: `the token "${name}" is tenant ${tenant}'s alone, and this is of all tenants`,
 });
+
+const unknownClient: Denial = {
+  status: 403,
+  reason: 'permission_denied',
+  error: "this client's certificate is good, and none of those that may ask here (admin.auth.client_subjects)",
+};
 
 const nobodyMay: Denial = {
   status: 403,

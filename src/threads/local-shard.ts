@@ -21,6 +21,7 @@ import { connectionsByOpenFiles } from '../receive/open-files.ts';
 import type { Receiver } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ReceiveStats } from '../receive/stats.ts';
+import { SubjectAccess } from '../receive/subject-access.ts';
 import { intakeFinder, tenantAccess } from '../receive/tenants/intakes.ts';
 import { LimitedIntake } from '../receive/tenants/limited-intake.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
@@ -169,8 +170,15 @@ export class LocalShard implements Shards {
   }
 
   #access(protocol: Protocol): Access {
+    const { receive } = this.#config;
+    const { clientSubjects } = receive[protocol]?.auth ?? receive.auth ?? {};
+    const checked = this.#checkedAccess(protocol) ?? this.#everybody;
+    return clientSubjects === undefined ? checked : new SubjectAccess(clientSubjects, checked);
+  }
+
+  #checkedAccess(protocol: 'grpc' | 'http'): Access | undefined {
     const credentials = this.#senders[protocol];
-    if (credentials === undefined) return this.#everybody;
+    if (credentials === undefined) return undefined;
     const checked = new CheckedAccess(credentials, this.#everybody);
     this.#checked[protocol] = checked;
     return checked;

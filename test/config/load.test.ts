@@ -302,6 +302,9 @@ admin: { auth: { bearer_token_file: admin.txt } }`;
   it.each([
     ['{}', ':2: receive.auth: '],
     ['{ bearer_token_file: a, basic_htpasswd_file: b }', ':2: receive.auth: '],
+    ['{ client_subjects: [] }', ':2: receive.auth.client_subjects: []: expected at least one'],
+    ['{ client_subjects: ["a.*.b"] }', ':2: receive.auth.client_subjects[0]: '],
+    ['{ client_subjects: [a] }', ':2: receive.grpc: client_subjects without tls.client_ca_file'],
     ['{ bearer_token: a }', ':2: receive.auth.bearer_token: unknown key, did you mean bearer_token_file?'],
   ])('refuses an auth block that says nothing, or two things: %s', (auth, message) => {
     const found = errors(`${withStore}receive: { auth: ${auth}, grpc: {} }`);

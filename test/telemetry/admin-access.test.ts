@@ -1,3 +1,4 @@
+import https from 'node:https';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Credentials } from '../../src/access/credential.ts';
 import { newKey } from '../../src/access/digest.ts';
@@ -7,8 +8,10 @@ import type { Tenants } from '../../src/model/tenant.ts';
 import { AdminAccess } from '../../src/telemetry/admin-access.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { ProcessProbe } from '../../src/telemetry/process.ts';
-import { createAdminApp } from '../../src/telemetry/server.ts';
+import { createAdminApp, createAdminServer } from '../../src/telemetry/server.ts';
 import type { AdminSources } from '../../src/telemetry/sources.ts';
+import { certificates, credentialsOf } from '../receive/support/transport.ts';
+import type { Issued } from '../support/certificates.ts';
 import { startedAt, statsAfterTraffic } from './sample.ts';
 
 const key = newKey();
@@ -34,21 +37,22 @@ interface Route {
   readonly need: string | undefined;
 }
 
+const usual: AdminSources = {
+  identity: { version: '1', environment: 'home', shards: 1, startedAt },
+  uptimeMs: () => 1,
+  stats: async () => statsAfterTraffic(),
+  explain: async () => undefined,
+  notReady: () => '',
+  notLive: () => '',
+};
+const quiet = () => {};
+const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet, lostLines: () => 0 };
+
 /** The admin port with its routes as they were registered, and one that changes something. */
 function app(access = new AdminAccess(), more: Partial<AdminSources> = {}) {
   const routes: Route[] = [];
   const probe = new ProcessProbe(startedAt);
-  const quiet = () => {};
-  const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet, lostLines: () => 0 };
-  const sources = {
-    identity: { version: '1', environment: 'home', shards: 1, startedAt },
-    uptimeMs: () => 1,
-    stats: async () => statsAfterTraffic(),
-    explain: async () => undefined,
-    notReady: () => '',
-    notLive: () => '',
-    ...more,
-  };
+  const sources = { ...usual, ...more };
   const result = createAdminApp({ sources, log, access }, probe, (route) => {
     for (const method of [route.method].flat())
       routes.push({ method: method as Method, url: route.url, need: (route.config as { need?: string })?.need });
@@ -228,6 +232,43 @@ describe('credentials', () => {
     const refused = [await ask(), await ask(basic('ana', 'x')), await ask(basic('eve', 'secret'))];
     expect(refused.map(({ statusCode }) => statusCode).every((status) => status === 401 || status === 503)).toBe(true);
     expect(refused[0].headers['www-authenticate']).toBe('Basic realm="tailgate", charset="UTF-8"');
+  });
+});
+
+describe('certificates of clients', () => {
+  const { ca, server, client } = certificates;
+  const ask = async (names: string[], credentials?: Credentials, authorization?: string): Promise<number[]> => {
+    const admin = createAdminServer({
+      endpoint: { host: '127.0.0.1', port: 0 },
+      access: new AdminAccess(credentials, names),
+      tls: credentialsOf(server, ca.ca),
+      sources: usual,
+      log,
+    });
+    const { port } = await admin.start();
+    closing.push(() => admin.stop());
+    const paths = ['/livez', '/metrics', '/api/status'];
+    return Promise.all(paths.map((path) => statusBy(client, port, path, authorization)));
+  };
+  const statusBy = ({ cert, key: secret }: Issued, port: number, path: string, authorization?: string) =>
+    new Promise<number>((resolve, reject) => {
+      const headers = authorization === undefined ? {} : { authorization };
+      const options = { host: '127.0.0.1', port, path, headers, agent: false, cert, key: secret };
+      const asked = https.request({ ...options, ca: ca.ca, servername: 'localhost' }, (answer) => {
+        answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+      });
+      asked.on('error', reject).end();
+    });
+
+  it('are enough where nothing else is asked for, if they have one of the names', async () => {
+    expect(await ask(['*.test'])).toEqual([200, 200, 200]);
+    expect(await ask(['another.test'])).toEqual([200, 403, 403]);
+  });
+
+  it('are asked for beside a token', async () => {
+    expect(await ask(['sender.test'], bearer(file))).toEqual([200, 401, 401]);
+    expect(await ask(['sender.test'], bearer(file), `Bearer ${token('m')}`)).toEqual([200, 200, 403]);
+    expect(await ask(['another.test'], bearer(file), `Bearer ${token('all')}`)).toEqual([200, 403, 403]);
   });
 });
 
