@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Home, makeHome } from '../support/boot-file.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
-import { decodeRequest } from '../support/otlp.ts';
 import { type Sender, senderTo } from '../support/otlp-send.ts';
 import { scrape } from '../support/scrape.ts';
 import { requestBytes } from '../support/spans.ts';
 import { type ClientName, findClient, type OtlpProtocol, type Said, tell } from './clients/clients.ts';
-import { arrivedSpans, expectedSpans, spansInStory, story, type ToldTrace } from './clients/story.ts';
+import { expectStored, keptTraces } from './clients/stored.ts';
+import { spansInStory, story } from './clients/story.ts';
 
 /** The SDKs, and each way of sending that they have. */
 const ways: Record<ClientName, [OtlpProtocol, string][]> = {
@@ -47,40 +47,6 @@ const endpointOf = (gateway: GatewayProcess, protocol: OtlpProtocol): string =>
   `http://${protocol === 'grpc' ? gateway.grpc : gateway.http}`;
 const received = async (gateway: GatewayProcess) =>
   (await scrape(gateway.admin)).by('tailgate_received_spans_total', 'protocol');
-
-async function fetchTrace(gateway: GatewayProcess, traceId: string) {
-  const accept = 'application/protobuf';
-  const answer = await fetch(`http://${gateway.admin}/api/traces/${traceId}`, { headers: { accept } });
-  expect(answer.status).toBe(200);
-  return decodeRequest(new Uint8Array(await answer.arrayBuffer()));
-}
-
-const keptTraces = story.filter(({ keptBy }) => keptBy !== null);
-
-/** The store has each span of these traces once, as the SDK was told to make it. */
-async function expectStored(
-  gateway: GatewayProcess,
-  said: Said,
-  traces: readonly ToldTrace[],
-  marks: 'with marks' | 'but for marks' = 'with marks',
-): Promise<void> {
-  const compared = (spans: object[]) => (marks === 'with marks' ? spans : spans.map(unmarked));
-  const { revision } = (await gateway.status()).rules;
-  for (const told of traces) {
-    const ids = said.traces[told.name];
-    const spans = await eventually(async () => {
-      const arrived = arrivedSpans(await fetchTrace(gateway, ids.traceId), ids);
-      expect(arrived).toHaveLength(told.spans.length);
-      return arrived;
-    });
-    expect(compared(spans)).toEqual(compared(expectedSpans(told, said, revision)));
-  }
-}
-
-const unmarked = (span: { attributes?: object }): object => {
-  const own = Object.entries(span.attributes ?? {}).filter(([key]) => !key.startsWith('tailgate.'));
-  return { ...span, attributes: Object.fromEntries(own) };
-};
 
 describe('the SDKs send, and the gateway keeps what it should, whole', () => {
   let home: Home;

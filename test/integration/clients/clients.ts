@@ -31,13 +31,21 @@ export function findClient(name: ClientName): string | undefined {
   }
 }
 
+interface Telling {
+  readonly protocol: OtlpProtocol;
+  readonly compression: string;
+  readonly endpoint: string;
+  /** More OTEL_… variables. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
 /**
  * Lets a client tell the story to `endpoint`, in requests of at most 8 spans; `complaints` is all that its SDK logged.
  */
 export function tell(
   name: ClientName,
   folder: string,
-  { protocol, compression, endpoint }: { protocol: OtlpProtocol; compression: string; endpoint: string },
+  { protocol, compression, endpoint, variables = {} }: Telling,
 ): Promise<{ said: Said; complaints: string }> {
   const [command, ...args] = commands[name](folder);
   const env = {
@@ -49,6 +57,7 @@ export function tell(
     // the specification's "none" is refused by some of them, nothing by none
     ...(compression !== 'none' && { OTEL_EXPORTER_OTLP_COMPRESSION: compression }),
     OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '8',
+    ...variables,
   };
   return new Promise((resolve, reject) => {
     execFile(command, [...args, path('story.json')], { env, timeout: 60_000 }, (error, stdout, stderr) => {
