@@ -5,6 +5,7 @@ import { parsePasswordFile } from '../../src/access/password-file.ts';
 import { parseTokenFile } from '../../src/access/token-file.ts';
 import { openAccess } from '../../src/receive/access.ts';
 import { CheckedAccess } from '../../src/receive/checked-access.ts';
+import { healthService, methodNeeds, reflectionServices, traceService } from '../../src/receive/grpc/services.ts';
 import { call, connect, type Ended, ended, frame, open } from './support/grpc-wire.ts';
 import { post, Wire } from './support/http-wire.ts';
 import { ParsingIntake } from './support/intake.ts';
@@ -43,7 +44,39 @@ const headers: readonly (readonly [what: string, value: string | undefined, mayC
   ['a token of 15,000 characters', `Bearer ${'x'.repeat(15_000)}`, false],
 ];
 
+/** What every method asks of its caller. Whoever adds one says here who may call it. */
+const needs: Readonly<Record<string, 'sender' | 'caller' | 'nobody'>> = {
+  '/opentelemetry.proto.collector.trace.v1.TraceService/Export': 'sender',
+  '/grpc.health.v1.Health/Check': 'nobody',
+  '/grpc.health.v1.Health/Watch': 'nobody',
+  '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'caller',
+  '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': 'caller',
+};
+
+it('says of every method who may call it', () => {
+  expect(Object.fromEntries(methodNeeds)).toEqual(needs);
+  const services = Object.keys(needs).map((path) => path.split('/')[1]);
+  expect(new Set(services)).toEqual(new Set([traceService, healthService, ...reflectionServices]));
+});
+
 describe.each(['http2', 'grpc-js'] as const)('%s', (kind) => {
+  it.each(headers)('answers at every method to %s what it may hear', async (_what, authorization, mayCome) => {
+    await using gateway = await start(kind, { access: new CheckedAccess(both, openAccess(new ParsingIntake())) });
+    const session = await connect(gateway.port);
+    for (const [path, need] of [...Object.entries(needs), ['/grpc.health.v1.Health/List', 'none'], ['/', 'none']]) {
+      const stream = open(session, { ':path': path, ...(authorization !== undefined && { authorization }) });
+      const first = new Promise<number>((resolve) => {
+        stream.on('response', (answer) => resolve(Number(answer['grpc-status'] ?? 0)));
+        stream.on('trailers', (answer) => resolve(Number(answer['grpc-status'])));
+      });
+      stream.on('error', () => {});
+      stream.end(frame(path.includes('Reflection') ? Buffer.of(0x3a, 0) : Buffer.alloc(0)));
+      expect(await first, path).toBe(need === 'none' ? 12 : need === 'nobody' || mayCome ? 0 : 16);
+      stream.close();
+    }
+    session.close();
+  });
+
   it.each(headers)('%s', async (_what, authorization, mayCome) => {
     const intake = new ParsingIntake();
     await using gateway = await start(kind, { access: new CheckedAccess(both, openAccess(intake)) });
@@ -91,6 +124,18 @@ describe.each([
   ['a plain request', '/v1/traces'],
   ['one by node:http', '/v1/traces?'],
 ])('%s', (_way, target) => {
+  it.each(['/', '/v1/logs', '/v1/traces/', '/metrics'])('says nothing of %s to whoever may not send', async (path) => {
+    await using gateway = await start('http', { access: new CheckedAccess(both, openAccess(new ParsingIntake())) });
+    for (const method of ['POST', 'GET', 'OPTIONS', 'PUT']) {
+      using wire = new Wire(gateway);
+      const head = (more: string): Buffer => Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`);
+      await wire.write(head(''));
+      expect(await wire.answers(1), `${method} ${path}`).toEqual([401]);
+      await wire.write(head(`Authorization: Bearer ${current}\r\n`));
+      expect(await wire.answers(2), `${method} ${path}`).toEqual([401, 404]);
+    }
+  });
+
   it.each(headers)('%s', async (_what, authorization, mayCome) => {
     const intake = new ParsingIntake();
     await using gateway = await start('http', { access: new CheckedAccess(both, openAccess(intake)) });

@@ -19,7 +19,7 @@ import { subjectOf } from '../subject.ts';
 import { refusalMetadata } from './answer.ts';
 import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
 import { reflect } from './reflection.ts';
-import { exportPath, healthService, reflectionPaths, reflectionServices, traceService } from './services.ts';
+import { healthService, methodNeeds, reflectionServices, traceService } from './services.ts';
 import { widenWindows } from './widen-windows.ts';
 
 const protoDirectory = fileURLToPath(new URL('../../../proto', import.meta.url));
@@ -107,14 +107,14 @@ export class GrpcJsReceiver implements GrpcReceiver {
 
   /** Before the message is read, asks whose a call is. */
   #admit(path: string, call: grpc.ServerInterceptingCallInterface): grpc.ServerInterceptingCall {
-    // Probes ask for our health without credentials.
-    if (path !== exportPath && !reflectionPaths.includes(path)) return new grpc.ServerInterceptingCall(call);
+    const need = methodNeeds.get(path);
+    if (need === 'nobody') return new grpc.ServerInterceptingCall(call);
     const { access, stats } = this.#options;
     const onReceiveMetadata = (metadata: grpc.Metadata, admit: (metadata: grpc.Metadata) => void): void => {
       const head = headOf(peerOf(call));
       head.authorization = headerOf(metadata, 'authorization');
       if (access.tenantHeader !== undefined) head.tenant = headerOf(metadata, access.tenantHeader);
-      const intake = path === exportPath ? access.admit(head) : access.refuses(head);
+      const intake = need === 'sender' ? access.admit(head) : access.refuses(head);
       if (intake instanceof Refusal) {
         stats.refuse(intake.reason, 0);
         call.sendStatus(statusOf(intake));

@@ -23,7 +23,7 @@ import { idleMs, maxRequestMs, Watch } from '../watch.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
 import { type CallHost, ExportCall } from './export-call.ts';
 import type { CallKeeper } from './kept-calls.ts';
-import { exportPath, reflectionPaths } from './services.ts';
+import { exportPath, methodNeeds } from './services.ts';
 import { SideCalls } from './side-calls.ts';
 
 /** Connections are asked to reconnect now and then, so that replicas added later get their share. */
@@ -184,7 +184,9 @@ export class Http2Receiver implements GrpcReceiver {
     if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
     if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
     if (path === exportPath) return this.#export(stream, headers, caller);
-    const refusal = reflectionPaths.includes(path) ? this.#options.access.refuses(headIn(caller, headers)) : undefined;
+    const need = methodNeeds.get(path);
+    if (need === undefined) return this.#refuse(stream, unknownMethod(path));
+    const refusal = need === 'nobody' ? undefined : this.#options.access.refuses(headIn(caller, headers));
     if (refusal !== undefined) return this.#refuse(stream, refusal);
     return this.#sideCalls.open(path, stream, caller) ?? this.#refuse(stream, unknownMethod(path));
   }

@@ -8,3 +8,14 @@ export const exportPath = `/${traceService}/Export`;
 export const healthCheckPath = `/${healthService}/Check`;
 export const healthWatchPath = `/${healthService}/Watch`;
 export const reflectionPaths = reflectionServices.map((service) => `/${service}/ServerReflectionInfo`);
+
+/**
+ * Every method that is served here, and what it asks of its caller: that it may send, that it is let in at all, or
+ * nothing, as for the probes of whoever runs us. A method that is not in it is not served.
+ */
+export const methodNeeds: ReadonlyMap<string, 'sender' | 'caller' | 'nobody'> = new Map([
+  [exportPath, 'sender'],
+  [healthCheckPath, 'nobody'],
+  [healthWatchPath, 'nobody'],
+  ...reflectionPaths.map((path) => [path, 'caller'] as const),
+]);
