@@ -49,7 +49,10 @@ export class Refusal {
   }
 }
 
-/** Nobody knows whose the request is; `challenge` says how to say it (RFC 9110, 11.6.1). */
+/**
+ * Nobody knows whose the request is; `challenge` says how to say it (RFC 9110, 11.6.1). One object refuses any number of
+ * requests, so that its answers can be made once: whoever guesses shall cost little.
+ */
 export class Unauthenticated extends Refusal {
   readonly challenge: string;
 

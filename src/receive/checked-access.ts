@@ -9,7 +9,10 @@ import type { Access, RequestHead } from './access.ts';
 /** Passwords of all listeners of this thread. */
 const passwords = new PasswordQueue();
 
-/** Lets in who has credentials that are known; where its requests go then, `next` says. */
+/**
+ * Lets in who has credentials that are known; where its requests go then, `next` says. What a connection was let in with
+ * is compared as it is with what that connection brings next, everything else by digests (access/digest.ts).
+ */
 export class CheckedAccess implements Access {
   readonly #next: Access;
   #checker: Checker;

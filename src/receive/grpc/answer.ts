@@ -1,4 +1,4 @@
-import { type Refusal, refusals } from '../../errors.ts';
+import { type Refusal, refusals, Unauthenticated } from '../../errors.ts';
 import { encodings } from '../encodings.ts';
 import { encodeHeaders } from '../http2/encode-headers.ts';
 import type { Stream } from '../http2/stream.ts';
@@ -40,20 +40,35 @@ export function answerOk(stream: Stream, framed: Uint8Array): void {
 }
 
 /** A status alone ("Trailers-Only"), and no interest in what the client may still send. */
-export function answerStatus(stream: Stream, code: number, message: string, more: Record<string, string> = {}): void {
-  const headers = {
+export function answerStatus(stream: Stream, code: number, message: string): void {
+  stream.respond(statusBlock(code, message), true);
+}
+
+function statusBlock(code: number, message: string, more: Record<string, string> = {}): Uint8Array {
+  return encodeHeaders({
     ':status': '200',
     'content-type': contentType,
     'grpc-status': String(code),
     'grpc-message': percentEncode(message.slice(0, maxMessageChars)),
     ...more,
-  };
-  stream.respond(encodeHeaders(headers), true);
+  });
 }
 
 /** Status, message and, where the request may be sent again, RetryInfo: the standard way and the one Python reads. */
 export function answerRefusal(stream: Stream, refusal: Refusal): void {
-  answerStatus(stream, refusals[refusal.reason].grpc, refusal.message, refusalMetadata(refusal));
+  stream.respond(refusal instanceof Unauthenticated ? unauthenticatedBlock(refusal) : refusalBlock(refusal), true);
+}
+
+const refusalBlock = (refusal: Refusal): Uint8Array =>
+  statusBlock(refusals[refusal.reason].grpc, refusal.message, refusalMetadata(refusal));
+
+const unauthenticatedBlocks = new WeakMap<Unauthenticated, Uint8Array>();
+
+/** Made once for each; not to be written to. */
+function unauthenticatedBlock(refusal: Unauthenticated): Uint8Array {
+  const made = unauthenticatedBlocks.get(refusal) ?? refusalBlock(refusal);
+  unauthenticatedBlocks.set(refusal, made);
+  return made;
 }
 
 /** Trailers of a refusal beside its status; `-bin` values as base64. */

@@ -60,6 +60,18 @@ export function writeFullSuccess(unixMs: number): Buffer {
   return taken.bytes;
 }
 
+const unauthenticated = new WeakMap<Unauthenticated, typeof taken>();
+/** A refusal of a plain request, on a connection that stays; not to be written to. */
+export function writeRefusal(refusal: Refusal, unixMs: number): Buffer {
+  if (!(refusal instanceof Unauthenticated)) return writeAnswer(refusalAnswer('protobuf', refusal), unixMs, false);
+  const second = Math.floor(unixMs / 1000);
+  const made = unauthenticated.get(refusal);
+  if (made?.second === second) return made.bytes;
+  const bytes = writeAnswer(refusalAnswer('protobuf', refusal), unixMs, false);
+  unauthenticated.set(refusal, { second, bytes });
+  return bytes;
+}
+
 /** As RFC 9110, 6.6.1 has it. */
 const dateOf = (unixMs: number): string => new Date(unixMs).toUTCString();
 

@@ -9,7 +9,7 @@ import { messageOf } from '../message.ts';
 import type { Peer } from '../peer.ts';
 import type { Ports } from '../receiver.ts';
 import { idleMs, maxRequestMs, type Watch, type Watched } from '../watch.ts';
-import { receiptAnswer, refusalAnswer, writeAnswer, writeFullSuccess } from './answer.ts';
+import { receiptAnswer, refusalAnswer, writeAnswer, writeFullSuccess, writeRefusal } from './answer.ts';
 import { mayBePlain, plainRequest } from './plain-head.ts';
 import { SentAhead } from './sent-ahead.ts';
 
@@ -260,8 +260,9 @@ export class PlainConnection implements Watched {
     const inbound = this.#inbound as Inbound;
     inbound.refused(refusal, this.#length);
     inbound.close();
-    const answer = refusalAnswer('protobuf', refusal);
-    this.#rim.send(writeAnswer(answer, this.#watch.unixMs, this.#closing));
+    const { unixMs } = this.#watch;
+    if (this.#closing) this.#rim.send(writeAnswer(refusalAnswer('protobuf', refusal), unixMs, true));
+    else this.#rim.send(writeRefusal(refusal, unixMs));
     if (this.#closing) this.#finished();
   }
 

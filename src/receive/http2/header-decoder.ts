@@ -14,8 +14,8 @@ const entryOverhead = 32;
 /** Names and values of one request together, with that overhead. */
 export const maxListBytes = 16 * 1024;
 const staticEntries = staticNames.length - 1;
-/** The longest block that is worth remembering. */
-const memoBytes = 64;
+/** The longest block that is worth remembering: with a token that goes without the table, as nghttp2 sends them. */
+const memoBytes = 512;
 
 const validName = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const invalidValue = /[\0\r\n]/;
@@ -54,8 +54,10 @@ export class HeaderDecoder {
 
   #isRemembered(block: Buffer, start: number, end: number): boolean {
     if (end - start !== this.#memoLength || this.#memoChanges !== this.#changes) return false;
-    for (let i = 0; i < this.#memoLength; i++) if (block[start + i] !== this.#memo[i]) return false;
-    return true;
+    // All of it, whatever differs: a token is in it, perhaps of somebody else behind the same proxy.
+    let differing = 0;
+    for (let i = 0; i < this.#memoLength; i++) differing |= block[start + i] ^ this.#memo[i];
+    return differing === 0;
   }
 
   #remember(block: Buffer, start: number, end: number, result: Headers | Fault): void {

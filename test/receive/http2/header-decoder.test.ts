@@ -190,6 +190,17 @@ describe('a block that came before', () => {
     expect(() => decode(again)).toThrow(ConnectionError);
   });
 
+  it('is the same headers with a token of 64 characters, and other ones with another', () => {
+    const decode = decoder();
+    const [one, other] = ['a', 'b'].map((last) =>
+      blockOf({ ...request, authorization: `Bearer ${'x'.repeat(63)}${last}` }),
+    );
+    const headers = decode(one);
+    expect(decode(one)).toBe(headers);
+    expect(decode(other)).toMatchObject({ authorization: `Bearer ${'x'.repeat(63)}b` });
+    expect(decode(one)).toEqual(headers);
+  });
+
   it('and changed the table is not taken from memory', () => {
     const decode = decoder();
     expect(decode(block)).not.toBe(decode(block));
