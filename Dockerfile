@@ -34,14 +34,17 @@ ENV NODE_ENV=production \
     TAILGATE_GRPC=0.0.0.0:4317 \
     TAILGATE_HTTP=0.0.0.0:4318 \
     TAILGATE_ADMIN=0.0.0.0:8888 \
-    TAILGATE_DATA=/data
+    TAILGATE_DATA=/data \
+    SQLITE_TMPDIR=/data
+# Nothing is written but to /data, so that the root may be read-only; searches sort there what is too large for memory.
 # The user `node` of the base image, by number so that Kubernetes can see it is not root.
 USER 1000:1000
 VOLUME /data
 EXPOSE 4317 4318 8888
 STOPSIGNAL SIGTERM
+# TAILGATE_ADMIN_SCHEME=https where the admin port speaks TLS; whoever asks here is inside, and knows whom it asks.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TAILGATE_ADMIN.split(':').pop()}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { TAILGATE_ADMIN_SCHEME: scheme = 'http', TAILGATE_ADMIN: at } = process.env; require(`node:${scheme}`).get({ host: '127.0.0.1', port: at.split(':').pop(), path: '/livez', rejectUnauthorized: false }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 # bin/tailgate gives Node its V8 flags and becomes it: signals arrive.
 ENTRYPOINT ["/app/bin/tailgate"]
 CMD ["run"]

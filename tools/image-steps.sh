@@ -125,26 +125,47 @@ read -r grpc http admin < <("$project/bin/node" -e '
   });')
 image_env+=("TAILGATE_GRPC=127.0.0.1:$grpc" "TAILGATE_HTTP=127.0.0.1:$http" "TAILGATE_ADMIN=127.0.0.1:$admin" "TAILGATE_DATA=$here/data")
 
-say "start: ${entrypoint[*]} ${command[*]}"
-(cd "$here$workdir" && exec "${clean[@]}" "${image_env[@]}" "$here${entrypoint[0]}" "${entrypoint[@]:1}" "${command[@]}") >"$top/log" 2>&1 &
-started=$!
-for _ in $(seq 100); do
-  grep -q '"event":"ready"' "$top/log" && break
-  kill -0 "$started" 2>/dev/null || { cat "$top/log" >&2; die "it ended before it was ready"; }
-  sleep 0.1
-done
-grep -q '"event":"ready"' "$top/log" || { cat "$top/log" >&2; die "not ready after 10 s"; }
+# Ends the gateway that was started, by the image's own signal.
+end() {
+  local code=0
+  kill -s "${signal#SIG}" "$started"
+  wait "$started" || code=$?
+  started=
+  [ "$code" -eq 0 ] || { cat "$top/log" >&2; die "$signal: exit code $code"; }
+  ! healthy 2>/dev/null || die "HEALTHCHECK says yes after the end"
+  say "$signal: exit code 0"
+}
 
 healthy() { "${clean[@]}" "${image_env[@]}" "${health[@]}"; }
-healthy || die "HEALTHCHECK says no while it runs"
-say "HEALTHCHECK says it is well"
-"${clean[@]}" OBSCTL_GATEWAY="http://127.0.0.1:$admin" "$here/app/bin/obsctl" status >/dev/null || die "obsctl status"
 
-kill -s "${signal#SIG}" "$started"
-code=0
-wait "$started" || code=$?
-started=
-[ "$code" -eq 0 ] || { cat "$top/log" >&2; die "$signal: exit code $code"; }
-! healthy 2>/dev/null || die "HEALTHCHECK says yes after the end"
-say "$signal: exit code 0"
+# Starts it by its ENTRYPOINT and CMD, behind the words given; until it is ready.
+start() {
+  (cd "$here$workdir" && exec "$@" "${clean[@]}" "${image_env[@]}" "$here${entrypoint[0]}" "${entrypoint[@]:1}" "${command[@]}") >"$top/log" 2>&1 &
+  started=$!
+  for _ in $(seq 100); do
+    grep -q '"event":"ready"' "$top/log" && break
+    kill -0 "$started" 2>/dev/null || { cat "$top/log" >&2; die "it ended before it was ready"; }
+    sleep 0.1
+  done
+  grep -q '"event":"ready"' "$top/log" || { cat "$top/log" >&2; die "not ready after 10 s"; }
+  healthy || die "HEALTHCHECK says no while it runs"
+  "${clean[@]}" OBSCTL_GATEWAY="http://127.0.0.1:$admin" "$here/app/bin/obsctl" status >/dev/null || die "obsctl status"
+}
+
+say "start: ${entrypoint[*]} ${command[*]}"
+start
+say "HEALTHCHECK says it is well"
+end
+
+# As Kubernetes runs it by the chart: it can write nowhere but to its volume.
+read_only='mount --bind "$1" "$1" && mount -o remount,bind,ro / && shift && exec "$@"'
+apart=(unshare --mount)
+[ "$(id -u)" -eq 0 ] || apart+=(--map-root-user)
+if "${apart[@]}" sh -c "$read_only" sh "$here/data" true 2>/dev/null; then
+  start "${apart[@]}" sh -c "$read_only" sh "$here/data"
+  say "on a read-only root it is well too"
+  end
+else
+  say "not tried: a read-only root (no mount namespaces here)"
+fi
 say "all steps worked"

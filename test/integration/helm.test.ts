@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +9,9 @@ import { parseAllDocuments } from 'yaml';
 import { loadBoot } from '../../src/config/load.ts';
 import type { BootConfig } from '../../src/config/schema.ts';
 import { serverBinary } from '../../tools/servers/start.ts';
+import { makeHome } from '../support/boot-file.ts';
+import { certificateSet } from '../support/certificates.ts';
+import { gatewayAt } from '../support/gateway-at.ts';
 
 const chart = fileURLToPath(new URL('../../helm/tailgate', import.meta.url));
 const scenarios = readdirSync(join(chart, 'ci')).map((file) => file.replace('-values.yaml', ''));
@@ -69,7 +73,7 @@ describe.each(scenarios)('the chart with ci/%s-values.yaml', (scenario) => {
     // Custom resources have no schema there.
     const known = render(...valuesOf(scenario))
       .stdout.split(/^---$/m)
-      .filter((text) => !text.includes('monitoring.coreos.com'));
+      .filter((text) => !/monitoring\.coreos\.com|cert-manager\.io/.test(text));
     const file = join(temporary, `${scenario}.yaml`);
     writeFileSync(file, known.join('---\n'));
     for (const version of ['1.25', '1.30']) {
@@ -229,6 +233,124 @@ describe('who reaches what', () => {
   });
 });
 
+describe('TLS and tokens', () => {
+  const secure = () => manifests(...valuesOf('secure'));
+  const container = (all: Manifest[]) => find(all, 'Deployment').spec.template.spec.containers[0];
+
+  it('give every file that the boot file names a Secret that is mounted there as a folder, so that it can be exchanged', () => {
+    const all = secure();
+    const { receive, admin, export: exporters } = bootConfig(all);
+    const [tempo] = exporters as { otlp?: { tls?: { files: object } } }[];
+    const files = [receive.grpc, receive.http, admin, tempo!.otlp].flatMap((each) => Object.values(each!.tls!.files));
+    const named = [...files, receive.auth!.bearerTokenFile, admin.auth!.bearerTokenFile] as string[];
+    expect(new Set(named).size).toBe(10);
+    const { volumes } = find(all, 'Deployment').spec.template.spec;
+    for (const file of named) {
+      const [, folder, name] = /^(.*)\/(.*)$/.exec(file)!;
+      const mount = container(all).volumeMounts.find(({ mountPath }: Manifest) => mountPath === folder);
+      expect(mount, file).toMatchObject({ readOnly: true });
+      expect(mount.subPath).toBeUndefined();
+      const { secret } = volumes.find((volume: Manifest) => volume.name === mount.name);
+      if (secret.items) expect(secret.items.map(({ path }: Manifest) => path)).toContain(name);
+      expect(secret.defaultMode).toBe(0o440);
+    }
+  });
+
+  it('let cert-manager issue for every name that the Services answer to', () => {
+    const { spec } = find(secure(), 'Certificate', 'tailgate-tls');
+    const names = ['tailgate.observability.svc', 'tailgate-admin.observability.svc', 'otlp.example'];
+    expect(spec.dnsNames).toEqual(expect.arrayContaining(names));
+    expect(spec.issuerRef).toEqual({ name: 'observability', kind: 'ClusterIssuer', group: 'cert-manager.io' });
+    const own = [
+      '--set',
+      'tls.receive.existingSecret=mine,tls.admin.existingSecret=mine,tls.certManager.enabled=false',
+    ];
+    expect(find(manifests(...valuesOf('secure'), ...own), 'Certificate', 'tailgate-tls')).toBeUndefined();
+  });
+
+  it('are asked for by probes, Services and Prometheus in the words of TLS, and else by nobody', () => {
+    const schemes = (all: Manifest[]) =>
+      ['startupProbe', 'livenessProbe', 'readinessProbe'].map((probe) => container(all)[probe].httpGet.scheme);
+    const protocols = (all: Manifest[]) =>
+      ['tailgate', 'tailgate-admin'].flatMap((name) =>
+        find(all, 'Service', name).spec.ports.map((port: Manifest) => port.appProtocol),
+      );
+    expect(schemes(secure())).toEqual(['HTTPS', 'HTTPS', 'HTTPS']);
+    expect(protocols(secure())).toEqual(['tls', 'https', 'https']);
+    expect(find(secure(), 'ServiceMonitor').spec.endpoints).toMatchObject([
+      {
+        scheme: 'https',
+        tlsConfig: { serverName: 'tailgate-admin.observability.svc', ca: { secret: { name: 'tailgate-tls' } } },
+        authorization: { credentials: { name: 'prometheus-token' } },
+      },
+    ]);
+    expect(schemes(manifests())).toEqual([undefined, undefined, undefined]);
+    expect(protocols(manifests())).toEqual(['grpc', 'http', 'http']);
+  });
+
+  it('change nothing about who reaches what', () => {
+    expect(find(secure(), 'NetworkPolicy').spec).toEqual(find(manifests(), 'NetworkPolicy').spec);
+  });
+});
+
+describe('helm test', () => {
+  /** Its script as the pod runs it, on this machine: Services and mounts are at other places. */
+  async function tried(boot: object, values: readonly string[], places: (text: string) => string, env: object) {
+    const script = find(manifests(...values), 'Pod', 'tailgate-test').spec.containers[0].args[0];
+    const { gateway } = await gatewayAt(makeHome({ buffer: { decision_wait: '100ms' }, ...boot }, '{}\n'));
+    const text = places(script)
+      .replace('tailgate-admin:8888', `localhost:${gateway.admin.split(':').at(-1)}`)
+      .replace('tailgate:4318', `localhost:${gateway.http.split(':').at(-1)}`);
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', text], {
+      env: { ...(env as Record<string, string>) },
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+    const [code] = await once(child, 'close');
+    return { code, output };
+  }
+  const plain = (text: string) => text;
+
+  it('sends a span in the clear', async () => {
+    expect(await tried({}, [], plain, {})).toEqual({ code: 0, output: 'a span: 200, expected 200; readyz: 200\n' });
+  });
+
+  it('over TLS, with a client certificate and a token; without them it tries that a span is refused', async () => {
+    const { ca, server, client } = await certificateSet(join(temporary, 'certificates'));
+    const tokens = join(temporary, 'tokens');
+    writeFileSync(tokens, 'test: helm-test-0123456789\n');
+    const tls = { cert_file: server.certFile, key_file: server.keyFile };
+    const boot = {
+      receive: {
+        grpc: { endpoint: '127.0.0.1:0' },
+        http: { endpoint: '127.0.0.1:0' },
+        tls: { ...tls, client_ca_file: ca.caFile },
+        auth: { bearer_token_file: tokens },
+      },
+      admin: { endpoint: '127.0.0.1:0', tls, auth: { bearer_token_file: tokens } },
+    };
+    for (const port of ['receive', 'admin']) cpSync(ca.caFile, join(temporary, `${port}.crt`));
+    cpSync(client.certFile, join(temporary, 'tls.crt'));
+    cpSync(client.keyFile, join(temporary, 'tls.key'));
+    const here = (text: string) => text.replaceAll('/etc/ca/', `${temporary}/`);
+    const env = { TOKEN: 'helm-test-0123456789', CLIENT_CERTIFICATE: temporary };
+
+    const output = (taken: number) => `a span: ${taken}, expected ${taken}; readyz: 200\n`;
+    expect(await tried(boot, valuesOf('secure'), here, env)).toEqual({ code: 0, output: output(200) });
+    const without = (setting: string) => [...valuesOf('secure'), '--set', setting];
+    expect(await tried(boot, without('test.tokenSecret.name='), here, { CLIENT_CERTIFICATE: temporary })).toEqual({
+      code: 0,
+      output: output(401),
+    });
+    expect(await tried(boot, without('test.clientCertificateSecret='), here, { TOKEN: env.TOKEN })).toEqual({
+      code: 0,
+      output: output(403),
+    });
+    const { code } = await tried(boot, valuesOf('secure'), plain, env);
+    expect(code).toBe(1);
+  });
+});
+
 describe('the chart refuses', () => {
   it.each([
     ['mode=agent', /mode.*one of 'gateway', 'daemonset'/s],
@@ -246,6 +368,14 @@ describe('the chart refuses', () => {
     ['config.buffer.decision_wait=1s', /set decisionWait instead/],
     ['hostPorts=true', /only for mode daemonset/],
     ['redact[0].name=x,redact[0].regex=y', /redact/],
+    ['tls.receive.enabled=true', /tls\.receive: no certificate: set tls\.receive\.existingSecret/],
+    ['tls.admin.existingSecret=mine', /is not used: set tls\.admin\.enabled=true/],
+    ['tls.receive.clientCertificates=true', /needs tls\.receive\.enabled=true/],
+    ['tls.certManager.enabled=true', /nothing to issue/],
+    ['tls.certManager.enabled=true,tls.admin.enabled=true', /issuerRef\.name: missing/],
+    ['tempo.endpoint=http://tempo:4317,tempo.tls.existingSecret=ca', /begins with https/],
+    ['tempo.endpoint=https://tempo:4317,tempo.tls.clientCertificate=true', /needs tempo\.tls\.existingSecret/],
+    ['auth.admin.existingSecret=Mine', /existingSecret.*does not match pattern/s],
     ['networkPolicy.adminFrom[0].namespace=monitoring', /adminFrom.*'namespace' not allowed/s],
   ])('%s', (setting, message) => {
     const { ok, output } = render('--set', setting);

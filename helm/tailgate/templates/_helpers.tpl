@@ -16,6 +16,33 @@
 {{- printf "%s-admin" (include "tailgate.fullname" . | trunc 57 | trimSuffix "-") }}
 {{- end }}
 
+{{/* Where the Secrets of a port come from: `receive` or `admin`. Empty without TLS. */}}
+{{- define "tailgate.tlsSecret" -}}
+{{- $port := get .root.Values.tls .port -}}
+{{- if $port.enabled -}}
+{{- default (printf "%s-tls" (include "tailgate.fullname" .root)) $port.existingSecret -}}
+{{- end -}}
+{{- end }}
+
+{{/* Whether cert-manager is to write a Secret. */}}
+{{- define "tailgate.issued" -}}
+{{- $tls := .Values.tls -}}
+{{- if and $tls.certManager.enabled (or (and $tls.receive.enabled (not $tls.receive.existingSecret)) (and $tls.admin.enabled (not $tls.admin.existingSecret))) -}}
+true
+{{- end -}}
+{{- end }}
+
+{{/* http or https, of a port. */}}
+{{- define "tailgate.scheme" -}}
+{{- ternary "https" "http" (get .root.Values.tls .port).enabled -}}
+{{- end }}
+
+{{/* Names under which a Service is reached. */}}
+{{- define "tailgate.serviceNames" -}}
+{{- $ns := .root.Release.Namespace -}}
+{{- toJson (list .name (printf "%s.%s" .name $ns) (printf "%s.%s.svc" .name $ns) (printf "%s.%s.svc.cluster.local" .name $ns)) -}}
+{{- end }}
+
 {{- define "tailgate.selector" -}}
 app.kubernetes.io/name: {{ include "tailgate.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -84,6 +111,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default $least $given -}}
 {{- end }}
 
+{{/* The status that a span of `helm test` gets: refused where it has not what senders must show. */}}
+{{- define "tailgate.testWants" -}}
+{{- if and .Values.tls.receive.clientCertificates (not .Values.test.clientCertificateSecret) -}}403
+{{- else if and .Values.auth.receive.existingSecret (not .Values.test.tokenSecret.name) -}}401
+{{- else -}}200{{- end -}}
+{{- end }}
+
 {{/* What cannot work is told here, before anything is installed. */}}
 {{- define "tailgate.check" -}}
 {{- if not .Values.resources.limits.memory -}}
@@ -101,6 +135,32 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if hasKey (default dict .Values.config.buffer) "decision_wait" -}}
 {{- fail "config.buffer.decision_wait: set decisionWait instead: the grace period is derived from it" -}}
 {{- end -}}
+{{- range $port := list "receive" "admin" -}}
+{{- $tls := get $.Values.tls $port -}}
+{{- if and $tls.enabled (not $tls.existingSecret) (not $.Values.tls.certManager.enabled) -}}
+{{- fail (printf "tls.%s: no certificate: set tls.%s.existingSecret, or tls.certManager.enabled=true" $port $port) -}}
+{{- end -}}
+{{- if and $tls.existingSecret (not $tls.enabled) -}}
+{{- fail (printf "tls.%s.existingSecret: is not used: set tls.%s.enabled=true" $port $port) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.tls.certManager.enabled (not (include "tailgate.issued" .)) -}}
+{{- fail "tls.certManager.enabled: nothing to issue: set tls.receive.enabled or tls.admin.enabled, without an existingSecret" -}}
+{{- end -}}
+{{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) -}}
+{{- fail "tls.certManager.issuerRef.name: missing: which Issuer or ClusterIssuer" -}}
+{{- end -}}
+{{- if and .Values.tls.receive.clientCertificates (not .Values.tls.receive.enabled) -}}
+{{- fail "tls.receive.clientCertificates: needs tls.receive.enabled=true" -}}
+{{- end -}}
+{{- with .Values.tempo.tls -}}
+{{- if and (or .existingSecret .serverName) (not (hasPrefix "https://" $.Values.tempo.endpoint)) -}}
+{{- fail "tempo.tls: belongs to a tempo.endpoint that begins with https://" -}}
+{{- end -}}
+{{- if and .clientCertificate (not .existingSecret) -}}
+{{- fail "tempo.tls.clientCertificate: needs tempo.tls.existingSecret with tls.crt and tls.key" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.hostPorts (ne .Values.mode "daemonset") -}}
 {{- fail "hostPorts: only for mode daemonset: pods of a Deployment would fight for the ports of a node" -}}
 {{- end -}}
@@ -110,7 +170,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "tailgate.gatewayYaml" -}}
 {{- $v := .Values -}}
 {{- $admin := include "tailgate.adminName" . -}}
-{{- $ns := .Release.Namespace -}}
 {{- $buffer := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 40)) -}}
 {{- $queue := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 15)) -}}
 {{- $inflight := printf "%dMiB" (max 64 (min 256 (include "tailgate.share" (dict "root" . "percent" 10) | int64))) -}}
@@ -121,19 +180,43 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $export := list -}}
 {{- if $v.tempo.endpoint -}}
 {{- $otlp := dict "endpoint" $v.tempo.endpoint "protocol" $v.tempo.protocol "headers" $v.tempo.headers -}}
+{{- with $v.tempo.tls -}}
+{{- $tls := dict -}}
+{{- if .existingSecret -}}{{- $_ := set $tls "ca_file" "/etc/tailgate/tls/tempo/ca.crt" -}}{{- end -}}
+{{- if .clientCertificate -}}
+{{- $_ := merge $tls (dict "cert_file" "/etc/tailgate/tls/tempo/tls.crt" "key_file" "/etc/tailgate/tls/tempo/tls.key") -}}
+{{- end -}}
+{{- if .serverName -}}{{- $_ := set $tls "server_name" .serverName -}}{{- end -}}
+{{- if $tls -}}{{- $_ := set $otlp "tls" $tls -}}{{- end -}}
+{{- end -}}
 {{- $export = append $export (dict "name" "tempo" "otlp" $otlp "queue" (dict "max_bytes" $queue)) -}}
 {{- end -}}
 {{- if $v.store.enabled -}}
 {{- $export = append $export (dict "name" "store" "store" (dict "directory" "/data/store" "retention" $v.store.retention "max_bytes" $v.store.maxBytes)) -}}
 {{- end -}}
+{{- $receive := dict
+    "grpc" (dict "endpoint" (printf "%s:4317" $v.listenHost))
+    "http" (dict "endpoint" (printf "%s:4318" $v.listenHost))
+    "max_inflight_bytes" $inflight -}}
+{{- $adminPort := dict
+    "endpoint" (printf "%s:8888" $v.listenHost)
+    "hosts" (include "tailgate.serviceNames" (dict "root" . "name" $admin) | fromJsonArray) -}}
+{{- range $port, $block := dict "receive" $receive "admin" $adminPort -}}
+{{- if (get $v.tls $port).enabled -}}
+{{- $folder := printf "/etc/tailgate/tls/%s" $port -}}
+{{- $tls := dict "cert_file" (printf "%s/tls.crt" $folder) "key_file" (printf "%s/tls.key" $folder) -}}
+{{- if (get $v.tls $port).clientCertificates -}}{{- $_ := set $tls "client_ca_file" (printf "%s/ca.crt" $folder) -}}{{- end -}}
+{{- $_ := set $block "tls" $tls -}}
+{{- end -}}
+{{- if (get $v.auth $port).existingSecret -}}
+{{- $_ := set $block "auth" (dict "bearer_token_file" (printf "/etc/tailgate/auth/%s/tokens" $port)) -}}
+{{- end -}}
+{{- end -}}
 {{- $derived := dict
   "environment" $v.environment
   "shutdown_timeout" (include "tailgate.shutdownTimeout" .)
   "data_directory" "/data"
-  "receive" (dict
-    "grpc" (dict "endpoint" (printf "%s:4317" $v.listenHost))
-    "http" (dict "endpoint" (printf "%s:4318" $v.listenHost))
-    "max_inflight_bytes" $inflight)
+  "receive" $receive
   "buffer" (dict
     "decision_wait" $v.decisionWait
     "decision_wait_after_root" $v.decisionWaitAfterRoot
@@ -143,7 +226,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   "enrich" $v.enrich
   "redact" $v.redact
   "export" $export
-  "admin" (dict "endpoint" (printf "%s:8888" $v.listenHost) "hosts" (list $admin (printf "%s.%s" $admin $ns) (printf "%s.%s.svc" $admin $ns) (printf "%s.%s.svc.cluster.local" $admin $ns)))
+  "admin" $adminPort
   "log" (dict "level" $v.logLevel) -}}
 {{- $yaml := toYaml (mustMergeOverwrite $derived (deepCopy $v.config)) -}}
 {{- regexReplaceAll "(?m)^(.*[:-] )([$][{]env:[^}]*[}])$" $yaml "${1}\"${2}\"" -}}

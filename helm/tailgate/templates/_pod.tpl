@@ -1,5 +1,6 @@
 {{/* The pod, the same for a Deployment and a DaemonSet. */}}
 {{- define "tailgate.pod" -}}
+{{- $scheme := ternary ", scheme: HTTPS" "" .Values.tls.admin.enabled -}}
 metadata:
   labels:
     {{- include "tailgate.labels" . | nindent 4 }}
@@ -63,16 +64,16 @@ spec:
         - name: admin
           containerPort: 8888
       startupProbe:
-        httpGet: { path: /livez, port: admin }
+        httpGet: { path: /livez, port: admin{{ $scheme }} }
         periodSeconds: 1
         failureThreshold: 60
       livenessProbe:
-        httpGet: { path: /livez, port: admin }
+        httpGet: { path: /livez, port: admin{{ $scheme }} }
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 3
       readinessProbe:
-        httpGet: { path: /readyz, port: admin }
+        httpGet: { path: /readyz, port: admin{{ $scheme }} }
         periodSeconds: 5
         timeoutSeconds: 3
         failureThreshold: 2
@@ -90,6 +91,9 @@ spec:
         - { name: gateway, mountPath: /etc/tailgate/gateway.yaml, subPath: gateway.yaml, readOnly: true }
         - { name: rules, mountPath: /etc/tailgate/rules, readOnly: true }
         - { name: data, mountPath: /data }
+        {{- range (include "tailgate.secretFiles" . | fromJsonArray) }}
+        - { name: {{ .name }}, mountPath: {{ .path }}, readOnly: true }
+        {{- end }}
         {{- with .Values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -100,6 +104,16 @@ spec:
       configMap: { name: {{ include "tailgate.fullname" . }}-rules }
     - name: data
       emptyDir: {}
+    {{- range (include "tailgate.secretFiles" . | fromJsonArray) }}
+    - name: {{ .name }}
+      secret:
+        secretName: {{ .secret }}
+        defaultMode: 288 # 0440
+        {{- with .items }}
+        items:
+          {{- toYaml . | nindent 10 }}
+        {{- end }}
+    {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -119,4 +133,33 @@ spec:
   topologySpreadConstraints:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
+
+{{/*
+Secrets that are mounted as folders, so that the kubelet exchanges what is in them: their files are read while it runs.
+Of the one for Tempo only what is used, so that one with an authority alone will do.
+*/}}
+{{- define "tailgate.secretFiles" -}}
+{{- $files := list -}}
+{{- range $port := list "receive" "admin" -}}
+{{- with include "tailgate.tlsSecret" (dict "root" $ "port" $port) -}}
+{{- $files = append $files (dict "name" (printf "tls-%s" $port) "path" (printf "/etc/tailgate/tls/%s" $port) "secret" .) -}}
+{{- end -}}
+{{- with get $.Values.auth $port -}}
+{{- if .existingSecret -}}
+{{- $items := list (dict "key" .key "path" "tokens") -}}
+{{- $files = append $files (dict "name" (printf "auth-%s" $port) "path" (printf "/etc/tailgate/auth/%s" $port) "secret" .existingSecret "items" $items) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.tempo.tls -}}
+{{- if .existingSecret -}}
+{{- $items := list (dict "key" "ca.crt" "path" "ca.crt") -}}
+{{- if .clientCertificate -}}
+{{- $items = concat $items (list (dict "key" "tls.crt" "path" "tls.crt") (dict "key" "tls.key" "path" "tls.key")) -}}
+{{- end -}}
+{{- $files = append $files (dict "name" "tls-tempo" "path" "/etc/tailgate/tls/tempo" "secret" .existingSecret "items" $items) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $files -}}
 {{- end }}
