@@ -5,12 +5,11 @@ import { parsePasswordFile } from './access/password-file.ts';
 import { parseTokenFile, type TokenFileRules } from './access/token-file.ts';
 import { FileProblem, LiveFiles } from './config/live-files.ts';
 import type { BootConfig } from './config/schema.ts';
+import type { Log } from './telemetry/log.ts';
 import type { SenderCredentials } from './threads/shards.ts';
 
 /** The tokens and passwords of one block of the boot file. */
 type Files = LiveFiles<Credentials>;
-
-type Tell = (level: 'info' | 'warn', message: string) => void;
 
 /** How often they are looked at, beside SIGHUP: a token that is retired in the file is gone a minute later. */
 const reloadIntervalMs = 60_000;
@@ -27,7 +26,7 @@ interface LiveCredentials {
 }
 
 /** Reads the files of every `auth` block. Throws UsageError where one is no good. */
-export async function openCredentials({ receive, admin, tenants }: BootConfig, tell: Tell): Promise<LiveCredentials> {
+export async function openCredentials({ receive, admin, tenants }: BootConfig, log: Log): Promise<LiveCredentials> {
   const key = newKey();
   const names = tenants?.each.map(({ name }) => name);
   const opened: Files[] = [];
@@ -36,7 +35,13 @@ export async function openCredentials({ receive, admin, tenants }: BootConfig, t
     if (Object.keys(paths).length === 0) return undefined;
     const parse = (texts: Readonly<Record<string, string>>) =>
       credentialsOf(texts, key, { scopes: block === 'admin', ...(names && { tenants: names }) });
-    const files = await LiveFiles.open<Credentials>({ block: `${block}.auth`, paths, reloadIntervalMs, parse, tell });
+    const files = await LiveFiles.open<Credentials>({
+      block: `${block}.auth`,
+      paths,
+      reloadIntervalMs,
+      parse,
+      tell: (level, message) => log[level]('files', { files: `${block}.auth` }, message),
+    });
     opened.push(files);
     return files;
   };

@@ -4,6 +4,7 @@ import type { FanOut } from './fan-out.ts';
 import type { ProcessMemory } from './memory-account.ts';
 import type { FilesStats, GatewayStats, RulesStatus } from './model/stats.ts';
 import type { Tenant } from './model/tenant.ts';
+import type { AdminAccess } from './telemetry/admin-access.ts';
 import { sumStats } from './threads/shard-stats.ts';
 import type { Shards } from './threads/shards.ts';
 
@@ -19,6 +20,7 @@ interface StatsParts {
   readonly memory: ProcessMemory;
   readonly rules: () => RulesStatus;
   readonly files: readonly StandingFiles[];
+  readonly admin: Pick<AdminAccess, 'letIn' | 'refused'>;
 }
 
 /** Gathers what every part counts; nothing is counted here. */
@@ -29,6 +31,7 @@ export async function gatherStats({
   memory,
   rules,
   files,
+  admin,
 }: StatsParts): Promise<GatewayStats> {
   const each = await shards.stats();
   // What follows is read in one go, so that it belongs together.
@@ -36,6 +39,8 @@ export async function gatherStats({
   const exporters = fanOut.stats();
   return {
     ...sums,
+    letIn: { ...sums.letIn, admin: admin.letIn },
+    adminRefused: admin.refused,
     memory: memory.read(sums.memory, exporters),
     exporters,
     rules: rules(),

@@ -57,7 +57,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const rules = await liveRules(config, log);
     undo.unshift(() => rules.stop());
     await rules.start();
-    const credentials = await openCredentials(config, (level, message) => log[level]('credentials', {}, message));
+    const credentials = await openCredentials(config, log);
     undo.unshift(() => credentials.stop());
 
     // Threads load their modules while this one loads what follows; nothing comes before they are told to listen.
@@ -103,7 +103,16 @@ export async function startGateway(config: BootConfig, version: string, log: Log
         },
         ...(config.tenants && { tenants: config.tenants }),
         uptimeMs: () => now() - startedAt,
-        stats: () => gatherStats({ shards, tenants, fanOut, memory, rules: () => rules.status(), files: liveFiles }),
+        stats: () =>
+          gatherStats({
+            shards,
+            tenants,
+            fanOut,
+            memory,
+            rules: () => rules.status(),
+            files: liveFiles,
+            admin: adminAccess,
+          }),
         explain: async (id, tenant) => shards.explain(id, tenant.index),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),

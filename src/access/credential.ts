@@ -34,3 +34,6 @@ export interface PasswordEntry extends Credential {
 export type Credentials =
   | { readonly scheme: 'bearer'; readonly key: string; readonly tokens: readonly TokenEntry[] }
   | { readonly scheme: 'basic'; readonly key: string; readonly users: readonly PasswordEntry[] };
+
+export const namesOf = (credentials: Credentials): readonly string[] =>
+  (credentials.scheme === 'bearer' ? credentials.tokens : credentials.users).map(({ name }) => name);

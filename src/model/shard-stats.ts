@@ -33,6 +33,8 @@ export interface ShardStats {
   /** By tenant, in their order. */
   readonly pipelines: readonly PipelineStats[];
   readonly refused: Record<string, { requests: number; bytes: number }>;
+  /** By protocol, where it asks for credentials, and by the names of those. */
+  readonly letIn: Record<'grpc' | 'http', Record<string, { requests: number }>>;
   readonly inflightBytes: number;
   readonly memory: ShardMemory;
   readonly connections: Record<'grpc' | 'http', { open: number; sentAway: number; refused: number }>;

@@ -80,6 +80,10 @@ export interface GatewayStats {
   readonly received: Readonly<Record<Protocol, { spans: number; bytes: number; requests: number }>>;
   /** By reason, see errors.ts. */
   readonly refused: Readonly<Record<string, { requests: number; bytes: number }>>;
+  /** With credentials: by port, and by the name of the token or user. */
+  readonly letIn: Readonly<Record<string, Readonly<Record<string, { readonly requests: number }>>>>;
+  /** Of the admin port, by reason. */
+  readonly adminRefused: Readonly<Record<string, number>>;
   readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
   readonly triggers: Readonly<Record<Trigger, number>>;
   readonly waiting: { readonly spans: number; readonly traces: number };

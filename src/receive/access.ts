@@ -20,10 +20,16 @@ export interface RequestHead {
 }
 
 /** Credentials that were found to be good, and by whom. */
-interface Seen {
+export interface Seen {
   readonly authorization: string;
   readonly by: object;
   readonly credential: Credential;
+  readonly count: LetIn;
+}
+
+/** What came in with credentials of one name. */
+export interface LetIn {
+  requests: number;
 }
 
 /** Says whose a request is. Every way in asks once a request, before any of its body is kept. */

@@ -1,10 +1,10 @@
 import { challengeOf } from '../access/challenge.ts';
 import { Checker } from '../access/checker.ts';
-import type { Credential, Credentials } from '../access/credential.ts';
+import { type Credentials, namesOf } from '../access/credential.ts';
 import { PasswordQueue } from '../access/password-queue.ts';
 import { Refusal, Unauthenticated } from '../errors.ts';
 import type { Intake } from '../model/intake.ts';
-import type { Access, RequestHead } from './access.ts';
+import type { Access, LetIn, RequestHead, Seen } from './access.ts';
 
 /** Passwords of all listeners of this thread. */
 const passwords = new PasswordQueue();
@@ -14,12 +14,15 @@ const passwords = new PasswordQueue();
  * is compared as it is with what that connection brings next, everything else by digests (access/digest.ts).
  */
 export class CheckedAccess implements Access {
+  /** By the name of the token or user; those that are retired are left out. */
+  letIn: Readonly<Record<string, LetIn>>;
   readonly #next: Access;
   #checker: Checker;
   #refusals: Readonly<Record<'missing' | 'wrong' | 'busy', Refusal>>;
 
   constructor(credentials: Credentials, next: Access) {
     this.#next = next;
+    this.letIn = Object.fromEntries(zeros(credentials));
     this.#checker = new Checker(credentials, passwords);
     this.#refusals = refusalsOf(credentials);
   }
@@ -32,6 +35,10 @@ export class CheckedAccess implements Access {
   renew(credentials: Credentials): void {
     this.#checker = new Checker(credentials, passwords, false, this.#checker);
     this.#refusals = refusalsOf(credentials);
+    const stays = (name: string): boolean => Object.hasOwn(this.letIn, name);
+    this.letIn = Object.fromEntries(
+      zeros(credentials).map(([name, none]) => [name, stays(name) ? this.letIn[name] : none]),
+    );
   }
 
   admit(head: RequestHead): Intake | Refusal {
@@ -41,22 +48,24 @@ export class CheckedAccess implements Access {
   refuses(head: RequestHead): Refusal | undefined {
     const { authorization, seen } = head;
     const found =
-      seen !== undefined && seen.authorization === authorization && seen.by === this.#checker
-        ? seen.credential
-        : this.#find(head);
+      seen !== undefined && seen.authorization === authorization && seen.by === this.#checker ? seen : this.#find(head);
     if (typeof found === 'string') return this.#refusals[found];
-    head.owner = found.tenant;
+    found.count.requests++;
+    head.owner = found.credential.tenant;
     return undefined;
   }
 
-  #find(head: RequestHead): Credential | 'missing' | 'wrong' | 'busy' {
-    const { authorization, peer } = head;
-    const credential = this.#checker.find(authorization, peer);
-    if (authorization !== undefined && typeof credential !== 'string')
-      head.seen = { authorization, by: this.#checker, credential };
-    return credential;
+  #find(head: RequestHead): Seen | 'missing' | 'wrong' | 'busy' {
+    const { authorization = '', peer } = head;
+    const credential = this.#checker.find(head.authorization, peer);
+    if (typeof credential === 'string') return credential;
+    head.seen = { authorization, by: this.#checker, credential, count: this.letIn[credential.name] };
+    return head.seen;
   }
 }
+
+const zeros = (credentials: Credentials): [string, LetIn][] =>
+  namesOf(credentials).map((name) => [name, { requests: 0 }]);
 
 /** Nothing in them says which part of the credentials is wrong. One object each: refusing is cheap. */
 function refusalsOf({ scheme }: Credentials) {

@@ -27,6 +27,8 @@ interface Denial {
 
 /** Who may do what on the admin port. Without credentials everybody may read who reaches it, and nobody change anything. */
 export class AdminAccess {
+  /** By the name of the token or user. */
+  readonly letIn: Record<string, { requests: number }> = Object.create(null);
   readonly refused: Record<Denial['reason'], number> = {
     unauthenticated: 0,
     permission_denied: 0,
@@ -54,8 +56,15 @@ export class AdminAccess {
   /** Whose request it is, undefined where that is all the same, or why it is not answered. */
   async judge(request: IncomingMessage, { need, ofTenant }: RouteNeeds): Promise<Credential | undefined | Denial> {
     const found = need === 'nothing' ? undefined : await this.#judge(request, need, ofTenant === true);
-    if (found !== undefined && 'status' in found) this.refused[found.reason]++;
+    if (found === undefined) return undefined;
+    if ('status' in found) this.refused[found.reason]++;
+    else this.#count(found.name);
     return found;
+  }
+
+  #count(name: string): void {
+    this.letIn[name] ??= { requests: 0 };
+    this.letIn[name].requests++;
   }
 
   async #judge(request: IncomingMessage, need: Scope, ofTenant: boolean): Promise<Credential | undefined | Denial> {

@@ -1,3 +1,4 @@
+import { accessMetrics } from './metrics/access.ts';
 import { bufferMetrics } from './metrics/buffer.ts';
 import { decisionsMetrics } from './metrics/decisions.ts';
 import { exportMetrics } from './metrics/export.ts';
@@ -17,5 +18,6 @@ export const metrics: readonly Metric[] = [
   ...exportMetrics,
   ...rulesMetrics,
   ...filesMetrics,
+  ...accessMetrics,
   ...processMetrics,
 ];

@@ -169,6 +169,10 @@ export class LocalShard implements Shards {
     };
   }
 
+  get letIn(): ShardStats['letIn'] {
+    return { grpc: this.#checked.grpc?.letIn ?? {}, http: this.#checked.http?.letIn ?? {} };
+  }
+
   #access(protocol: Protocol): Access {
     const { receive } = this.#config;
     const { clientSubjects } = receive[protocol]?.auth ?? receive.auth ?? {};

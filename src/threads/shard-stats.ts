@@ -19,6 +19,7 @@ interface Counting {
   readonly enricher: Enricher;
   readonly admission: Admission;
   readonly refused: ReceiveStats;
+  readonly letIn: ShardStats['letIn'];
   readonly connections: Record<'grpc' | 'http', ConnectionStats>;
   readonly turns: Histogram;
 }
@@ -49,6 +50,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
   return {
     pipelines: tenants.map(({ pipeline, emittedSpans }) => pipelineStats(pipeline, emittedSpans)),
     refused: refused.refused,
+    letIn: counting.letIn,
     inflightBytes: admission.inflightBytes,
     memory: memoryOf(counting, loop ? heapBytes() : 0),
     connections: { grpc: { ...counting.connections.grpc }, http: { ...counting.connections.http } },
@@ -89,7 +91,7 @@ export const overloadStats = ({ rung, cause, floorBits }: Ladder): OverloadStats
   keepsOneIn: 2 ** floorBits,
 });
 
-type Summed = Omit<GatewayStats, 'exporters' | 'rules' | 'memory'> & { readonly memory: ShardMemory };
+type Summed = Omit<GatewayStats, 'exporters' | 'rules' | 'memory' | 'adminRefused'> & { readonly memory: ShardMemory };
 
 /**
  * The shards' numbers, added. Each shard's were taken at a moment of its own, and the sum balances all the same: what
@@ -118,6 +120,10 @@ export function sumStats(
     }),
     lateness: addHistograms(pipelines.map(({ lateness }) => lateness)),
     refused: addTables(shards.map((shard) => shard.refused)),
+    letIn: {
+      grpc: addLetIn(shards.map(({ letIn }) => letIn.grpc)),
+      http: addLetIn(shards.map(({ letIn }) => letIn.http)),
+    },
     inflightBytes: total((shard) => shard.inflightBytes),
     memory: addRecords(shards.map(({ memory }) => memory)),
     connections: addTables(shards.map((shard) => shard.connections)),
@@ -182,6 +188,14 @@ function addRecords<K extends string>(records: readonly Record<K, number>[]): Re
 function addTables<K extends string, T extends Record<string, number>>(tables: readonly Record<K, T>[]): Record<K, T> {
   const keys = Object.keys(tables[0]) as K[];
   return Object.fromEntries(keys.map((key) => [key, addRecords(tables.map((table) => table[key]))])) as Record<K, T>;
+}
+
+/** Shards hear of other credentials one after the other: one may not know a name yet that another counts. */
+function addLetIn(shards: readonly ShardStats['letIn']['grpc'][]): ShardStats['letIn']['grpc'] {
+  const sums = new Map<string, number>();
+  for (const [name, { requests }] of shards.flatMap((shard) => Object.entries(shard)))
+    sums.set(name, (sums.get(name) ?? 0) + requests);
+  return Object.fromEntries([...sums].map(([name, requests]) => [name, { requests }]));
 }
 
 function addOutcomes(pipelines: readonly PipelineStats[]): Summed['outcomes'] {

@@ -90,6 +90,15 @@ describe.each(['1', '2'])('with %s shards', (shards) => {
     });
     expect(traces.sort()).toEqual(['by shop', 'by old', 'by phone'].map(traceIdHex).sort());
 
+    const counts = await (await ask(it, '/metrics', bearer(token.metrics))).text();
+    for (const [port, name, requests] of [
+      ['grpc', 'shop', 1],
+      ['grpc', 'old', 1],
+      ['http', 'phone', 1],
+    ])
+      expect(counts).toContain(`tailgate_let_in_requests_total{port="${port}",name="${name}"} ${requests}\n`);
+    expect(counts).toContain('tailgate_admin_refused_requests_total{reason="permission_denied"} 1\n');
+
     it.put('senders', `shop: ${token.shop}\n`);
     it.signal('SIGHUP');
     await eventually(async () => expect(await byGrpc(it, 'by old', bearer(token.old))).toBe(16));

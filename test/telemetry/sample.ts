@@ -26,6 +26,8 @@ export function statsAfterTraffic(): GatewayStats {
       http_json: { spans: 5, bytes: 3_000, requests: 1 },
     },
     refused: { too_large: { requests: 2, bytes: 140_000_000 } },
+    letIn: { grpc: { checkout: { requests: 9 } }, http: {}, admin: { prometheus: { requests: 6 } } },
+    adminRefused: { unauthenticated: 1 },
     outcomes: [
       { outcome: 'kept', policy: 'errors', spans: 100, traces: 10 },
       { outcome: 'kept', policy: 'baseline', spans: 40, traces: 5 },
@@ -110,6 +112,8 @@ export function statsAtStart(): GatewayStats {
     ...statsAfterTraffic(),
     received: { grpc: { ...none }, http_protobuf: { ...none }, http_json: { ...none } },
     refused: {},
+    letIn: {},
+    adminRefused: {},
     outcomes: [],
     waiting: { spans: 0, traces: 0 },
     lateness: { bounds: [0.01, 0.1, 1], counts: [0, 0, 0, 0], sum: 0 },
