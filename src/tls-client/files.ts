@@ -53,7 +53,9 @@ export function tlsClient(
   { serverName, verify = true }: Pick<TlsFiles, 'serverName' | 'verify'>,
   complaint: Complaint,
 ): TlsClient {
-  const trusted = ca === undefined ? [...getCACertificates('default'), ...getCACertificates('system')] : [ca].flat();
+  // Most are in both, the system's even several times; each costs as much as it is read.
+  const usual = () => [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+  const trusted = ca === undefined ? usual() : [ca].flat();
   if (ca !== undefined) for (const text of trusted) certificatesIn(text, (message) => complaint('ca', message));
   const common = { serverName: serverName || undefined, verify, hasCa: ca !== undefined };
   if (cert === undefined || key === undefined) {
