@@ -186,6 +186,33 @@ describe.each(['grpc', 'http'] as const)('an https:// endpoint over %s', (protoc
     expect(received).toEqual([Buffer.from(spansOf(3).body)]);
   });
 
+  it('that takes connections and never says a word is left again, each time', async () => {
+    const [opened, closed] = [new Set<unknown>(), new Set<unknown>()];
+    const silent = createServer((socket) => {
+      opened.add(socket);
+      socket.on('error', () => {}).on('close', () => closed.add(socket));
+      socket.resume();
+    });
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void silent.close());
+    const { port } = silent.address() as { port: number };
+    const config = configOf({
+      endpoint: `https://127.0.0.1:${port}`,
+      protocol,
+      initialMs: 5,
+      maxMs: 20,
+      timeoutMs: 200,
+    });
+    const exporter = await openOtlpExporter(config);
+    exporter.offer(spansOf(3));
+    const { stats } = exporter;
+    await vi.waitFor(() => expect(stats.retries).toBeGreaterThan(2), { timeout: 30_000 });
+    expect(stats).toMatchObject(waiting(/^(UNAVAILABLE: )?no (answer|HTTP\/2 from it) within \d+ ms$/));
+    await exporter.drain(0);
+    await vi.waitFor(() => expect(closed.size).toBe(opened.size), { timeout: 30_000 });
+    expect(opened.size).toBeGreaterThan(0);
+  });
+
   it('that speaks no TLS is told from one that does', async () => {
     const plain = createServer((socket) => void socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
