@@ -3,73 +3,85 @@ import { newKey } from './access/digest.ts';
 import type { AuthConfig } from './access/options.ts';
 import { parsePasswordFile } from './access/password-file.ts';
 import { parseTokenFile, type TokenFileRules } from './access/token-file.ts';
-import { FileProblem, LiveFiles } from './config/live-files.ts';
+import { FileProblem, LiveFiles, type LiveFilesOptions } from './config/live-files.ts';
 import type { BootConfig } from './config/schema.ts';
 import type { Log } from './telemetry/log.ts';
 import type { SenderCredentials } from './threads/shards.ts';
 
-/** The tokens and passwords of one block of the boot file. */
-type Files = LiveFiles<Credentials>;
-
 /** How often they are looked at, beside SIGHUP: a token that is retired in the file is gone a minute later. */
 const reloadIntervalMs = 60_000;
+
+type Port = 'grpc' | 'http' | 'admin';
+type Ports = Pick<BootConfig, 'receive' | 'admin' | 'tenants'>;
+/** The file of tokens or passwords of one block of the boot file, and what it means. */
+type Block = Pick<LiveFilesOptions<Credentials>, 'block' | 'paths' | 'parse'>;
 
 /** Who may come in at which port, out of files that change while the gateway runs. */
 interface LiveCredentials {
   /** As the files say now. */
   senders(): SenderCredentials;
-  readonly admin: Files | undefined;
+  readonly admin: LiveFiles<Credentials> | undefined;
   onSenders(listener: (credentials: SenderCredentials) => void): void;
   reload(): void;
   stop(): void;
-  readonly all: readonly Files[];
+  readonly all: readonly LiveFiles<Credentials>[];
 }
 
 /** Reads the files of every `auth` block. Throws UsageError where one is no good. */
-export async function openCredentials({ receive, admin, tenants }: BootConfig, log: Log): Promise<LiveCredentials> {
-  const key = newKey();
-  const names = tenants?.each.map(({ name }) => name);
-  const opened: Files[] = [];
-  const open = async (auth: AuthConfig | undefined, block: string): Promise<Files | undefined> => {
-    const paths = auth === undefined ? {} : pathsOf(auth);
-    if (Object.keys(paths).length === 0) return undefined;
-    const parse = (texts: Readonly<Record<string, string>>) =>
-      credentialsOf(texts, key, { scopes: block === 'admin', ...(names && { tenants: names }) });
-    const files = await LiveFiles.open<Credentials>({
-      block: `${block}.auth`,
-      paths,
-      reloadIntervalMs,
-      parse,
-      tell: (level, message) => log[level]('files', { files: `${block}.auth` }, message),
-    });
-    opened.push(files);
-    return files;
-  };
+export async function openCredentials(config: Ports, log: Log): Promise<LiveCredentials> {
+  const opened = new Map<Block, LiveFiles<Credentials>>();
+  const blocks = credentialBlocks(config);
   try {
-    const [ofGrpc, ofHttp] = [receive.grpc?.auth, receive.http?.auth];
-    const shared =
-      (receive.grpc && !ofGrpc) || (receive.http && !ofHttp) ? await open(receive.auth, 'receive') : undefined;
-    const grpc = ofGrpc === undefined ? shared : await open(ofGrpc, 'receive.grpc');
-    const http = ofHttp === undefined ? shared : await open(ofHttp, 'receive.http');
-    const senders = (): SenderCredentials => ({ ...(grpc && { grpc: grpc.value }), ...(http && { http: http.value }) });
-    return {
-      senders,
-      admin: await open(admin.auth, 'admin'),
-      onSenders: (listener) => {
-        for (const files of new Set([grpc, http])) files?.onChange(() => listener(senders()));
-      },
-      all: opened,
-      reload: () => {
-        for (const files of opened) void files.reload();
-      },
-      stop: () => {
-        for (const files of opened) files.stop();
-      },
-    };
+    for (const block of new Set(Object.values(blocks))) opened.set(block, await open(block, log));
   } catch (error) {
-    for (const files of opened) files.stop();
+    for (const files of opened.values()) files.stop();
     throw error;
   }
+  const of = (port: Port): LiveFiles<Credentials> | undefined => blocks[port] && opened.get(blocks[port]);
+  const [grpc, http] = [of('grpc'), of('http')];
+  const senders = (): SenderCredentials => ({ ...(grpc && { grpc: grpc.value }), ...(http && { http: http.value }) });
+  const all = [...opened.values()];
+  return {
+    senders,
+    admin: of('admin'),
+    onSenders: (listener) => {
+      for (const files of new Set([grpc, http])) files?.onChange(() => listener(senders()));
+    },
+    all,
+    reload: () => {
+      for (const files of all) void files.reload();
+    },
+    stop: () => {
+      for (const files of all) files.stop();
+    },
+  };
+}
+
+const open = ({ block, paths, parse }: Block, log: Log): Promise<LiveFiles<Credentials>> =>
+  LiveFiles.open<Credentials>({
+    block,
+    paths,
+    parse,
+    reloadIntervalMs,
+    tell: (level, message) => log[level]('files', { files: block }, message),
+  });
+
+/** Of each port that has a file; protocols that share one have the same block. */
+export function credentialBlocks({ receive, admin, tenants }: Ports): Partial<Record<Port, Block>> {
+  const key = newKey();
+  const names = tenants?.each.map(({ name }) => name);
+  const blockOf = (block: string, auth: AuthConfig | undefined): Block | undefined => {
+    const paths = auth === undefined ? {} : pathsOf(auth);
+    const rules = { scopes: block === 'admin.auth', ...(names && { tenants: names }) };
+    if (Object.keys(paths).length === 0) return undefined;
+    return { block, paths, parse: (texts) => credentialsOf(texts, key, rules) };
+  };
+  const shared = blockOf('receive.auth', receive.auth);
+  const [ofGrpc, ofHttp] = [receive.grpc?.auth, receive.http?.auth];
+  const grpc = ofGrpc === undefined ? receive.grpc && shared : blockOf('receive.grpc.auth', ofGrpc);
+  const http = ofHttp === undefined ? receive.http && shared : blockOf('receive.http.auth', ofHttp);
+  const ofAdmin = blockOf('admin.auth', admin.auth);
+  return { ...(grpc && { grpc }), ...(http && { http }), ...(ofAdmin && { admin: ofAdmin }) };
 }
 
 function pathsOf({ bearerTokenFile, basicHtpasswdFile }: AuthConfig): Record<string, string> {

@@ -4,7 +4,8 @@ import { readYaml } from '../config/document.ts';
 import { loadBoot } from '../config/load.ts';
 import { unreadable } from '../config/read-text.ts';
 import { mergeLayers, noRulesFile, parseRules, ruleFields } from '../config/rules.ts';
-import { bootFields } from '../config/schema.ts';
+import { type BootConfig, bootFields } from '../config/schema.ts';
+import { credentialBlocks } from '../credentials.ts';
 import { compileRules } from '../decide/compile.ts';
 import { tenantProblems } from '../decide/tenant-rules.ts';
 import { exit } from './exit.ts';
@@ -24,7 +25,7 @@ type Finding = { readonly ok: string; readonly rules?: RulesOf } | { readonly er
 
 /**
  * `tailgate check FILE…`: loads and compiles boot files and rules with the code that runs them; the content tells which
- * is which. A boot file's rules file is checked with it, for its environment. 0, or 2 with each error's file:line.
+ * is which. A boot file's rules file is checked with it, for its environment, and its files of tokens and passwords. 0, or 2 with each error's file:line.
  */
 export async function check(files: readonly string[], io: Pick<Io, 'stdout' | 'stderr' | 'env'>): Promise<number> {
   if (files.length === 0) {
@@ -77,11 +78,30 @@ function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | 
 function bootFinding(text: string, file: string, env: Io['env']): Finding {
   const result = loadBoot(text, { file, env, cwd: process.cwd() });
   if ('errors' in result) return result;
+  const errors = credentialErrors(result.config);
+  if (errors.length > 0) return { errors };
   const { rules, environment, export: exporters, tenants } = result.config;
   const names = tenants?.each.map(({ name }) => name) ?? [];
   const ok = `ok (${environment}, exporting to ${exporters.map(({ name }) => name).join(', ')})`;
   const optional = rules.consul && !existsSync(rules.file); // Consul may give all there is
   return optional ? { ok } : { ok, rules: { file: rules.file, environment, maxBytes: rules.maxBytes, tenants: names } };
+}
+
+/** Of tokens and passwords, as far as they are here: where a boot file is checked, its secrets mostly are not. */
+function credentialErrors(config: BootConfig): string[] {
+  return [...new Set(Object.values(credentialBlocks(config)))].flatMap(({ block, paths, parse }) =>
+    Object.entries(paths).flatMap(([key, path]) => {
+      if (!existsSync(path)) return [];
+      try {
+        const text = decodeText(readFileSync(path));
+        if (typeof text !== 'string') return [`${block}.${key}: ${placed(path, text)}`];
+        parse({ [key]: text });
+        return [];
+      } catch (error) {
+        return [`${block}.${key}: ${path}: ${(error as Error).message}`];
+      }
+    }),
+  );
 }
 
 /** Without an environment, the rules must compile for each that they name. */

@@ -65,6 +65,31 @@ describe('tailgate check', () => {
     expect(err).toMatch(/a.yaml:3: tenants.search: no such tenant/);
   });
 
+  it('reads the tokens and passwords of a boot file where they are there, and tells no token', async () => {
+    const boot = file(
+      'gateway.yaml',
+      `export: [{ name: store, store: {} }]
+receive:
+  auth: { bearer_token_file: senders }
+  grpc: {}
+  http: { auth: { basic_htpasswd_file: users } }
+admin: { auth: { bearer_token_file: admins } }`,
+    );
+    file('rules.yaml', '{}');
+    expect((await run([boot])).code).toBe(0);
+    const senders = file('senders', 'a: 0123456789abcdef\nb: sesame\n');
+    const users = file('users', 'ana:$6$sesame\n');
+    const admins = file('admins', 'a: 0123456789abcdef read\n');
+    const { code, err } = await run([boot]);
+    expect(code).toBe(2);
+    expect(err.trim().split('\n')).toEqual([
+      expect.stringContaining(`receive.auth.bearer_token_file: ${senders}: line 2: a token of 6 characters`),
+      expect.stringContaining(`receive.http.auth.basic_htpasswd_file: ${users}: line 1: a hash of another kind`),
+    ]);
+    expect(err).not.toMatch(/sesame|0123/);
+    expect(err).not.toContain(admins);
+  });
+
   it('names each mistake in each file, with its line, and gives 2', async () => {
     const rules = file('a.yaml', 'debug: false\nroutes: [a]\nlatency_threshold_ms: x');
     const boot = file('b.yaml', 'export: []\nbuffer: { max_bites: 1 }');
