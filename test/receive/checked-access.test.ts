@@ -1,3 +1,4 @@
+import http2 from 'node:http2';
 import { describe, expect, it } from 'vitest';
 import type { Credentials } from '../../src/access/credential.ts';
 import { newKey } from '../../src/access/digest.ts';
@@ -6,7 +7,7 @@ import { parseTokenFile } from '../../src/access/token-file.ts';
 import { openAccess } from '../../src/receive/access.ts';
 import { CheckedAccess } from '../../src/receive/checked-access.ts';
 import { healthService, methodNeeds, reflectionServices, traceService } from '../../src/receive/grpc/services.ts';
-import { call, connect, type Ended, ended, frame, open } from './support/grpc-wire.ts';
+import { call, connect, type Ended, ended, exportPath, frame, open } from './support/grpc-wire.ts';
 import { post, Wire } from './support/http-wire.ts';
 import { ParsingIntake } from './support/intake.ts';
 import { refusals, start, until } from './support/receivers.ts';
@@ -86,6 +87,25 @@ describe.each(['http2', 'grpc-js'] as const)('%s', (kind) => {
     expect(intake.took(...(mayCome ? [message] : []))).toBe(true);
     if (!mayCome) expect(answer.message).not.toContain(current);
     expect(refusals(gateway.stats)).toEqual(mayCome ? {} : { unauthenticated: 1 });
+  });
+
+  it('takes a token that comes twice for none', async () => {
+    await using gateway = await start(kind, { access: new CheckedAccess(both, openAccess(new ParsingIntake())) });
+    const right = `Bearer ${current}`;
+    const loose = { strictSingleValueFields: false } as http2.ClientSessionOptions;
+    const session = http2.connect(`${scheme}://127.0.0.1:${gateway.port}`, loose);
+    const send = async (...tokens: string[]): Promise<number> => {
+      const head = [':method', 'POST', ':path', exportPath, 'content-type', 'application/grpc', 'te', 'trailers'];
+      // An object cannot say it twice.
+      const stream = session.request([...head, ...tokens.flatMap((it) => ['authorization', it])] as never);
+      stream.end(frame(message));
+      return (await ended(stream)).status;
+    };
+    expect(await send(right)).toBe(0);
+    expect(await send(right, right)).toBe(16);
+    expect(await send(right, 'Bearer x')).toBe(16);
+    expect(await send('Bearer x', right)).toBe(16);
+    session.close();
   });
 
   it('tells everybody its health, and its services only those who may send', async () => {

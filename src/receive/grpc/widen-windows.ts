@@ -1,4 +1,4 @@
-import type { Http2Server, ServerHttp2Session, ServerOptions } from 'node:http2';
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 
 const windowBytes = 4 * 1024 * 1024;
@@ -25,7 +25,14 @@ export function widenWindows(server: Server): ReadonlySet<ServerHttp2Session> {
     create(credentials).on('session', (session: ServerHttp2Session) => {
       session.setLocalWindowSize(windowBytes);
       sessions.add(session);
+      session.prependListener('stream', (_stream, headers, _flags, raw: string[]) => tellAll(headers, raw));
       session.on('close', () => sessions.delete(session));
     });
   return sessions;
+}
+
+/** An Authorization that came more than once is told as all of them, where node:http2 would tell the first alone. */
+function tellAll(headers: IncomingHttpHeaders, raw: readonly string[]): void {
+  if (headers.authorization === undefined) return;
+  headers.authorization = raw.filter((_, i) => i % 2 === 1 && raw[i - 1] === 'authorization').join(', ');
 }
