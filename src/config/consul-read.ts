@@ -4,7 +4,9 @@ import type { ClientRequest, Agent as HttpAgent, IncomingHttpHeaders, IncomingMe
 import { Agent as HttpsAgent } from 'node:https';
 import Consul from 'consul';
 import { Agent } from '../node-http.ts';
-import { connectionOptions, readTlsClient } from '../tls-client/files.ts';
+import type { TlsNames } from '../tls-client/complaint.ts';
+import { tlsError } from '../tls-client/connect.ts';
+import { connectionOptions, readTlsClient, type TlsClient } from '../tls-client/files.ts';
 import type { ConsulAnswer, ReadFolder } from './consul.ts';
 import type { ConsulClient } from './consul-options.ts';
 import { decodeText, placed } from './decode-text.ts';
@@ -22,6 +24,13 @@ interface ReadLimits {
 
 /** Consul adds up to a sixteenth to the wait that was asked for, so that clients do not come back all at once. */
 const longestWait = (waitMs: number) => (waitMs * 17) / 16;
+
+/** As Consul's tools have them. */
+const tlsNames: TlsNames = {
+  ca: 'CONSUL_CACERT',
+  certificate: 'CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY',
+  serverName: 'CONSUL_TLS_SERVER_NAME',
+};
 
 /** Of an error's text; what is beyond it is not read. */
 const maxReasonBytes = 4096;
@@ -47,9 +56,10 @@ export function readFolder(
       const options = { key: `${folder}/`, recurse: true, ...blocking, timeout, token };
       return await query(connection, options, maxBytes, signal);
     } catch (error) {
+      const tls = connection?.tls;
       connection?.consul.destroy();
       connection = undefined;
-      throw error;
+      throw tls ? tlsError(error, tls, tlsNames) : error;
     }
   };
 }
@@ -66,6 +76,8 @@ async function within<T>(files: Promise<T>, ms: number, signal: AbortSignal): Pr
 
 interface Connection {
   readonly consul: Consul;
+  /** Where Consul is reached by https:. */
+  readonly tls: TlsClient | undefined;
   /** The request that was made last: one runs at a time. */
   last: Running;
 }
@@ -100,9 +112,10 @@ type Step = (request: PapiRequest, next: (error?: Error) => void) => void;
 type Extensible = { _ext: (event: 'onRequest' | 'onResponse', step: Step) => void };
 
 async function connect(client: ConsulClient, maxBodyBytes: number): Promise<Connection> {
+  const tls = client.url.startsWith('https:') ? await readTlsClient(client.tls) : undefined;
   const options: Options = {
     baseUrl: `${client.url}/v1`,
-    agent: await agentOf(client),
+    agent: agentOf(client, tls),
     socketPath: client.socketPath,
     headers: {
       ...(client.namespace && { 'x-consul-namespace': client.namespace }),
@@ -110,7 +123,7 @@ async function connect(client: ConsulClient, maxBodyBytes: number): Promise<Conn
     },
     defaults: client.partition ? { partition: client.partition } : {},
   };
-  const connection: Connection = { consul: new Consul(options), last: { cancel: () => {}, tooMuch: undefined } };
+  const connection: Connection = { consul: new Consul(options), tls, last: { cancel: () => {}, tooMuch: undefined } };
   const steps = connection.consul as unknown as Extensible;
   steps._ext('onRequest', (request, next) => {
     const { transport } = request;
@@ -135,14 +148,13 @@ function isItem(item: Partial<KvItem> | null): boolean {
 const notAList = (response?: Response) =>
   new Error(`answered ${response?.statusCode} with a body that is not a list of keys`);
 
-async function agentOf({ url, proxy, tls }: ConsulClient): Promise<HttpAgent> {
+function agentOf({ proxy }: ConsulClient, tls: TlsClient | undefined): HttpAgent {
   const pool = {
     keepAlive: true,
     maxSockets: 1,
     ...(proxy && { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
   };
-  if (!url.startsWith('https:')) return new Agent(pool);
-  return new HttpsAgent({ ...pool, ...connectionOptions(await readTlsClient(tls)) });
+  return tls ? new HttpsAgent({ ...pool, ...connectionOptions(tls) }) : new Agent(pool);
 }
 
 /** The package would read a body without end, and wait for the end of one that was cut short until its timeout. */

@@ -1,5 +1,5 @@
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { alertText, distrust, noProtocol, type TlsNames } from './complaint.ts';
+import { distrust, explanation, noProtocol, type TlsNames } from './complaint.ts';
 import { connectionOptions, type TlsClient } from './files.ts';
 
 /** What is wrong with a connection in TLS, and what to do about it. */
@@ -67,6 +67,6 @@ function whyNot(
 
 /** The same error, with words that say what to do where it is TLS's. */
 export function tlsError(error: unknown, client: TlsClient, names: TlsNames): unknown {
-  const text = alertText(error, client, names);
+  const text = explanation(error, client, names);
   return text === undefined ? error : new TlsError(text, { cause: error });
 }
