@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startCollector } from '../../tools/servers/start.ts';
 import { type Home, makeHome, sinkExporter } from '../support/boot-file.ts';
@@ -147,42 +147,55 @@ describe('the SDKs, by TLS, with a client certificate and a token', () => {
   });
 });
 
+const tokenOf = (name: string) => `the-token-of-${name}-0123456789`;
+
 /** In front: a Collector that shows a certificate; by HTTP it makes a connection for each request. */
-const inFront = (gateway: GatewayProcess, tls: object) => `
+const inFront = (gateway: GatewayProcess, tls: object, headers: object) => `
 receivers:
   otlp: { protocols: { grpc: { endpoint: "\${env:OTLP_GRPC}" }, http: { endpoint: "\${env:OTLP_HTTP}" } } }
 exporters:
   otlp_grpc:
     endpoint: "${gateway.grpc}"
     tls: ${JSON.stringify(tls)}
+    headers: ${JSON.stringify(headers)}
   otlp_http:
     endpoint: "https://${gateway.http}"
     tls: ${JSON.stringify(tls)}
+    headers: ${JSON.stringify(headers)}
     disable_keep_alives: true
 service:
   pipelines:
     traces: { receivers: [otlp], exporters: [otlp_grpc, otlp_http] }
 `;
 
+interface Own {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly authorization: string;
+}
+
 /** One call on a connection of its own; rejects what is not taken. */
 const calls = {
-  grpc: (address: string, body: Uint8Array, { ca, cert, key }: Record<'ca' | 'cert' | 'key', string>) => {
+  grpc: (address: string, body: Uint8Array, { ca, cert, key, authorization }: Own) => {
     const secure = credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert));
     const client = new Client(address, secure, { 'grpc.use_local_subchannel_pool': 1 });
     const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
     const same = (bytes: Buffer) => bytes;
+    const metadata = new Metadata();
+    metadata.set('authorization', authorization);
     return new Promise<void>((resolve, reject) => {
       const deadline = Date.now() + 20_000;
-      client.makeUnaryRequest(path, same, same, Buffer.from(body), { deadline }, (error) => {
+      client.makeUnaryRequest(path, same, same, Buffer.from(body), metadata, { deadline }, (error) => {
         client.close();
         if (error) reject(error);
         else resolve();
       });
     });
   },
-  http: (address: string, body: Uint8Array, tls: Record<'ca' | 'cert' | 'key', string>) =>
+  http: (address: string, body: Uint8Array, { authorization, ...tls }: Own) =>
     new Promise<void>((resolve, reject) => {
-      const headers = { 'content-type': 'application/x-protobuf' };
+      const headers = { 'content-type': 'application/x-protobuf', authorization };
       const request = httpsRequest(
         `https://${address}/v1/traces`,
         { ...tls, method: 'POST', headers, agent: false },
@@ -196,7 +209,7 @@ const calls = {
     }),
 };
 
-describe('certificates that are exchanged while senders send', () => {
+describe('certificates and tokens that are exchanged while senders send', () => {
   it('fail no call: every span arrives once, by a Collector and by connections that are made meanwhile', {
     timeout: 120_000,
   }, async () => {
@@ -206,8 +219,14 @@ describe('certificates that are exchanged while senders send', () => {
     const server = serverFiles(into);
     server.give(await first.issue('server-1', serving));
     server.trust(first);
+    const tokens = join(into, 'tokens');
+    const letIn = (...names: string[]) =>
+      writeFileSync(tokens, names.map((name) => `${name}: ${tokenOf(name)}\n`).join(''));
+    letIn('front', 'old');
+    let name = 'old';
     await using sink = await startSink();
-    const receive = { grpc: { endpoint: '127.0.0.1:0' }, http: { endpoint: '127.0.0.1:0' }, tls: server.files };
+    const auth = { bearer_token_file: tokens };
+    const receive = { grpc: { endpoint: '127.0.0.1:0' }, http: { endpoint: '127.0.0.1:0' }, tls: server.files, auth };
     const boot = {
       receive,
       buffer: { decision_wait: '100ms' },
@@ -228,7 +247,9 @@ describe('certificates that are exchanged while senders send', () => {
     };
     become(own);
     const tls = { ca_file: both, cert_file: cert, key_file: key, reload_interval: '100ms' };
-    const front = await startCollector({ config: inFront(gateway, tls) });
+    const front = await startCollector({
+      config: inFront(gateway, tls, { authorization: `Bearer ${tokenOf('front')}` }),
+    });
     onTestFinished(() => front.stop());
     const toFront = senderTo({ grpc: front.otlpGrpc, http: front.otlpHttp.replace('http://', '') });
     onTestFinished(() => toFront.close());
@@ -243,7 +264,8 @@ describe('certificates that are exchanged while senders send', () => {
         // Both of the Collector's exporters send it.
         await toFront.grpc(request('front'));
         sent.push(...identities('front'), ...identities('front'));
-        const pair = { ca: first.ca + second.ca, cert: own.cert, key: own.key };
+        const authorization = `Bearer ${tokenOf(name)}`;
+        const pair = { ca: first.ca + second.ca, cert: own.cert, key: own.key, authorization };
         for (const way of ['grpc', 'http'] as const) {
           await calls[way](byName(gateway[way]), request(way), pair);
           sent.push(...identities(way));
@@ -268,6 +290,11 @@ describe('certificates that are exchanged while senders send', () => {
     await goOn();
     await sleep(500);
     await renewed(gateway, () => server.trust(second));
+    await goOn();
+    await renewed(gateway, () => letIn('front', 'old', 'new'));
+    name = 'new';
+    await goOn();
+    await renewed(gateway, () => letIn('front', 'new'));
     await goOn();
     isOver = true;
     await load;
