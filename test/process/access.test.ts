@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { call, frame } from '../receive/support/grpc-wire.ts';
 import { type Home, makeHome } from '../support/boot-file.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
+import { obsctl } from '../support/obsctl.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
 
 /** Tokens that nothing may ever tell. */
@@ -148,6 +149,53 @@ function filesBelow(directory: string): string[] {
     .filter((path) => statSync(path).isFile())
     .map((path) => readFileSync(path, 'latin1'));
 }
+
+it('refuses no call of a token that stays, while others come and go', async () => {
+  const it = await start('2', files, receivers);
+  const statuses: (readonly [string, number])[] = [];
+  let isOver = false;
+  const send = async (sender: number): Promise<void> => {
+    for (let n = 0; !isOver; n++) {
+      const trace = `of ${sender}, the ${n}th`;
+      statuses.push([trace, await byGrpc(it, trace, bearer(token.shop))]);
+    }
+  };
+  const senders = [0, 1, 2, 3].map(send);
+  const accepted = () => it.events('files').filter(({ msg }) => /in force/.test(String(msg))).length;
+  for (let n = 0; n < 4; n++) {
+    const other = `sesame-${n}-0123456789abcdef`;
+    it.put('senders', `shop: ${token.shop}\nother: ${other}\n`);
+    it.signal('SIGHUP');
+    await eventually(async () => expect(accepted()).toBe(n + 1));
+    // Shards hear of it by message, a moment later.
+    await eventually(async () => expect(await byGrpc(it, `by other ${n}`, bearer(other))).toBe(0));
+  }
+  isOver = true;
+  await Promise.all(senders);
+  expect(statuses.length).toBeGreaterThan(20);
+  expect(statuses.filter(([, status]) => status !== 0)).toEqual([]);
+  const sent = [...statuses.map(([trace]) => trace), 'by other 0', 'by other 1', 'by other 2', 'by other 3'];
+  const headers = bearer(token.read);
+  await eventually(async () => {
+    const found = await (await ask(it, `/api/search?q={}&limit=${sent.length + 100}`, headers)).json();
+    const ids = (found as { traces: { traceID: string }[] }).traces.map(({ traceID }) => traceID.padStart(32, '0'));
+    expect(ids.sort()).toEqual(sent.map(traceIdHex).sort());
+  });
+});
+
+it('lets obsctl in by the token of a file', async () => {
+  const it = await start('1', files, receivers);
+  it.put('token', `${token.read}\n`);
+  it.put('narrow', `${token.metrics}\n`);
+  const run = (...args: string[]) => obsctl('status', '--gateway', `http://${it.admin}`, '-o', 'ids', ...args);
+  const file = (name: string) => ['--token-file', join(it.home.directory, name)];
+  expect(await run(...file('token'))).toMatchObject({ code: 0, err: '' });
+  const [without, narrow] = [await run(), await run(...file('narrow'))];
+  expect([without.code, narrow.code]).toEqual([5, 5]);
+  expect(without.err).toContain('give a token by --token-file');
+  expect(narrow.err).toContain('the token "prometheus" is for metrics alone, and this is read');
+  expect(without.err + narrow.err).not.toContain('sesame');
+});
 
 it('gives each tenant what came with its token, and no token what is of others', async () => {
   const [shop, search] = ['sesame-shop-0123456789abcdef', 'sesame-search-0123456789abcdef'];

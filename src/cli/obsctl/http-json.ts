@@ -134,7 +134,17 @@ function notAllowed(place: Place, status: 401 | 403, said: string, authorization
 
 /** The reason that an answer gives; whoever repeats our credentials in it is not repeated. */
 function saidIn(text: string, authorization = ''): string {
-  const line = /^\{"error":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? text.split('\n')[0];
+  const line = errorIn(text).split('\n')[0];
   const [, secret = ''] = authorization.split(' ', 2);
   return (secret === '' ? line : line.replaceAll(secret, '…')).slice(0, 200).trim();
+}
+
+/** The gateway's errors are `{ "error": "…" }`, Tempo's are text. */
+function errorIn(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { readonly error?: unknown };
+    return typeof error === 'string' ? error : text;
+  } catch {
+    return text;
+  }
 }
