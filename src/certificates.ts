@@ -1,9 +1,31 @@
-import { FileProblem, LiveFiles } from './config/live-files.ts';
+import { FileProblem, LiveFiles, type LiveFilesOptions } from './config/live-files.ts';
 import type { BootConfig } from './config/schema.ts';
 import { type ServerCredentials, serverCredentials } from './receive/server-credentials.ts';
 import type { Log } from './telemetry/log.ts';
 
 type Port = 'grpc' | 'http' | 'admin';
+/** The files of one block of the boot file, and what they mean. */
+type Block = Omit<LiveFilesOptions<ServerCredentials>, 'tell'>;
+
+/** Of each port that is for TLS. */
+export function certificateBlocks({
+  receive,
+  admin,
+}: Pick<BootConfig, 'receive' | 'admin'>): Partial<Record<Port, Block>> {
+  const ports = [
+    ['grpc', receive.grpc?.tls],
+    ['http', receive.http?.tls],
+    ['admin', admin.tls],
+  ] as const;
+  const parse: Block['parse'] = (texts) => serverCredentials(texts, (key, message) => new FileProblem(key, message));
+  return Object.fromEntries(
+    ports.flatMap(([port, tls]) => {
+      if (tls === undefined) return [];
+      const { block, files: paths, reloadIntervalMs } = tls;
+      return [[port, { block, paths, reloadIntervalMs, parse }]];
+    }),
+  );
+}
 
 /** The certificates of the ports that are for TLS. Files that two ports share are read once. */
 export class Certificates {
@@ -14,22 +36,10 @@ export class Certificates {
   static async open({ receive, admin }: Pick<BootConfig, 'receive' | 'admin'>, log: Log): Promise<Certificates> {
     const blocks = new Map<string, LiveFiles<ServerCredentials>>();
     const ports = new Map<Port, LiveFiles<ServerCredentials>>();
-    for (const [port, tls] of [
-      ['grpc', receive.grpc?.tls],
-      ['http', receive.http?.tls],
-      ['admin', admin.tls],
-    ] as const) {
-      if (tls === undefined) continue;
-      const { block, files, reloadIntervalMs } = tls;
-      const open = () =>
-        LiveFiles.open({
-          block,
-          paths: files,
-          reloadIntervalMs,
-          parse: (texts) => serverCredentials(texts, (key, message) => new FileProblem(key, message)),
-          tell: (level, message) => log[level]('files', { files: block }, message),
-        });
-      const live = blocks.get(block) ?? (await open());
+    for (const [port, files] of Object.entries(certificateBlocks({ receive, admin })) as [Port, Block][]) {
+      const { block } = files;
+      const tell = (level: 'info' | 'warn', message: string) => log[level]('files', { files: block }, message);
+      const live = blocks.get(block) ?? (await LiveFiles.open({ ...files, tell }));
       blocks.set(block, live);
       ports.set(port, live);
     }

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { certificateBlocks } from '../certificates.ts';
 import { decodeText, type NoText, placed } from '../config/decode-text.ts';
 import { readYaml } from '../config/document.ts';
+import { FileProblem, type LiveFilesOptions } from '../config/live-files.ts';
 import { loadBoot } from '../config/load.ts';
 import { unreadable } from '../config/read-text.ts';
 import { mergeLayers, noRulesFile, parseRules, ruleFields } from '../config/rules.ts';
@@ -8,6 +10,7 @@ import { type BootConfig, bootFields } from '../config/schema.ts';
 import { credentialBlocks } from '../credentials.ts';
 import { compileRules } from '../decide/compile.ts';
 import { tenantProblems } from '../decide/tenant-rules.ts';
+import { exporterFiles } from '../exporter-files.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
 
@@ -25,7 +28,8 @@ type Finding = { readonly ok: string; readonly rules?: RulesOf } | { readonly er
 
 /**
  * `tailgate check FILE…`: loads and compiles boot files and rules with the code that runs them; the content tells which
- * is which. A boot file's rules file is checked with it, for its environment, and its files of tokens and passwords. 0, or 2 with each error's file:line.
+ * is which. A boot file's rules file is checked with it, for its environment, and so are its
+ * files of certificates, keys, tokens and passwords. 0, or 2 with each error's file:line.
  */
 export async function check(files: readonly string[], io: Pick<Io, 'stdout' | 'stderr' | 'env'>): Promise<number> {
   if (files.length === 0) {
@@ -78,7 +82,7 @@ function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | 
 function bootFinding(text: string, file: string, env: Io['env']): Finding {
   const result = loadBoot(text, { file, env, cwd: process.cwd() });
   if ('errors' in result) return result;
-  const errors = credentialErrors(result.config);
+  const errors = fileErrors(result.config);
   if (errors.length > 0) return { errors };
   const { rules, environment, export: exporters, tenants } = result.config;
   const names = tenants?.each.map(({ name }) => name) ?? [];
@@ -87,21 +91,38 @@ function bootFinding(text: string, file: string, env: Io['env']): Finding {
   return optional ? { ok } : { ok, rules: { file: rules.file, environment, maxBytes: rules.maxBytes, tenants: names } };
 }
 
-/** Of tokens and passwords, as far as they are here: where a boot file is checked, its secrets mostly are not. */
-function credentialErrors(config: BootConfig): string[] {
-  return [...new Set(Object.values(credentialBlocks(config)))].flatMap(({ block, paths, parse }) =>
-    Object.entries(paths).flatMap(([key, path]) => {
-      if (!existsSync(path)) return [];
-      try {
-        const text = decodeText(readFileSync(path));
-        if (typeof text !== 'string') return [`${block}.${key}: ${placed(path, text)}`];
-        parse({ [key]: text });
-        return [];
-      } catch (error) {
-        return [`${block}.${key}: ${path}: ${(error as Error).message}`];
-      }
-    }),
-  );
+/** Of certificates, keys, tokens and passwords, as far as they are here: where a boot file is checked, they mostly are not. */
+function fileErrors(config: BootConfig): string[] {
+  const ofExporters = config.export.flatMap((each) => ('otlp' in each ? (exporterFiles(each) ?? []) : []));
+  const blocks = [
+    ...Object.values(credentialBlocks(config)),
+    ...Object.values(certificateBlocks(config)),
+    ...ofExporters,
+  ];
+  const once = new Map(blocks.map((each) => [each.block, each]));
+  return [...once.values()].flatMap(errorsOf);
+}
+
+/** Of files that count together, where all are here. */
+function errorsOf({ block, paths, parse }: Pick<LiveFilesOptions<unknown>, 'block' | 'paths' | 'parse'>): string[] {
+  const files = Object.entries(paths);
+  if (!files.every(([, path]) => existsSync(path))) return [];
+  const told = (key: string, message: string) => `${block}.${key}: ${paths[key]}: ${message}`;
+  const texts: Record<string, string> = {};
+  try {
+    for (const [key, path] of files) {
+      const text = decodeText(readFileSync(path));
+      if (typeof text !== 'string') return [`${block}.${key}: ${placed(path, text)}`];
+      texts[key] = text;
+    }
+    parse(texts);
+    return [];
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof FileProblem) return [told(error.key, message)];
+    const [[key]] = files as [[string, string]];
+    return [files.length === 1 ? told(key, message) : `${block}: ${message}`];
+  }
 }
 
 /** Without an environment, the rules must compile for each that they name. */

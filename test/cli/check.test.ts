@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { check } from '../../src/cli/check.ts';
+import { certificateSet, type Issued } from '../support/certificates.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -63,6 +64,27 @@ describe('tailgate check', () => {
     const { code, out, err } = await run([boot]);
     expect([code, out]).toEqual([2, `${boot}: ok (home, exporting to s)\n`]);
     expect(err).toMatch(/a.yaml:3: tenants.search: no such tenant/);
+  });
+
+  it('reads the certificates and keys of a boot file where they are all there', async () => {
+    const { ca, server, client, foreignClient } = await certificateSet(join(directory, 'tls'));
+    const own = ({ certFile, keyFile }: Pick<Issued, 'certFile' | 'keyFile'>, more = '') =>
+      `{ cert_file: ${certFile}, key_file: ${keyFile}${more} }`;
+    const boot = (receive: string, tls: string) =>
+      file(
+        'tls.yaml',
+        `receive: { grpc: {}, tls: ${receive} }\nadmin: { tls: ${own(server)} }\nrules: { consul: {} }\n` +
+          `export: [{ name: t, otlp: { endpoint: "https://t", tls: ${tls} } }]`,
+      );
+    expect(await run([boot(own(server, `, client_ca_file: ${ca.caFile}`), own(client))])).toMatchObject({ code: 0 });
+    const mixed = { certFile: client.certFile, keyFile: foreignClient.keyFile };
+    const broken = await run([boot(own(server, `, client_ca_file: ${server.keyFile}`), own(mixed))]);
+    expect(broken.code).toBe(2);
+    expect(broken.err.trimEnd().split('\n')).toEqual([
+      `receive.tls.client_ca_file: ${server.keyFile}: holds no certificate: expected PEM`,
+      'export t: otlp.tls: the key does not belong to the certificate',
+    ]);
+    expect((await run([boot(own({ certFile: 'a', keyFile: 'b' }), '{ ca_file: c }')])).code).toBe(0);
   });
 
   it('reads the tokens and passwords of a boot file where they are there, and tells no token', async () => {
