@@ -37,7 +37,8 @@ export function plainRequest(head: string, tenantHeader?: string): PlainRequest 
   const lineLength = head.startsWith(requestLine) ? requestLine.length : absoluteLine.exec(head)?.[0].length;
   if (lineLength === undefined) return undefined;
   let [length, hosts, type, encoding]: [number, number, string?, string?] = [-1, 0];
-  let [authorization, tenant]: [string?, string?] = [];
+  let authorization: string | undefined;
+  let tenant: string | undefined;
   for (field.lastIndex = lineLength; field.lastIndex < head.length; ) {
     const found = field.exec(head);
     if (found === null) return undefined;
