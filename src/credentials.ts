@@ -37,6 +37,7 @@ export async function openCredentials(config: Ports, log: Log): Promise<LiveCred
     for (const files of opened.values()) files.stop();
     throw error;
   }
+  warnOfClear(config, blocks, log);
   const of = (port: Port): LiveFiles<Credentials> | undefined => blocks[port] && opened.get(blocks[port]);
   const [grpc, http] = [of('grpc'), of('http')];
   const senders = (): SenderCredentials => ({ ...(grpc && { grpc: grpc.value }), ...(http && { http: http.value }) });
@@ -65,6 +66,20 @@ const open = ({ block, paths, parse }: Block, log: Log): Promise<LiveFiles<Crede
     reloadIntervalMs,
     tell: (level, message) => log[level]('files', { files: block }, message),
   });
+
+/** Whoever is on the network reads what comes without TLS. */
+function warnOfClear({ receive, admin }: Ports, blocks: Partial<Record<Port, Block>>, log: Log): void {
+  const ports = { grpc: receive.grpc, http: receive.http, admin };
+  for (const port of Object.keys(blocks) as Port[]) {
+    const { endpoint, tls } = ports[port] ?? admin;
+    if (tls === undefined && !/^(?:localhost|127\..*|::1)$/i.test(endpoint.host))
+      log.warn(
+        'credentials_in_clear',
+        { port, host: endpoint.host },
+        'tokens and passwords come in the clear: set tls, unless something in front of this port has it',
+      );
+  }
+}
 
 /** Of each port that has a file; protocols that share one have the same block. */
 export function credentialBlocks({ receive, admin, tenants }: Ports): Partial<Record<Port, Block>> {

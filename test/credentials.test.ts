@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { loadBoot } from '../src/config/load.ts';
+import { openCredentials } from '../src/credentials.ts';
+import type { Log } from '../src/telemetry/log.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'tailgate-credentials-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const token = '0123456789abcdef';
+for (const name of ['both', 'browsers', 'operators']) writeFileSync(join(directory, name), `${name}: ${token}\n`);
+
+async function open(text: string) {
+  const loaded = loadBoot(`export: [{ name: store, store: {} }]\n${text}`, {
+    file: join(directory, 'gateway.yaml'),
+    env: {},
+    cwd: directory,
+  });
+  if ('errors' in loaded) throw new Error(loaded.errors.join('\n'));
+  const lines: unknown[] = [];
+  const tell = (event: string, fields?: object): void => void lines.push({ event, ...fields });
+  const log: Log = { debug: tell, info: tell, warn: tell, error: tell, lostLines: () => 0 };
+  const credentials = await openCredentials(loaded.config, log);
+  credentials.stop();
+  return { ...credentials, lines };
+}
+
+it('reads a file once that both protocols have, and none for a port that asks for nothing', async () => {
+  const both = await open('receive: { auth: { bearer_token_file: both }, grpc: {}, http: {} }');
+  expect(both.all).toHaveLength(1);
+  expect(both.senders().grpc).toBe(both.senders().http);
+  expect(both.admin).toBeUndefined();
+  expect(JSON.stringify(both.senders())).not.toContain(token);
+  expect((await open('admin: {}')).all).toEqual([]);
+});
+
+it('gives a protocol its own in the place of the shared one', async () => {
+  const own =
+    await open(`receive: { auth: { bearer_token_file: both }, grpc: {}, http: { auth: { bearer_token_file: browsers } } }
+admin: { auth: { bearer_token_file: operators } }`);
+  expect(own.all.map(({ status }) => status.block)).toEqual(['receive.auth', 'receive.http.auth', 'admin.auth']);
+  expect(own.senders()).toMatchObject({
+    grpc: { tokens: [{ name: 'both' }] },
+    http: { tokens: [{ name: 'browsers' }] },
+  });
+  expect(own.admin?.value).toMatchObject({ tokens: [{ name: 'operators' }] });
+  const httpAlone = await open('receive: { auth: { bearer_token_file: both }, http: {} }');
+  expect(Object.keys(httpAlone.senders())).toEqual(['http']);
+});
+
+it('warns of credentials that come in the clear, where others may listen', async () => {
+  const receive = (host: string): string =>
+    `receive: { auth: { bearer_token_file: both }, grpc: { endpoint: "${host}:4317" }, http: { endpoint: "127.0.0.1:4318" } }`;
+  for (const host of ['127.0.0.2', 'localhost', '[::1]']) expect((await open(receive(host))).lines, host).toEqual([]);
+  for (const host of ['0.0.0.0', '[::]', '10.0.0.7', 'gateway'])
+    expect((await open(receive(host))).lines).toMatchObject([{ event: 'credentials_in_clear', port: 'grpc' }]);
+  const byTls = receive('0.0.0.0').replace('receive: {', 'receive: { tls: { cert_file: a, key_file: b },');
+  expect((await open(byTls)).lines).toEqual([]);
+});
