@@ -2,6 +2,7 @@ import { basicPair, bearerToken } from './authorization.ts';
 import type { Credential, Credentials, PasswordEntry } from './credential.ts';
 import { digestOf } from './digest.ts';
 import { isSlow, matches } from './hashes.ts';
+import { networkOf } from './network.ts';
 import type { PasswordQueue } from './password-queue.ts';
 
 /** `missing`: there was no header; `wrong`: none that is known; `busy`: a password is still to be compared. */
@@ -69,7 +70,7 @@ export class Checker {
   async findInTime(authorization: string | undefined, asker: Asker): Promise<Found> {
     const found = this.find(authorization, asker);
     if (found !== 'busy') return found;
-    await this.#queue.turnOf(asker.address);
+    await this.#queue.turnOf(networkOf(asker.address));
     return this.find(authorization, asker);
   }
 
@@ -90,7 +91,7 @@ export class Checker {
     const hash = user?.hash ?? this.#decoy;
     const learn = (isRight: boolean): Found => this.#learn(digest, isRight ? user : undefined);
     if (!isSlow(hash)) return learn(matches(pair.password, hash));
-    this.#queue.ask(address, pair.password, hash, learn);
+    this.#queue.ask(networkOf(address), pair.password, hash, learn);
     return 'busy';
   }
 

@@ -172,6 +172,17 @@ describe('who guesses', () => {
     expect(asked.map(({ password }) => password)).toEqual(['guess 0', 'secret', 'last']);
   });
 
+  it('has one turn for all the addresses that begin like its own, where it has so many', async () => {
+    const { queue, asked, answer } = handThread();
+    const checker = new Checker(users(`ana:${slow}`), queue);
+    for (let n = 1; n < 300; n++) checker.find(basic('ana', `guess ${n}`), { address: `2001:db8::${n.toString(16)}` });
+    expect(checker.find(basic('ana', 'secret'), { address: '2001:db8:1::1' })).toBe('busy');
+    await answer(false);
+    await answer(true);
+    expect(asked.map(({ password }) => password)).toEqual(['guess 1', 'secret']);
+    expect(checker.find(basic('ana', 'secret'), { address: '2001:db8:1::1' })).toMatchObject({ name: 'ana' });
+  });
+
   it('from thousands of addresses waits in a line that ends', async () => {
     const { queue, asked, answer } = handThread();
     const checker = new Checker(users(`ana:${slow}`), queue);
