@@ -230,3 +230,28 @@ it('answers the preflight of a page before anybody is asked for credentials', as
   const taken = await fetch(url, { method: 'POST', headers: headersOf, body: message });
   expect([taken.status, taken.headers.get('access-control-allow-origin')]).toEqual([200, origin]);
 });
+
+it.each([
+  ['no token', ''],
+  ['a wrong token', 'Authorization: Bearer nobody\r\n'],
+])('tells %s the same by both ways of HTTP, and by both of gRPC', async (_what, line) => {
+  const access = () => new CheckedAccess(both, openAccess(new ParsingIntake()));
+  const byHttp = async (target: string) => {
+    await using gateway = await start('http', { access: access() });
+    using wire = new Wire(gateway);
+    await wire.write(post(message, undefined, line, target));
+    await wire.answers(1);
+    const [head, body] = wire.text.split('\r\n\r\n', 2);
+    const fields = head.split('\r\n').map((it) => it.replace(/^[^:]*:/, (name) => name.toLowerCase()));
+    return { head: fields.filter((it) => !it.startsWith('date:')).sort(), body };
+  };
+  expect(await byHttp('/v1/traces')).toEqual(await byHttp('/v1/traces?'));
+
+  const byGrpc = async (kind: 'http2' | 'grpc-js') => {
+    await using gateway = await start(kind, { access: access() });
+    const head = line === '' ? {} : { authorization: 'Bearer nobody' };
+    const { http, status, message: said, body } = await call(gateway.port, [frame(message)], head);
+    return { http, status, said, body };
+  };
+  expect(await byGrpc('http2')).toEqual(await byGrpc('grpc-js'));
+});
