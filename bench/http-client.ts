@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Client } from './http2-client.ts';
+import { dial } from './ports.ts';
 
 /** OTLP/HTTP with protobuf on a bare keep-alive connection, one request after the other. */
 export class HttpClient implements Client {
@@ -9,10 +10,10 @@ export class HttpClient implements Client {
 
   readonly #head: string;
 
-  constructor(port: number, gzip = false) {
+  constructor(port: number, gzip = false, ca?: string) {
     const encoding = gzip ? 'content-encoding: gzip\r\n' : '';
     this.#head = `POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-protobuf\r\n${encoding}`;
-    this.#socket = connect(port, '127.0.0.1').setNoDelay(true);
+    this.#socket = dial(port, 'http/1.1', ca);
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#end(false));

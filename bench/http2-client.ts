@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { dial } from './ports.ts';
 
 /**
  * A unary client that does nothing but send prepared bytes: what it costs is taken from the machine that is measured.
@@ -55,10 +56,10 @@ export class GrpcClient implements Client {
   #window = 65_535;
   #streamWindow = 65_535;
 
-  /** `gzip`: what the messages' prefix says too. */
-  constructor(port: number, gzip = false) {
+  /** `gzip`: what the messages' prefix says too. `ca`: with TLS. */
+  constructor(port: number, gzip = false, ca?: string) {
     this.#headers = gzip ? { first: gzipFirst, later: gzipLater } : { first: firstHeaders, later: laterHeaders };
-    this.#socket = connect(port, '127.0.0.1').setNoDelay(true);
+    this.#socket = dial(port, 'h2', ca);
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('error', () => this.close());
     this.#socket.on('close', () => this.#fail());

@@ -11,6 +11,8 @@ import { errorSpans, SpanSum } from './span-sum.ts';
  */
 export interface LoadOrder {
   readonly port: number;
+  /** Authority in PEM: with TLS. */
+  readonly ca?: string;
   readonly case: string;
   readonly seconds: number;
   readonly connections?: number;
@@ -77,11 +79,11 @@ class Load {
     this.#order = order;
     this.#shape = caseOf(order.case);
     const { gzip, protocol } = this.#shape;
-    const { connections = this.#shape.connections ?? 4, port } = order;
+    const { connections = this.#shape.connections ?? 4, port, ca } = order;
     const isHttp = protocol === 'http';
     this.#inflight = order.inflight ?? Math.max(16, connections);
     this.#clients = Array.from({ length: isHttp ? this.#inflight : connections }, () =>
-      isHttp ? new HttpClient(port, gzip) : new GrpcClient(port, gzip),
+      isHttp ? new HttpClient(port, gzip, ca) : new GrpcClient(port, gzip, ca),
     );
     // Small requests have fewer traces than one in which an ERROR is due, so not all of them carry one.
     for (let part = 0; part < this.#shape.splitOver; part++) {

@@ -38,14 +38,14 @@ const plan: Plan = {
 const rounds = Number(values.runs ?? (values.full ? 5 : 1));
 
 const everything = Object.keys(subjects) as SubjectName[];
-const decidingOnly = everything.filter((name) => subjects[name].decides);
+const decidingOnly = everything.filter((name) => subjects[name].decides && !name.includes('TLS'));
 
 /**
  * All are compared on the first case, those that decide on the second and, in the full form, on the third; then the
  * gateway alone. Names hold commas, so they are looked for in the text.
  */
 function subjectsFor(shape: string): SubjectName[] {
-  if (caseOf(shape).protocol === 'http') return ['tailgate'];
+  if (caseOf(shape).protocol === 'http') return shape === 'http' ? ['tailgate', 'tailgate with TLS'] : ['tailgate'];
   const wanted = values.subjects;
   if (wanted !== undefined) return everything.filter((name) => wanted.includes(name));
   if (shape === 'whole') return everything;

@@ -1,4 +1,13 @@
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
+
+/** A connection for `protocol`; with TLS where `ca`, in PEM, is whom the server is believed by. */
+export function dial(port: number, protocol: 'h2' | 'http/1.1', ca?: string): Socket {
+  const socket = connect(port, '127.0.0.1').setNoDelay(true);
+  return ca === undefined
+    ? socket
+    : connectSecurely({ socket, ca, servername: 'localhost', ALPNProtocols: [protocol] });
+}
 
 /** A port of loopback that is free now. */
 export function freePort(): Promise<number> {

@@ -114,7 +114,15 @@ class Measurement {
   }
 
   async #load(seconds: number, more: Partial<LoadOrder> = {}): Promise<LoadResult> {
-    const order: LoadOrder = { port: this.#port, case: this.#shape, seconds, first: this.#nextTrace, ...more };
+    const { ca } = this.#subject;
+    const order: LoadOrder = {
+      port: this.#port,
+      ...(ca && { ca }),
+      case: this.#shape,
+      seconds,
+      first: this.#nextTrace,
+      ...more,
+    };
     const load = Measured.script('load.ts', [JSON.stringify(order)], loadCpu);
     const result = await load.json<LoadResult>('spans');
     this.#nextTrace = result.nextTrace;

@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { certificateSet, type Issued } from '../test/support/certificates.ts';
 import { freePort, reachable } from './ports.ts';
 import { Measured } from './process.ts';
 
@@ -13,6 +14,8 @@ export interface Subject {
   readonly httpPort?: number;
   /** Base address of the gateway's admin server. */
   readonly admin?: string;
+  /** Where it speaks TLS: its authority, in PEM. */
+  readonly ca?: string;
 }
 
 export interface Setting {
@@ -57,7 +60,7 @@ const noop = (server: string): SubjectKind => ({
 });
 
 /** The whole gateway of a checkout: seed rules, 1 % baseline, books, weights, explain, redaction and metrics on. */
-export const gateway = (root: string): SubjectKind => ({
+export const gateway = (root: string, secured = false): SubjectKind => ({
   decides: true,
   start: async ({ cpus, sinkPort, ...settings }) => {
     const directory = temporary();
@@ -66,12 +69,22 @@ export const gateway = (root: string): SubjectKind => ({
       join(directory, 'rules.yaml'),
       'baseline_percent: 1\nlatency_threshold_ms: 500\nroutes: [/login, /upload]\n',
     );
-    writeFileSync(boot, bootFile(sinkPort, settings));
+    const certificates = secured ? await certificatesIn(directory) : undefined;
+    writeFileSync(boot, bootFile(sinkPort, settings, certificates?.server));
     const process = new Measured(join(root, 'bin/tailgate'), ['run', '--config', boot], { cpus, cwd: directory });
     const { grpc, http, admin } = await process.json<{ grpc: string; http: string; admin: string }>('grpc');
-    return { process, grpcPort: portOf(grpc), httpPort: portOf(http), admin: `http://${admin}` };
+    const ports = { grpcPort: portOf(grpc), httpPort: portOf(http), admin: `http://${admin}` };
+    return { process, ...ports, ...(certificates && { ca: certificates.ca }) };
   },
 });
+
+/** What a subject with TLS shows (P-256, as cert-manager and most authorities issue), and who believes it. */
+async function certificatesIn(directory: string): Promise<{ server: Issued; ca: string }> {
+  const { server, ca } = await certificateSet(directory);
+  return { server, ca: ca.ca };
+}
+
+const filesOf = ({ certFile, keyFile }: Issued): string => `{ cert_file: ${certFile}, key_file: ${keyFile} }`;
 
 export const portOf = (address: string): number => Number(address.split(':').at(-1));
 
@@ -86,9 +99,10 @@ const bootFile = (
     bufferBytes = '16GiB',
     onFull = 'decide_oldest',
   }: GatewaySettings,
+  server?: Issued,
 ): string => `environment: production
 shards: ${shards}
-receive: { grpc: { endpoint: "127.0.0.1:0" }, http: { endpoint: "127.0.0.1:0" } }
+receive: { grpc: { endpoint: "127.0.0.1:0" }, http: { endpoint: "127.0.0.1:0" }${server ? `, tls: ${filesOf(server)}` : ''} }
 buffer: { decision_wait: ${Math.round(waitSeconds * 1000)}ms, max_bytes: ${bufferBytes}, on_full: ${onFull}, compress_after: ${compressAfterSeconds}s }
 export:
   - { name: sink, otlp: { endpoint: "http://127.0.0.1:${sinkPort}", protocol: grpc, compression: none } }
@@ -96,16 +110,19 @@ admin: { endpoint: "127.0.0.1:0" }
 `;
 
 /** The OpenTelemetry Collector with the same four policies and the same wait, or with nothing behind its receiver. */
-export const collector = (decides: boolean, policies = collectorPolicies): SubjectKind => ({
+export const collector = (decides: boolean, policies = collectorPolicies, secured = false): SubjectKind => ({
   decides,
   start: async ({ cpus, waitSeconds, sinkPort }) => {
     const port = await freePort();
-    const file = join(temporary(), 'collector.yaml');
-    writeFileSync(file, collectorConfig({ decides, policies, port, waitSeconds, sinkPort }));
+    const directory = temporary();
+    const file = join(directory, 'collector.yaml');
+    const certificates = secured ? await certificatesIn(directory) : undefined;
+    const server = certificates?.server;
+    writeFileSync(file, collectorConfig({ decides, policies, port, waitSeconds, sinkPort, server }));
     const env = { GOMAXPROCS: String(cpus.split(',').length) };
     const process = new Measured(collectorBinary(), ['--config', file], { cpus, env });
     await reachable(port);
-    return { process, grpcPort: port };
+    return { process, grpcPort: port, ...(certificates && { ca: certificates.ca }) };
   },
 });
 
@@ -126,11 +143,12 @@ interface CollectorSetting {
   readonly port: number;
   readonly waitSeconds: number;
   readonly sinkPort: number;
+  readonly server: Issued | undefined;
 }
 
-const collectorConfig = ({ decides, policies, port, waitSeconds, sinkPort }: CollectorSetting): string => `
+const collectorConfig = ({ decides, policies, port, waitSeconds, sinkPort, server }: CollectorSetting): string => `
 receivers:
-  otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}", max_recv_msg_size_mib: 64 } } }
+  otlp: { protocols: { grpc: { endpoint: "127.0.0.1:${port}", max_recv_msg_size_mib: 64${server ? `, tls: ${filesOf(server)}` : ''} } } }
 processors:
   tail_sampling:
     decision_wait: ${waitSeconds}s
@@ -148,9 +166,11 @@ service:
 /** What is measured, by name. */
 export const subjects = {
   tailgate: gateway(here),
+  'tailgate with TLS': gateway(here, true),
   'no-op on grpc-js': noop('grpc-js'),
   'no-op on our HTTP/2': noop('http2'),
   'Collector, tail_sampling': collector(true),
+  'Collector, tail_sampling, with TLS': collector(true, collectorPolicies, true),
   'Collector, to nowhere': collector(false),
 } satisfies Record<string, SubjectKind>;
 export type SubjectName = keyof typeof subjects;

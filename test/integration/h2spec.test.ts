@@ -1,14 +1,19 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Connection } from '../../src/receive/http2/connection.ts';
 import { encodeHeaders } from '../../src/receive/http2/encode-headers.ts';
+import { Listener } from '../../src/receive/listener.ts';
 import { createSocketServer, readSocket } from '../../src/receive/read-sockets.ts';
+import type { ServerCredentials } from '../../src/receive/server-credentials.ts';
 import { findServer } from '../../tools/servers/start.ts';
 import { start } from '../receive/support/receivers.ts';
+import { certificates, credentialsOf } from '../receive/support/transport.ts';
+
+const credentials = credentialsOf(certificates.server);
 
 /** h2spec's own tests of a server, all of them: what its strict mode adds as well. */
 const found = findServer('h2spec');
@@ -27,11 +32,12 @@ const asText = (text: string): string =>
   text.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(code)).replaceAll('&amp;', '&');
 
 /** Runs h2spec against a port of this machine. It ends with 1 where a test failed, which its report says better. */
-async function h2spec(port: number): Promise<Case[]> {
+async function h2spec(port: number, tls?: ServerCredentials): Promise<Case[]> {
   if (!('path' in found)) return [];
   const folder = mkdtempSync(join(tmpdir(), 'tailgate-h2spec-'));
   const report = join(folder, 'report.xml');
-  const args = ['--strict', '--timeout', '1', '--port', String(port), '--junit-report', report];
+  const secured = tls ? ['--tls', '--insecure'] : [];
+  const args = ['--strict', '--timeout', '1', ...secured, '--port', String(port), '--junit-report', report];
   await new Promise((resolve) => execFile(found.path, args, resolve));
   const xml = readFileSync(report, 'utf8');
   rmSync(folder, { recursive: true });
@@ -43,10 +49,10 @@ async function h2spec(port: number): Promise<Case[]> {
 }
 
 /** Our HTTP/2 behind a server that takes a request whole and answers with a few bytes: what h2spec has in mind. */
-async function askPlainServer(): Promise<Case[]> {
+async function askPlainServer(tls?: ServerCredentials): Promise<Case[]> {
   const head = encodeHeaders({ ':status': '200' });
   const trailers = encodeHeaders({ 'grpc-status': '0' });
-  const server = createSocketServer((accepted) => {
+  const serve = (accepted: Socket): void => {
     const socket = readSocket(accepted, (bytes, length) => {
       connection.read(bytes, length);
       return true;
@@ -68,16 +74,22 @@ async function askPlainServer(): Promise<Case[]> {
     socket.on('end', () => connection.endOfInput());
     socket.on('error', () => {});
     socket.on('close', () => connection.close());
-  });
+  };
+  const turnedAway = { refused: () => {}, farewell: () => Buffer.alloc(0) };
+  const listener = new Listener({ protocol: 'h2', connections: undefined, secured: serve, ...turnedAway }, tls);
+  const server = createSocketServer((accepted) => listener.accept(accepted));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cases = await h2spec((server.address() as AddressInfo).port);
+  const cases = await h2spec((server.address() as AddressInfo).port, tls);
   server.close();
   return cases;
 }
 
-const cases = await askPlainServer();
+const told = [
+  { how: 'in plain', tls: undefined, cases: await askPlainServer() },
+  { how: 'with TLS', tls: credentials, cases: await askPlainServer(credentials) },
+];
 
-describe.skipIf(skip)('h2spec', () => {
+describe.skipIf(skip).each(told)('h2spec $how', ({ tls, cases }) => {
   it('is there, and has all its tests', () => {
     expect(missing).toBe('');
     expect(cases).toHaveLength(146);
@@ -90,8 +102,8 @@ describe.skipIf(skip)('h2spec', () => {
   });
 
   it('of the gRPC receiver, but for what cannot be seen of one that answers 405 to a request as soon as its head has come', async () => {
-    await using gateway = await start('http2');
-    const troubled = (await h2spec(gateway.port)).filter(({ trouble }) => trouble !== '');
+    await using gateway = await start('http2', tls ? { tls } : {});
+    const troubled = (await h2spec(gateway.port, tls)).filter(({ trouble }) => trouble !== '');
     const noBody = [
       'generic/2 Sends a WINDOW_UPDATE frame on half-closed (remote) stream',
       'generic/2 Sends a PRIORITY frame on half-closed (remote) stream',
