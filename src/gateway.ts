@@ -99,6 +99,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
           version,
           environment: config.environment,
           shards: shards.count,
+          ...(config.tenants && { tenantHeader: config.tenants.header }),
           startedAt: unixMsOf(startedAt, systemClock),
         },
         ...(config.tenants && { tenants: config.tenants }),

@@ -124,6 +124,8 @@ export interface GatewayIdentity {
   readonly version: string;
   readonly environment: string;
   readonly shards: number;
+  /** Of questions about a tenant's traces; absent where there are none. */
+  readonly tenantHeader?: string;
   /** Unix milliseconds. */
   readonly startedAt: number;
 }

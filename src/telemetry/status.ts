@@ -26,7 +26,7 @@ export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeM
       lastSuccessAt: isoTime(exporter.lastSuccessAt),
     })),
     books: booksOf(stats),
-    ...(stats.tenants && { tenants: stats.tenants.map(tenantOf) }),
+    ...(stats.tenants && { tenantHeader: identity.tenantHeader, tenants: stats.tenants.map(tenantOf) }),
   };
 }
 export type Status = ReturnType<typeof statusOf>;

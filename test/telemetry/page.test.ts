@@ -27,6 +27,62 @@ const traceOf = (...spans: object[]) => ({
   ],
 });
 
+describe('whose traces the page shows', () => {
+  /** What it asks, with what it says of the tenant, when it is opened on a search. */
+  async function asked(status: object) {
+    const questions: [string, string | undefined][] = [];
+    const elements = new Map<string, object>();
+    const element = () => ({
+      value: '',
+      hidden: true,
+      options: [] as { value: string }[],
+      addEventListener() {},
+      append() {},
+      replaceChildren(...options: { value: string }[]) {
+        Object.assign(this, { options, value: options[0]?.value ?? '' });
+      },
+    });
+    const byId = (id: string) => {
+      const found = elements.get(id) ?? element();
+      elements.set(id, found);
+      return found;
+    };
+    const context = createContext({
+      document: { getElementById: byId, createElement: element, hidden: true },
+      location: { hash: '#/find?text=x' },
+      addEventListener() {},
+      setInterval() {},
+      URLSearchParams,
+      fetch: async (path: string, { headers }: { headers: Record<string, string> }) => {
+        questions.push([path.split('?')[0], headers['x-scope-orgid']]);
+        return { ok: true, json: async () => (path === '/api/status' ? status : {}) };
+      },
+    });
+    runInContext(script, context);
+    while (questions.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    return { questions, whose: byId('whose') };
+  }
+
+  it('are the first tenant’s at first, and there is a field for others', async () => {
+    const { questions, whose } = await asked({
+      tenantHeader: 'x-scope-orgid',
+      tenants: [{ name: 'b' }, { name: 'a' }],
+    });
+    expect(questions).toEqual([
+      ['/api/status', undefined],
+      ['/api/v2/search/tag/resource.service.name/values', 'b'],
+      ['/api/search', 'b'],
+    ]);
+    expect(whose).toMatchObject({ hidden: false });
+  });
+
+  it('are everybody’s where there are no tenants', async () => {
+    const { questions, whose } = await asked({});
+    expect(questions.map(([, tenant]) => tenant)).toEqual([undefined, undefined, undefined]);
+    expect(whose).toMatchObject({ hidden: true });
+  });
+});
+
 describe("the page's script", () => {
   let functions: PageFunctions;
   const tree = (...spans: object[]) =>

@@ -97,4 +97,13 @@ const status = v.looseObject({
     traces: v.looseObject({}),
     exporters: v.array(v.looseObject({ name: v.string() })),
   }),
+  tenants: v.optional(
+    v.array(
+      v.looseObject({
+        name: v.string(),
+        buffer: v.looseObject({ bytes: v.number(), limitBytes: v.number() }),
+        books: v.looseObject({ balanced: v.boolean(), spans: v.looseObject({}) }),
+      }),
+    ),
+  ),
 });

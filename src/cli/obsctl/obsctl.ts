@@ -52,7 +52,7 @@ function program(io: Io, run: Run): Command {
     .description('Finds and shows traces, and tells what the gateway did with them.')
     .option('--gateway <url>', 'the gateway (OBSCTL_GATEWAY; default http://127.0.0.1:8888)')
     .option('--tempo <url>', 'where traces are read (OBSCTL_TEMPO; default: the gateway)')
-    .option('--org-id <tenant>', 'sent as X-Scope-OrgID')
+    .option('--org-id <tenant>', 'whose traces: sent as X-Scope-OrgID (OBSCTL_ORG_ID)')
     .option('--token-file <file>', "with the gateway's token (OBSCTL_TOKEN_FILE, or OBSCTL_TOKEN)")
     .option('--header <name=value>', 'sent with every request; repeatable', collect)
     .option('--ca-file <file>', 'authority of https:// addresses, PEM (OBSCTL_CA_FILE; default: the system’s)')

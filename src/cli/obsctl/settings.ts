@@ -55,7 +55,7 @@ export function openSettings(flags: GlobalFlags, io: Io): Settings {
     io,
     gateway,
     tempo: tempo ?? gateway,
-    client: new JsonClient(connections, headersOf(flags), timeoutMs, io.signal),
+    client: new JsonClient(connections, headersOf(flags, io), timeoutMs, io.signal),
     output: flags.output,
     color: flags.color && io.isTTY && !io.env.NO_COLOR && io.env.TERM !== 'dumb',
   };
@@ -115,8 +115,11 @@ function decoded(text: string): string {
   }
 }
 
-function headersOf(flags: GlobalFlags): Record<string, string> {
-  const headers: Record<string, string> = flags.orgId ? { 'x-scope-orgid': flags.orgId } : {};
+function headersOf(flags: GlobalFlags, { env }: Io): Record<string, string> {
+  const orgId = flags.orgId ?? env.OBSCTL_ORG_ID;
+  if (/[^\x20-\x7e]/.test(orgId ?? ''))
+    throw new CommandError('--org-id: expected the name of a tenant, in ASCII', exit.usage);
+  const headers: Record<string, string> = orgId ? { 'x-scope-orgid': orgId } : {};
   for (const header of flags.header ?? []) {
     const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([^\r\n\0]*)$/.exec(header) ?? [];
     if (name === undefined)

@@ -56,7 +56,7 @@ export function statusText(it: Status, now: number, color: boolean): string {
     ['books', it.books.balanced ? 'balanced' : paint.red('NOT balanced: spans are missing or counted twice')],
   ];
   const head = lines.map(([key, value]) => `${key.padEnd(10)}${value}\n`).join('');
-  return `${head}\n${booksTable(it, paint)}\n${exportersTable(it, now, paint)}${failingLines(it, paint)}`;
+  return `${head}\n${booksTable(it, paint)}\n${tenantsTable(it, paint)}${exportersTable(it, now, paint)}${failingLines(it, paint)}`;
 }
 
 function overloadLines({ overload = [] }: Partial<Status>, paint: Paint): string[][] {
@@ -122,6 +122,27 @@ function booksTable({ books }: Status, paint: Paint): string {
     ],
     outcomes,
   );
+}
+
+/** Of each tenant, in spans, where there are such. */
+function tenantsTable({ tenants = [] }: Status, paint: Paint): string {
+  if (tenants.length === 0) return '';
+  type Row = (typeof tenants)[number];
+  const share = ({ buffer }: Row) => `${Math.round((100 * buffer.bytes) / Math.max(1, buffer.limitBytes))} %`;
+  const number = (key: 'received' | 'kept' | 'dropped' | 'lost' | 'waiting') => ({
+    title: key.toUpperCase(),
+    text: ({ books }: Row) => String(books.spans[key] ?? '-'),
+    align: 'right' as const,
+    paint: (text: string, { books }: Row) => (key === 'lost' && books.spans.lost > 0 ? paint.red(text) : text),
+  });
+  const columns = [number('received'), number('kept'), number('dropped'), number('lost'), number('waiting')];
+  const balance = {
+    title: 'BOOKS',
+    text: ({ books }: Row) => (books.balanced ? 'balanced' : 'NOT balanced'),
+    paint: (text: string, { books }: Row) => (books.balanced ? text : paint.red(text)),
+  };
+  const name = { title: 'TENANT', text: (row: Row) => row.name };
+  return `${table<Row>([name, ...columns, { title: 'BUFFER', text: share, align: 'right' }, balance], tenants)}\n`;
 }
 
 function exportersTable(it: Status, now: number, paint: Paint): string {

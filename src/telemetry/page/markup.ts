@@ -14,6 +14,7 @@ export const markup = String.raw`
         <input id="text" type="search" list="services" autocomplete="off" spellcheck="false" placeholder='checkout · 4bf92f35… · { span.http.route = "/login" }'>
         <datalist id="services"></datalist>
       </label>
+      <label id="whose" hidden>Tenant <select id="tenant"></select></label>
       <label>Errors only <input id="errors" type="checkbox"></label>
       <label>At least <input id="duration" size="7" placeholder="500ms" pattern="\d+(\.\d+)?(us|ms|s|m)"></label>
       <label>In the last

@@ -31,8 +31,19 @@ function table(heads, rows, caption) {
   const cells = (row) => el('tr', {}, ...row.map((cell, i) => el('td', { className: heads[i].startsWith('#') ? 'n' : '' }, cell)));
   return el('table', { ariaLabel: caption }, el('thead', {}, head), el('tbody', {}, ...rows.map(cells)));
 }
+let tenantHeader = '';
+/* Whose traces are looked for, where there are tenants; the first one at first. */
+function showTenants(header, tenants) {
+  const names = tenants.map((it) => it.name);
+  if (!header || [...byId('tenant').options].map((it) => it.value).join() === names.join()) return;
+  tenantHeader = header;
+  byId('whose').hidden = false;
+  show('tenant', ...names.map((name) => el('option', { value: name }, name)));
+}
+byId('tenant').addEventListener('change', () => { suggestServices(); route(); });
 async function ask(path) {
-  const response = await fetch(path, { headers: { accept: 'application/json' } });
+  const tenant = tenantHeader ? { [tenantHeader]: byId('tenant').value } : {};
+  const response = await fetch(path, { headers: { accept: 'application/json', ...tenant } });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw Object.assign(new Error(body.error || body.message || response.statusText), { status: response.status });
   return body;
@@ -69,11 +80,12 @@ function showExport(exporters, books) {
   const errors = exporters.filter((it) => it.lastError).map((it) => el('p', { className: 'warn' }, it.name + ', last error: ', mono(it.lastError)));
   show('export', table(['', '#exported', '#queued', '#failed', '#queue', 'last success'], exporters.map(row), 'Exporters'), ...failing, ...errors);
 }
-async function refresh() {
-  if (document.hidden) return;
+async function refresh(isFirst) {
+  if (document.hidden && isFirst !== true) return;
   try {
     const status = await ask('/api/status');
     byId('identity').textContent = [status.version, status.environment, count(status.shards, 'shard'), 'up ' + age(status.uptimeSeconds)].join(' · ');
+    showTenants(status.tenantHeader, status.tenants || []);
     showBooks(status.books); showRules(status.rules); showBuffer(status.buffer); showExport(status.export, status.books);
     const ready = await fetch('/readyz');
     badge(ready.ok ? 'ready' : 'not ready: ' + (await ready.text()).trim(), ready.ok);
@@ -130,7 +142,8 @@ async function route() {
 addEventListener('hashchange', route);
 addEventListener('visibilitychange', refresh);
 setInterval(refresh, 5000);
-refresh(); suggestServices(); route();
+// Whose traces to ask for, the state says.
+refresh(true).then(() => { suggestServices(); route(); });
 `;
 
 /** All of it: the first two parts declare, the last one runs. */

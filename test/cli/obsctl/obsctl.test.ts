@@ -379,6 +379,20 @@ describe('settings', () => {
     expect(asked[0].headers).toMatchObject({ 'x-scope-orgid': 'team-a', authorization: 'Bearer a=b', 'x-more': '1' });
   });
 
+  it('takes the tenant from a variable, unless a flag says another', async () => {
+    answers['/api/search'] = { body: found };
+    const env = { OBSCTL_GATEWAY: base, OBSCTL_ORG_ID: 'team-a' };
+    for (const [argv, tenant] of [
+      [[], 'team-a'],
+      [['--org-id', 'team-b'], 'team-b'],
+    ] as const) {
+      asked = [];
+      await run(['trace', 'find', ...argv], { env });
+      expect(new Set(asked.map(({ headers }) => headers['x-scope-orgid']))).toEqual(new Set([tenant]));
+    }
+    expect((await run(['trace', 'find', '--org-id', 'a\nb: c'], { env })).code).toBe(2);
+  });
+
   describe('a token', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'obsctl-')), 'token');
     afterAll(() => rmSync(dirname(file), { recursive: true }));

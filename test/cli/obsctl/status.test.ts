@@ -44,6 +44,24 @@ const healthy: Status = {
 };
 
 describe('the status of a gateway', () => {
+  it('tells the books of each tenant where there are such', () => {
+    const spans = { received: 1000, ...counts, balanced: true };
+    const { buffer, overload } = healthy;
+    const tenant = (name: string, lost: number) => ({
+      name,
+      overload,
+      buffer,
+      books: { balanced: lost === 0, spans: { ...spans, lost }, traces: counts },
+    });
+    const text = statusText({ ...healthy, tenants: [tenant('shop', 0), tenant('search', 7)] }, now, false);
+    expect(text).toContain(`
+TENANT  RECEIVED  KEPT  DROPPED  LOST  WAITING  BUFFER  BOOKS
+shop        1000   120      800     0       69     0 %  balanced
+search      1000   120      800     7       69     0 %  NOT balanced
+`);
+    expect(statusText(healthy, now, false)).not.toContain('TENANT');
+  });
+
   it('tells revision, buffer, books and exporters', () => {
     expect(statusText(healthy, now, false)).toBe(`\
 gateway   0.1.0, environment staging, up 1h02m, 1 shard
