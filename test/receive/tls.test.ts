@@ -170,6 +170,7 @@ describe.each(ours)('%s with TLS', (kind) => {
     await using gateway = await start(kind, { tls: credentials });
     const socket = await secure(gateway.port, names && { ALPNProtocols: names });
     expect(socket.alpnProtocol).toBe(taken[kind as 'http2' | 'http']);
+    expect(socket.getCipher().name).toBe('TLS_AES_128_GCM_SHA256');
     socket.destroy();
   });
 
