@@ -15,8 +15,9 @@ export interface TempoApi {
   json(path: string, parameters?: Record<string, string>): Promise<Record<string, unknown>>;
 }
 
-export function tempoApi(base: string): TempoApi {
-  const get = (path: string, accept: string): Promise<Response> => fetch(base + path, { headers: { accept } });
+/** `more`: headers of each question, as a tenant's name. */
+export function tempoApi(base: string, more: Readonly<Record<string, string>> = {}): TempoApi {
+  const get = (path: string, accept: string): Promise<Response> => fetch(base + path, { headers: { accept, ...more } });
   const json: TempoApi['json'] = async (path, parameters = {}) => {
     const response = await get(`${path}?${new URLSearchParams(parameters)}`, 'application/json');
     const text = await response.text();
