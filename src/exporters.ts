@@ -57,13 +57,20 @@ export async function openExporters(
         ...(tenants && { tenants: tenants.each.map(({ name }, i) => ({ name, share: shareOf(tenants, i) })) }),
         health: healthLog(config.name, log, limited),
         queueBytes: Math.max(storeQueueBytes, 2 * batch.maxBytes),
+        ...(tenants && { queueTenants: tenants }),
       });
       tempo ??= createTempoApi(store.read);
       exporters.push(store);
     } else {
       const live = await openExporterFiles(config, log);
       if (live) files.push(live);
-      exporters.push(await openOtlpExporter(config, { ...reports, ...(live && { tls: () => live.value }) }));
+      exporters.push(
+        await openOtlpExporter(config, {
+          ...reports,
+          ...(tenants && { tenants }),
+          ...(live && { tls: () => live.value }),
+        }),
+      );
     }
   }
   const notReady = (): string => whyNone(exporters);

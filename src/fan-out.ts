@@ -22,10 +22,9 @@ class Exit {
     this.exporter = exporter;
   }
 
-  fits({ body }: ExportRequest): boolean {
-    const { queuedBytes, queueLimitBytes } = this.exporter.stats;
+  fits(request: ExportRequest): boolean {
     // One that is larger than the whole queue waits for its turn, and is refused then: the books must say so.
-    return queuedBytes === 0 || queuedBytes + body.length <= queueLimitBytes;
+    return this.exporter.stats.queuedBytes === 0 || this.exporter.hasRoomFor(request);
   }
 
   hold(held: Held): void {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FanOut } from '../src/fan-out.ts';
 import type { Exporter, ExporterStats, ExportRequest } from '../src/model/export-request.ts';
+import { QueueShares } from '../src/model/queue-shares.ts';
+import type { Tenants } from '../src/model/tenant.ts';
 
 const patienceMs = 5_000;
 
@@ -13,8 +15,11 @@ class HandExporter implements Exporter {
   hurried = false;
   closed = false;
 
-  constructor(name: string, queueLimitBytes: number) {
+  readonly #shares: QueueShares;
+
+  constructor(name: string, queueLimitBytes: number, tenants?: Tenants) {
     this.name = name;
+    this.#shares = new QueueShares(queueLimitBytes, tenants);
     this.stats = {
       exportedSpans: 0,
       exportedRequests: 0,
@@ -29,13 +34,18 @@ class HandExporter implements Exporter {
     };
   }
 
+  hasRoomFor(request: ExportRequest): boolean {
+    return this.stats.queuedBytes + request.body.length <= this.stats.queueLimitBytes && this.#shares.fits(request);
+  }
+
   offer(request: ExportRequest, done?: () => void): void {
-    if (this.closed || this.stats.queuedBytes + request.body.length > this.stats.queueLimitBytes) {
+    if (this.closed || !this.hasRoomFor(request)) {
       this.stats.failedSpans[this.closed ? 'shutdown' : 'queue_full'] += request.spans;
       done?.();
       return;
     }
     this.queue.push({ request, done });
+    this.#shares.put(request);
     this.#count(request, 1);
   }
 
@@ -43,6 +53,7 @@ class HandExporter implements Exporter {
   takes(n = 1): void {
     for (const { request, done } of this.queue.splice(0, n)) {
       this.#count(request, -1);
+      this.#shares.take(request);
       this.stats.exportedSpans += request.spans;
       this.taken.push(request);
       done?.();
@@ -97,6 +108,20 @@ describe('while the gateway drains', () => {
     const exporter = new HandExporter('a', 100);
     draining(exporter);
     expect(exporter.hurried).toBe(true);
+  });
+
+  it('what a tenant has beyond its share waits as well, and nothing is lost', () => {
+    const each = ['a', 'b'].map((name) => ({ name, share: 1, maxBytesPerSecond: 0 }));
+    const exporter = new HandExporter('x', 200, { header: 'x-scope-orgid', each });
+    const fanOut = draining(exporter);
+    for (const tenant of ['a', 'a', 'a', 'b']) fanOut.emit({ ...requestOf(60), tenant }, () => {});
+    expect(exporter.queue).toHaveLength(1);
+    for (let now = 0; exporter.taken.length < 4; now++) {
+      fanOut.roomBytes(now);
+      exporter.takes();
+    }
+    expect(failed(exporter).queue_full).toBe(0);
+    balance(fanOut);
   });
 
   it('what does not fit waits for room, in order, and nothing is lost', () => {

@@ -1,6 +1,8 @@
 import { env } from 'node:process';
 import { UsageError } from '../errors.ts';
 import type { Exporter, ExportRequest } from '../model/export-request.ts';
+import { QueueShares } from '../model/queue-shares.ts';
+import type { Tenants } from '../model/tenant.ts';
 import type { TlsClient } from '../tls-client/files.ts';
 import type { Attempt, Client } from './answer.ts';
 import { Books, type Reports } from './books.ts';
@@ -20,6 +22,8 @@ interface OtlpExporterDeps extends Partial<Reports> {
   readonly consumers?: number;
   /** The variables that name proxies (src/proxy.ts). */
   readonly env?: NodeJS.ProcessEnv;
+  /** Who shares the queue; absent: nobody. */
+  readonly tenants?: Tenants;
   /** What an https:// endpoint is reached by, now; by default Node's and the system's authorities. */
   readonly tls?: () => TlsClient;
 }
@@ -61,7 +65,8 @@ export function createOtlpExporter(config: OtlpExporterConfig, client: Client, d
     closing,
     close: () => client.close(),
   };
-  return new Queue({ name, maxBytes: queue.maxBytes, consumers }, delivery, books, clock);
+  const shares = new QueueShares(queue.maxBytes, deps.tenants);
+  return new Queue({ name, maxBytes: queue.maxBytes, consumers, shares }, delivery, books, clock);
 }
 
 /** Of the two clients only the one that is asked for is loaded: undici is 7 MB and 50 ms. */

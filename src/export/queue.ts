@@ -1,4 +1,5 @@
 import type { Exporter, ExporterStats, ExportRequest } from '../model/export-request.ts';
+import type { QueueShares } from '../model/queue-shares.ts';
 import type { Books } from './books.ts';
 import type { ExportClock } from './clock.ts';
 import type { Closing } from './retry.ts';
@@ -9,6 +10,7 @@ interface QueueOptions {
   readonly maxBytes: number;
   /** How many requests are under way at once. */
   readonly consumers: number;
+  readonly shares: QueueShares;
 }
 
 /** What stands behind the queue. */
@@ -49,9 +51,15 @@ export class Queue implements Exporter {
     this.#clock = clock;
   }
 
+  hasRoomFor(request: ExportRequest): boolean {
+    const { maxBytes, shares } = this.#options;
+    return this.stats.queuedBytes + request.body.length <= maxBytes && shares.fits(request);
+  }
+
   offer(request: ExportRequest, done?: () => void): void {
-    if (this.#open && this.stats.queuedBytes + request.body.length <= this.#options.maxBytes) {
+    if (this.#open && this.hasRoomFor(request)) {
       this.#books.enqueued(request);
+      this.#options.shares.put(request);
       this.#waiting.push({ request, done });
       this.#start();
       return;
@@ -76,9 +84,10 @@ export class Queue implements Exporter {
   }
 
   #refuse(request: ExportRequest): void {
-    const room = this.#options.maxBytes - this.stats.queuedBytes;
-    const need = `${request.body.length} bytes offered, ${room} of queue.max_bytes ${this.#options.maxBytes} free`;
-    this.#books.failed('queue_full', request.spans, `queue full: ${need}`);
+    const { maxBytes, shares } = this.#options;
+    const free = `${maxBytes - this.stats.queuedBytes} of queue.max_bytes ${maxBytes} free`;
+    const why = shares.fits(request) ? free : `tenant ${request.tenant}'s part of queue.max_bytes ${maxBytes} is full`;
+    this.#books.failed('queue_full', request.spans, `queue full: ${request.body.length} bytes offered, ${why}`);
   }
 
   #start(): void {
@@ -91,10 +100,15 @@ export class Queue implements Exporter {
   async #consume({ request, done }: Waiting): Promise<void> {
     await this.#delivery.deliver(request);
     this.#inFlight--;
-    this.#books.released(request);
+    this.#release(request);
     if (!this.#delivery.isInUse(request)) done?.();
     this.#start();
     this.#settleDrain();
+  }
+
+  #release(request: ExportRequest): void {
+    this.#books.released(request);
+    this.#options.shares.take(request);
   }
 
   #settleDrain(): void {
@@ -106,7 +120,7 @@ export class Queue implements Exporter {
     const message = 'the shutdown deadline came before it was sent';
     for (const { request } of this.#waiting.splice(0)) {
       this.#books.settled(request, { kind: 'shutdown', message });
-      this.#books.released(request);
+      this.#release(request);
     }
     this.#delivery.closing.stop.abort();
   }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { Exporter, ExporterStats, ExportRequest, OnFailure } from '../model/export-request.ts';
+import { QueueShares } from '../model/queue-shares.ts';
+import type { Tenants } from '../model/tenant.ts';
 import { Desk } from './desk.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
 import { type Asked, Queries, type QueryLimits, usualLimits } from './queries.ts';
@@ -16,6 +18,8 @@ export interface StoreOptions extends WorkerOptions {
   readonly now?: () => number;
   /** Bytes that may wait for the disk. */
   readonly queueBytes?: number;
+  /** Who shares them; absent: nobody. */
+  readonly queueTenants?: Tenants;
   /**
    * Told of what went wrong and lost nothing yet, and of every request given up; whoever logs it should limit the rate.
    */
@@ -79,6 +83,7 @@ class EmbeddedStore implements Store, ThreadReports {
   readonly #timer: NodeJS.Timeout;
   /** The first is being written, and stays here until its outcome is known. */
   readonly #queue: Queued[] = [];
+  readonly #shares: QueueShares;
   #writing: Promise<void> | undefined;
   #trying: NodeJS.Timeout | undefined;
   #retaining: Promise<void> | undefined;
@@ -88,6 +93,7 @@ class EmbeddedStore implements Store, ThreadReports {
     const { directory, retentionMs, maxBytes, tenants } = options;
     this.name = options.name;
     this.stats = emptyStats(options.queueBytes ?? 64 * 1024 * 1024);
+    this.#shares = new QueueShares(this.stats.queueLimitBytes, options.queueTenants);
     this.storage = { bytes: 0, limitBytes: maxBytes, traces: 0, oldestAt: 0, overLimit: false };
     this.#thread = new SteadyThread({ directory, retentionMs, maxBytes, ...(tenants && { tenants }) }, machinery, this);
     this.read = this.#readers(options);
@@ -102,10 +108,14 @@ class EmbeddedStore implements Store, ThreadReports {
     return this.#thread.start();
   }
 
+  hasRoomFor(request: ExportRequest): boolean {
+    const { queuedBytes, queueLimitBytes } = this.stats;
+    return queuedBytes + request.body.length <= queueLimitBytes && this.#shares.fits(request);
+  }
+
   offer(request: ExportRequest, done?: () => void): void {
     const { stats } = this;
-    const isFull = stats.queuedBytes + request.body.length > stats.queueLimitBytes;
-    if (this.#closed || isFull) {
+    if (this.#closed || !this.hasRoomFor(request)) {
       if (this.#closed) this.#fail(request, 'shutdown', 'offered after the store was shut down');
       else this.#fail(request, 'queue_full', `queue full: ${stats.queuedBytes} of ${stats.queueLimitBytes} bytes wait`);
       done?.();
@@ -113,6 +123,7 @@ class EmbeddedStore implements Store, ThreadReports {
     }
     stats.queuedBytes += request.body.length;
     stats.queuedSpans += request.spans;
+    this.#shares.put(request);
     this.#queue.push({ request, done });
     this.#writing ??= this.#writeAll();
   }
@@ -235,6 +246,7 @@ class EmbeddedStore implements Store, ThreadReports {
     const { request, done } = this.#queue.shift()!;
     this.stats.queuedBytes -= request.body.length;
     this.stats.queuedSpans -= request.spans;
+    this.#shares.take(request);
     done?.();
     return request;
   }

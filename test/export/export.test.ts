@@ -4,6 +4,7 @@ import { UsageError } from '../../src/errors.ts';
 import type { Answer, Payload } from '../../src/export/answer.ts';
 import { createOtlpExporter, openOtlpExporter } from '../../src/export/export.ts';
 import type { ExportFailure } from '../../src/model/export-request.ts';
+import type { Tenants } from '../../src/model/tenant.ts';
 import {
   accepted,
   bytesOf,
@@ -26,7 +27,7 @@ import {
 
 type Answers = (payload: Payload, attempt: number) => Answer | Promise<Answer>;
 
-function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {}, consumers = 4) {
+function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {}, consumers = 4, tenants?: Tenants) {
   const clock = new ExportHandClock();
   const client = new FakeClient(clock, answers);
   const errors: string[] = [];
@@ -35,7 +36,10 @@ function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {},
     onError: (message: string) => errors.push(message),
     onFailure: (f: ExportFailure) => failures.push(f),
   };
-  const exporter = createOtlpExporter(configOf(overrides), client, { clock, consumers, ...reports });
+  const exporter = createOtlpExporter(configOf(overrides), client, {
+    ...{ clock, consumers, ...reports },
+    ...(tenants && { tenants }),
+  });
   return { clock, client, exporter, stats: exporter.stats, errors, failures };
 }
 
@@ -279,6 +283,29 @@ describe('the queue', () => {
     expect(stats).toMatchObject({ queuedSpans: 2, queuedBytes: 1000 });
     expect(stats.failedSpans.queue_full).toBe(1);
     expect(stats.lastError).toBe('queue full: 1 bytes offered, 0 of queue.max_bytes 1000 free');
+  });
+
+  it('has a share for each tenant, so that one who fills its own loses its own alone', async () => {
+    const each = ['flood', 'calm'].map((name) => ({ name, share: name === 'flood' ? 3 : 1, maxBytesPerSecond: 0 }));
+    const { exporter, stats } = start(() => never, { maxBytes: 4000 }, 4, { header: 'x-scope-orgid', each });
+    for (let n = 0; n < 50; n++) exporter.offer({ ...bytesOf(100), tenant: 'flood' });
+    expect(stats).toMatchObject({ queuedBytes: 3000, failedSpans: { queue_full: 20 } });
+    expect(stats.lastError).toBe("queue full: 100 bytes offered, tenant flood's part of queue.max_bytes 4000 is full");
+    for (let n = 0; n < 10; n++) exporter.offer({ ...bytesOf(100), tenant: 'calm' });
+    expect(stats).toMatchObject({ queuedBytes: 4000, failedSpans: { queue_full: 20 } });
+  });
+
+  it('gives a tenant its room back when what it had has left', async () => {
+    const each = ['a', 'b'].map((name) => ({ name, share: 1, maxBytesPerSecond: 0 }));
+    const { exporter, stats, clock } = start(() => accepted, { maxBytes: 1000 }, 4, { header: 'x-scope-orgid', each });
+    for (let round = 0; round < 5; round++) {
+      // Larger than its share: alone it comes in.
+      exporter.offer({ ...bytesOf(700), tenant: 'a' });
+      exporter.offer({ ...bytesOf(200), tenant: 'b' });
+      await clock.turn(0);
+    }
+    expect(stats).toMatchObject({ exportedSpans: 10, queuedBytes: 0 });
+    expect(failedIn(stats)).toBe(0);
   });
 
   it.each([
