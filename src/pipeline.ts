@@ -241,13 +241,13 @@ export class Pipeline implements Intake {
   #commit(slices: SliceRows, length: number, now: number): number | Refusal {
     const { neighbours } = this.shard;
     const staying = neighbours?.assign(slices) ?? slices.count;
-    return this.#makeRoomFor(staying, length, now) ?? neighbours?.handOver(slices) ?? staying;
+    return this.#makeRoomFor(staying, slices.segment, { length, now }) ?? neighbours?.handOver(slices) ?? staying;
   }
 
   /** Slices need rows, and each may be of a new trace: a message of small spans is the least of what they take. */
-  #makeRoomFor(slices: number, length: number, now: number): Refusal | undefined {
+  #makeRoomFor(slices: number, segment: number, { length, now }: { length: number; now: number }): Refusal | undefined {
     const { buffer, earlyDecisions } = this.shard;
-    if (earlyDecisions.makeRoom(() => buffer.fitsSlices(slices), length, now)) return undefined;
+    if (earlyDecisions.makeRoom(() => buffer.fitsSlices(slices, segment), length, now)) return undefined;
     const { maxBytes } = buffer.blocks;
     const bytes = length + buffer.bytesForSlices(slices);
     return bytes > maxBytes ? tooLarge(bytes, maxBytes, ` with its ${slices} spans' rows and traces`) : full();

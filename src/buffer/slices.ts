@@ -45,9 +45,12 @@ export class Slices {
     return this.#memory.bytes;
   }
 
-  /** Bytes that so many more rows of one segment would take, at most. */
-  bytesFor(rows: number): number {
-    return this.#memory.bytesFor(Math.ceil(rows / pageRows) + 1);
+  /** Bytes that so many more rows of one segment would take; at most, where it is not said which. */
+  bytesFor(rows: number, segment?: Segment): number {
+    const last = segment?.rowPages.at(-1);
+    const room = last === undefined ? 0 : pageRows - this.#rows[last];
+    const pages = Math.ceil(Math.max(0, rows - room) / pageRows);
+    return this.#memory.bytesFor(segment === undefined ? pages + 1 : pages);
   }
 
   /** Adds a row to the pages of segment `number`; what it says is left to be written. */

@@ -81,14 +81,15 @@ export class TraceBuffer {
     return this.segments.bytesFor(length) <= this.blocks.freeBytes;
   }
 
-  /** Is there memory to note so many slices, of as many traces that are new? */
-  fitsSlices(count: number): boolean {
-    return this.bytesForSlices(count) <= this.blocks.freeBytes;
+  /** Is there memory to note so many slices, of as many traces that are new? `segment`: the number of theirs. */
+  fitsSlices(count: number, segment?: number): boolean {
+    return this.bytesForSlices(count, segment) <= this.blocks.freeBytes;
   }
 
   /** What noting so many slices takes, of as many traces that are new. */
-  bytesForSlices(count: number): number {
-    return this.slices.bytesFor(count) + this.traces.bytesFor(count) + this.#index.bytesFor(count);
+  bytesForSlices(count: number, segment?: number): number {
+    const rows = this.slices.bytesFor(count, segment === undefined ? undefined : this.segments.get(segment));
+    return rows + this.traces.bytesFor(count) + this.#index.bytesFor(count);
   }
 
   /** Bytes held for what waits, by what they hold: messages, where slices lie, traces and their index. */

@@ -3,9 +3,9 @@ const largestBlock = 4 * 1024 * 1024;
 /** Holds the largest page that is carved from one. */
 const smallestBlock = 128 * 1024;
 
-/** A power of two, so that a buffer is at least 8 blocks. */
+/** A power of two, so that a buffer of 2 MiB and more is at least 16 blocks. */
 function blockBytesFor(maxBytes: number): number {
-  const wanted = 2 ** Math.floor(Math.log2(maxBytes / 8));
+  const wanted = 2 ** Math.floor(Math.log2(maxBytes / 16));
   return Math.max(smallestBlock, Math.min(largestBlock, wanted));
 }
 

@@ -67,7 +67,8 @@ function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): Pip
   const { buffer, decisions, ledger, neighbours, batch } = shard;
   const first = buffer.first();
   return {
-    received,
+    // What comes while the others' are asked for belongs to the next time.
+    received: structuredClone(received),
     outcomes: ledger.entries(),
     triggers: shard.judge.triggers,
     waiting: { spans: buffer.spans, traces: buffer.traces.size },

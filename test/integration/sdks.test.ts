@@ -100,12 +100,13 @@ describe('the SDKs send, and the gateway keeps what it should, whole', () => {
 });
 
 describe('the SDKs meet a gateway that is busy', () => {
-  const bufferBytes = 1 << 20;
+  /** 14 blocks of 128 KiB: with ten of them full of messages, the two for their rows are full as well. */
+  const bufferBytes = (2 << 20) - (64 << 10);
   let home: Home;
   let gateway: GatewayProcess;
   let sender: Sender;
   beforeAll(async () => {
-    const buffer = { decision_wait: '1m', decision_wait_after_root: '1s', max_trace_bytes: '1MiB' };
+    const buffer = { decision_wait: '1m', decision_wait_after_root: '1s', max_trace_bytes: 1_800_000 };
     // one shard, so that the buffer is one and can be filled
     home = makeHome({ shards: 1, buffer: { ...buffer, max_bytes: bufferBytes, on_full: 'refuse' } }, rules);
     gateway = await startGatewayProcess({ args: home.args });

@@ -5,7 +5,7 @@ import { Story } from '../support/story.ts';
 const setting = {
   shards: 1,
   rules: { error_status_codes: ['ERROR'] as const },
-  // Segments of 2 MiB.
+  // Segments of 1 MiB.
   buffer: { unpack: zstdDecompressSync, maxBytes: 24 << 20 },
 };
 const attributes = {

@@ -98,7 +98,8 @@ describe('when memory gets short', () => {
     for (let i = traces; i < 3 * traces; i++) {
       story.send({ trace: `trace ${i}`, padding, parent: 'elsewhere' });
       if (i % 20 === 0) story.after(1);
-      expect(shard.overload.memory).toBeLessThan(0.97);
+      // Of some 15 blocks one is free at least.
+      expect(shard.overload.memory).toBeLessThan(0.99);
     }
     expect(shard.judge.triggers.full).toBeGreaterThan(traces);
     expect(story.explain(`trace ${3 * traces - 1}`)).toMatchObject({ verdict: 'waiting' });
