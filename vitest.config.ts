@@ -16,7 +16,8 @@ const overTls = {
       'test/receive/{access,arriving,checked-access,silence,stop-receiving}.test.ts',
       'test/receive/grpc/side-calls.test.ts',
     ],
-    exclude: ['test/conformance/proto.test.ts'],
+    // The hostile ones wait for thousands of handshakes: they are told in vitest.real.config.ts.
+    exclude: ['test/conformance/{proto,grpc-hostile}.test.ts'],
     env: { TLS: '1' },
   },
 };
