@@ -156,12 +156,14 @@ export class Handshakes {
       return;
     }
     const certificate = socket.getPeerCertificate();
-    if (socket.authorized) {
+    const hasShown = certificate?.raw !== undefined;
+    // Node 24.4 calls whoever resumes a session of TLS 1.3 authorized, though no certificate was shown in it.
+    if (socket.authorized && hasShown) {
       showed(socket, subjectOf(certificate));
       this.#rim.secured(socket);
       return;
     }
-    const why = certificate?.raw === undefined ? 'it showed none' : String(socket.authorizationError);
+    const why = hasShown ? String(socket.authorizationError) : 'it showed none';
     const refusal = new Refusal(
       'client_certificate',
       `a client certificate that this gateway trusts is needed: ${why}`,

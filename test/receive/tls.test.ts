@@ -119,6 +119,27 @@ describe.each(kinds)('%s with TLS', (kind) => {
     await until(() => gateway.connections.stats.open === 0);
   });
 
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'refuses who resumes by %s a session in which it showed none',
+    async (version) => {
+      await using gateway = await start(kind, { tls: mutual });
+      const protocol = {
+        minVersion: version,
+        maxVersion: version,
+        ALPNProtocols: [kind === 'http' ? 'http/1.1' : 'h2'],
+      };
+      const first = tls.connect({ host: '127.0.0.1', port: gateway.port, ...trusted, ...protocol });
+      let session: Buffer | undefined;
+      first.on('session', (it) => {
+        session = it;
+      });
+      await heard(first);
+      if (session !== undefined) expect(await send(kind, gateway.port, { ...protocol, session })).not.toBe(200);
+      expect(gateway.intake.accepted.length).toBe(0);
+      if (kind !== 'grpc-js') expect(session).toBeDefined();
+    },
+  );
+
   it('shows another certificate from one moment to the next, while open connections stay', async () => {
     await using gateway = await start(kind, { tls: plain });
     const session = kind === 'http' ? undefined : http2.connect(`https://127.0.0.1:${gateway.port}`, trusted);
