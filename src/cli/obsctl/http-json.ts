@@ -75,8 +75,9 @@ export class JsonClient {
   }
 
   #refused(place: Place, status: number, text: string): CommandError {
-    const { authorization } = { ...place.headers, ...this.#headers } as Readonly<Record<string, string | undefined>>;
-    if (status === 401 || status === 403) return notAllowed(place, status, saidIn(text, authorization), authorization);
+    const sent = { ...place.headers, ...this.#headers } as Readonly<Record<string, string | undefined>>;
+    const { authorization } = sent;
+    if (status === 401 || status === 403) return notAllowed(place, status, saidIn(text, authorization), sent);
     const said = text.split('\n')[0].slice(0, 300).trim();
     const message = `${place.base} answered HTTP ${status}${said && `: ${said}`}`;
     return new CommandError(message, status === 400 ? exit.usage : exit.failed);
@@ -120,12 +121,18 @@ function unreachable(place: Place, error: NodeJS.ErrnoException, timeoutMs: numb
   return new CommandError(`cannot reach ${place.base} (${reason}): is ${place.name} running? Set ${place.flag}`);
 }
 
-function notAllowed(place: Place, status: 401 | 403, said: string, authorization?: string): CommandError {
+function notAllowed(
+  place: Place,
+  status: 401 | 403,
+  said: string,
+  { authorization, 'x-scope-orgid': tenant }: Readonly<Record<string, string | undefined>>,
+): CommandError {
   const answered = `(HTTP ${status}${said && `: ${said}`})`;
   const how = '--token-file or OBSCTL_TOKEN_FILE';
+  const another = tenant === undefined ? '' : 'ask for another by --org-id or OBSCTL_ORG_ID, or ';
   const message =
     status === 403
-      ? `${place.base} does not allow this ${answered}: give a token that may, by ${how}`
+      ? `${place.base} does not allow this ${answered}: ${another}give a token that may, by ${how}`
       : authorization === undefined
         ? `${place.base} wants to know who asks ${answered}: give a token by ${how}, a tenant by --org-id`
         : `${place.base} does not take these credentials ${answered}: is the token retired? Give another by ${how}`;

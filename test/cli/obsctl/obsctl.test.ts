@@ -280,6 +280,16 @@ describe('explain and status', () => {
 });
 
 describe('what goes wrong', () => {
+  it('names no token where a tenant is what is not allowed', async () => {
+    const error = 'x-scope-orgid nope: not a tenant of this gateway (receive.tenants.allow)';
+    answers['/api/search'] = { status: 403, body: { error } };
+    const { code, err } = await run(['trace', 'find', '--org-id', 'nope']);
+    expect(code).toBe(5);
+    expect(err).toContain(
+      `(HTTP 403: ${error}): ask for another by --org-id or OBSCTL_ORG_ID, or give a token that may`,
+    );
+  });
+
   it.each([
     [
       401,
