@@ -56,6 +56,11 @@ export class Inbound implements Payer {
     return tooLarge ?? this.#pieces.put(bytes, start, end);
   }
 
+  /** What came is JSON, so many bytes of it, unpacked. */
+  isJson(bytes: number): void {
+    if (!(this.#intake instanceof Refusal)) this.#intake.charge?.(bytes);
+  }
+
   /** The read is over: what came with it is kept. */
   keep(): Refusal | undefined {
     return this.#isClosed ? undefined : this.#pieces.keep();

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { Refusal } from '../../errors.ts';
+import { Refusal, refusals } from '../../errors.ts';
 import type { Intake, Message, Receipt } from '../../model/intake.ts';
 import type { Protocol } from '../../model/outcome.ts';
 
@@ -36,17 +36,22 @@ export class LimitedIntake implements Intake {
     return this.#balance <= 0 ? this.#overLimit() : this.#intake.refuses(length);
   }
 
+  charge(bytes: number): void {
+    this.#pay(bytes);
+  }
+
   accept(message: Message, protocol: Protocol): Receipt | Refusal {
     const answer = this.#intake.accept(message, protocol);
-    if (!(answer instanceof Refusal)) this.#pay(message.length);
+    if (!comesAgain(answer)) this.#pay(priceOf(message, protocol));
     return answer;
   }
 
   *acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Receipt | Refusal> {
     // Paid before the first step: others ask while it is under way.
-    this.#pay(message.length);
+    const bytes = priceOf(message, protocol);
+    this.#pay(bytes);
     const answer = yield* this.#intake.acceptInSteps(message, protocol, isGone);
-    if (answer instanceof Refusal) this.#balance += message.length;
+    if (comesAgain(answer)) this.#balance += bytes;
     return answer;
   }
 
@@ -68,3 +73,10 @@ export class LimitedIntake implements Intake {
     return new Refusal('tenant_limited', message, retryAfterMs);
   }
 }
+
+/** JSON was charged for its text when it had come, whatever became of it. */
+const priceOf = ({ length }: Message, protocol: Protocol): number => (protocol === 'http_json' ? 0 : length);
+
+/** What was refused for now is paid when it is taken; what never will be was read all the same. */
+const comesAgain = (answer: Receipt | Refusal): boolean =>
+  answer instanceof Refusal && refusals[answer.reason].retryable;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../../src/errors.ts';
+import type { Protocol } from '../../../src/model/outcome.ts';
 import type { Tenants } from '../../../src/model/tenant.ts';
 import { intakeFinder, tenantAccess } from '../../../src/receive/tenants/intakes.ts';
 import { LimitedIntake } from '../../../src/receive/tenants/limited-intake.ts';
@@ -83,8 +84,8 @@ describe('a tenant with a limit', () => {
   };
   const message = (length: number) => ({ length, copyTo: () => {} });
   /** No message that anybody could read: the intake behind refuses it. */
-  const send = ({ intake }: ReturnType<typeof limited>, length: number) =>
-    intake.refuses(length) ?? intake.accept(message(length), 'grpc');
+  const send = ({ intake }: ReturnType<typeof limited>, length: number, protocol: Protocol = 'grpc') =>
+    intake.refuses(length) ?? intake.accept(message(length), protocol);
 
   it('is told when to try again, and not before', () => {
     const it = limited();
@@ -99,10 +100,19 @@ describe('a tenant with a limit', () => {
     expect(it.intake.refuses(1)).toBe(undefined);
   });
 
-  it('pays nothing for what was refused', () => {
+  it('pays for what is malformed: it was read', () => {
     const it = limited();
-    for (let n = 0; n < 10; n++) expect(send(it, 9_000)).toBeInstanceOf(Refusal);
+    for (let n = 0; n < 2; n++) expect(send(it, 9_000)).toBeInstanceOf(Refusal);
+    expect(it.intake.refuses(1)).toMatchObject({ reason: 'tenant_limited' });
+  });
+
+  it('pays for the text of JSON, and not again for what it becomes', () => {
+    const it = limited();
+    it.intake.charge(9_000);
+    send(it, 9_000, 'http_json');
     expect(it.intake.refuses(1)).toBe(undefined);
+    it.intake.charge(1_001);
+    expect(it.intake.refuses(1)).toMatchObject({ reason: 'tenant_limited' });
   });
 
   it('saves up a second at most', () => {
