@@ -44,6 +44,8 @@ const text = (endpoint: Gateway['addresses']['admin'] | undefined): string | und
   endpoint &&
   (endpoint.host.includes(':') ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`);
 
+const scheme = (tls: unknown): string => (tls === undefined ? 'http' : 'https');
+
 /** The commands to begin with, which find a gateway on the usual ports by themselves. */
 function tryOut({ grpc, http, admin }: Gateway['addresses']): string {
   const demo = [
@@ -56,13 +58,17 @@ function tryOut({ grpc, http, admin }: Gateway['addresses']): string {
 
 function welcome(addresses: Gateway['addresses'], config: BootConfig): string {
   const { grpc, http, admin } = addresses;
-  const exporters = config.export.map(({ name }) => name).join(', ');
+  const { receive, export: to, admin: port, tenants } = config;
+  const exporters = to.map(({ name }) => name).join(', ');
+  const isOpen = ![receive.grpc, receive.http, port].some((it) => it?.tls ?? it?.auth) && !receive.auth && !tenants;
   return [
     `Tailgate ${version}, environment ${config.environment}; decides ${config.buffer.decisionWaitMs / 1000} s after a trace's first span`,
-    `  send    ${[grpc && `OTLP/gRPC ${text(grpc)}`, http && `OTLP/HTTP http://${text(http)}/v1/traces`].filter(Boolean).join('   ')}`,
+    `  send    ${[grpc && `OTLP/gRPC ${text(grpc)}`, http && `OTLP/HTTP ${scheme(receive.http?.tls)}://${text(http)}/v1/traces`].filter(Boolean).join('   ')}`,
     `  kept    ${exporters}`,
-    `  look    http://${text(admin)}/`,
-    `  try     ${tryOut(addresses)}`,
+    `  look    ${scheme(port.tls)}://${text(admin)}/`,
+    isOpen
+      ? `  try     ${tryOut(addresses)}`
+      : '  try     docs/access.md and docs/obsctl.md say what clients and obsctl need to get in',
     '',
   ].join('\n');
 }
