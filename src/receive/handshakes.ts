@@ -9,8 +9,11 @@ import { subjectOf } from './subject.ts';
 
 /** How long a handshake may take, whatever its client sends meanwhile. */
 const handshakeMs = 10_000;
-/** Handshakes under way at one time, and of a listener that may have few connections a quarter of those. */
-const mostHandshakes = 1024;
+/**
+ * Handshakes of a listener under way at one time, a tenth of a megabyte each; where it may have few connections a quarter
+ * of those.
+ */
+const mostHandshakes = 256;
 
 export interface HandshakeRim {
   /** What is spoken above TLS: of clients that name protocols, one must name this (ALPN). */
