@@ -1,5 +1,6 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { systemClock } from '../clock.ts';
+import { EmptyRecords } from './empty-records.ts';
 import { sameClient } from './peer.ts';
 import { ReadRounds } from './read-rounds.ts';
 import { WaitingReads } from './waiting-reads.ts';
@@ -26,6 +27,7 @@ const readsAtAStretch = 4;
 /** There is one event loop a thread, so there is one of these. */
 const rounds = new ReadRounds(systemClock.monotonicMs, threadCpuMs, setImmediate);
 export const waitingReads = new WaitingReads();
+const emptyRecords = new EmptyRecords();
 
 function threadCpuMs(): number {
   const { user, system } = process.threadCpuUsage();
@@ -50,6 +52,8 @@ export type OnBytes = (bytes: Buffer, length: number) => boolean;
 
 /** The part of an accepted socket that Node keeps to itself. */
 interface Inside {
+  /** The connection below a TLS socket. */
+  readonly _parent?: Socket | null;
   _handle: ({ readonly useUserBuffer?: unknown; _consumed?: boolean } & Partial<TlsHandle>) | null;
 }
 
@@ -96,9 +100,23 @@ export function readSocket(accepted: Socket, onBytes: OnBytes): Socket {
   ours.add(socket);
   sameClient(accepted, socket);
   waitingReads.add(reading);
+  watchRecords(accepted, socket, reading);
   return socket.on('close', () => {
     reading.close();
+    emptyRecords.delete(reading);
     accepted.destroy();
+  });
+}
+
+/** Where it came through TLS, which keeps to itself what is no data. */
+function watchRecords(accepted: Socket, socket: Socket, reading: Reading): void {
+  const { _parent: below } = accepted as unknown as Inside;
+  if (below === undefined || below === null) return;
+  emptyRecords.add(reading, {
+    wireBytes: () => below.bytesRead,
+    dataBytes: () => reading.bytes,
+    reads: () => reading.reads,
+    end: () => void socket.destroy(),
   });
 }
 
@@ -123,6 +141,9 @@ class Reading {
   #size = firstReadBytes;
   #wasSize = 0;
   #fullReads = 0;
+  /** So far, and what they brought. */
+  reads = 0;
+  bytes = 0;
   /** What was read and has to wait for a round. */
   #waiting: Buffer | undefined = undefined;
 
@@ -157,6 +178,8 @@ class Reading {
 
   /** Told of a read; false ends the reading until it is resumed. */
   readonly callback = (length: number): boolean => {
+    this.reads++;
+    this.bytes += length;
     if (rounds.isSpent || this.#waiting !== undefined) {
       this.#wait(length);
       return false;

@@ -1,0 +1,105 @@
+import { createCipheriv, createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import { expect, it, onTestFinished } from 'vitest';
+import { EmptyRecords } from '../../src/receive/empty-records.ts';
+import { readSocket } from '../../src/receive/read-sockets.ts';
+import { Authority, loopback } from '../support/certificates.ts';
+import { until } from './support/receivers.ts';
+
+it('ends who sends more around its data than records need, and nobody else', () => {
+  const records = new EmptyRecords();
+  const ended: string[] = [];
+  const watch = (name: string, wire: number, data: number, reads: number): void => {
+    let bytes = 3000;
+    const key = {};
+    records.add(key, {
+      wireBytes: () => bytes,
+      dataBytes: () => data,
+      reads: () => reads,
+      end: () => void ended.push(name),
+    });
+    bytes += wire;
+    onTestFinished(() => records.delete(key));
+  };
+  watch('a byte a record', 30 * 100_000, 100_000, 100_000);
+  watch('large records', 1_000_000_000, 998_000_000, 61_000);
+  watch('a thousand changes of keys', 27_000, 0, 0);
+  watch('three thousand', 81_000, 0, 0);
+  watch('and with some data', 1_081_000, 999_000, 61);
+  records.look();
+  expect(ended).toEqual(['three thousand', 'and with some data']);
+});
+
+/** HKDF-Expand-Label with an empty context (RFC 8446, 7.1), for lengths of one block. */
+function expand(secret: Buffer, label: string, length: number): Buffer {
+  const name = Buffer.from(`tls13 ${label}`);
+  const info = Buffer.concat([Buffer.from([0, length, name.length]), name, Buffer.from([0, 1])]);
+  return createHmac('sha256', secret).update(info).digest().subarray(0, length);
+}
+
+/** The first record under a secret: a KeyUpdate that asks for none back (RFC 8446, 4.6.3, 5.2). */
+function keyUpdate(secret: Buffer): Buffer {
+  const head = Buffer.from([23, 3, 3, 0, 22]);
+  const cipher = createCipheriv('aes-128-gcm', expand(secret, 'key', 16), expand(secret, 'iv', 12));
+  const sealed = cipher.setAAD(head).update(Buffer.from([24, 0, 0, 1, 0, 22]));
+  return Buffer.concat([head, sealed, cipher.final(), cipher.getAuthTag()]);
+}
+
+/** A client that says `hello`, when its handshake is done, and then changes its keys so many times. */
+async function changesKeys(port: number, times: number): Promise<net.Socket> {
+  const raw = net.connect(port, '127.0.0.1').on('error', () => {});
+  const between = new Duplex({ read: () => {}, write: (chunk, _, done) => void raw.write(chunk, done) });
+  raw.on('data', (chunk) => between.push(chunk));
+  const client = tls.connect({
+    socket: between,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.3',
+    ciphers: 'TLS_AES_128_GCM_SHA256',
+  });
+  client.on('error', () => {});
+  let secret: Buffer = Buffer.alloc(0);
+  client.on('keylog', (line: Buffer) => {
+    const found = /^CLIENT_TRAFFIC_SECRET_0 \S+ (\S+)/.exec(line.toString());
+    if (found !== null) secret = Buffer.from(found[1], 'hex');
+  });
+  await once(client, 'secureConnect');
+  const records: Buffer[] = [];
+  for (let n = 0; n < times; n++) {
+    records.push(keyUpdate(secret));
+    secret = expand(secret, 'traffic upd', 32);
+  }
+  raw.write(Buffer.concat(records));
+  return raw;
+}
+
+it('ends a real connection that changes its keys all the time, and not one that does so sometimes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tailgate-records-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const authority = await Authority.create(folder, 'ca');
+  const { cert, key } = await authority.issue('server', {
+    usage: 'server',
+    commonName: 'gateway',
+    names: loopback,
+  });
+  const sockets: net.Socket[] = [];
+  const server = tls.createServer({ cert, key }, (accepted) => {
+    const socket = readSocket(accepted, () => true).on('error', () => {});
+    sockets.push(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const [often, seldom] = [await changesKeys(port, 20_000), await changesKeys(port, 500)];
+  onTestFinished(() => {
+    for (const socket of [often, seldom, ...sockets]) socket.destroy();
+  });
+  await until(() => often.destroyed || often.closed || sockets.some((socket) => socket.destroyed));
+  expect(sockets.map((socket) => socket.destroyed)).toEqual([true, false]);
+});
