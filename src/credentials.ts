@@ -3,74 +3,29 @@ import { newKey } from './access/digest.ts';
 import type { AuthConfig } from './access/options.ts';
 import { parsePasswordFile } from './access/password-file.ts';
 import { parseTokenFile, type TokenFileRules } from './access/token-file.ts';
-import { FileProblem, LiveFiles, type LiveFilesOptions } from './config/live-files.ts';
+import { FileProblem, type LiveFiles } from './config/live-files.ts';
 import type { BootConfig } from './config/schema.ts';
+import { type FilesBlock, type OfPorts, openPortFiles } from './open-files.ts';
 import type { Log } from './telemetry/log.ts';
-import type { SenderCredentials } from './threads/shards.ts';
 
 /** How often they are looked at, beside SIGHUP: a token that is retired in the file is gone a minute later. */
 const reloadIntervalMs = 60_000;
 
-type Port = 'grpc' | 'http' | 'admin';
 type Ports = Pick<BootConfig, 'receive' | 'admin' | 'tenants'>;
-/** The file of tokens or passwords of one block of the boot file, and what it means. */
-type Block = Pick<LiveFilesOptions<Credentials>, 'block' | 'paths' | 'parse'>;
+type Blocks = OfPorts<FilesBlock<Credentials>>;
 
-/** Who may come in at which port, out of files that change while the gateway runs. */
-interface LiveCredentials {
-  /** As the files say now. */
-  senders(): SenderCredentials;
-  readonly admin: LiveFiles<Credentials> | undefined;
-  onSenders(listener: (credentials: SenderCredentials) => void): void;
-  reload(): void;
-  stop(): void;
-  readonly all: readonly LiveFiles<Credentials>[];
-}
-
-/** Reads the files of every `auth` block. Throws UsageError where one is no good. */
-export async function openCredentials(config: Ports, log: Log): Promise<LiveCredentials> {
-  const opened = new Map<Block, LiveFiles<Credentials>>();
+/** Reads the files of every `auth` block: who may come in at which port. Throws UsageError where one is no good. */
+export async function openCredentials(config: Ports, log: Log): Promise<OfPorts<LiveFiles<Credentials>>> {
   const blocks = credentialBlocks(config);
-  try {
-    for (const block of new Set(Object.values(blocks))) opened.set(block, await open(block, log));
-  } catch (error) {
-    for (const files of opened.values()) files.stop();
-    throw error;
-  }
+  const opened = await openPortFiles(blocks, log);
   warnOfClear(config, blocks, log);
-  const of = (port: Port): LiveFiles<Credentials> | undefined => blocks[port] && opened.get(blocks[port]);
-  const [grpc, http] = [of('grpc'), of('http')];
-  const senders = (): SenderCredentials => ({ ...(grpc && { grpc: grpc.value }), ...(http && { http: http.value }) });
-  const all = [...opened.values()];
-  return {
-    senders,
-    admin: of('admin'),
-    onSenders: (listener) => {
-      for (const files of new Set([grpc, http])) files?.onChange(() => listener(senders()));
-    },
-    all,
-    reload: () => {
-      for (const files of all) void files.reload();
-    },
-    stop: () => {
-      for (const files of all) files.stop();
-    },
-  };
+  return opened;
 }
-
-const open = ({ block, paths, parse }: Block, log: Log): Promise<LiveFiles<Credentials>> =>
-  LiveFiles.open<Credentials>({
-    block,
-    paths,
-    parse,
-    reloadIntervalMs,
-    tell: (level, message) => log[level]('files', { files: block }, message),
-  });
 
 /** Whoever is on the network reads what comes without TLS. */
-function warnOfClear({ receive, admin }: Ports, blocks: Partial<Record<Port, Block>>, log: Log): void {
+function warnOfClear({ receive, admin }: Ports, blocks: Blocks, log: Log): void {
   const ports = { grpc: receive.grpc, http: receive.http, admin };
-  for (const port of Object.keys(blocks) as Port[]) {
+  for (const port of Object.keys(blocks) as (keyof Blocks)[]) {
     const { endpoint, tls } = ports[port] ?? admin;
     if (tls === undefined && !/^(?:localhost|127\..*|::1)$/i.test(endpoint.host))
       log.warn(
@@ -82,14 +37,14 @@ function warnOfClear({ receive, admin }: Ports, blocks: Partial<Record<Port, Blo
 }
 
 /** Of each port that has a file; protocols that share one have the same block. */
-export function credentialBlocks({ receive, admin, tenants }: Ports): Partial<Record<Port, Block>> {
+export function credentialBlocks({ receive, admin, tenants }: Ports): Blocks {
   const key = newKey();
   const names = tenants?.each.map(({ name }) => name);
-  const blockOf = (block: string, auth: AuthConfig | undefined): Block | undefined => {
+  const blockOf = (block: string, auth: AuthConfig | undefined): FilesBlock<Credentials> | undefined => {
     const paths = auth === undefined ? {} : pathsOf(auth);
     const rules = { scopes: block === 'admin.auth', ...(names && { tenants: names }) };
     if (Object.keys(paths).length === 0) return undefined;
-    return { block, paths, parse: (texts) => credentialsOf(texts, key, rules) };
+    return { block, paths, reloadIntervalMs, parse: (texts) => credentialsOf(texts, key, rules) };
   };
   const shared = blockOf('receive.auth', receive.auth);
   const [ofGrpc, ofHttp] = [receive.grpc?.auth, receive.http?.auth];

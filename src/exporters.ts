@@ -1,11 +1,12 @@
+import { exporterFiles } from './certificates.ts';
 import { systemClock } from './clock.ts';
 import type { LiveFiles } from './config/live-files.ts';
 import type { BootConfig } from './config/schema.ts';
 import { UsageError } from './errors.ts';
 import { openOtlpExporter } from './export/export.ts';
-import { openExporterFiles } from './exporter-files.ts';
 import type { Exporter, ExportFailure } from './model/export-request.ts';
 import { shareOf } from './model/tenant.ts';
+import { openFiles } from './open-files.ts';
 import type { Health } from './store/store.ts';
 import type { TempoApi } from './store/tempo-api.ts';
 import { FailureLog } from './telemetry/failure-log.ts';
@@ -62,7 +63,8 @@ export async function openExporters(
       tempo ??= createTempoApi(store.read);
       exporters.push(store);
     } else {
-      const live = await openExporterFiles(config, log);
+      const named = exporterFiles(config);
+      const live = named && (await openFiles(named, log));
       if (live) files.push(live);
       exporters.push(
         await openOtlpExporter(config, {

@@ -1,8 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
-import { Certificates } from './certificates.ts';
+import { certificateBlocks } from './certificates.ts';
 import { systemClock, unixMsOf } from './clock.ts';
 import { createLiveRules } from './config/live.ts';
+import type { LiveFiles } from './config/live-files.ts';
 import { whyItDoesNotFit } from './config/memory-fit.ts';
 import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
@@ -16,9 +17,10 @@ import { gatherStats, watchMemory } from './gateway-stats.ts';
 import { ProcessMemory } from './memory-account.ts';
 import type { ExportRequest } from './model/export-request.ts';
 import { tenantsOf } from './model/tenant.ts';
+import { type OfPorts, openPortFiles } from './open-files.ts';
 import { AdminAccess } from './telemetry/admin-access.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
-import type { Addresses, RulesRevision, SenderCredentials, ShardEvents, Shards } from './threads/shards.ts';
+import type { Addresses, OfProtocols, RulesRevision, ShardConfig, ShardEvents, Shards } from './threads/shards.ts';
 import { shardsFor } from './threads/shards-for.ts';
 
 export interface Gateway {
@@ -42,6 +44,9 @@ const pressureEveryMs = 200;
 /** A shard that has not looked for due traces for so long stands still. */
 const longestStallMs = 10_000;
 
+/** Files of any kind that change while the gateway runs. */
+type Live = Pick<LiveFiles<unknown>, 'reload' | 'status' | 'stop' | 'value'>;
+
 /**
  * The composition root: builds every part by hand. They listen from the far end to the near one, so that nothing is
  * taken before it can leave, and stop the other way round. Throws UsageError, with nothing left running, when one
@@ -52,42 +57,46 @@ export async function startGateway(config: BootConfig, version: string, log: Log
   const undo: (() => unknown)[] = [];
   warnOfMemory(config, log);
   try {
-    const certificates = await Certificates.open(config, log);
-    undo.unshift(() => certificates.stop());
+    const liveFiles: Live[] = [];
+    const stopFiles = (): void => {
+      for (const files of liveFiles) files.stop();
+    };
+    undo.unshift(stopFiles);
+    const certificates = await openPortFiles(certificateBlocks(config), log);
+    liveFiles.push(...new Set(Object.values(certificates)));
     const rules = await liveRules(config, log);
     undo.unshift(() => rules.stop());
     await rules.start();
     const credentials = await openCredentials(config, log);
-    undo.unshift(() => credentials.stop());
+    liveFiles.push(...new Set(Object.values(credentials)));
 
     // Threads load their modules while this one loads what follows; nothing comes before they are told to listen.
     let fanOut: FanOut;
     const emit = (request: ExportRequest, reuse: () => void): void => fanOut.emit(request, reuse);
     const { promise: died, resolve: die } = Promise.withResolvers<void>();
-    const shards = await openShards(config, certificates, rules.current, credentials.senders(), {
-      emit,
-      ...shardEvents(log, die),
-    });
+    const ofPorts = () => ({ senders: valuesOf(credentials), tls: valuesOf(certificates) });
+    const shards = await openShards(config, ofPorts, rules.current, { emit, ...shardEvents(log, die) });
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
-    credentials.onSenders((senders) => shards.renew(senders));
-    for (const port of ['grpc', 'http'] as const) certificates.onChange(port, (next) => shards.renewTls(port, next));
+    for (const port of ['grpc', 'http'] as const) {
+      credentials[port]?.onChange((changed) => shards.renewSenders(port, changed));
+      certificates[port]?.onChange((changed) => shards.renewTls(port, changed));
+    }
 
     const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
-    undo.unshift(() => files.map((each) => each.stop()));
+    liveFiles.push(...files);
     fanOut = new FanOut(exporters);
     const telling = setInterval(() => shards.exportQueue(fanOut.pressure(now())), pressureEveryMs).unref();
     undo.unshift(() => clearInterval(telling));
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
     const tenants = tenantsOf(config.tenants);
-    const liveFiles = [...certificates.all, ...credentials.all, ...files];
     const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
     const adminAccess = new AdminAccess(credentials.admin?.value, config.admin.auth?.clientSubjects);
     credentials.admin?.onChange((changed) => adminAccess.renew(changed));
-    const adminTls = certificates.of('admin');
+    const adminTls = certificates.admin?.value;
     const admin = createAdminServer({
       endpoint: config.admin.endpoint,
       ...(adminTls && { tls: adminTls }),
@@ -122,7 +131,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     });
     const adminAddress = await admin.start();
     undo.unshift(() => admin.stop());
-    certificates.onChange('admin', (renewed) => admin.renew(renewed));
+    certificates.admin?.onChange((changed) => admin.renew(changed));
     const addresses = { ...(await shards.start()), admin: adminAddress };
     await watchMemory({ shards, memory });
     notReady = '';
@@ -136,9 +145,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
       flushFailures();
       rules.stop();
-      credentials.stop();
-      for (const each of files) each.stop();
-      certificates.stop();
+      stopFiles();
       const ended = Promise.all([shards.end(), admin.stop(), rules.saved()]);
       await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));
       const lostSpans = totalOf(losses);
@@ -147,9 +154,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     };
     const reload = (): void => {
       rules.reload();
-      credentials.reload();
-      for (const each of files) void each.reload();
-      certificates.reload();
+      for (const files of liveFiles) void files.reload();
     };
     const { shutdownTimeoutMs } = config;
     return { addresses, shards: shards.count, shutdownTimeoutMs, died, reload, stop };
@@ -192,30 +197,28 @@ async function liveRules(config: BootConfig, log: Log) {
 /** In this thread where there is one shard, else in a thread each; what is not used is not loaded. */
 async function openShards(
   config: BootConfig,
-  certificates: Certificates,
+  ofPorts: () => Pick<ShardConfig, 'senders' | 'tls'>,
   rules: RulesRevision,
-  senders: SenderCredentials,
   events: ShardEvents,
 ): Promise<Shards> {
   const count = shardsFor(config, availableParallelism());
   const { environment, traceDebug, receive, tenants, buffer, batch, enrich, redact } = config;
-  const [grpc, http] = [certificates.of('grpc'), certificates.of('http')];
-  const each = {
-    environment,
-    traceDebug,
-    receive,
-    ...(tenants && { tenants }),
-    buffer,
-    batch,
-    enrich,
-    redact,
-    senders,
-    tls: { ...(grpc && { grpc }), ...(http && { http }) },
-  };
-  if (count === 1) return new (await import('./threads/local-shard.ts')).LocalShard(each, rules, events);
+  const own = { environment, traceDebug, receive, ...(tenants && { tenants }), buffer, batch, enrich, redact };
+  // Files may change while modules are loaded: what ports are opened with is asked for behind that.
+  const each = (): ShardConfig => ({ ...own, ...ofPorts() });
+  if (count === 1) {
+    const { LocalShard } = await import('./threads/local-shard.ts');
+    return new LocalShard(each(), rules, events);
+  }
   const { ShardThreads } = await import('./threads/shard-threads.ts');
-  return new ShardThreads(count, each, rules, events);
+  return new ShardThreads(count, each(), rules, events);
 }
+
+/** As the files of the receivers' ports say now. */
+const valuesOf = <T>({ grpc, http }: OfPorts<LiveFiles<T>>): OfProtocols<T> => ({
+  ...(grpc && { grpc: grpc.value }),
+  ...(http && { http: http.value }),
+});
 
 /** What shards say of themselves, for the log. */
 function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit'> {

@@ -21,9 +21,11 @@ async function open(text: string) {
   const lines: unknown[] = [];
   const tell = (event: string, fields?: object): void => void lines.push({ event, ...fields });
   const log: Log = { debug: tell, info: tell, warn: tell, error: tell, lostLines: () => 0 };
-  const credentials = await openCredentials(loaded.config, log);
-  credentials.stop();
-  return { ...credentials, lines };
+  const { admin, ...senders } = await openCredentials(loaded.config, log);
+  const all = [...new Set([senders.grpc, senders.http, admin])].filter((files) => files !== undefined);
+  for (const files of all) files.stop();
+  const values = Object.entries(senders).map(([port, { value }]) => [port, value]);
+  return { all, admin, senders: () => Object.fromEntries(values), lines };
 }
 
 it('reads a file once that both protocols have, and none for a port that asks for nothing', async () => {

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { certificateBlocks } from '../certificates.ts';
+import { certificateBlocks, exporterFiles } from '../certificates.ts';
 import { decodeText, type NoText, placed } from '../config/decode-text.ts';
 import { readYaml } from '../config/document.ts';
-import { FileProblem, type LiveFilesOptions } from '../config/live-files.ts';
+import { FileProblem } from '../config/live-files.ts';
 import { loadBoot } from '../config/load.ts';
 import { unreadable } from '../config/read-text.ts';
 import { mergeLayers, noRulesFile, parseRules, ruleFields } from '../config/rules.ts';
@@ -10,7 +10,7 @@ import { type BootConfig, bootFields } from '../config/schema.ts';
 import { credentialBlocks } from '../credentials.ts';
 import { compileRules } from '../decide/compile.ts';
 import { tenantProblems } from '../decide/tenant-rules.ts';
-import { exporterFiles } from '../exporter-files.ts';
+import type { FilesBlock } from '../open-files.ts';
 import { exit } from './exit.ts';
 import type { Io } from './io.ts';
 
@@ -104,7 +104,7 @@ function fileErrors(config: BootConfig): string[] {
 }
 
 /** Of files that count together, where all are here. */
-function errorsOf({ block, paths, parse }: Pick<LiveFilesOptions<unknown>, 'block' | 'paths' | 'parse'>): string[] {
+function errorsOf({ block, paths, parse }: FilesBlock<unknown>): string[] {
   const files = Object.entries(paths);
   if (!files.every(([, path]) => existsSync(path))) return [];
   const told = (key: string, message: string) => `${block}.${key}: ${paths[key]}: ${message}`;

@@ -1,18 +1,16 @@
 import { randomInt } from 'node:crypto';
+import type { Credentials } from '../access/credential.ts';
 import { systemClock } from '../clock.ts';
 import { compileRules } from '../decide/compile.ts';
 import { rulesOf } from '../decide/tenant-rules.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
-import type { Intake } from '../model/intake.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { Histogram } from '../model/stats.ts';
 import { type Tenant, tenantsOf } from '../model/tenant.ts';
 import type { PolicySet } from '../model/verdict.ts';
-import { type Access, openAccess } from '../receive/access.ts';
 import { Admission } from '../receive/admission.ts';
-import { CheckedAccess } from '../receive/checked-access.ts';
 import { chunks } from '../receive/chunks.ts';
 import { ConnectionLimit, type ConnectionStats } from '../receive/connection-limit.ts';
 import { createGrpcReceiver } from '../receive/grpc.ts';
@@ -21,26 +19,15 @@ import { connectionsByOpenFiles } from '../receive/open-files.ts';
 import type { Receiver } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ReceiveStats } from '../receive/stats.ts';
-import { SubjectAccess } from '../receive/subject-access.ts';
-import { intakeFinder, tenantAccess } from '../receive/tenants/intakes.ts';
-import { LimitedIntake } from '../receive/tenants/limited-intake.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
 import { allocateBallast } from './ballast.ts';
 import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
 import { amongTenants } from './divide.ts';
 import { InTurn } from './in-turn.ts';
 import { unpack } from './packer.ts';
+import { SenderAccess } from './sender-access.ts';
 import { shardStats } from './shard-stats.ts';
-import type {
-  Addresses,
-  PortCredentials,
-  Protocol,
-  RulesRevision,
-  SenderCredentials,
-  ShardConfig,
-  ShardEvents,
-  Shards,
-} from './shards.ts';
+import type { Addresses, Protocol, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 import { TenantPipeline } from './tenant-pipeline.ts';
 import { Ticker } from './ticker.ts';
 
@@ -68,6 +55,7 @@ export class LocalShard implements Shards {
   readonly tenants: readonly TenantPipeline[];
   readonly enricher: Enricher;
   readonly admission: Admission;
+  readonly senders: SenderAccess;
   readonly refused = new ReceiveStats();
   readonly connections = { grpc: noConnections(), http: noConnections() };
   readonly #shards: number;
@@ -78,11 +66,7 @@ export class LocalShard implements Shards {
   readonly #ticker: Ticker;
   readonly #compacting: NodeJS.Timeout;
   readonly #receivers = new Map<Protocol, Receiver>();
-  readonly #tls: PortCredentials;
-  /** Of whoever may send, over both protocols: limits are a tenant's, not a listener's. */
-  readonly #everybody: Access;
-  #senders: SenderCredentials;
-  readonly #checked: { grpc?: CheckedAccess; http?: CheckedAccess } = {};
+  readonly #tls: Partial<Record<Protocol, ServerCredentials>>;
   /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
   readonly ballast: ArrayBuffer | undefined;
   #stopping = false;
@@ -91,14 +75,13 @@ export class LocalShard implements Shards {
   constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
     this.#config = config;
     this.#tls = { ...config.tls };
-    this.#senders = config.senders ?? {};
     this.#events = events;
     if (member !== undefined) this.ballast = allocateBallast();
     this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
     this.admission = new Admission(config.receive, member?.inflight);
     this.#shards = member?.neighbours[0].shared.lendings.length ?? 1;
     this.tenants = tenantsOf(config.tenants).map((tenant) => this.#openTenant(tenant, rules, member));
-    this.#everybody = this.#accessOfAll();
+    this.senders = new SenderAccess(config, this.tenants, this.#shards);
     this.#deciding = new InTurn(this.tenants);
     const turns = new InTurn(this.tenants);
     this.#ticker = new Ticker(() => {
@@ -121,32 +104,28 @@ export class LocalShard implements Shards {
     const { maxEnvelopeBytes, maxSpanBytes } = receive;
     const buffer = amongTenants(this.#config, tenant.index);
     const neighbours = member?.neighbours[tenant.index];
-    return new TenantPipeline(
-      tenant,
-      {
-        buffer: { ...buffer, unpack },
-        batch,
-        maxEnvelopeBytes,
-        maxSpanBytes,
-        seed: randomInt(2 ** 31),
-        collect: collectNow,
-        ...(neighbours && { neighbours }),
-      },
-      { set: this.#compile(rules, tenant), name: rules.name },
-      this.enricher,
-      {
-        emit: (request) => this.#events.emit(request, () => this.reuse(request.body, tenant.index), tenant),
-        lost: (reason, spans) => this.#events.lost(reason, spans),
-        overload: (stats) => this.#events.overload(0, stats, tenant.name),
-      },
-      buffer.compressAfterMs,
-    );
+    const options = {
+      buffer: { ...buffer, unpack },
+      batch,
+      maxEnvelopeBytes,
+      maxSpanBytes,
+      seed: randomInt(2 ** 31),
+      collect: collectNow,
+      ...(neighbours && { neighbours }),
+      compressAfterMs: buffer.compressAfterMs,
+    };
+    const named = { set: this.#compile(rules, tenant), name: rules.name };
+    return new TenantPipeline(tenant, options, named, this.enricher, {
+      emit: (request) => this.#events.emit(request, () => this.reuse(request.body, tenant.index), tenant),
+      lost: (reason, spans) => this.#events.lost(reason, spans),
+      overload: (stats) => this.#events.overload(0, stats, tenant.name),
+    });
   }
 
   /** Listens at the addresses given, or at the configured ones. */
   async start({ grpc, http } = this.#config.receive): Promise<Addresses> {
     const ports = (protocol: Protocol) => ({
-      access: this.#access(protocol),
+      access: this.senders.of(protocol),
       admission: this.admission,
       stats: this.refused,
       connections: this.#limitConnections(protocol),
@@ -169,45 +148,9 @@ export class LocalShard implements Shards {
     };
   }
 
-  get letIn(): ShardStats['letIn'] {
-    return { grpc: this.#checked.grpc?.letIn ?? {}, http: this.#checked.http?.letIn ?? {} };
-  }
-
-  #access(protocol: Protocol): Access {
-    const { receive } = this.#config;
-    const { clientSubjects } = receive[protocol]?.auth ?? receive.auth ?? {};
-    const checked = this.#checkedAccess(protocol) ?? this.#everybody;
-    return clientSubjects === undefined ? checked : new SubjectAccess(clientSubjects, checked);
-  }
-
-  #checkedAccess(protocol: 'grpc' | 'http'): Access | undefined {
-    const credentials = this.#senders[protocol];
-    if (credentials === undefined) return undefined;
-    const checked = new CheckedAccess(credentials, this.#everybody);
-    this.#checked[protocol] = checked;
-    return checked;
-  }
-
   /** Others may send, from the next request on. */
-  renew(senders: SenderCredentials): void {
-    this.#senders = senders;
-    for (const protocol of ['grpc', 'http'] as const) {
-      const credentials = senders[protocol];
-      if (credentials !== undefined) this.#checked[protocol]?.renew(credentials);
-    }
-  }
-
-  /** Says which tenant's pipeline a request goes to; with one, there is nothing to say. */
-  #accessOfAll(): Access {
-    const { tenants } = this.#config;
-    const [{ pipeline }] = this.tenants;
-    if (tenants === undefined) return openAccess(pipeline);
-    const intakes = this.tenants.map(({ pipeline, tenant }): Intake => {
-      const { maxBytesPerSecond } = tenants.each[tenant.index];
-      if (maxBytesPerSecond === 0) return pipeline;
-      return new LimitedIntake(pipeline, maxBytesPerSecond / this.#shards, systemClock);
-    });
-    return tenantAccess(tenants.header, intakeFinder(tenants, intakes));
+  renewSenders(port: Protocol, credentials: Credentials): void {
+    this.senders.renew(port, credentials);
   }
 
   /** This shard's part of what a protocol may have, and of the files that may be open. */

@@ -1,10 +1,11 @@
+import type { Credentials } from '../access/credential.ts';
 import type { SlabNotice } from '../buffer/lending.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
-import type { Protocol, RulesRevision, SenderCredentials, ShardConfig, ShardEvents } from './shards.ts';
+import type { Protocol, RulesRevision, ShardConfig, ShardEvents } from './shards.ts';
 
 /** What a shard's thread is started with. */
 export interface ThreadData {
@@ -29,7 +30,7 @@ export type Question =
 export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
-  | { readonly type: 'renew'; readonly senders: SenderCredentials }
+  | { readonly type: 'renewSenders'; readonly port: Protocol; readonly credentials: Credentials }
   | { readonly type: 'renewTls'; readonly port: Protocol; readonly credentials: ServerCredentials }
   | { readonly type: 'exportQueue'; readonly share: number }
   | { readonly type: 'reuse'; readonly body: Uint8Array; readonly tenant: number }

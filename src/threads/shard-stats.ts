@@ -19,7 +19,7 @@ interface Counting {
   readonly enricher: Enricher;
   readonly admission: Admission;
   readonly refused: ReceiveStats;
-  readonly letIn: ShardStats['letIn'];
+  readonly senders: { readonly letIn: ShardStats['letIn'] };
   readonly connections: Record<'grpc' | 'http', ConnectionStats>;
   readonly turns: Histogram;
 }
@@ -50,7 +50,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
   return {
     pipelines: tenants.map(({ pipeline, emittedSpans }) => pipelineStats(pipeline, emittedSpans)),
     refused: refused.refused,
-    letIn: counting.letIn,
+    letIn: counting.senders.letIn,
     inflightBytes: admission.inflightBytes,
     memory: memoryOf(counting, loop ? heapBytes() : 0),
     connections: { grpc: { ...counting.connections.grpc }, http: { ...counting.connections.http } },

@@ -50,7 +50,7 @@ compactHeapSoon();
 port.on('message', (message: ToThread) => {
   if (message.type === 'slab') shard.tenants[message.tenant].pipeline.shard.neighbours?.learn(message.notice);
   else if (message.type === 'swap') shard.swap(message.rules);
-  else if (message.type === 'renew') shard.renew(message.senders);
+  else if (message.type === 'renewSenders') shard.renewSenders(message.port, message.credentials);
   else if (message.type === 'renewTls') shard.renewTls(message.port, message.credentials);
   else if (message.type === 'exportQueue') shard.exportQueue(message.share);
   else if (message.type === 'reuse') shard.reuse(message.body, message.tenant);

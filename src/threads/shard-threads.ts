@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import type { Credentials } from '../access/credential.ts';
 import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
 import type { Explanation } from '../model/explanation.ts';
@@ -14,15 +15,7 @@ import { compactHeapAfterBursts } from './compact-heap.ts';
 import { amongShards } from './divide.ts';
 import type { FromThread, ThreadData, ToThread } from './messages.ts';
 import { Questions } from './questions.ts';
-import type {
-  Addresses,
-  Protocol,
-  RulesRevision,
-  SenderCredentials,
-  ShardConfig,
-  ShardEvents,
-  Shards,
-} from './shards.ts';
+import type { Addresses, Protocol, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 
 /** Beside this file, as it is run: TypeScript in a checkout, JavaScript in the image. */
 const threadFile = new URL(
@@ -98,8 +91,8 @@ export class ShardThreads implements Shards {
     for (const worker of this.#workers) post(worker, { type: 'swap', rules });
   }
 
-  renew(senders: SenderCredentials): void {
-    for (const worker of this.#workers) post(worker, { type: 'renew', senders });
+  renewSenders(port: Protocol, credentials: Credentials): void {
+    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewSenders', port, credentials });
   }
 
   renewTls(port: Protocol, credentials: ServerCredentials): void {

@@ -15,22 +15,16 @@ export type ShardConfig = Pick<
   BootConfig,
   'environment' | 'traceDebug' | 'receive' | 'tenants' | 'buffer' | 'batch' | 'enrich' | 'redact'
 > & {
-  readonly senders?: SenderCredentials;
-  /** What ports with TLS are opened with. */
-  readonly tls?: PortCredentials;
+  /** Who may send; absent: whoever reaches the port. */
+  readonly senders?: OfProtocols<Credentials>;
+  /** What ports with TLS are opened with; absent: it is plain. */
+  readonly tls?: OfProtocols<ServerCredentials>;
 };
 
 /** A port of the receivers. */
 export type Protocol = 'grpc' | 'http';
 
-/** By port; absent: it is plain. */
-export type PortCredentials = Partial<Record<Protocol, ServerCredentials>>;
-
-/** Who may send, by protocol; absent: whoever reaches the port. */
-export interface SenderCredentials {
-  readonly grpc?: Credentials;
-  readonly http?: Credentials;
-}
+export type OfProtocols<T> = Readonly<Partial<Record<Protocol, T>>>;
 
 /** Rules as they travel: every thread compiles them itself, with the code that has found them good. */
 export interface RulesRevision {
@@ -71,7 +65,7 @@ export interface Shards {
   start(): Promise<Addresses>;
   swap(rules: RulesRevision): void;
   /** Others may send, from the next request on. */
-  renew(senders: SenderCredentials): void;
+  renewSenders(port: Protocol, credentials: Credentials): void;
   /** Other certificates for connections that come from now on. */
   renewTls(port: Protocol, credentials: ServerCredentials): void;
   /** How full the queue is of the exporter that is furthest behind, 0 to 1: told now and then. */

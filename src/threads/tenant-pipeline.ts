@@ -34,15 +34,15 @@ export class TenantPipeline {
 
   constructor(
     tenant: Tenant,
-    options: ShardOptions,
+    options: ShardOptions & { readonly compressAfterMs: number },
     rules: NamedRules,
     enrich: KeptWriter,
     events: TenantEvents,
-    compressAfterMs: number,
   ) {
     this.tenant = tenant;
     this.#events = events;
     this.pipeline = new Pipeline(options, rules, enrich, (request) => this.#emit(request), systemClock);
+    const { compressAfterMs } = options;
     if (compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, compressAfterMs);
   }
 
