@@ -27,7 +27,7 @@ export interface Intake {
   readonly overload?: string;
   /** Why a message of `length` bytes would not be taken now, so that it need not come; nothing is reserved for it. */
   refuses(length: number): Refusal | undefined;
-  /** What a request cost that is not its message: the text of a JSON one. */
+  /** So many bytes of a request have come, unpacked, whatever becomes of them; given back where it is negative. */
   charge?(bytes: number): void;
   /** Takes the message, of which nothing is kept but the copy; nothing of it is taken when a Refusal comes back. */
   accept(message: Message, protocol: Protocol): Receipt | Refusal;

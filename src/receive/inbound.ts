@@ -1,4 +1,4 @@
-import { Refusal } from '../errors.ts';
+import { Refusal, refusals } from '../errors.ts';
 import type { Intake, Message, Receipt } from '../model/intake.ts';
 import type { Protocol } from '../model/outcome.ts';
 import type { Sender } from './admission.ts';
@@ -20,6 +20,7 @@ export class Inbound implements Payer {
   readonly #intake: Intake | Refusal;
   readonly #pieces = new Pieces(this);
   #claimedBytes = 0;
+  #chargedBytes = 0;
   #isClosed = false;
 
   /** `intake`: what the access said to the request; where that is a Refusal, nothing of it is taken. */
@@ -56,11 +57,6 @@ export class Inbound implements Payer {
     return tooLarge ?? this.#pieces.put(bytes, start, end);
   }
 
-  /** What came is JSON, so many bytes of it, unpacked. */
-  isJson(bytes: number): void {
-    if (!(this.#intake instanceof Refusal)) this.#intake.charge?.(bytes);
-  }
-
   /** The read is over: what came with it is kept. */
   keep(): Refusal | undefined {
     return this.#isClosed ? undefined : this.#pieces.keep();
@@ -80,6 +76,7 @@ export class Inbound implements Payer {
   deliver(message: Message = this.#pieces, waits = (): void => {}): Receipt | Refusal | Promise<Receipt | Refusal> {
     const intake = this.#intake;
     if (intake instanceof Refusal) return intake;
+    this.#charge(message.length);
     if (message.length > maxBytesAtOnce) return this.#deliverInTurns(intake, message, waits);
     try {
       return intake.accept(message, this.#protocol);
@@ -113,14 +110,19 @@ export class Inbound implements Payer {
   async unpack(encoding: Encoding): Promise<Inflated | Refusal> {
     const packed = this.#packed();
     if (packed instanceof Refusal) return packed;
-    return inflate(encoding, packed, (extraBytes, bytes) => {
+    let unpackedBytes = packed.reduce((sum, part) => sum + part.length, 0);
+    const inflated = await inflate(encoding, packed, (extraBytes, bytes) => {
       if (this.#isClosed) return new Refusal('timeout', 'the sender went away');
+      unpackedBytes = bytes;
       return this.#ports.admission.limit(bytes) ?? this.claim(extraBytes);
     });
+    this.#charge(inflated instanceof Refusal ? unpackedBytes : inflated.length);
+    return inflated;
   }
 
   /** All has come: part by part, each the reader's until it asks for the next. */
   drain(): Iterable<Uint8Array> {
+    this.#charge(this.#pieces.length);
     return this.#pieces.drain();
   }
 
@@ -130,8 +132,9 @@ export class Inbound implements Payer {
     return new Refusal('internal', 'the gateway failed on this request');
   }
 
-  /** Counts the request as refused. */
+  /** Counts the request as refused; what may come again is paid for when it is taken. */
   refused(refusal: Refusal, bytes: number): void {
+    if (refusals[refusal.reason].retryable) this.#giveBackCharge();
     this.#ports.stats.refuse(refusal.reason, bytes);
   }
 
@@ -141,6 +144,19 @@ export class Inbound implements Payer {
     this.#pieces.free();
     if (this.#claimedBytes > 0) this.#ports.admission.leave(this.#claimedBytes, this.#sender);
     this.#claimedBytes = 0;
+  }
+
+  /** Its tenant pays for the most that it has been: what came, what that was unpacked, or the message it became. */
+  #charge(bytes: number): void {
+    if (this.#intake instanceof Refusal || bytes <= this.#chargedBytes) return;
+    this.#intake.charge?.(bytes - this.#chargedBytes);
+    this.#chargedBytes = bytes;
+  }
+
+  #giveBackCharge(): void {
+    if (this.#intake instanceof Refusal || this.#chargedBytes === 0) return;
+    this.#intake.charge?.(-this.#chargedBytes);
+    this.#chargedBytes = 0;
   }
 
   /** In one part where it is unpacked at once: it must outlive the read, and may have to wait for its turn. */

@@ -112,7 +112,6 @@ export class Exchange implements Watched {
   }
 
   async #takeJson(parts: Iterable<Uint8Array>, length: number): Promise<void> {
-    this.#inbound.isJson(length);
     try {
       const work = readParts(parts, length);
       const message = length <= stepBytes ? workThrough(work) : await turns.take(work, () => this.#isOver());

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { Refusal, refusals } from '../../errors.ts';
+import { Refusal } from '../../errors.ts';
 import type { Intake, Message, Receipt } from '../../model/intake.ts';
 import type { Protocol } from '../../model/outcome.ts';
 
@@ -37,27 +37,16 @@ export class LimitedIntake implements Intake {
   }
 
   charge(bytes: number): void {
-    this.#pay(bytes);
+    this.#fill();
+    this.#balance -= bytes;
   }
 
   accept(message: Message, protocol: Protocol): Receipt | Refusal {
-    const answer = this.#intake.accept(message, protocol);
-    if (!comesAgain(answer)) this.#pay(priceOf(message, protocol));
-    return answer;
+    return this.#intake.accept(message, protocol);
   }
 
-  *acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Receipt | Refusal> {
-    // Paid before the first step: others ask while it is under way.
-    const bytes = priceOf(message, protocol);
-    this.#pay(bytes);
-    const answer = yield* this.#intake.acceptInSteps(message, protocol, isGone);
-    if (comesAgain(answer)) this.#balance += bytes;
-    return answer;
-  }
-
-  #pay(bytes: number): void {
-    this.#fill();
-    this.#balance -= bytes;
+  acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Receipt | Refusal> {
+    return this.#intake.acceptInSteps(message, protocol, isGone);
   }
 
   #fill(): void {
@@ -73,10 +62,3 @@ export class LimitedIntake implements Intake {
     return new Refusal('tenant_limited', message, retryAfterMs);
   }
 }
-
-/** JSON was charged for its text when it had come, whatever became of it. */
-const priceOf = ({ length }: Message, protocol: Protocol): number => (protocol === 'http_json' ? 0 : length);
-
-/** What was refused for now is paid when it is taken; what never will be was read all the same. */
-const comesAgain = (answer: Receipt | Refusal): boolean =>
-  answer instanceof Refusal && refusals[answer.reason].retryable;

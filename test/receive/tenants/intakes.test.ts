@@ -1,7 +1,11 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../../src/errors.ts';
 import type { Protocol } from '../../../src/model/outcome.ts';
 import type { Tenants } from '../../../src/model/tenant.ts';
+import { Admission } from '../../../src/receive/admission.ts';
+import { Inbound } from '../../../src/receive/inbound.ts';
+import { ReceiveStats } from '../../../src/receive/stats.ts';
 import { intakeFinder, tenantAccess } from '../../../src/receive/tenants/intakes.ts';
 import { LimitedIntake } from '../../../src/receive/tenants/limited-intake.ts';
 import { HandClock } from '../../support/hand-clock.ts';
@@ -19,6 +23,8 @@ const of = (defaultName?: string) => {
   const find = intakeFinder({ ...tenants, ...(defaultName && { defaultName }) }, intakes);
   return { intakes, find, access: tenantAccess('x-scope-orgid', find) };
 };
+/** Its checksum is another's; how long it becomes is right. */
+const brokenAtTheEnd = (gzip: Buffer): Buffer => gzip.fill(0, gzip.length - 8, gzip.length - 4);
 const reasonOf = (found: unknown) => (found instanceof Refusal ? found.reason : found);
 
 describe('whose a request is', () => {
@@ -77,21 +83,30 @@ describe.each(['http2', 'grpc-js'] as const)('%s', (kind) => {
 });
 
 describe('a tenant with a limit', () => {
-  const limited = () => {
+  const limited = (refusal?: Refusal) => {
     const clock = new HandClock();
     const inner = new ParsingIntake();
+    inner.refuseMessage = refusal;
     return { clock, intake: new LimitedIntake(inner, 10_000, clock) };
   };
+  const ports = () => ({
+    ...{ access: of().access, stats: new ReceiveStats() },
+    admission: new Admission({ maxRequestBytes: 1 << 20, maxInflightBytes: 1 << 20, maxConnectionBytes: 1 << 20 }),
+  });
   const message = (length: number) => ({ length, copyTo: () => {} });
   /** No message that anybody could read: the intake behind refuses it. */
-  const send = ({ intake }: ReturnType<typeof limited>, length: number, protocol: Protocol = 'grpc') =>
-    intake.refuses(length) ?? intake.accept(message(length), protocol);
+  const send = async ({ intake }: ReturnType<typeof limited>, length: number, protocol: Protocol = 'grpc') => {
+    const inbound = new Inbound(ports(), protocol, { heldBytes: 0 }, intake);
+    const answer = inbound.expect(length, true) ?? (await inbound.deliver(message(length)));
+    if (answer instanceof Refusal) inbound.refused(answer, length);
+    inbound.close();
+    return answer;
+  };
 
-  it('is told when to try again, and not before', () => {
+  it('is told when to try again, and not before', async () => {
     const it = limited();
-    const steps = it.intake.acceptInSteps(message(25_000), 'grpc', () => false);
     expect(it.intake.refuses(1)).toBe(undefined);
-    steps.next();
+    await send(it, 25_000);
     const refusal = it.intake.refuses(1) as Refusal;
     expect(refusal).toMatchObject({ reason: 'tenant_limited', retryAfterMs: 1500 });
     it.clock.pass(1500);
@@ -100,25 +115,47 @@ describe('a tenant with a limit', () => {
     expect(it.intake.refuses(1)).toBe(undefined);
   });
 
-  it('pays for what is malformed: it was read', () => {
+  it('pays for what is malformed: it was read', async () => {
     const it = limited();
-    for (let n = 0; n < 2; n++) expect(send(it, 9_000)).toBeInstanceOf(Refusal);
+    for (let n = 0; n < 2; n++) expect(await send(it, 9_000)).toMatchObject({ reason: 'malformed' });
     expect(it.intake.refuses(1)).toMatchObject({ reason: 'tenant_limited' });
   });
 
-  it('pays for the text of JSON, and not again for what it becomes', () => {
-    const it = limited();
-    it.intake.charge(9_000);
-    send(it, 9_000, 'http_json');
+  it('pays nothing for what is refused for now', async () => {
+    const it = limited(new Refusal('buffer_full', 'full'));
+    for (let n = 0; n < 10; n++) expect(await send(it, 9_000)).toMatchObject({ reason: 'buffer_full' });
     expect(it.intake.refuses(1)).toBe(undefined);
-    it.intake.charge(1_001);
-    expect(it.intake.refuses(1)).toMatchObject({ reason: 'tenant_limited' });
   });
 
-  it('saves up a second at most', () => {
+  it.each([
+    ['JSON by its text', 'application/json', Buffer.from(`{}${' '.repeat(9_000)}`), undefined, 200],
+    ['broken JSON', 'application/json', Buffer.from(`[${'1,'.repeat(4_500)}`), undefined, 400],
+    ['JSON as it is unpacked', 'application/json', gzipSync(`{}${' '.repeat(9_000)}`), 'gzip', 200],
+    ['what is unpacked', 'application/x-protobuf', gzipSync(Buffer.alloc(9_000, 0xff)), 'gzip', 400],
+    [
+      'what breaks when it is unpacked',
+      'application/x-protobuf',
+      brokenAtTheEnd(gzipSync(Buffer.alloc(9_000, 0xff))),
+      'gzip',
+      400,
+    ],
+  ])('pays for %s', async (_, type, body, encoding, status) => {
+    const { access } = of();
+    const { intake } = limited();
+    await using gateway = await start('http', { access: { ...access, admit: () => intake } });
+    const post = async (): Promise<number> => {
+      const headers = { 'content-type': type, ...(encoding && { 'content-encoding': encoding }) };
+      const answer = await fetch(`http://127.0.0.1:${gateway.port}/v1/traces`, { method: 'POST', headers, body });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    expect([await post(), await post(), await post()]).toEqual([status, status, 429]);
+  });
+
+  it('saves up a second at most', async () => {
     const it = limited();
     it.clock.pass(3_600_000);
-    it.intake.acceptInSteps(message(10_001), 'grpc', () => false).next();
+    await send(it, 10_001);
     expect(it.intake.refuses(1)).toMatchObject({ reason: 'tenant_limited' });
   });
 
