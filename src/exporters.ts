@@ -5,7 +5,7 @@ import type { BootConfig } from './config/schema.ts';
 import { UsageError } from './errors.ts';
 import { openOtlpExporter } from './export/export.ts';
 import type { Exporter, ExportFailure } from './model/export-request.ts';
-import { shareOf } from './model/tenant.ts';
+import { partsOf } from './model/tenant.ts';
 import { openFiles } from './open-files.ts';
 import type { Health } from './store/store.ts';
 import type { TempoApi } from './store/tempo-api.ts';
@@ -41,6 +41,7 @@ export async function openExporters(
   const exporters: Exporter[] = [];
   const files: LiveFiles<TlsClient>[] = [];
   let tempo: TempoApi | undefined;
+  const parts = tenants && partsOf(tenants);
   for (const config of configs) {
     const limited = limitLog(log, logEveryMs, systemClock.monotonicMs);
     const onError = (message: string): void => limited.warn('export_error', { exporter: config.name }, message);
@@ -55,10 +56,9 @@ export async function openExporters(
         name: config.name,
         ...config.store,
         ...reports,
-        ...(tenants && { tenants: tenants.each.map(({ name }, i) => ({ name, share: shareOf(tenants, i) })) }),
+        ...(parts && { tenants: parts }),
         health: healthLog(config.name, log, limited),
         queueBytes: Math.max(storeQueueBytes, 2 * batch.maxBytes),
-        ...(tenants && { queueTenants: tenants }),
       });
       tempo ??= createTempoApi(store.read);
       exporters.push(store);
@@ -69,7 +69,7 @@ export async function openExporters(
       exporters.push(
         await openOtlpExporter(config, {
           ...reports,
-          ...(tenants && { tenants }),
+          ...(parts && { tenants: parts }),
           ...(live && { tls: () => live.value }),
         }),
       );

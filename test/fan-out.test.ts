@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FanOut } from '../src/fan-out.ts';
 import type { Exporter, ExporterStats, ExportRequest } from '../src/model/export-request.ts';
 import { QueueShares } from '../src/model/queue-shares.ts';
-import type { Tenants } from '../src/model/tenant.ts';
+import type { TenantPart } from '../src/model/tenant.ts';
 
 const patienceMs = 5_000;
 
@@ -17,7 +17,7 @@ class HandExporter implements Exporter {
 
   readonly #shares: QueueShares;
 
-  constructor(name: string, queueLimitBytes: number, tenants?: Tenants) {
+  constructor(name: string, queueLimitBytes: number, tenants?: readonly TenantPart[]) {
     this.name = name;
     this.#shares = new QueueShares(queueLimitBytes, tenants);
     this.stats = {
@@ -111,8 +111,11 @@ describe('while the gateway drains', () => {
   });
 
   it('what a tenant has beyond its share waits as well, and nothing is lost', () => {
-    const each = ['a', 'b'].map((name) => ({ name, share: 1, maxBytesPerSecond: 0 }));
-    const exporter = new HandExporter('x', 200, { header: 'x-scope-orgid', each });
+    const exporter = new HandExporter(
+      'x',
+      200,
+      ['a', 'b'].map((name) => ({ name, share: 0.5 })),
+    );
     const fanOut = draining(exporter);
     for (const tenant of ['a', 'a', 'a', 'b']) fanOut.emit({ ...requestOf(60), tenant }, () => {});
     expect(exporter.queue).toHaveLength(1);

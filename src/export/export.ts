@@ -2,7 +2,7 @@ import { env } from 'node:process';
 import { UsageError } from '../errors.ts';
 import type { Exporter, ExportRequest } from '../model/export-request.ts';
 import { QueueShares } from '../model/queue-shares.ts';
-import type { Tenants } from '../model/tenant.ts';
+import type { TenantPart } from '../model/tenant.ts';
 import type { TlsClient } from '../tls-client/files.ts';
 import type { Attempt, Client } from './answer.ts';
 import { Books, type Reports } from './books.ts';
@@ -23,7 +23,7 @@ interface OtlpExporterDeps extends Partial<Reports> {
   /** The variables that name proxies (src/proxy.ts). */
   readonly env?: NodeJS.ProcessEnv;
   /** Who shares the queue; absent: nobody. */
-  readonly tenants?: Tenants;
+  readonly tenants?: readonly TenantPart[];
   /** What an https:// endpoint is reached by, now; by default Node's and the system's authorities. */
   readonly tls?: () => TlsClient;
 }

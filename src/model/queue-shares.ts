@@ -1,5 +1,5 @@
 import type { ExportRequest } from './export-request.ts';
-import { shareOf, type Tenants } from './tenant.ts';
+import type { TenantPart } from './tenant.ts';
 
 /**
  * What of a queue is whose. Each tenant has its part, so that one whose traces pile up before a slow destination loses
@@ -10,9 +10,8 @@ export class QueueShares {
   readonly #mostBytes: ReadonlyMap<string, number>;
   readonly #bytes = new Map<string, number>();
 
-  constructor(limitBytes: number, tenants: Tenants | undefined) {
-    const parts = tenants?.each.map(({ name }, i): [string, number] => [name, limitBytes * shareOf(tenants, i)]);
-    this.#mostBytes = new Map(parts);
+  constructor(limitBytes: number, parts: readonly TenantPart[] = []) {
+    this.#mostBytes = new Map(parts.map(({ name, share }) => [name, limitBytes * share]));
   }
 
   fits({ tenant = '', body }: ExportRequest): boolean {

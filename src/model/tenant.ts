@@ -39,6 +39,15 @@ export function shareOf(tenants: Tenants | undefined, index: number): number {
   return tenants.each[index].share / tenants.each.reduce((sum, { share }) => sum + share, 0);
 }
 
+/** A tenant's part of what is divided among all: 0 to 1. */
+export interface TenantPart {
+  readonly name: string;
+  readonly share: number;
+}
+
+export const partsOf = (tenants: Tenants): readonly TenantPart[] =>
+  tenants.each.map(({ name }, i) => ({ name, share: shareOf(tenants, i) }));
+
 const longestName = 150;
 
 /**

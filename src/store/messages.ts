@@ -1,3 +1,4 @@
+import type { TenantPart } from '../model/tenant.ts';
 import type { StorageStats } from './retain.ts';
 
 /** A question for Tempo's read API: the path and query as they came, and the Accept header. */
@@ -21,7 +22,7 @@ export interface WorkerOptions {
   readonly retentionMs: number;
   readonly maxBytes: number;
   /** Each has a database of its own, with its share (0 to 1) of `maxBytes`; absent: there is one. */
-  readonly tenants?: readonly { readonly name: string; readonly share: number }[];
+  readonly tenants?: readonly TenantPart[];
 }
 
 /**

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { Exporter, ExporterStats, ExportRequest, OnFailure } from '../model/export-request.ts';
 import { QueueShares } from '../model/queue-shares.ts';
-import type { Tenants } from '../model/tenant.ts';
 import { Desk } from './desk.ts';
 import type { Outcome, TempoAnswer, TempoRequest, WorkerOptions } from './messages.ts';
 import { type Asked, Queries, type QueryLimits, usualLimits } from './queries.ts';
@@ -16,10 +15,8 @@ export interface StoreOptions extends WorkerOptions {
   readonly name: string;
   /** Unix milliseconds; tests turn it by hand. */
   readonly now?: () => number;
-  /** Bytes that may wait for the disk. */
+  /** Bytes that may wait for the disk, of each tenant its share. */
   readonly queueBytes?: number;
-  /** Who shares them; absent: nobody. */
-  readonly queueTenants?: Tenants;
   /**
    * Told of what went wrong and lost nothing yet, and of every request given up; whoever logs it should limit the rate.
    */
@@ -93,7 +90,7 @@ class EmbeddedStore implements Store, ThreadReports {
     const { directory, retentionMs, maxBytes, tenants } = options;
     this.name = options.name;
     this.stats = emptyStats(options.queueBytes ?? 64 * 1024 * 1024);
-    this.#shares = new QueueShares(this.stats.queueLimitBytes, options.queueTenants);
+    this.#shares = new QueueShares(this.stats.queueLimitBytes, tenants);
     this.storage = { bytes: 0, limitBytes: maxBytes, traces: 0, oldestAt: 0, overLimit: false };
     this.#thread = new SteadyThread({ directory, retentionMs, maxBytes, ...(tenants && { tenants }) }, machinery, this);
     this.read = this.#readers(options);

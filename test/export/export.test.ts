@@ -4,7 +4,7 @@ import { UsageError } from '../../src/errors.ts';
 import type { Answer, Payload } from '../../src/export/answer.ts';
 import { createOtlpExporter, openOtlpExporter } from '../../src/export/export.ts';
 import type { ExportFailure } from '../../src/model/export-request.ts';
-import type { Tenants } from '../../src/model/tenant.ts';
+import type { TenantPart } from '../../src/model/tenant.ts';
 import {
   accepted,
   bytesOf,
@@ -27,7 +27,12 @@ import {
 
 type Answers = (payload: Payload, attempt: number) => Answer | Promise<Answer>;
 
-function start(answers: Answers, overrides: Parameters<typeof configOf>[0] = {}, consumers = 4, tenants?: Tenants) {
+function start(
+  answers: Answers,
+  overrides: Parameters<typeof configOf>[0] = {},
+  consumers = 4,
+  tenants?: readonly TenantPart[],
+) {
   const clock = new ExportHandClock();
   const client = new FakeClient(clock, answers);
   const errors: string[] = [];
@@ -286,8 +291,11 @@ describe('the queue', () => {
   });
 
   it('has a share for each tenant, so that one who fills its own loses its own alone', async () => {
-    const each = ['flood', 'calm'].map((name) => ({ name, share: name === 'flood' ? 3 : 1, maxBytesPerSecond: 0 }));
-    const { exporter, stats } = start(() => never, { maxBytes: 4000 }, 4, { header: 'x-scope-orgid', each });
+    const parts = [
+      { name: 'flood', share: 0.75 },
+      { name: 'calm', share: 0.25 },
+    ];
+    const { exporter, stats } = start(() => never, { maxBytes: 4000 }, 4, parts);
     for (let n = 0; n < 50; n++) exporter.offer({ ...bytesOf(100), tenant: 'flood' });
     expect(stats).toMatchObject({ queuedBytes: 3000, failedSpans: { queue_full: 20 } });
     expect(stats.lastError).toBe("queue full: 100 bytes offered, tenant flood's part of queue.max_bytes 4000 is full");
@@ -296,8 +304,8 @@ describe('the queue', () => {
   });
 
   it('gives a tenant its room back when what it had has left', async () => {
-    const each = ['a', 'b'].map((name) => ({ name, share: 1, maxBytesPerSecond: 0 }));
-    const { exporter, stats, clock } = start(() => accepted, { maxBytes: 1000 }, 4, { header: 'x-scope-orgid', each });
+    const parts = ['a', 'b'].map((name) => ({ name, share: 0.5 }));
+    const { exporter, stats, clock } = start(() => accepted, { maxBytes: 1000 }, 4, parts);
     for (let round = 0; round < 5; round++) {
       // Larger than its share: alone it comes in.
       exporter.offer({ ...bytesOf(700), tenant: 'a' });
