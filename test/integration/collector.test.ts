@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort, type RunningCollector, startCollector } from '../../tools/servers/start.ts';
 import { encodeReference, requestJson, spanJson } from '../receive/support/requests.ts';
 import { makeHome } from '../support/boot-file.ts';
+import { intoFiles } from '../support/collector-config.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
 import { difference } from '../support/identity.ts';
 import { decodeRequest, type RequestObject, type SpanObject, spansIn } from '../support/otlp.ts';
@@ -45,14 +46,7 @@ const behind = (folder: string) => `
 receivers:
   otlp/grpc: { protocols: { grpc: { endpoint: "\${env:OTLP_GRPC}" } } }
   otlp/http: { protocols: { http: { endpoint: "\${env:OTLP_HTTP}" } } }
-exporters:
-  file/grpc: { path: "${folder}/grpc.pb", format: proto, append: true, flush_interval: 50ms }
-  file/http: { path: "${folder}/http.pb", format: proto, append: true, flush_interval: 50ms }
-service:
-  pipelines:
-    traces/grpc: { receivers: [otlp/grpc], exporters: [file/grpc] }
-    traces/http: { receivers: [otlp/http], exporters: [file/http] }
-`;
+${intoFiles(folder)}`;
 
 const exportersTo = ({ otlpGrpc, otlpHttp }: RunningCollector) => {
   const retry = { initial: '50ms', max: '500ms' };

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { findServer, startCollector, startTempo } from '../../tools/servers/start.ts';
 import { makeHome } from '../support/boot-file.ts';
 import { Authority, certificateSet, type Issued, loopback } from '../support/certificates.ts';
+import { intoFiles } from '../support/collector-config.ts';
 import { eventually, type GatewayProcess } from '../support/gateway.ts';
 import { gatewayAt } from '../support/gateway-at.ts';
 import { difference } from '../support/identity.ts';
@@ -75,15 +76,7 @@ receivers:
   otlp/http:
     protocols: { http: { endpoint: "\${env:OTLP_HTTP}", tls: ${JSON.stringify(tls)}, keep_alives_enabled: false } }
 `;
-const collectorConfig = (tls: object, into: string) => `${receivers(tls)}
-exporters:
-  file/grpc: { path: "${into}/grpc.pb", format: proto, append: true, flush_interval: 50ms }
-  file/http: { path: "${into}/http.pb", format: proto, append: true, flush_interval: 50ms }
-service:
-  pipelines:
-    traces/grpc: { receivers: [otlp/grpc], exporters: [file/grpc] }
-    traces/http: { receivers: [otlp/http], exporters: [file/http] }
-`;
+const collectorConfig = (tls: object, into: string) => `${receivers(tls)}${intoFiles(into)}`;
 
 const secure = (address: string) => `https://${address.replace(/^http:\/\//, '')}`;
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeJson } from '../../src/decode/json.ts';
 import { MalformedError } from '../../src/wire/reader.ts';
 import { findServer, type RunningCollector, startCollector } from '../../tools/servers/start.ts';
+import { httpIntoFile } from '../support/collector-config.ts';
 import { decodeRequest, type RequestObject } from '../support/otlp.ts';
 import { readRequestFile } from '../support/request-file.ts';
 import { differences, documents } from './json-documents.ts';
@@ -75,13 +76,7 @@ describe.skipIf('missing' in findServer('otelcol') && process.env.CI !== 'true')
 
     beforeAll(async () => {
       const file = join(folder, 'spans.pb');
-      const collector: RunningCollector = await startCollector({
-        config: `
-receivers: { otlp: { protocols: { http: { endpoint: "\${env:OTLP_HTTP}" } } } }
-exporters: { file: { path: "${file}", format: proto, flush_interval: 50ms } }
-service: { pipelines: { traces: { receivers: [otlp], exporters: [file] } } }
-`,
-      });
+      const collector: RunningCollector = await startCollector({ config: httpIntoFile(file) });
       const statuses: number[] = [];
       const post = async (body: string | Buffer): Promise<number> => {
         const headers = { 'content-type': 'application/json' };

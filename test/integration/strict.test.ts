@@ -19,6 +19,7 @@ import {
 } from '../../tools/servers/start.ts';
 import { encodeReference, requestJson, spanJson } from '../receive/support/requests.ts';
 import { captureNames, capturesMissing, readCapture } from '../support/captures.ts';
+import { httpIntoFile } from '../support/collector-config.ts';
 import { eventually } from '../support/gateway.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { mutate, seeded } from '../support/mutate.ts';
@@ -208,13 +209,7 @@ describe.skipIf(python === undefined)('what leaves of requests with faults', () 
 
   it('is taken by the Collector, every span as itself', async () => {
     const file = join(folder, 'spans.pb');
-    const collector: RunningCollector = await startCollector({
-      config: `
-receivers: { otlp: { protocols: { http: { endpoint: "\${env:OTLP_HTTP}" } } } }
-exporters: { file: { path: "${file}", format: proto, flush_interval: 50ms } }
-service: { pipelines: { traces: { receivers: [otlp], exporters: [file] } } }
-`,
-    });
+    const collector: RunningCollector = await startCollector({ config: httpIntoFile(file) });
     try {
       expect(await refusedBy(collector.otlpHttp, left)).toEqual([]);
     } finally {
