@@ -29,7 +29,7 @@ const traceOf = (...spans: object[]) => ({
 
 describe('whose traces the page shows', () => {
   /** What it asks, with what it says of the tenant, when it is opened on a search. */
-  async function asked(status: object) {
+  async function asked(status: object, refused?: { status: number; error: string }) {
     const questions: [string, string | undefined][] = [];
     const elements = new Map<string, object>();
     const element = () => ({
@@ -55,12 +55,14 @@ describe('whose traces the page shows', () => {
       URLSearchParams,
       fetch: async (path: string, { headers }: { headers: Record<string, string> }) => {
         questions.push([path.split('?')[0], headers['x-scope-orgid']]);
-        return { ok: true, json: async () => (path === '/api/status' ? status : {}) };
+        const isStatus = path === '/api/status';
+        if (isStatus && refused !== undefined) return { ok: false, ...refused, json: async () => refused };
+        return { ok: true, json: async () => (isStatus ? status : {}) };
       },
     });
     runInContext(script, context);
     while (questions.length < 3) await new Promise((resolve) => setImmediate(resolve));
-    return { questions, whose: byId('whose') };
+    return { questions, whose: byId('whose'), health: byId('health') };
   }
 
   it('are the first tenant’s at first, and there is a field for others', async () => {
@@ -74,6 +76,13 @@ describe('whose traces the page shows', () => {
       ['/api/search', 'b'],
     ]);
     expect(whose).toMatchObject({ hidden: false });
+  });
+
+  it('are those of the token, which may not see the state of all, and the page says so', async () => {
+    const error = 'the token "ops" is tenant a\'s alone, and this is of all tenants';
+    const { questions, health } = await asked({}, { status: 403, error });
+    expect(questions.map(([path]) => path)).toContain('/api/search');
+    expect(health).toMatchObject({ textContent: error });
   });
 
   it('are everybody’s where there are no tenants', async () => {

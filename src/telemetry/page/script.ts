@@ -89,7 +89,7 @@ async function refresh(isFirst) {
     showBooks(status.books); showRules(status.rules); showBuffer(status.buffer); showExport(status.export, status.books);
     const ready = await fetch('/readyz');
     badge(ready.ok ? 'ready' : 'not ready: ' + (await ready.text()).trim(), ready.ok);
-  } catch (error) { badge('no answer from the gateway', false); }
+  } catch (error) { badge(error.status ? error.message : 'no answer from the gateway', false); }
 }
 
 /* finding traces */
