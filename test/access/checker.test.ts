@@ -131,6 +131,14 @@ describe('passwords', () => {
     expect(checker.find(basic('eve', 'secret'), asker)).toBe('wrong');
   });
 
+  it('of a user with a fast hash wait as well, where another has a slow one', async () => {
+    const { queue, answer } = handThread();
+    const checker = new Checker(users(`ana:${slow}\nben:secret`), queue);
+    expect(checker.find(basic('ben', 'guess'), asker)).toBe('busy');
+    await answer(false);
+    expect(checker.find(basic('ben', 'guess'), asker)).toBe('wrong');
+  });
+
   it('are compared for whoever can wait while he waits', async () => {
     const { queue, answer } = handThread();
     const checker = new Checker(users(`ana:${slow}`), queue);
