@@ -22,7 +22,8 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
       grpc: { ...anywhere, server: 'http2' },
       http: { ...anywhere, cors: { allowedOrigins: [] } },
       maxRequestBytes: MiB,
-      maxConnections: 100,
+      // More than there are calls in a story: each has a connection of its own, whose end comes when it comes.
+      maxConnections: 1_000,
       maxInflightBytes: 4 * MiB,
       maxConnectionBytes: MiB,
       maxEnvelopeBytes: MiB,
