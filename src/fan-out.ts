@@ -22,9 +22,10 @@ class Exit {
     this.exporter = exporter;
   }
 
-  fits(request: ExportRequest): boolean {
+  fits({ body }: ExportRequest): boolean {
+    const { queuedBytes, queueLimitBytes } = this.exporter.stats;
     // One that is larger than the whole queue waits for its turn, and is refused then: the books must say so.
-    return this.exporter.stats.queuedBytes === 0 || this.exporter.hasRoomFor(request);
+    return queuedBytes === 0 || queuedBytes + body.length <= queueLimitBytes;
   }
 
   hold(held: Held): void {
@@ -93,9 +94,15 @@ export class FanOut {
     }
   }
 
-  /** How full the queue is of the exporter that is furthest behind, of those that brought something to an end lately. */
-  pressure(now: number): number {
-    return Math.max(0, ...this.#exits.map((exit) => exit.pressure(now, getsNowhereMs)));
+  /**
+   * How full the queue is of the exporter that is furthest behind, of those that brought something to an end lately: for
+   * each of the tenants, for whom it is no fuller than its part.
+   */
+  pressure(now: number, tenants: readonly string[]): number[] {
+    const exits = this.#exits.map((exit) => ({ exporter: exit.exporter, all: exit.pressure(now, getsNowhereMs) }));
+    return tenants.map((name) =>
+      Math.max(0, ...exits.map(({ exporter, all }) => Math.min(all, exporter.partTaken(name)))),
+    );
   }
 
   /** What the exporters count; what waits here is theirs too. */

@@ -86,11 +86,13 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
     liveFiles.push(...files);
     fanOut = new FanOut(exporters);
-    const telling = setInterval(() => shards.exportQueue(fanOut.pressure(now())), pressureEveryMs).unref();
+    const tenants = tenantsOf(config.tenants);
+    const names = tenants.map(({ name }) => name);
+    const tellPressure = (): void => shards.exportQueue(fanOut.pressure(now(), names));
+    const telling = setInterval(tellPressure, pressureEveryMs).unref();
     undo.unshift(() => clearInterval(telling));
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
-    const tenants = tenantsOf(config.tenants);
     const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
@@ -140,7 +142,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       const endMs = now() + config.shutdownTimeoutMs;
       notReady = 'shutting down';
       clearInterval(telling);
-      shards.exportQueue(0);
+      shards.exportQueue(names.map(() => 0));
       log.info('draining', { deadlineMs: config.shutdownTimeoutMs });
       const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
       flushFailures();

@@ -34,12 +34,12 @@ class HandExporter implements Exporter {
     };
   }
 
-  hasRoomFor(request: ExportRequest): boolean {
-    return this.stats.queuedBytes + request.body.length <= this.stats.queueLimitBytes && this.#shares.fits(request);
+  partTaken(tenant: string): number {
+    return this.#shares.partTaken(tenant);
   }
 
   offer(request: ExportRequest, done?: () => void): void {
-    if (this.closed || !this.hasRoomFor(request)) {
+    if (this.closed || this.stats.queuedBytes + request.body.length > this.stats.queueLimitBytes) {
       this.stats.failedSpans[this.closed ? 'shutdown' : 'queue_full'] += request.spans;
       done?.();
       return;
@@ -97,6 +97,29 @@ describe('at work', () => {
   });
 });
 
+describe('how far behind exporters are', () => {
+  const halves = ['a', 'b'].map((name) => ({ name, share: 0.5 }));
+
+  it('is told to the tenant that fills the queue, and not to who has little there', () => {
+    const exporter = new HandExporter('x', 1_000, halves);
+    const fanOut = new FanOut([exporter]);
+    fanOut.pressure(0, ['a', 'b']);
+    for (let i = 0; i < 9; i++) fanOut.emit({ ...requestOf(100), tenant: 'a' }, () => {});
+    fanOut.emit({ ...requestOf(50), tenant: 'b' }, () => {});
+    expect(fanOut.pressure(10, ['a', 'b'])).toEqual([0.95, 0.1]);
+  });
+
+  it('is no more than all of it, whosever it is', () => {
+    const exporter = new HandExporter('x', 1_000, halves);
+    const fanOut = new FanOut([exporter, new HandExporter('large', 1_000_000, halves)]);
+    for (let i = 0; i < 6; i++) fanOut.emit({ ...requestOf(100), tenant: 'a' }, () => {});
+    expect(fanOut.pressure(10, ['a', 'b'])).toEqual([0.6, 0]);
+    const alone = new FanOut([new HandExporter('x', 1_000)]);
+    for (let i = 0; i < 6; i++) alone.emit(requestOf(100), () => {});
+    expect(alone.pressure(10, [''])).toEqual([0.6]);
+  });
+});
+
 describe('while the gateway drains', () => {
   function draining(...exporters: HandExporter[]) {
     const fanOut = new FanOut(exporters);
@@ -108,23 +131,6 @@ describe('while the gateway drains', () => {
     const exporter = new HandExporter('a', 100);
     draining(exporter);
     expect(exporter.hurried).toBe(true);
-  });
-
-  it('what a tenant has beyond its share waits as well, and nothing is lost', () => {
-    const exporter = new HandExporter(
-      'x',
-      200,
-      ['a', 'b'].map((name) => ({ name, share: 0.5 })),
-    );
-    const fanOut = draining(exporter);
-    for (const tenant of ['a', 'a', 'a', 'b']) fanOut.emit({ ...requestOf(60), tenant }, () => {});
-    expect(exporter.queue).toHaveLength(1);
-    for (let now = 0; exporter.taken.length < 4; now++) {
-      fanOut.roomBytes(now);
-      exporter.takes();
-    }
-    expect(failed(exporter).queue_full).toBe(0);
-    balance(fanOut);
   });
 
   it('what does not fit waits for room, in order, and nothing is lost', () => {

@@ -63,6 +63,12 @@ export class Books {
     }
   }
 
+  /** A request that waited has given way to another tenant's. */
+  gaveWay({ spans, tenant }: ExportRequest): void {
+    this.stats.queuedSpans -= spans;
+    this.failed('queue_full', spans, `queue full: tenant ${tenant} has more than its part of it, and others came`);
+  }
+
   /** `services` are those of the spans, where it is about them. */
   failed(reason: FailureReason, spans: number, message: string, services: readonly string[] = []): void {
     this.stats.failedSpans[reason] += spans;

@@ -51,15 +51,18 @@ export class Queue implements Exporter {
     this.#clock = clock;
   }
 
-  hasRoomFor(request: ExportRequest): boolean {
-    const { maxBytes, shares } = this.#options;
-    return this.stats.queuedBytes + request.body.length <= maxBytes && shares.fits(request);
+  partTaken(tenant: string): number {
+    return this.#options.shares.partTaken(tenant);
   }
 
   offer(request: ExportRequest, done?: () => void): void {
-    if (this.#open && this.hasRoomFor(request)) {
+    const { maxBytes, shares } = this.#options;
+    const room = maxBytes - this.stats.queuedBytes;
+    const givingWay = this.#open ? shares.givingWay(request, this.#waiting, room) : undefined;
+    if (givingWay !== undefined) {
+      for (const one of givingWay) this.#giveUp(one);
       this.#books.enqueued(request);
-      this.#options.shares.put(request);
+      shares.put(request);
       this.#waiting.push({ request, done });
       this.#start();
       return;
@@ -84,10 +87,16 @@ export class Queue implements Exporter {
   }
 
   #refuse(request: ExportRequest): void {
-    const { maxBytes, shares } = this.#options;
-    const free = `${maxBytes - this.stats.queuedBytes} of queue.max_bytes ${maxBytes} free`;
-    const why = shares.fits(request) ? free : `tenant ${request.tenant}'s part of queue.max_bytes ${maxBytes} is full`;
-    this.#books.failed('queue_full', request.spans, `queue full: ${request.body.length} bytes offered, ${why}`);
+    const room = this.#options.maxBytes - this.stats.queuedBytes;
+    const need = `${request.body.length} bytes offered, ${room} of queue.max_bytes ${this.#options.maxBytes} free`;
+    this.#books.failed('queue_full', request.spans, `queue full: ${need}`);
+  }
+
+  #giveUp(one: Waiting): void {
+    this.#waiting.splice(this.#waiting.indexOf(one), 1);
+    this.#books.gaveWay(one.request);
+    this.#release(one.request);
+    one.done?.();
   }
 
   #start(): void {

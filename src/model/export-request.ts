@@ -51,8 +51,8 @@ export type OnFailure = (failure: ExportFailure) => void;
 export interface Exporter {
   readonly name: string;
   readonly stats: ExporterStats;
-  /** Whether `offer` would take the request now. */
-  hasRoomFor(request: ExportRequest): boolean;
+  /** How much of its part of the queue a tenant has taken, see queue-shares.ts. */
+  partTaken(tenant: string): number;
   /**
    * Takes the request or counts it as failed (queue_full); never throws, never blocks. Calls `done` once when nothing
    * here will look at the body again; never where that is not sure.

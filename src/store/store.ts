@@ -105,19 +105,21 @@ class EmbeddedStore implements Store, ThreadReports {
     return this.#thread.start();
   }
 
-  hasRoomFor(request: ExportRequest): boolean {
-    const { queuedBytes, queueLimitBytes } = this.stats;
-    return queuedBytes + request.body.length <= queueLimitBytes && this.#shares.fits(request);
+  partTaken(tenant: string): number {
+    return this.#shares.partTaken(tenant);
   }
 
   offer(request: ExportRequest, done?: () => void): void {
     const { stats } = this;
-    if (this.#closed || !this.hasRoomFor(request)) {
+    // The first one is being written.
+    const givingWay = this.#shares.givingWay(request, this.#queue.slice(1), stats.queueLimitBytes - stats.queuedBytes);
+    if (this.#closed || givingWay === undefined) {
       if (this.#closed) this.#fail(request, 'shutdown', 'offered after the store was shut down');
       else this.#fail(request, 'queue_full', `queue full: ${stats.queuedBytes} of ${stats.queueLimitBytes} bytes wait`);
       done?.();
       return;
     }
+    for (const one of givingWay) this.#giveUp(one);
     stats.queuedBytes += request.body.length;
     stats.queuedSpans += request.spans;
     this.#shares.put(request);
@@ -239,13 +241,19 @@ class EmbeddedStore implements Store, ThreadReports {
   }
 
   /** The worker had a copy of the body. */
-  #unqueue(): ExportRequest {
-    const { request, done } = this.#queue.shift()!;
+  #unqueue(at = 0): ExportRequest {
+    const [{ request, done }] = this.#queue.splice(at, 1);
     this.stats.queuedBytes -= request.body.length;
     this.stats.queuedSpans -= request.spans;
     this.#shares.take(request);
     done?.();
     return request;
+  }
+
+  #giveUp(one: Queued): void {
+    const request = this.#unqueue(this.#queue.indexOf(one));
+    const why = `tenant ${request.tenant} has more than its part of what waits, and others came`;
+    this.#fail(request, 'queue_full', `queue full: ${why}`);
   }
 
   #fail({ spans }: ExportRequest, reason: string, message: string): void {

@@ -197,9 +197,9 @@ export class LocalShard implements Shards {
     return this.#deciding.serve((tenant) => tenant.decideWaiting(tracesPerStep, maxBytes));
   }
 
-  /** How full the queue is of the exporter that is furthest behind, 0 to 1. */
-  exportQueue(share: number): void {
-    for (const { pipeline } of this.tenants) pipeline.shard.overload.surroundings.exportQueue = share;
+  exportQueue(shares: readonly number[]): void {
+    for (const { pipeline, tenant } of this.tenants)
+      pipeline.shard.overload.surroundings.exportQueue = shares[tenant.index];
   }
 
   end(): void {

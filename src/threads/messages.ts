@@ -32,7 +32,7 @@ export type ToThread =
   | { readonly type: 'swap'; readonly rules: RulesRevision }
   | { readonly type: 'renewSenders'; readonly port: Protocol; readonly credentials: Credentials }
   | { readonly type: 'renewTls'; readonly port: Protocol; readonly credentials: ServerCredentials }
-  | { readonly type: 'exportQueue'; readonly share: number }
+  | { readonly type: 'exportQueue'; readonly shares: readonly number[] }
   | { readonly type: 'reuse'; readonly body: Uint8Array; readonly tenant: number }
   | { readonly type: 'slab'; readonly notice: SlabNotice; readonly tenant: number };
 

@@ -99,8 +99,8 @@ export class ShardThreads implements Shards {
     if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewTls', port, credentials });
   }
 
-  exportQueue(share: number): void {
-    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'exportQueue', share });
+  exportQueue(shares: readonly number[]): void {
+    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'exportQueue', shares });
   }
 
   stats(): Promise<readonly ShardStats[]> {

@@ -68,8 +68,8 @@ export interface Shards {
   renewSenders(port: Protocol, credentials: Credentials): void;
   /** Other certificates for connections that come from now on. */
   renewTls(port: Protocol, credentials: ServerCredentials): void;
-  /** How full the queue is of the exporter that is furthest behind, 0 to 1: told now and then. */
-  exportQueue(share: number): void;
+  /** How full the queue is of the exporter that is furthest behind, 0 to 1, for each tenant: told now and then. */
+  exportQueue(shares: readonly number[]): void;
   /** One entry a shard, in the order of their numbers. */
   stats(): readonly ShardStats[] | Promise<readonly ShardStats[]>;
   /** `tenant`: its index. Throws Unavailable where the trace's shard does not answer. */

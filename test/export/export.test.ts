@@ -290,22 +290,39 @@ describe('the queue', () => {
     expect(stats.lastError).toBe('queue full: 1 bytes offered, 0 of queue.max_bytes 1000 free');
   });
 
-  it('has a share for each tenant, so that one who fills its own loses its own alone', async () => {
-    const parts = [
-      { name: 'flood', share: 0.75 },
-      { name: 'calm', share: 0.25 },
-    ];
+  const parts = [
+    { name: 'flood', share: 0.75 },
+    { name: 'calm', share: 0.25 },
+  ];
+
+  it('is all of one tenant’s as long as nobody else comes, and then the newest give way', async () => {
     const { exporter, stats } = start(() => never, { maxBytes: 4000 }, 4, parts);
-    for (let n = 0; n < 50; n++) exporter.offer({ ...bytesOf(100), tenant: 'flood' });
-    expect(stats).toMatchObject({ queuedBytes: 3000, failedSpans: { queue_full: 20 } });
-    expect(stats.lastError).toBe("queue full: 100 bytes offered, tenant flood's part of queue.max_bytes 4000 is full");
+    const gone: number[] = [];
+    for (let n = 0; n < 50; n++) exporter.offer({ ...bytesOf(100), tenant: 'flood' }, () => gone.push(n));
+    expect(stats).toMatchObject({ queuedBytes: 4000, failedSpans: { queue_full: 10 } });
+    expect(stats.lastError).toBe('queue full: 100 bytes offered, 0 of queue.max_bytes 4000 free');
+    expect(gone.splice(0)).toEqual([40, 41, 42, 43, 44, 45, 46, 47, 48, 49]);
     for (let n = 0; n < 10; n++) exporter.offer({ ...bytesOf(100), tenant: 'calm' });
-    expect(stats).toMatchObject({ queuedBytes: 4000, failedSpans: { queue_full: 20 } });
+    expect(stats).toMatchObject({ queuedSpans: 40, queuedBytes: 4000, failedSpans: { queue_full: 20 } });
+    expect(gone).toEqual([39, 38, 37, 36, 35, 34, 33, 32, 31, 30]);
+    expect(stats.lastError).toBe('queue full: tenant flood has more than its part of it, and others came');
+    // Both have their parts.
+    exporter.offer({ ...bytesOf(100), tenant: 'calm' });
+    exporter.offer({ ...bytesOf(100), tenant: 'flood' });
+    expect(stats).toMatchObject({ queuedSpans: 40, queuedBytes: 4000, failedSpans: { queue_full: 22 } });
+  });
+
+  it('gives nothing up for one that will not fit all the same', async () => {
+    const { exporter, stats } = start(() => never, { maxBytes: 1000 }, 1, parts);
+    for (let n = 0; n < 10; n++) exporter.offer({ ...bytesOf(100), tenant: 'flood' });
+    exporter.offer({ ...bytesOf(1001), tenant: 'calm' });
+    exporter.offer({ ...bytesOf(400), tenant: 'calm' });
+    expect(stats).toMatchObject({ queuedSpans: 10, failedSpans: { queue_full: 2 } });
   });
 
   it('gives a tenant its room back when what it had has left', async () => {
-    const parts = ['a', 'b'].map((name) => ({ name, share: 0.5 }));
-    const { exporter, stats, clock } = start(() => accepted, { maxBytes: 1000 }, 4, parts);
+    const halves = ['a', 'b'].map((name) => ({ name, share: 0.5 }));
+    const { exporter, stats, clock } = start(() => accepted, { maxBytes: 1000 }, 4, halves);
     for (let round = 0; round < 5; round++) {
       // Larger than its share: alone it comes in.
       exporter.offer({ ...bytesOf(700), tenant: 'a' });
