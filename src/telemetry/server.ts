@@ -8,6 +8,7 @@ import { STATUS_CODES } from '../node-http.ts';
 import { ConnectionLimit } from '../receive/connection-limit.ts';
 import { NodeServer } from '../receive/http/node-server.ts';
 import { Listener } from '../receive/listener.ts';
+import { operators } from '../receive/reading.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { AdminAccess } from './admin-access.ts';
 import { type Log, limitLog } from './log.ts';
@@ -105,7 +106,7 @@ function adminPort({ tls, log }: AdminOptions): { serverFactory: ServerFactory; 
     {
       protocol: 'http/1.1',
       connections,
-      secured: (socket) => node.take(socket, connections),
+      secured: (socket) => node.take(socket, connections, operators),
       refused: (reason, why, address) =>
         limited.warn('connection_turned_away', { port: 'admin', reason, address }, why),
       farewell: answerOf,

@@ -8,7 +8,7 @@ import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
 import type { ConnectionStats } from '../receive/connection-limit.ts';
-import { waitingReads } from '../receive/read-sockets.ts';
+import { senders } from '../receive/reading.ts';
 import type { ReceiveStats } from '../receive/stats.ts';
 import { type Ladder, rungs } from '../shard/overload.ts';
 import { heapBytes } from './heap-bytes.ts';
@@ -38,7 +38,7 @@ function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
   });
   const sum = addRecords(parts);
   return {
-    inflight: Math.max(chunks.heldBytes, admission.inflightBytes) + waitingReads.bytes,
+    inflight: Math.max(chunks.heldBytes, admission.inflightBytes) + senders.waiting.bytes,
     ...sum,
     spare: sum.spare + chunks.freeBytes,
     heap,

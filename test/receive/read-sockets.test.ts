@@ -1,6 +1,7 @@
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createSocketServer, type OnBytes, readSocket } from '../../src/receive/read-sockets.ts';
+import { createSocketServer, readSocket } from '../../src/receive/read-sockets.ts';
+import type { OnBytes } from '../../src/receive/reading.ts';
 import { until } from './support/receivers.ts';
 
 /** A connection as the server has it, and what came on it. */

@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { hostname } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import type { Explanation } from '../../src/model/explanation.ts';
+import { senders } from '../../src/receive/reading.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { ProcessProbe } from '../../src/telemetry/process.ts';
 import { createAdminApp, createAdminServer } from '../../src/telemetry/server.ts';
@@ -407,6 +409,22 @@ describe('the server', () => {
     expect(statuses).toEqual([...Array(32).fill('200'), '429']);
     socket.destroy();
   });
+
+  it('answers while so much of what senders sent waits that none of them is read', async () => {
+    const admin = server(0);
+    closing.push(() => admin.stop());
+    const { port } = await admin.start();
+    const waits = 64 * 1024 * 1024;
+    senders.waiting.keep({ stop: () => false, goOn: () => {} }, waits);
+    closing.push(() => senders.waiting.serve(waits));
+    const socket = connect(port, '127.0.0.1');
+    closing.push(() => socket.destroy());
+    for (let n = 0; n < 3; n++) {
+      socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(30_000) });
+      expect(String(answer)).toContain('HTTP/1.1 200 OK');
+    }
+  }, 60_000);
 
   it('stops although somebody keeps an idle connection open', async () => {
     const admin = server(0);

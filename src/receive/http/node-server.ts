@@ -4,6 +4,7 @@ import { systemClock } from '../../clock.ts';
 import { createServer } from '../../node-http.ts';
 import type { ConnectionLimit, Guest } from '../connection-limit.ts';
 import { passesOn, readSocket } from '../read-sockets.ts';
+import type { Lane } from '../reading.ts';
 
 /**
  * Requests of a connection that wait for their answer; one more, and it is refused and the connection ends. Nobody whom
@@ -62,11 +63,12 @@ export class NodeServer {
   }
 
   /** From now on the connection, which nobody reads, is node:http's. */
-  take(accepted: Socket, connections: ConnectionLimit): void {
-    const socket = readSocket(accepted, (bytes, length) => {
+  take(accepted: Socket, connections: ConnectionLimit, lane: Lane): void {
+    const read = (bytes: Buffer, length: number): boolean => {
       this.read(socket, bytes, length);
       return true;
-    });
+    };
+    const socket = readSocket(accepted, read, lane);
     this.handOver(socket);
     stay(
       connections,
