@@ -1,9 +1,10 @@
 import { createServer, type Server, Socket } from 'node:net';
+import { systemClock } from '../clock.ts';
 import { EmptyRecords } from './empty-records.ts';
 import { sameClient } from './peer.ts';
 import { type OnBytes, Reading, senders } from './reading.ts';
 
-const emptyRecords = new EmptyRecords();
+const emptyRecords = new EmptyRecords(systemClock.monotonicMs);
 
 /**
  * A client that does not read its answers is not read either. More than a socket's high-water mark, so that it says

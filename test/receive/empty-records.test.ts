@@ -12,28 +12,78 @@ import { readSocket } from '../../src/receive/read-sockets.ts';
 import { Authority, loopback } from '../support/certificates.ts';
 import { until } from './support/receivers.ts';
 
-it('ends who sends more around its data than records need, and nobody else', () => {
-  const records = new EmptyRecords();
+/** Connections whose records and clock are in the test's hand. */
+function setUp() {
+  let now = 1000;
   const ended: string[] = [];
-  const watch = (name: string, wire: number, data: number, reads: number): void => {
-    let bytes = 3000;
-    const key = {};
-    records.add(key, {
-      wireBytes: () => bytes,
-      dataBytes: () => data,
-      reads: () => reads,
-      end: () => void ended.push(name),
-    });
-    bytes += wire;
-    onTestFinished(() => records.delete(key));
+  const records = new EmptyRecords(() => now);
+  return {
+    ended,
+    /** A connection that has shaken hands; tell it what came. */
+    watch: (name: string) => {
+      const came = { wire: 3000, data: 0, reads: 0 };
+      records.add(came, {
+        wireBytes: () => came.wire,
+        dataBytes: () => came.data,
+        reads: () => came.reads,
+        end: () => {
+          if (!ended.includes(name)) ended.push(name);
+        },
+      });
+      onTestFinished(() => records.delete(came));
+      return (wire: number, data = 0, reads = 0): void => {
+        came.wire += wire;
+        came.data += data;
+        came.reads += reads;
+      };
+    },
+    pass: (ms: number): void => {
+      now += ms;
+      records.look();
+    },
   };
-  watch('a byte a record', 30 * 100_000, 100_000, 100_000);
-  watch('large records', 1_000_000_000, 998_000_000, 61_000);
-  watch('a thousand changes of keys', 27_000, 0, 0);
-  watch('three thousand', 81_000, 0, 0);
-  watch('and with some data', 1_081_000, 999_000, 61);
-  records.look();
+}
+
+it('ends who sends more around its data than records need, and nobody else', () => {
+  const { ended, watch, pass } = setUp();
+  watch('a byte a record')(30 * 100_000, 100_000, 100_000);
+  watch('large records')(1_000_000_000, 998_000_000, 61_000);
+  watch('a thousand changes of keys')(27_000);
+  watch('three thousand')(81_000);
+  watch('and with some data')(1_081_000, 999_000, 61);
+  pass(1000);
   expect(ended).toEqual(['three thousand', 'and with some data']);
+});
+
+it('forgives with time what a connection has had, for as long as it lives', () => {
+  const { ended, watch, pass } = setUp();
+  const [weeks, drips, pours] = [watch('three weeks'), watch('3 KiB a second'), watch('6 KiB a second')];
+  for (let hour = 0; hour < 21 * 24; hour++) {
+    // A thousand changes of keys, and a batch.
+    weeks(27_000 + 230_100, 230_000, 15);
+    pass(3_600_000);
+  }
+  expect(ended).toEqual([]);
+  // 64 KiB, or twice that after a long silence, at 2 KiB a second more than is forgiven.
+  for (let seconds = 0; seconds < 64; seconds++) {
+    drips(3 * 1024);
+    pours(6 * 1024);
+    pass(1000);
+    if (seconds < 32) expect(ended).toEqual([]);
+  }
+  expect(ended).toEqual(['6 KiB a second']);
+});
+
+it('saves nothing up for who needs little', () => {
+  const { ended, watch, pass } = setUp();
+  const patient = watch('patient');
+  for (let seconds = 0; seconds < 100; seconds++) {
+    patient(1_022_000, 1_000_000, 1000);
+    pass(1000);
+  }
+  patient(81_000);
+  pass(1000);
+  expect(ended).toEqual(['patient']);
 });
 
 /** HKDF-Expand-Label with an empty context (RFC 8446, 7.1), for lengths of one block. */
