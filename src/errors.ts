@@ -25,6 +25,7 @@ export const refusals = {
   tls_failed: { grpc: 14, http: 400, retryable: false },
   tls_timeout: { grpc: 14, http: 408, retryable: false },
   tls_full: { grpc: 14, http: 503, retryable: false },
+  tls_flood: { grpc: 14, http: 400, retryable: false },
   plain_on_tls: { grpc: 14, http: 400, retryable: false },
   tls_on_plain: { grpc: 14, http: 400, retryable: false },
   client_certificate: { grpc: 16, http: 403, retryable: false },

@@ -56,6 +56,7 @@ interface Caller {
 class NodeHttpReceiver implements HttpReceiver {
   readonly #options: HttpReceiverOptions;
   readonly #cors: Cors;
+  readonly #turnedAway: ReturnType<typeof turnedAway>;
   readonly #node: NodeServer;
   readonly #listener: Listener;
   readonly #watch = new Watch((now) => this.#sweep(now));
@@ -66,6 +67,7 @@ class NodeHttpReceiver implements HttpReceiver {
 
   constructor(options: HttpReceiverOptions) {
     this.#options = options;
+    this.#turnedAway = turnedAway(options);
     this.#cors = new Cors(options.cors.allowedOrigins);
     this.#node = new NodeServer(
       serverOptions,
@@ -78,7 +80,7 @@ class NodeHttpReceiver implements HttpReceiver {
         protocol: 'http/1.1',
         connections: options.connections,
         secured: (socket) => this.#opened(socket),
-        refused: turnedAway(options),
+        refused: this.#turnedAway,
         farewell,
       },
       options.tls,
@@ -115,7 +117,7 @@ class NodeHttpReceiver implements HttpReceiver {
 
   #opened(accepted: Socket): void {
     const { connections } = this.#options;
-    const socket = readSocket(accepted, (bytes, length) => {
+    const onBytes = (bytes: Buffer, length: number): boolean => {
       if (connection.isOver) {
         // It is node:http's, also to say when to read.
         this.#node.read(socket, bytes, length);
@@ -126,7 +128,8 @@ class NodeHttpReceiver implements HttpReceiver {
       connection.read(bytes, length);
       socket.uncork();
       return connection.isOver || socket.writableLength <= maxUnreadBytes;
-    });
+    };
+    const socket = readSocket(accepted, onBytes, { flooded: this.#turnedAway });
     const resume = (): void => void socket.resume();
     const ended = (): void => {
       connection.end();

@@ -1,8 +1,10 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { systemClock } from '../clock.ts';
+import type { RefusalReason } from '../errors.ts';
 import { EmptyRecords } from './empty-records.ts';
+import { addressOf } from './handshakes.ts';
 import { sameClient } from './peer.ts';
-import { type OnBytes, Reading, senders } from './reading.ts';
+import { type Lane, type OnBytes, Reading, senders } from './reading.ts';
 
 const emptyRecords = new EmptyRecords(systemClock.monotonicMs);
 
@@ -45,13 +47,22 @@ export function createSocketServer(onSocket: (accepted: Socket) => void): Server
   return createServer(options, onSocket);
 }
 
+type Flooded = (reason: RefusalReason, why: string, address: string) => void;
+
+export interface ReadOptions {
+  /** Whose reads it waits for; those of senders where nothing is said. */
+  readonly lane?: Lane;
+  /** Told why a connection is ended that brings no data (empty-records.ts). */
+  readonly flooded?: Flooded;
+}
+
 /**
  * Begins to read an accepted socket; returns the one to write to. Only a socket's constructor takes a buffer to read
  * into (`onread`), and accepted ones are constructed by Node, hence a second socket on the handle of the first, which
  * is left to count in its server. Of a TLS socket, whose handshake is over, it is the same; each read is a record. Where a
  * Node has no such handles any more, the socket is read the usual way.
  */
-export function readSocket(accepted: Socket, onBytes: OnBytes, lane = senders): Socket {
+export function readSocket(accepted: Socket, onBytes: OnBytes, { lane = senders, flooded }: ReadOptions = {}): Socket {
   const inside = accepted as unknown as Inside;
   const handle = inside._handle;
   if (typeof handle?.useUserBuffer !== 'function') {
@@ -71,7 +82,7 @@ export function readSocket(accepted: Socket, onBytes: OnBytes, lane = senders): 
   ours.add(socket);
   sameClient(accepted, socket);
   reading.open();
-  watchRecords(accepted, socket, reading);
+  watchRecords(accepted, socket, reading, flooded);
   return socket.on('close', () => {
     reading.close();
     emptyRecords.delete(reading);
@@ -89,14 +100,18 @@ function stop(socket: Socket): boolean {
 }
 
 /** Where it came through TLS, which keeps to itself what is no data. */
-function watchRecords(accepted: Socket, socket: Socket, reading: Reading): void {
+function watchRecords(accepted: Socket, socket: Socket, reading: Reading, flooded?: Flooded): void {
   const { _parent: below } = accepted as unknown as Inside;
   if (below === undefined || below === null) return;
   emptyRecords.add(reading, {
     wireBytes: () => below.bytesRead,
     dataBytes: () => reading.bytes,
     reads: () => reading.reads,
-    end: () => void socket.destroy(),
+    end: () => {
+      if (!socket.destroyed)
+        flooded?.('tls_flood', 'more TLS records without data than any client needs', addressOf(socket));
+      socket.destroy();
+    },
   });
 }
 

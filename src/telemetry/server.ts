@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type onRouteHookHandler } from 'fastify';
 import { systemClock } from '../clock.ts';
-import { type Refusal, refusals, UsageError } from '../errors.ts';
+import { type Refusal, type RefusalReason, refusals, UsageError } from '../errors.ts';
 import { STATUS_CODES } from '../node-http.ts';
 import { ConnectionLimit } from '../receive/connection-limit.ts';
 import { NodeServer } from '../receive/http/node-server.ts';
@@ -102,13 +102,14 @@ function adminPort({ tls, log }: AdminOptions): { serverFactory: ServerFactory; 
   const connections = new ConnectionLimit(maxConnections);
   const limited = limitLog(log, tellEveryMs, systemClock.monotonicMs);
   let node: NodeServer;
+  const refused = (reason: RefusalReason, why: string, address: string): void =>
+    limited.warn('connection_turned_away', { port: 'admin', reason, address }, why);
   const listener = new Listener(
     {
       protocol: 'http/1.1',
       connections,
-      secured: (socket) => node.take(socket, connections, operators),
-      refused: (reason, why, address) =>
-        limited.warn('connection_turned_away', { port: 'admin', reason, address }, why),
+      secured: (socket) => node.take(socket, connections, { lane: operators, flooded: refused }),
+      refused,
       farewell: answerOf,
     },
     tls,

@@ -1,16 +1,12 @@
 import { createCipheriv, createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import net from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
 import { EmptyRecords } from '../../src/receive/empty-records.ts';
-import { readSocket } from '../../src/receive/read-sockets.ts';
-import { Authority, loopback } from '../support/certificates.ts';
-import { until } from './support/receivers.ts';
+import { start, until } from './support/receivers.ts';
+import { certificates, credentialsOf } from './support/transport.ts';
 
 /** Connections whose records and clock are in the test's hand. */
 function setUp() {
@@ -128,28 +124,18 @@ async function changesKeys(port: number, times: number): Promise<net.Socket> {
   return raw;
 }
 
-it('ends a real connection that changes its keys all the time, and not one that does so sometimes', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tailgate-records-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const authority = await Authority.create(folder, 'ca');
-  const { cert, key } = await authority.issue('server', {
-    usage: 'server',
-    commonName: 'gateway',
-    names: loopback,
-  });
-  const sockets: net.Socket[] = [];
-  const server = tls.createServer({ cert, key }, (accepted) => {
-    const socket = readSocket(accepted, () => true).on('error', () => {});
-    sockets.push(socket);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  const [often, seldom] = [await changesKeys(port, 20_000), await changesKeys(port, 500)];
-  onTestFinished(() => {
-    for (const socket of [often, seldom, ...sockets]) socket.destroy();
-  });
-  await until(() => often.destroyed || often.closed || sockets.some((socket) => socket.destroyed));
-  expect(sockets.map((socket) => socket.destroyed)).toEqual([true, false]);
-});
+it.each(['http2', 'http'] as const)(
+  'ends a real connection (%s) that changes its keys all the time, not one that does so sometimes, and counts it',
+  async (kind) => {
+    await using receiver = await start(kind, { tls: credentialsOf(certificates.server) });
+    const [often, seldom] = [await changesKeys(receiver.port, 20_000), await changesKeys(receiver.port, 500)];
+    onTestFinished(() => {
+      for (const socket of [often, seldom]) socket.destroy();
+    });
+    await until(() => often.closed);
+    expect(seldom.closed).toBe(false);
+    expect(receiver.turnedAway).toEqual(['tls_flood: more TLS records without data than any client needs']);
+    expect(receiver.stats.refused.tls_flood).toEqual({ requests: 1, bytes: 0 });
+    seldom.destroy();
+  },
+);

@@ -56,7 +56,7 @@ it('lets whose turn was the longest ago go on first, and then who was done meanw
 async function listen(lane: Lane, onBytes: (socket: Socket, ...args: Parameters<OnBytes>) => boolean) {
   const accepted: Socket[] = [];
   const server = createSocketServer((socket) => {
-    const read: Socket = readSocket(socket, (bytes, length) => onBytes(read, bytes, length), lane).on(
+    const read: Socket = readSocket(socket, (bytes, length) => onBytes(read, bytes, length), { lane }).on(
       'error',
       () => {},
     );

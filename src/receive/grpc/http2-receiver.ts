@@ -50,6 +50,7 @@ interface Opened extends Guest {
 export class Http2Receiver implements GrpcReceiver {
   readonly #options: GrpcReceiverOptions;
   readonly #server: Server;
+  readonly #turnedAway: ReturnType<typeof turnedAway>;
   readonly #listener: Listener;
   readonly #sideCalls: SideCalls;
   readonly #watch: Watch;
@@ -58,6 +59,7 @@ export class Http2Receiver implements GrpcReceiver {
 
   constructor(options: GrpcReceiverOptions) {
     this.#options = options;
+    this.#turnedAway = turnedAway(options);
     this.#watch = new Watch((now) => this.#sweep(now));
     this.#sideCalls = new SideCalls(options.serving, this.#watch, options.stats);
     this.#listener = new Listener(
@@ -65,7 +67,7 @@ export class Http2Receiver implements GrpcReceiver {
         protocol: 'h2',
         connections: options.connections,
         secured: (socket) => this.#opened(socket),
-        refused: turnedAway(options),
+        refused: this.#turnedAway,
         farewell: goodbye,
       },
       options.tls,
@@ -105,12 +107,13 @@ export class Http2Receiver implements GrpcReceiver {
   #opened(accepted: Socket): void {
     const { connections, stats } = this.#options;
     const openedAt = systemClock.monotonicMs();
-    const socket = readSocket(accepted, (bytes, length) => {
+    const onBytes = (bytes: Buffer, length: number): boolean => {
       if (!connection.isOpen) isTlsHere ||= isTls(bytes);
       connection.read(bytes, length);
       this.#read.over();
       return socket.writableLength <= maxUnreadBytes;
-    });
+    };
+    const socket = readSocket(accepted, onBytes, { flooded: this.#turnedAway });
     let isTlsHere = false;
     const caller: Caller = {
       ports: this.#options,

@@ -3,8 +3,7 @@ import type { Socket } from 'node:net';
 import { systemClock } from '../../clock.ts';
 import { createServer } from '../../node-http.ts';
 import type { ConnectionLimit, Guest } from '../connection-limit.ts';
-import { passesOn, readSocket } from '../read-sockets.ts';
-import type { Lane } from '../reading.ts';
+import { passesOn, type ReadOptions, readSocket } from '../read-sockets.ts';
 
 /**
  * Requests of a connection that wait for their answer; one more, and it is refused and the connection ends. Nobody whom
@@ -63,12 +62,12 @@ export class NodeServer {
   }
 
   /** From now on the connection, which nobody reads, is node:http's. */
-  take(accepted: Socket, connections: ConnectionLimit, lane: Lane): void {
+  take(accepted: Socket, connections: ConnectionLimit, options: ReadOptions): void {
     const read = (bytes: Buffer, length: number): boolean => {
       this.read(socket, bytes, length);
       return true;
     };
-    const socket = readSocket(accepted, read, lane);
+    const socket = readSocket(accepted, read, options);
     this.handOver(socket);
     stay(
       connections,
