@@ -11,6 +11,9 @@ import type { Log } from './telemetry/log.ts';
 /** How often they are looked at, beside SIGHUP: a token that is retired in the file is gone a minute later. */
 const reloadIntervalMs = 60_000;
 
+/** All of a file is read in one go, in which nothing else happens: this takes 0.2 s. */
+const maxFileBytes = 1024 * 1024;
+
 type Ports = Pick<BootConfig, 'receive' | 'admin' | 'tenants'>;
 type Blocks = OfPorts<FilesBlock<Credentials>>;
 
@@ -63,6 +66,9 @@ function pathsOf({ bearerTokenFile, basicHtpasswdFile }: AuthConfig): Record<str
 
 function credentialsOf(texts: Readonly<Record<string, string>>, key: string, rules: TokenFileRules): Credentials {
   const [[file, text]] = Object.entries(texts);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxFileBytes)
+    throw new FileProblem(file, `${bytes} bytes: expected at most ${maxFileBytes}, which is many thousand lines`);
   try {
     return file === 'bearer_token_file'
       ? { scheme: 'bearer', key, tokens: parseTokenFile(text, key, rules) }

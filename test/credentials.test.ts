@@ -37,6 +37,21 @@ it('reads a file once that both protocols have, and none for a port that asks fo
   expect((await open('admin: {}')).all).toEqual([]);
 });
 
+it('takes no file of more than 1 MiB, and says so', async () => {
+  const lines = (bytes: number): string => {
+    const each = Array.from({ length: 20_000 }, (_, i) => `t${i}: ${`${i}`.padStart(16, '0')}\n`).join('');
+    return `${each}#${'x'.repeat(bytes - each.length - 2)}\n`;
+  };
+  const path = join(directory, 'many');
+  const boot = 'receive: { auth: { bearer_token_file: many }, grpc: {} }';
+  writeFileSync(path, lines(1024 * 1024));
+  expect((await open(boot)).senders().grpc).toMatchObject({ tokens: { length: 20_000 } });
+  writeFileSync(path, lines(1024 * 1024 + 1));
+  await expect(open(boot)).rejects.toThrow(
+    `receive.auth.bearer_token_file: ${path}: 1048577 bytes: expected at most 1048576`,
+  );
+});
+
 it('gives a protocol its own in the place of the shared one', async () => {
   const own =
     await open(`receive: { auth: { bearer_token_file: both }, grpc: {}, http: { auth: { bearer_token_file: browsers } } }
