@@ -79,8 +79,9 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => shards.end());
     rules.onSwap((revision) => shards.swap(revision));
     for (const port of ['grpc', 'http'] as const) {
-      credentials[port]?.onChange((changed) => shards.renewSenders(port, changed));
-      certificates[port]?.onChange((changed) => shards.renewTls(port, changed));
+      const whom = port === 'grpc' ? 'the gRPC port' : 'the HTTP port';
+      credentials[port]?.onChange(whom, (changed) => shards.renewSenders(port, changed));
+      certificates[port]?.onChange(whom, (changed) => shards.renewTls(port, changed));
     }
 
     const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
@@ -97,7 +98,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
     const adminAccess = new AdminAccess(credentials.admin?.value, config.admin.auth?.clientSubjects);
-    credentials.admin?.onChange((changed) => adminAccess.renew(changed));
+    credentials.admin?.onChange('the admin port', (changed) => adminAccess.renew(changed));
     const adminTls = certificates.admin?.value;
     const admin = createAdminServer({
       endpoint: config.admin.endpoint,
@@ -133,7 +134,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     });
     const adminAddress = await admin.start();
     undo.unshift(() => admin.stop());
-    certificates.admin?.onChange((changed) => admin.renew(changed));
+    certificates.admin?.onChange('the admin port', (changed) => admin.renew(changed));
     const addresses = { ...(await shards.start()), admin: adminAddress };
     await watchMemory({ shards, memory });
     notReady = '';

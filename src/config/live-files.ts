@@ -46,6 +46,15 @@ export class FileProblem extends Error {
   }
 }
 
+/** Who is told of changes, and by what name the operator knows it. */
+interface Listener<T> {
+  readonly whom: string;
+  readonly take: (value: T) => void;
+}
+
+/** The files are good, but somebody failed with what they mean. */
+class Unreached extends Error {}
+
 /** A text counts when it is the same after so long: half a write is none. */
 const settleMs = 200;
 /** Files that do not fit each other are mostly about to: a key comes before its certificate. */
@@ -67,7 +76,9 @@ const usual: Surroundings = {
 export class LiveFiles<T> {
   readonly #options: LiveFilesOptions<T>;
   readonly #surroundings: Surroundings;
-  readonly #listeners: ((value: T) => void)[] = [];
+  readonly #listeners: Listener<T>[] = [];
+  /** Those that the value in force has not reached. */
+  readonly #behind = new Set<Listener<T>>();
   readonly #loads = { accepted: 0, refused: 0 };
   #texts: Texts;
   #value: T;
@@ -87,7 +98,7 @@ export class LiveFiles<T> {
     try {
       files.#take(await files.#read());
     } catch (error) {
-      throw new UsageError(files.#why(error));
+      throw new UsageError(files.#why(error as Error));
     }
     files.#timer = setInterval(() => void files.reload(), options.reloadIntervalMs).unref();
     return files;
@@ -111,9 +122,12 @@ export class LiveFiles<T> {
     return { block, loadedAt: this.#loadedAt, failingSince: this.#failingSince, loads: { ...this.#loads } };
   }
 
-  /** `listener` gets each value that takes the place of another; not the one that is there. */
-  onChange(listener: (value: T) => void): void {
-    this.#listeners.push(listener);
+  /**
+   * `take` gets each value that takes the place of another; not the one that is there. Where it throws, the operator is
+   * told that it did not reach `whom`, and it gets the value again with the next look.
+   */
+  onChange(whom: string, take: (value: T) => void): void {
+    this.#listeners.push({ whom, take });
   }
 
   /** Looks at the files now; resolves when what they say counts, or does not. */
@@ -127,6 +141,7 @@ export class LiveFiles<T> {
 
   stop(): void {
     this.#isStopped = true;
+    this.#behind.clear();
     clearInterval(this.#timer);
   }
 
@@ -142,26 +157,42 @@ export class LiveFiles<T> {
   }
 
   /** Undefined where they are good. */
-  async #attempt(): Promise<string | undefined> {
+  async #attempt(): Promise<Error | undefined> {
     try {
       const texts = await this.#read();
-      if (isSame(texts, this.#texts)) this.#recovered();
-      else {
+      if (!isSame(texts, this.#texts)) {
         await this.#surroundings.wait(settleMs);
         if (!isSame(texts, await this.#read())) throw new Error('being written just now');
-        if (!this.#isStopped) this.#changed(texts);
+        if (this.#isStopped) return undefined;
+        this.#changed(texts);
       }
+      this.#reachAll();
+      this.#recovered();
       return undefined;
     } catch (error) {
-      return this.#why(error);
+      return error as Error;
     }
   }
 
   #changed(texts: Texts): void {
     this.#take(texts);
-    this.#recovered();
+    this.#told = '';
+    for (const listener of this.#listeners) this.#behind.add(listener);
     this.#options.tell('info', `${this.#options.block}: changed files are in force`);
-    for (const listener of this.#listeners) listener(this.#value);
+  }
+
+  /** One that fails keeps no other from its value. */
+  #reachAll(): void {
+    const failures: string[] = [];
+    for (const listener of this.#behind) {
+      try {
+        listener.take(this.#value);
+        this.#behind.delete(listener);
+      } catch (error) {
+        failures.push(`did not reach ${listener.whom}: ${(error as Error).message}`);
+      }
+    }
+    if (failures.length > 0) throw new Unreached(failures.join('; '));
   }
 
   #take(texts: Texts): void {
@@ -176,13 +207,15 @@ export class LiveFiles<T> {
     this.#told = '';
   }
 
-  #failed(why: string): void {
+  #failed(error: Error): void {
     if (this.#isStopped) return;
     this.#failingSince ??= this.#surroundings.clock.monotonicMs();
     this.#loads.refused++;
+    const why = this.#why(error);
     if (why === this.#told) return;
     this.#told = why;
-    this.#options.tell('warn', `${why}; what was read before stays in force`);
+    const where = error instanceof Unreached ? ' there' : '';
+    this.#options.tell('warn', `${why}; what was read before stays in force${where}`);
   }
 
   async #read(): Promise<Texts> {
@@ -213,11 +246,12 @@ export class LiveFiles<T> {
     return text;
   }
 
-  #why(error: unknown): string {
+  #why(error: Error): string {
     const { block, paths } = this.#options;
-    const { message } = error as Error;
-    return error instanceof FileProblem
-      ? `${block}.${error.key}: ${paths[error.key]}: ${message}`
+    const { message } = error;
+    if (error instanceof FileProblem) return `${block}.${error.key}: ${paths[error.key]}: ${message}`;
+    return error instanceof Unreached
+      ? `${block}: ${Object.values(paths).join(', ')}: ${message}`
       : `${block}: ${message}`;
   }
 }
