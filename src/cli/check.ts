@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { certificateBlocks, exporterFiles } from '../certificates.ts';
+import { collectorBlock } from '../config/collector-rules.ts';
 import { decodeText, type NoText, placed } from '../config/decode-text.ts';
 import { readYaml } from '../config/document.ts';
 import { FileProblem } from '../config/live-files.ts';
@@ -24,7 +25,9 @@ interface RulesOf {
 }
 
 /** What a file is, in words, or what is wrong with it. */
-type Finding = { readonly ok: string; readonly rules?: RulesOf } | { readonly errors: readonly string[] };
+type Finding =
+  | { readonly ok: string; readonly notes?: readonly string[]; readonly rules?: RulesOf }
+  | { readonly errors: readonly string[] };
 
 /**
  * `tailgate check FILE…`: loads and compiles boot files and rules with the code that runs them; the content tells which
@@ -47,6 +50,7 @@ function examine(file: string, io: Pick<Io, 'stdout' | 'stderr' | 'env'>, boot?:
     return false;
   }
   io.stdout.write(`${file}: ${finding.ok}\n`);
+  for (const note of finding.notes ?? []) io.stdout.write(`${file}: note: ${note}\n`);
   return !finding.rules || examine(finding.rules.file, io, finding.rules);
 }
 
@@ -69,6 +73,7 @@ function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
  */
 function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | undefined {
   const { value } = readYaml(text, file, { env });
+  if (collectorBlock(value)) return 'rules';
   const keys = value ? Object.keys(value) : Array.from(text.matchAll(/^(\w+):/gm), ([, key]) => key!);
   const share = (known: object) => keys.filter((key) => Object.hasOwn(known, key)).length;
   if (keys.length === 0) return 'rules';
@@ -137,7 +142,7 @@ function rulesFinding(
 ): Finding {
   const parsed = parseRules(text, file, maxBytes);
   if ('errors' in parsed) return parsed;
-  const { document, report } = mergeLayers([parsed.layer]);
+  const { document, notes, report } = mergeLayers([parsed.layer]);
   const shares = document.baseline_percent;
   const named = typeof shares === 'object' && shares !== null ? Object.keys(shares) : [];
   const environments = environment ? [environment] : named.length > 0 ? named : ['home'];
@@ -148,5 +153,5 @@ function rulesFinding(
   ];
   if (problems.length > 0) return { errors: [...new Set(report(problems))] };
   const counts = compiled.map((result) => ('policies' in result ? result.policies.policies.length : 0));
-  return { ok: `ok (${Math.max(...counts)} policies)` };
+  return { ok: `ok (${Math.max(...counts)} policies)`, notes };
 }

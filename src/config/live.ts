@@ -211,7 +211,7 @@ export class LiveRules<T> {
   }
 
   #take(origin: Origin, file: RulesLayer | undefined, keys: Keys | undefined): boolean {
-    const { document, report } = mergeLayers([file, keys?.layer].filter((layer) => layer !== undefined));
+    const { document, notes, report } = mergeLayers([file, keys?.layer].filter((layer) => layer !== undefined));
     const hash = hashOf(document, this.#options.environment);
     const next = { hash, source: keys?.source ?? this.#options.file.name, modifyIndex: keys?.index ?? 0 };
     const revision = `${keys ? keys.index : 'file'}-${hash.slice(0, 8)}`;
@@ -222,15 +222,16 @@ export class LiveRules<T> {
     const compiled = this.#options.compile(document, revision);
     if ('problems' in compiled) return this.#refuse(origin, report(compiled.problems));
     this.#inForce = { ...next, revision, loadedAt: this.#options.clock.unixMs(), debug: document.debug ?? false };
-    this.#swap(origin, compiled.policies);
+    this.#swap(origin, compiled.policies, notes);
     if (keys && keys.source === this.#options.consul?.name) this.#save(keys, document);
     return true;
   }
 
-  #swap(origin: Origin, policies: T): void {
+  #swap(origin: Origin, policies: T, notes: readonly string[]): void {
     this.#current = policies;
     const { revision, source } = this.#inForce;
-    this.#record.accepted(origin, { revision, source, policies: this.#options.policyNames(policies) });
+    const names = this.#options.policyNames(policies);
+    this.#record.accepted(origin, { revision, source, policies: names, ...(notes.length > 0 && { notes }) });
     for (const callback of this.#swapped) callback(policies);
   }
 

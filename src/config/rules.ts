@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { whyUnknown } from '../decide/policies/index.ts';
+import { routePattern } from '../decide/policies/route.ts';
 import type { Problem, RulesDocument } from '../model/rules.ts';
 import { block, expected, fields, isBlock, list, mapOf, oneOf, ownNames, text } from '../options.ts';
-import { problemsOf, readYaml, told } from './document.ts';
+import { type CollectorBlock, collectorBlock, knobsOff } from './collector-rules.ts';
+import { problemsOf, readYaml, told, type YamlText } from './document.ts';
 
 /** What a source says: fields present there, and its own words for where a problem lies. */
 export interface RulesLayer {
   readonly fields: Partial<RulesDocument>;
+  /** What stands in it and is no rule, each with what becomes of it: a line each. */
+  readonly notes?: readonly string[];
   report(problems: readonly Problem[]): readonly string[];
 }
 
@@ -24,7 +28,7 @@ const notAShare = v.never(expected('a percentage from 0 to 100, a block of envir
 const share = v.lazy((input) => (typeof input === 'number' ? percent : isBlock(input) ? perEnvironment : notAShare));
 
 const code = oneOf('ERROR', 'OK', 'UNSET');
-const route = text(/^\/([^\s*?#]*|[^\s*?#]*\/\*|\*)$/, 'a path such as /login, or /prefix/*');
+const route = text(routePattern, 'a path such as /login, or /prefix/*');
 const milliseconds = v.pipe(
   v.number(expected('milliseconds as a number, such as 500, or null')),
   v.check((ms) => ms >= 0 && ms < Number.POSITIVE_INFINITY, expected('0 or more milliseconds')),
@@ -35,14 +39,26 @@ const policyName = text(
   /^(?!(debug|errors|slow|routes|baseline|none|overload)$)(?=.*\S)\P{C}{1,128}$/u,
   'a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none or overload',
 );
-/** What its type asks for, decide/compile.ts knows. */
-const policy = fields(
-  { name: policyName, type: text(/\S/, 'a policy type, such as latency or string_attribute') },
-  () => v.unknown(),
-  expected('a policy: a block with name and type'),
+/** Where the knobs are off, their names are free. */
+const foreignName = text(
+  /^(?!(debug|none|overload)$)(?=.*\S)\P{C}{1,128}$/u,
+  'a name of at most 128 characters, but not debug, none or overload',
 );
 
-const policies = v.pipe(list(policy), ownNames('is taken by a policy above'));
+/** What its type asks for, decide/compile.ts knows. */
+const policiesNamed = (name: typeof policyName) =>
+  v.pipe(
+    list(
+      fields(
+        { name, type: text(/\S/, 'a policy type, such as latency or string_attribute') },
+        () => v.unknown(),
+        expected('a policy: a block with name and type'),
+      ),
+    ),
+    ownNames('is taken by a policy above'),
+  );
+const policies = policiesNamed(policyName);
+const foreignPolicies = policiesNamed(foreignName);
 
 const late = block({
   rescue: v.optional(v.literal(false, 'expected false: true is not supported in this version'), false),
@@ -98,15 +114,29 @@ export function parseRules(text: string, name: string, maxBytes = usualMaxBytes)
   const yaml = readYaml(text, name);
   if (yaml.errors.length > 0) return { errors: told(yaml.errors) };
   if (yaml.value === null) return { errors: [`${name}:1: empty: expected rules; write {} for the defaults`] };
+  const pasted = collectorBlock(yaml.value);
+  if (pasted) return pastedLayer(pasted, yaml);
   const parsed = v.safeParse(document, yaml.value);
+  if (parsed.success) return { layer: { fields: parsed.output as Partial<RulesDocument>, report: yaml.report } };
+  const types = isBlock(yaml.value) ? unknownTypes(yaml.value.policies) : [];
+  return { errors: told(yaml.report([...problemsOf(parsed.issues), ...types])) };
+}
+
+/** The Collector's policies alone; problems are told where they stand in its text. */
+function pastedLayer({ path, policies, notes, problems }: CollectorBlock, yaml: YamlText): LayerResult {
+  const inBlock = (found: readonly Problem[]) => found.map((each) => ({ ...each, path: [...path, ...each.path] }));
+  const inList = (found: readonly Problem[]) =>
+    inBlock(found.map((each) => ({ ...each, path: ['policies', ...each.path] })));
+  const parsed = v.safeParse(foreignPolicies, policies);
   if (!parsed.success)
-    return { errors: told(yaml.report([...problemsOf(parsed.issues), ...unknownTypes(yaml.value)])) };
-  return { layer: { fields: parsed.output as Partial<RulesDocument>, report: yaml.report } };
+    problems = [...problems, ...inList(problemsOf(parsed.issues)), ...inBlock(unknownTypes(policies))];
+  if (problems.length > 0) return { errors: told(yaml.report(problems)) };
+  const fields = { ...knobsOff, policies: parsed.output as RulesDocument['policies'] };
+  return { layer: { fields, notes: told(notes), report: (found) => yaml.report(inBlock(found)) } };
 }
 
 /** Found when the rules are compiled, which those with mistakes of form are not: told together with them. */
-function unknownTypes(value: unknown): Problem[] {
-  const policies = isBlock(value) ? value.policies : undefined;
+function unknownTypes(policies: unknown): Problem[] {
   if (!Array.isArray(policies)) return [];
   return policies.flatMap((policy: unknown, index) => {
     const type = isBlock(policy) ? policy.type : undefined;
@@ -119,12 +149,17 @@ function unknownTypes(value: unknown): Problem[] {
  * The layers as one document: a field of a later layer counts, and problems are told in the words of the layer they
  * come from.
  */
-export function mergeLayers(layers: readonly RulesLayer[]): { document: RulesDocument; report: RulesLayer['report'] } {
+export function mergeLayers(layers: readonly RulesLayer[]): {
+  document: RulesDocument;
+  notes: readonly string[];
+  report: RulesLayer['report'];
+} {
   const document = Object.assign({ ...defaultRules }, ...layers.map((layer) => layer.fields)) as RulesDocument;
   const owner = ({ path }: Problem) =>
     layers.findLast((layer) => Object.hasOwn(layer.fields, String(path[0]))) ?? layers[0];
   return {
     document,
+    notes: layers.flatMap(({ notes }) => notes ?? []),
     report: (problems) =>
       told(layers.flatMap((layer) => layer.report(problems.filter((problem) => owner(problem) === layer)))),
   };

@@ -56,6 +56,19 @@ describe('tailgate check', () => {
     expect(code).toBe(0);
   });
 
+  it("takes a Collector's configuration for rules, and tells what becomes of the rest of it", async () => {
+    const tail = '{ decision_wait: 30s, policies: [{ name: all, type: always_sample }] }';
+    const rules = file('otel.yaml', `receivers: {}\nprocessors: { tail_sampling: ${tail} }\nexporters: {}\n`);
+    const { code, out } = await run([rules]);
+    expect(out.split('\n')).toEqual([
+      `${rules}: ok (1 policies)`,
+      `${rules}: note: receivers, exporters: not rules: the boot file says what is received, changed and exported`,
+      `${rules}: note: processors.tail_sampling.decision_wait: set elsewhere: buffer.decision_wait in the boot file, "30s" here`,
+      '',
+    ]);
+    expect(code).toBe(0);
+  });
+
   it('knows the tenants of a boot file, and whether its rules have others', async () => {
     const rules = file('a.yaml', 'tenants:\n  shop: { debug: true }\n  search: {}');
     expect((await run([rules])).code).toBe(0);

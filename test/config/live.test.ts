@@ -134,6 +134,13 @@ async function failure(what: Setting): Promise<unknown> {
     .catch((error) => error);
 }
 
+it("a Collector's configuration is told with what becomes of the rest of it, once when it comes in force", async () => {
+  const file = 'tail_sampling: { num_traces: 5, policies: [{ name: all, type: always_sample }] }';
+  const { logged } = await started({ file });
+  expect(logged).toHaveLength(1);
+  expect(logged[0]).toContain('"notes":["tail_sampling.num_traces: not needed here: what waits is bounded in bytes');
+});
+
 describe('rules from a file', () => {
   it('are in force after the start, and the status says which', async () => {
     const { rules, swaps } = await started({ file: 'routes: [/a]\ndebug: true' });

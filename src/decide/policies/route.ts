@@ -3,6 +3,9 @@ import { RouteTree } from './route-tree.ts';
 /** Where a request's path stands, newest convention first; the value's form decides what is cut off. */
 export const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', 'http.url'] as const;
 
+/** A path, a path with segments in braces, or `/prefix/*`. */
+export const routePattern = /^(?=.{1,1024}$)\/([^\s*?#]*|[^\s*?#]*\/\*|\*)$/;
+
 /**
  * Compiles routes to a test of an AnyValue message whose string is a path (`http.route`, `url.path`), a path with query
  * (`http.target`), or a whole URL. A route is an exact path, or `/prefix/*` for everything below the prefix and the
