@@ -8,6 +8,9 @@ import { UsageError } from './errors.ts';
  */
 const [program, ...rest] = process.argv.slice(2);
 
+// Before anything is loaded: by itself the signal would end the process, and no file has been read that could be again.
+if (program === 'tailgate' && rest[0] === 'run') process.on('SIGHUP', () => {});
+
 const usage = `usage: tailgate COMMAND
   run [--config FILE]    the gateway
   check FILE…            what is wrong with boot files and rules, by the code that runs them

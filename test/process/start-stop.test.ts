@@ -3,7 +3,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Home, makeHome, sinkExporter } from '../support/boot-file.ts';
 import { eventually, type GatewayProcess, type Status, startGatewayProcess } from '../support/gateway.ts';
@@ -458,6 +458,27 @@ describe('rules of a running gateway', () => {
     await gateway.sender.grpc(requestBytes({ trace: 'a' }));
     expect(await gateway.stop()).toBe(0);
   });
+});
+
+it('is not ended by a SIGHUP that comes before anything of it is loaded', async () => {
+  const home = homeWith({});
+  // Sends it when the first module beyond the entry is asked for.
+  const early = join(home.directory, 'early.mjs');
+  writeFileSync(
+    early,
+    `import { registerHooks } from 'node:module';
+    let isSent = false;
+    registerHooks({ resolve(name, context, next) {
+      if (!isSent && /cli\\/(io|run\\/)/.test(name)) {
+        isSent = true;
+        process.kill(process.pid, 'SIGHUP');
+      }
+      return next(name, context);
+    } });`,
+  );
+  const gateway = await start(home, { NODE_OPTIONS: `--import ${pathToFileURL(early)}` });
+  await gateway.sender.grpc(requestBytes({ trace: 'a' }));
+  expect(await gateway.stop()).toBe(0);
 });
 
 it('keeps everything under TRACE_DEBUG=1, with a weight of 1', async () => {
