@@ -1,0 +1,56 @@
+import { literalsOf } from './literals.ts';
+import { type Engine, openEngine, type RegexProblem } from './re2.ts';
+import { Words } from './words.ts';
+
+/**
+ * A regular expression with RE2's syntax, which is Go's and so the Collector's: github.com/google/re2/wiki/Syntax. Like
+ * Go's MatchString it looks anywhere in the text, `.` leaves out line breaks, and `$` is the text's end. Whatever the
+ * pattern and whatever the text, time is linear in the text, and what it remembers is bounded (see re2.ts).
+ */
+export interface Regex {
+  readonly pattern: string;
+  /** UTF-8 in buf[start, end), of which nothing is kept. */
+  test(buf: Uint8Array, start: number, end: number): boolean;
+  testText(text: string): boolean;
+}
+
+export type { RegexProblem } from './re2.ts';
+
+export const isProblem = (made: Regex | RegexProblem): made is RegexProblem => 'problem' in made;
+
+/** Characters of a pattern, at most. */
+const maxPatternChars = 4096;
+
+/** Never throws, whatever the pattern. */
+export function compileRegex(pattern: string): Regex | RegexProblem {
+  if (pattern.length > maxPatternChars)
+    return { problem: `longer than ${maxPatternChars} characters`, at: maxPatternChars };
+  const stray = pattern.search(loneSurrogate);
+  if (stray >= 0) return { problem: 'half of a surrogate pair, which is no character', at: stray };
+  const literals = literalsOf(pattern);
+  if (literals !== undefined) return wordsRegex(pattern, new Words(literals));
+  const engine = openEngine(pattern);
+  return 'problem' in engine ? engine : engineRegex(pattern, engine);
+}
+
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** No engine is needed, nor loaded. */
+const wordsRegex = (pattern: string, words: Words): Regex => ({
+  pattern,
+  test: (buf, start, end) => words.in(buf, start, end),
+  testText(text) {
+    const bytes = encoder.encode(text);
+    return words.in(bytes, 0, bytes.length);
+  },
+});
+
+const engineRegex = (pattern: string, engine: Engine): Regex => ({
+  pattern,
+  test: (buf, start, end) => engine.test(textOf.call(buf, start, end)),
+  testText: (text) => engine.test(text),
+});
+
+const encoder = new TextEncoder();
+/** Quicker than TextDecoder on short texts; it works on any Uint8Array. */
+const textOf = Buffer.prototype.utf8Slice;
