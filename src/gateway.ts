@@ -20,6 +20,7 @@ import { tenantsOf } from './model/tenant.ts';
 import { type OfPorts, openPortFiles } from './open-files.ts';
 import { AdminAccess } from './telemetry/admin-access.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
+import type { AdminSources } from './telemetry/sources.ts';
 import type { Addresses, OfProtocols, RulesRevision, ShardConfig, ShardEvents, Shards } from './threads/shards.ts';
 import { shardsFor } from './threads/shards-for.ts';
 
@@ -97,6 +98,9 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
+    const ofStore: AdminSources['tempo'] =
+      tempo && ((method, url, accept, over, { name }) => tempo.handle(method, url, accept, over, name));
+    const readApi = await readApiOf(config, ofStore, shards);
     const adminAccess = new AdminAccess(credentials.admin?.value, config.admin.auth?.clientSubjects);
     credentials.admin?.onChange('the admin port', (changed) => adminAccess.renew(changed));
     const adminTls = certificates.admin?.value;
@@ -129,7 +133,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
         explain: async (id, tenant) => shards.explain(id, tenant.index),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
-        ...(tempo && { tempo: (method, url, accept, over, { name }) => tempo.handle(method, url, accept, over, name) }),
+        ...(readApi && { tempo: readApi }),
+        hasStore: tempo !== undefined,
       },
     });
     const adminAddress = await admin.start();
@@ -165,6 +170,13 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     for (const part of undo) await part();
     throw error;
   }
+}
+
+/** With what the window has beside the store, where there is one. */
+async function readApiOf(config: BootConfig, ofStore: AdminSources['tempo'], shards: Shards) {
+  if (config.window.maxBytes === 0) return ofStore;
+  const { withWindow } = await import('./window-traces.ts');
+  return withWindow(ofStore, shards, config.tenants);
 }
 
 /** Before there is any load: later the system ends the process without a word. */
@@ -205,8 +217,8 @@ async function openShards(
   events: ShardEvents,
 ): Promise<Shards> {
   const count = shardsFor(config, availableParallelism());
-  const { environment, traceDebug, receive, tenants, buffer, batch, enrich, redact } = config;
-  const own = { environment, traceDebug, receive, ...(tenants && { tenants }), buffer, batch, enrich, redact };
+  const { environment, traceDebug, receive, tenants, buffer, window, batch, enrich, redact } = config;
+  const own = { environment, traceDebug, receive, ...(tenants && { tenants }), buffer, window, batch, enrich, redact };
   // Files may change while modules are loaded: what ports are opened with is asked for behind that.
   const each = (): ShardConfig => ({ ...own, ...ofPorts() });
   if (count === 1) {

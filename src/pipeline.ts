@@ -195,7 +195,7 @@ export class Pipeline implements Intake {
       return refusalFor(error);
     }
     const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
-    const staying = this.#commit(slices, length, now);
+    const staying = this.#commit(slices, { length, end: used }, now);
     if (staying instanceof Refusal) return staying;
     arrivals.take(slices, now, neighbours?.owners);
     earlyDecisions.keepAhead(staying, now);
@@ -222,7 +222,7 @@ export class Pipeline implements Intake {
       return refusalFor(error);
     }
     const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
-    const staying = this.#commit(slices, length, this.#now());
+    const staying = this.#commit(slices, { length, end }, this.#now());
     if (staying instanceof Refusal) return staying;
     const tally = this.received[protocol];
     const arriving = { arrival: new StepwiseArrival(this.shard, slices, staying), tally };
@@ -238,10 +238,13 @@ export class Pipeline implements Intake {
   }
 
   /** From here on nothing of a request can be refused: there is room, and others' slices are on their way. */
-  #commit(slices: SliceRows, length: number, now: number): number | Refusal {
-    const { neighbours } = this.shard;
+  #commit(slices: SliceRows, { length, end }: Place, now: number): number | Refusal {
+    const { buffer, neighbours } = this.shard;
     const staying = neighbours?.assign(slices) ?? slices.count;
-    return this.#makeRoomFor(staying, slices.segment, { length, now }) ?? neighbours?.handOver(slices) ?? staying;
+    const refusal = this.#makeRoomFor(staying, slices.segment, { length, now }) ?? neighbours?.handOver(slices);
+    if (refusal !== undefined) return refusal;
+    buffer.segments.taken(end, slices);
+    return staying;
   }
 
   /** Slices need rows, and each may be of a new trace: a message of small spans is the least of what they take. */
@@ -282,6 +285,12 @@ export class Pipeline implements Intake {
   #now(): number {
     return Math.floor(this.#clock.monotonicMs());
   }
+}
+
+/** Of a message in its segment. */
+interface Place {
+  readonly length: number;
+  readonly end: number;
 }
 
 function refusalFor(error: unknown): Refusal {

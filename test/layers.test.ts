@@ -22,6 +22,7 @@ const composition = [
   'open-files',
   'certificates',
   'exporters',
+  'window-traces',
   'drain',
   'credentials',
   'gateway',

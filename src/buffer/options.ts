@@ -12,6 +12,20 @@ const durable = block({
 /** As many as late spans and questions ever need, in a sixteenth of the buffer at 88 bytes each. */
 const usualDecisions = (maxBytes: number): number => Math.min(262_144, Math.floor(maxBytes / 16 / 88));
 
+/** `window:`. */
+export const windowOptions = v.pipe(
+  block({
+    max_bytes: v.pipe(
+      v.optional(size('0', '4TiB'), 0),
+      v.description(
+        'memory of what waits no more, kept or dropped, beside the buffer; 0 = off; auto = 4 % of the container’s limit, else 64MiB',
+      ),
+    ),
+    max_age: v.pipe(v.optional(duration('1s', '24h'), '15m'), v.description('what landed longer ago goes')),
+  }),
+  v.transform((raw) => ({ maxBytes: raw.max_bytes, maxAgeMs: raw.max_age })),
+);
+
 /** `buffer:`. */
 export const bufferOptions = v.pipe(
   block({

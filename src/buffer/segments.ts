@@ -1,5 +1,8 @@
+import type { SliceRows } from '../model/slice.ts';
 import type { Blocks } from '../tables/blocks.ts';
+import { Landed } from './landed.ts';
 import { Slabs } from './slabs.ts';
+import type { Window } from './window.ts';
 
 /**
  * The log that requests land in. A segment is a stretch of off-heap memory; messages are written to the open segment
@@ -31,6 +34,10 @@ export interface Segment {
   readonly packed?: Uint8Array;
   /** When it was opened, in monotonic ms; Infinity = not to be compressed. */
   openedAt: number;
+  /** Where there is a window: what landed here, for as long as it may come into it. */
+  landed?: Landed | undefined;
+  /** Nothing waits here any more, and the window is to have it. */
+  isRetired: boolean;
   /** Another shard's segment: how many batches of it are in use here, and how to give them back. */
   readonly loan?: { batches: number; readonly giveBack: (batches: number) => void };
 }
@@ -60,7 +67,11 @@ const emptySegment = (bytes: Uint8Array, slab: number): Segment => ({
   sequence: 0,
   slab,
   openedAt: 0,
+  isRetired: false,
 });
+
+/** So many wait to be compressed for the window: the next one would be missed. */
+const mostRetired = 4;
 
 export class Segments {
   readonly segmentBytes: number;
@@ -77,15 +88,20 @@ export class Segments {
   forgottenBytes = 0;
   readonly #onFree: (segment: Segment) => void;
   readonly #lender: Lender | undefined;
+  readonly #window: Window | undefined;
+  /** Those that wait to be compressed for the window, by number; their blocks count as kept. */
+  readonly #retired: number[] = [];
+  #onRetired: () => void = () => {};
   #open = -1;
   #sequence = 0;
 
-  constructor(blocks: Blocks, onFree: (segment: Segment) => void, lender?: Lender) {
+  constructor(blocks: Blocks, onFree: (segment: Segment) => void, lender?: Lender, window?: Window) {
     this.#blocks = blocks;
     this.#slabs = new Slabs(blocks);
     this.segmentBytes = blocks.blockBytes;
     this.#onFree = onFree;
     this.#lender = lender;
+    this.#window = window;
     blocks.onShortage(() => this.#giveIdleBack());
   }
 
@@ -93,9 +109,10 @@ export class Segments {
     return this.list[number] as Segment;
   }
 
-  /** Are there messages in it, waiting or not? */
+  /** Are there messages in it, waiting or not, that nobody is done with? */
   isInUse(number: number): boolean {
-    return (this.list[number]?.used ?? 0) > 0;
+    const segment = this.list[number];
+    return segment !== undefined && segment.used > 0 && !segment.isRetired;
   }
 
   /** Bytes of memory that a message of `length` takes into use: none where there is a segment with room. */
@@ -115,11 +132,23 @@ export class Segments {
   reserve(length: number, now: number): number {
     const number = this.#fitsOpen(length) ? this.#open : this.#next(length);
     const segment = this.get(number);
-    if (segment.used === 0) segment.openedAt = now;
+    if (segment.used === 0) this.#begin(segment, now);
     segment.used += length;
     segment.pending++;
+    segment.landed?.land(segment.used, now);
     this.bytes += length;
     return number;
+  }
+
+  #begin(segment: Segment, now: number): void {
+    segment.openedAt = now;
+    segment.isRetired = false;
+    if (this.#window !== undefined) segment.landed = new Landed(segment.capacity, now);
+  }
+
+  /** The message of a segment that ends at `end` is taken, as these slices. */
+  taken(end: number, slices: SliceRows): void {
+    this.get(slices.segment).landed?.take(end, slices);
   }
 
   /** The last `length` bytes reserved are not used after all; `done` is still to be called. */
@@ -127,8 +156,14 @@ export class Segments {
     const segment = this.get(number);
     // Alone there, they go with the segment.
     if (segment.used === length) return;
+    segment.landed?.cancel(segment.used);
     segment.used -= length;
     this.bytes -= length;
+  }
+
+  /** Somebody reads what lies there: it stays until `done`. */
+  hold(number: number): void {
+    this.get(number).pending++;
   }
 
   /** Whoever had `pending` counted for the segment is done with it. */
@@ -151,7 +186,8 @@ export class Segments {
     }
     this.#lent.delete(number);
     this.#lender?.returned(number);
-    this.bytes -= segment.used;
+    if (segment.landed !== undefined && this.#isForWindow(number, segment, segment.landed)) return;
+    if (!segment.isRetired) this.bytes -= segment.used;
     this.#onFree(segment);
     segment.used = 0;
     if (number === this.#open) this.#open = -1;
@@ -160,6 +196,46 @@ export class Segments {
       this.#blocks.hold(-segment.packed.length);
       this.list[number] = undefined;
     }
+  }
+
+  /** Calls `wake` when there is something to compress for the window. */
+  onRetired(wake: () => void): void {
+    this.#onRetired = wake;
+  }
+
+  /** The next segment to be compressed for the window, and what landed there; it stays as it is until `pastIs`. */
+  nextRetired(): { readonly number: number; readonly bytes: Uint8Array } | undefined {
+    const number = this.#retired.shift();
+    if (number === undefined) return undefined;
+    const { bytes, used, capacity } = this.get(number);
+    this.#blocks.keep(-capacity);
+    return { number, bytes: bytes.subarray(0, used) };
+  }
+
+  /** What came of a retired segment: its compressed bytes, or nothing. Its block is for the next messages. */
+  pastIs(number: number, packed: Uint8Array | undefined): void {
+    const segment = this.get(number);
+    const landed = segment.landed as Landed;
+    if (packed === undefined) this.#miss(landed);
+    else this.#window?.add({ sequence: segment.sequence, landed, packed });
+    segment.landed = undefined;
+    this.releaseIfUnused(number);
+  }
+
+  /** Bytes held for what is known of those. */
+  get landedBytes(): number {
+    return this.list.reduce((sum, segment) => sum + (segment?.landed?.bytes ?? 0), 0);
+  }
+
+  /** The number of the own segment that was opened so; -1 where it is no more. */
+  numberOf(sequence: number): number {
+    return this.list.findIndex((segment) => segment?.landed !== undefined && segment.sequence === sequence);
+  }
+
+  /** Own segments with messages that may come into the window, in use or retired, in order of opening. */
+  withLanded(): Segment[] {
+    const found = this.list.filter((segment) => segment?.landed !== undefined) as Segment[];
+    return found.sort((a, b) => a.sequence - b.sequence);
   }
 
   /** Looks again at the segments that only others used when they were last looked at. */
@@ -202,6 +278,7 @@ export class Segments {
     this.bytes += packed.length - segment.used;
     segment.used = 0;
     segment.live = 0;
+    segment.landed = undefined;
     this.#giveBack(number, segment);
     return place;
   }
@@ -240,7 +317,7 @@ export class Segments {
   /** Of the segments that hold messages, the ones that were opened first, at most `most`. */
   oldest(most: number): number[] {
     const inUse: number[] = [];
-    for (let n = 0; n < this.list.length; n++) if ((this.list[n]?.used ?? 0) > 0) inUse.push(n);
+    for (let n = 0; n < this.list.length; n++) if (this.isInUse(n)) inUse.push(n);
     return inUse.sort((a, b) => this.get(a).sequence - this.get(b).sequence).slice(0, most);
   }
 
@@ -252,6 +329,54 @@ export class Segments {
       if (oldest === undefined || segment.sequence < oldest.sequence) oldest = segment;
     }
     return oldest;
+  }
+
+  /**
+   * Nothing waits here: what was taken is to go into the window. True while its bytes must stay for that: its memory
+   * counts as kept meanwhile, and the next message that needs it has it.
+   */
+  #isForWindow(number: number, segment: Segment, landed: Landed): boolean {
+    if (segment.isRetired) return true;
+    const isEmpty = landed.spans === 0;
+    if (!isEmpty && segment.packed === undefined && this.#retired.length < mostRetired) {
+      this.#retire(number, segment);
+      return true;
+    }
+    segment.landed = undefined;
+    if (isEmpty) return false;
+    if (segment.packed === undefined) this.#miss(landed);
+    else this.#window?.add({ sequence: segment.sequence, landed, packed: segment.packed });
+    return false;
+  }
+
+  #retire(number: number, segment: Segment): void {
+    segment.isRetired = true;
+    this.bytes -= segment.used;
+    this.#onFree(segment);
+    if (number === this.#open) this.#open = -1;
+    this.#blocks.keep(segment.capacity);
+    this.#retired.push(number);
+    this.#onRetired();
+  }
+
+  /** What waits for the compressor gives way to what lands. */
+  #missRetired(): void {
+    const given = this.#retired.splice(0);
+    for (const number of given) {
+      const segment = this.get(number);
+      if (segment.pending > 0) {
+        this.#retired.push(number);
+        continue;
+      }
+      this.#blocks.keep(-segment.capacity);
+      this.#miss(segment.landed as Landed);
+      segment.landed = undefined;
+      this.releaseIfUnused(number);
+    }
+  }
+
+  #miss({ spans }: Landed): void {
+    if (this.#window !== undefined) this.#window.missedSpans += spans;
   }
 
   #giveLoanBack(segment: Segment, loan: NonNullable<Segment['loan']>): void {
@@ -322,6 +447,7 @@ export class Segments {
   }
 
   #giveIdleBack(): void {
+    this.#missRetired();
     for (const slab of this.#slabs.idle()) this.#blocks.giveBack(this.#remove(slab));
   }
 

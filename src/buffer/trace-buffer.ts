@@ -7,6 +7,7 @@ import { Deadlines } from './deadlines.ts';
 import { type Lender, type Segment, Segments } from './segments.ts';
 import { Row, rootFlag, Slices } from './slices.ts';
 import { Unpacked } from './unpacked.ts';
+import type { Window } from './window.ts';
 
 /** The record of a waiting trace, in Int32 words. */
 export const Trace = {
@@ -62,14 +63,20 @@ export class TraceBuffer {
   /** Waiting spans; waiting traces are `traces.size`. */
   spans = 0;
 
-  constructor(options: BufferOptions, hash: IdHash, blocks: Blocks, lender?: Lender) {
+  /** `window`: where what waits no more goes; absent: it is gone. */
+  constructor(
+    options: BufferOptions,
+    hash: IdHash,
+    blocks: Blocks,
+    { lender, window }: { readonly lender?: Lender | undefined; readonly window?: Window | undefined } = {},
+  ) {
     this.blocks = blocks;
     this.slices = new Slices(blocks);
     this.traces = new Records(traceWords, blocks);
     this.#waitMs = options.decisionWaitMs;
     this.#afterRootMs = options.decisionWaitAfterRootMs;
     this.#unpacked = new Unpacked(options.unpack, blocks);
-    this.segments = new Segments(blocks, (segment: Segment) => this.#forget(segment), lender);
+    this.segments = new Segments(blocks, (segment: Segment) => this.#forget(segment), lender, window);
     this.#index = new IdIndex(this.traces, hash, blocks);
     const longestMs = Math.max(this.#waitMs, this.#afterRootMs);
     this.#deadlines = new Deadlines(this.traces, Trace, longestMs);

@@ -89,6 +89,7 @@ function toConfig(
     receive: received(raw.receive, beside),
     ...(tenants && { tenants }),
     buffer: raw.buffer,
+    window: raw.window,
     rules: {
       file: beside(raw.rules.file),
       maxBytes: raw.rules.max_bytes,

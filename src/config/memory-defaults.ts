@@ -5,7 +5,10 @@ import { parseSize } from '../units.ts';
 const bufferShare = 0.4;
 const inflightShare = 0.1;
 const queueShare = 0.15;
+/** Of the window, where it is `auto`: what is left beside the others in a small container. */
+const windowShare = 0.04;
 const mebibyte = 2 ** 20;
+const usualWindowBytes = 64 * mebibyte;
 const [leastInflight, mostInflight] = [64 * mebibyte, 256 * mebibyte];
 
 type Block = Readonly<Record<string, unknown>>;
@@ -18,7 +21,17 @@ const wholeMebibytes = (bytes: number): number => Math.max(1, Math.floor(bytes /
  * else left to the schema. `auto` is one that nobody set.
  */
 export function sized(written: unknown, limitBytes: number | undefined): unknown {
-  if (!isBlock(written)) return written;
+  return isBlock(written) ? withWindow(withBuffer(written, limitBytes), limitBytes) : written;
+}
+
+/** The window is off where nobody asks for it. */
+function withWindow(written: Block, limitBytes: number | undefined): Block {
+  if (!isBlock(written.window) || written.window.max_bytes !== 'auto') return written;
+  const bytes = limitBytes === undefined ? usualWindowBytes : wholeMebibytes(limitBytes * windowShare);
+  return { ...written, window: { ...written.window, max_bytes: bytes } };
+}
+
+function withBuffer(written: Block, limitBytes: number | undefined): Block {
   const { max_bytes, ...buffer } = blockOf(written.buffer);
   const isSet = max_bytes !== undefined && max_bytes !== 'auto';
   if (limitBytes === undefined) {

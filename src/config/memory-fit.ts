@@ -14,12 +14,16 @@ interface Machine {
 }
 
 /** Why what is configured cannot be held in the memory there is, and what to do; empty where it can. */
-export function whyItDoesNotFit(config: Pick<BootConfig, 'buffer' | 'receive' | 'export'>, machine: Machine): string {
+export function whyItDoesNotFit(
+  config: Pick<BootConfig, 'buffer' | 'window' | 'receive' | 'export'>,
+  machine: Machine,
+): string {
   const { limitBytes = machine.totalBytes, heapLimitBytes } = machine;
   const of = machine.limitBytes === undefined ? 'the machine has' : "the container's limit is";
   // Exporters share what waits for them.
   const queueBytes = Math.max(...config.export.map((each) => ('queue' in each ? each.queue.maxBytes : storeBytes)));
-  const beside = config.receive.maxInflightBytes + queueBytes + processBytes;
+  const windowBytes = config.window.maxBytes;
+  const beside = config.receive.maxInflightBytes + queueBytes + windowBytes + processBytes;
   const needed = config.buffer.maxBytes + beside;
   if (needed > limitBytes) {
     const room = limitBytes - beside;
@@ -27,7 +31,8 @@ export function whyItDoesNotFit(config: Pick<BootConfig, 'buffer' | 'receive' | 
       room < 2 ** 20 ? 'raise the limit, or lower all three' : `set buffer.max_bytes to ${inMebibytes(room)} at most`;
     return (
       `buffer.max_bytes (${inMebibytes(config.buffer.maxBytes)}), receive.max_inflight_bytes ` +
-      `(${inMebibytes(config.receive.maxInflightBytes)}), the largest export queue (${inMebibytes(queueBytes)}) and ` +
+      `(${inMebibytes(config.receive.maxInflightBytes)}), ${windowBytes > 0 ? `window.max_bytes (${inMebibytes(windowBytes)}), ` : ''}` +
+      `the largest export queue (${inMebibytes(queueBytes)}) and ` +
       `${inMebibytes(processBytes)} for the process are ${inMebibytes(needed)}, and ${of} ${inMebibytes(limitBytes)}: ${advice}`
     );
   }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { batchOptions } from '../batch/options.ts';
-import { bufferOptions } from '../buffer/options.ts';
+import { bufferOptions, windowOptions } from '../buffer/options.ts';
 import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
 import type { Tenants } from '../model/tenant.ts';
@@ -73,6 +73,7 @@ export const bootFields = {
     v.description('limits of single tenants of receive.tenants.allow, by name: share, max_bytes_per_second'),
   ),
   buffer: v.optional(bufferOptions, {}),
+  window: v.optional(windowOptions, {}),
   rules: v.optional(rules, {}),
   enrich: v.pipe(v.optional(enrichOptions, {}), v.description('attributes added to kept traces')),
   redact: v.pipe(redactOptions, v.description('what is hidden, see docs/redaction.md; [] = nothing')),
@@ -105,6 +106,8 @@ export interface BootConfig {
   /** Absent: there is one, without a name. */
   readonly tenants?: Tenants;
   readonly buffer: v.InferOutput<typeof bufferOptions>;
+  /** What waits no more, for a while; `maxBytes` 0 = off. */
+  readonly window: v.InferOutput<typeof windowOptions>;
   readonly rules: {
     readonly file: string;
     readonly maxBytes: number;

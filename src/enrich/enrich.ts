@@ -74,6 +74,17 @@ export class Enricher {
     else this.#rewrite(out, new Reader(buf, start, end), stateAt, stamp, marked);
   }
 
+  /** Writes buf[start, end), a Span message, for whoever looks at it: redacted, and with nothing of a verdict. */
+  shown(out: Writer, buf: Uint8Array, start: number, end: number): void {
+    const mended = mendText(buf, start, end, spanTexts);
+    const r = mended === undefined ? new Reader(buf, start, end) : new Reader(mended.buf, 0, mended.pos);
+    const span = out.open(ScopeSpans.spans);
+    this.#redactor.begin();
+    if (!this.#redactor.suspects(r.buf, r.pos, r.end)) out.raw(r.buf, r.pos, r.end);
+    else for (let from = r.pos; r.next(); from = r.pos) this.#redactor.field(out, r, from, spanShape);
+    out.close(span);
+  }
+
   /** Writes buf[start, end), a Resource message, as a field of ResourceSpans; start = end where there was none. */
   resource(out: Writer, buf: Uint8Array, start: number, end: number): void {
     this.#resource.write(out, ResourceSpans.resource, buf, start, end);

@@ -9,6 +9,7 @@ export const memoryParts = [
   'traces',
   'index',
   'spare',
+  'window',
   'scan',
   'rings',
   'decisions',

@@ -12,6 +12,14 @@ export interface PipelineStats {
   readonly waiting: { readonly spans: number; readonly traces: number };
   readonly bufferBytes: number;
   readonly bufferLimitBytes: number;
+  readonly window: {
+    readonly bytes: number;
+    readonly limitBytes: number;
+    /** When its oldest message landed, by the monotonic clock; 0 = it is empty. */
+    readonly oldestAt: number;
+    readonly spans: number;
+    readonly missedSpans: number;
+  };
   /** When the oldest waiting trace began, by the monotonic clock; 0 = nothing waits. */
   readonly oldestAt: number;
   /** Where it stands on the ladder, see shard/overload.ts, and why; it keeps one trace in `keepsOneIn` at most. */

@@ -35,6 +35,17 @@ export interface OverloadStats {
   readonly keepsOneIn: number;
 }
 
+/** What waits no more and is there still, kept or dropped. */
+interface WindowStats {
+  readonly bytes: number;
+  /** 0 = there is no window. */
+  readonly limitBytes: number;
+  readonly oldestSeconds: number;
+  readonly spans: number;
+  /** Since the start: of segments that came when the compressor was behind, or that there was no room for. */
+  readonly missedSpans: number;
+}
+
 /** What is known about the rules in force and about their source. Times are Unix milliseconds, 0 = never. */
 export interface RulesStatus {
   readonly revision: string;
@@ -60,7 +71,10 @@ export interface RulesStatus {
 
 /** What one tenant's pipelines count, in all shards: the like-named parts of the whole. */
 export interface TenantStats
-  extends Pick<GatewayStats, 'received' | 'outcomes' | 'triggers' | 'waiting' | 'buffer' | 'remembered' | 'overload'> {
+  extends Pick<
+    GatewayStats,
+    'received' | 'outcomes' | 'triggers' | 'waiting' | 'buffer' | 'window' | 'remembered' | 'overload'
+  > {
   readonly name: string;
 }
 
@@ -88,6 +102,7 @@ export interface GatewayStats {
   readonly triggers: Readonly<Record<Trigger, number>>;
   readonly waiting: { readonly spans: number; readonly traces: number };
   readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly oldestSeconds: number };
+  readonly window: WindowStats;
   readonly inflightBytes: number;
   readonly memory: MemoryAccount;
   /** Open, and since the start sent away while idle or refused for want of room, by protocol. */

@@ -1,6 +1,7 @@
 import { Batch, type BatchOptions } from '../batch/batch.ts';
 import type { EnvelopeWriter } from '../batch/group.ts';
 import { type BufferOptions, TraceBuffer } from '../buffer/trace-buffer.ts';
+import { Window, type WindowOptions } from '../buffer/window.ts';
 import { Decisions, decisionBytes } from '../decide/decisions.ts';
 import { RequestScan } from '../decode/scan.ts';
 import type { ExportRequest } from '../model/export-request.ts';
@@ -36,6 +37,8 @@ export interface ShardOptions {
     readonly onFull: 'decide_oldest' | 'refuse';
     readonly rememberedDecisions: number;
   };
+  /** Absent, or with no bytes: what waits no more is gone. */
+  readonly window?: WindowOptions;
   readonly batch: BatchOptions;
   /** See RequestScan. */
   readonly maxEnvelopeBytes: number;
@@ -81,7 +84,8 @@ export function createShard(
     ...(options.collect && { collect: options.collect }),
   });
   const hash = new IdHash(options.seed);
-  const buffer = new TraceBuffer(options.buffer, hash, blocks, neighbours?.lending);
+  const window = options.window && options.window.maxBytes > 0 ? new Window(options.window) : undefined;
+  const buffer = new TraceBuffer(options.buffer, hash, blocks, { lender: neighbours?.lending, window });
   neighbours?.join(buffer);
   const decisions = new Decisions(most, hash);
   const ledger = new Ledger();
@@ -99,12 +103,13 @@ export function createShard(
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
   const earlyDecisions = new EarlyDecisions({ buffer, judge, emitter, emission }, onFull);
   const relief = new Relief({ buffer, judge, emission, overload, neighbours }, onFull);
-  const upkeep = new Upkeep({ buffer, batch, scan, neighbours });
+  const upkeep = new Upkeep({ buffer, window, batch, scan, neighbours });
   const lateness = histogram(latenessBounds);
   return {
     scan,
     neighbours,
     buffer,
+    window,
     decisions,
     ledger,
     revisions,

@@ -1,10 +1,12 @@
 import type { Batch } from '../batch/batch.ts';
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
+import type { Window } from '../buffer/window.ts';
 import type { RequestScan } from '../decode/scan.ts';
 import type { Neighbours } from './neighbours.ts';
 
 interface Parts {
   readonly buffer: TraceBuffer;
+  readonly window: Window | undefined;
   readonly batch: Batch;
   readonly scan: RequestScan;
   readonly neighbours: Neighbours | undefined;
@@ -27,7 +29,7 @@ export class Upkeep {
   tick(now: number): void {
     if (now - this.#shrunkAt < shrinkEveryMs) return;
     this.#shrunkAt = now;
-    const { buffer, batch, scan, neighbours } = this.#parts;
+    const { buffer, window, batch, scan, neighbours } = this.#parts;
     if (now - this.#trimmedAt >= trimEveryMs) {
       this.#trimmedAt = now;
       buffer.segments.trim();
@@ -36,5 +38,6 @@ export class Upkeep {
       neighbours?.trim();
     }
     buffer.segments.shrink();
+    window?.tick(now, buffer.segments.landedBytes);
   }
 }

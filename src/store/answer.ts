@@ -2,17 +2,16 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Field, Query } from '../traceql/ast.ts';
 import { TraceQLError } from '../traceql/error.ts';
 import { parseField, parseQuery } from '../traceql/parse.ts';
-import { Writer } from '../wire/writer.ts';
 import { BadRequest } from './bad-request.ts';
 import { isDamage } from './damage.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
 import { Abandoned, type Pace } from './pace.ts';
-import { json, jsonText, plain, protobuf } from './respond.ts';
-import { maxTraceBytes, namedFields, type StoredParts, TraceReader } from './search.ts';
+import { json, jsonText, plain } from './respond.ts';
+import { namedFields, TraceReader } from './search.ts';
 import { metricsJson, plainTraceJson, traceJson } from './search-json.ts';
 import { parseSearchRequest, parseWindow } from './search-request.ts';
 import { TagReader, type TagScope } from './tags.ts';
-import { traceToJson } from './trace-json.ts';
+import { traceV1, traceV2 } from './trace-answer.ts';
 
 type Answerer = (
   parts: readonly string[],
@@ -32,8 +31,14 @@ export class TempoAnswers {
     this.#traces = new TraceReader(db);
     this.#tags = new TagReader(db, this.#traces);
     this.#routes = [
-      [/^\/api\/traces\/([^/]+)$/, ([id], _, { accept, pace }) => this.#traceV1(id, accept, pace)],
-      [/^\/api\/v2\/traces\/([^/]+)$/, ([id], _, { accept, pace }) => this.#traceV2(id, accept, pace)],
+      [
+        /^\/api\/traces\/([^/]+)$/,
+        ([id], _, { accept, pace }) => traceV1(this.#traces.parts(parseTraceId(id), pace), accept),
+      ],
+      [
+        /^\/api\/v2\/traces\/([^/]+)$/,
+        ([id], _, { accept, pace }) => traceV2(this.#traces.parts(parseTraceId(id), pace), accept),
+      ],
       [/^\/api\/search$/, (_, params, { pace }) => this.#search(params, pace)],
       [/^\/api\/search\/tags$/, (_, params) => this.#tagNames(params)],
       [/^\/api\/v2\/search\/tags$/, (_, params) => json({ scopes: this.#scopes(params), metrics: {} })],
@@ -58,26 +63,6 @@ export class TempoAnswers {
       }
     }
     return plain(404, 'not found');
-  }
-
-  async #traceV1(id: string, accept: string, pace: Pace): Promise<TempoAnswer> {
-    const found = this.#traces.parts(parseTraceId(id), pace);
-    if (found === undefined) return plain(404, 'trace not found');
-    const answer = wantsProtobuf(accept)
-      ? protobuf(await collect(found, asProtobuf))
-      : jsonText(await collect(found, asJson('batches')));
-    return found.read.isWhole ? answer : plain(422, tooLarge);
-  }
-
-  /** An unknown trace is an empty one here, as in Tempo. */
-  async #traceV2(id: string, accept: string, pace: Pace): Promise<TempoAnswer> {
-    const found = this.#traces.parts(parseTraceId(id), pace) ?? noParts;
-    const { read } = found;
-    if (wantsProtobuf(accept)) return protobuf(traceByIdResponse(await collect(found, asProtobuf), read.isWhole));
-    const trace = await collect(found, asJson('resourceSpans'));
-    const metrics = read.bytes === 0 ? {} : { inspectedBytes: String(read.bytes) };
-    const status = read.isWhole ? {} : { status: 'PARTIAL', message: `${tooLarge}: its first part` };
-    return jsonText(`{"trace":${trace},${JSON.stringify({ metrics, ...status }).slice(1)}`);
   }
 
   async #search(params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
@@ -119,35 +104,10 @@ export class TempoAnswers {
   }
 }
 
-/** Tempo's words. */
-const tooLarge = `trace exceeds max size (max bytes: ${maxTraceBytes})`;
 const maxAnswerCharacters = 32 * 1024 * 1024;
 const answerTooLarge = `the answer is larger than ${maxAnswerCharacters} characters: ask for fewer traces (limit), spans (spss) or fields`;
 
-const noParts: StoredParts = { read: { bytes: 0, isWhole: true }, parts: (async function* () {})() };
-
-/** How a trace is written that comes part by part. */
-interface Form<P, T> {
-  readonly write: (part: Uint8Array) => P;
-  readonly join: (written: readonly P[]) => T;
-}
-
-const asProtobuf: Form<Uint8Array, Uint8Array> = { write: (part) => part, join: (parts) => Buffer.concat(parts) };
-
-const asJson = (list: 'batches' | 'resourceSpans'): Form<string, string> => ({
-  write: (part) => JSON.stringify(traceToJson(part, list)[list] ?? []).slice(1, -1),
-  join: (parts) => (parts.length === 0 ? '{}' : `{"${list}":[${parts.filter((part) => part !== '').join()}]}`),
-});
-
-async function collect<P, T>({ parts }: StoredParts, form: Form<P, T>): Promise<T> {
-  const written: P[] = [];
-  for await (const part of parts) written.push(form.write(part));
-  return form.join(written);
-}
-
 const knownScopes = new Set(['', 'none', 'resource', 'span', 'intrinsic', 'event', 'link', 'instrumentation']);
-
-const wantsProtobuf = (accept: string): boolean => accept.includes('application/protobuf');
 
 function decode(part: string): string {
   try {
@@ -167,26 +127,6 @@ function parseTraceId(text: string): Uint8Array {
   }
   if (text.length > 32) throw new BadRequest("trace IDs can't be larger than 128 bits");
   return Buffer.from(text.padStart(32, '0'), 'hex');
-}
-
-/**
- * tempopb.TraceByIDResponse: trace = 1, metrics = 2 { inspectedBytes = 1 }, status = 3 (PARTIAL = 1), message = 4.
- */
-function traceByIdResponse(trace: Uint8Array, isWhole: boolean): Uint8Array {
-  const w = new Writer(trace.length + 32);
-  w.bytes(1, trace);
-  const metrics = w.open(2);
-  if (trace.length > 0) {
-    w.tag(1, 0);
-    w.varint(trace.length);
-  }
-  w.close(metrics);
-  if (!isWhole) {
-    w.tag(3, 0);
-    w.varint(1);
-    w.string(4, `${tooLarge}: its first part`);
-  }
-  return w.finish();
 }
 
 /** Version 1 names tags without a scope. */

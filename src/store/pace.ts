@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.ts';
 
 /** A question's step: the longest that a write waits for it, and the longest that it goes on when nobody waits for it. */
-const stepMs = 15;
+const usualStepMs = 15;
 
 /** Questions take turns: one step of one of them, then what else the thread has to do, then a step of the next. */
 export class Turns {
@@ -34,16 +34,18 @@ export class Abandoned extends Error {
 /** How one question goes on: in steps, until it is answered or abandoned. */
 export class Pace {
   readonly #turns: Turns;
+  readonly #stepMs: number;
   #since = systemClock.monotonicMs();
   isAbandoned = false;
 
-  constructor(turns: Turns) {
+  constructor(turns: Turns, stepMs = usualStepMs) {
     this.#turns = turns;
+    this.#stepMs = stepMs;
   }
 
   /** Whether the step is over: then it must wait for its `next`. */
   get isOver(): boolean {
-    return systemClock.monotonicMs() - this.#since >= stepMs;
+    return systemClock.monotonicMs() - this.#since >= this.#stepMs;
   }
 
   /** Resolves when it is its turn again; rejects with Abandoned where nobody waits for the answer any more. */

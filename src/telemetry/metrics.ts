@@ -8,11 +8,13 @@ import { memoryMetrics } from './metrics/memory.ts';
 import type { Metric } from './metrics/metric.ts';
 import { processMetrics } from './metrics/process.ts';
 import { rulesMetrics } from './metrics/rules.ts';
+import { windowMetrics } from './metrics/window.ts';
 
 /** THE TABLE: every metric the gateway has. A scrape, docs/metrics.md and the tests are made from it. */
 export const metrics: readonly Metric[] = [
   ...intakeMetrics,
   ...bufferMetrics,
+  ...windowMetrics,
   ...memoryMetrics,
   ...decisionsMetrics,
   ...exportMetrics,

@@ -171,7 +171,8 @@ async function answerTempo(
   if (sources.tempo === undefined) return refuse(reply, 404, await noStore(sources));
   const url = new URL(request.raw.url ?? '/', 'http://admin');
   const answer = await sources.tempo('GET', url, request.headers.accept ?? '', overOf(reply), tenant);
-  if (answer === undefined) return notFound(request, reply);
+  if (answer === undefined)
+    return sources.hasStore === false ? refuse(reply, 404, await noStore(sources)) : notFound(request, reply);
   return reply.code(answer.status).headers(answer.headers).send(answer.body);
 }
 

@@ -22,8 +22,10 @@ export interface AdminSources {
   notReady(): string;
   /** Why the process should be restarted, in one line; empty when it should not. */
   notLive(): string;
+  /** Whether kept traces can be asked for here. */
+  readonly hasStore?: boolean;
   /**
-   * Tempo's read API over the embedded store, where there is one. Undefined for a path that it does not have. `over` is
+   * Tempo's read API over the embedded store and the window, where there is one of them. Undefined for a path that it does not have. `over` is
    * aborted when the asker has the answer, or is gone. It finds the traces of `tenant` alone.
    */
   readonly tempo?: (

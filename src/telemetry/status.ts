@@ -17,6 +17,7 @@ export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeM
     overload: stats.overload,
     rules: rulesOf(stats),
     buffer: bufferOf(stats),
+    window: stats.window,
     memory: { ...stats.memory, sumBytes: sumOf(stats.memory.parts) },
     export: stats.exporters.map(({ name, stats: exporter }) => ({
       name,
@@ -74,6 +75,7 @@ function tenantOf(tenant: TenantStats) {
     name: tenant.name,
     overload: tenant.overload,
     buffer: bufferOf(tenant),
+    window: tenant.window,
     books: { balanced: spans.balanced, spans, traces: { ...sums(tenant, 'traces'), waiting: tenant.waiting.traces } },
   };
 }

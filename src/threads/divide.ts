@@ -3,18 +3,23 @@ import type { ShardConfig } from './shards.ts';
 
 /** Each shard's part: what one shard owns is divided, and the sum is what the operator set. */
 export function amongShards(config: ShardConfig, shards: number): ShardConfig {
-  return { ...config, buffer: part(config.buffer, 1 / shards) };
+  return { ...config, ...part(config, 1 / shards) };
 }
 
-/** Of one shard's buffer, the part of the tenant at `index`. */
-export function amongTenants({ buffer, tenants }: ShardConfig, index: number): ShardConfig['buffer'] {
-  return tenants === undefined ? buffer : part(buffer, shareOf(tenants, index));
+type Divided = Pick<ShardConfig, 'buffer' | 'window'>;
+
+/** Of one shard's buffer and window, the part of the tenant at `index`. */
+export function amongTenants({ buffer, window, tenants }: ShardConfig, index: number): Divided {
+  return tenants === undefined ? { buffer, window } : part({ buffer, window }, shareOf(tenants, index));
 }
 
-function part(buffer: ShardConfig['buffer'], share: number): ShardConfig['buffer'] {
+function part({ buffer, window }: Divided, share: number): Divided {
   return {
-    ...buffer,
-    maxBytes: Math.floor(buffer.maxBytes * share),
-    rememberedDecisions: Math.ceil(buffer.rememberedDecisions * share),
+    buffer: {
+      ...buffer,
+      maxBytes: Math.floor(buffer.maxBytes * share),
+      rememberedDecisions: Math.ceil(buffer.rememberedDecisions * share),
+    },
+    window: { ...window, maxBytes: Math.floor(window.maxBytes * share) },
   };
 }

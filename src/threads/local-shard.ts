@@ -6,6 +6,7 @@ import { rulesOf } from '../decide/tenant-rules.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
+import type { PastTrace } from '../model/past-trace.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { Histogram } from '../model/stats.ts';
 import { type Tenant, tenantsOf } from '../model/tenant.ts';
@@ -30,6 +31,7 @@ import { shardStats } from './shard-stats.ts';
 import type { Addresses, Protocol, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 import { TenantPipeline } from './tenant-pipeline.ts';
 import { Ticker } from './ticker.ts';
+import { WindowQuestions } from './window-questions.ts';
 
 /** How often it is told that a listener is full. */
 const tellFullEveryMs = 60_000;
@@ -70,6 +72,7 @@ export class LocalShard implements Shards {
   /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
   readonly ballast: ArrayBuffer | undefined;
   #stopping = false;
+  readonly #windows: WindowQuestions;
   readonly #deciding: InTurn<TenantPipeline>;
 
   constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
@@ -78,6 +81,7 @@ export class LocalShard implements Shards {
     this.#events = events;
     if (member !== undefined) this.ballast = allocateBallast();
     this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
+    this.#windows = new WindowQuestions({ ...config.enrich, redact: config.redact });
     this.admission = new Admission(config.receive, member?.inflight);
     this.#shards = member?.neighbours[0].shared.lendings.length ?? 1;
     this.tenants = tenantsOf(config.tenants).map((tenant) => this.#openTenant(tenant, rules, member));
@@ -102,10 +106,11 @@ export class LocalShard implements Shards {
   #openTenant(tenant: Tenant, rules: RulesRevision, member: Membership | undefined): TenantPipeline {
     const { batch, receive } = this.#config;
     const { maxEnvelopeBytes, maxSpanBytes } = receive;
-    const buffer = amongTenants(this.#config, tenant.index);
+    const { buffer, window } = amongTenants(this.#config, tenant.index);
     const neighbours = member?.neighbours[tenant.index];
     const options = {
       buffer: { ...buffer, unpack },
+      window,
       batch,
       maxEnvelopeBytes,
       maxSpanBytes,
@@ -214,6 +219,10 @@ export class LocalShard implements Shards {
 
   explain(traceId: string, tenant: number): Explanation | undefined {
     return this.tenants[tenant].pipeline.explain(traceId);
+  }
+
+  async pastTrace(traceId: string, tenant: number, over: AbortSignal): Promise<readonly PastTrace[]> {
+    return [await this.#windows.trace(this.tenants[tenant].pipeline.shard, traceId, over)];
   }
 
   get turns(): Histogram {

@@ -24,11 +24,14 @@ export type Question =
   | { readonly ask: 'start'; readonly config: ShardConfig['receive'] }
   | { readonly ask: 'stats' }
   | { readonly ask: 'explain'; readonly traceId: string; readonly tenant: number }
+  | { readonly ask: 'pastTrace'; readonly traceId: string; readonly tenant: number }
   | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }
   | { readonly ask: 'decideWaiting'; readonly maxBytes: number };
 
 export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
+  /** Nobody waits for the answer to a question; it has one all the same, or a failure. */
+  | { readonly type: 'abandon'; readonly id: number }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
   | { readonly type: 'renewSenders'; readonly port: Protocol; readonly credentials: Credentials }
   | { readonly type: 'renewTls'; readonly port: Protocol; readonly credentials: ServerCredentials }

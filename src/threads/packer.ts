@@ -4,7 +4,7 @@ import { systemClock } from '../clock.ts';
 
 const everyMs = 100;
 /** The fastest level: telemetry repeats itself so much that higher ones gain little. */
-const options = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+export const packOptions = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 export const unpack = (packed: Uint8Array): Uint8Array => zstdDecompressSync(packed);
 
@@ -33,7 +33,7 @@ export class Packer {
       this.#timer = setTimeout(() => this.#next(), everyMs);
       return;
     }
-    zstdCompress(found.bytes, options, (error, packed) => {
+    zstdCompress(found.bytes, packOptions, (error, packed) => {
       this.#buffer.pack(found.number, error === null ? packed : undefined);
       this.#next();
     });

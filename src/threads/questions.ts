@@ -18,13 +18,15 @@ const answerWithinMs = 2_000;
 export class Questions {
   readonly #shard: number;
   readonly #post: (id: number, question: Question) => void;
+  readonly #abandon: (id: number) => void;
   readonly #open = new Map<number, Open>();
   #asked = 0;
   #dead: Error | undefined;
   #lastStats: { readonly stats: ShardStats; readonly at: number } | undefined;
   #nextStats: Promise<ShardStats> | undefined;
 
-  constructor(shard: number, post: (id: number, question: Question) => void) {
+  constructor(shard: number, post: (id: number, question: Question) => void, abandon: (id: number) => void) {
+    this.#abandon = abandon;
     this.#shard = shard;
     this.#post = post;
   }
@@ -41,6 +43,25 @@ export class Questions {
   /** The same; throws Unavailable where the shard is silent for too long. */
   async askInTime<T>(question: Question): Promise<T> {
     return orUnavailable(this.ask<T>(question), this.#shard);
+  }
+
+  /** The same for a question that ends when `over` is aborted: it rejects then, whatever the shard does. */
+  async askUnlessOver<T>(question: Question, over: AbortSignal): Promise<T> {
+    over.throwIfAborted();
+    const answer = this.ask<T>(question);
+    const id = this.#asked;
+    const left = Promise.withResolvers<never>();
+    const leave = (): void => {
+      this.#abandon(id);
+      left.reject(over.reason as Error);
+    };
+    over.addEventListener('abort', leave, { once: true });
+    try {
+      return await Promise.race([answer, left.promise]);
+    } finally {
+      over.removeEventListener('abort', leave);
+      answer.catch(() => {});
+    }
   }
 
   /**

@@ -26,10 +26,11 @@ interface Counting {
 
 function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
   const parts = tenants.map(({ pipeline: { shard } }) => {
-    const { buffer, scan, neighbours, decisions, batch } = shard;
+    const { buffer, window, scan, neighbours, decisions, batch } = shard;
     return {
       ...buffer.memory,
       spare: buffer.blocks.spareBytes,
+      window: window?.bytes ?? 0,
       scan: scan.bytes + (neighbours?.bytes ?? 0),
       rings: neighbours?.ringBytes ?? 0,
       decisions: decisions.bytes,
@@ -64,7 +65,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
 }
 
 function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): PipelineStats {
-  const { buffer, decisions, ledger, neighbours, batch } = shard;
+  const { buffer, window, decisions, ledger, neighbours, batch } = shard;
   const first = buffer.first();
   return {
     // What comes while the others' are asked for belongs to the next time.
@@ -74,6 +75,13 @@ function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): Pip
     waiting: { spans: buffer.spans, traces: buffer.traces.size },
     bufferBytes: buffer.blocks.inUseBytes,
     bufferLimitBytes: buffer.blocks.maxBytes,
+    window: {
+      bytes: window?.bytes ?? 0,
+      limitBytes: window?.maxBytes ?? 0,
+      oldestAt: window?.oldestAt ?? 0,
+      spans: window?.spans ?? 0,
+      missedSpans: window?.missedSpans ?? 0,
+    },
     oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
     overload: overloadStats(shard.overload.ladder),
     lateness: shard.lateness,
@@ -147,7 +155,10 @@ export function sumStats(
 
 /** The numbers of several pipelines, of one tenant or of all. */
 function sumPipelines(pipelines: readonly PipelineStats[], now: number): Omit<TenantStats, 'name'> {
-  const oldestAt = Math.min(...pipelines.map((each) => each.oldestAt || Number.POSITIVE_INFINITY));
+  const secondsSince = (moments: readonly number[]): number => {
+    const oldestAt = Math.min(...moments.map((at) => at || Number.POSITIVE_INFINITY));
+    return Number.isFinite(oldestAt) ? Math.max(0, now - oldestAt) / 1000 : 0;
+  };
   return {
     received: addTables(pipelines.map((each) => each.received)),
     outcomes: addOutcomes(pipelines),
@@ -159,7 +170,14 @@ function sumPipelines(pipelines: readonly PipelineStats[], now: number): Omit<Te
     buffer: {
       bytes: sumOf(pipelines, (each) => each.bufferBytes),
       limitBytes: sumOf(pipelines, (each) => each.bufferLimitBytes),
-      oldestSeconds: Number.isFinite(oldestAt) ? Math.max(0, now - oldestAt) / 1000 : 0,
+      oldestSeconds: secondsSince(pipelines.map((each) => each.oldestAt)),
+    },
+    window: {
+      bytes: sumOf(pipelines, ({ window }) => window.bytes),
+      limitBytes: sumOf(pipelines, ({ window }) => window.limitBytes),
+      oldestSeconds: secondsSince(pipelines.map(({ window }) => window.oldestAt)),
+      spans: sumOf(pipelines, ({ window }) => window.spans),
+      missedSpans: sumOf(pipelines, ({ window }) => window.missedSpans),
     },
     overload: pipelines.map((each) => each.overload),
     remembered: {

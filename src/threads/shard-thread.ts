@@ -47,8 +47,12 @@ reportTurn();
 setInterval(reportTurn, turnReportMs).unref();
 compactHeapSoon();
 
+/** Questions that may be abandoned, under way. */
+const open = new Map<number, AbortController>();
+
 port.on('message', (message: ToThread) => {
   if (message.type === 'slab') shard.tenants[message.tenant].pipeline.shard.neighbours?.learn(message.notice);
+  else if (message.type === 'abandon') open.get(message.id)?.abort();
   else if (message.type === 'swap') shard.swap(message.rules);
   else if (message.type === 'renewSenders') shard.renewSenders(message.port, message.credentials);
   else if (message.type === 'renewTls') shard.renewTls(message.port, message.credentials);
@@ -58,14 +62,18 @@ port.on('message', (message: ToThread) => {
 });
 
 async function answer(id: number, question: Question): Promise<void> {
+  const over = new AbortController();
+  open.set(id, over);
   try {
-    tell({ type: 'answer', id, value: await answerTo(question) });
+    tell({ type: 'answer', id, value: await answerTo(question, over.signal) });
   } catch (error) {
     tell({ type: 'failure', id, message: (error as Error).message, usage: error instanceof UsageError });
+  } finally {
+    open.delete(id);
   }
 }
 
-function answerTo(question: Question): unknown {
+function answerTo(question: Question, over: AbortSignal): unknown {
   switch (question.ask) {
     case 'start':
       return shard.start(question.config);
@@ -73,6 +81,8 @@ function answerTo(question: Question): unknown {
       return shardStats(shard, probe.read(systemClock.monotonicMs()));
     case 'explain':
       return shard.explain(question.traceId, question.tenant);
+    case 'pastTrace':
+      return shard.pastTrace(question.traceId, question.tenant, over).then(([past]) => past);
     case 'stopReceiving':
       return shard.stopReceiving(question.deadlineMs);
     case 'decideWaiting':

@@ -4,6 +4,7 @@ import type { Credentials } from '../access/credential.ts';
 import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
 import type { Explanation } from '../model/explanation.ts';
+import type { PastTrace } from '../model/past-trace.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import { tenantsOf } from '../model/tenant.ts';
 import { listen } from '../receive/listen.ts';
@@ -65,7 +66,12 @@ export class ShardThreads implements Shards {
     };
     this.#workers = Array.from({ length: shards }, (_, self) => this.#startThread({ ...common, self }));
     this.#questions = this.#workers.map(
-      (worker, shard) => new Questions(shard, (id, question) => post(worker, { type: 'question', id, question })),
+      (worker, shard) =>
+        new Questions(
+          shard,
+          (id, question) => post(worker, { type: 'question', id, question }),
+          (id) => post(worker, { type: 'abandon', id }),
+        ),
     );
   }
 
@@ -110,6 +116,11 @@ export class ShardThreads implements Shards {
   async explain(traceId: string, tenant: number): Promise<Explanation | undefined> {
     const owner = ownerOf(Number.parseInt(traceId.slice(-8), 16) | 0, this.count);
     return this.#questions[owner].askInTime({ ask: 'explain', traceId, tenant });
+  }
+
+  pastTrace(traceId: string, tenant: number, over: AbortSignal): Promise<readonly PastTrace[]> {
+    const question = { ask: 'pastTrace', traceId, tenant } as const;
+    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<PastTrace>(question, over)));
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { BootConfig } from '../config/schema.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
+import type { PastTrace } from '../model/past-trace.ts';
 import type { RulesDocument } from '../model/rules.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { OverloadStats } from '../model/stats.ts';
@@ -13,7 +14,7 @@ import type { ServerCredentials } from '../receive/server-credentials.ts';
 /** What a shard needs of the boot file; plain values, so that it can be sent to another thread. */
 export type ShardConfig = Pick<
   BootConfig,
-  'environment' | 'traceDebug' | 'receive' | 'tenants' | 'buffer' | 'batch' | 'enrich' | 'redact'
+  'environment' | 'traceDebug' | 'receive' | 'tenants' | 'buffer' | 'window' | 'batch' | 'enrich' | 'redact'
 > & {
   /** Who may send; absent: whoever reaches the port. */
   readonly senders?: OfProtocols<Credentials>;
@@ -74,6 +75,11 @@ export interface Shards {
   stats(): readonly ShardStats[] | Promise<readonly ShardStats[]>;
   /** `tenant`: its index. Throws Unavailable where the trace's shard does not answer. */
   explain(traceId: string, tenant: number): Explanation | undefined | Promise<Explanation | undefined>;
+  /**
+   * What each shard still has of a trace, kept or dropped; `traceId` of 32 hex digits. Rejects soon when `over` is
+   * aborted.
+   */
+  pastTrace(traceId: string, tenant: number, over: AbortSignal): Promise<readonly PastTrace[]>;
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
   /**

@@ -6,6 +6,7 @@ import { Pipeline } from '../pipeline.ts';
 import type { KeptWriter, NamedRules, ShardOptions } from '../shard/shard.ts';
 import { Packer } from './packer.ts';
 import { overloadStats } from './shard-stats.ts';
+import { WindowPacker } from './window-packer.ts';
 
 /** How often one cause of lost spans is told. */
 const tellLossesEveryMs = 10_000;
@@ -28,6 +29,7 @@ export class TenantPipeline {
   emittedSpans = 0;
   readonly #events: TenantEvents;
   readonly #packer: Packer | undefined;
+  readonly #windowPacker: WindowPacker | undefined;
   #toldRung = 0;
   #toldLosses = 0;
   #toldLossesAt = Number.NEGATIVE_INFINITY;
@@ -43,7 +45,9 @@ export class TenantPipeline {
     this.#events = events;
     this.pipeline = new Pipeline(options, rules, enrich, (request) => this.#emit(request), systemClock);
     const { compressAfterMs } = options;
-    if (compressAfterMs > 0) this.#packer = new Packer(this.pipeline.shard.buffer, compressAfterMs);
+    const { buffer, window } = this.pipeline.shard;
+    if (compressAfterMs > 0) this.#packer = new Packer(buffer, compressAfterMs);
+    if (window !== undefined) this.#windowPacker = new WindowPacker(buffer.segments);
   }
 
   /** A turn, see Pipeline.tick. What presses on the shard from outside: shares of what there is, and milliseconds. */
@@ -66,6 +70,7 @@ export class TenantPipeline {
 
   stop(): void {
     this.#packer?.stop();
+    this.#windowPacker?.stop();
   }
 
   /** What it says of its standing, where that has changed. */

@@ -143,6 +143,18 @@ describe('a warning at the start', () => {
     expect(whyItDoesNotFit(advised, machine)).toBe('');
   });
 
+  it('counts the window, which is beside the buffer', () => {
+    const config = load(`${two}window: { max_bytes: auto }`, 2 * gibibyte);
+    expect(config.window.maxBytes).toBe(81 * mebibyte);
+    expect(whyItDoesNotFit(config, machine)).toBe('');
+    expect(load(`${two}window: { max_bytes: auto }`).window.maxBytes).toBe(64 * mebibyte);
+    expect(load(two, 2 * gibibyte).window.maxBytes).toBe(0);
+    const large = load(`${two}window: { max_bytes: 2GiB }`, 2 * gibibyte);
+    expect(whyItDoesNotFit(large, machine)).toMatch(
+      /window\.max_bytes \(2048 MiB\), the largest export queue .* lower all three$/,
+    );
+  });
+
   it('goes by the machine where there is no limit, and knows when the buffer alone is not to blame', () => {
     const small = { limitBytes: undefined, totalBytes: 600 * mebibyte, heapLimitBytes: 100 * mebibyte };
     expect(whyItDoesNotFit(load(two), small)).toMatch(/the machine has 600 MiB: raise the limit, or lower all three$/);

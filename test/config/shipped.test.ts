@@ -18,7 +18,8 @@ function shipped(env: Record<string, string>): BootConfig {
 
 describe('the shipped boot file', () => {
   it('says what the defaults are', () => {
-    const text = 'export: [{ name: store, store: {} }]';
+    // The window alone is on in the shipped file, and off where nobody asks for it.
+    const text = 'export: [{ name: store, store: {} }]\nwindow: { max_bytes: auto }';
     const least = loadBoot(text, { file: path('config/gateway.yaml'), env: {}, cwd: '/srv' });
     expect({ config: shipped({}) }).toEqual(least);
   });
@@ -39,6 +40,7 @@ describe('the shipped boot file', () => {
         TAILGATE_SHARDS: '1',
         TAILGATE_BUFFER_BYTES: '1073741824',
         TAILGATE_ON_FULL: 'refuse',
+        TAILGATE_WINDOW_BYTES: '0',
       }),
     ).toMatchObject({
       environment: 'production',

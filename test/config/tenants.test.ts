@@ -90,7 +90,7 @@ describe('the buffer of a tenant', () => {
     const whole = config(sized('16MiB', '2', 3));
     expect([shareOf(whole.tenants, 0), shareOf(whole.tenants, 1)]).toEqual([0.75, 0.25]);
     const shard = amongShards(whole, 2);
-    const parts = [0, 1].map((index) => amongTenants(shard, index));
+    const parts = [0, 1].map((index) => amongTenants(shard, index).buffer);
     expect(parts.map(({ maxBytes }) => maxBytes)).toEqual([6 * 2 ** 20, 2 * 2 ** 20]);
     expect(parts.reduce((sum, { rememberedDecisions }) => sum + rememberedDecisions, 0)).toBeGreaterThanOrEqual(
       shard.buffer.rememberedDecisions,

@@ -39,6 +39,7 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
       compressAfterMs: 0,
       rememberedDecisions: 10_000,
     },
+    window: { maxBytes: 0, maxAgeMs: 1000 },
     batch: { maxBytes: MiB, maxSpans: 1000, maxAgeMs: 1 },
     enrich: { resource: {}, set: {} },
     redact: [],

@@ -1,5 +1,7 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { expect } from 'vitest';
 import { lendingMemory, type SlabNotice } from '../../src/buffer/lending.ts';
+import type { WindowOptions } from '../../src/buffer/window.ts';
 import { compileRules } from '../../src/decide/compile.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
@@ -11,12 +13,14 @@ import type { PolicySet } from '../../src/model/verdict.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { messageOf } from '../../src/receive/message.ts';
 import { shareMemory } from '../../src/shard/neighbours.ts';
-import type { ShardOptions } from '../../src/shard/shard.ts';
+import { pastTrace } from '../../src/shard/past-trace.ts';
+import type { Shard, ShardOptions } from '../../src/shard/shard.ts';
+import { type Pace, WindowReader } from '../../src/shard/window-reader.ts';
 import { Channels } from './channels.ts';
 import { HandClock } from './hand-clock.ts';
 import { Multiset, spanIdentities } from './identity.ts';
 import { decodeRequest, type SpanObject, spansIn } from './otlp.ts';
-import { requestBytes, type Told, traceIdHex } from './spans.ts';
+import { idOf, requestBytes, type Told, traceIdHex } from './spans.ts';
 
 /** Nothing is kept but what a story asks for. */
 export const noRules: RulesDocument = {
@@ -52,6 +56,8 @@ export interface Setting {
   revision?: string;
   buffer?: Partial<ShardOptions['buffer']>;
   batch?: Partial<ShardOptions['batch']>;
+  /** Default: there is none. */
+  window?: WindowOptions;
   enrich?: Partial<EnrichOptions>;
   /** The one of other stories, as the tenants of a shard have one. */
   enricher?: Enricher;
@@ -87,6 +93,7 @@ export class Story {
     revision = 'r1',
     buffer,
     batch,
+    window,
     enrich,
     enricher = new Enricher({ resource: {}, set: {}, redact: [], ...enrich }),
     workPerStep,
@@ -107,6 +114,7 @@ export class Story {
         ...buffer,
       },
       batch: { maxBytes: 3 << 20, maxSpans: 8192, maxAgeMs: 0, ...batch },
+      ...(window && { window }),
       maxEnvelopeBytes: 256 << 10,
       maxSpanBytes: 4 << 20,
       ...(workPerStep !== undefined && { workPerStep }),
@@ -187,6 +195,33 @@ export class Story {
     while (this.channels.deliverAll());
     this.checkBooks();
     return this;
+  }
+
+  /** What waits for the compressor is compressed; how many segments. */
+  packPast(): number {
+    let packed = 0;
+    for (const { shard } of this.shards) {
+      const { segments } = shard.buffer;
+      for (let found = segments.nextRetired(); found !== undefined; found = segments.nextRetired(), packed++)
+        segments.pastIs(found.number, zstdCompressSync(found.bytes));
+    }
+    return packed;
+  }
+
+  /** What the shards still have of a trace, whatever became of it, span by span as itself. */
+  async past(trace: string, pace: Pace = neverOver): Promise<string[]> {
+    const id = Buffer.from(idOf(trace, 16));
+    const words = Int32Array.from([0, 4, 8, 12], (at) => id.readInt32BE(at));
+    const each = await Promise.all(
+      this.shards.map(({ shard }) =>
+        pastTrace(readerOf(shard), words, {
+          conditions: shard.revisions.current.set.conditions,
+          write: this.enricher,
+          pace,
+        }),
+      ),
+    );
+    return each.flatMap(({ parts }) => parts.flatMap((part) => spanIdentities(part)));
   }
 
   /** One shard has a turn of its own. */
@@ -292,6 +327,11 @@ export class Story {
     return entries.reduce((sum, entry) => sum + entry[what], 0);
   }
 }
+
+const neverOver: Pace = { isOver: false, next: async () => {} };
+
+export const readerOf = (shard: Shard): WindowReader =>
+  new WindowReader(shard, async (packed) => zstdDecompressSync(packed));
 
 /** What is malformed is refused whole: nothing of it may leave. */
 function identitiesOf(bytes: Uint8Array): string[] {

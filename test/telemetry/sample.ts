@@ -38,6 +38,7 @@ export function statsAfterTraffic(): GatewayStats {
     triggers: { wait: 90, root: 3, size: 1, full: 1, shutdown: 0 },
     waiting: { spans: 150, traces: 12 },
     buffer: { bytes: 8 << 20, limitBytes: 512 << 20, oldestSeconds: 14.5 },
+    window: { bytes: 3 << 20, limitBytes: 64 << 20, oldestSeconds: 540, spans: 60_000, missedSpans: 12 },
     overload: [{ rung: 0, name: 'none', cause: '', keepsOneIn: 1 }],
     inflightBytes: 0,
     memory: {
@@ -48,6 +49,7 @@ export function statsAfterTraffic(): GatewayStats {
         traces: 2 << 20,
         index: 1 << 20,
         spare: 8 << 20,
+        window: 3 << 20,
         scan: 53_248,
         rings: 0,
         decisions: 1 << 20,

@@ -167,6 +167,7 @@ describe('/api/status', () => {
       'overload',
       'rules',
       'buffer',
+      'window',
       'memory',
       'export',
       'books',

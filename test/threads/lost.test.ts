@@ -26,6 +26,7 @@ const config: ShardConfig = {
     compressAfterMs: 0,
     rememberedDecisions: 1024,
   },
+  window: { maxBytes: 0, maxAgeMs: 1000 },
   batch: { maxBytes: 1 << 20, maxSpans: 100, maxAgeMs: 1 },
   enrich: { resource: {}, set: {} },
   redact: [],

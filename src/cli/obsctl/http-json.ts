@@ -19,6 +19,8 @@ export interface Place {
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
+  /** In lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 /** Asks for JSON. Everything that goes wrong becomes a CommandError that says what to do. */
@@ -48,11 +50,11 @@ export class JsonClient {
     accepted: readonly number[] = [],
     timeoutMs = this.#timeoutMs,
   ): Promise<Answer> {
-    const { status, text } = await this.#fetch(place, path, timeoutMs);
-    if (accepted.includes(status)) return { status, body: text };
+    const { status, text, headers } = await this.#fetch(place, path, timeoutMs);
+    if (accepted.includes(status)) return { status, headers, body: text };
     if (status !== 200) throw this.#refused(place, status, text);
     try {
-      return { status, body: JSON.parse(text) };
+      return { status, headers, body: JSON.parse(text) };
     } catch {
       throw new CommandError(
         `${place.base}${path.split('?')[0]} answered something that is not JSON: is this ${place.name}? Set ${place.flag}`,
@@ -60,13 +62,13 @@ export class JsonClient {
     }
   }
 
-  async #fetch(place: Place, path: string, timeoutMs: number): Promise<{ status: number; text: string }> {
+  async #fetch(place: Place, path: string, timeoutMs: number): Promise<Omit<Answer, 'body'> & { text: string }> {
     try {
       const timeout = AbortSignal.timeout(timeoutMs);
       const signal = this.#interrupted ? AbortSignal.any([timeout, this.#interrupted]) : timeout;
       const headers = { ...place.headers, ...this.#headers };
       const answer = await request(place.base + path, { headers, dispatcher: this.#connections.agent, signal });
-      return { status: answer.statusCode, text: await bounded(answer.body, place) };
+      return { status: answer.statusCode, headers: answer.headers, text: await bounded(answer.body, place) };
     } catch (error) {
       if (error instanceof CommandError) throw error;
       if (this.#interrupted?.aborted) throw new CommandError('interrupted');

@@ -1,5 +1,5 @@
 import { CommandError } from '../exit.ts';
-import type { JsonClient, Place } from './http-json.ts';
+import type { Answer, JsonClient, Place } from './http-json.ts';
 import { listOf, type OtlpTrace, objectOf, readTrace, textOf } from './otlp-json.ts';
 
 /** A trace that a search found. `spans` and `errors` are undefined where the store does not count them. */
@@ -23,6 +23,8 @@ interface FetchedTrace {
   readonly trace: OtlpTrace;
   /** Why some spans are missing; '' when none is. */
   readonly partial: string;
+  /** Where only the gateway's window has it: what became of it. */
+  readonly past: { readonly verdict: string; readonly policy: string } | undefined;
 }
 
 /** Tempo's read API (Tempo, "HTTP API"), which the gateway's own store speaks too. */
@@ -60,7 +62,7 @@ export class TempoClient {
     const found = second.status === 200 ? readTrace(answer) : await this.#firstVersion(id);
     if (found === undefined || found.resourceSpans.length === 0) return undefined;
     const partial = answer.status === 'PARTIAL' ? textOf(answer.message) || 'the store holds more than it returns' : '';
-    return { trace: found, partial };
+    return { trace: found, partial, past: pastOf(second.headers) };
   }
 
   async #firstVersion(id: string): Promise<OtlpTrace | undefined> {
@@ -76,6 +78,13 @@ export class TempoClient {
       `${this.#place.base} keeps no traces (no /api/search there): name Tempo by --tempo or OBSCTL_TEMPO`,
     );
   }
+}
+
+/** What the gateway says of a trace that is in its window alone, see docs/window.md. */
+function pastOf(headers: Answer['headers']): FetchedTrace['past'] {
+  if (headers['x-tailgate-found-in'] !== 'window') return undefined;
+  const policy = String(headers['x-tailgate-policy'] ?? '');
+  return { verdict: String(headers['x-tailgate-verdict'] ?? ''), policy: decodeURIComponent(policy) };
 }
 
 function foundTrace(trace: Record<string, unknown>): FoundTrace {

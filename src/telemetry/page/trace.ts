@@ -69,11 +69,12 @@ function explanation(it) {
     ['stands for', it.verdict === 'keep' ? (it.adjustedCount > 1 ? 'about ' + number(Math.round(it.adjustedCount)) + ' such traces' : 'itself alone') : '–'], ['revision', mono(it.revision)], ['decided', it.decidedAt ? time(it.decidedAt) + ', due by ' + it.trigger : 'not yet'],
     ['size', number(it.spans) + ' spans, ' + bytes(it.bytes) + (it.lateSpans ? ', ' + number(it.lateSpans) + ' late' : '') + (it.complete ? '' : ', decided without its root')]]));
 }
+const dropped = (why) => (why.status === 'fulfilled' && why.value.verdict === 'drop' ? el('p', { className: 'warn' }, 'This trace was dropped: it is in the window for some minutes.') : null);
 async function showTrace(id) {
   const [why, trace] = await Promise.allSettled([ask('/api/explain/' + id), ask('/api/v2/traces/' + id)]);
   const spans = trace.status === 'fulfilled' ? spansOf(trace.value.trace || trace.value) : [];
   const heading = el('h2', {}, 'Trace ', el('span', { className: 'mono id' }, id));
-  const found = spans.length > 0 ? el('section', {}, heading, ...waterfall(spans)) : el('section', {}, heading, el('p', {}, trace.status === 'rejected' ? trace.reason.message : 'No spans of it are stored here.'));
+  const found = spans.length > 0 ? el('section', {}, heading, dropped(why), ...waterfall(spans)) : el('section', {}, heading, el('p', {}, trace.status === 'rejected' ? trace.reason.message : 'No spans of it are stored here.'));
   if (location.hash !== '#/trace/' + id) return;
   show('view', found, why.status === 'fulfilled' ? explanation(why.value) : el('section', {}, el('h2', {}, 'Why'), el('p', {}, why.reason.message)));
 }

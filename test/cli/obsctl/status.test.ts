@@ -33,6 +33,7 @@ const healthy: Status = {
     lastRefusal: null,
   },
   buffer: { bytes: 1_572_864, limitBytes: 536_870_912, traces: 12, spans: 69, oldestSeconds: 14 },
+  window: { bytes: 3 << 20, limitBytes: 64 << 20, oldestSeconds: 540, spans: 60_000, missedSpans: 0 },
   memory,
   export: [{ name: 'tempo', queueBytes: 2048, failing: '', lastError: '', lastSuccessAt: '2026-11-25T16:59:57Z' }],
   books: {
@@ -46,11 +47,12 @@ const healthy: Status = {
 describe('the status of a gateway', () => {
   it('tells the books of each tenant where there are such', () => {
     const spans = { received: 1000, ...counts, balanced: true };
-    const { buffer, overload } = healthy;
+    const { buffer, window, overload } = healthy;
     const tenant = (name: string, lost: number) => ({
       name,
       overload,
       buffer,
+      window,
       books: { balanced: lost === 0, spans: { ...spans, lost }, traces: counts },
     });
     const text = statusText({ ...healthy, tenants: [tenant('shop', 0), tenant('search', 7)] }, now, false);
