@@ -194,7 +194,7 @@ describe('rules from a file', () => {
     ],
     ['empty', '', '/etc/rules.yaml:1: empty'],
     ['deleted', undefined, '/etc/rules.yaml: there is no such rules file'],
-  ])('that are %s leave the last good revision in force and say so', async (_, text, error) => {
+  ])('cases 8 and 41: that are %s leave the last good revision in force and say so', async (_, text, error) => {
     const { rules, world, file, logged, routes } = await started({ file: 'routes: [/a]' });
     const { revision } = rules.status();
     world.now = 7_000;
@@ -375,7 +375,7 @@ describe('rules from Consul', () => {
     expect(rules.status()).toMatchObject({ modifyIndex: 4, lastLoadSucceeded: false, lastRefusal: { error } });
   });
 
-  it('that are all gone, or partly hidden from the token, are not the wish for none', async () => {
+  it('case 41: that are all gone, or partly hidden from the token, are not the wish for none', async () => {
     const { rules, consul, routes } = await started({ consul: keys(4, { routes: '/good' }) });
     consul.say(keys(5, {}));
     expect(routes()).toEqual(['/good']);
@@ -401,7 +401,7 @@ describe('rules from Consul', () => {
     expect(rules.current.document.latency_threshold_ms).toBe(8);
   });
 
-  it('stay in force while Consul is silent, and the silence shows', async () => {
+  it('case 41: stay in force while Consul is silent, and the silence shows', async () => {
     const { rules, world, consul, routes } = await started({ consul: keys(4, { routes: '/a' }) });
     world.now = 60_000;
     consul.fail('ECONNREFUSED');
@@ -438,7 +438,7 @@ describe('the last good rules on disk', () => {
     expect(rules.current.document.latency_threshold_ms).toBe(78);
   });
 
-  it('lie over the file of today', async () => {
+  it('case 41: lie over the file of today', async () => {
     await firstLife('routes: [/old]', { latency_threshold_ms: '77' });
     const { rules } = await started({ file: 'routes: [/new]', consul: 'silent' });
     expect(rules.current.document).toMatchObject({ routes: ['/new'], latency_threshold_ms: 77 });

@@ -7,7 +7,7 @@ const raise = (traceState: string, probability: number) => {
   return raiseThreshold(traceState, high, low);
 };
 
-describe('the threshold in a tracestate only ever rises', () => {
+describe('case 48: the threshold in a tracestate only ever rises', () => {
   it.each([
     ['a stricter verdict replaces it', 'ot=th:8', 0.1, 'ot=th:e666'],
     ['a verdict that always keeps leaves it', 'ot=th:8', 1, 'ot=th:8'],
@@ -23,7 +23,7 @@ describe('the threshold in a tracestate only ever rises', () => {
   });
 });
 
-describe('what others wrote stays', () => {
+describe('case 48: what others wrote stays', () => {
   it.each([
     ['sub-keys and their order', 'ot=a:1;th:8;rv:6e6d1a75832a2f;z:x_y', 'ot=a:1;th:e666;rv:6e6d1a75832a2f;z:x_y'],
     ['members and their order behind ours', 'b=2,ot=th:8, a=1', 'ot=th:e666,b=2,a=1'],
@@ -43,7 +43,7 @@ describe('what others wrote stays', () => {
   });
 });
 
-describe('a malformed member is left alone', () => {
+describe('case 48: a malformed member is left alone', () => {
   it.each([
     ['upper case', 'ot=th:E666'],
     ['no hex', 'ot=th:xyz'],

@@ -72,7 +72,7 @@ function balances(seed: number): void {
   );
 }
 
-describe('the books balance at every step, whatever comes', () => {
+describe('case 50: the books balance at every step, whatever comes', () => {
   it.each([1, 2, 3, 4, 5])('in sixty random stories from seed %d', (seed) => balances(seed));
 
   it('and from a seed never tried before', () => {

@@ -53,7 +53,7 @@ describe('what leaves is what came', () => {
     expect(story.explain('a')).toMatchObject({ policy: 'errors' });
   });
 
-  it('keeps unknown fields of resource, scope, their wrappers and spans', () => {
+  it('case 47: keeps unknown fields of resource, scope, their wrappers and spans', () => {
     const extra = new Uint8Array([0xfa, 0x07, 2, 0xca, 0xfe]);
     const w = new Writer();
     const rs = w.open(1);
@@ -74,7 +74,7 @@ describe('what leaves is what came', () => {
     expect(seen).toBe(5);
   });
 
-  it('decides each trace of a mixed request alone and keeps their resources apart', () => {
+  it('case 47: decides each trace of a mixed request alone and keeps their resources apart', () => {
     const story = new Story({ rules: { error_status_codes: ['ERROR'] } });
     story.send(
       { trace: 'a', service: 'x', status: 'ERROR' },

@@ -3,7 +3,7 @@ import { attribute } from '../support/otlp.ts';
 import { Story } from '../support/story.ts';
 
 describe('a late span', () => {
-  it('of a kept trace leaves at once, with the same policy and weight, marked late', () => {
+  it('case 32: of a kept trace leaves at once, with the same policy and weight, marked late', () => {
     const story = new Story();
     const trace = `${'cd'.repeat(9)}f0000000000000`;
     story.send({ trace, id: 'r' });
@@ -20,7 +20,7 @@ describe('a late span', () => {
     expect(story.explain(trace)).toMatchObject({ lateSpans: 1, spans: 1 });
   });
 
-  it('with an ERROR does not bring a dropped trace back', () => {
+  it('case 33: with an ERROR does not bring a dropped trace back', () => {
     const story = new Story();
     story.send({ trace: 'a', id: 'r' });
     story.after(10_000);
@@ -48,7 +48,7 @@ describe('a late span', () => {
     expect(story.leftOf('dropped')).toEqual([]);
   });
 
-  it('starts a new trace once the verdict is forgotten, oldest first', () => {
+  it('case 35: starts a new trace once the verdict is forgotten, oldest first', () => {
     const story = new Story({
       rules: { error_status_codes: ['ERROR'] },
       buffer: { rememberedDecisions: 2 },

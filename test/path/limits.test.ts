@@ -18,7 +18,7 @@ describe('buffer.max_trace_bytes', () => {
     expect(story.after(0).left()).toEqual([]);
   });
 
-  it('one byte over: it is decided at once, what follows is late, others are untouched', () => {
+  it('case 37: one byte over: it is decided at once, what follows is late, others are untouched', () => {
     const story = new Story({ shards: 1, rules: errorsOnly, buffer: { maxTraceBytes: bytes - 1 } });
     story.send(one, two, { trace: 'b' }, { trace: 'a', id: '3' });
     story.after(0);
@@ -55,7 +55,7 @@ describe('buffer.max_bytes', () => {
     return names;
   };
 
-  it('full, decide_oldest: those whose root came are decided before their neighbours without one, none is lost', () => {
+  it('case 36: full, decide_oldest: those whose root came are decided before their neighbours without one, none is lost', () => {
     const story = new Story(settingOf('decide_oldest'));
     const order = fill(story, (name, i) => story.sendBytes(message(name, i % 2 === 0 ? 'parent' : undefined)));
     // Nothing is decided early as long as there is a block: more than half of it are messages.
@@ -74,7 +74,7 @@ describe('buffer.max_bytes', () => {
     expect(story.left()).toHaveLength(order.length);
   });
 
-  it('full, refuse: the sender is told to try again later, and later works', () => {
+  it('cases 36 and 38: full, refuse: the sender is told to try again later, and later works', () => {
     const story = new Story(settingOf('refuse'));
     const names = fill(story);
     expect(story.sendBytes(message('v-999'))).toMatchObject({ reason: 'buffer_full', retryAfterMs: 1000 });
@@ -166,7 +166,7 @@ describe('buffer.max_bytes', () => {
 describe('batch', () => {
   const kept = { shards: 1, rules: { debug: true } };
 
-  it('merges spans of the same resource and scope, across traces and requests', () => {
+  it('case 47: merges spans of the same resource and scope, across traces and requests', () => {
     const story = new Story(kept);
     for (const trace of ['a', 'b', 'c'])
       story.send({ trace, service: 'x' }, { trace, service: 'y' }, { trace, service: 'x', scope: 's2' });

@@ -18,7 +18,7 @@ const weightOf = (traceState: string | undefined): number => {
 describe('when exporters do not keep up', () => {
   const slow = { ...seedRules, baseline_percent: null, routes: null };
 
-  it('less is kept with more weight, so that counts stay true, and errors as before', () => {
+  it('case 39: less is kept with more weight, so that counts stay true, and errors as before', () => {
     const story = new Story({ rules: slow });
     exportersAreBehind(story, 0.9);
     for (let i = 0; i < 4_000; i++) story.send({ trace: `slow ${i}`, durationMs: 501 });
@@ -38,7 +38,7 @@ describe('when exporters do not keep up', () => {
     expect(story.traces('kept') + story.traces('dropped')).toBe(4_050);
   });
 
-  it('a trace that this cost is explained by it, and its late spans go the same way', () => {
+  it('case 39: a trace that this cost is explained by it, and its late spans go the same way', () => {
     const story = new Story({ rules: slow });
     exportersAreBehind(story, 0.9);
     for (let i = 0; i < 64; i++) story.send({ trace: `slow ${i}`, durationMs: 501 });
@@ -53,7 +53,7 @@ describe('when exporters do not keep up', () => {
     expect(story.spans('late_dropped')).toBe(1);
   });
 
-  it('all is as before some seconds after they have caught up', () => {
+  it('case 39: all is as before some seconds after they have caught up', () => {
     const story = new Story({ rules: slow });
     exportersAreBehind(story, 1);
     story.after(5_000);

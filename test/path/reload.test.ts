@@ -3,7 +3,7 @@ import { attribute } from '../support/otlp.ts';
 import { Story } from '../support/story.ts';
 
 describe('rules that change while traces wait', () => {
-  it('judge every waiting trace wholly: a hundred traces, no span lost, none twice', () => {
+  it('case 40: judge every waiting trace wholly: a hundred traces, no span lost, none twice', () => {
     const story = new Story({ rules: { error_status_codes: ['ERROR'] } });
     for (let i = 0; i < 100; i++) {
       story.send({
@@ -32,7 +32,7 @@ describe('rules that change while traces wait', () => {
     expect(story.explain('a')).toMatchObject({ verdict: 'keep', policy: 'slow', revision: 'r2' });
   });
 
-  it('leave decided traces as they were decided', () => {
+  it('case 40: leave decided traces as they were decided', () => {
     const story = new Story({ rules: { error_status_codes: ['ERROR'] } });
     story.send({ trace: 'a', status: 'ERROR' });
     story.after(10_000);

@@ -81,7 +81,7 @@ describe.each([
     expect(Math.abs(kept - healthy * share)).toBeLessThan(4 * Math.sqrt(healthy * share * (1 - share)));
   });
 
-  it('counts back to the input within 4 standard deviations, in total and per service', () => {
+  it('case 49: counts back to the input within 4 standard deviations, in total and per service', () => {
     const sums = new Map(services.map((service) => [service, 0]));
     for (const { body } of story.requests) {
       for (const { resource, scopeSpans } of decodeRequest(body).resourceSpans ?? []) {

@@ -15,7 +15,7 @@ describe('the wait', () => {
     expect(story.leftOf('a')).toHaveLength(2);
   });
 
-  it('ends after-root seconds after the root: root at 1 s, decision at 3 s', () => {
+  it('case 28: ends after-root seconds after the root: root at 1 s, decision at 3 s', () => {
     const story = new Story(afterRoot);
     story.send({ trace: 'a', parent: 'r', status: 'ERROR' });
     story.after(1_000);
@@ -27,7 +27,7 @@ describe('the wait', () => {
     expect(story.explain('a')).toMatchObject({ trigger: 'root', complete: true });
   });
 
-  it('is not prolonged by a root that comes shortly before its end', () => {
+  it('case 28: is not prolonged by a root that comes shortly before its end', () => {
     const story = new Story(afterRoot);
     story.send({ trace: 'a', parent: 'r', status: 'ERROR' });
     story.after(29_500);
@@ -37,7 +37,7 @@ describe('the wait', () => {
     expect(story.explain('a')).toMatchObject({ trigger: 'wait', complete: true });
   });
 
-  it('includes a span that comes between the root and the decision', () => {
+  it('case 31: includes a span that comes between the root and the decision', () => {
     const story = new Story(afterRoot);
     story.send({ trace: 'a', id: 'r' });
     story.after(1_900);
@@ -46,7 +46,7 @@ describe('the wait', () => {
     expect(story.leftOf('a')).toHaveLength(2);
   });
 
-  it('ends without a root too, and the trace says that it is incomplete', () => {
+  it('case 29: ends without a root too, and the trace says that it is incomplete', () => {
     const story = new Story();
     story.send({ trace: 'a', id: 'b', parent: 'nobody', status: 'ERROR' }, { trace: 'a', id: 'c', parent: 'b' });
     story.after(10_000);
@@ -78,7 +78,7 @@ describe('the wait', () => {
     expect(story.explain('a')).toMatchObject({ complete: true });
   });
 
-  it('is one for a trace with two roots and a span id that comes twice, and both leave', () => {
+  it('case 30: is one for a trace with two roots and a span id that comes twice, and both leave', () => {
     const story = new Story({ rules: { debug: true } });
     story.send({ trace: 'a', id: 'r' }, { trace: 'a', id: 'r', name: 'again' }, { trace: 'a', id: 'other-root' });
     story.after(10_000);

@@ -9,6 +9,8 @@ export interface Told {
   /** Parent's id; left out = root. */
   parent?: string;
   service?: string;
+  /** Attributes of its resource beside the service; neighbours share the resource where this is the same object. */
+  resource?: Record<string, string | number | boolean>;
   scope?: string;
   name?: string;
   /** SERVER where it is left out. */
@@ -18,6 +20,8 @@ export interface Told {
   status?: 'UNSET' | 'OK' | 'ERROR';
   attributes?: Record<string, string | number | boolean>;
   traceState?: string;
+  /** W3C trace flags and OTLP's own above them. */
+  flags?: number;
   /** Bytes appended to the span message as they are. */
   unknown?: Uint8Array;
   /** Bytes of padding, as an attribute. */
@@ -63,6 +67,10 @@ export function spanBytes(told: Told): Uint8Array {
     w.varint(codes[told.status]);
     w.close(status);
   }
+  if (told.flags !== undefined) {
+    w.tag(16, 5);
+    w.fixed32(told.flags);
+  }
   if (told.unknown !== undefined) w.raw(told.unknown);
   return w.finish();
 }
@@ -90,17 +98,19 @@ export function attributeField(w: Writer, field: number, key: string, value: str
 export function requestBytes(...spans: Told[]): Uint8Array {
   const w = new Writer(1024);
   for (let i = 0; i < spans.length; ) {
-    const { service, scope } = spans[i];
+    const { service, scope, resource: attributes } = spans[i];
     const resourceSpans = w.open(1);
     const resource = w.open(1);
     attributeField(w, 1, 'service.name', service ?? 'shop');
+    for (const [key, value] of Object.entries(attributes ?? {})) attributeField(w, 1, key, value);
     w.close(resource);
     const scopeSpans = w.open(2);
     const scopeMark = w.open(1);
     w.string(1, scope ?? 'tests');
     w.close(scopeMark);
-    for (; i < spans.length && spans[i].service === service && spans[i].scope === scope; i++)
-      w.bytes(2, spanBytes(spans[i]));
+    const isNeighbour = (span: Told) =>
+      span.service === service && span.scope === scope && span.resource === attributes;
+    for (; i < spans.length && isNeighbour(spans[i]); i++) w.bytes(2, spanBytes(spans[i]));
     w.close(scopeSpans);
     w.string(3, 'https://opentelemetry.io/schemas/1.44.0');
     w.close(resourceSpans);
