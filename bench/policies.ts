@@ -4,6 +4,7 @@ import { voteTable } from '../src/decide/vote-table.ts';
 import { RequestScan } from '../src/decode/scan.ts';
 import type { RulesDocument, StatusCodeName } from '../src/model/rules.ts';
 import { type PolicySet, Vote } from '../src/model/verdict.ts';
+import { factsOf } from '../test/support/facts.ts';
 import { benchRules } from './path.ts';
 import { print, report, requests, spansInRequests } from './turns.ts';
 
@@ -52,7 +53,7 @@ function asked(count: number): PolicySet {
   const voters = [
     ({ spans }: { spans: number }) => (spans > 1000 ? Vote.drop : Vote.abstain),
     ({ bytes }: { bytes: number }) => (bytes > 1e6 ? Vote.keep : Vote.abstain),
-    ({ bits }: { bits: number }) => ((bits & 3) === 3 ? Vote.keep : Vote.abstain),
+    ({ bits }: { bits: Int32Array }) => ((bits[0] & 3) === 3 ? Vote.keep : Vote.abstain),
     ({ randomnessHigh }: { randomnessHigh: number }) => (randomnessHigh < 0xffff ? Vote.keep : Vote.abstain),
     () => Vote.abstain,
   ];
@@ -67,13 +68,13 @@ function asked(count: number): PolicySet {
 
 /** Decisions on traces as they come: any randomness, one in 64 with an error. */
 function decisions(set: PolicySet): () => number {
-  const facts = { bits: 0, randomnessHigh: 0, randomnessLow: 0, spans: 8, bytes: 3600 };
+  const facts = factsOf({ spans: 8, bytes: 3600, bits: new Int32Array(set.conditions.words) });
   const verdict = undecided();
   let random = 1;
   return () => {
     for (let i = 0; i < 8192; i++) {
       random = (Math.imul(random, 1_664_525) + 1_013_904_223) | 0;
-      facts.bits = i % 64 === 0 ? 1 : 0;
+      facts.bits[0] = i % 64 === 0 ? 1 : 0;
       facts.randomnessHigh = random >>> 8;
       facts.randomnessLow = random >>> 0;
       decide(set, facts, verdict);

@@ -41,7 +41,7 @@ export function contentOf(bytes: Uint8Array, start: number, end: number): number
 }
 
 const builder = new ConditionsBuilder();
-const error = builder.status(['ERROR']);
+const error = builder.bitsOf({ op: 'status', codes: ['ERROR'] }).reduce((bits, bit) => bits | (1 << bit), 0);
 const conditions = builder.build();
 const scan = new RequestScan();
 

@@ -161,7 +161,9 @@ export class Pipeline implements Intake {
 
   /** Puts rules in force. */
   swap(set: PolicySet, name: string): void {
-    this.shard.revisions.swap(set, name);
+    const { revisions, buffer } = this.shard;
+    revisions.swap(set, name);
+    buffer.ask(set.conditions, revisions.current.conditions);
   }
 
   /** Here what the shard has by the monotonic clock becomes wall time: it is shown to people. */
@@ -194,7 +196,7 @@ export class Pipeline implements Intake {
     } catch (error) {
       return refusalFor(error);
     }
-    const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
+    const slices: SliceRows = { bytes, segment, rows: scan.slices, stride: scan.stride, count: scan.count, conditions };
     const staying = this.#commit(slices, { length, end: used }, now);
     if (staying instanceof Refusal) return staying;
     arrivals.take(slices, now, neighbours?.owners);
@@ -221,7 +223,7 @@ export class Pipeline implements Intake {
     } catch (error) {
       return refusalFor(error);
     }
-    const slices: SliceRows = { bytes, segment, rows: scan.slices, count: scan.count, conditions };
+    const slices: SliceRows = { bytes, segment, rows: scan.slices, stride: scan.stride, count: scan.count, conditions };
     const staying = this.#commit(slices, { length, end }, this.#now());
     if (staying instanceof Refusal) return staying;
     const tally = this.received[protocol];

@@ -1,4 +1,4 @@
-import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
+import { Slice, type SliceRows } from '../model/slice.ts';
 
 /** A message, in Int32 words: where it ends (negative: it is not taken), and its words in the list of ids. */
 const Message = { end: 0, firstId: 1, endId: 2 } as const;
@@ -104,9 +104,9 @@ export class Landed {
   }
 
   /** False where there are too many. */
-  #note({ rows, count }: SliceRows): boolean {
+  #note({ rows, stride, count }: SliceRows): boolean {
     let last = 0;
-    for (let i = 0, at = Slice.traceIdD; i < count; i++, at += sliceWords) {
+    for (let i = 0, at = Slice.traceIdD; i < count; i++, at += stride) {
       const id = rows[at];
       if (id === last && i > 0) continue;
       last = id;

@@ -1,4 +1,5 @@
-import { Slice } from '../model/slice.ts';
+import type { SpanConditions } from '../model/conditions.ts';
+import { Slice, sliceWords } from '../model/slice.ts';
 import type { Blocks } from '../tables/blocks.ts';
 import type { IdHash } from '../tables/id-hash.ts';
 import { IdIndex } from '../tables/id-index.ts';
@@ -6,6 +7,7 @@ import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Lender, type Segment, Segments } from './segments.ts';
 import { Row, rootFlag, Slices } from './slices.ts';
+import { TraceColumns } from './trace-columns.ts';
 import { Unpacked } from './unpacked.ts';
 import type { Window } from './window.ts';
 
@@ -55,6 +57,8 @@ export class TraceBuffer {
   readonly slices: Slices;
   readonly traces: Records;
   readonly blocks: Blocks;
+  /** Where the rules in force ask for more than a trace's record holds. */
+  columns: TraceColumns | undefined = undefined;
   readonly #index: IdIndex;
   readonly #deadlines: Deadlines;
   readonly #waitMs: number;
@@ -80,6 +84,15 @@ export class TraceBuffer {
     this.#index = new IdIndex(this.traces, hash, blocks);
     const longestMs = Math.max(this.#waitMs, this.#afterRootMs);
     this.#deadlines = new Deadlines(this.traces, Trace, longestMs);
+    this.traces.onPageGone = (number) => this.columns?.giveBack(number);
+  }
+
+  /** Other conditions are in force: what is noted of traces from now on is theirs. `number`: see shard/revision.ts. */
+  ask(conditions: SpanConditions, number: number): void {
+    if (this.columns?.conditions === number) return;
+    this.columns?.close();
+    const isMore = conditions.rowWords > sliceWords;
+    this.columns = isMore ? new TraceColumns(number, conditions, this.traces, this.blocks) : undefined;
   }
 
   /** Is there memory for a message of `length` bytes? Where there is nothing else, there is. */
@@ -96,12 +109,14 @@ export class TraceBuffer {
   /** What noting so many slices takes, of as many traces that are new. */
   bytesForSlices(count: number, segment?: number): number {
     const rows = this.slices.bytesFor(count, segment === undefined ? undefined : this.segments.get(segment));
-    return rows + this.traces.bytesFor(count) + this.#index.bytesFor(count);
+    const columns = this.columns?.bytesFor(count) ?? 0;
+    return rows + this.traces.bytesFor(count) + columns + this.#index.bytesFor(count);
   }
 
   /** Bytes held for what waits, by what they hold: messages, where slices lie, traces and their index. */
   get memory(): { readonly segments: number; readonly rows: number; readonly traces: number; readonly index: number } {
-    const [rows, traces, index] = [this.slices.bytes, this.traces.bytes, this.#index.bytes];
+    const traces = this.traces.bytes + (this.columns?.bytes ?? 0);
+    const [rows, index] = [this.slices.bytes, this.#index.bytes];
     return { segments: this.blocks.inUseBytes - rows - traces - index, rows, traces, index };
   }
 
@@ -113,6 +128,7 @@ export class TraceBuffer {
   /** Starts the trace whose id stands at ids[from … from + 4); its wait runs from `now`. */
   start(ids: Int32Array, from: number, conditions: number, now: number): number {
     const slot = this.hold(ids, from, conditions, now);
+    this.columns?.begin(slot);
     this.#index.insert(slot);
     this.#deadlines.add(slot, now + this.#waitMs);
     return slot;

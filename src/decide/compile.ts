@@ -1,9 +1,12 @@
+import { maxWords } from '../model/conditions.ts';
+import type { PolicyState, SpanPredicate, TracePredicate } from '../model/predicates.ts';
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
-import { maxPolicies, type Policy, type PolicySet } from '../model/verdict.ts';
+import { maxPolicies, type PolicySet } from '../model/verdict.ts';
 import { ConditionsBuilder } from './conditions.ts';
-import { always, kinds, strayKeys, whereBit, whyUnknown } from './policies/index.ts';
-import { probabilistic } from './policies/probabilistic.ts';
-import { compileRoutes, routeKeys } from './policies/route.ts';
+import { type CompiledPolicy, compilePolicy } from './policies/index.ts';
+import { routePredicate } from './policies/route.ts';
+import { policyOf } from './policy.ts';
+import { noState } from './state.ts';
 import { voteTable } from './vote-table.ts';
 
 /**
@@ -13,45 +16,45 @@ import { voteTable } from './vote-table.ts';
 export function compileRules(
   document: RulesDocument,
   environment: string,
-  options: { readonly debug: boolean },
+  options: { readonly debug: boolean; readonly state?: PolicyState },
 ): { readonly policies: PolicySet } | { readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
-  const conditions = new ConditionsBuilder();
   const debug = options.debug || document.debug === true;
-  const policies = [
-    ...(debug ? [always('debug')] : []),
-    ...knobs(document, environment, conditions, problems),
-    ...listed(document.policies, conditions, problems),
+  const named = [
+    ...(debug ? [keep('debug', { op: 'always' })] : []),
+    ...knobs(document, environment, problems),
+    ...listed(document.policies, problems),
   ];
-  if (policies.length > maxPolicies) {
-    problems.push({
-      path: ['policies'],
-      message: `${policies.length} policies with the knobs; expected at most ${maxPolicies}`,
-    });
+  if (named.length > maxPolicies) {
+    const message = `${named.length} policies with the knobs; expected at most ${maxPolicies}`;
+    problems.push({ path: ['policies'], message });
   }
   if (problems.length > 0) return { problems };
+  const conditions = new ConditionsBuilder();
+  const state = options.state ?? noState();
+  const policies = named.map(({ name, ...policy }) => policyOf(name, policy, conditions, state));
+  if (conditions.isFull) {
+    const message = `more than ${maxWords * 32} different questions about spans: expected fewer`;
+    return { problems: [{ path: ['policies'], message }] };
+  }
   return { policies: { policies, votes: voteTable(policies), conditions: conditions.build(), debug } };
 }
 
+type NamedPolicy = CompiledPolicy & { readonly name: string };
+
+const keep = (name: string, when: TracePredicate): NamedPolicy => ({ name, when, drops: false });
+const any = (name: string, span: SpanPredicate): NamedPolicy => keep(name, { op: 'any', span });
+
 /** The policies with fixed names, in the order in which they win a tie. */
-function knobs(
-  document: RulesDocument,
-  environment: string,
-  conditions: ConditionsBuilder,
-  problems: Problem[],
-): Policy[] {
-  const policies: Policy[] = [];
+function knobs(document: RulesDocument, environment: string, problems: Problem[]): NamedPolicy[] {
   const { error_status_codes: codes, latency_threshold_ms: slowMs, routes } = document;
-  if (codes !== null) policies.push(whereBit('errors', conditions.status(codes)));
-  if (slowMs !== null) policies.push(whereBit('slow', conditions.slowerThan(slowMs)));
-  if (routes !== null && routes.length > 0) {
-    policies.push(
-      whereBit('routes', conditions.attribute(`routes ${routes.join(' ')}`, routeKeys, compileRoutes(routes))),
-    );
-  }
   const percent = baseline(document, environment, problems);
-  if (percent !== null) policies.push(probabilistic('baseline', percent));
-  return policies;
+  return [
+    ...(codes === null ? [] : [any('errors', { op: 'status', codes: [...new Set(codes)].sort() })]),
+    ...(slowMs === null ? [] : [any('slow', { op: 'duration', ns: { min: slowMs * 1e6, minExclusive: true } })]),
+    ...(routes === null || routes.length === 0 ? [] : [any('routes', routePredicate(routes))]),
+    ...(percent === null ? [] : [keep('baseline', { op: 'share', share: percent / 100 })]),
+  ];
 }
 
 function baseline(document: RulesDocument, environment: string, problems: Problem[]): number | null {
@@ -64,15 +67,11 @@ function baseline(document: RulesDocument, environment: string, problems: Proble
   return null;
 }
 
-function listed(documents: readonly PolicyDocument[], conditions: ConditionsBuilder, problems: Problem[]): Policy[] {
-  const policies: Policy[] = [];
-  documents.forEach((document, index) => {
-    const kind = kinds.get(document.type);
-    const found = kind ? strayKeys(document, kind) : [{ path: ['type'], message: whyUnknown(document.type) }];
-    const compiled = kind?.compile(document, conditions);
-    if (compiled && 'name' in compiled) policies.push(compiled);
-    else if (compiled) found.push(...compiled);
-    for (const problem of found) problems.push({ ...problem, path: ['policies', index, ...problem.path] });
+function listed(documents: readonly PolicyDocument[], problems: Problem[]): NamedPolicy[] {
+  return documents.flatMap((document, index) => {
+    const compiled = compilePolicy(document);
+    if ('when' in compiled) return [{ name: document.name, ...compiled }];
+    for (const problem of compiled) problems.push({ ...problem, path: ['policies', index, ...problem.path] });
+    return [];
   });
-  return policies;
 }

@@ -1,78 +1,161 @@
-import { type AttributeCondition, maxConditions, type SpanConditions } from '../model/conditions.ts';
-import type { StatusCodeName } from '../model/rules.ts';
+import {
+  type AttributeCondition,
+  type Compound,
+  type EnvelopeConditions,
+  firstWordBits,
+  type MoreConditions,
+  maxWords,
+  type NumberBits,
+  type SpanConditions,
+} from '../model/conditions.ts';
+import type { SpanAtom, SpanPredicate } from '../model/predicates.ts';
+import { sliceWords } from '../model/slice.ts';
+import { follows } from './compound.ts';
+import { maskOf } from './mask.ts';
+import { numberBits } from './number-bits.ts';
+import { tracestateBits } from './tracestate-bits.ts';
+import { textBits, type ValueBit, valueBits } from './value-bits.ts';
 
-const codes: Record<StatusCodeName, number> = { UNSET: 0, OK: 1, ERROR: 2 };
+const codes = { UNSET: 0, OK: 1, ERROR: 2 } as const;
 const utf8 = new TextEncoder();
+const timesWords = 4;
 
-/** Gathers what the policies of one document ask of spans; each question becomes a bit. */
+type Asked<Op extends SpanAtom['op']> = { readonly atom: Extract<SpanAtom, { op: Op }>; readonly bit: number };
+
+/** Gathers what the policies of one document ask of spans; each question becomes a bit, the same one the same bit. */
 export class ConditionsBuilder {
-  readonly #statusBits = new Int32Array(4);
-  readonly #keys = new Map<string, { matchers: AttributeCondition['match'][]; bits: number }>();
-  readonly #asked: string[] = [];
-  #slowNs = Number.POSITIVE_INFINITY;
-  #slowBits = 0;
+  readonly #bits = new Map<string, number>();
+  readonly #asked: { readonly atom: SpanAtom; readonly bit: number }[] = [];
+  readonly #compounds: Compound[] = [];
+  #asksTimes = false;
+  /** More was asked than there are bits. */
+  isFull = false;
 
-  /** Some span has one of these status codes. */
-  status(names: readonly StatusCodeName[]): number {
-    // However a policy writes them, there are only seven sets of codes to ask for.
-    const asked = [...new Set(names)].sort();
-    const bit = this.#bit(`status ${asked.join(',')}`);
-    for (const name of asked) this.#statusBits[codes[name]] |= bit;
-    return bit;
+  /** The bits of which a span sets at least one where it fulfils the predicate, and none where it does not. */
+  bitsOf(predicate: SpanPredicate): readonly number[] {
+    if (predicate.op === 'or') return [...new Set(predicate.of.flatMap((each) => this.bitsOf(each)))];
+    return [this.#bitOf(predicate)];
   }
 
-  /** Some span took longer than this. */
-  slowerThan(ms: number): number {
-    this.#slowNs = ms * 1e6;
-    this.#slowBits = this.#bit(`slower ${ms}`);
-    return this.#slowBits;
-  }
-
-  /** Some span has one of these attributes and `match` says true of its value, an AnyValue message. */
-  attribute(
-    asked: string,
-    keys: readonly string[],
-    match: (key: string) => (buf: Uint8Array, start: number, end: number) => boolean,
-  ): number {
-    const bit = this.#bit(asked);
-    for (const key of keys) {
-      const test = match(key);
-      const entry = this.#keys.get(key) ?? { matchers: [], bits: 0 };
-      entry.matchers.push((buf, start, end) => (test(buf, start, end) ? bit : 0));
-      entry.bits |= bit;
-      this.#keys.set(key, entry);
-    }
-    return bit;
+  /** When the first span of a trace started and the last one ended will be known. */
+  askTimes(): void {
+    this.#asksTimes = true;
   }
 
   build(): SpanConditions {
-    const keysByLength: AttributeCondition[][] = new Array(128);
-    for (const [name, { matchers, bits }] of this.#keys) {
-      const key = utf8.encode(name);
-      (keysByLength[key.length] ??= []).push({ key, bits, match: anyOf(matchers) });
-    }
+    const words = Math.max(1, ...[...this.#bits.values()].map((bit) => (bit >>> 5) + 1));
+    const timesAt = this.#asksTimes ? sliceWords + words - 1 : 0;
+    const slow = this.#slowAlone();
     return {
-      statusBits: this.#statusBits,
-      slowNs: this.#slowNs,
-      slowBits: this.#slowBits,
-      keysByLength,
-      identity: this.#asked.join('\n'),
+      words,
+      rowWords: sliceWords + words - 1 + (this.#asksTimes ? timesWords : 0),
+      timesAt,
+      statusBits: Int32Array.of(0, 1, 2, 3).map((code) => this.#statusMask(code).low),
+      slowNs: slow?.atom.ns.min ?? Number.POSITIVE_INFINITY,
+      slowBits: slow === undefined ? 0 : 1 << slow.bit,
+      attributes: this.#attributes('span'),
+      more: this.#more(words, slow !== undefined),
+      resource: this.#envelope('resource'),
+      scope: this.#envelope('scope'),
+      compounds: this.#compounds,
+      identity: [...this.#bits.keys(), this.#asksTimes ? 'times' : ''].join('\n'),
     };
   }
 
-  #bit(asked: string): number {
-    const known = this.#asked.indexOf(asked);
-    if (known >= 0) return 1 << known;
-    if (this.#asked.length === maxConditions) throw new RangeError(`more than ${maxConditions} different conditions`);
-    return 1 << (this.#asked.push(asked) - 1);
+  #bitOf(predicate: SpanPredicate): number {
+    const asked = JSON.stringify(predicate);
+    const known = this.#bits.get(asked);
+    if (known !== undefined) return known;
+    if (predicate.op === 'and' || predicate.op === 'or' || predicate.op === 'not') {
+      const test = follows(predicate, (atom) => this.#bitOf(atom));
+      const bit = this.#next(asked);
+      this.#compounds.push({ bit, follows: test });
+      return bit;
+    }
+    const bit = this.#next(asked);
+    if (predicate.op === 'ask') this.#compounds.push({ bit, follows: (_, __, ___, span) => predicate.test(span) });
+    else this.#asked.push({ atom: predicate, bit });
+    return bit;
   }
-}
 
-function anyOf(matchers: readonly AttributeCondition['match'][]): AttributeCondition['match'] {
-  if (matchers.length === 1) return matchers[0];
-  return (buf, start, end) => {
-    let bits = 0;
-    for (const match of matchers) bits |= match(buf, start, end);
-    return bits;
-  };
+  #next(asked: string): number {
+    const n = this.#bits.size;
+    const bit = n < firstWordBits ? n : n - firstWordBits + 32;
+    if (bit >= maxWords * 32) {
+      this.isFull = true;
+      return 0;
+    }
+    this.#bits.set(asked, bit);
+    return bit;
+  }
+
+  #of<Op extends SpanAtom['op']>(op: Op): readonly Asked<Op>[] {
+    return this.#asked.filter(({ atom }) => atom.op === op) as unknown as readonly Asked<Op>[];
+  }
+
+  #statusMask(code: number) {
+    const asks = this.#of('status').filter(({ atom }) => atom.codes.some((name) => codes[name] === code));
+    return maskOf(asks.map(({ bit }) => bit));
+  }
+
+  /** One threshold alone, as the knob has it, is compared by the scan itself. */
+  #slowAlone(): Asked<'duration'> | undefined {
+    const [one, ...others] = this.#of('duration');
+    const isPlain = one?.atom.ns.minExclusive && one.atom.ns.max === undefined && one.bit < 32;
+    return isPlain && others.length === 0 ? one : undefined;
+  }
+
+  #attributes(owner: 'span' | 'event' | 'scope' | 'resource'): readonly AttributeCondition[] {
+    const byKey = new Map<string, ValueBit[]>();
+    for (const { atom, bit } of this.#of('attribute')) {
+      if (atom.of !== owner) continue;
+      byKey.set(atom.key, [...(byKey.get(atom.key) ?? []), { test: atom.is, bit }]);
+    }
+    return [...byKey].map(([key, questions]) => {
+      const { low, wide } = maskOf(questions.map(({ bit }) => bit));
+      return { key: utf8.encode(key), bits: wide === undefined ? low : 0, match: valueBits(questions) };
+    });
+  }
+
+  #more(words: number, slowAlone: boolean): MoreConditions | undefined {
+    const code = (is: number) => ({ range: { min: is, max: is } });
+    const status = this.#of('status').flatMap(({ atom, bit }) =>
+      bit < 32 ? [] : atom.codes.map((name) => ({ ...code(codes[name]), bit })),
+    );
+    const kinds = this.#of('kind').flatMap(({ atom, bit }) => atom.kinds.map((kind) => ({ ...code(kind), bit })));
+    const durations = slowAlone ? [] : this.#of('duration').map(({ atom, bit }) => ({ range: atom.ns, bit }));
+    const ones = (op: 'root' | 'sampled') => this.#of(op).map(({ bit }) => ({ ...code(1), bit }));
+    const numbers = (questions: Parameters<typeof numberBits>[0]): NumberBits | undefined =>
+      questions.length === 0 ? undefined : numberBits(questions);
+    const states = this.#of('tracestate');
+    const more: MoreConditions = {
+      status: numbers(status),
+      kind: numbers(kinds),
+      duration: numbers(durations),
+      root: numbers(ones('root')),
+      sampled: numbers(ones('sampled')),
+      name: this.#texts('name'),
+      statusMessage: this.#texts('status message'),
+      tracestate: states.length === 0 ? undefined : tracestateBits(states),
+      eventName: this.#texts('event name'),
+      eventAttributes: this.#attributes('event'),
+    };
+    const isEmpty = Object.values(more).every((each) => each === undefined || each.length === 0);
+    return isEmpty && words === 1 ? undefined : more;
+  }
+
+  #texts(of: Extract<SpanAtom, { op: 'text' }>['of']) {
+    const asks = this.#of('text').filter(({ atom }) => atom.of === of);
+    return asks.length === 0 ? undefined : textBits(asks.map(({ atom, bit }): ValueBit => ({ test: atom.is, bit })));
+  }
+
+  #envelope(owner: 'resource' | 'scope'): EnvelopeConditions | undefined {
+    const attributes = this.#attributes(owner);
+    const isScope = owner === 'scope';
+    const [name, version] = [
+      isScope ? this.#texts('scope name') : undefined,
+      isScope ? this.#texts('scope version') : undefined,
+    ];
+    return attributes.length === 0 && !name && !version ? undefined : { attributes, name, version };
+  }
 }

@@ -1,9 +1,9 @@
+import type { TraceFacts } from '../model/predicates.ts';
 import { noFloor, reaches, type Threshold } from '../model/threshold.ts';
 import {
   byOverload,
   type Policy,
   type PolicySet,
-  type TraceFacts,
   type Verdict,
   Vote,
   type VoteTable,
@@ -31,7 +31,10 @@ export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floo
   const { keepVotes, dropVotes } = verdict;
   // Calling fill() would take longer than all the rest.
   for (let word = 0; word < voteWords; word++) keepVotes[word] = dropVotes[word] = 0;
-  for (let bits = facts.bits & votes.bits; bits !== 0; bits &= bits - 1) addRow(keepVotes, votes.byBit, lowest(bits));
+  for (let word = 0; word < votes.bits.length; word++) {
+    for (let bits = facts.bits[word] & votes.bits[word]; bits !== 0; bits &= bits - 1)
+      addRow(keepVotes, votes.byBit, word * 32 + lowest(bits));
+  }
   let keeper = firstOf(keepVotes);
   const reached = sharesReached(votes, facts);
   if (reached > 0) {
@@ -59,7 +62,7 @@ export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floo
 /** Did a span say ERROR? Known where a policy asks for that and nothing else. */
 function hasError({ conditions: { statusBits } }: PolicySet, { bits }: TraceFacts): boolean {
   const [unset, ok, error] = statusBits;
-  return (bits & error & ~(unset | ok)) !== 0;
+  return (bits[0] & error & ~(unset | ok)) !== 0;
 }
 
 function raise(verdict: Verdict, { randomnessHigh, randomnessLow }: TraceFacts, { high, low }: Threshold): void {

@@ -1,4 +1,3 @@
-import { maxConditions } from '../model/conditions.ts';
 import { type Policy, type VoteTable, voteWords } from '../model/verdict.ts';
 
 /**
@@ -36,13 +35,14 @@ export function hasVote(words: Int32Array, at: number, index: number): boolean {
 }
 
 function bitVotes(policies: readonly Policy[]): Pick<VoteTable, 'bits' | 'byBit'> {
-  const byBit = new Int32Array(maxConditions * voteWords);
-  let bits = 0;
+  const all = policies.flatMap((policy) => ('bits' in policy ? policy.bits : []));
+  const bits = new Int32Array(all.reduce((words, bit) => Math.max(words, (bit >>> 5) + 1), 0));
+  const byBit = new Int32Array(bits.length * 32 * voteWords);
   policies.forEach((policy, index) => {
     if (!('bits' in policy)) return;
-    bits |= policy.bits;
-    for (let bit = 0; bit < maxConditions; bit++) {
-      if ((policy.bits & (1 << bit)) !== 0) addVote(byBit, bit * voteWords, index);
+    for (const bit of policy.bits) {
+      bits[bit >>> 5] |= 1 << (bit & 31);
+      addVote(byBit, bit * voteWords, index);
     }
   });
   return { bits, byBit };

@@ -1,4 +1,4 @@
-import { type AttributeCondition, randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
+import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
 import {
   bodyEnd,
   fieldNumber,
@@ -12,6 +12,8 @@ import {
   varint32,
 } from '../wire/cursor.ts';
 import { parseRandomness, randomness } from '../wire/tracestate.ts';
+import { MoreBits, nothingFound } from './more-bits.ts';
+import { attributeBits, keyHash, NamedKeys, namedBits } from './named-keys.ts';
 import { kindOf, validate } from './validate.ts';
 
 /** How deep a span lies in its request: in a ResourceSpans, in a ScopeSpans. */
@@ -31,17 +33,35 @@ export class SpanScan {
   /** Where the 16 bytes of the trace id lie; -1 when an id is not valid, and `fault` says which. */
   traceIdAt = -1;
   fault = '';
+  /** The first word of bits, and the further ones. */
   bits = 0;
+  wide = new Int32Array(0);
+  /** Where its times stand; −1 = it has none. */
+  startAt = -1;
+  endAt = -1;
   /** Explicit randomness, where `randomnessBit` is set. */
   randomnessHigh = 0;
   randomnessLow = 0;
   #conditions: SpanConditions | undefined = undefined;
-  #named: NamedKeys | undefined = undefined;
+  #named = new NamedKeys([]);
+  #more: MoreBits | undefined = undefined;
+  readonly #found = nothingFound();
 
   /** Throws MalformedError for a span that is not well formed. */
   run(buf: Uint8Array, pos: number, end: number, conditions: SpanConditions): void {
-    const named = this.#namedBy(conditions);
+    if (conditions !== this.#conditions) this.#ask(conditions);
+    const named = this.#named;
     const { bucketOf, buckets } = named;
+    const { wide } = this;
+    if (conditions.words > 1) wide.fill(0);
+    const spanAt = pos;
+    let nameAt = -1;
+    let nameEnd = -1;
+    let kindAt = -1;
+    let kindEnd = -1;
+    let flagsAt = -1;
+    let stateAt = -1;
+    let stateEnd = -1;
     let traceIdAt = -1;
     let traceIdBytes = 0;
     let spanIdAt = -1;
@@ -73,13 +93,14 @@ export class SpanScan {
         ) {
           if (!isPlainValue(buf, valueAt, to)) validate(anyValueKind, buf, valueAt, to, spanDepth + 2);
           const bucket = bucketOf[keyHash(keyBytes, buf[pos + 4], buf[valueAt - 3])];
-          if (bucket !== 0) bits |= namedBits(buckets[bucket], buf, pos + 4, keyBytes, valueAt, to, bits);
+          if (bucket !== 0) bits |= namedBits(buckets[bucket], buf, pos + 4, keyBytes, valueAt, to, bits, wide);
           pos = to;
         } else {
           pos = open(buf, pos + 1, end);
           const body = pos;
           pos = bodyEnd;
-          bits |= looseAttributeBits(buf, body, pos, bits, named);
+          validate(keyValueKind, buf, body, pos, spanDepth + 1);
+          bits |= attributeBits(named, buf, body, pos, bits, wide);
         }
         continue;
       }
@@ -97,7 +118,8 @@ export class SpanScan {
           pos = bodyEnd;
           break;
         case 0x1a:
-          pos = open(buf, pos + 1, end);
+          stateAt = pos = open(buf, pos + 1, end);
+          stateEnd = bodyEnd;
           if (bodyEnd > pos && parseRandomness(buf, pos, bodyEnd)) {
             bits |= randomnessBit;
             this.randomnessHigh = randomness.high;
@@ -112,10 +134,13 @@ export class SpanScan {
           pos = bodyEnd;
           break;
         case 0x2a:
-          open(buf, pos + 1, end);
-          pos = bodyEnd;
+          nameAt = open(buf, pos + 1, end);
+          nameEnd = pos = bodyEnd;
           break;
         case 0x30:
+          kindAt = pos + 1;
+          kindEnd = pos = skipVarint(buf, kindAt, end);
+          break;
         case 0x50:
         case 0x60:
         case 0x70:
@@ -148,7 +173,10 @@ export class SpanScan {
         }
         case 0x85:
           // `flags`, if its tag's second byte says so.
-          pos = buf[pos + 1] === 1 ? skipFixed(pos + 2, end, 4) : otherField(buf, pos, end);
+          if (buf[pos + 1] === 1) {
+            flagsAt = pos + 2;
+            pos = skipFixed(flagsAt, end, 4);
+          } else pos = otherField(buf, pos, end);
           break;
         default:
           pos = otherField(buf, pos, end);
@@ -158,17 +186,37 @@ export class SpanScan {
     else if (spanIdBytes !== 8 || isZero(buf, spanIdAt, 8)) fault ||= 'no span_id, or all zero';
     this.fault = fault;
     this.traceIdAt = fault === '' ? traceIdAt : -1;
-    if (parentBytes === 0 || isZero(buf, parentAt, parentBytes)) bits |= rootBit;
+    const isRoot = parentBytes === 0 || isZero(buf, parentAt, parentBytes);
+    if (isRoot) bits |= rootBit;
     bits |= conditions.statusBits[code === 0 || code === 1 || code === 2 ? code : 3];
-    if (startAt >= 0 && endAt >= 0 && durationNs(buf, startAt, endAt) > conditions.slowNs) bits |= conditions.slowBits;
+    const lastedNs = startAt >= 0 && endAt >= 0 ? durationNs(buf, startAt, endAt) : 0;
+    if (lastedNs > conditions.slowNs) bits |= conditions.slowBits;
+    this.startAt = startAt;
+    this.endAt = endAt;
+    if (this.#more !== undefined) {
+      const found = this.#found;
+      found.start = spanAt;
+      found.end = end;
+      found.nameAt = nameAt;
+      found.nameEnd = nameEnd;
+      found.kindAt = kindAt;
+      found.kindEnd = kindEnd;
+      found.flagsAt = flagsAt;
+      found.stateAt = stateAt;
+      found.stateEnd = stateEnd;
+      found.code = code;
+      found.isRoot = isRoot;
+      found.durationNs = lastedNs;
+      bits |= this.#more.of(buf, found, wide);
+    }
     this.bits = bits;
   }
 
-  #namedBy(conditions: SpanConditions): NamedKeys {
-    if (conditions === this.#conditions && this.#named !== undefined) return this.#named;
+  #ask(conditions: SpanConditions): void {
     this.#conditions = conditions;
-    this.#named = new NamedKeys(conditions);
-    return this.#named;
+    this.#named = new NamedKeys(conditions.attributes);
+    this.#more = conditions.more && new MoreBits(conditions.more);
+    this.wide = new Int32Array(conditions.words - 1);
   }
 }
 
@@ -217,29 +265,6 @@ function statusCode(buf: Uint8Array, pos: number, end: number, code: number): nu
   return code;
 }
 
-/** The attributes that rules name, by a few bits of their keys: nearly all others cost no comparison. */
-class NamedKeys {
-  /** By `keyHash`, the bucket of conditions; 0 = none. */
-  readonly bucketOf = new Uint8Array(0x400);
-  readonly buckets: AttributeCondition[][] = [[]];
-
-  constructor(conditions: SpanConditions) {
-    for (const condition of conditions.keysByLength.flatMap((named) => named ?? [])) {
-      const { key } = condition;
-      const hash = hashOf(key, 0, key.length);
-      this.bucketOf[hash] ||= Math.min(255, this.buckets.length);
-      (this.buckets[this.bucketOf[hash]] ??= []).push(condition);
-    }
-  }
-}
-
-const hashOf = (buf: Uint8Array, at: number, keyBytes: number): number =>
-  keyBytes === 0 ? 0 : keyHash(keyBytes, buf[at], buf[at + keyBytes - 1]);
-
-/** Of a key's length, first and last byte. */
-const keyHash = (keyBytes: number, first: number, last: number): number =>
-  ((keyBytes << 5) ^ (first << 2) ^ last) & 0x3ff;
-
 /**
  * A string, bool, integer or double that fills its message exactly; the common values, checked without a loop over
  * fields.
@@ -259,60 +284,4 @@ function isPlainValue(buf: Uint8Array, at: number, end: number): boolean {
     default:
       return false;
   }
-}
-
-/** The bits of one attribute by the conditions of its bucket. */
-function namedBits(
-  named: readonly AttributeCondition[],
-  buf: Uint8Array,
-  keyAt: number,
-  keyBytes: number,
-  valueAt: number,
-  valueEnd: number,
-  bits: number,
-): number {
-  let found = 0;
-  for (let n = 0; n < named.length; n++) {
-    const { key, bits: possible } = named[n];
-    if (key.length !== keyBytes || (bits & possible) === possible) continue;
-    let i = 0;
-    while (i < keyBytes && key[i] === buf[keyAt + i]) i++;
-    if (i === keyBytes) found |= named[n].match(buf, valueAt, valueEnd);
-  }
-  return found;
-}
-
-/**
- * The bits of a KeyValue in whatever form: fields in another order, repeated, or with unknown ones between; checks its
- * form.
- */
-function looseAttributeBits(
-  buf: Uint8Array,
-  pos: number,
-  end: number,
-  bits: number,
-  { bucketOf, buckets }: NamedKeys,
-): number {
-  validate(keyValueKind, buf, pos, end, spanDepth + 1);
-  let keyAt = 0;
-  let keyBytes = 0;
-  let valueAt = 0;
-  let valueEnd = 0;
-  while (pos < end) {
-    pos = readTag(buf, pos, end);
-    const number = fieldNumber;
-    if (fieldType === 2) {
-      pos = open(buf, pos, end);
-      if (number === 1) {
-        keyAt = pos;
-        keyBytes = bodyEnd - pos;
-      } else if (number === 2) {
-        valueAt = pos;
-        valueEnd = bodyEnd;
-      }
-      pos = bodyEnd;
-    } else pos = skipValue(buf, pos, end, fieldType);
-  }
-  const bucket = bucketOf[hashOf(buf, keyAt, keyBytes)];
-  return namedBits(buckets[bucket], buf, keyAt, keyBytes, valueAt, valueEnd, bits);
 }

@@ -3,6 +3,7 @@ import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } 
 import { tailAt } from '../wire/envelope.ts';
 import { instrumentationLibrarySpans } from '../wire/otlp.ts';
 import { MalformedError } from '../wire/reader.ts';
+import { RowBits } from './row-bits.ts';
 import { SpanScan } from './scan-span.ts';
 import { SliceTable } from './slice-table.ts';
 import { ResourceUnderWay, ScopeUnderWay } from './under-way.ts';
@@ -18,6 +19,9 @@ const manySpans = 8;
 const maxBroken = 10_000;
 const brokenAnyway = 100;
 const bytesABroken = 128;
+
+/** Completing a row costs what so many bytes of scanning do. */
+const bytesALateRow = 64;
 
 const nothing = new Uint8Array(0);
 const resourceKind = kindOf('resource');
@@ -41,6 +45,7 @@ export class RequestScan {
   #mayBreak = 0;
   #buf: Uint8Array = nothing;
   #conditions: SpanConditions | undefined = undefined;
+  #rowBits: RowBits | undefined = undefined;
   /** How far the scan is, and where it rests next. */
   #pos = 0;
   #end = 0;
@@ -73,6 +78,11 @@ export class RequestScan {
     return this.#table.count;
   }
 
+  /** Words of a row. */
+  get stride(): number {
+    return this.#table.stride;
+  }
+
   /** Bytes of the table of slices. */
   get bytes(): number {
     return this.#table.rows.byteLength;
@@ -93,7 +103,8 @@ export class RequestScan {
 
   /** The same in steps: nothing may be used before `step` said that it is done. */
   begin(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): void {
-    this.#table.clear();
+    if (conditions !== this.#conditions) this.#rowBits = RowBits.for(conditions);
+    this.#table.begin(conditions);
     this.invalid = 0;
     this.reason = '';
     this.#mayBreak = Math.min(maxBroken, brokenAnyway + (end - start) / bytesABroken);
@@ -117,7 +128,7 @@ export class RequestScan {
         if (this.#resource.isOfOldOnes) this.#scanOldOnes();
         else this.#scanResource();
         if (this.#scope.isOpen) continue;
-        if (this.#pos < this.#resource.end) return false;
+        if (this.#pos < this.#resource.end || !this.#completeLate(bytes)) return false;
         this.#endResource(bytes);
       } else {
         this.#scanRequest();
@@ -127,12 +138,6 @@ export class RequestScan {
     if (this.#pos < this.#end) return false;
     this.#buf = nothing;
     return true;
-  }
-
-  /** The bits of one span under other conditions than it was scanned with: rules changed while it waited. */
-  rescan(buf: Uint8Array, start: number, end: number, conditions: SpanConditions): number {
-    this.#span.run(buf, start, end, conditions);
-    return this.#span.bits;
   }
 
   /** Up to the next ResourceSpans, which it opens. */
@@ -152,6 +157,7 @@ export class RequestScan {
       const lengthAt = pos;
       pos = open(buf, pos, end);
       this.#resource.begin(lengthAt, pos, bodyEnd, this.count);
+      this.#rowBits?.resource.clear();
     }
     this.#pos = pos;
   }
@@ -179,10 +185,10 @@ export class RequestScan {
       if (field === 2) {
         resource.hasScopeSpans = true;
         resource.scopesBytes += bodyTo - tagAt;
-        this.#scope.begin(lengthAt, pos, bodyTo, this.count);
+        this.#beginScope(lengthAt, pos, bodyTo);
         continue;
       }
-      if (field === 1) resource.isSound = this.#isSound(resourceKind, 'resource', pos, bodyTo, 2) && resource.isSound;
+      if (field === 1) this.#readResource(pos, bodyTo);
       pos = bodyTo;
     }
     this.#pos = pos;
@@ -205,9 +211,42 @@ export class RequestScan {
       const lengthAt = pos;
       pos = open(buf, pos, end);
       resource.scopesBytes += bodyEnd - tagAt;
-      this.#scope.begin(lengthAt, pos, bodyEnd, this.count);
+      this.#beginScope(lengthAt, pos, bodyEnd);
     }
     this.#pos = pos;
+  }
+
+  #readResource(start: number, end: number): void {
+    const resource = this.#resource;
+    const isSound = this.#isSound(resourceKind, 'resource', start, end, 2);
+    resource.isSound &&= isSound;
+    if (!isSound || this.#rowBits === undefined) return;
+    this.#rowBits.readResource(this.#buf, start, end);
+    if (this.count > resource.firstRow) resource.completeFrom = resource.firstRow;
+  }
+
+  #beginScope(lengthAt: number, start: number, end: number): void {
+    this.#scope.begin(lengthAt, start, end, this.count);
+    this.#rowBits?.scope.clear();
+  }
+
+  /**
+   * Where a resource or scope stands behind spans of it, as is legal, the bits of those are set when all is read; so
+   * many in a step. True when all is done.
+   */
+  #completeLate(stepBytes: number): boolean {
+    const resource = this.#resource;
+    if (resource.completeFrom < 0 || this.#rowBits === undefined) return true;
+    const { rows, stride } = this.#table;
+    const to = Math.min(this.count, resource.completeFrom + Math.max(1, stepBytes / bytesALateRow));
+    for (; resource.completeFrom < to; resource.completeFrom++) {
+      const row = resource.completeFrom * stride;
+      this.#rowBits.resource.addTo(rows, row);
+      this.#rowBits.follow(this.#buf, rows, row);
+    }
+    if (to < this.count) return false;
+    resource.completeFrom = -1;
+    return true;
   }
 
   #endResource(stepBytes: number): void {
@@ -246,7 +285,7 @@ export class RequestScan {
       } else if (tag === 0x0a || tag === 0x1a) {
         pos = open(buf, pos + 1, end);
         const bodyTo = bodyEnd;
-        if (tag === 0x0a) scope.isSound = this.#isSound(scopeKind, 'scope', pos, bodyTo, 3) && scope.isSound;
+        if (tag === 0x0a) this.#readScope(pos, bodyTo);
         pos = bodyTo;
       } else {
         const tagAt = pos;
@@ -261,13 +300,30 @@ export class RequestScan {
     scope.spansBytes = spansBytes;
   }
 
+  #readScope(start: number, end: number): void {
+    const isSound = this.#isSound(scopeKind, 'scope', start, end, 3);
+    this.#scope.isSound &&= isSound;
+    if (!isSound || this.#rowBits === undefined) return;
+    this.#rowBits.readScope(this.#buf, start, end);
+    if (this.count > this.#scope.firstRow) this.#scope.cameLate = true;
+  }
+
   #endScope(): void {
+    if (this.#scope.cameLate) this.#addLateScope();
     const { firstRow, start, end, spansBytes, isSound, gaps, spansTo } = this.#scope;
     this.#scope.isOpen = false;
     const isSmall = isSound && this.#isSmall('scope', end - start - spansBytes);
     if (!isSmall) this.invalid += this.#table.takeBack(firstRow);
     if (this.count - firstRow >= manySpans && gaps === 0 && tailAt(this.#buf, end) === spansTo)
       this.#table.markSkippable(firstRow);
+  }
+
+  #addLateScope(): void {
+    const { rows, stride } = this.#table;
+    const { firstRow } = this.#scope;
+    for (let i = firstRow; i < this.count; i++) this.#rowBits?.scope.addTo(rows, i * stride);
+    const resource = this.#resource;
+    if (resource.completeFrom < 0) resource.completeFrom = firstRow;
   }
 
   #spanAt(buf: Uint8Array, start: number, end: number, resourceSpansAt: number, scopeSpansAt: number): void {
@@ -283,8 +339,12 @@ export class RequestScan {
       this.invalid++;
       return;
     }
-    if (span.traceIdAt >= 0) this.#table.add(buf, start, end - start, resourceSpansAt, scopeSpansAt, span);
-    else this.#leaveOut(span.fault);
+    if (span.traceIdAt < 0) {
+      this.#leaveOut(span.fault);
+      return;
+    }
+    const row = this.#table.add(buf, start, end - start, resourceSpansAt, scopeSpansAt, span);
+    if (this.#rowBits !== undefined) this.#rowBits.complete(buf, this.#table.rows, row);
   }
 
   #leaveOut(why: string): void {

@@ -27,6 +27,8 @@ export class ResourceUnderWay extends UnderWay {
   isOfOldOnes = false;
   /** What its scopes take of it. */
   scopesBytes = 0;
+  /** The first row whose bits must be completed when all is read; −1 = none. */
+  completeFrom = -1;
 
   override begin(at: number, start: number, end: number, firstRow: number): void {
     super.begin(at, start, end, firstRow);
@@ -34,6 +36,7 @@ export class ResourceUnderWay extends UnderWay {
     this.hasOldOnes = false;
     this.isOfOldOnes = false;
     this.scopesBytes = 0;
+    this.completeFrom = -1;
   }
 }
 
@@ -44,11 +47,14 @@ export class ScopeUnderWay extends UnderWay {
   gaps = 0;
   /** What its spans take of it. */
   spansBytes = 0;
+  /** Its scope stands behind spans. */
+  cameLate = false;
 
   override begin(at: number, start: number, end: number, firstRow: number): void {
     super.begin(at, start, end, firstRow);
     this.spansTo = -1;
     this.gaps = 0;
     this.spansBytes = 0;
+    this.cameLate = false;
   }
 }

@@ -19,6 +19,7 @@ export const Slice = {
   randomnessHigh: 9,
   randomnessLow: 10,
 } as const;
+/** Words of a row where the rules ask for no more than the first word of bits; else see SpanConditions. */
 export const sliceWords = 11;
 
 /** Slices of one request that lie in one segment. */
@@ -26,8 +27,9 @@ export interface SliceRows {
   /** The segment's bytes, and its number in this shard. */
   readonly bytes: Uint8Array;
   readonly segment: number;
-  /** `count` rows; whoever wrote them may write others there afterwards. */
+  /** `count` rows of `stride` words; whoever wrote them may write others there afterwards. */
   readonly rows: Int32Array;
+  readonly stride: number;
   readonly count: number;
   /** Which conditions the bits are of, see shard/revision.ts. */
   readonly conditions: number;

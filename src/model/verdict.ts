@@ -1,19 +1,9 @@
 import type { SpanConditions } from './conditions.ts';
+import type { TraceFacts } from './predicates.ts';
 
 /** What a policy says of a trace. `keep` counts with the policy's threshold; `drop` beats every keep. */
 export const Vote = { abstain: 0, keep: 1, drop: 2 } as const;
 export type Vote = (typeof Vote)[keyof typeof Vote];
-
-/** What a decision may look at. One object is reused for all traces. */
-export interface TraceFacts {
-  /** Which conditions held on any of its spans, see model/conditions.ts. */
-  bits: number;
-  /** The trace's 56 bits of randomness: `rv` where a span carries it, else the last 7 bytes of the trace id. */
-  randomnessHigh: number;
-  randomnessLow: number;
-  spans: number;
-  bytes: number;
-}
 
 interface Named {
   readonly name: string;
@@ -22,12 +12,12 @@ interface Named {
   readonly thresholdLow: number;
 }
 
-/** Keeps traces of which some span set one of these bits; its threshold is 0. */
-export type BitsPolicy = Named & { readonly bits: number };
+/** Keeps traces of which some span set one of these bits, by their numbers; its threshold is 0. */
+export type BitsPolicy = Named & { readonly bits: readonly number[] };
 /** Keeps traces whose randomness reaches its threshold. */
 export type SharePolicy = Named & { readonly share: true };
-/** Says for itself: asked once about every trace. */
-type AskedPolicy = Named & { vote(facts: TraceFacts): Vote };
+/** Says for itself: asked once about every trace. Its threshold is that of the vote that it gave last. */
+export type AskedPolicy = Named & { vote(facts: TraceFacts): Vote };
 
 /** One policy, compiled. The first two forms are numbers, so that a hundred of them cost what one does. */
 export type Policy = BitsPolicy | SharePolicy | AskedPolicy;
@@ -41,9 +31,9 @@ export const voteWords = maxPolicies / 32;
  * A policy set by what its votes depend on: a decision reads rows of `voteWords` words instead of asking every policy.
  */
 export interface VoteTable {
-  /** Every bit that some policy keeps on. */
-  readonly bits: number;
-  /** Row b: who keeps a trace with bit b. */
+  /** Every bit that some policy keeps on, in words. */
+  readonly bits: Int32Array;
+  /** Row n: who keeps a trace with bit n. */
   readonly byBit: Int32Array;
   /** Thresholds of the shares, rising; of equal ones the first policy's first. */
   readonly sharesHigh: Uint32Array;
@@ -55,10 +45,14 @@ export interface VoteTable {
   readonly asked: readonly { readonly index: number; readonly policy: AskedPolicy }[];
 }
 
-/** Rules, compiled: immutable, and exchanged whole. */
-export interface PolicySet {
+/** Policies that vote together. */
+interface Ballot {
   readonly policies: readonly Policy[];
   readonly votes: VoteTable;
+}
+
+/** Rules, compiled: exchanged whole, and changed by nobody but for what policies with a state remember. */
+export interface PolicySet extends Ballot {
   readonly conditions: SpanConditions;
   readonly debug: boolean;
 }

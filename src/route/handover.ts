@@ -3,12 +3,12 @@
  * shared memory with one writer and one reader, so it needs no lock. The slices' bytes stay where they landed; only
  * rows that say where they lie travel.
  *
- *   batch = | segment | conditions | count | row × count |       row = rowWords words, see decode/scan.ts
+ *   batch = | segment | conditions | count | stride | row × count |       row = stride words, see model/slice.ts
  *
  * The writer makes a batch visible by moving `tail` when all of it is written; the reader frees its room by moving
  * `head`. Both count words for ever, modulo 2^32.
  */
-const headerWords = 3;
+const headerWords = 4;
 const head = 0;
 const tail = 1;
 
@@ -26,7 +26,6 @@ export class Handover {
   readonly #control: Int32Array;
   readonly #words: Int32Array;
   readonly #mask: number;
-  readonly #rowWords: number;
   #at = 0;
   /** Rows written or taken by this end. */
   rows = 0;
@@ -34,36 +33,41 @@ export class Handover {
   segment = 0;
   conditions = 0;
   count = 0;
+  stride = 0;
+  #stride = 0;
+  #wordsWritten = 0;
 
-  constructor(memory: HandoverMemory, rowWords: number) {
+  constructor(memory: HandoverMemory) {
     this.#control = new Int32Array(memory.control);
     this.#words = new Int32Array(memory.words);
     this.#mask = this.#words.length - 1;
-    this.#rowWords = rowWords;
   }
 
-  /** Rows of the largest batch that an empty ring takes. */
-  get largest(): number {
-    return Math.floor((this.#words.length - headerWords) / this.#rowWords);
+  /** Rows of `stride` words of the largest batch that an empty ring takes. */
+  largest(stride: number): number {
+    return Math.floor((this.#words.length - headerWords) / stride);
   }
 
   /** Bytes of it that were ever written to: what was not takes no memory yet. */
   get touchedBytes(): number {
-    return 4 * Math.min(this.#words.length, this.rows * (this.#rowWords + headerWords));
+    return 4 * Math.min(this.#words.length, this.#wordsWritten);
   }
 
-  /** Writer: is there room for a batch of `count` rows? */
-  fits(count: number): boolean {
+  /** Writer: is there room for a batch of `count` rows of `stride` words? */
+  fits(count: number, stride: number): boolean {
     const used = (Atomics.load(this.#control, tail) - Atomics.load(this.#control, head)) | 0;
-    return used + headerWords + count * this.#rowWords <= this.#words.length;
+    return used + headerWords + count * stride <= this.#words.length;
   }
 
   /** Writer: starts a batch that fits; exactly `count` rows must follow. */
-  begin(segment: number, conditions: number, count: number): void {
+  begin(segment: number, conditions: number, count: number, stride: number): void {
     this.#at = Atomics.load(this.#control, tail);
     this.#put(segment);
     this.#put(conditions);
     this.#put(count);
+    this.#put(stride);
+    this.#stride = stride;
+    this.#wordsWritten += headerWords + count * stride;
     this.rows += count;
   }
 
@@ -72,7 +76,7 @@ export class Handover {
     const words = this.#words;
     const mask = this.#mask;
     const to = this.#at;
-    const count = this.#rowWords;
+    const count = this.#stride;
     for (let i = 0; i < count; i++) words[(to + i) & mask] = rows[at + i];
     this.#at = (to + count) | 0;
   }
@@ -89,12 +93,13 @@ export class Handover {
     this.segment = this.#words[at & this.#mask];
     this.conditions = this.#words[(at + 1) & this.#mask];
     this.count = this.#words[(at + 2) & this.#mask];
+    this.stride = this.#words[(at + 3) & this.#mask];
     return true;
   }
 
   /** Reader: takes the batch that `peek` found; its rows are copied to the start of `into`, which must have room. */
   take(into: Int32Array): void {
-    const words = this.count * this.#rowWords;
+    const words = this.count * this.stride;
     const from = (Atomics.load(this.#control, head) + headerWords) & this.#mask;
     const first = Math.min(words, this.#words.length - from);
     into.set(this.#words.subarray(from, from + first));

@@ -29,12 +29,12 @@ export class Arrivals {
   /** Takes slices in; where `owners` is given, only those that are this shard's. */
   take(slices: SliceRows, now: number, owners?: Uint8Array): void {
     const { buffer, decisions, late, self } = this.#parts;
-    const { rows, count, conditions } = slices;
+    const { rows, stride, count, conditions } = slices;
     let trace = -1;
-    for (let i = 0, row = 0; i < count; i++, row += sliceWords) {
+    for (let i = 0, row = 0; i < count; i++, row += stride) {
       if (owners !== undefined && owners[i] !== self) continue;
       // Spans of one trace mostly come together; the last one's place is good for the next.
-      if (trace < 0 || !isOfLast(rows, row)) trace = buffer.find(rows, row + Slice.traceIdA);
+      if (trace < 0 || !isOfLast(rows, row, stride)) trace = buffer.find(rows, row + Slice.traceIdA);
       if (trace < 0) {
         const decided = decisions.find(rows, row + Slice.traceIdA);
         if (decided >= 0) {
@@ -58,6 +58,7 @@ export class Arrivals {
     const at = buffer.traces.at(trace);
     words[at + Trace.bits] |= bits;
     if (words[at + Trace.conditions] !== conditions) words[at + Trace.conditions] = mixedConditions;
+    else if (buffer.columns?.conditions === conditions) buffer.columns.add(trace, rows, row + sliceWords);
     if ((bits & randomnessBit) !== 0) {
       words[at + Trace.randomnessHigh] = rows[row + Slice.randomnessHigh];
       words[at + Trace.randomnessLow] = rows[row + Slice.randomnessLow];
@@ -71,8 +72,8 @@ export class Arrivals {
 }
 
 /** Has the row the trace id of the row before it? */
-function isOfLast(rows: Int32Array, row: number): boolean {
-  const before = row - sliceWords;
+function isOfLast(rows: Int32Array, row: number, stride: number): boolean {
+  const before = row - stride;
   return (
     rows[before + Slice.traceIdD] === rows[row + Slice.traceIdD] &&
     rows[before + Slice.traceIdC] === rows[row + Slice.traceIdC] &&

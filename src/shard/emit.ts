@@ -52,6 +52,14 @@ export class Emitter {
     this.#enough = workPerStep;
   }
 
+  /** What surrounds a slice, for as long as nothing lands. Work is charged for what had to be read. */
+  envelopeAt(buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): KnownEnvelope {
+    const read = this.#envelopes.readBytes;
+    const envelope = this.#envelopes.at(buf, resourceSpansAt, scopeSpansAt);
+    this.#work += (this.#envelopes.readBytes - read) * workPerByte;
+    return envelope;
+  }
+
   /** Something is about to land in segments whose envelopes were read, or to be taken over. */
   forget(): void {
     this.#envelopes.forget();
@@ -133,9 +141,7 @@ export class Emitter {
 
   #groupOf(buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): ScopeGroup {
     if (buf !== this.#buf || scopeSpansAt !== this.#scopeSpansAt) {
-      const read = this.#envelopes.readBytes;
-      this.#envelope = this.#envelopes.at(buf, resourceSpansAt, scopeSpansAt);
-      this.#work += (this.#envelopes.readBytes - read) * workPerByte;
+      this.#envelope = this.envelopeAt(buf, resourceSpansAt, scopeSpansAt);
       this.#group = undefined;
       this.#buf = buf;
       this.#scopeSpansAt = scopeSpansAt;

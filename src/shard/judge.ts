@@ -2,22 +2,22 @@ import { bytesOf, Row } from '../buffer/slices.ts';
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import { decide, undecided } from '../decide/decide.ts';
 import { type Decisions, unremembered } from '../decide/decisions.ts';
-import type { RequestScan } from '../decode/scan.ts';
-import { randomnessBit, rootBit } from '../model/conditions.ts';
+import { rootBit } from '../model/conditions.ts';
 import { type Trigger, triggers } from '../model/outcome.ts';
 import { emptyStamp } from '../model/stamp.ts';
-import type { TraceFacts } from '../model/verdict.ts';
 import type { Emission, Piece } from './emission.ts';
+import type { Emitter } from './emit.ts';
+import { GatheredFacts } from './facts.ts';
 import type { Ledger } from './ledger.ts';
 import { localRoot } from './local-root.ts';
 import type { OverloadWatch } from './overload-watch.ts';
-import { policyName, type Revision, type Revisions, rowOf } from './revision.ts';
+import { policyName, type Revisions, rowOf } from './revision.ts';
 
 interface JudgeParts {
   readonly buffer: TraceBuffer;
-  readonly scan: RequestScan;
   readonly decisions: Decisions;
   readonly emission: Emission;
+  readonly emitter: Emitter;
   readonly revisions: Revisions;
   readonly ledger: Ledger;
   readonly overload: OverloadWatch;
@@ -32,7 +32,7 @@ const mostSearched = 4096;
 /** Ends a trace's wait: facts → verdict → remembered → counted → emitted or not → released. */
 export class Judge {
   readonly #parts: JudgeParts;
-  readonly #facts: TraceFacts = { bits: 0, randomnessHigh: 0, randomnessLow: 0, spans: 0, bytes: 0 };
+  readonly #facts: GatheredFacts;
   readonly #verdict = undecided();
   readonly #about = unremembered();
   readonly #piece: Piece = {
@@ -49,6 +49,7 @@ export class Judge {
 
   constructor(parts: JudgeParts) {
     this.#parts = parts;
+    this.#facts = new GatheredFacts(parts.buffer, parts.emitter);
   }
 
   isComplete(slot: number): boolean {
@@ -57,22 +58,23 @@ export class Judge {
   }
 
   judge(slot: number, trigger: Trigger, now: number): void {
-    const { buffer, decisions, revisions, ledger, overload } = this.#parts;
+    const { buffer, decisions, revisions, ledger, overload, emission } = this.#parts;
     const revision = revisions.current;
     const words = buffer.traces.page(slot);
     const at = buffer.traces.at(slot);
-    if (words[at + Trace.conditions] !== revision.conditions) this.#rescan(words, at, revision);
-    this.#gather(words, at);
+    const facts = this.#facts;
+    const isScannedAgain = facts.gather(slot, revision, now);
+    const { spans, bytes } = facts;
+    if (isScannedAgain) emission.charge(bytes + spans * readingBytes);
     const verdict = this.#verdict;
-    const { spans } = this.#facts;
-    decide(revision.set, this.#facts, verdict, overload.floor);
+    decide(revision.set, facts, verdict, overload.floor);
     const complete = (words[at + Trace.bits] & rootBit) !== 0;
     const about = this.#about;
     about.trigger = triggers.indexOf(trigger);
     about.complete = complete;
     about.revision = revision.number;
     about.spans = spans;
-    about.bytes = this.#facts.bytes;
+    about.bytes = bytes;
     about.firstSpanAt = buffer.firstSpanAt(slot);
     about.decidedAt = now;
     decisions.remember(words, at, verdict, about);
@@ -84,38 +86,6 @@ export class Judge {
       ledger.add(row, 'dropped', spans, 1);
       buffer.free(slot);
     }
-  }
-
-  #gather(words: Int32Array, at: number): void {
-    const facts = this.#facts;
-    const bits = words[at + Trace.bits];
-    const explicit = (bits & randomnessBit) !== 0;
-    facts.bits = bits;
-    facts.randomnessHigh = explicit ? words[at + Trace.randomnessHigh] : words[at + Trace.idC] & 0xffffff;
-    facts.randomnessLow = (explicit ? words[at + Trace.randomnessLow] : words[at + Trace.idD]) >>> 0;
-    facts.spans = words[at + Trace.spans];
-    facts.bytes = words[at + Trace.bytes] >>> 0;
-  }
-
-  /** Rules changed while the trace waited: its slices are asked again, so that one revision judges all of it. */
-  #rescan(words: Int32Array, at: number, revision: Revision): void {
-    const { buffer, scan, emission } = this.#parts;
-    emission.charge((words[at + Trace.bytes] >>> 0) + words[at + Trace.spans] * readingBytes);
-    let bits = words[at + Trace.bits] & (rootBit | randomnessBit);
-    for (let row = words[at + Trace.head]; row >= 0; ) {
-      const page = buffer.slices.words(row);
-      const r = buffer.slices.at(row);
-      const bytes = buffer.bytesAt(row);
-      bits |= scan.rescan(
-        bytes,
-        page[r + Row.start],
-        page[r + Row.start] + bytesOf(page[r + Row.length]),
-        revision.set.conditions,
-      );
-      row = page[r + Row.next];
-    }
-    words[at + Trace.bits] = bits;
-    words[at + Trace.conditions] = revision.conditions;
   }
 
   #emit(slot: number, counted: number, complete: boolean, now: number): void {

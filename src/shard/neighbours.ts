@@ -55,6 +55,7 @@ export class Neighbours {
   rows = new Int32Array(sliceWords * fewestRows);
   segment = -1;
   conditions = 0;
+  stride = sliceWords;
   count = 0;
 
   constructor({ self, shared, tell }: NeighbourOptions) {
@@ -65,7 +66,7 @@ export class Neighbours {
     this.lending = new Lending(shared.lendings[self], this.#count, (notice, to) =>
       tell({ ...notice, lender: self }, to),
     );
-    const ring = (memory: HandoverMemory | undefined) => memory && new Handover(memory, sliceWords);
+    const ring = (memory: HandoverMemory | undefined) => memory && new Handover(memory);
     this.#out = shared.handovers[self].map(ring);
     this.#in = shared.handovers.map((from) => ring(from[self]));
   }
@@ -80,11 +81,11 @@ export class Neighbours {
   }
 
   /** Finds the owner of each slice, for `handOver`; how many stay. */
-  assign({ rows, count }: SliceRows): number {
+  assign({ rows, stride, count }: SliceRows): number {
     if (count > this.owners.length) this.owners = new Uint8Array(count * 2);
     this.#counts.fill(0);
     for (let i = 0; i < count; i++) {
-      const owner = ownerOf(rows[i * sliceWords + Slice.traceIdD], this.#count);
+      const owner = ownerOf(rows[i * stride + Slice.traceIdD], this.#count);
       this.owners[i] = owner;
       this.#counts[owner]++;
     }
@@ -95,27 +96,26 @@ export class Neighbours {
    * Hands the slices of other shards' traces to them, as they were assigned, all or, where one of them is too far
    * behind, none. `owners` says which of the slices stay.
    */
-  handOver({ rows, count, segment, conditions }: SliceRows): Refusal | undefined {
+  handOver({ rows, stride, count, segment, conditions }: SliceRows): Refusal | undefined {
     for (let to = 0; to < this.#count; to++) {
       const ring = this.#out[to];
-      if (ring === undefined || this.#counts[to] === 0 || ring.fits(this.#counts[to])) continue;
-      if (this.#counts[to] > ring.largest)
+      if (ring === undefined || this.#counts[to] === 0 || ring.fits(this.#counts[to], stride)) continue;
+      if (this.#counts[to] > ring.largest(stride))
         return new Refusal('too_large', `a request of ${count} spans: send fewer at once`);
       return new Refusal('buffer_full', 'another shard is behind: try again later');
     }
     for (let to = 0; to < this.#count; to++) {
       if (to === this.self || this.#counts[to] === 0) continue;
       this.lending.lend(segment, to);
-      this.#out[to]?.begin(segment, conditions, this.#counts[to]);
+      this.#out[to]?.begin(segment, conditions, this.#counts[to], stride);
     }
-    for (let i = 0; i < count; i++)
-      if (this.owners[i] !== this.self) this.#out[this.owners[i]]?.push(rows, i * sliceWords);
+    for (let i = 0; i < count; i++) if (this.owners[i] !== this.self) this.#out[this.owners[i]]?.push(rows, i * stride);
     for (let to = 0; to < this.#count; to++) if (to !== this.self && this.#counts[to] > 0) this.#out[to]?.commit();
     return undefined;
   }
 
   /**
-   * Takes over the next batch: `rows`, `count`, `segment`, `conditions`. False when there is none, the notice of its
+   * Takes over the next batch: `rows`, `stride`, `count`, `segment`, `conditions`. False when there is none, the notice of its
    * slab is still to come, or there is no room for so many slices.
    */
   takeOver({ segments }: TraceBuffer, hasRoom: (slices: number) => boolean): boolean {
@@ -128,11 +128,13 @@ export class Neighbours {
       const local = this.#borrowing?.local(from, ring.segment) ?? -1;
       if (local < 0) continue;
       if (!hasRoom(ring.count)) continue;
-      if (ring.count * sliceWords > this.rows.length) this.rows = new Int32Array(ring.count * sliceWords * 2);
+      const words = ring.count * ring.stride;
+      if (words > this.rows.length) this.rows = new Int32Array(words * 2);
       segments.takeIn(local);
       this.segment = local;
       this.conditions = ring.conditions;
       this.count = ring.count;
+      this.stride = ring.stride;
       ring.take(this.rows);
       return true;
     }

@@ -2,7 +2,7 @@ import { Batch } from '../batch/batch.ts';
 import type { EnvelopeWriter } from '../batch/group.ts';
 import type { SpanConditions } from '../model/conditions.ts';
 import type { PastTrace } from '../model/past-trace.ts';
-import { Slice, sliceWords } from '../model/slice.ts';
+import { Slice } from '../model/slice.ts';
 import { emptyStamp } from '../model/stamp.ts';
 import type { Writer } from '../wire/writer.ts';
 import { Emitter, workPerStep } from './emit.ts';
@@ -43,11 +43,11 @@ export async function pastTrace(
   let spans = 0;
   let last: Uint8Array | undefined;
   emitter.begin(0);
-  for await (const { bytes, rows, count } of reader.walk(always, { conditions, pace, id: id[3] })) {
+  for await (const { bytes, rows, stride, count } of reader.walk(always, { conditions, pace, id: id[3] })) {
     // What was read of the last segment's envelopes means nothing in this one.
     if (bytes !== last) emitter.forget();
     last = bytes;
-    for (let i = 0, row = 0; i < count; i++, row += sliceWords) {
+    for (let i = 0, row = 0; i < count; i++, row += stride) {
       if (!isOf(id, rows, row)) continue;
       if (batch.writtenBytes > mostBytes) return { parts, spans, isWhole: false };
       if (emitter.slice(bytes, rows, row, stamp, false)) spans++;

@@ -90,6 +90,7 @@ export function createShard(
   const decisions = new Decisions(most, hash);
   const ledger = new Ledger();
   const revisions = new Revisions(rules.set, rules.name, ledger);
+  buffer.ask(rules.set.conditions, revisions.current.conditions);
   const batch = new Batch(options.batch, enrich, emit, options.seed);
   const emitter = new Emitter(batch, enrich, options.workPerStep ?? workPerStep);
   const emission = new Emission(buffer, emitter, ledger);
@@ -98,7 +99,7 @@ export function createShard(
     // Where room can be made by deciding, a full buffer alone is no reason to refuse.
     return onFull === 'decide_oldest' && !emission.isBehind ? Math.min(mostWithoutRefusing, share) : share;
   });
-  const judge = new Judge({ buffer, decisions, revisions, ledger, emission, overload, scan });
+  const judge = new Judge({ buffer, decisions, revisions, ledger, emission, emitter, overload });
   const late = new Late({ buffer, decisions, revisions, ledger, emitter, emission });
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
   const earlyDecisions = new EarlyDecisions({ buffer, judge, emitter, emission }, onFull);

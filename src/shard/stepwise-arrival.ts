@@ -1,4 +1,4 @@
-import { type SliceRows, sliceWords } from '../model/slice.ts';
+import type { SliceRows } from '../model/slice.ts';
 import type { Shard } from './shard.ts';
 
 /** Slices taken at a time: some tenths of a millisecond. */
@@ -36,13 +36,13 @@ export class StepwiseArrival {
   /** Takes some more; how many of them were this shard's. */
   step(now: number): number {
     const { arrivals, earlyDecisions } = this.#shard;
-    const { rows, count } = this.#slices;
+    const { rows, stride, count } = this.#slices;
     const from = this.#taken;
     const to = Math.min(count, from + slicesAStep);
     const owners = this.#owners?.subarray(from, to);
     this.#taken = to;
     this.#letGo(Math.ceil((this.#heldBytes * (to - from)) / Math.max(1, count)));
-    const some = { ...this.#slices, rows: rows.subarray(from * sliceWords, to * sliceWords), count: to - from };
+    const some = { ...this.#slices, rows: rows.subarray(from * stride, to * stride), count: to - from };
     arrivals.take(some, now, owners);
     const own = owners === undefined ? to - from : owners.reduce((sum, it) => sum + (it === this.#self ? 1 : 0), 0);
     earlyDecisions.keepAhead(own, now);

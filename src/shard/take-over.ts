@@ -15,13 +15,13 @@ export function takeOver({ neighbours, buffer, arrivals, earlyDecisions, emitter
   let batches = 0;
   while (batches < batchesPerTurn && neighbours.takeOver(buffer, hasRoom)) {
     batches++;
-    const { segment, rows, count, conditions } = neighbours;
+    const { segment, rows, stride, count, conditions } = neighbours;
     // What the last batch gave back may be its lender's again, and this one lies where that one lay.
     emitter.forget();
     const { bytes } = segments.get(segment);
     // A trace may be decided while its batch is taken over: the segment must outlast that.
     segments.get(segment).pending++;
-    arrivals.take({ bytes, segment, rows, count, conditions }, now);
+    arrivals.take({ bytes, segment, rows, stride, count, conditions }, now);
     segments.done(segment);
   }
   return batches === batchesPerTurn;

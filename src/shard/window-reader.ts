@@ -68,7 +68,7 @@ export class WindowReader {
       for (const { start, end } of landed.messages(id)) {
         scan.begin(bytes, start, end, conditions);
         while (!scan.step(bytesAStep)) if (pace.isOver) await pace.next();
-        yield { bytes, segment: noSegment, rows: scan.slices, count: scan.count, conditions: -1 };
+        yield { bytes, segment: noSegment, rows: scan.slices, stride: scan.stride, count: scan.count, conditions: -1 };
         if (pace.isOver) await pace.next();
       }
     }

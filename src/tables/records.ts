@@ -28,6 +28,8 @@ export class Records {
   #firstWithRoom = 0;
   /** Records in use. */
   size = 0;
+  /** Told the number of a page that is given back. */
+  onPageGone: ((number: number) => void) | undefined = undefined;
 
   constructor(stride: number, blocks: Blocks) {
     this.stride = stride;
@@ -72,11 +74,17 @@ export class Records {
     if (--this.#live[number] > 0) return;
     this.#memory.giveBack(page);
     this.pages[number] = undefined;
+    this.onPageGone?.(number);
   }
 
   /** Bytes held. */
   get bytes(): number {
     return this.#memory.bytes;
+  }
+
+  /** Pages in use. */
+  get pageCount(): number {
+    return this.#memory.size;
   }
 
   /** Bytes that `records` more would take. */

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Credentials } from '../access/credential.ts';
 import { systemClock } from '../clock.ts';
 import { compileRules } from '../decide/compile.ts';
+import { LocalState } from '../decide/state.ts';
 import { rulesOf } from '../decide/tenant-rules.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { RefusalReason } from '../errors.ts';
@@ -60,6 +61,8 @@ export class LocalShard implements Shards {
   readonly senders: SenderAccess;
   readonly refused = new ReceiveStats();
   readonly connections = { grpc: noConnections(), http: noConnections() };
+  /** What policies remember, by tenants. */
+  readonly #states: LocalState[] = [];
   readonly #shards: number;
   #toldTurnedAwayAt = Number.NEGATIVE_INFINITY;
   #toldFullAt = Number.NEGATIVE_INFINITY;
@@ -238,11 +241,13 @@ export class LocalShard implements Shards {
     this.tenants[tenant].pipeline.shard.batch.reuse(body);
   }
 
-  #compile({ document }: RulesRevision, { name }: Tenant): PolicySet {
+  #compile({ document }: RulesRevision, { name, index }: Tenant): PolicySet {
     const { environment, traceDebug: debug } = this.#config;
-    const result = compileRules(rulesOf(document, name), environment, { debug });
+    const state = (this.#states[index] ??= new LocalState());
+    const result = compileRules(rulesOf(document, name), environment, { debug, state });
     if ('problems' in result)
       throw new Error(`rules that were found good do not compile: ${JSON.stringify(result.problems)}`);
+    state.keep();
     return result.policies;
   }
 }

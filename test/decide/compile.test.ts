@@ -52,11 +52,8 @@ describe('a policy', () => {
       'status_code.invert_match: unknown key, expected one of status_codes',
     ]);
     expect(problems({ type: 'always_sample', always_sample: {} })).toEqual([
-      'always_sample: unknown key, expected one of name, type',
+      'always_sample: always_sample has no parameters: leave the block out',
     ]);
-    expect(problems({ type: 'probabilistic', probabilistic: { ...probabilistic, hash_salt: 'x' } })[0]).toContain(
-      'probabilistic.hash_salt: not supported',
-    );
   });
 
   it("is refused with another type's block", () => {
@@ -76,14 +73,26 @@ describe('a policy', () => {
     },
   );
 
-  it.each([undefined, null, 5, 'x', [], [5], { sampling_percentage: '5' }, Object.create({ sampling_percentage: 5 })])(
+  it.each([undefined, null, {}, Object.create({ sampling_percentage: 5 })])(
     'whose block is %j says what it lacks',
     (probabilistic) => {
       expect(problems({ type: 'probabilistic', probabilistic })).toEqual([
-        'probabilistic.sampling_percentage: expected a number from 0 to 100',
+        'probabilistic.sampling_percentage: missing: expected a number from 0 to 100',
       ]);
     },
   );
+
+  it.each([5, 'x', [], [5]])('whose block is %j says what it should be', (probabilistic) => {
+    expect(problems({ type: 'probabilistic', probabilistic })).toEqual([
+      'probabilistic: expected a block of sampling_percentage',
+    ]);
+  });
+
+  it('whose parameter is not as it should be says so', () => {
+    expect(problems({ type: 'probabilistic', probabilistic: { sampling_percentage: '5' } })).toEqual([
+      'probabilistic.sampling_percentage: "5": expected a number from 0 to 100',
+    ]);
+  });
 
   it('of a mistyped type is told which may be meant', () => {
     expect(problems({ type: 'probablistic' })).toEqual([

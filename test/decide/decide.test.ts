@@ -1,20 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide, undecided } from '../../src/decide/decide.ts';
-import { always, whereBit } from '../../src/decide/policies/index.ts';
-import { probabilistic } from '../../src/decide/policies/probabilistic.ts';
+import { shareOf, whereBits } from '../../src/decide/policy.ts';
 import { hasVote, voteTable } from '../../src/decide/vote-table.ts';
-import { maxConditions, randomnessBit, rootBit } from '../../src/model/conditions.ts';
+import { firstWordBits, randomnessBit, rootBit } from '../../src/model/conditions.ts';
+import type { TraceFacts } from '../../src/model/predicates.ts';
 import { adjustedCount, noFloor, thresholdOf } from '../../src/model/threshold.ts';
-import {
-  byOverload,
-  maxPolicies,
-  type Policy,
-  type PolicySet,
-  type TraceFacts,
-  type Verdict,
-  Vote,
-} from '../../src/model/verdict.ts';
+import { byOverload, maxPolicies, type Policy, type PolicySet, type Verdict, Vote } from '../../src/model/verdict.ts';
+import { factsOf } from '../support/facts.ts';
 import { compiled, seedRules } from '../support/story.ts';
 
 const setOf = (policies: readonly Policy[]): PolicySet => ({ ...compiled({}), policies, votes: voteTable(policies) });
@@ -32,7 +25,8 @@ function plainly(policies: readonly Policy[], facts: TraceFacts) {
   const thresholds = policies.map((policy) => whole(policy.thresholdHigh, policy.thresholdLow));
   const votes = policies.map((policy, i): Vote => {
     if ('vote' in policy) return policy.vote(facts);
-    const keeps = 'bits' in policy ? (facts.bits & policy.bits) !== 0 : randomness >= thresholds[i];
+    const hasBit = (bit: number) => (facts.bits[bit >>> 5] & (1 << (bit & 31))) !== 0;
+    const keeps = 'bits' in policy ? policy.bits.some(hasBit) : randomness >= thresholds[i];
     return keeps ? Vote.keep : Vote.abstain;
   });
   const dropper = votes.indexOf(Vote.drop);
@@ -51,13 +45,19 @@ function plainly(policies: readonly Policy[], facts: TraceFacts) {
 }
 
 /** Few different ones, so that they often tie and a trace's randomness often stands exactly on one. */
-const shares = [0, 0.001, 1, 12.5, 33.3, 50, 99.999, 100].map((percent) => probabilistic('share', percent));
-const bits = fc.integer({ min: 0, max: 2 ** maxConditions - 1 });
+const shares = [0, 0.001, 1, 12.5, 33.3, 50, 99.999, 100].map((percent) => {
+  if (percent === 0) return whereBits('share', []);
+  const { high, low } = thresholdOf(percent / 100);
+  return shareOf('share', high, low);
+});
+const words = 3;
+const bit = fc.oneof(fc.nat(firstWordBits - 1), fc.integer({ min: 32, max: words * 32 - 1 }));
+const bits = fc.array(bit, { maxLength: 12 });
 const policy: fc.Arbitrary<Policy> = fc.oneof(
-  { weight: 4, arbitrary: bits.map((some) => whereBit('some', some)) },
-  { weight: 4, arbitrary: fc.nat(maxConditions - 1).map((bit) => whereBit('one', 1 << bit)) },
+  { weight: 4, arbitrary: bits.map((some) => whereBits('some', some)) },
+  { weight: 4, arbitrary: bit.map((one) => whereBits('one', [one])) },
   { weight: 8, arbitrary: fc.constantFrom(...shares) },
-  { weight: 1, arbitrary: fc.constant(always('all')) },
+  { weight: 1, arbitrary: fc.constant(shareOf('all', 0, 0)) },
   {
     weight: 2,
     arbitrary: fc
@@ -81,12 +81,17 @@ const randomness = fc.oneof(
 );
 const facts: fc.Arbitrary<TraceFacts> = fc
   .record({
-    bits: fc.oneof(bits, fc.constant(0)),
+    bits: fc.oneof(bits, fc.constant([])),
     facts: fc.constantFrom(0, rootBit, randomnessBit),
     spans: fc.integer({ min: 1, max: 3 }),
     randomness,
   })
-  .map((it) => ({ bits: it.bits | it.facts, spans: it.spans, bytes: 0, ...it.randomness }));
+  .map((it) => {
+    const set = new Int32Array(words);
+    for (const one of it.bits) set[one >>> 5] |= 1 << (one & 31);
+    set[0] |= it.facts;
+    return factsOf({ bits: set, spans: it.spans, ...it.randomness });
+  });
 
 describe('a verdict', () => {
   it('is what asking one policy after the other says, with every vote, trace after trace', () => {
@@ -120,9 +125,14 @@ describe('a verdict', () => {
         return vote;
       },
     });
-    const set = setOf([always('all'), voter('no', Vote.drop), voter('yes', Vote.keep), voter('well', Vote.abstain)]);
+    const set = setOf([
+      shareOf('all', 0, 0),
+      voter('no', Vote.drop),
+      voter('yes', Vote.keep),
+      voter('well', Vote.abstain),
+    ]);
     const verdict = undecided();
-    for (const spans of [1, 2]) decide(set, { bits: 0, randomnessHigh: 0, randomnessLow: 0, spans, bytes: 0 }, verdict);
+    for (const spans of [1, 2]) decide(set, factsOf({ spans }), verdict);
     expect(asked).toEqual([1, 1, 1, 2, 2, 2]);
     expect(verdict).toMatchObject({ keep: false, policy: 1 });
     expect(votesIn(verdict).slice(0, 4)).toEqual([Vote.keep, Vote.drop, Vote.keep, Vote.abstain]);
@@ -135,7 +145,7 @@ describe('a verdict', () => {
     const verdict = undecided();
     const judged = (share: number, bits: number, floorShare: number) => {
       const { high, low } = thresholdOf(share);
-      const trace = { bits, randomnessHigh: high, randomnessLow: low, spans: 1, bytes: 1 };
+      const trace = factsOf({ bits: Int32Array.of(bits), randomnessHigh: high, randomnessLow: low });
       decide(set, trace, verdict, floorShare === 1 ? noFloor : thresholdOf(floorShare));
       const weight = verdict.keep ? adjustedCount(verdict.thresholdHigh, verdict.thresholdLow) : 0;
       const name = verdict.policy === byOverload ? 'overload' : (set.policies[verdict.policy]?.name ?? 'none');
@@ -153,7 +163,7 @@ describe('a verdict', () => {
 
   it('knows no floor where all is to be kept, and no error where a policy asks for others too', () => {
     const verdict = undecided();
-    const trace = { bits: -1, randomnessHigh: 0, randomnessLow: 0, spans: 1, bytes: 1 };
+    const trace = factsOf({ bits: Int32Array.of(-1) });
     decide(compiled({ ...seedRules, debug: true }), trace, verdict, thresholdOf(0.5));
     expect(verdict).toMatchObject({ keep: true, thresholdHigh: 0 });
     decide(compiled({ ...seedRules, error_status_codes: ['ERROR', 'UNSET'] }), trace, verdict, thresholdOf(0.5));

@@ -66,7 +66,10 @@ describe('the scan', () => {
       'l'.repeat(300),
     ];
     const builder = new ConditionsBuilder();
-    const bits = keys.map((key) => builder.attribute(key, [key], () => () => true));
+    const bits = keys.map((key) => {
+      const [bit] = builder.bitsOf({ op: 'attribute', of: 'span', key, is: { is: 'present' } });
+      return 1 << (bit as number);
+    });
     const named = builder.build();
     const others = ['j', 'url.scheme', 'http.roube', 'l'.repeat(126), `${'l'.repeat(127)}m`];
     const bitsOf = (key: string): number => {

@@ -6,10 +6,10 @@ const rowWords = 3;
 /** Both ends of one ring. */
 function ring(words: number): { writer: Handover; reader: Handover } {
   const memory = handoverMemory(words);
-  return { writer: new Handover(memory, rowWords), reader: new Handover(memory, rowWords) };
+  return { writer: new Handover(memory), reader: new Handover(memory) };
 }
 function write(writer: Handover, segment: number, rows: number[][]): void {
-  writer.begin(segment, 7, rows.length);
+  writer.begin(segment, 7, rows.length, rowWords);
   for (const row of rows) writer.push(Int32Array.from(row), 0);
   writer.commit();
 }
@@ -17,12 +17,12 @@ function write(writer: Handover, segment: number, rows: number[][]): void {
 describe('a ring between two shards', () => {
   it('shows a batch when it is whole, and not before', () => {
     const { writer, reader } = ring(64);
-    writer.begin(5, 7, 1);
+    writer.begin(5, 7, 1, rowWords);
     writer.push(Int32Array.from([1, 2, 3]), 0);
     expect(reader.peek()).toBe(false);
     writer.commit();
     expect(reader.peek()).toBe(true);
-    expect([reader.segment, reader.conditions, reader.count]).toEqual([5, 7, 1]);
+    expect([reader.segment, reader.conditions, reader.count, reader.stride]).toEqual([5, 7, 1, rowWords]);
     const rows = new Int32Array(3);
     reader.take(rows);
     expect([...rows]).toEqual([1, 2, 3]);
@@ -35,7 +35,7 @@ describe('a ring between two shards', () => {
     let next = 0;
     let expected = 0;
     for (let turn = 0; turn < 10_000; turn++) {
-      for (let size = 1 + (turn % 4); writer.fits(size); size = 1 + (next % 3)) {
+      for (let size = 1 + (turn % 4); writer.fits(size, rowWords); size = 1 + (next % 3)) {
         write(
           writer,
           turn,
@@ -54,13 +54,13 @@ describe('a ring between two shards', () => {
 
   it('says when it is full, and exactly', () => {
     const { writer, reader } = ring(16);
-    expect(writer.largest).toBe(4);
-    expect([writer.fits(4), writer.fits(5)]).toEqual([true, false]);
+    expect(writer.largest(rowWords)).toBe(4);
+    expect([writer.fits(4, rowWords), writer.fits(5, rowWords)]).toEqual([true, false]);
     write(writer, 1, [[1, 1, 1]]);
-    expect([writer.fits(2), writer.fits(3)]).toEqual([true, false]);
+    expect([writer.fits(1, rowWords), writer.fits(2, rowWords)]).toEqual([true, false]);
     reader.peek();
     reader.take(new Int32Array(3));
-    expect(writer.fits(4)).toBe(true);
+    expect(writer.fits(4, rowWords)).toBe(true);
   });
 });
 

@@ -1,91 +1,65 @@
-import type { PolicyDocument, Problem, StatusCodeName } from '../../model/rules.ts';
-import type { BitsPolicy, Policy, SharePolicy } from '../../model/verdict.ts';
-import { closest, unknownKey } from '../../units.ts';
-import type { ConditionsBuilder } from '../conditions.ts';
+import type { TracePredicate } from '../../model/predicates.ts';
+import type { PolicyDocument, Problem } from '../../model/rules.ts';
+import { closest } from '../../units.ts';
+import { alwaysSample } from './always-sample.ts';
+import { type PolicyKind, readBlock, type SubPolicy } from './kind.ts';
 import { probabilistic } from './probabilistic.ts';
+import { statusCode } from './status-code.ts';
 
-/** Keeps traces in which some span answers yes to a condition. */
-export const whereBit = (name: string, bit: number): BitsPolicy => ({
-  name,
-  thresholdHigh: 0,
-  thresholdLow: 0,
-  bits: bit,
-});
+/** THE TABLE of kinds: one row a kind, one file a row. */
+const table: readonly PolicyKind[] = [alwaysSample, statusCode, probabilistic];
 
-export const always = (name: string): SharePolicy => ({ name, thresholdHigh: 0, thresholdLow: 0, share: true });
+export const kinds: ReadonlyMap<string, PolicyKind> = new Map(table.map((kind) => [kind.type, kind]));
 
-/** One kind of policy. */
-interface Kind {
-  /** What its block, called as the kind is, may hold; none where the kind has no block. */
-  readonly keys: readonly string[];
-  /** Compiles a policy of this kind, or says what is wrong with its block; paths start inside the policy. */
-  readonly compile: (policy: PolicyDocument, conditions: ConditionsBuilder) => Policy | readonly Problem[];
+/** What a policy says, in the words of model/predicates.ts. */
+export interface CompiledPolicy {
+  readonly when: TracePredicate;
+  readonly drops: boolean;
 }
 
-const statusNames = ['ERROR', 'OK', 'UNSET'];
+/** Policies inside of policies, at most so deep. */
+const maxDepth = 8;
 
-/** THE TABLE of kinds, by their names in the collector's tail_sampling syntax: one row a kind. */
-export const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
-  ['always_sample', { keys: [], compile: (policy) => always(policy.name) }],
-
-  [
-    'status_code',
-    {
-      keys: ['status_codes'],
-      compile: (policy, conditions) => {
-        const codes = setting(policy, 'status_code', 'status_codes');
-        if (Array.isArray(codes) && codes.length > 0 && codes.every((code) => statusNames.includes(code as string))) {
-          return whereBit(policy.name, conditions.status(codes as StatusCodeName[]));
-        }
-        const message = `expected a list of ${statusNames.join(', ')} (upper case, at least one)`;
-        return [{ path: ['status_code', 'status_codes'], message }];
-      },
-    },
-  ],
-
-  [
-    'probabilistic',
-    {
-      keys: ['sampling_percentage'],
-      compile: (policy) => {
-        const percent = setting(policy, 'probabilistic', 'sampling_percentage');
-        if (typeof percent === 'number' && percent >= 0 && percent <= 100) return probabilistic(policy.name, percent);
-        return [{ path: ['probabilistic', 'sampling_percentage'], message: 'expected a number from 0 to 100' }];
-      },
-    },
-  ],
-]);
-
-/** What the Collector has and we do not: said rather than guessed. */
-const foreign: Readonly<Record<string, string>> = {
-  hash_salt: "not supported: the trace's own randomness decides, alike on every gateway; leave it out",
-};
-
-/** Keys of a policy and of its block that its kind does not have: each would otherwise be passed over in silence. */
-export function strayKeys(policy: PolicyDocument, { keys }: Kind): Problem[] {
-  const { type } = policy;
-  const own = ['name', 'type', ...(keys.length > 0 ? [type] : [])];
-  const block = Object.hasOwn(policy, type) && own.includes(type) ? policy[type] : undefined;
-  const inBlock = typeof block === 'object' && block !== null && !Array.isArray(block) ? Object.keys(block) : [];
-  return [
-    ...Object.keys(policy)
-      .filter((key) => !own.includes(key))
-      .map((key) => stray([key], key, own)),
-    ...inBlock.filter((key) => !keys.includes(key)).map((key) => stray([type, key], key, keys)),
-  ];
+/** A policy as it is written, or everything that is wrong with it; problems' paths start inside the policy. */
+export function compilePolicy(policy: PolicyDocument, depth = 0): CompiledPolicy | readonly Problem[] {
+  const kind = kinds.get(policy.type);
+  if (kind === undefined) return [{ path: ['type'], message: whyUnknown(policy.type) }];
+  const { values, problems } = readBlock(policy, kind);
+  if (problems.length > 0) return problems;
+  const inside: Problem[] = [];
+  const compiled = kind.compile(values, {
+    name: policy.name,
+    identity: JSON.stringify(policy),
+    sub: (document, path) => sub(document, path, depth + 1, inside),
+  });
+  if ('op' in compiled && inside.length === 0) return { when: compiled, drops: kind.drops === true };
+  const own = 'op' in compiled ? [] : compiled;
+  return [...own, ...inside].map((problem) => ({ ...problem, path: [policy.type, ...problem.path] }));
 }
 
-function stray(path: readonly string[], key: string, known: readonly string[]): Problem {
-  const message = Object.hasOwn(foreign, key) ? foreign[key]! : unknownKey(key, known);
-  return { path, message };
+function sub(
+  document: unknown,
+  path: readonly (string | number)[],
+  depth: number,
+  problems: Problem[],
+): SubPolicy | undefined {
+  const tell = (message: string, ...at: string[]): undefined => {
+    problems.push({ path: [...path, ...at], message });
+  };
+  if (!isPolicy(document)) return tell('expected a policy: a block with name and type');
+  if (depth > maxDepth) return tell(`policies inside of policies: expected at most ${maxDepth} deep`);
+  if (kinds.get(document.type)?.outermost)
+    return tell(`${document.type} may not stand inside of another policy`, 'type');
+  const compiled = compilePolicy(document, depth);
+  if ('when' in compiled) return { name: document.name, type: document.type, when: compiled.when };
+  for (const problem of compiled) problems.push({ ...problem, path: [...path, ...problem.path] });
+  return undefined;
 }
 
-/** What a policy's block says of `key`, of whatever type. */
-function setting(policy: PolicyDocument, block: string, key: string): unknown {
-  const values: unknown = Object.hasOwn(policy, block) ? policy[block] : undefined;
-  return typeof values === 'object' && values !== null && Object.hasOwn(values, key)
-    ? (values as Record<string, unknown>)[key]
-    : undefined;
+function isPolicy(value: unknown): value is PolicyDocument {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { name, type } = value as Record<string, unknown>;
+  return typeof name === 'string' && name !== '' && typeof type === 'string';
 }
 
 /** What is wrong with a type that this version does not know; empty for one that it does. */

@@ -1,29 +1,41 @@
+import type { SpanPredicate } from '../../model/predicates.ts';
 import { RouteTree } from './route-tree.ts';
 
 /** Where a request's path stands, newest convention first; the value's form decides what is cut off. */
-export const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', 'http.url'] as const;
+const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', 'http.url'] as const;
 
 /** A path, a path with segments in braces, or `/prefix/*`. */
 export const routePattern = /^(?=.{1,1024}$)\/([^\s*?#]*|[^\s*?#]*\/\*|\*)$/;
 
 /**
- * Compiles routes to a test of an AnyValue message whose string is a path (`http.route`, `url.path`), a path with query
- * (`http.target`), or a whole URL. A route is an exact path, or `/prefix/*` for everything below the prefix and the
- * prefix itself.
+ * A span with one of these routes: its path (`http.route`, `url.path`), path with query (`http.target`), or whole URL. A
+ * route is an exact path, or `/prefix/*` for everything below the prefix and the prefix itself.
  */
-export function compileRoutes(
-  routes: readonly string[],
-): (key: string) => (buf: Uint8Array, start: number, end: number) => boolean {
+export function routePredicate(routes: readonly string[]): SpanPredicate {
   const tree = new RouteTree(routes);
-  return (key) => {
-    const isUrl = key === 'url.full' || key === 'http.url';
-    const hasQuery = key !== 'http.route';
-    return (buf, start, end) => {
-      let pos = stringStart(buf, start, end);
-      if (pos < 0) return false;
-      if (isUrl) pos = pathStart(buf, pos, end);
-      return tree.has(buf, pos, end, hasQuery);
-    };
+  const asked = `routes ${routes.join(' ')}`;
+  return {
+    op: 'or',
+    of: routeKeys.map((key) => ({
+      op: 'attribute',
+      of: 'span',
+      key,
+      is: { is: 'asked', asked, test: testOf(key, tree) },
+    })),
+  };
+}
+
+function testOf(
+  key: (typeof routeKeys)[number],
+  tree: RouteTree,
+): (buf: Uint8Array, start: number, end: number) => boolean {
+  const isUrl = key === 'url.full' || key === 'http.url';
+  const hasQuery = key !== 'http.route';
+  return (buf, start, end) => {
+    let pos = stringStart(buf, start, end);
+    if (pos < 0) return false;
+    if (isUrl) pos = pathStart(buf, pos, end);
+    return tree.has(buf, pos, end, hasQuery);
   };
 }
 

@@ -1,0 +1,81 @@
+/** One parameter of a kind of policy: what it says, and how it is read. */
+export interface Parameter<T> {
+  /** For docs/rules.md. */
+  readonly says: string;
+  /** What a mistake is told to be instead of. */
+  readonly expected: string;
+  /** The value, or undefined for what is not as expected. */
+  read(value: unknown): T | undefined;
+  /** What holds where it is left out; without one it must be there. */
+  readonly byDefault?: T;
+}
+
+/** The same, with what holds where it is left out. */
+export const optional = <T, D>(parameter: Parameter<T>, byDefault: D): Parameter<T | D> => ({
+  ...parameter,
+  byDefault,
+});
+
+/** A number from `min` to `max`. */
+export const number = (
+  says: string,
+  min = Number.NEGATIVE_INFINITY,
+  max = Number.POSITIVE_INFINITY,
+): Parameter<number> => ({
+  says,
+  expected: rangeText('a number', min, max),
+  read: (value) =>
+    typeof value === 'number' && value >= min && value <= max && Number.isFinite(value) ? value : undefined,
+});
+
+export const whole = (says: string, min = 0, max = Number.MAX_SAFE_INTEGER): Parameter<number> => ({
+  says,
+  expected: rangeText('a whole number', min, max),
+  read: (value) =>
+    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max ? (value as number) : undefined,
+});
+
+export const bool = (says: string): Parameter<boolean> => ({
+  says,
+  expected: 'true or false',
+  read: (value) => (typeof value === 'boolean' ? value : undefined),
+});
+
+/** A text that is not empty. */
+export const string = (says: string, expected = 'a text'): Parameter<string> => ({
+  says,
+  expected,
+  read: (value) => (typeof value === 'string' && value !== '' ? value : undefined),
+});
+
+/** A list of at least `min` texts. */
+export const strings = (
+  says: string,
+  min = 1,
+  expected = `a list of ${min === 0 ? '' : 'at least one '}texts`,
+): Parameter<readonly string[]> => ({
+  says,
+  expected,
+  read: (value) =>
+    Array.isArray(value) && value.length >= min && value.every((each) => typeof each === 'string') ? value : undefined,
+});
+
+/** One or more of `words`. */
+export const oneOrMoreOf = <const W extends string>(says: string, words: readonly W[]): Parameter<readonly W[]> => ({
+  says,
+  expected: `a list of ${words.join(', ')} (upper case, at least one)`,
+  read: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((each) => words.includes(each as W)) ? value : undefined,
+});
+
+/** Whatever it is: the kind reads it. */
+export const anything = (says: string, expected: string): Parameter<unknown> => ({
+  says,
+  expected,
+  read: (value) => value,
+});
+
+function rangeText(what: string, min: number, max: number): string {
+  if (max !== Number.POSITIVE_INFINITY && max !== Number.MAX_SAFE_INTEGER) return `${what} from ${min} to ${max}`;
+  return min === Number.NEGATIVE_INFINITY ? what : `${what} of ${min} or more`;
+}

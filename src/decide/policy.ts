@@ -1,0 +1,68 @@
+import type { PolicyState, TraceFacts, TracePredicate, TraceTest } from '../model/predicates.ts';
+import { type AskedPolicy, type BitsPolicy, type Policy, type SharePolicy, Vote } from '../model/verdict.ts';
+import type { ConditionsBuilder } from './conditions.ts';
+import { isNever, traceTest } from './trace-test.ts';
+
+/** Keeps traces of which some span set one of these bits. */
+export const whereBits = (name: string, bits: readonly number[]): BitsPolicy => ({
+  name,
+  thresholdHigh: 0,
+  thresholdLow: 0,
+  bits,
+});
+
+export const shareOf = (name: string, thresholdHigh: number, thresholdLow: number): SharePolicy => ({
+  name,
+  thresholdHigh,
+  thresholdLow,
+  share: true,
+});
+
+/** A policy in the cheapest form there is for what it says. */
+export function policyOf(
+  name: string,
+  { when, drops }: { readonly when: TracePredicate; readonly drops: boolean },
+  conditions: ConditionsBuilder,
+  state: PolicyState,
+): Policy {
+  if (!drops) {
+    const bits = bitsAlone(when, conditions);
+    if (bits !== undefined) return whereBits(name, bits);
+    if (when.op === 'always') return shareOf(name, 0, 0);
+  }
+  const test = traceTest(when, conditions, state);
+  if (!drops && when.op === 'share' && when.salt === undefined)
+    return shareOf(name, test.thresholdHigh, test.thresholdLow);
+  return new Asked(name, test, drops ? Vote.drop : Vote.keep);
+}
+
+/** The bits that say all of it: some span fulfils this or that. */
+function bitsAlone(when: TracePredicate, conditions: ConditionsBuilder): readonly number[] | undefined {
+  if (when.op === 'never' || (when.op === 'share' && isNever(when.share))) return [];
+  if (when.op === 'any') return conditions.bitsOf(when.span);
+  if (when.op !== 'or') return undefined;
+  if (!when.of.every(({ op }) => op === 'any' || op === 'never')) return undefined;
+  return [...new Set(when.of.flatMap((each) => bitsAlone(each, conditions) ?? []))];
+}
+
+class Asked implements AskedPolicy {
+  readonly name: string;
+  thresholdHigh = 0;
+  thresholdLow = 0;
+  readonly #test: TraceTest;
+  readonly #vote: Vote;
+
+  constructor(name: string, test: TraceTest, vote: Vote) {
+    this.name = name;
+    this.#test = test;
+    this.#vote = vote;
+  }
+
+  vote(facts: TraceFacts): Vote {
+    const test = this.#test;
+    if (!test.ask(facts)) return Vote.abstain;
+    this.thresholdHigh = test.thresholdHigh;
+    this.thresholdLow = test.thresholdLow;
+    return this.#vote;
+  }
+}

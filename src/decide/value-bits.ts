@@ -1,0 +1,74 @@
+import type { BitsOf } from '../model/conditions.ts';
+import type { ValueTest } from '../model/predicates.ts';
+import { readAnyValue, valueEnd, valueKind, valueNumber, valueStart } from '../wire/any-value-at.ts';
+import { AnyValue } from '../wire/otlp.ts';
+import { type Mask, maskOf, setMask } from './mask.ts';
+import { numberBits, type RangeBit } from './number-bits.ts';
+import { TextTable } from './text-table.ts';
+
+/** A question about a value: where it is so, this bit. */
+export interface ValueBit {
+  readonly test: ValueTest;
+  readonly bit: number;
+}
+
+/** The bits of an attribute's value, an AnyValue message: it is read once, however many questions there are. */
+export function valueBits(questions: readonly ValueBit[]): BitsOf {
+  const present = maskOf(bitsWhere(questions, ({ is }) => is === 'present'));
+  const texts = textTable(questions);
+  const ranges = questions.flatMap(({ test, bit }): RangeBit[] =>
+    test.is === 'number' ? [{ range: test.range, bit }] : [],
+  );
+  const numbers = ranges.length === 0 ? undefined : numberBits(ranges);
+  const booleans = [false, true].map((value) =>
+    maskOf(bitsWhere(questions, (test) => test.is === 'boolean' && test.value === value)),
+  );
+  const asked = askedOf(questions);
+  const reads = texts !== undefined || numbers !== undefined || booleans.some(({ low, wide }) => low !== 0 || wide);
+  return (buf, start, end, wide) => {
+    let bits = setMask(present, wide) | askEach(asked, buf, start, end, wide);
+    if (!reads) return bits;
+    readAnyValue(buf, start, end);
+    if (valueKind === AnyValue.string) {
+      if (texts !== undefined) bits |= texts.bitsOf(buf, valueStart, valueEnd, wide);
+    } else if (valueKind === AnyValue.bool) bits |= setMask(booleans[valueNumber], wide);
+    else if (numbers !== undefined && (valueKind === AnyValue.int || valueKind === AnyValue.double))
+      bits |= numbers(valueNumber, wide);
+    return bits;
+  };
+}
+
+/** The bits of a text that stands there as such. */
+export function textBits(questions: readonly ValueBit[]): BitsOf {
+  const present = maskOf(bitsWhere(questions, ({ is }) => is === 'present'));
+  const texts = textTable(questions);
+  const asked = askedOf(questions);
+  return (buf, start, end, wide) => {
+    const bits = setMask(present, wide) | askEach(asked, buf, start, end, wide);
+    return texts === undefined ? bits : bits | texts.bitsOf(buf, start, end, wide);
+  };
+}
+
+type Asked = { readonly test: (buf: Uint8Array, start: number, end: number) => boolean; readonly mask: Mask };
+
+function askedOf(questions: readonly ValueBit[]): readonly Asked[] {
+  return questions.flatMap(({ test, bit }) => (test.is === 'asked' ? [{ test: test.test, mask: maskOf([bit]) }] : []));
+}
+
+function askEach(asked: readonly Asked[], buf: Uint8Array, start: number, end: number, wide: Int32Array): number {
+  let bits = 0;
+  for (let i = 0; i < asked.length; i++) if (asked[i].test(buf, start, end)) bits |= setMask(asked[i].mask, wide);
+  return bits;
+}
+
+const bitsWhere = (questions: readonly ValueBit[], is: (test: ValueTest) => boolean): number[] =>
+  questions.filter(({ test }) => is(test)).map(({ bit }) => bit);
+
+function textTable(questions: readonly ValueBit[]): TextTable | undefined {
+  const bitsByText = new Map<string, number[]>();
+  for (const { test, bit } of questions) {
+    if (test.is !== 'string') continue;
+    for (const value of test.values) bitsByText.set(value, [...(bitsByText.get(value) ?? []), bit]);
+  }
+  return bitsByText.size === 0 ? undefined : new TextTable(bitsByText);
+}

@@ -1,0 +1,34 @@
+import type { EnvelopeConditions } from '../model/conditions.ts';
+import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue } from '../wire/cursor.ts';
+import { Resource, Scope } from '../wire/otlp.ts';
+import { attributeBits, NamedKeys } from './named-keys.ts';
+
+/** What rules ask of resources, or of scopes: asked once for all spans in one. */
+export class EnvelopeBits {
+  readonly #conditions: EnvelopeConditions;
+  readonly #keys: NamedKeys;
+  readonly #attributes: number;
+
+  constructor(of: 'resource' | 'scope', conditions: EnvelopeConditions) {
+    this.#conditions = conditions;
+    this.#keys = new NamedKeys(conditions.attributes);
+    this.#attributes = of === 'resource' ? Resource.attributes : Scope.attributes;
+  }
+
+  /** The bits of the message at buf[start, end), well-formed, beside those that are set already. */
+  of(buf: Uint8Array, start: number, end: number, set: number, wide: Int32Array): number {
+    const { name, version } = this.#conditions;
+    let bits = set;
+    for (let pos = start; pos < end; ) {
+      pos = readTag(buf, pos, end);
+      const [number, type] = [fieldNumber, fieldType];
+      const at = type === 2 ? open(buf, pos, end) : pos;
+      const to = type === 2 ? bodyEnd : skipValue(buf, pos, end, type);
+      if (number === this.#attributes) bits |= attributeBits(this.#keys, buf, at, to, bits, wide);
+      else if (number === Scope.name && name !== undefined) bits |= name(buf, at, to, wide);
+      else if (number === Scope.version && version !== undefined) bits |= version(buf, at, to, wide);
+      pos = to;
+    }
+    return bits;
+  }
+}

@@ -1,0 +1,150 @@
+import { bytesOf, Row } from '../buffer/slices.ts';
+import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
+import { addTimes, durationOf } from '../buffer/trace-columns.ts';
+import { RowBits } from '../decode/row-bits.ts';
+import { SpanScan } from '../decode/scan-span.ts';
+import { SliceTable } from '../decode/slice-table.ts';
+import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
+import type { SpanPlace, TraceFacts, TraceSpans } from '../model/predicates.ts';
+import { Slice, sliceWords } from '../model/slice.ts';
+import type { Emitter } from './emit.ts';
+import type { Revision } from './revision.ts';
+
+/** What a decision looks at, gathered from a waiting trace. One object is reused for all traces of a shard. */
+export class GatheredFacts implements TraceFacts {
+  bits = new Int32Array(1);
+  readonly id = new Int32Array(4);
+  randomnessHigh = 0;
+  randomnessLow = 0;
+  spans = 0;
+  bytes = 0;
+  durationNs = 0;
+  now = 0;
+  readonly trace: TraceSpans = { forEach: (visit) => this.#forEach(visit) };
+  readonly #buffer: TraceBuffer;
+  readonly #times = new Int32Array(4);
+  readonly #rescan: Rescan;
+  readonly #place: { -readonly [K in keyof SpanPlace]: SpanPlace[K] } = {
+    buf: new Uint8Array(0),
+    start: 0,
+    end: 0,
+    resourceSpansAt: 0,
+    scopeSpansAt: 0,
+  };
+  #head = -1;
+
+  constructor(buffer: TraceBuffer, emitter: Emitter) {
+    this.#buffer = buffer;
+    this.#rescan = new Rescan(emitter);
+  }
+
+  /** True where the trace's spans had to be scanned again: other rules are in force than when they came. */
+  gather(slot: number, revision: Revision, now: number): boolean {
+    const { traces } = this.#buffer;
+    const words = traces.page(slot);
+    const at = traces.at(slot);
+    this.#head = words[at + Trace.head];
+    this.spans = words[at + Trace.spans];
+    this.bytes = words[at + Trace.bytes] >>> 0;
+    this.now = now;
+    for (let i = 0; i < 4; i++) this.id[i] = words[at + i];
+    const explicit = (words[at + Trace.bits] & randomnessBit) !== 0;
+    this.randomnessHigh = explicit ? words[at + Trace.randomnessHigh] : words[at + Trace.idC] & 0xffffff;
+    this.randomnessLow = (explicit ? words[at + Trace.randomnessLow] : words[at + Trace.idD]) >>> 0;
+    const { conditions } = revision.set;
+    if (this.bits.length !== conditions.words) this.bits = new Int32Array(conditions.words);
+    this.bits[0] = words[at + Trace.bits];
+    if (words[at + Trace.conditions] !== revision.conditions) {
+      this.#scanAgain(conditions);
+      return true;
+    }
+    if (conditions.rowWords > sliceWords) this.#readColumns(slot, conditions);
+    return false;
+  }
+
+  #readColumns(slot: number, { words, timesAt }: SpanConditions): void {
+    const { columns } = this.#buffer;
+    if (columns === undefined) return;
+    const page = columns.page(slot);
+    const at = columns.at(slot);
+    for (let i = 1; i < words; i++) this.bits[i] = page[at + i - 1];
+    this.durationNs = timesAt === 0 ? 0 : durationOf(page, at + words - 1);
+  }
+
+  #scanAgain(conditions: SpanConditions): void {
+    const { bits } = this;
+    const facts = bits[0] & (rootBit | randomnessBit);
+    bits.fill(0);
+    bits[0] = facts;
+    this.#times.fill(0);
+    const { timesAt, words } = conditions;
+    this.#forEach((span) => {
+      const rows = this.#rescan.rowOf(span, conditions);
+      bits[0] |= rows[Slice.bits];
+      for (let i = 1; i < words; i++) bits[i] |= rows[sliceWords + i - 1];
+      if (timesAt > 0) addTimes(this.#times, 0, rows, timesAt);
+      return true;
+    });
+    this.durationNs = timesAt === 0 ? 0 : durationOf(this.#times, 0);
+  }
+
+  #forEach(visit: (span: SpanPlace) => boolean): void {
+    const { slices } = this.#buffer;
+    const place = this.#place;
+    for (let row = this.#head; row >= 0; ) {
+      const page = slices.words(row);
+      const r = slices.at(row);
+      place.buf = this.#buffer.bytesAt(row);
+      place.start = page[r + Row.start];
+      place.end = place.start + bytesOf(page[r + Row.length]);
+      place.resourceSpansAt = page[r + Row.resourceSpans];
+      place.scopeSpansAt = page[r + Row.scopeSpans];
+      if (!visit(place)) return;
+      row = page[r + Row.next];
+    }
+  }
+}
+
+/** Scans single spans again, with what stands around them. */
+class Rescan {
+  readonly #emitter: Emitter;
+  readonly #span = new SpanScan();
+  readonly #table = new SliceTable(1);
+  #conditions: SpanConditions | undefined;
+  #rowBits: RowBits | undefined;
+  #of: unknown;
+
+  constructor(emitter: Emitter) {
+    this.#emitter = emitter;
+  }
+
+  /** The row of a span under these conditions, at the start of what is given back. */
+  rowOf({ buf, start, end, resourceSpansAt, scopeSpansAt }: SpanPlace, conditions: SpanConditions): Int32Array {
+    if (conditions !== this.#conditions) {
+      this.#conditions = conditions;
+      this.#rowBits = RowBits.for(conditions);
+      this.#of = undefined;
+    }
+    this.#table.begin(conditions);
+    this.#span.run(buf, start, end, conditions);
+    const row = this.#table.add(buf, start, end - start, resourceSpansAt, scopeSpansAt, this.#span);
+    if (this.#rowBits !== undefined) {
+      if (conditions.resource || conditions.scope)
+        this.#readEnvelope(this.#rowBits, buf, resourceSpansAt, scopeSpansAt);
+      this.#rowBits.complete(buf, this.#table.rows, row);
+    }
+    return this.#table.rows;
+  }
+
+  #readEnvelope(bits: RowBits, buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): void {
+    const envelope = this.#emitter.envelopeAt(buf, resourceSpansAt, scopeSpansAt);
+    if (envelope === this.#of) return;
+    this.#of = envelope;
+    const { resource, scope } = envelope;
+    bits.resource.clear();
+    bits.scope.clear();
+    bits.readResource(resource, 0, resource.length);
+    bits.readScope(scope, 0, scope.length);
+    this.#emitter.charge(resource.length + scope.length);
+  }
+}
