@@ -30,8 +30,10 @@ export interface HandshakeRim {
 interface Handshake extends Guest {
   readonly dueAt: number;
   readonly address: string;
-  /** Its first bytes have come. */
-  hasSpoken: boolean;
+  /** What came, until it is its turn. */
+  readonly came: Buffer[];
+  cameBytes: number;
+  readonly spoke: () => void;
 }
 
 /** The part of a TLS socket that Node keeps to itself: the connection below it. */
@@ -41,6 +43,12 @@ interface Inside {
 
 /** As the system has it; empty when the connection is gone. */
 export const addressOf = ({ remoteAddress = '' }: Socket): string => remoteAddress;
+
+/** Beyond that nothing is read before the handshake begins; a first word has less. */
+const mostCameBytes = 16 * 1024;
+
+/** Turns of the event loop at a stretch in which connections come, and no handshake is begun. */
+const mostTurnsLeft = 3;
 
 const wentAway = 'the client went away';
 
@@ -54,7 +62,8 @@ export const isTls = (bytes: Uint8Array): boolean => bytes.length > 1 && bytes[0
  * The handshakes of a listener. Each ends in time; beyond as many as may be under way the oldest goes, so that who opens
  * thousands and says nothing keeps nobody out who is done in a few round trips. Nothing is set up before a client has
  * spoken, and then one a turn of the event loop: the arithmetic of a handshake takes a millisecond, and who is in
- * already shall not wait for a crowd at the door. A connection counts from its first moment, as one that goes first.
+ * already shall not wait for a crowd at the door. Whoever waits for that is read on, so that nothing is done for who has
+ * gone meanwhile. A connection counts from its first moment, as one that goes first.
  */
 export class Handshakes {
   readonly #rim: HandshakeRim;
@@ -64,8 +73,12 @@ export class Handshakes {
   readonly #most: number;
   /** Oldest first. */
   readonly #underWay = new Map<Socket, Handshake>();
-  /** Have spoken, and wait for their turn. */
-  readonly #spoken: Socket[] = [];
+  /** Have spoken, are still there, and wait for their turn; first come first served. */
+  readonly #spoken = new Map<Socket, Handshake>();
+  #isNextDue = false;
+  /** A connection came in this turn of the event loop; turns in which one did, and nothing else was done. */
+  #isCrowded = false;
+  #turnsLeft = 0;
   #timer: NodeJS.Timeout | undefined = undefined;
 
   constructor(credentials: ServerCredentials, rim: HandshakeRim, withinMs = handshakeMs) {
@@ -98,13 +111,16 @@ export class Handshakes {
       idleSince: Number.NEGATIVE_INFINITY,
       dueAt: systemClock.monotonicMs() + this.#withinMs,
       address: addressOf(accepted),
-      hasSpoken: false,
+      came: [],
+      cameBytes: 0,
+      spoke: () => this.#spoke(accepted, handshake),
       leave: () => accepted.destroy(),
     };
+    this.#isCrowded = true;
     this.#underWay.set(accepted, handshake);
     this.#rim.connections?.add(handshake);
     accepted.on('error', () => {}).on('close', () => this.#left(accepted, handshake));
-    accepted.once('readable', () => this.#spoke(accepted, handshake));
+    accepted.on('readable', handshake.spoke).on('end', handshake.leave);
     this.#timer ??= setTimeout(this.#expire, this.#withinMs).unref();
   }
 
@@ -117,33 +133,62 @@ export class Handshakes {
     }
   }
 
-  #left(accepted: Socket, { hasSpoken }: Handshake): void {
+  #left(accepted: Socket, { cameBytes }: Handshake): void {
     // Whoever only looks whether the port is open has said nothing.
-    if (hasSpoken) this.#fail(accepted, 'tls_failed', wentAway, false);
+    if (cameBytes > 0) this.#fail(accepted, 'tls_failed', wentAway, false);
     else this.#forget(accepted);
   }
 
   #spoke(accepted: Socket, handshake: Handshake): void {
-    const first = accepted.read() as Buffer | null;
-    handshake.hasSpoken = first !== null;
-    if (first === null) accepted.destroy();
-    else if (first[0] !== handshakeRecord) this.#plain(accepted);
-    else {
-      accepted.unshift(first);
-      if (this.#spoken.push(accepted) === 1) setImmediate(this.#next);
-    }
+    const bytes = accepted.read() as Buffer | null;
+    // Its end has come, of which it is told next.
+    if (bytes === null) return;
+    const { came } = handshake;
+    came.push(bytes);
+    handshake.cameBytes += bytes.length;
+    if (handshake.cameBytes > mostCameBytes) accepted.off('readable', handshake.spoke);
+    if (came.length > 1) return;
+    if (bytes[0] === handshakeRecord) this.#wait(accepted, handshake);
+    else this.#plain(accepted, handshake);
+  }
+
+  /** Until the end that came with its first bytes has been read as well, and those before it have had their turn. */
+  #wait(accepted: Socket, handshake: Handshake): void {
+    this.#spoken.set(accepted, handshake);
+    if (this.#isNextDue) return;
+    this.#isNextDue = true;
+    setImmediate(() => setImmediate(this.#next));
   }
 
   readonly #next = (): void => {
-    const accepted = this.#spoken.shift() as Socket;
-    // Who ends its half in the middle of a handshake has left; behind it, it may be half open.
-    accepted.allowHalfOpen = false;
-    if (this.#underWay.has(accepted)) this.#server.emit('connection', accepted);
-    if (this.#spoken.length > 0) setImmediate(this.#next);
+    if (!this.#leavesTurn()) this.#beginNext();
+    this.#isNextDue = this.#spoken.size > 0;
+    if (this.#isNextDue) setImmediate(this.#next);
   };
 
-  #plain(accepted: Socket): void {
+  #beginNext(): void {
+    for (const [accepted, handshake] of this.#spoken) {
+      this.#spoken.delete(accepted);
+      stopListening(accepted, handshake);
+      // Who ends its half in the middle of a handshake has left; behind it, it may be half open.
+      accepted.allowHalfOpen = false;
+      accepted.unshift(Buffer.concat(handshake.came.splice(0)));
+      this.#server.emit('connection', accepted);
+      return;
+    }
+  }
+
+  /** Whether this turn is for connections that come: libuv accepts one a turn, and its queue is a short one. */
+  #leavesTurn(): boolean {
+    const isLeft = this.#isCrowded && this.#turnsLeft < mostTurnsLeft;
+    this.#turnsLeft = isLeft ? this.#turnsLeft + 1 : 0;
+    this.#isCrowded = false;
+    return isLeft;
+  }
+
+  #plain(accepted: Socket, handshake: Handshake): void {
     this.#forget(accepted);
+    stopListening(accepted, handshake);
     const refusal = new Refusal('plain_on_tls', 'this port is for TLS: the client spoke without');
     this.#rim.refused(refusal.reason, refusal.message, addressOf(accepted));
     turnAway(accepted, this.#rim.farewell(refusal));
@@ -205,6 +250,12 @@ export class Handshakes {
     const handshake = this.#underWay.get(accepted);
     if (handshake === undefined) return false;
     this.#rim.connections?.delete(handshake);
+    this.#spoken.delete(accepted);
     return this.#underWay.delete(accepted);
   }
+}
+
+/** From now on the connection is somebody else's. */
+function stopListening(accepted: Socket, { spoke, leave }: Handshake): void {
+  accepted.off('readable', spoke).off('end', leave);
 }

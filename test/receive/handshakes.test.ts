@@ -1,4 +1,5 @@
 import net, { type AddressInfo, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import tls, { type TLSSocket } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ConnectionLimit } from '../../src/receive/connection-limit.ts';
@@ -23,7 +24,10 @@ async function listen(maxConnections: number, withinMs?: number) {
     credentialsOf(certificates.server),
     withinMs,
   );
-  const server = createSocketServer((accepted) => listener.accept(accepted));
+  /** Where the test lets them in: connected, and nobody has looked at them. */
+  const held: Socket[] = [];
+  let isHeld = false;
+  const server = createSocketServer((accepted) => (isHeld ? held.push(accepted) : listener.accept(accepted)));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
     listener.close();
@@ -41,12 +45,34 @@ async function listen(maxConnections: number, withinMs?: number) {
     await new Promise((resolve, reject) => socket.on('secureConnect', resolve).on('error', reject));
     return socket;
   };
-  return { connections, refused, secured, open, good };
+  /** So many clients that say this, and are there. */
+  const hold = async (count: number, say: (client: Socket) => void): Promise<Socket[]> => {
+    isHeld = true;
+    const clients = Array.from({ length: count }, () => open());
+    for (const client of clients) say(client);
+    await until(() => held.length === count && clients.every(({ writableLength }) => writableLength === 0));
+    isHeld = false;
+    return clients;
+  };
+  const letIn = (): void => listener.accept(held.shift() as Socket);
+  return { connections, refused, secured, open, good, hold, letIn };
 }
 
 /** The header of a handshake record that says it is longer than what comes. */
 const begun = Buffer.of(22, 3, 1, 1, 0, 1, 0);
 const closed = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.on('close', resolve));
+
+/** What a client says first. */
+async function clientHello(): Promise<Buffer> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = tls.connect({ port, host: '127.0.0.1', servername: 'localhost' }).on('error', () => {});
+  const hello = await new Promise<Buffer>((resolve) => server.on('connection', (it) => it.once('data', resolve)));
+  client.destroy();
+  server.close();
+  return hello;
+}
 
 describe('handshakes', () => {
   it('end in time, whatever their clients do meanwhile', async () => {
@@ -82,6 +108,33 @@ describe('handshakes', () => {
     const socket = await good();
     await until(() => secured.length === 1);
     for (const each of [...crowd, socket]) each.destroy();
+  });
+
+  it('are not begun with who has left meanwhile', async () => {
+    const { connections, refused, hold, letIn, good } = await listen(1000);
+    const hello = await clientHello();
+    let answered = 0;
+    const clients = await hold(50, (client) => client.on('data', () => answered++).end(hello));
+    await until(() => clients.every(({ writableFinished }) => writableFinished));
+    for (const _ of clients) letIn();
+    await until(() => refused.length === 50);
+    await until(() => connections.stats.open === 0);
+    expect([answered, new Set(refused)]).toEqual([0, new Set(['tls_failed'])]);
+    (await good()).destroy();
+  });
+
+  it('wait a few turns for connections that come, and are begun all the same', async () => {
+    const { hold, letIn } = await listen(1000);
+    const hello = await clientHello();
+    const answered = new Set<Socket>();
+    const clients = await hold(60, (client) => client.on('data', () => answered.add(client)).write(hello));
+    for (const _ of clients) {
+      letIn();
+      await nextTurn();
+    }
+    expect(answered.size).toBeLessThanOrEqual(15);
+    await until(() => answered.size === 60);
+    for (const client of clients) client.destroy();
   });
 
   it('go first where there is no room', async () => {
