@@ -15,6 +15,8 @@ export interface Io {
   readonly signal?: AbortSignal | undefined;
   /** IANA name; the process's own zone where absent. */
   readonly timeZone?: string | undefined;
+  /** Asks who sits there; absent where nobody does. Empty when they end the input. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
 }
 
 export interface Sink {
@@ -33,7 +35,19 @@ export function processIo(signal?: AbortSignal): Io {
     columns: process.stdout.columns,
     now: systemClock.unixMs,
     signal: signals,
+    ask: process.stdin.isTTY && process.stderr.isTTY ? (question) => asked(question, signals) : undefined,
   };
+}
+
+async function asked(question: string, signal: AbortSignal): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+  try {
+    return await Promise.race([lines.question(question, { signal }).catch(() => ''), ended]);
+  } finally {
+    lines.close();
+  }
 }
 
 function untilClosed(stream: NodeJS.WriteStream, closed: AbortController): Sink {

@@ -17,6 +17,7 @@ export interface ConsulClient {
   readonly tls: TlsFiles;
   readonly namespace?: string;
   readonly partition?: string;
+  readonly datacenter?: string;
 }
 
 /**

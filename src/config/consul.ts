@@ -114,7 +114,7 @@ export class ConsulSource implements Source<ConsulAnswer> {
     this.#failures = 0;
     this.#index = nextIndex(this.#index, answer.index);
     this.#waitMs = answer.filtered ? filteredWaitMs : this.#timing.waitMs;
-    listener.answered();
+    listener.answered(Number(answer.index));
     const content = JSON.stringify([answer.entries, answer.filtered, answer.unusable]);
     if (content === this.#seen) return;
     this.#seen = content;

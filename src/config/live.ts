@@ -9,6 +9,7 @@ import { type LastGood, readLastGood, writeLastGood } from './last-good.ts';
 import type { FileText } from './read-text.ts';
 import { LoadRecord, type Log, type Origin } from './record.ts';
 import { hashOf, type LayerResult, mergeLayers, noRulesFile, parseRules, type RulesLayer } from './rules.ts';
+import type { Written } from './rules-history.ts';
 import { isFolder, type KvEntry, parseKeys } from './rules-keys.ts';
 import { hear, type Source } from './source.ts';
 
@@ -21,6 +22,8 @@ export type Compile<T> = (
 interface LiveRulesOptions<T> {
   readonly file: Source<FileText>;
   readonly consul?: Source<ConsulAnswer> | undefined;
+  /** Who wrote the change of this index, where that is known. */
+  readonly writtenBy?: ((index: number) => Promise<Written | undefined>) | undefined;
   readonly environment: string;
   /** Everything is kept, whatever the rules say: told by the status. */
   readonly debug: boolean;
@@ -58,6 +61,7 @@ export class LiveRules<T> {
   #current: T | undefined;
   #unsaved: LastGood | undefined;
   #saving: Promise<void> | undefined;
+  #written: Written | undefined;
   #inForce = { revision: '', hash: '', source: '', modifyIndex: 0, loadedAt: 0, debug: false };
 
   constructor(options: LiveRulesOptions<T>) {
@@ -80,6 +84,9 @@ export class LiveRules<T> {
       policies: this.#current === undefined ? [] : this.#options.policyNames(this.#current),
       debug: this.#options.debug || this.#inForce.debug,
       ...this.#record.status(),
+      follows: (this.#options.consul ?? this.#options.file).name,
+      sourceRefusal: this.#record.refusalOf(this.#options.consul ? 'consul' : 'file') ?? '',
+      written: this.#written,
     };
   }
 
@@ -137,7 +144,7 @@ export class LiveRules<T> {
           this.#refuse(origin, notTaken(source, error));
         }
       },
-      answered: () => this.#record.answered(source, leading),
+      answered: (index?: number) => this.#record.answered(source, leading, index),
       failed: (error: Error) => this.#failed(origin, source, error, leading),
     };
   }
@@ -223,8 +230,20 @@ export class LiveRules<T> {
     if ('problems' in compiled) return this.#refuse(origin, report(compiled.problems));
     this.#inForce = { ...next, revision, loadedAt: this.#options.clock.unixMs(), debug: document.debug ?? false };
     this.#swap(origin, compiled.policies, notes);
-    if (keys && keys.source === this.#options.consul?.name) this.#save(keys, document);
+    this.#written = undefined;
+    if (keys && keys.source === this.#options.consul?.name) {
+      this.#save(keys, document);
+      void this.#askWho(revision, keys.index);
+    }
     return true;
+  }
+
+  /** Rules count whoever wrote them; that is asked when they do, and where nobody says it, it stays unknown. */
+  async #askWho(revision: string, index: number): Promise<void> {
+    const written = await this.#options.writtenBy?.(index).catch(() => undefined);
+    if (!written || revision !== this.#inForce.revision) return;
+    this.#written = written;
+    this.#record.info('who wrote the rules in force', { revision, ...written });
   }
 
   #swap(origin: Origin, policies: T, notes: readonly string[]): void {

@@ -65,7 +65,13 @@ function smallQueues({ export: exporters, batch }: BootDocument, written: Writte
 function consulOf({ rules }: BootDocument, env: Variables): ConsulClient | undefined | string {
   if (!rules.consul || rules.consul.address === '') return undefined;
   try {
-    return consulClient(env, rules.consul.address);
+    const { address, datacenter, namespace, partition } = rules.consul;
+    const where = {
+      ...(datacenter && { datacenter }),
+      ...(namespace && { namespace }),
+      ...(partition && { partition }),
+    };
+    return { ...consulClient(env, address), ...where };
   } catch (error) {
     const address = rules.consul.address ?? `CONSUL_HTTP_ADDR=${env.CONSUL_HTTP_ADDR ?? ''}`;
     return `${show(address.replace(/[^/]*@/, '…@'))}: ${(error as Error).message}`;

@@ -15,6 +15,7 @@ export class LoadRecord {
   #lastRefusal: { at: number; error: string } | null = null;
   #sourceFailures = 0;
   #sourceError = '';
+  #sourceIndex = 0;
   /** By the monotonic clock; at first, when the record was begun. */
   #answeredAt: number;
 
@@ -50,8 +51,10 @@ export class LoadRecord {
     return this.#refused.get(origin);
   }
 
-  answered(source: string, counts: boolean): void {
+  /** Up to `index`, where the source counts its changes. */
+  answered(source: string, counts: boolean, index = 0): void {
     if (counts) {
+      this.#sourceIndex = index;
       this.#answeredAt = this.#clock.monotonicMs();
       this.#sourceError = '';
     }
@@ -67,13 +70,23 @@ export class LoadRecord {
     this.#log('warn', message, { source, error: error.message });
   }
 
+  info(message: string, fields: Record<string, unknown>): void {
+    this.#log('info', message, fields);
+  }
+
   warn(message: string, fields: Record<string, unknown>): void {
     this.#log('warn', message, fields);
   }
 
   status(): Pick<
     RulesStatus,
-    'lastRefusal' | 'lastLoadSucceeded' | 'loads' | 'sourceFailures' | 'sourceError' | 'sourceAgeSeconds'
+    | 'lastRefusal'
+    | 'lastLoadSucceeded'
+    | 'loads'
+    | 'sourceFailures'
+    | 'sourceError'
+    | 'sourceIndex'
+    | 'sourceAgeSeconds'
   > {
     return {
       lastRefusal: this.#lastRefusal,
@@ -81,6 +94,7 @@ export class LoadRecord {
       loads: { ...this.#loads },
       sourceFailures: this.#sourceFailures,
       sourceError: this.#sourceError,
+      sourceIndex: this.#sourceIndex,
       sourceAgeSeconds: (this.#clock.monotonicMs() - this.#answeredAt) / 1e3,
     };
   }

@@ -15,7 +15,7 @@ export interface KvEntry {
  * alone. `tenants` is a block as in the file.
  */
 const { late: _, ...others } = ruleFields;
-const keyFields: Record<string, v.GenericSchema> = { ...others, baseline_percent: v.nullable(percent) };
+export const keyFields: Record<string, v.GenericSchema> = { ...others, baseline_percent: v.nullable(percent) };
 
 /** These may be written `a, b` as well. */
 const separable = ['error_status_codes', 'routes'];

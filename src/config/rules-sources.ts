@@ -11,5 +11,24 @@ export async function rulesSources({ rules, environment }: Pick<BootConfig, 'rul
   return {
     file,
     consul: new ConsulSource(folder, readFolder(rules.consul.client, folder, { maxBytes: rules.maxBytes })),
+    writtenBy: await newestAuthor(rules.consul, environment),
+  };
+}
+
+/** The entry is a line or two. */
+const author = { timeoutMs: 5_000, maxBodyBytes: 65_536 };
+
+/** Asks the history that obsctl writes; one question at a time, on a connection of its own. */
+async function newestAuthor({ prefix, client }: NonNullable<BootConfig['rules']['consul']>, environment: string) {
+  const { ConsulKv } = await import('./consul-kv.ts');
+  const { historyFolder, newestKey, readNewest } = await import('./rules-history.ts');
+  const kv = new ConsulKv(client, author);
+  const key = `${historyFolder(prefix, environment)}/${newestKey}`;
+  const never = new AbortController().signal;
+  let asking: Promise<unknown> = Promise.resolve();
+  return async (index: number) => {
+    const asked = asking.then(() => kv.readKey(key, never));
+    asking = asked.catch(() => {});
+    return readNewest(await asked, index);
   };
 }

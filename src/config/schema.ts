@@ -10,6 +10,8 @@ import { tenantLimitsOptions } from '../receive/tenants/options.ts';
 import { adminOptions, logOptions } from '../telemetry/options.ts';
 import type { ConsulClient } from './consul-options.ts';
 
+const nameInConsul = text(/^[A-Za-z0-9_-]{1,64}$/, 'a name of letters, digits, - and _');
+
 const consul = block({
   prefix: v.pipe(
     v.optional(
@@ -22,6 +24,9 @@ const consul = block({
     v.optional(v.string('expected an address such as http://127.0.0.1:8500')),
     v.description('of the Consul agent (CONSUL_HTTP_ADDR, else 127.0.0.1:8500); an empty one switches Consul off'),
   ),
+  datacenter: v.pipe(v.optional(nameInConsul), v.description("whose keys are read (the agent's own)")),
+  namespace: v.pipe(v.optional(nameInConsul), v.description('of Consul Enterprise (CONSUL_NAMESPACE)')),
+  partition: v.pipe(v.optional(nameInConsul), v.description('of Consul Enterprise (CONSUL_PARTITION)')),
 });
 
 const rules = block({

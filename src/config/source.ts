@@ -11,8 +11,8 @@ export interface Source<Content> {
 export interface SourceListener<Content> {
   /** What the source holds now: at first, and whenever it differs from the last time. */
   changed(content: Content): void;
-  /** It was reached, whether or not anything changed. */
-  answered(): void;
+  /** It was reached, whether or not anything changed; Consul up to this index. */
+  answered(index?: number): void;
   /** It could not be reached or read; it goes on trying. */
   failed(error: Error): void;
 }
@@ -28,7 +28,7 @@ export async function hear<C>(source: Source<C>, listener: SourceListener<C>, wa
       listener.changed(content);
       resolve();
     },
-    answered: () => listener.answered(),
+    answered: (index) => listener.answered(index),
     failed: (error) => {
       listener.failed(error);
       resolve();

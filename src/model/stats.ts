@@ -67,6 +67,14 @@ export interface RulesStatus {
   readonly sourceError: string;
   /** Times that a source could not be reached or read. */
   readonly sourceFailures?: number;
+  /** The source that leads: Consul's folder where there is one, `consul:…`, else the file, `file:…`. */
+  readonly follows?: string;
+  /** Consul's index up to which its folder was read, whether or not that changed anything; 0 without Consul. */
+  readonly sourceIndex?: number;
+  /** Why the source's last word was refused; empty where it was not. */
+  readonly sourceRefusal?: string;
+  /** Who wrote the revision in force, where its history knows. */
+  readonly written?: { readonly by: string; readonly at: string; readonly why: string } | undefined;
 }
 
 /** What one tenant's pipelines count, in all shards: the like-named parts of the whole. */

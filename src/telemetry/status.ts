@@ -44,6 +44,12 @@ function rulesOf({ rules }: GatewayStats) {
     debug,
     sourceAgeSeconds: rules.sourceAgeSeconds,
     sourceError: rules.sourceError,
+    follows: rules.follows ?? rules.source,
+    sourceIndex: rules.sourceIndex ?? 0,
+    sourceRefusal: rules.sourceRefusal ?? '',
+    by: rules.written?.by ?? null,
+    writtenAt: rules.written?.at ?? null,
+    why: rules.written?.why ?? null,
     lastRefusal: lastRefusal && { at: isoTime(lastRefusal.at), error: lastRefusal.error },
   };
 }

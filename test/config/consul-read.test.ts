@@ -292,3 +292,20 @@ describe('who asks', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 });
+
+describe('where Consul is one of many', () => {
+  it('asks the datacenter, the partition and the namespace, in the words of Consul Enterprise', async () => {
+    const client = {
+      ...consulClient({ CONSUL_HTTP_ADDR: consul.address }),
+      datacenter: 'eu',
+      namespace: 'n',
+      partition: 'p',
+    };
+    const answer = readFolder(client, folder)(0n, 1, never);
+    const asked = await consul.next();
+    expect(Object.fromEntries(asked.url.searchParams)).toEqual({ recurse: 'true', dc: 'eu', partition: 'p' });
+    expect(asked.headers['x-consul-namespace']).toBe('n');
+    asked.answer(3, {});
+    expect((await answer).index).toBe(3n);
+  });
+});

@@ -6,6 +6,7 @@ import type { ConsulAnswer } from '../../src/config/consul.ts';
 import { type Compile, createLiveRules, type LiveRules } from '../../src/config/live.ts';
 import type { FileText } from '../../src/config/read-text.ts';
 import { noRulesFile } from '../../src/config/rules.ts';
+import type { Written } from '../../src/config/rules-history.ts';
 import type { Source, SourceListener } from '../../src/config/source.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
@@ -39,8 +40,8 @@ class HandSource<C> implements Source<C> {
     else if (this.#first !== undefined) this.say(this.#first);
   }
 
-  say(content: C): void {
-    this.#listener?.answered();
+  say(content: C, index?: number): void {
+    this.#listener?.answered(index);
     this.#listener?.changed(content);
   }
 
@@ -81,10 +82,11 @@ interface Setting {
   file?: FileText | Error | null;
   consul?: ConsulAnswer | Error | 'silent';
   environment?: string;
+  writtenBy?: (index: number) => Promise<Written | undefined>;
 }
 
 /** `file: null`: there is none. `consul` left out: not configured. */
-function setting({ file = '{}', consul, environment = 'home' }: Setting = {}) {
+function setting({ file = '{}', consul, environment = 'home', writtenBy }: Setting = {}) {
   const world = { now: 1_000 };
   const logged: string[] = [];
   const swaps: string[] = [];
@@ -100,6 +102,7 @@ function setting({ file = '{}', consul, environment = 'home' }: Setting = {}) {
   const rules: LiveRules<Compiled> = createLiveRules({
     file: fileSource,
     consul: consul && consulSource,
+    writtenBy,
     environment,
     debug: false,
     compile,
@@ -157,6 +160,9 @@ describe('rules from a file', () => {
       lastLoadSucceeded: true,
       loads: { accepted: 1, refused: 0 },
       sourceFailures: 0,
+      follows: 'file:/etc/rules.yaml',
+      sourceIndex: 0,
+      sourceRefusal: '',
       sourceError: '',
       sourceAgeSeconds: 0,
     });
@@ -525,5 +531,60 @@ describe('the last good rules on disk', () => {
     const error = await failure({ file: null, consul: new Error('ECONNREFUSED') });
     expect(error).toBeInstanceOf(UsageError);
     expect((error as Error).message).toBe(`/etc/rules.yaml: ${noRulesFile}; and ${folder} gave no rules`);
+  });
+});
+
+describe('who wrote what is in force', () => {
+  const anna = { by: 'anna', at: '2026-11-25T17:00:00.000Z', why: 'quieter' };
+  const asking = (answer: (index: number) => Promise<typeof anna | undefined>) => {
+    const asked: number[] = [];
+    const writtenBy = (index: number) => {
+      asked.push(index);
+      return answer(index);
+    };
+    return { asked, writtenBy };
+  };
+
+  it('is asked when rules come in force, told once in the log, and forgotten with them', async () => {
+    const { asked, writtenBy } = asking(async (index) => (index === 7 ? anna : undefined));
+    const { rules, consul, logged } = await started({ consul: keys(7, { routes: '/a' }), writtenBy });
+    expect(rules.status()).toMatchObject({ written: anna, follows: folder, sourceIndex: 0 });
+    expect(logged.filter((line) => line.includes('who wrote'))).toHaveLength(1);
+    consul.say(keys(8, { routes: '/b' }));
+    expect(rules.status().written).toBeUndefined();
+    await rules.saved();
+    expect(rules.status().written).toBeUndefined();
+    expect(asked).toEqual([7, 8]);
+  });
+
+  it('is not of what came in force in the meantime', async () => {
+    const late = Promise.withResolvers<typeof anna>();
+    const { writtenBy } = asking((index) => (index === 7 ? late.promise : Promise.resolve(undefined)));
+    const { rules, consul } = await started({ consul: keys(7, { routes: '/a' }), writtenBy });
+    consul.say(keys(8, { routes: '/b' }));
+    late.resolve(anna);
+    await late.promise;
+    await rules.saved();
+    expect(rules.status().written).toBeUndefined();
+  });
+
+  it('stays unknown where nobody says it, and the rules count all the same', async () => {
+    const { writtenBy } = asking(() => Promise.reject(new Error('403')));
+    const { rules, routes } = await started({ consul: keys(7, { routes: '/a' }), writtenBy });
+    expect(routes()).toEqual(['/a']);
+    expect(rules.status().written).toBeUndefined();
+  });
+});
+
+describe('what was read and refused', () => {
+  it('is told apart from what is in force', async () => {
+    const { rules, consul } = await started({ consul: keys(7, { routes: '/a' }) });
+    consul.say(keys(9, { routes: '/a' }), 9);
+    expect(rules.status()).toMatchObject({ modifyIndex: 7, sourceIndex: 9, sourceRefusal: '' });
+    consul.say(keys(10, { routes: '/bad' }), 10);
+    expect(rules.status()).toMatchObject({ modifyIndex: 7, sourceIndex: 10 });
+    expect(rules.status().sourceRefusal).toContain('is bad');
+    consul.say(keys(11, { routes: '/a' }), 11);
+    expect(rules.status()).toMatchObject({ modifyIndex: 7, sourceIndex: 11, sourceRefusal: '' });
   });
 });

@@ -147,6 +147,10 @@ describe('what a variable can switch', () => {
     const text = `${withStore}rules: { consul: {} }`;
     expect(config(text).rules.consul?.client.url).toBe('http://127.0.0.1:8500');
     expect(config(text, { CONSUL_HTTP_ADDR: 'https://c' }).rules.consul?.client.url).toBe('https://c:443');
+    const named = `${withStore}rules: { consul: { datacenter: eu, namespace: n, partition: p } }`;
+    const env = { CONSUL_NAMESPACE: 'variable', CONSUL_PARTITION: 'variable' };
+    expect(config(named, env).rules.consul?.client).toMatchObject({ datacenter: 'eu', namespace: 'n', partition: 'p' });
+    expect(config(text, env).rules.consul?.client).toMatchObject({ namespace: 'variable', partition: 'variable' });
   });
 
   it('switches debugging on by 1 or true', () => {

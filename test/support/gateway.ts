@@ -39,6 +39,11 @@ export interface Status {
     readonly policies: string[];
     readonly lastRefusal: { error: string } | null;
     readonly source: string;
+    readonly sourceError: string;
+    readonly modifyIndex: number;
+    readonly by: string | null;
+    readonly writtenAt: string | null;
+    readonly why: string | null;
   };
   readonly buffer: { readonly spans: number; readonly traces: number };
   readonly books: Record<string, unknown>;

@@ -12,8 +12,14 @@ export interface Ran {
 }
 
 /** `bin/obsctl` in a process of its own, as an operator runs it. */
-export function obsctl(...args: string[]): Promise<Ran> {
-  const child = spawn(obsctlPath, args, { env: { PATH: process.env.PATH ?? '' }, stdio: ['ignore', 'pipe', 'pipe'] });
+export const obsctl = (...args: string[]): Promise<Ran> => obsctlWith({}, ...args);
+
+/** The same, with these variables. */
+export function obsctlWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Ran> {
+  const child = spawn(obsctlPath, args, {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk));

@@ -103,6 +103,10 @@ export function statsAfterTraffic(): GatewayStats {
       loads: { accepted: 2, refused: 1 },
       sourceAgeSeconds: 5,
       sourceError: '',
+      follows: 'consul:tailgate/sampling/staging',
+      sourceIndex: 45,
+      sourceRefusal: 'baseline_percent: expected a number from 0 to 100',
+      written: { by: 'anna', at: '2026-01-02T03:00:59.000Z', why: 'quieter' },
     },
   };
 }

@@ -182,6 +182,12 @@ describe('/api/status', () => {
       debug: false,
       sourceAgeSeconds: 5,
       sourceError: '',
+      follows: 'consul:tailgate/sampling/staging',
+      sourceIndex: 45,
+      sourceRefusal: 'baseline_percent: expected a number from 0 to 100',
+      by: 'anna',
+      writtenAt: '2026-01-02T03:00:59.000Z',
+      why: 'quieter',
       lastRefusal: { at: '2026-01-02T03:01:10.000Z', error: 'baseline_percent: expected a number from 0 to 100' },
     });
     expect(status.buffer).toEqual({

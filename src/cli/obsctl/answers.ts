@@ -65,6 +65,13 @@ const status = v.looseObject({
     policies: v.array(v.string()),
     debug: v.boolean(),
     lastRefusal: v.nullable(v.looseObject({ at: moment, error: v.string() })),
+    // Older gateways say nothing of these.
+    follows: v.optional(v.string()),
+    sourceIndex: v.optional(v.number()),
+    sourceRefusal: v.optional(v.string()),
+    by: v.nullish(v.string()),
+    writtenAt: v.nullish(v.string()),
+    why: v.nullish(v.string()),
   }),
   buffer: v.looseObject({
     bytes: v.number(),

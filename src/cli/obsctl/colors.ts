@@ -1,6 +1,7 @@
 /** Turns text into coloured text, or leaves it alone. */
 export interface Paint {
   red(text: string): string;
+  green(text: string): string;
   dim(text: string): string;
   bold(text: string): string;
   /** A colour that stays with the service, here and in other traces; never red, which means error. */
@@ -16,12 +17,13 @@ const palette = ['36', '33', '35', '34', '32', '96', '93', '95', '94', '92'].map
 
 const coloured: Paint = {
   red: ansi('31'),
+  green: ansi('32'),
   dim: ansi('2'),
   bold: ansi('1'),
   service: (text, name) => palette[hash(name) % palette.length](text),
 };
 
-const plain: Paint = { red: same, dim: same, bold: same, service: same };
+const plain: Paint = { red: same, green: same, dim: same, bold: same, service: same };
 
 export const paint = (color: boolean): Paint => (color ? coloured : plain);
 

@@ -50,7 +50,22 @@ export class JsonClient {
     accepted: readonly number[] = [],
     timeoutMs = this.#timeoutMs,
   ): Promise<Answer> {
-    const { status, text, headers } = await this.#fetch(place, path, timeoutMs);
+    return await this.#ask(place, path, accepted, timeoutMs);
+  }
+
+  /** POSTs `body` as JSON; otherwise as `get`. */
+  async post(place: Place, path: string, body: unknown, accepted: readonly number[] = []): Promise<Answer> {
+    return await this.#ask(place, path, accepted, this.#timeoutMs, JSON.stringify(body));
+  }
+
+  async #ask(
+    place: Place,
+    path: string,
+    accepted: readonly number[],
+    timeoutMs: number,
+    sent?: string,
+  ): Promise<Answer> {
+    const { status, text, headers } = await this.#fetch(place, path, timeoutMs, sent);
     if (accepted.includes(status)) return { status, headers, body: text };
     if (status !== 200) throw this.#refused(place, status, text);
     try {
@@ -62,12 +77,22 @@ export class JsonClient {
     }
   }
 
-  async #fetch(place: Place, path: string, timeoutMs: number): Promise<Omit<Answer, 'body'> & { text: string }> {
+  async #fetch(
+    place: Place,
+    path: string,
+    timeoutMs: number,
+    sent?: string,
+  ): Promise<Omit<Answer, 'body'> & { text: string }> {
     try {
       const timeout = AbortSignal.timeout(timeoutMs);
       const signal = this.#interrupted ? AbortSignal.any([timeout, this.#interrupted]) : timeout;
-      const headers = { ...place.headers, ...this.#headers };
-      const answer = await request(place.base + path, { headers, dispatcher: this.#connections.agent, signal });
+      const posted = sent === undefined ? {} : { 'content-type': 'application/json' };
+      const headers = { ...place.headers, ...this.#headers, ...posted };
+      const how = { headers, dispatcher: this.#connections.agent, signal };
+      const answer = await request(
+        place.base + path,
+        sent === undefined ? how : { ...how, method: 'POST', body: sent },
+      );
       return { status: answer.statusCode, headers: answer.headers, text: await bounded(answer.body, place) };
     } catch (error) {
       if (error instanceof CommandError) throw error;

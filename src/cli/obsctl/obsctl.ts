@@ -3,6 +3,7 @@ import { CommandError, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { collect, type Run } from './command.ts';
 import { registerExplain } from './explain.ts';
+import { registerRules } from './rules/register.ts';
 import { type GlobalFlags, openSettings, outputs, type Settings } from './settings.ts';
 import { registerStatus } from './status.ts';
 import { safeSink } from './terminal.ts';
@@ -49,8 +50,12 @@ async function withSettings(command: Command, io: Io, action: (settings: Setting
 
 function program(io: Io, run: Run): Command {
   const root = new Command('obsctl')
-    .description('Finds and shows traces, and tells what the gateway did with them.')
-    .option('--gateway <url>', 'the gateway (OBSCTL_GATEWAY; default http://127.0.0.1:8888)')
+    .description('Finds and shows traces, tells what the gateway did with them, and changes its rules.')
+    .option(
+      '--gateway <url>',
+      'the gateway (OBSCTL_GATEWAY; default http://127.0.0.1:8888); repeatable for --wait',
+      collect,
+    )
     .option('--tempo <url>', 'where traces are read (OBSCTL_TEMPO; default: the gateway)')
     .option('--org-id <tenant>', 'whose traces: sent as X-Scope-OrgID (OBSCTL_ORG_ID)')
     .option('--token-file <file>', "with the gateway's token (OBSCTL_TOKEN_FILE, or OBSCTL_TOKEN)")
@@ -73,5 +78,6 @@ function program(io: Io, run: Run): Command {
   registerTraceShow(trace, run);
   registerExplain(root, run);
   registerStatus(root, run);
+  registerRules(root.command('sampling').description('changes the rules in Consul, and tries them'), run);
   return root;
 }

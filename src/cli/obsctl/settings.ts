@@ -11,7 +11,7 @@ type Output = (typeof outputs)[number];
 
 /** The global flags as commander leaves them. */
 export interface GlobalFlags {
-  readonly gateway?: string;
+  readonly gateway?: readonly string[];
   readonly tempo?: string;
   readonly orgId?: string;
   readonly tokenFile?: string;
@@ -29,9 +29,13 @@ export interface GlobalFlags {
 export interface Settings {
   readonly io: Io;
   readonly gateway: Place;
+  /** All that were named; `gateway` is the last of them. */
+  readonly gateways: readonly Place[];
   /** Where traces are read: Tempo, or the gateway with its own store. */
   readonly tempo: Place;
   readonly client: JsonClient;
+  /** For each request. */
+  readonly timeoutMs: number;
   readonly output: Output;
   readonly color: boolean;
 }
@@ -39,12 +43,13 @@ export interface Settings {
 export function openSettings(flags: GlobalFlags, io: Io): Settings {
   const token = tokenOf(flags.tokenFile, io.env);
   const bearer = token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } };
-  const gateway = {
-    ...addressOf(flags.gateway ?? (io.env.OBSCTL_GATEWAY || 'http://127.0.0.1:8888'), '--gateway'),
+  const gateways = addressesOf(flags, io).map((address) => ({
+    ...addressOf(address, '--gateway'),
     ...bearer,
     name: 'the gateway',
     flag: '--gateway or OBSCTL_GATEWAY',
-  };
+  }));
+  const gateway = gateways.at(-1)!;
   const tempo = tempoOf(flags, io, gateway.base, bearer);
   warnOfSecrets(flags, io);
   const timeoutNs = parseDuration(flags.timeout);
@@ -54,11 +59,19 @@ export function openSettings(flags: GlobalFlags, io: Io): Settings {
   return {
     io,
     gateway,
+    gateways,
     tempo: tempo ?? gateway,
+    timeoutMs,
     client: new JsonClient(connections, headersOf(flags, io), timeoutMs, io.signal),
     output: flags.output,
     color: flags.color && io.isTTY && !io.env.NO_COLOR && io.env.TERM !== 'dumb',
   };
+}
+
+/** Of the gateways; the variable may name several, with commas. */
+function addressesOf({ gateway = [] }: GlobalFlags, { env }: Io): readonly string[] {
+  const named = (env.OBSCTL_GATEWAY ?? '').split(/[\s,]+/).filter(Boolean);
+  return gateway.length > 0 ? gateway : named.length > 0 ? named : ['http://127.0.0.1:8888'];
 }
 
 /** Another address gets no token of the gateway's. */
@@ -70,8 +83,8 @@ function tempoOf(flags: GlobalFlags, io: Io, gateway: string, bearer: Pick<Place
   return { ...address, ...(isGateway && bearer), name: 'Tempo', flag: '--tempo or OBSCTL_TEMPO' };
 }
 
-function warnOfSecrets({ header = [], gateway, tempo }: GlobalFlags, io: Io): void {
-  const isSeen = [gateway, tempo].some((address) => /:[^/@]*@/.test(address ?? '')) || header.some(isAuthorization);
+function warnOfSecrets({ header = [], gateway = [], tempo }: GlobalFlags, io: Io): void {
+  const isSeen = [...gateway, tempo].some((address) => /:[^/@]*@/.test(address ?? '')) || header.some(isAuthorization);
   if (isSeen)
     io.stderr.write(
       'obsctl: everybody on this machine can see what is on a command line: --token-file or OBSCTL_TOKEN_FILE is for tokens\n',

@@ -91,6 +91,7 @@ function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
       'rules',
       `${printable(rules.revision)} (${rules.hash}) from ${printable(rules.source)}${index}, loaded ${ago(rules.loadedAt, now)}`,
     ],
+    ...(rules.by ? [['written', writtenText(rules, now)]] : []),
     ['policies', printable(rules.policies.join(', '))],
     ...(rules.debug ? [['debug', paint.red('on: every trace is kept')]] : []),
     ...(rules.sourceError
@@ -98,6 +99,12 @@ function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
       : []),
     ...refusalLine(rules, now, paint),
   ];
+}
+
+/** By whom, when and why, as the history has it. */
+function writtenText({ by, writtenAt, why }: Status['rules'], now: number): string {
+  const when = Number.isNaN(Date.parse(writtenAt ?? '')) ? '' : `, ${ago(writtenAt, now)}`;
+  return printable(`by ${by}${when}${why ? `: ${why}` : ''}`);
 }
 
 /** In red while what was refused is newer than what is in force; good rules that came later settle it. */

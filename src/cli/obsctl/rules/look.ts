@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs';
+import type { PastRevision } from '../../../config/rules-history.ts';
+import { check as checkFiles } from '../../check.ts';
+import { type ExitCode, exit } from '../../exit.ts';
+import { printable } from '../cells.ts';
+import { paint } from '../colors.ts';
+import { localTime } from '../local-time.ts';
+import type { Settings } from '../settings.ts';
+import { table } from '../table.ts';
+import { jsonText } from '../terminal.ts';
+import type { ScopeFlags } from './flags.ts';
+import { diffLines, diffText } from './line-diff.ts';
+import { findRevision, revisionName } from './revision-name.ts';
+import { RulesStore } from './store.ts';
+import { type Keys, keysOfFile, validate } from './validate.ts';
+
+/** `obsctl sampling show [REVISION]`: the keys as a document, and on stderr who wrote them. */
+export const show = (name: string | undefined, flags: ScopeFlags, settings: Settings): Promise<ExitCode> =>
+  withStore(flags, settings, async (store, past) => {
+    const { io, output } = settings;
+    const standing = await store.standing();
+    const chosen = name === undefined ? undefined : findRevision(past, name);
+    const keys = chosen?.keys ?? standing.keys;
+    if (Object.keys(keys).length === 0) {
+      io.stderr.write(`obsctl: consul:${store.folder} has no keys: the gateways' rules file alone counts\n`);
+      return exit.nothing;
+    }
+    const { hash, text } = validate(keys, store);
+    const { index } = chosen ?? standing;
+    const entry = chosen ?? past.find((each) => each.index === index);
+    const { by = 'unknown', at = '', why = '' } = entry ?? {};
+    const revision = revisionName({ index, hash });
+    if (output === 'ids') io.stdout.write(`${revision}\n`);
+    else if (output === 'table') {
+      io.stderr.write(
+        `# consul:${store.folder}, revision ${revision}${entry ? `, ${by}, ${at}` : ', written without obsctl'}${why && `: ${printable(why)}`}\n`,
+      );
+      io.stdout.write(text);
+    } else
+      io.stdout.write(
+        `${jsonText({ folder: store.folder, revision, hash, by, at, why, keys }, output === 'json' ? 2 : 0)}\n`,
+      );
+    return exit.found;
+  });
+
+/** `obsctl sampling history`. */
+export const history = (flags: ScopeFlags & { readonly limit: string }, settings: Settings): Promise<ExitCode> =>
+  withStore(flags, settings, async (store, past) => {
+    const { io, output } = settings;
+    const rows = past.slice(0, Math.max(1, Number.parseInt(flags.limit, 10) || past.length));
+    const listed = rows.map(({ index, hash, at, by, why }) => ({
+      revision: revisionName({ index, hash }),
+      hash: hash.slice(0, 12),
+      at,
+      by,
+      why,
+    }));
+    if (output === 'json') io.stdout.write(`${jsonText(listed, 2)}\n`);
+    if (output === 'jsonl') io.stdout.write(listed.map((each) => `${jsonText(each)}\n`).join(''));
+    if (rows.length === 0) {
+      io.stderr.write(`obsctl: ${store.history} has no revision: it begins with what obsctl writes\n`);
+      return exit.nothing;
+    }
+    if (output === 'ids') io.stdout.write(listed.map(({ revision }) => `${revision}\n`).join(''));
+    if (output === 'table') io.stdout.write(historyTable(listed, settings));
+    return exit.found;
+  });
+
+type Listed = Pick<PastRevision, 'at' | 'by' | 'why'> & { readonly revision: string };
+
+const historyTable = (listed: readonly Listed[], { io }: Settings): string =>
+  table<Listed>(
+    [
+      { title: 'REVISION', text: ({ revision }) => revision },
+      { title: 'WRITTEN', text: ({ at }) => localTime(Date.parse(at), io.timeZone) },
+      { title: 'BY', text: ({ by }) => by },
+      { title: 'WHY', text: ({ why }) => why, shrinks: true },
+    ],
+    listed,
+    io.isTTY ? io.columns : undefined,
+  );
+
+/**
+ * `obsctl sampling diff [FILE|REVISION]`: Consul beside a file, or a revision beside Consul, or what the last change
+ * did. 0 where they differ, 3 where not.
+ */
+export const diff = (other: string | undefined, flags: ScopeFlags, settings: Settings): Promise<ExitCode> =>
+  withStore(flags, settings, async (store, past) => {
+    const { io } = settings;
+    const { keys } = await store.standing();
+    const [from, to, between] = sides(other, keys, past, store);
+    const text = diffText(diffLines(textOf(from, store), textOf(to, store)), paint(settings.color));
+    if (text === '') {
+      io.stderr.write(`obsctl: ${between}: the same\n`);
+      return exit.nothing;
+    }
+    io.stderr.write(`# ${between}\n`);
+    io.stdout.write(text);
+    return exit.found;
+  });
+
+function sides(
+  other: string | undefined,
+  now: Keys,
+  past: readonly PastRevision[],
+  store: RulesStore,
+): [Keys, Keys, string] {
+  const here = `consul:${store.folder}`;
+  if (other === undefined) {
+    const before = past[1];
+    return [before?.keys ?? {}, now, `${before ? revisionName(before) : 'nothing'} → ${here}`];
+  }
+  if (!existsSync(other) && /^\d+(-|$)/.test(other)) {
+    const found = findRevision(past, other);
+    return [found.keys, now, `${revisionName(found)} → ${here}`];
+  }
+  return [now, keysOfFile(other, store.environment).keys, `${here} → ${other}`];
+}
+
+/** `obsctl sampling check FILE…`: what `tailgate check` does. */
+export async function check(files: readonly string[], flags: ScopeFlags, { io }: Settings): Promise<ExitCode> {
+  const env = flags.environment ? { ...io.env, DEPLOYMENT_ENVIRONMENT: flags.environment } : io.env;
+  return (await checkFiles(files, { ...io, env })) as ExitCode;
+}
+
+function textOf(keys: Keys, store: RulesStore): string {
+  return Object.keys(keys).length === 0 ? '' : validate(keys, store).text;
+}
+
+async function withStore(
+  flags: ScopeFlags,
+  settings: Settings,
+  action: (store: RulesStore, past: readonly PastRevision[]) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const store = new RulesStore(flags, settings);
+  try {
+    return await action(store, await store.revisions((text) => settings.io.stderr.write(`obsctl: ${text}\n`)));
+  } finally {
+    store.close();
+  }
+}
