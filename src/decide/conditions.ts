@@ -101,7 +101,8 @@ export class ConditionsBuilder {
   /** One threshold alone, as the knob has it, is compared by the scan itself. */
   #slowAlone(): Asked<'duration'> | undefined {
     const [one, ...others] = this.#of('duration');
-    const isPlain = one?.atom.ns.minExclusive && one.atom.ns.max === undefined && one.bit < 32;
+    const { min, max, minExclusive } = one?.atom.ns ?? {};
+    const isPlain = min !== undefined && minExclusive && max === undefined && one !== undefined && one.bit < 32;
     return isPlain && others.length === 0 ? one : undefined;
   }
 

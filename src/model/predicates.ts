@@ -37,7 +37,7 @@ export type SpanAtom =
   /** Whatever cannot be said otherwise: it reads what it needs, after the scan. */
   | { readonly op: 'ask'; readonly asked: string; readonly test: (span: SpanPlace) => boolean };
 
-type AttributeOwner = 'span' | 'event' | 'scope' | 'resource';
+export type AttributeOwner = 'span' | 'event' | 'scope' | 'resource';
 
 /** Bounds of a number; each may be left out, and belongs to the range where it is not exclusive. */
 export interface NumberRange {
