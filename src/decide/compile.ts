@@ -20,11 +20,8 @@ export function compileRules(
 ): { readonly policies: PolicySet } | { readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const debug = options.debug || document.debug === true;
-  const named = [
-    ...(debug ? [keep('debug', { op: 'always' })] : []),
-    ...knobs(document, environment, problems),
-    ...listed(document.policies, problems),
-  ];
+  const known = [...(debug ? [keep('debug', { op: 'always' })] : []), ...knobs(document, environment, problems)];
+  const named = [...known, ...listed(document.policies, known, problems)];
   if (named.length > maxPolicies) {
     const message = `${named.length} policies with the knobs; expected at most ${maxPolicies}`;
     problems.push({ path: ['policies'], message });
@@ -67,8 +64,19 @@ function baseline(document: RulesDocument, environment: string, problems: Proble
   return null;
 }
 
-function listed(documents: readonly PolicyDocument[], problems: Problem[]): NamedPolicy[] {
+/** Policies that a Collector called `errors` meet a knob of that name where Consul has put it on again. */
+function listed(
+  documents: readonly PolicyDocument[],
+  knobs: readonly NamedPolicy[],
+  problems: Problem[],
+): NamedPolicy[] {
+  const taken = new Set(knobs.map(({ name }) => name));
   return documents.flatMap((document, index) => {
+    if (taken.has(document.name))
+      problems.push({
+        path: ['policies', index, 'name'],
+        message: `"${document.name}" is the name of a field that is on`,
+      });
     const compiled = compilePolicy(document);
     if ('when' in compiled) return [{ name: document.name, ...compiled }];
     for (const problem of compiled) problems.push({ ...problem, path: ['policies', index, ...problem.path] });

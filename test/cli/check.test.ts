@@ -161,7 +161,9 @@ admin: { auth: { bearer_token_file: admins } }`,
         .map((line) => line.split(': ').slice(0, 3).join(': ')),
     ).toEqual([
       `${rules}:1: routes[0]: "login"`,
-      `${rules}:3: policies[0].type: unknown policy type 'magic'; this version knows always_sample, status_code, probabilistic`,
+      expect.stringContaining(
+        `${rules}:3: policies[0].type: unknown policy type 'magic'; this version knows always_sample, `,
+      ),
       `${rules}:4: policies[1].type: unknown policy type 'probablistic'; did you mean probabilistic?`,
       `${rules}:5: latency_threshold_ms: "fast"`,
     ]);
@@ -225,9 +227,11 @@ admin: { auth: { bearer_token_file: admins } }`,
     expect(err.trimEnd().split('\n')).toEqual([
       `${bytes}:3: not valid UTF-8`,
       `${cycle}:2: routes[0]: *r: leads into itself, without end`,
-      `${key}:4: policies[0].probabilistic.sampling_percentage: expected a number from 0 to 100`,
+      `${key}:4: policies[0].probabilistic.sampling_percentage: missing: expected a number from 0 to 100`,
       `${key}:4: policies[0].probabilistic.sampling_precentage: unknown key, did you mean sampling_percentage?`,
-      `${type}:2: policies[0].type: unknown policy type 'toString'; this version knows always_sample, status_code, probabilistic`,
+      expect.stringContaining(
+        `${type}:2: policies[0].type: unknown policy type 'toString'; this version knows always_sample, `,
+      ),
       `${large}: 2013 bytes: expected at most 1024 (rules.max_bytes)`,
     ]);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defaultRules, mergeLayers, parseRules } from '../../src/config/rules.ts';
 import { parseKeys } from '../../src/config/rules-keys.ts';
+import { compileRules } from '../../src/decide/compile.ts';
 
 const read = (text: string) => {
   const parsed = parseRules(text, 'otel.yaml');
@@ -119,6 +120,11 @@ describe("a Collector's configuration as the rules file", () => {
     const parsed = parseRules(file, 'otel.yaml');
     const keys = parseKeys([{ key: 'baseline_percent', value: '5' }], 'p/home');
     if ('errors' in parsed || 'errors' in keys) throw new Error();
-    expect(mergeLayers([parsed.layer, keys.layer]).document).toEqual({ ...off, policies, baseline_percent: 5 });
+    const { document } = mergeLayers([parsed.layer, keys.layer]);
+    expect(document).toEqual({ ...off, policies, baseline_percent: 5 });
+    expect(compileRules(document, 'home', { debug: false })).toHaveProperty('policies');
+    const twice = compileRules({ ...document, error_status_codes: ['ERROR'] }, 'home', { debug: false });
+    const message = '"errors" is the name of a field that is on';
+    expect(twice).toEqual({ problems: [{ path: ['policies', 0, 'name'], message }] });
   });
 });

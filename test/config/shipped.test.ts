@@ -6,6 +6,7 @@ import { defaultRules, mergeLayers, parseRules } from '../../src/config/rules.ts
 import type { BootConfig } from '../../src/config/schema.ts';
 import { compileRules } from '../../src/decide/compile.ts';
 import { configurationTable, page, withTable } from '../../tools/configuration-table.ts';
+import * as rules from '../../tools/rules-table.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const read = (name: string) => readFileSync(path(name), 'utf8');
@@ -94,5 +95,13 @@ describe('docs/configuration.md', () => {
   it('names every variable that the shipped file reads', () => {
     const names = [...read('config/gateway.yaml').matchAll(/\$\{env:([A-Z_]+)\b(?=[:}])/g)].map(([, name]) => name!);
     for (const name of names.filter((each) => each !== 'NAME')) expect(text).toContain(`\`${name}`);
+  });
+});
+
+describe('docs/rules.md', () => {
+  it('lists every type of policy as its kind has it (bin/node tools/rules-table.ts writes it)', () => {
+    const text = readFileSync(rules.page, 'utf8');
+    expect(rules.rulesTable().length).toBeGreaterThan(40);
+    expect(rules.withTable(text)).toBe(text);
   });
 });

@@ -2,12 +2,43 @@ import type { TracePredicate } from '../../model/predicates.ts';
 import type { PolicyDocument, Problem } from '../../model/rules.ts';
 import { closest } from '../../units.ts';
 import { alwaysSample } from './always-sample.ts';
+import { and } from './and.ts';
+import { booleanAttribute } from './boolean-attribute.ts';
+import { drop } from './drop.ts';
 import { type PolicyKind, readBlock, type SubPolicy } from './kind.ts';
+import { latency } from './latency.ts';
+import { not } from './not.ts';
+import { numericAttribute } from './numeric-attribute.ts';
 import { probabilistic } from './probabilistic.ts';
+import { route } from './route.ts';
+import { spanCount } from './span-count.ts';
+import { spanLatency } from './span-latency.ts';
 import { statusCode } from './status-code.ts';
+import { stringAttribute } from './string-attribute.ts';
+import { traceFlags } from './trace-flags.ts';
+import { traceState } from './trace-state.ts';
 
 /** THE TABLE of kinds: one row a kind, one file a row. */
-const table: readonly PolicyKind[] = [alwaysSample, statusCode, probabilistic];
+const table: readonly PolicyKind[] = [
+  alwaysSample,
+  // Of spans.
+  statusCode,
+  stringAttribute,
+  numericAttribute,
+  booleanAttribute,
+  traceState,
+  traceFlags,
+  spanLatency,
+  route,
+  // Of the trace.
+  latency,
+  spanCount,
+  probabilistic,
+  // Of other policies.
+  and,
+  not,
+  drop,
+];
 
 export const kinds: ReadonlyMap<string, PolicyKind> = new Map(table.map((kind) => [kind.type, kind]));
 
@@ -46,20 +77,21 @@ function sub(
   const tell = (message: string, ...at: string[]): undefined => {
     problems.push({ path: [...path, ...at], message });
   };
-  if (!isPolicy(document)) return tell('expected a policy: a block with name and type');
+  if (!isPolicy(document)) return tell('expected a policy: a block with type, and perhaps a name');
   if (depth > maxDepth) return tell(`policies inside of policies: expected at most ${maxDepth} deep`);
   if (kinds.get(document.type)?.outermost)
     return tell(`${document.type} may not stand inside of another policy`, 'type');
   const compiled = compilePolicy(document, depth);
-  if ('when' in compiled) return { name: document.name, type: document.type, when: compiled.when };
+  if ('when' in compiled) return { name: document.name ?? document.type, type: document.type, when: compiled.when };
   for (const problem of compiled) problems.push({ ...problem, path: [...path, ...problem.path] });
   return undefined;
 }
 
+/** Inside of another policy it need not have a name. */
 function isPolicy(value: unknown): value is PolicyDocument {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const { name, type } = value as Record<string, unknown>;
-  return typeof name === 'string' && name !== '' && typeof type === 'string';
+  return (typeof name === 'string' || name === undefined) && typeof type === 'string';
 }
 
 /** What is wrong with a type that this version does not know; empty for one that it does. */

@@ -8,7 +8,7 @@ type Parameters = Readonly<Record<string, Parameter<unknown>>>;
 type ValuesOf<P extends Parameters> = { readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never };
 
 /** What a kind may need to know of the place that its policy stands in. */
-interface KindContext {
+export interface KindContext {
   readonly name: string;
   /** Stands for the policy, as it is written: who says the same goes on with the same state. */
   readonly identity: string;

@@ -52,7 +52,7 @@ export const string = (says: string, expected = 'a text'): Parameter<string> => 
 export const strings = (
   says: string,
   min = 1,
-  expected = `a list of ${min === 0 ? '' : 'at least one '}texts`,
+  expected = min === 0 ? 'a list of texts' : 'a list of at least one text',
 ): Parameter<readonly string[]> => ({
   says,
   expected,

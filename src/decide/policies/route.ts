@@ -1,4 +1,6 @@
 import type { SpanPredicate } from '../../model/predicates.ts';
+import { kind } from './kind.ts';
+import type { Parameter } from './parameters.ts';
 import { RouteTree } from './route-tree.ts';
 
 /** Where a request's path stands, newest convention first; the value's form decides what is cut off. */
@@ -7,9 +9,30 @@ const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', 'http.ur
 /** A path, a path with segments in braces, or `/prefix/*`. */
 export const routePattern = /^(?=.{1,1024}$)\/([^\s*?#]*|[^\s*?#]*\/\*|\*)$/;
 
+export const routesParameter = (says: string): Parameter<readonly string[]> => ({
+  says,
+  expected: 'a list of at least one path such as /login, /users/{id}, or /prefix/*',
+  read: (value) =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((each) => typeof each === 'string' && routePattern.test(each))
+      ? value
+      : undefined,
+});
+
+export const route = kind({
+  type: 'route',
+  says: 'traces with a span on one of these paths (not in the Collector)',
+  parameters: {
+    routes: routesParameter('exact, with any one segment for one in braces, or a prefix and all below it'),
+  },
+  compile: ({ routes }) => ({ op: 'any', span: routePredicate(routes) }),
+});
+
 /**
  * A span with one of these routes: its path (`http.route`, `url.path`), path with query (`http.target`), or whole URL. A
- * route is an exact path, or `/prefix/*` for everything below the prefix and the prefix itself.
+ * route is an exact path, one with segments in braces that stand for any, or `/prefix/*` for the prefix itself and
+ * everything below it.
  */
 export function routePredicate(routes: readonly string[]): SpanPredicate {
   const tree = new RouteTree(routes);

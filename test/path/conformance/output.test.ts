@@ -4,6 +4,19 @@ import { Story } from '../../support/story.ts';
 
 /** The conformance cases of a tail sampler that concern late spans and output; others stand where their subject does. */
 
+it('case 34: a late span of a trace that was dropped by a drop policy is dropped and counted, nothing else', () => {
+  const health = { name: 'health', type: 'string_attribute', string_attribute: { key: 'path', values: ['/health'] } };
+  const drop = { name: 'no health', type: 'drop', drop: { drop_sub_policy: [health] } };
+  const story = new Story({ rules: { error_status_codes: ['ERROR'], policies: [drop] } });
+  story.send({ trace: 'a', id: 'r', status: 'ERROR', attributes: { path: '/health' } });
+  story.after(10_000);
+  for (let i = 0; i < 3; i++) story.send({ trace: 'a', parent: 'r', status: 'ERROR' });
+  story.after(20_000);
+  expect(story.left()).toEqual([]);
+  expect([story.spans('late_dropped'), story.traces('late_dropped'), story.traces('dropped')]).toEqual([3, 1, 1]);
+  expect(story.explain('a')).toMatchObject({ policy: 'no health', lateSpans: 3 });
+});
+
 describe('case 48: a weight that came along', () => {
   /** Randomness that every share keeps. */
   const trace = `${'ab'.repeat(9)}ffffffffffffff`;
