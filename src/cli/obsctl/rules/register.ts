@@ -3,6 +3,7 @@ import type { Run } from '../command.ts';
 import { push, rollback, set } from './commands.ts';
 import { type ScopeFlags, type WriteFlags, withScope, withWriting } from './flags.ts';
 import { check, diff, history, show } from './look.ts';
+import { test, testForm } from './test.ts';
 
 /** The rules in Consul, beside CONSUL_HTTP_ADDR and the other variables of Consul's own tools. */
 export function registerRules(parent: Command, run: Run): void {
@@ -36,4 +37,15 @@ export function registerRules(parent: Command, run: Run): void {
   withWriting(parent.command('rollback <revision>'))
     .description('writes the keys of an earlier revision as a new one')
     .action((name: string, flags: WriteFlags, command: Command) => run(command, (it) => rollback(name, flags, it)));
+  parent
+    .command('test <files...>')
+    .description('tries rules on traces, and says which have another verdict than is expected')
+    .option(
+      '-e, --environment <name>',
+      'whose rules, where the file does not say (DEPLOYMENT_ENVIRONMENT; default home)',
+    )
+    .addHelpText('after', testForm)
+    .action((files: string[], flags: { environment?: string }, command: Command) =>
+      run(command, (it) => test(files, flags, it)),
+    );
 }
