@@ -83,7 +83,7 @@ function failureText({ place, trace, explanation }: Result, red: (text: string) 
 }
 
 const outcome = (verdict: string, policy: string | undefined, weight: number | undefined): string =>
-  `${verdict}${policy ? ` by ${policy}` : ''}${weight === undefined ? '' : ` with weight ${weightText(weight)}`}`;
+  `${verdict}${policy && policy !== 'none' ? ` by ${policy}` : ''}${weight === undefined ? '' : ` with weight ${weightText(weight)}`}`;
 
 const asJson = ({ place, trace, explanation, passed }: Result) => ({
   name: trace.name,

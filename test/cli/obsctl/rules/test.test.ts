@@ -92,16 +92,21 @@ traces:
     expect(await verdicts(rules, traces)).toEqual({
       route: 'keep routes 1',
       slow: 'keep slow 1',
-      fast: 'drop  0',
+      fast: 'drop none 0',
       ok: 'keep errors 1',
-      error: 'drop  0',
+      error: 'drop none 0',
     });
   });
 
   it('decides by chance as it is told: randomness from 1 − p on is kept', async () => {
     const trace = (r: number) => `  - { name: "${r}", expect: keep, randomness: ${r}, spans: [{ name: a }] }\n`;
     const all = await verdicts(only({ baseline_percent: 5 }), [0, 0.94, 0.95, 0.951, 0.999].map(trace).join(''));
-    expect(all).toMatchObject({ 0: 'drop  0', 0.94: 'drop  0', 0.951: 'keep baseline 20', 0.999: 'keep baseline 20' });
+    expect(all).toMatchObject({
+      0: 'drop none 0',
+      0.94: 'drop none 0',
+      0.951: 'keep baseline 20',
+      0.999: 'keep baseline 20',
+    });
   });
 
   it('judges a trace whose root was never sent', async () => {
@@ -113,7 +118,7 @@ traces:
     const trace = '  - { name: half, expect: keep, randomness: 0.6, spans: [{ name: a }] }\n';
     const rules = only({ baseline_percent: { home: 0, production: 50 } });
     expect(await verdicts(rules, trace, 'environment: production\n')).toEqual({ half: 'keep baseline 2' });
-    expect(await verdicts(rules, trace)).toEqual({ half: 'drop  0' });
+    expect(await verdicts(rules, trace)).toEqual({ half: 'drop none 0' });
     const path = file('c-rules-test.yaml', `rules: rules.yaml\ntraces:\n${trace}`);
     expect((await run(path, '-e', 'production')).code).toBe(0);
   });
