@@ -9,6 +9,7 @@ import { type PolicyKind, readBlock, type SubPolicy } from './kind.ts';
 import { latency } from './latency.ts';
 import { not } from './not.ts';
 import { numericAttribute } from './numeric-attribute.ts';
+import { ottlCondition } from './ottl-condition.ts';
 import { probabilistic } from './probabilistic.ts';
 import { route } from './route.ts';
 import { spanCount } from './span-count.ts';
@@ -30,6 +31,7 @@ const table: readonly PolicyKind[] = [
   traceFlags,
   spanLatency,
   route,
+  ottlCondition,
   // Of the trace.
   latency,
   spanCount,

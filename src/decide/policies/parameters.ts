@@ -68,6 +68,13 @@ export const oneOrMoreOf = <const W extends string>(says: string, words: readonl
     Array.isArray(value) && value.length > 0 && value.every((each) => words.includes(each as W)) ? value : undefined,
 });
 
+/** One of `words`. */
+export const oneOf = <const W extends string>(says: string, words: readonly W[]): Parameter<W> => ({
+  says,
+  expected: words.join(' or '),
+  read: (value) => (words.includes(value as W) ? (value as W) : undefined),
+});
+
 /** Whatever it is: the kind reads it. */
 export const anything = (says: string, expected: string): Parameter<unknown> => ({
   says,

@@ -1,0 +1,87 @@
+import type { SpanPlace, SpanPredicate } from '../../model/predicates.ts';
+import { readResource, readScope } from '../../wire/envelope.ts';
+import { Span } from '../../wire/otlp.ts';
+import { type Condition, type Truth, truthOf } from './condition.ts';
+import { readsPath } from './expression.ts';
+import { foundEnd, nextMessage } from './fields.ts';
+import type { Context, Path } from './paths.ts';
+import { resolve } from './resolve.ts';
+import type { Value } from './value.ts';
+
+/**
+ * Asks a whole condition of a span's bytes, path by path: for what no atom says. `paths` is what the condition reads, in
+ * the order in which it wants the values; of events, one for which it is so is enough.
+ */
+export function ask(
+  condition: Condition,
+  paths: readonly Path[],
+  context: Context,
+  want: Truth,
+  asked: string,
+): SpanPredicate {
+  const ofEvents = paths.flatMap((path, slot) => (path.owner === 'event' ? [slot] : []));
+  const values: Value[] = paths.map(() => null);
+  const forgets: (() => void)[] = [];
+  const once = context === 'span' ? condition : remembering(condition, forgets);
+  const holds = () => truthOf(once, values) === want;
+  const eventHolds = (buf: Uint8Array, start: number, end: number) => {
+    for (const slot of ofEvents) values[slot] = paths[slot]!.read(buf, start, end);
+    return holds();
+  };
+  return {
+    op: 'ask',
+    asked,
+    test(place) {
+      for (const forget of forgets) forget();
+      readOwners(place, paths, values);
+      const result = context === 'span' ? holds() : someEvent(place, eventHolds);
+      // Bytes among the values are the buffer's.
+      values.fill(null);
+      return result;
+    },
+  };
+}
+
+/** What is asked of the span alone is asked once, however many events it has. */
+function remembering(condition: Condition, forgets: (() => void)[]): Condition {
+  const within = (part: Condition) => remembering(part, forgets);
+  if (condition.is === 'constant') return condition;
+  if (condition.is === 'not') return { is: 'not', of: within(condition.of) };
+  if (condition.is !== 'leaf') return { is: condition.is, of: condition.of.map(within) };
+  if (readsPath(condition.node, (path) => resolve(path, 'spanevent').path.owner === 'event')) return condition;
+  let known: Truth | undefined;
+  forgets.push(() => (known = undefined));
+  return { ...condition, test: (values) => (known ??= condition.test(values)) };
+}
+
+function readOwners(
+  { buf, start, end, resourceSpansAt, scopeSpansAt }: SpanPlace,
+  paths: readonly Path[],
+  values: Value[],
+): void {
+  let resource: Uint8Array | undefined;
+  let scope: Uint8Array | undefined;
+  for (let slot = 0; slot < paths.length; slot++) {
+    const { owner, read } = paths[slot]!;
+    if (owner === 'span') values[slot] = read(buf, start, end);
+    else if (owner === 'resource') {
+      resource ??= readResource(buf, resourceSpansAt).resource;
+      values[slot] = read(resource, 0, resource.length);
+    } else if (owner === 'scope') {
+      scope ??= readScope(buf, scopeSpansAt).scope;
+      values[slot] = read(scope, 0, scope.length);
+    }
+  }
+}
+
+function someEvent(
+  { buf, start, end }: SpanPlace,
+  test: (buf: Uint8Array, start: number, end: number) => boolean,
+): boolean {
+  for (let at = nextMessage(buf, start, end, Span.events); at >= 0; ) {
+    const next = foundEnd;
+    if (test(buf, at, next)) return true;
+    at = nextMessage(buf, next, end, Span.events);
+  }
+  return false;
+}
