@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
 import { push, rollback, set } from './commands.ts';
+import { convert } from './convert.ts';
 import { type ScopeFlags, type WriteFlags, withScope, withWriting } from './flags.ts';
 import { check, diff, history, show } from './look.ts';
 import { test, testForm } from './test.ts';
@@ -47,5 +48,17 @@ export function registerRules(parent: Command, run: Run): void {
     .addHelpText('after', testForm)
     .action((files: string[], flags: { environment?: string }, command: Command) =>
       run(command, (it) => test(files, flags, it)),
+    );
+  parent
+    .command('convert <file>')
+    .description(
+      "a Collector's configuration or Refinery's rules as ours, with a note for each thing that has no equal",
+    )
+    .option(
+      '-e, --environment <name>',
+      'which of Refinery’s samplers (DEPLOYMENT_ENVIRONMENT; default home, else __default__)',
+    )
+    .action((file: string, flags: { environment?: string }, command: Command) =>
+      run(command, (it) => convert(file, flags, it)),
     );
 }

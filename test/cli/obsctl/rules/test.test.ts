@@ -36,7 +36,7 @@ const verdicts = async (rules: string, traces: string, head = '') => {
   expect(err).toBe('');
   const results = JSON.parse(out) as { name: string; got: { verdict: string; policy: string; weight: number } }[];
   return Object.fromEntries(
-    results.map(({ name, got }) => [name, `${got.verdict} ${got.policy} ${got.weight}`.trim()]),
+    results.map(({ name, got }) => [name, `${got.verdict} ${got.policy} ${Number(got.weight.toFixed(3))}`.trim()]),
   );
 };
 const off = { baseline_percent: null, latency_threshold_ms: null, error_status_codes: null, routes: null };
