@@ -39,6 +39,25 @@ policies:
     status_code: { status_codes: [ERROR, UNSET] }
   - { name: all, type: always_sample }
 `;
+const nested = `
+processors:
+  tail_sampling:
+    decision_wait: 30s
+    policies:
+      - name: a
+        type: and
+        and:
+          same_span: true
+          and_sub_policy:
+            - { name: b, type: string_attribute, string_attribute: { key: k, values: [x, y], invert_match: true } }
+            - { name: c, type: not, not: { not_sub_policy: { name: d, type: route, route: { routes: [/u/{id}] } } } }
+      - { name: e, type: drop, drop: { drop_sub_policy: [{ name: f, type: span_count, span_count: { min_spans: 2 } }] } }
+      - name: g
+        type: string_attribute
+        string_attribute: { key: path, values: ["^/health", "a|b+"], enabled_regex_matching: true }
+      - { name: h, type: numeric_attribute, numeric_attribute: { key: n, min_value: 1, max_value: 2 } }
+      - { name: i, type: latency, latency: { threshold_ms: 5, upper_threshold_ms: 9 } }
+`;
 const words = [
   ...[
     'policies:',
@@ -66,6 +85,11 @@ const words = [
     'constructor:',
     'name:',
     'type:',
+    'and_sub_policy:',
+    'not_sub_policy:',
+    'latency:',
+    'tail_sampling:',
+    'invert_match: true',
     '\u2028',
     '\ufeff',
     '---',
@@ -92,6 +116,7 @@ export const rulesTarget: Target = {
     [
       'baseline_percent: { home: 10, staging: 5, production: 1 }\nlatency_threshold_ms: 500\nroutes: [/login, /upload/*]\n',
       policies,
+      nested,
       '{}',
       'routes: &r [/a]\n',
       'a: &a { x: 1 }\nb: { <<: *a, y: 2 }\n',
