@@ -62,6 +62,7 @@ const stamp = {
   revision: '1',
   incomplete: false,
   late: false,
+  rescued: false,
 };
 const out = new Writer(1 << 20);
 const { bytes: first, length: firstLength } = requests[0];

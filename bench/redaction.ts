@@ -17,7 +17,15 @@ interface Spans {
   readonly messages: readonly { readonly bytes: Uint8Array; readonly length: number }[];
 }
 
-const stamp = { thresholdHigh: 0xfd70a3, thresholdLow: 0, policy: 'b', revision: '1', incomplete: false, late: false };
+const stamp = {
+  thresholdHigh: 0xfd70a3,
+  thresholdLow: 0,
+  policy: 'b',
+  revision: '1',
+  incomplete: false,
+  late: false,
+  rescued: false,
+};
 const rounds = 60;
 const turnMs = 15;
 const here = new URL('..', import.meta.url);

@@ -100,7 +100,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const { createAdminServer } = await import('./telemetry/server.ts');
     const ofStore: AdminSources['tempo'] =
       tempo && ((method, url, accept, over, { name }) => tempo.handle(method, url, accept, over, name));
-    const readApi = await readApiOf(config, ofStore, shards);
+    const window = await openWindow(config, ofStore, shards);
+    const readApi = window?.readApi ?? ofStore;
     const adminAccess = new AdminAccess(credentials.admin?.value, config.admin.auth?.clientSubjects);
     credentials.admin?.onChange('the admin port', (changed) => adminAccess.renew(changed));
     const adminTls = certificates.admin?.value;
@@ -130,6 +131,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
             files: liveFiles,
             admin: adminAccess,
           }),
+        ...(window && { keep: window.keep }),
         explain: async (id, tenant) => shards.explain(id, tenant.index),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
@@ -172,11 +174,14 @@ export async function startGateway(config: BootConfig, version: string, log: Log
   }
 }
 
-/** With what the window has beside the store, where there is one. */
-async function readApiOf(config: BootConfig, ofStore: AdminSources['tempo'], shards: Shards) {
-  if (config.window.maxBytes === 0) return ofStore;
+/** What is asked of the window, where there is one. */
+async function openWindow(config: BootConfig, ofStore: AdminSources['tempo'], shards: Shards) {
+  if (config.window.maxBytes === 0) return undefined;
+  const { WindowSearch } = await import('./window-search.ts');
   const { withWindow } = await import('./window-traces.ts');
-  return withWindow(ofStore, shards, config.tenants);
+  const { keeper } = await import('./keep-traces.ts');
+  const search = new WindowSearch(shards, config.tenants);
+  return { readApi: withWindow(ofStore, search, shards, config.tenants), keep: keeper(shards, search, systemClock) };
 }
 
 /** Before there is any load: later the system ends the process without a word. */

@@ -2,16 +2,18 @@ import { type Clock, unixMsOf } from './clock.ts';
 import type { RequestScan } from './decode/scan.ts';
 import { TooManySpansError } from './decode/slice-table.ts';
 import { Refusal } from './errors.ts';
+import type { KeepState, Way } from './model/brought-back.ts';
 import type { Explanation } from './model/explanation.ts';
 import type { ExportRequest } from './model/export-request.ts';
 import { observe } from './model/histogram.ts';
 import type { Intake, Message, Receipt } from './model/intake.ts';
-import type { Protocol } from './model/outcome.ts';
+import type { Protocol, Source } from './model/outcome.ts';
 import type { SliceRows } from './model/slice.ts';
 import type { PolicySet } from './model/verdict.ts';
+import { fromWindow } from './shard/brought-back.ts';
 import { explain } from './shard/explain.ts';
-import { noPolicy } from './shard/revision.ts';
-import { createShard, type KeptWriter, type NamedRules, type Shard, type ShardOptions } from './shard/shard.ts';
+import { type NamedRules, noPolicy } from './shard/revision.ts';
+import { createShard, type KeptWriter, type Shard, type ShardOptions } from './shard/shard.ts';
 import { StepwiseArrival } from './shard/stepwise-arrival.ts';
 import { takeOver } from './shard/take-over.ts';
 import { MalformedError } from './wire/reader.ts';
@@ -32,7 +34,12 @@ const stepsAtTheEnd = 16;
  */
 export class Pipeline implements Intake {
   readonly shard: Shard;
-  readonly received = { grpc: tally(), http_protobuf: tally(), http_json: tally() } satisfies Record<Protocol, unknown>;
+  readonly received: Record<Source, ReturnType<typeof tally>> = {
+    grpc: tally(),
+    http_protobuf: tally(),
+    http_json: tally(),
+    window: tally(),
+  };
   /** Why no request may come in at present; empty = it may. */
   overload = '';
   readonly #clock: Clock;
@@ -65,17 +72,33 @@ export class Pipeline implements Intake {
    * land → decode → route → buffer: the message becomes slices of their traces; all of them or, when refused, none, and
    * then it leaves no trace in the buffer. Room is made for it first, where `on_full` says so.
    */
-  accept(message: Message, protocol: Protocol): Receipt | Refusal {
+  accept(message: Message, source: Source): Receipt | Refusal {
     const { segments } = this.shard.buffer;
     const segment = this.#land(message);
     if (segment instanceof Refusal) return segment;
     try {
-      const receipt = this.#take(message.length, segment, protocol);
+      const receipt = this.#take(message.length, segment, source);
       if (receipt instanceof Refusal) segments.cancel(segment, message.length);
       return receipt;
     } finally {
       segments.done(segment);
     }
+  }
+
+  /**
+   * Spans that are brought back come in once more, each to its trace's shard, see BroughtBack; false where there is no
+   * room for so many now, since nothing that waits gives way to them.
+   */
+  bringIn(message: Message, spans: number): boolean {
+    const { buffer } = this.shard;
+    const bytes = buffer.segments.bytesFor(message.length) + buffer.bytesForSlices(spans);
+    if (bytes > buffer.blocks.freeBytes) return false;
+    return !(this.accept(message, 'window') instanceof Refusal);
+  }
+
+  /** One that was dropped is to be kept; the four words of its id. Whoever asks has it brought where that is said. */
+  keep(id: Int32Array, way: Way, isSure: boolean): KeepState {
+    return this.shard.broughtBack.keep(id, way, isSure, this.#now());
   }
 
   /** The same, step by step; what is once on its way to its traces gets there, by `close` if need be. */
@@ -160,9 +183,9 @@ export class Pipeline implements Intake {
   }
 
   /** Puts rules in force. */
-  swap(set: PolicySet, name: string): void {
+  swap(set: PolicySet, name: string, rescues = false): void {
     const { revisions, buffer } = this.shard;
-    revisions.swap(set, name);
+    revisions.swap({ set, name, rescues });
     buffer.ask(set.conditions, revisions.current.conditions);
   }
 
@@ -186,11 +209,13 @@ export class Pipeline implements Intake {
     return segment;
   }
 
-  #take(length: number, segment: number, protocol: Protocol): Receipt | Refusal {
+  #take(length: number, segment: number, source: Source): Receipt | Refusal {
     const { buffer, scan, arrivals, neighbours, revisions, earlyDecisions } = this.shard;
     const now = this.#now();
     const { bytes, used } = buffer.segments.get(segment);
-    const { conditions, set } = revisions.current;
+    const { set } = revisions.current;
+    // What was in the window is in it, and is not found there twice.
+    const conditions = source === 'window' ? fromWindow : revisions.current.conditions;
     try {
       scan.run(bytes, used - length, used, set.conditions);
     } catch (error) {
@@ -201,8 +226,8 @@ export class Pipeline implements Intake {
     if (staying instanceof Refusal) return staying;
     arrivals.take(slices, now, neighbours?.owners);
     earlyDecisions.keepAhead(staying, now);
-    this.received[protocol].spans += slices.count;
-    return this.#receipt(length, protocol, scan);
+    this.received[source].spans += slices.count;
+    return this.#receipt(length, source, scan);
   }
 
   *#takeInSteps(
@@ -245,7 +270,7 @@ export class Pipeline implements Intake {
     const staying = neighbours?.assign(slices) ?? slices.count;
     const refusal = this.#makeRoomFor(staying, slices.segment, { length, now }) ?? neighbours?.handOver(slices);
     if (refusal !== undefined) return refusal;
-    buffer.segments.taken(end, slices);
+    if (slices.conditions !== fromWindow) buffer.segments.taken(end, slices);
     return staying;
   }
 
@@ -259,9 +284,9 @@ export class Pipeline implements Intake {
   }
 
   /** Slices count as received where they are taken. */
-  #receipt(bytes: number, protocol: Protocol, { count: taken, invalid, reason }: RequestScan): Receipt {
+  #receipt(bytes: number, source: Source, { count: taken, invalid, reason }: RequestScan): Receipt {
     const { ledger } = this.shard;
-    const tally = this.received[protocol];
+    const tally = this.received[source];
     tally.requests++;
     tally.spans += invalid;
     tally.bytes += bytes;

@@ -11,6 +11,7 @@ import type { StoredParts } from './store/search.ts';
 import { saysNoTrace, traceV1, traceV2 } from './store/trace-answer.ts';
 import type { AdminSources } from './telemetry/sources.ts';
 import type { Shards } from './threads/shards.ts';
+import type { WindowSearch } from './window-search.ts';
 
 type Tempo = NonNullable<AdminSources['tempo']>;
 
@@ -18,17 +19,23 @@ const tracePath = /^\/api\/(v2\/)?traces\/([0-9a-fA-F]{1,32})$/;
 
 /**
  * Tempo's read API, in which traces are found that the store does not have, as long as they are in the window: those
- * that wait, and those that were dropped. Such an answer says what became of the trace in headers that Tempo's clients
+ * that wait, and those that were dropped; with `window=true` all of the window is searched. Such an answer says what became of the trace in headers that Tempo's clients
  * leave alone.
  */
 export function withWindow(
   tempo: Tempo | undefined,
-  shards: Pick<Shards, 'pastTrace' | 'explain'>,
+  search: WindowSearch,
+  shards: Pick<Shards, 'pastTraces' | 'explain'>,
   tenants: Tenants | undefined,
 ): Tempo {
   // Who asks too much at a time is told so, and no other tenant.
   const readers = tenantsOf(tenants).map((each) => new Queries((request) => asked(request, each, shards), usualLimits));
   return async (method, url, accept, over, tenant) => {
+    const { pathname, searchParams } = url;
+    if (pathname === '/api/search' && searchParams.get('window') === 'true') {
+      searchParams.delete('window');
+      return search.answer(searchParams, tenant, over);
+    }
     const answer = await tempo?.(method, url, accept, over, tenant);
     const isTrace = tracePath.test(url.pathname) && (method === 'GET' || method === 'HEAD');
     if (!isTrace || (answer !== undefined && !saysNoTrace(answer))) return answer;
@@ -37,13 +44,13 @@ export function withWindow(
   };
 }
 
-function asked(request: TempoRequest, tenant: Tenant, shards: Pick<Shards, 'pastTrace' | 'explain'>): Asked {
+function asked(request: TempoRequest, tenant: Tenant, shards: Pick<Shards, 'pastTraces' | 'explain'>): Asked {
   const gone = new AbortController();
   return { answer: answer(request, tenant, { shards, over: gone.signal }), abandon: () => gone.abort() };
 }
 
 interface Asking {
-  readonly shards: Pick<Shards, 'pastTrace' | 'explain'>;
+  readonly shards: Pick<Shards, 'pastTraces' | 'explain'>;
   readonly over: AbortSignal;
 }
 
@@ -55,7 +62,7 @@ async function answer(
   const [, v2, hex] = tracePath.exec(path) ?? [];
   const traceId = hex.toLowerCase().padStart(32, '0');
   try {
-    const past = await shards.pastTrace(traceId, index, over);
+    const past = (await shards.pastTraces([traceId], index, over)).flat();
     if (past.every(({ spans }) => spans === 0)) return plain(404, 'trace not found');
     const found = await (v2 ? traceV2 : traceV1)(partsOf(past), accept);
     return { ...found, headers: { ...found.headers, ...verdictHeaders(await shards.explain(traceId, index)) } };

@@ -22,7 +22,9 @@ const composition = [
   'open-files',
   'certificates',
   'exporters',
+  'window-search',
   'window-traces',
+  'keep-traces',
   'drain',
   'credentials',
   'gateway',
@@ -141,12 +143,14 @@ const showsTime = oneOf(
   'export/books.ts',
   'export/http.ts',
   'gateway.ts',
+  'keep-traces.ts',
   'pipeline.ts',
   'receive/http/answer.ts',
   'receive/http/plain-connection.ts',
   'receive/watch.ts',
   'store/',
   'telemetry/status.ts',
+  'threads/window-questions.ts',
 );
 
 interface Import {

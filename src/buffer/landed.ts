@@ -77,29 +77,29 @@ export class Landed {
     this.#ids = this.#ids.slice(0, this.#idCount);
   }
 
-  /** May a message have spans of a trace whose id ends in `id`, a word of it? */
-  mayHold(id: number): boolean {
-    for (let i = 0; i < this.#idCount; i++) if (this.#ids[i] === id) return true;
+  /** May a message have spans of a trace whose id ends in one of these words? */
+  mayHold(ids: ReadonlySet<number>): boolean {
+    for (let i = 0; i < this.#idCount; i++) if (ids.has(this.#ids[i])) return true;
     for (let i = 0; i < this.#count; i++)
       if (this.#messages[i * messageWords + Message.firstId] === anyTrace) return true;
     return false;
   }
 
-  /** The messages that were taken, in their order; where `id` is given, only those that may hold it. */
-  *messages(id?: number): Generator<LandedMessage> {
+  /** The messages that were taken, in their order; where `ids` are given, only those that may hold one. */
+  *messages(ids?: ReadonlySet<number>): Generator<LandedMessage> {
     for (let i = 0, start = 0; i < this.#count; i++) {
       const at = i * messageWords;
       const end = this.#messages[at + Message.end];
-      if (end > 0 && (id === undefined || this.#isAmong(id, at))) yield { start, end };
+      if (end > 0 && (ids === undefined || this.#isAmong(ids, at))) yield { start, end };
       start = Math.abs(end);
     }
   }
 
-  #isAmong(id: number, at: number): boolean {
+  #isAmong(ids: ReadonlySet<number>, at: number): boolean {
     const first = this.#messages[at + Message.firstId];
     if (first === anyTrace) return true;
     const end = this.#messages[at + Message.endId];
-    for (let i = first; i < end; i++) if (this.#ids[i] === id) return true;
+    for (let i = first; i < end; i++) if (ids.has(this.#ids[i])) return true;
     return false;
   }
 

@@ -71,7 +71,9 @@ const emptySegment = (bytes: Uint8Array, slab: number): Segment => ({
 });
 
 /** So many wait to be compressed for the window: the next one would be missed. */
-const mostRetired = 4;
+const mostRetired = 8;
+/** What is no more than this is copied as it is: late spans that are dropped, where nothing else waits, come one by one. */
+const littleBytes = 32 * 1024;
 
 export class Segments {
   readonly segmentBytes: number;
@@ -217,7 +219,7 @@ export class Segments {
     const segment = this.get(number);
     const landed = segment.landed as Landed;
     if (packed === undefined) this.#miss(landed);
-    else this.#window?.add({ sequence: segment.sequence, landed, packed });
+    else this.#window?.add({ sequence: segment.sequence, landed, bytes: packed, isPacked: true });
     segment.landed = undefined;
     this.releaseIfUnused(number);
   }
@@ -338,14 +340,17 @@ export class Segments {
   #isForWindow(number: number, segment: Segment, landed: Landed): boolean {
     if (segment.isRetired) return true;
     const isEmpty = landed.spans === 0;
-    if (!isEmpty && segment.packed === undefined && this.#retired.length < mostRetired) {
+    const { sequence, packed, used } = segment;
+    const isLittle = used <= littleBytes;
+    if (!isEmpty && packed === undefined && !isLittle && this.#retired.length < mostRetired) {
       this.#retire(number, segment);
       return true;
     }
     segment.landed = undefined;
     if (isEmpty) return false;
-    if (segment.packed === undefined) this.#miss(landed);
-    else this.#window?.add({ sequence: segment.sequence, landed, packed: segment.packed });
+    if (packed !== undefined) this.#window?.add({ sequence, landed, bytes: packed, isPacked: true });
+    else if (isLittle) this.#window?.add({ sequence, landed, bytes: segment.bytes.slice(0, used), isPacked: false });
+    else this.#miss(landed);
     return false;
   }
 

@@ -1,12 +1,13 @@
 import type { Landed } from './landed.ts';
 
-/** A segment in which nothing waits any more, compressed. */
+/** A segment in which nothing waits any more. */
 interface PastSegment {
   /** As of the segment that it was, see segments.ts. */
   readonly sequence: number;
   readonly landed: Landed;
-  /** Plain memory, ours alone. */
-  readonly packed: Uint8Array;
+  /** Plain memory, ours alone; compressed, but for what is little. */
+  readonly bytes: Uint8Array;
+  readonly isPacked: boolean;
 }
 
 export interface WindowOptions {
@@ -18,7 +19,7 @@ export interface WindowOptions {
 /** What one takes beside its bytes and what is known of them: objects, and the places where they are listed. */
 const segmentBytes = 400;
 
-const bytesOf = ({ packed, landed }: PastSegment): number => packed.length + landed.bytes + segmentBytes;
+const bytesOf = ({ bytes, landed }: PastSegment): number => bytes.length + landed.bytes + segmentBytes;
 
 /**
  * What landed in the last minutes and waits no more, kept or dropped: whole segments, compressed, the oldest first. Its

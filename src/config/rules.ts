@@ -36,8 +36,8 @@ const milliseconds = v.pipe(
 
 /** The knobs are policies of these names. */
 const policyName = text(
-  /^(?!(debug|errors|slow|routes|baseline|none|overload)$)(?=.*\S)\P{C}{1,128}$/u,
-  'a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none or overload',
+  /^(?!(debug|errors|slow|routes|baseline|none|overload|rescue|keep:id|keep:query)$)(?=.*\S)\P{C}{1,128}$/u,
+  'a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id or keep:query',
 );
 /** Where the knobs are off, their names are free. */
 const foreignName = text(
@@ -61,7 +61,7 @@ const policies = policiesNamed(policyName);
 const foreignPolicies = policiesNamed(foreignName);
 
 const late = block({
-  rescue: v.optional(v.literal(false, 'expected false: true is not supported in this version'), false),
+  rescue: v.optional(v.boolean(expected('true or false')), false),
 });
 
 const shadow = v.custom<[]>(

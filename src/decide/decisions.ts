@@ -10,7 +10,7 @@ import { WideVotes } from './wide-votes.ts';
 export const Decision = {
   /** Four words. */
   id: 0,
-  /** Bits 0–7 policy + 1 (0 = none, 255 = overload), 8–10 trigger, 16 keep, 17 complete. */
+  /** Bits 0–7 policy + 1 (0 = none, 255 = overload), 8–10 trigger, 16 keep, 17 complete, 18–19 brought back. */
   flags: 4,
   /** Number of the revision that judged it, see pipeline.ts. */
   revision: 5,
@@ -35,6 +35,9 @@ export const decisionBytes = 88;
 export const keepFlag = 1 << 16;
 export const completeFlag = 1 << 17;
 export const policyOf = (flags: number): number => (flags & 0xff) - 1;
+/** How it was brought back, see model/brought-back.ts: the place among the ways + 1; 0 = it was not. */
+export const wayOf = (flags: number): number => (flags >>> wayShift) & 3;
+const wayShift = 18;
 export const triggerOf = (flags: number): number => (flags >>> 8) & 7;
 
 /** What is remembered of a decision beside the verdict. One object is reused for all traces. */
@@ -124,6 +127,19 @@ export class Decisions {
     this.#index.insert(slot);
     this.#ring[this.#next] = slot;
     this.#next = this.#next + 1 === this.limit ? 0 : this.#next + 1;
+  }
+
+  flagsAt(slot: number): number {
+    return this.records.page(slot)[this.records.at(slot) + Decision.flags];
+  }
+
+  /** The trace was dropped, and is kept after all, with all of its weight; `way`: see wayOf. */
+  bringBack(slot: number, way: number): void {
+    const words = this.records.page(slot);
+    const at = this.records.at(slot);
+    words[at + Decision.flags] |= keepFlag | (way << wayShift);
+    words[at + Decision.thresholdHigh] = 0;
+    words[at + Decision.thresholdLow] = 0;
   }
 
   /** How policy `index` voted on the decision at a slot. */

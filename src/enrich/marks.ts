@@ -5,7 +5,7 @@ import { Writer } from '../wire/writer.ts';
 import { keyOf, writeAttribute } from './attributes.ts';
 import { Suspects } from './suspects.ts';
 
-const keys = ['tailgate.policy', 'tailgate.revision', 'tailgate.incomplete', 'tailgate.late'];
+const keys = ['tailgate.policy', 'tailgate.revision', 'tailgate.incomplete', 'tailgate.late', 'tailgate.rescued'];
 
 /** Verdicts whose encoded attributes are remembered. */
 const maxRemembered = 256;
@@ -27,7 +27,7 @@ export class Marks {
 
   /** The attribute fields of a Span message, encoded. Lent: do not change them. */
   of(stamp: Stamp): Uint8Array {
-    if (stamp.incomplete || stamp.late) return encode(stamp);
+    if (stamp.incomplete || stamp.late || stamp.rescued) return encode(stamp);
     if (stamp.revision !== this.#revision || this.#encoded.size >= maxRemembered) this.#encoded.clear();
     this.#revision = stamp.revision;
     let encoded = this.#encoded.get(stamp.policy);
@@ -44,11 +44,12 @@ export class Marks {
   }
 }
 
-function encode({ policy, revision, incomplete, late }: Stamp): Uint8Array {
+function encode({ policy, revision, incomplete, late, rescued }: Stamp): Uint8Array {
   const out = new Writer(128);
   writeAttribute(out, Span.attributes, 'tailgate.policy', policy);
   writeAttribute(out, Span.attributes, 'tailgate.revision', revision);
   if (incomplete) writeAttribute(out, Span.attributes, 'tailgate.incomplete', true);
   if (late) writeAttribute(out, Span.attributes, 'tailgate.late', true);
+  if (rescued) writeAttribute(out, Span.attributes, 'tailgate.rescued', true);
   return out.finish();
 }

@@ -6,6 +6,10 @@ export type Outcome = (typeof outcomes)[number];
 export const protocols = ['grpc', 'http_protobuf', 'http_json'] as const;
 export type Protocol = (typeof protocols)[number];
 
+/** Where spans come from that are received: over a protocol, or once more, brought back out of the window. */
+export const sources = [...protocols, 'window'] as const;
+export type Source = (typeof sources)[number];
+
 /** What made a trace's decision fall due. */
 export const triggers = ['wait', 'root', 'size', 'full', 'shutdown'] as const;
 export type Trigger = (typeof triggers)[number];

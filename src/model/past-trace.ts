@@ -6,3 +6,13 @@ export interface PastTrace {
   /** False where it is more than is read of one trace. */
   readonly isWhole: boolean;
 }
+
+/** Traces of one shard's window that may be what is looked for. */
+export interface PastCandidates {
+  /** Of 32 hex digits, the one that was seen last at the end. */
+  readonly traceIds: readonly string[];
+  /** False where there are more, which came before. */
+  readonly isWhole: boolean;
+  readonly spans: number;
+  readonly bytes: number;
+}

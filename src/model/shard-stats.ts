@@ -1,12 +1,13 @@
+import type { Way } from './brought-back.ts';
 import type { ShardMemory } from './memory.ts';
-import type { Outcome, Protocol, Trigger } from './outcome.ts';
+import type { Outcome, Source, Trigger } from './outcome.ts';
 import type { Histogram, LoopStats, OverloadStats } from './stats.ts';
 
 type Tally = { spans: number; bytes: number; requests: number };
 
 /** What one tenant's pipeline of one shard counts. */
 export interface PipelineStats {
-  readonly received: Record<Protocol, Tally>;
+  readonly received: Record<Source, Tally>;
   readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
   readonly triggers: Record<Trigger, number>;
   readonly waiting: { readonly spans: number; readonly traces: number };
@@ -19,6 +20,7 @@ export interface PipelineStats {
     readonly oldestAt: number;
     readonly spans: number;
     readonly missedSpans: number;
+    readonly keptTraces: Readonly<Record<Way, number>>;
   };
   /** When the oldest waiting trace began, by the monotonic clock; 0 = nothing waits. */
   readonly oldestAt: number;

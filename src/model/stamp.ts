@@ -9,6 +9,8 @@ export interface Stamp {
   incomplete: boolean;
   /** This span came after the decision. */
   late: boolean;
+  /** It was dropped first, and brought back. */
+  rescued: boolean;
 }
 
 export const emptyStamp = (): Stamp => ({
@@ -18,4 +20,5 @@ export const emptyStamp = (): Stamp => ({
   revision: '',
   incomplete: false,
   late: false,
+  rescued: false,
 });

@@ -1,6 +1,7 @@
+import type { Way } from './brought-back.ts';
 import type { ExporterStats } from './export-request.ts';
 import type { MemoryAccount } from './memory.ts';
-import type { Outcome, Protocol, Trigger } from './outcome.ts';
+import type { Outcome, Source, Trigger } from './outcome.ts';
 
 /**
  * A histogram kept as plain numbers: `counts[i]` values were ≤ `bounds[i]`, the last count is of those above all
@@ -44,6 +45,8 @@ interface WindowStats {
   readonly spans: number;
   /** Since the start: of segments that came when the compressor was behind, or that there was no room for. */
   readonly missedSpans: number;
+  /** Traces that were dropped and brought back, by how. */
+  readonly keptTraces: Readonly<Record<Way, number>>;
 }
 
 /** What is known about the rules in force and about their source. Times are Unix milliseconds, 0 = never. */
@@ -99,7 +102,7 @@ export interface FilesStats {
 
 /** Every number the gateway keeps about itself, gathered when somebody asks (a scrape, /api/status). */
 export interface GatewayStats {
-  readonly received: Readonly<Record<Protocol, { spans: number; bytes: number; requests: number }>>;
+  readonly received: Readonly<Record<Source, { spans: number; bytes: number; requests: number }>>;
   /** By reason, see errors.ts. */
   readonly refused: Readonly<Record<string, { requests: number; bytes: number }>>;
   /** With credentials: by port, and by the name of the token or user. */

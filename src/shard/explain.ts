@@ -1,5 +1,6 @@
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
-import { completeFlag, Decision, type Decisions, keepFlag, policyOf, triggerOf } from '../decide/decisions.ts';
+import { completeFlag, Decision, type Decisions, keepFlag, policyOf, triggerOf, wayOf } from '../decide/decisions.ts';
+import { nameOfWay, ways } from '../model/brought-back.ts';
 import { rootBit } from '../model/conditions.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { triggers } from '../model/outcome.ts';
@@ -43,6 +44,7 @@ function explainDecided(
   const word = (name: keyof typeof Decision): number => words[at + Decision[name]];
   const flags = word('flags');
   const kept = (flags & keepFlag) !== 0;
+  const way = ways[wayOf(flags) - 1];
   const revision = revisions.get(word('revision'));
   const policies = revision?.set.policies ?? [];
   const { firstSpanAt, decidedAt } = decisions.timesAt(slot);
@@ -51,7 +53,8 @@ function explainDecided(
   return {
     traceId: traceId.toLowerCase().padStart(32, '0'),
     verdict: kept ? 'keep' : 'drop',
-    policy: revision === undefined ? noPolicy : policyName(revision, policyOf(flags)),
+    policy:
+      way !== undefined ? nameOfWay[way] : revision === undefined ? noPolicy : policyName(revision, policyOf(flags)),
     votes: policies.map((policy, i) => ({ policy: policy.name, vote: decisions.voteAt(slot, i) })),
     shadowVotes: [],
     threshold: kept ? thresholdText(high, low) : '',

@@ -1,7 +1,9 @@
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
-import { Decision, type Decisions, keepFlag, policyOf } from '../decide/decisions.ts';
+import { Decision, type Decisions, keepFlag, policyOf, wayOf } from '../decide/decisions.ts';
+import { nameOfWay, ways } from '../model/brought-back.ts';
 import { Slice, type SliceRows } from '../model/slice.ts';
 import { emptyStamp } from '../model/stamp.ts';
+import { type BroughtBack, fromWindow } from './brought-back.ts';
 import type { Emission, Piece } from './emission.ts';
 import type { Emitter } from './emit.ts';
 import type { Ledger } from './ledger.ts';
@@ -14,6 +16,7 @@ interface LateParts {
   readonly ledger: Ledger;
   readonly emitter: Emitter;
   readonly emission: Emission;
+  readonly broughtBack: BroughtBack;
 }
 
 /**
@@ -41,14 +44,15 @@ export class Late {
 
   /** Forwards, holds or drops one late slice, the one at rows[row …], of the trace with the decision at `slot`. */
   take(slot: number, slices: SliceRows, row: number, now: number): void {
-    const { decisions, revisions, ledger, emitter, emission } = this.#parts;
+    const { decisions, revisions, ledger, emitter, emission, broughtBack } = this.#parts;
     const words = decisions.records.page(slot);
     const at = decisions.records.at(slot);
     const first = words[at + Decision.lateSpans]++ === 0 ? 1 : 0;
+    const isDropped = (words[at + Decision.flags] & keepFlag) === 0;
+    if (isDropped && revisions.current.rescues) broughtBack.rescues(slot, slices, row, now);
     const flags = words[at + Decision.flags];
-    const revision = revisions.get(words[at + Decision.revision]);
-    const counted = revision === undefined ? revisions.current.noneRow : rowOf(revision, policyOf(flags));
-    if ((flags & keepFlag) === 0) {
+    const counted = this.#rowOf(flags, words[at + Decision.revision]);
+    if ((flags & keepFlag) === 0 || !this.#lets(flags, slices, row, now)) {
       ledger.add(counted, 'late_dropped', 1, first);
       return;
     }
@@ -64,6 +68,18 @@ export class Late {
     const written = emitter.slice(slices.bytes, slices.rows, row, this.#piece.stamp, opened);
     ledger.add(counted, written ? 'late_kept' : 'lost', 1, this.#piece.traces);
     this.#piece.traces = 0;
+  }
+
+  #rowOf(flags: number, number: number): number {
+    const { revisions, broughtBack } = this.#parts;
+    if (wayOf(flags) > 0) return broughtBack.row(ways[wayOf(flags) - 1]);
+    const revision = revisions.get(number);
+    return revision === undefined ? revisions.current.noneRow : rowOf(revision, policyOf(flags));
+  }
+
+  /** A span out of the window may leave where its trace is brought back, and it has not left already. */
+  #lets(flags: number, slices: SliceRows, row: number, now: number): boolean {
+    return wayOf(flags) > 0 ? this.#parts.broughtBack.lets(slices, row, now) : slices.conditions !== fromWindow;
   }
 
   /** The request ends, or another trace begins: what is late next is another piece. */
@@ -89,7 +105,11 @@ export class Late {
     const piece = this.#piece;
     piece.stamp.thresholdHigh = words[at + Decision.thresholdHigh];
     piece.stamp.thresholdLow = words[at + Decision.thresholdLow] >>> 0;
-    piece.stamp.policy = revision === undefined ? '' : policyName(revision, policyOf(words[at + Decision.flags]));
+    const flags = words[at + Decision.flags];
+    const way = ways[wayOf(flags) - 1];
+    piece.stamp.rescued = way !== undefined;
+    const ofPolicy = revision === undefined ? '' : policyName(revision, policyOf(flags));
+    piece.stamp.policy = way === undefined ? ofPolicy : nameOfWay[way];
     piece.stamp.revision = revision?.name ?? '';
     piece.slot = -1;
     piece.toMark = 0;

@@ -11,9 +11,19 @@ export interface Revision {
   /** Counts up when the conditions changed: spans scanned under other conditions must be scanned again. */
   readonly conditions: number;
   /** The ledger's row of each policy, and the row of "no policy". */
+  /** Does an error that comes late bring back its trace, which was dropped? */
+  readonly rescues: boolean;
   readonly rows: readonly number[];
   readonly noneRow: number;
   readonly overloadRow: number;
+}
+
+/** Rules compiled, with the operator's name for them. */
+export interface NamedRules {
+  readonly set: PolicySet;
+  readonly name: string;
+  /** See Revision. */
+  readonly rescues?: boolean;
 }
 
 /** What counts where no policy had a say. */
@@ -39,16 +49,16 @@ export class Revisions {
   readonly #byNumber = new Map<number, Revision>();
   current: Revision;
 
-  constructor(set: PolicySet, name: string, ledger: Ledger) {
+  constructor(rules: NamedRules, ledger: Ledger) {
     this.#ledger = ledger;
-    this.current = this.#make(set, name, 0, 0);
+    this.current = this.#make(rules, 0, 0);
   }
 
   /** Puts rules in force by one assignment; traces that wait will be judged wholly by them. */
-  swap(set: PolicySet, name: string): void {
+  swap(rules: NamedRules): void {
     const { number, conditions, set: old } = this.current;
-    const same = old.conditions.identity === set.conditions.identity;
-    this.current = this.#make(set, name, number + 1, same ? conditions : conditions + 1);
+    const same = old.conditions.identity === rules.set.conditions.identity;
+    this.current = this.#make(rules, number + 1, same ? conditions : conditions + 1);
   }
 
   /** A revision by number; undefined when it is too long ago. */
@@ -56,10 +66,10 @@ export class Revisions {
     return this.#byNumber.get(number);
   }
 
-  #make(set: PolicySet, name: string, number: number, conditions: number): Revision {
+  #make({ set, name, rescues = false }: NamedRules, number: number, conditions: number): Revision {
     const rows = set.policies.map((policy) => this.#ledger.row(policy.name));
     const [noneRow, overloadRow] = [this.#ledger.row(noPolicy), this.#ledger.row(overload)];
-    const revision = { number, name, set, conditions, rows, noneRow, overloadRow };
+    const revision = { number, name, set, conditions, rescues, rows, noneRow, overloadRow };
     this.#byNumber.set(number, revision);
     this.#byNumber.delete(number - maxRemembered);
     return revision;

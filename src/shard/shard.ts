@@ -6,10 +6,10 @@ import { Decisions, decisionBytes } from '../decide/decisions.ts';
 import { RequestScan } from '../decode/scan.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import { histogram } from '../model/histogram.ts';
-import type { PolicySet } from '../model/verdict.ts';
 import { Blocks } from '../tables/blocks.ts';
 import { IdHash } from '../tables/id-hash.ts';
 import { Arrivals } from './arrivals.ts';
+import { BroughtBack } from './brought-back.ts';
 import { EarlyDecisions } from './early-decisions.ts';
 import { Emission } from './emission.ts';
 import { Emitter, type SpanWriter, workPerStep } from './emit.ts';
@@ -20,7 +20,7 @@ import { Ledger } from './ledger.ts';
 import { type NeighbourOptions, Neighbours } from './neighbours.ts';
 import { OverloadWatch } from './overload-watch.ts';
 import { Relief } from './relief.ts';
-import { Revisions } from './revision.ts';
+import { type NamedRules, Revisions } from './revision.ts';
 import { Upkeep } from './upkeep.ts';
 
 /** Verdicts that may be remembered count as well as what waits, from the start, and must leave room for it. */
@@ -53,12 +53,6 @@ export interface ShardOptions {
   readonly neighbours?: NeighbourOptions;
 }
 
-/** Rules compiled, with the operator's name for them. */
-export interface NamedRules {
-  readonly set: PolicySet;
-  readonly name: string;
-}
-
 export type KeptWriter = SpanWriter & EnvelopeWriter;
 
 /**
@@ -89,7 +83,7 @@ export function createShard(
   neighbours?.join(buffer);
   const decisions = new Decisions(most, hash);
   const ledger = new Ledger();
-  const revisions = new Revisions(rules.set, rules.name, ledger);
+  const revisions = new Revisions(rules, ledger);
   buffer.ask(rules.set.conditions, revisions.current.conditions);
   const batch = new Batch(options.batch, enrich, emit, options.seed);
   const emitter = new Emitter(batch, enrich, options.workPerStep ?? workPerStep);
@@ -100,7 +94,8 @@ export function createShard(
     return onFull === 'decide_oldest' && !emission.isBehind ? Math.min(mostWithoutRefusing, share) : share;
   });
   const judge = new Judge({ buffer, decisions, revisions, ledger, emission, emitter, overload });
-  const late = new Late({ buffer, decisions, revisions, ledger, emitter, emission });
+  const broughtBack = new BroughtBack({ buffer, decisions, revisions, ledger });
+  const late = new Late({ buffer, decisions, revisions, ledger, emitter, emission, broughtBack });
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
   const earlyDecisions = new EarlyDecisions({ buffer, judge, emitter, emission }, onFull);
   const relief = new Relief({ buffer, judge, emission, overload, neighbours }, onFull);
@@ -118,6 +113,7 @@ export function createShard(
     emitter,
     emission,
     judge,
+    broughtBack,
     arrivals,
     earlyDecisions,
     overload,

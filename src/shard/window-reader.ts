@@ -13,7 +13,7 @@ export interface Pace {
 }
 
 /** When it landed, in monotonic ms, both ends included; whole segments are in it or not. */
-interface LandedRange {
+export interface LandedRange {
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -36,8 +36,8 @@ interface Parts {
 interface Walk {
   readonly conditions: SpanConditions;
   readonly pace: Pace;
-  /** Only messages that may have spans of a trace whose id ends in this word. */
-  readonly id?: number;
+  /** Only messages that may have spans of a trace whose id ends in one of these words. */
+  readonly ids?: ReadonlySet<number>;
 }
 
 /** Scanned at a time: some tenths of a millisecond. */
@@ -62,10 +62,10 @@ export class WindowReader {
    * The slices of all messages in the range, message by message, oldest first, with the bits of `conditions`. Rows and
    * bytes are lent until the next ones are asked for. Invalid spans are left out, as they were when they came.
    */
-  async *walk(range: LandedRange, { conditions, pace, id }: Walk): AsyncGenerator<SliceRows> {
+  async *walk(range: LandedRange, { conditions, pace, ids }: Walk): AsyncGenerator<SliceRows> {
     const scan = this.#parts.scan.another();
-    for await (const { bytes, landed } of this.#segments(range, pace, id)) {
-      for (const { start, end } of landed.messages(id)) {
+    for await (const { bytes, landed } of this.#segments(range, pace, ids)) {
+      for (const { start, end } of landed.messages(ids)) {
         scan.begin(bytes, start, end, conditions);
         while (!scan.step(bytesAStep)) if (pace.isOver) await pace.next();
         yield { bytes, segment: noSegment, rows: scan.slices, stride: scan.stride, count: scan.count, conditions: -1 };
@@ -75,10 +75,10 @@ export class WindowReader {
   }
 
   /** What is there when the walk begins; what goes meanwhile is left out. */
-  async *#segments(range: LandedRange, pace: Pace, id?: number): AsyncGenerator<PastBytes> {
+  async *#segments(range: LandedRange, pace: Pace, ids?: ReadonlySet<number>): AsyncGenerator<PastBytes> {
     for (const sequence of this.#sequences(range)) {
       if (pace.isOver) await pace.next();
-      yield* this.#segment(sequence, id);
+      yield* this.#segment(sequence, ids);
     }
   }
 
@@ -90,12 +90,13 @@ export class WindowReader {
     return [...new Set(found.map(({ sequence }) => sequence))].sort((a, b) => a - b);
   }
 
-  async *#segment(sequence: number, id: number | undefined): AsyncGenerator<PastBytes> {
+  async *#segment(sequence: number, ids: ReadonlySet<number> | undefined): AsyncGenerator<PastBytes> {
     const { buffer, window } = this.#parts;
-    const mayHold = (landed: Landed): boolean => id === undefined || landed.mayHold(id);
+    const mayHold = (landed: Landed): boolean => ids === undefined || landed.mayHold(ids);
     const past = window?.find(sequence);
     if (past !== undefined) {
-      if (mayHold(past.landed)) yield { bytes: await this.#unpack(past.packed), landed: past.landed };
+      const { bytes, isPacked, landed } = past;
+      if (mayHold(landed)) yield { bytes: isPacked ? await this.#unpack(bytes) : bytes, landed };
       return;
     }
     const { segments } = buffer;

@@ -79,6 +79,16 @@ export class TraceView {
   }
 }
 
+/** The attributes of a Resource message. */
+export function resourceOf(message: Uint8Array): Map<string, Value> {
+  const attributes = new Map<string, Value>();
+  readAttributes(new Reader(message), Resource.attributes, attributes);
+  return attributes;
+}
+
+/** An InstrumentationScope message. */
+export const scopeOf = (message: Uint8Array): ScopeView => readScope(new Reader(message));
+
 function readAttributes(r: Reader, field: number, into: Map<string, Value>): void {
   while (r.next()) {
     if (r.field === field && r.wireType === 2) readKeyValue(r.message(), into);

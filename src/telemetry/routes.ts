@@ -4,6 +4,7 @@ import { Unavailable } from '../errors.ts';
 import { isTenant, type NoTenant, onlyTenant, type Tenant, type Tenants, tenantFinder } from '../model/tenant.ts';
 import type { AdminAccess, RouteNeeds } from './admin-access.ts';
 import { oneAtATime } from './at-once.ts';
+import { keepRoute } from './keep.ts';
 import type { Log } from './log.ts';
 import { isOwnHost } from './own-host.ts';
 import { page, pageHeaders } from './page.ts';
@@ -57,6 +58,7 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
     const tenant = tenantOf(request);
     return isTenant(tenant) ? answerExplain(sources, request.params.id, tenant, reply) : refuseTenant(reply, tenant);
   });
+  keepRoute(app, sources, { tenantOf, refuse });
   app.get('/api/*', readsTenant, (request, reply) => {
     const tenant = tenantOf(request);
     if (!isTenant(tenant) && !ofNobody.has(request.url)) return refuseTenant(reply, tenant);
@@ -168,8 +170,10 @@ async function answerTempo(
   tenant: Tenant,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  if (sources.tempo === undefined) return refuse(reply, 404, await noStore(sources));
   const url = new URL(request.raw.url ?? '/', 'http://admin');
+  if (sources.keep === undefined && url.searchParams.get('window') === 'true')
+    return refuse(reply, 404, 'there is no window to search: set window.max_bytes in the boot file');
+  if (sources.tempo === undefined) return refuse(reply, 404, await noStore(sources));
   const answer = await sources.tempo('GET', url, request.headers.accept ?? '', overOf(reply), tenant);
   if (answer === undefined)
     return sources.hasStore === false ? refuse(reply, 404, await noStore(sources)) : notFound(request, reply);
@@ -204,7 +208,7 @@ function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
       `no such path; there are /, /metrics, /livez, /readyz, /api/status, /api/explain/{traceId} and Tempo's /api/search and /api/traces/{id}`,
     );
   }
-  return refuse(reply.header('allow', 'GET, HEAD'), 405, 'this port only answers GET and HEAD');
+  return refuse(reply.header('allow', 'GET, HEAD'), 405, 'this port only answers GET and HEAD, and POST at /api/keep');
 }
 
 function failed(error: FastifyError, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {

@@ -1,3 +1,4 @@
+import type { KeepAnswer, KeepRequest } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
 import type { Tenant, Tenants } from '../model/tenant.ts';
@@ -18,6 +19,8 @@ export interface AdminSources {
   stats(): Promise<GatewayStats>;
   /** Why a trace was kept or dropped; `traceIdHex` is 32 lower-case hex digits. Undefined when it is not remembered. */
   explain(traceIdHex: string, tenant: Tenant): Promise<Explanation | undefined>;
+  /** Brings dropped traces back; absent where there is no window. */
+  readonly keep?: (asked: KeepRequest, tenant: Tenant) => Promise<KeepAnswer>;
   /** Why no traffic should come here now, in one line; empty when it may. */
   notReady(): string;
   /** Why the process should be restarted, in one line; empty when it should not. */

@@ -6,11 +6,13 @@ import { LocalState } from '../decide/state.ts';
 import { rulesOf } from '../decide/tenant-rules.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { RefusalReason } from '../errors.ts';
+import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
-import type { PastTrace } from '../model/past-trace.ts';
+import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { Histogram } from '../model/stats.ts';
 import { type Tenant, tenantsOf } from '../model/tenant.ts';
+import { hexOf, wordsOf } from '../model/trace-id.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
@@ -23,6 +25,7 @@ import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
 import { allocateBallast } from './ballast.ts';
+import type { BringBack } from './bring-back.ts';
 import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
 import { amongTenants } from './divide.ts';
 import { InTurn } from './in-turn.ts';
@@ -50,6 +53,8 @@ interface Membership {
   readonly neighbours: readonly NeighbourOptions[];
   /** Bytes in flight in all shards, see receive/admission.ts. */
   readonly inflight: SharedArrayBuffer;
+  /** Has all shards bring a trace back, this one too. */
+  readonly bringBack: (traceId: string, tenant: number) => void;
 }
 
 /** The one shard of this thread: receivers, a pipeline for each tenant, and ticker. A gateway of one shard is this alone. */
@@ -76,6 +81,8 @@ export class LocalShard implements Shards {
   readonly ballast: ArrayBuffer | undefined;
   #stopping = false;
   readonly #windows: WindowQuestions;
+  /** By tenant. */
+  readonly #bringing: readonly BringBack[];
   readonly #deciding: InTurn<TenantPipeline>;
 
   constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
@@ -88,6 +95,11 @@ export class LocalShard implements Shards {
     this.admission = new Admission(config.receive, member?.inflight);
     this.#shards = member?.neighbours[0].shared.lendings.length ?? 1;
     this.tenants = tenantsOf(config.tenants).map((tenant) => this.#openTenant(tenant, rules, member));
+    this.#bringing = this.tenants.map(({ pipeline, tenant: { index } }) => {
+      const bring = member?.bringBack ?? ((traceId: string) => void this.bringBack(traceId, index));
+      pipeline.shard.broughtBack.onBring = (id) => bring(hexOf(id), index);
+      return this.#windows.bringBack(pipeline);
+    });
     this.senders = new SenderAccess(config, this.tenants, this.#shards);
     this.#deciding = new InTurn(this.tenants);
     const turns = new InTurn(this.tenants);
@@ -122,7 +134,7 @@ export class LocalShard implements Shards {
       ...(neighbours && { neighbours }),
       compressAfterMs: buffer.compressAfterMs,
     };
-    const named = { set: this.#compile(rules, tenant), name: rules.name };
+    const named = { set: this.#compile(rules, tenant), name: rules.name, rescues: rescues(rules, tenant) };
     return new TenantPipeline(tenant, options, named, this.enricher, {
       emit: (request) => this.#events.emit(request, () => this.reuse(request.body, tenant.index), tenant),
       lost: (reason, spans) => this.#events.lost(reason, spans),
@@ -190,7 +202,8 @@ export class LocalShard implements Shards {
   }
 
   swap(rules: RulesRevision): void {
-    for (const { pipeline, tenant } of this.tenants) pipeline.swap(this.#compile(rules, tenant), rules.name);
+    for (const { pipeline, tenant } of this.tenants)
+      pipeline.swap(this.#compile(rules, tenant), rules.name, rescues(rules, tenant));
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
@@ -213,6 +226,7 @@ export class LocalShard implements Shards {
   end(): void {
     this.#ticker.stop();
     clearInterval(this.#compacting);
+    for (const bringing of this.#bringing) bringing.stop();
     for (const tenant of this.tenants) tenant.stop();
   }
 
@@ -224,8 +238,20 @@ export class LocalShard implements Shards {
     return this.tenants[tenant].pipeline.explain(traceId);
   }
 
-  async pastTrace(traceId: string, tenant: number, over: AbortSignal): Promise<readonly PastTrace[]> {
-    return [await this.#windows.trace(this.tenants[tenant].pipeline.shard, traceId, over)];
+  async pastTraces(traceIds: readonly string[], tenant: number, over: AbortSignal): Promise<readonly PastTrace[][]> {
+    return [await this.#windows.traces(this.tenants[tenant].pipeline.shard, traceIds, over)];
+  }
+
+  async pastCandidates(query: string, tenant: number, over: AbortSignal): Promise<readonly PastCandidates[]> {
+    return [await this.#windows.candidates(this.tenants[tenant].pipeline.shard, query, over)];
+  }
+
+  keep(traceId: string, tenant: number, way: Way, isSure: boolean): KeepState {
+    return this.tenants[tenant].pipeline.keep(wordsOf(traceId), way, isSure);
+  }
+
+  bringBack(traceId: string, tenant: number): Promise<number> {
+    return this.#bringing[tenant].bring(traceId);
   }
 
   get turns(): Histogram {
@@ -251,3 +277,5 @@ export class LocalShard implements Shards {
     return result.policies;
   }
 }
+
+const rescues = ({ document }: RulesRevision, { name }: Tenant): boolean => rulesOf(document, name).late.rescue;

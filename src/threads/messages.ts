@@ -1,5 +1,6 @@
 import type { Credentials } from '../access/credential.ts';
 import type { SlabNotice } from '../buffer/lending.ts';
+import type { Way } from '../model/brought-back.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
@@ -24,7 +25,16 @@ export type Question =
   | { readonly ask: 'start'; readonly config: ShardConfig['receive'] }
   | { readonly ask: 'stats' }
   | { readonly ask: 'explain'; readonly traceId: string; readonly tenant: number }
-  | { readonly ask: 'pastTrace'; readonly traceId: string; readonly tenant: number }
+  | { readonly ask: 'pastTraces'; readonly traceIds: readonly string[]; readonly tenant: number }
+  | { readonly ask: 'pastCandidates'; readonly query: string; readonly tenant: number }
+  | {
+      readonly ask: 'keep';
+      readonly traceId: string;
+      readonly tenant: number;
+      readonly way: Way;
+      readonly isSure: boolean;
+    }
+  | { readonly ask: 'bringBack'; readonly traceId: string; readonly tenant: number }
   | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }
   | { readonly ask: 'decideWaiting'; readonly maxBytes: number };
 
@@ -32,6 +42,7 @@ export type ToThread =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
   /** Nobody waits for the answer to a question; it has one all the same, or a failure. */
   | { readonly type: 'abandon'; readonly id: number }
+  | { readonly type: 'bringBack'; readonly traceId: string; readonly tenant: number }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
   | { readonly type: 'renewSenders'; readonly port: Protocol; readonly credentials: Credentials }
   | { readonly type: 'renewTls'; readonly port: Protocol; readonly credentials: ServerCredentials }
@@ -45,6 +56,8 @@ export type FromThread =
   | { readonly type: 'emit'; readonly request: ExportRequest; readonly tenant: Tenant }
   /** To be passed on to shard `to`. */
   | { readonly type: 'slab'; readonly notice: SlabNotice; readonly tenant: number; readonly to: number }
+  /** To all shards, this one too. */
+  | { readonly type: 'bringBack'; readonly traceId: string; readonly tenant: number }
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'overload'; readonly stats: OverloadStats; readonly tenant: string }
   | { readonly type: 'full'; readonly protocol: string }

@@ -81,6 +81,7 @@ function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): Pip
       oldestAt: window?.oldestAt ?? 0,
       spans: window?.spans ?? 0,
       missedSpans: window?.missedSpans ?? 0,
+      keptTraces: { ...shard.broughtBack.traces },
     },
     oldestAt: first < 0 ? 0 : buffer.firstSpanAt(first),
     overload: overloadStats(shard.overload.ladder),
@@ -178,6 +179,7 @@ function sumPipelines(pipelines: readonly PipelineStats[], now: number): Omit<Te
       oldestSeconds: secondsSince(pipelines.map(({ window }) => window.oldestAt)),
       spans: sumOf(pipelines, ({ window }) => window.spans),
       missedSpans: sumOf(pipelines, ({ window }) => window.missedSpans),
+      keptTraces: addRecords(pipelines.map(({ window }) => window.keptTraces)),
     },
     overload: pipelines.map((each) => each.overload),
     remembered: {

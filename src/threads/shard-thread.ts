@@ -32,6 +32,7 @@ const shard = new LocalShard(
   },
   {
     inflight,
+    bringBack: (traceId, tenant) => tell({ type: 'bringBack', traceId, tenant }),
     neighbours: shared.map((memory, tenant) => ({
       self,
       shared: memory,
@@ -53,6 +54,7 @@ const open = new Map<number, AbortController>();
 port.on('message', (message: ToThread) => {
   if (message.type === 'slab') shard.tenants[message.tenant].pipeline.shard.neighbours?.learn(message.notice);
   else if (message.type === 'abandon') open.get(message.id)?.abort();
+  else if (message.type === 'bringBack') void shard.bringBack(message.traceId, message.tenant);
   else if (message.type === 'swap') shard.swap(message.rules);
   else if (message.type === 'renewSenders') shard.renewSenders(message.port, message.credentials);
   else if (message.type === 'renewTls') shard.renewTls(message.port, message.credentials);
@@ -81,8 +83,14 @@ function answerTo(question: Question, over: AbortSignal): unknown {
       return shardStats(shard, probe.read(systemClock.monotonicMs()));
     case 'explain':
       return shard.explain(question.traceId, question.tenant);
-    case 'pastTrace':
-      return shard.pastTrace(question.traceId, question.tenant, over).then(([past]) => past);
+    case 'pastTraces':
+      return shard.pastTraces(question.traceIds, question.tenant, over).then(([past]) => past);
+    case 'pastCandidates':
+      return shard.pastCandidates(question.query, question.tenant, over).then(([found]) => found);
+    case 'keep':
+      return shard.keep(question.traceId, question.tenant, question.way, question.isSure);
+    case 'bringBack':
+      return shard.bringBack(question.traceId, question.tenant);
     case 'stopReceiving':
       return shard.stopReceiving(question.deadlineMs);
     case 'decideWaiting':

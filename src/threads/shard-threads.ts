@@ -3,8 +3,9 @@ import { Worker } from 'node:worker_threads';
 import type { Credentials } from '../access/credential.ts';
 import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
+import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
-import type { PastTrace } from '../model/past-trace.ts';
+import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import { tenantsOf } from '../model/tenant.ts';
 import { listen } from '../receive/listen.ts';
@@ -114,13 +115,30 @@ export class ShardThreads implements Shards {
   }
 
   async explain(traceId: string, tenant: number): Promise<Explanation | undefined> {
-    const owner = ownerOf(Number.parseInt(traceId.slice(-8), 16) | 0, this.count);
-    return this.#questions[owner].askInTime({ ask: 'explain', traceId, tenant });
+    return this.#ownerOf(traceId).askInTime({ ask: 'explain', traceId, tenant });
   }
 
-  pastTrace(traceId: string, tenant: number, over: AbortSignal): Promise<readonly PastTrace[]> {
-    const question = { ask: 'pastTrace', traceId, tenant } as const;
-    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<PastTrace>(question, over)));
+  pastTraces(traceIds: readonly string[], tenant: number, over: AbortSignal): Promise<PastTrace[][]> {
+    const question = { ask: 'pastTraces', traceIds, tenant } as const;
+    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<PastTrace[]>(question, over)));
+  }
+
+  pastCandidates(query: string, tenant: number, over: AbortSignal): Promise<PastCandidates[]> {
+    const question = { ask: 'pastCandidates', query, tenant } as const;
+    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<PastCandidates>(question, over)));
+  }
+
+  keep(traceId: string, tenant: number, way: Way, isSure: boolean): Promise<KeepState> {
+    return this.#ownerOf(traceId).askInTime({ ask: 'keep', traceId, tenant, way, isSure });
+  }
+
+  async bringBack(traceId: string, tenant: number): Promise<number> {
+    const spans = this.#questions.map((shard) => shard.ask<number>({ ask: 'bringBack', traceId, tenant }));
+    return (await Promise.all(spans)).reduce((sum, each) => sum + each, 0);
+  }
+
+  #ownerOf(traceId: string): Questions {
+    return this.#questions[ownerOf(Number.parseInt(traceId.slice(-8), 16) | 0, this.count)];
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
@@ -178,6 +196,9 @@ export class ShardThreads implements Shards {
         if (message.notice.memory === undefined)
           this.#returnedBytes += message.notice.numbers.length * message.notice.capacity;
         post(this.#workers[message.to], { type: 'slab', notice: message.notice, tenant: message.tenant });
+        return;
+      case 'bringBack':
+        if (!this.#ending) for (const worker of this.#workers) post(worker, message);
         return;
       case 'lost':
         this.#events.lost(message.reason, message.spans);

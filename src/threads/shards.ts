@@ -1,9 +1,10 @@
 import type { Credentials } from '../access/credential.ts';
 import type { BootConfig } from '../config/schema.ts';
 import type { RefusalReason } from '../errors.ts';
+import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
-import type { PastTrace } from '../model/past-trace.ts';
+import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { RulesDocument } from '../model/rules.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { OverloadStats } from '../model/stats.ts';
@@ -76,10 +77,20 @@ export interface Shards {
   /** `tenant`: its index. Throws Unavailable where the trace's shard does not answer. */
   explain(traceId: string, tenant: number): Explanation | undefined | Promise<Explanation | undefined>;
   /**
-   * What each shard still has of a trace, kept or dropped; `traceId` of 32 hex digits. Rejects soon when `over` is
-   * aborted.
+   * What each shard still has of some traces, kept or dropped, shard by shard; ids of 32 hex digits. Rejects soon when
+   * `over` is aborted.
    */
-  pastTrace(traceId: string, tenant: number, over: AbortSignal): Promise<readonly PastTrace[]>;
+  pastTraces(
+    traceIds: readonly string[],
+    tenant: number,
+    over: AbortSignal,
+  ): Promise<readonly (readonly PastTrace[])[]>;
+  /** The traces that each shard's part of a search may find; `query`: that of /api/search. Rejects likewise. */
+  pastCandidates(query: string, tenant: number, over: AbortSignal): Promise<readonly PastCandidates[]>;
+  /** A trace that was dropped is to be kept, see BroughtBack; throws Unavailable where its shard does not answer. */
+  keep(traceId: string, tenant: number, way: Way, isSure: boolean): KeepState | Promise<KeepState>;
+  /** How many spans of a trace that is brought back the shards had in their windows. */
+  bringBack(traceId: string, tenant: number): Promise<number>;
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
   /**

@@ -1,15 +1,23 @@
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
+import { systemClock, unixMsOf } from '../clock.ts';
 import { Enricher, type EnrichOptions } from '../enrich/enrich.ts';
-import type { PastTrace } from '../model/past-trace.ts';
+import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import { wordsOf } from '../model/trace-id.ts';
-import { pastTrace } from '../shard/past-trace.ts';
+import type { Pipeline } from '../pipeline.ts';
+import { pastCandidates } from '../shard/past-candidates.ts';
+import { pastTraces } from '../shard/past-trace.ts';
 import type { Shard } from '../shard/shard.ts';
-import { WindowReader } from '../shard/window-reader.ts';
+import { always, WindowReader } from '../shard/window-reader.ts';
 import { Pace, Turns } from '../store/pace.ts';
+import { parseSearchRequest } from '../store/search-request.ts';
+import { compileAnySpan } from '../traceql/any-span.ts';
+import { BringBack } from './bring-back.ts';
 
 /** How long a question holds the shard's thread at a time. */
 const stepMs = 2;
+/** How far a sender's clock may be ahead of ours, for its spans to be found by time. */
+const skewMs = 60_000;
 
 const unpack: (packed: Uint8Array) => Promise<Uint8Array> = promisify(zstdDecompress);
 
@@ -23,11 +31,27 @@ export class WindowQuestions {
     this.#enricher = new Enricher(enrich);
   }
 
-  /** What is there of a trace; `traceId` of 32 hex digits. Rejects with Abandoned, soon, when `over` is aborted. */
-  async trace(shard: Shard, traceId: string, over: AbortSignal): Promise<PastTrace> {
+  /** Brings traces back for one pipeline. */
+  bringBack(pipeline: Pipeline): BringBack {
+    return new BringBack(pipeline, unpack, new Pace(this.#turns, stepMs));
+  }
+
+  /** What is there of each trace; ids of 32 hex digits. Rejects with Abandoned, soon, when `over` is aborted. */
+  async traces(shard: Shard, traceIds: readonly string[], over: AbortSignal): Promise<PastTrace[]> {
     const { conditions } = shard.revisions.current.set;
     const pace = this.#pace(over);
-    return pastTrace(new WindowReader(shard, unpack), wordsOf(traceId), { conditions, write: this.#enricher, pace });
+    const asked = { conditions, write: this.#enricher, pace };
+    return pastTraces(new WindowReader(shard, unpack), traceIds.map(wordsOf), asked);
+  }
+
+  /** The traces that a search may find; `query` as the read API has it. Rejects likewise. */
+  async candidates(shard: Shard, query: string, over: AbortSignal): Promise<PastCandidates> {
+    const { query: parsed, window } = parseSearchRequest(new URLSearchParams(query));
+    const { conditions } = shard.revisions.current.set;
+    // What ended in that time landed in it or later; the senders' clocks are not ours.
+    const fromMs = window.fromMs - skewMs - unixMsOf(0, systemClock);
+    const asked = { conditions, pace: this.#pace(over), mayMatch: compileAnySpan(parsed.spansets) };
+    return pastCandidates(new WindowReader(shard, unpack), { ...always, fromMs }, asked);
   }
 
   #pace(over: AbortSignal): Pace {

@@ -72,8 +72,8 @@ describe('a rules file', () => {
     expect(errors(text)).toEqual([
       'rules.yaml:1: baseline_percent.home: 101: expected a number from 0 to 100',
       'rules.yaml:2: latency_treshold_ms: unknown key, did you mean latency_threshold_ms?',
-      'rules.yaml:4: policies[0].name: "errors": expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none or overload',
-      'rules.yaml:5: policies[1].name: missing: expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none or overload',
+      'rules.yaml:4: policies[0].name: "errors": expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id or keep:query',
+      'rules.yaml:5: policies[1].name: missing: expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id or keep:query',
       'rules.yaml:5: policies[1].type: 3: expected a policy type, such as latency or string_attribute',
     ]);
   });
@@ -90,7 +90,7 @@ describe('a rules file', () => {
     ['routes: [/a/*/b]', 'routes[0]: "/a/*/b": expected a path'],
     ['routes: [/a?b=1]', 'routes[0]: "/a?b=1": expected a path'],
     ['debug: 1', 'debug: 1: expected true or false'],
-    ['late: { rescue: true }', 'late.rescue: expected false: true is not supported in this version'],
+    ['late: { rescue: yes please }', 'late.rescue: "yes please": expected true or false'],
     ['shadow: [{ name: a, type: b }]', 'shadow: expected []: shadow policies are not supported in this version'],
     [
       'policies: [{ name: a, type: always_sample }, { name: a, type: always_sample }]',

@@ -31,6 +31,7 @@ export function stampOf(probability: number, rest: Partial<Stamp> = {}): Stamp {
     revision: 'r1',
     incomplete: false,
     late: false,
+    rescued: false,
     ...rest,
   };
 }

@@ -6,7 +6,7 @@ import { Story, seedRules } from '../support/story.ts';
 
 const MiB = 1 << 20;
 const window = { maxBytes: 64 * MiB, maxAgeMs: 3_600_000 };
-const padding = 3_000;
+const padding = 20_000;
 
 /** A story that knows what came, trace by trace. */
 class Remembering extends Story {
@@ -80,7 +80,7 @@ describe('what waits no more', () => {
     const story = new Remembering({ window, buffer, rules: {} });
     const plain = new Story({ buffer, rules: {} });
     for (let n = 0; n < 400; n++) {
-      const spans = Array.from({ length: 10 }, (_, i) => ({ trace: `t${n}`, id: `${i}`, padding }));
+      const spans = Array.from({ length: 10 }, (_, i) => ({ trace: `t${n}`, id: `${i}`, padding: 3_000 }));
       const [with_, without] = [story, plain].map((each) => each.trySend(...spans));
       expect('spans' in with_!).toBe('spans' in without!);
       for (const each of [story, plain]) each.after(1);

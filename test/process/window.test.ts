@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makeHome } from '../support/boot-file.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
@@ -91,6 +94,122 @@ describe.each([1, 2])('a trace that was dropped by a gateway of %d shards', (sha
     expect(found).toContain('eu-1');
     expect(found).not.toContain('hunter2');
   }, 60_000);
+});
+
+describe.each([1, 2])('a dropped trace that somebody wants of a gateway of %d shards', (shards) => {
+  it('comes back by its id into the store, for whoever may change something', async () => {
+    const tokens = join(mkdtempSync(join(tmpdir(), 'tailgate-tokens-')), 'tokens');
+    writeFileSync(tokens, 'operator: let-me-in-0123456789\nreader: only-looking-0123456789 read\n');
+    const gateway = await start(shards, {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the boot file's own syntax
+      admin: { endpoint: '${env:TAILGATE_ADMIN}', auth: { bearer_token_file: tokens } },
+    });
+    const came: string[] = [];
+    for (let n = 0; n < 10; n++) {
+      const bytes = requestBytes({ trace: 't', id: `${n}`, ...(n > 0 && { parent: '0' }) }, { trace: `other-${n}` });
+      expect((await send(gateway, bytes)).status).toBe(200);
+      came.push(spanIdentities(bytes)[0]!);
+    }
+    const id = traceIdHex('t');
+    const token = ['--gateway', `http://${gateway.admin}`, '--token-file'];
+    const keep = (file: string, ...ids: string[]) => obsctl(...token, file, 'trace', 'keep', ...ids);
+    const single = (name: string, text: string): string => {
+      const file = join(gateway.directory, name);
+      writeFileSync(file, text);
+      return file;
+    };
+    const operator = single('operator', 'let-me-in-0123456789');
+    const reader = single('reader', 'only-looking-0123456789');
+    await eventually(async () => expect((await keep(operator, id)).out).toMatch(/brought back +10/));
+    expect(await keep(reader, id)).toMatchObject({ code: 5 });
+    expect(await keep(operator, id, 'f'.repeat(32))).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('kept already'),
+    });
+    await eventually(async () => {
+      const answer = await fetch(`http://${gateway.admin}/api/traces/${id}`, {
+        headers: { accept: 'application/protobuf', authorization: 'Bearer let-me-in-0123456789' },
+      });
+      expect([answer.status, answer.headers.get('x-tailgate-verdict')]).toEqual([200, null]);
+      expect(difference(spanIdentities(new Uint8Array(await answer.arrayBuffer())), came)).toEqual({
+        extra: [],
+        missing: [],
+      });
+    });
+  }, 60_000);
+});
+
+describe.each([1, 2])('the window of a gateway of %d shards', (shards) => {
+  it('is searched whole, with the verdict beside each trace, and what was found is kept by its query', async () => {
+    const tokens = join(mkdtempSync(join(tmpdir(), 'tailgate-tokens-')), 'tokens');
+    writeFileSync(tokens, 'operator: let-me-in-0123456789\n');
+    const gateway = await start(shards, {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the boot file's own syntax
+      admin: { endpoint: '${env:TAILGATE_ADMIN}', auth: { bearer_token_file: tokens } },
+    });
+    const now = Date.now();
+    const came = new Map<string, string[]>();
+    for (let n = 0; n < 12; n++) {
+      // The root comes to one shard, the span of the cart to another.
+      for (const told of [
+        { id: 'r', name: 'GET /', service: 'web', durationMs: n % 2 === 0 ? 900 : 5 },
+        { id: 'c', parent: 'r', service: 'cart', attributes: { password: `secret-${n}`, 'user.id': `u${n % 3}` } },
+        { id: 'e', parent: 'r', ...(n === 4 && { status: 'ERROR' as const }) },
+      ]) {
+        const bytes = requestBytes({ trace: `t${n}`, startMs: now, ...told });
+        expect((await send(gateway, bytes)).status).toBe(200);
+        came.set(`t${n}`, [...(came.get(`t${n}`) ?? []), ...spanIdentities(bytes)]);
+      }
+    }
+    const token = join(gateway.directory, 'token');
+    writeFileSync(token, 'let-me-in-0123456789');
+    const ask = (...args: string[]) => obsctl('--gateway', `http://${gateway.admin}`, '--token-file', token, ...args);
+    const find = (...args: string[]) => ask('trace', 'find', '--window', ...args);
+    const traces = (...numbers: number[]) => numbers.map((n) => traceIdHex(`t${n}`)).sort();
+    const ofU1 = [1, 4, 7, 10];
+    await eventually(async () => expect((await find('-q', '{ .user.id = "u1" }')).out).toMatch(/dropped/));
+    expect((await find('-q', '{ .user.id = "u1" }', '-o', 'ids')).ids).toEqual(traces(...ofU1));
+    const table = (await find('-q', '{ .user.id = "u1" }')).out;
+    expect(table.match(/dropped/g)).toHaveLength(3);
+    expect(table).toMatch(/kept +errors/);
+    // Conditions on spans of different shards, on the whole trace, and on what is hidden from askers.
+    const both = '{ resource.service.name = "cart" } && { status = error }';
+    expect((await find('-q', both, '-o', 'ids')).ids).toEqual(traces(4));
+    expect(
+      (await find('-q', '{ rootName = "GET /" && .user.id = "u1" && traceDuration > 500ms }', '-o', 'ids')).ids,
+    ).toEqual(traces(4, 10));
+    expect((await find('-q', '{ .password = "secret-3" }')).code).toBe(3);
+    expect((await find('-q', '{ oops')).code).toBe(2);
+    const kept = await ask('trace', 'keep', '--query', '{ .user.id = "u1" }', '--last', '5m', '-o', 'ids');
+    expect([kept.code, kept.ids]).toEqual([0, traces(1, 7, 10)]);
+    await eventually(async () => {
+      for (const n of ofU1) {
+        const answer = await fetch(`http://${gateway.admin}/api/traces/${traceIdHex(`t${n}`)}`, {
+          headers: { accept: 'application/protobuf', authorization: 'Bearer let-me-in-0123456789' },
+        });
+        expect([answer.status, answer.headers.get('x-tailgate-verdict')]).toEqual([200, null]);
+        const ids = (list: readonly string[]) => list.map((it) => it.split(' ').slice(0, 2).join(' ')).sort();
+        const found = spanIdentities(new Uint8Array(await answer.arrayBuffer()));
+        expect(ids(found)).toEqual(ids(came.get(`t${n}`)!));
+      }
+    });
+    const metrics = await fetch(`http://${gateway.admin}/metrics`, {
+      headers: { authorization: 'Bearer let-me-in-0123456789' },
+    });
+    expect(await metrics.text()).toMatch(/^tailgate_window_kept_traces_total\{reason="query"\} 3$/m);
+  }, 60_000);
+});
+
+describe('a gateway that asks nobody who he is', () => {
+  it('changes nothing, and says what to do', async () => {
+    const gateway = await start(1);
+    const answer = await fetch(`http://${gateway.admin}/api/keep`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ids: [traceIdHex('t')] }),
+    });
+    expect([answer.status, await answer.json()]).toEqual([403, { error: expect.stringContaining('set admin.auth') }]);
+  });
 });
 
 describe('a trace that waits', () => {

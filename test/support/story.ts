@@ -5,22 +5,26 @@ import type { WindowOptions } from '../../src/buffer/window.ts';
 import { compileRules } from '../../src/decide/compile.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
+import type { KeepState, Way } from '../../src/model/brought-back.ts';
 import type { ExportRequest } from '../../src/model/export-request.ts';
 import type { Message, Receipt } from '../../src/model/intake.ts';
 import type { Protocol } from '../../src/model/outcome.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
+import { wordsOf } from '../../src/model/trace-id.ts';
 import type { PolicySet } from '../../src/model/verdict.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { messageOf } from '../../src/receive/message.ts';
+import { ownerOf } from '../../src/route/route.ts';
+import { bringBack } from '../../src/shard/bring-back.ts';
 import { shareMemory } from '../../src/shard/neighbours.ts';
-import { pastTrace } from '../../src/shard/past-trace.ts';
+import { pastTraces } from '../../src/shard/past-trace.ts';
 import type { Shard, ShardOptions } from '../../src/shard/shard.ts';
 import { type Pace, WindowReader } from '../../src/shard/window-reader.ts';
 import { Channels } from './channels.ts';
 import { HandClock } from './hand-clock.ts';
 import { Multiset, spanIdentities } from './identity.ts';
 import { decodeRequest, type SpanObject, spansIn } from './otlp.ts';
-import { idOf, requestBytes, type Told, traceIdHex } from './spans.ts';
+import { requestBytes, type Told, traceIdHex } from './spans.ts';
 
 /** Nothing is kept but what a story asks for. */
 export const noRules: RulesDocument = {
@@ -127,12 +131,13 @@ export class Story {
       (_, self) =>
         new Pipeline(
           { ...options, ...(shared && { neighbours: { self, shared, tell } }) },
-          { set: compiled(rules, environment), name: revision },
+          { set: compiled(rules, environment), name: revision, rescues: rules.late?.rescue ?? false },
           this.enricher,
           (request) => this.#leave(request, self),
           this.clock,
         ),
     );
+    for (const { shard } of this.shards) shard.broughtBack.onBring = (id) => this.bring(id);
   }
 
   send(...spans: Told[]): Receipt {
@@ -208,20 +213,57 @@ export class Story {
     return packed;
   }
 
+  /** Brings a trace back from every shard that has some of it; they hear of it when their channel says so. */
+  bring(id: Int32Array): void {
+    for (const [i, pipeline] of this.shards.entries())
+      this.channels.send(`main to ${i}`, () => this.bringing.push(this.#bringFrom(pipeline, id)));
+  }
+
+  /** Walks under way; `pace` of the walks, that of `past` where nothing else is said. */
+  readonly bringing: Promise<unknown>[] = [];
+  pace: Pace = neverOver;
+
+  #bringFrom(pipeline: Pipeline, id: Int32Array): Promise<unknown> {
+    const { shard } = pipeline;
+    const { conditions } = shard.revisions.current.set;
+    const land = async (body: Uint8Array, spans: number): Promise<void> => {
+      while (!pipeline.bringIn(messageOf([body]), spans)) await new Promise((resolve) => setImmediate(resolve));
+      this.checkBooks();
+    };
+    return bringBack(readerOf(shard), [id], { conditions, pace: this.pace, land });
+  }
+
+  /** All that is to be brought has been. */
+  async brought(): Promise<this> {
+    do {
+      this.after(0);
+      await Promise.all(this.bringing.splice(0));
+      this.after(0);
+    } while (this.bringing.length > 0 || this.channels.busy.length > 0);
+    return this;
+  }
+
+  /** Somebody wants a trace that was dropped. */
+  keep(trace: string, way: Way = 'id', isSure = false): KeepState {
+    const id = wordsOf(traceIdHex(trace));
+    const state = this.shards[ownerOf(id[3]!, this.shards.length)]!.keep(id, way, isSure);
+    if (state === 'brought') this.bring(id);
+    return state;
+  }
+
   /** What the shards still have of a trace, whatever became of it, span by span as itself. */
   async past(trace: string, pace: Pace = neverOver): Promise<string[]> {
-    const id = Buffer.from(idOf(trace, 16));
-    const words = Int32Array.from([0, 4, 8, 12], (at) => id.readInt32BE(at));
+    const words = wordsOf(traceIdHex(trace));
     const each = await Promise.all(
       this.shards.map(({ shard }) =>
-        pastTrace(readerOf(shard), words, {
+        pastTraces(readerOf(shard), [words], {
           conditions: shard.revisions.current.set.conditions,
           write: this.enricher,
           pace,
         }),
       ),
     );
-    return each.flatMap(({ parts }) => parts.flatMap((part) => spanIdentities(part)));
+    return each.flat().flatMap(({ parts }) => parts.flatMap((part) => spanIdentities(part)));
   }
 
   /** One shard has a turn of its own. */
@@ -249,7 +291,7 @@ export class Story {
   }
 
   swap(rules: Partial<RulesDocument>, name = 'r2'): this {
-    for (const pipeline of this.shards) pipeline.swap(compiled(rules), name);
+    for (const pipeline of this.shards) pipeline.swap(compiled(rules), name, rules.late?.rescue);
     return this;
   }
 
@@ -276,9 +318,7 @@ export class Story {
   }
 
   get received(): number {
-    return this.#total(
-      ({ received: { grpc, http_protobuf, http_json } }) => grpc.spans + http_protobuf.spans + http_json.spans,
-    );
+    return this.#total(({ received }) => Object.values(received).reduce((sum, { spans }) => sum + spans, 0));
   }
 
   /** Waiting spans, those between two shards included. */

@@ -74,6 +74,7 @@ const needs: Readonly<Record<string, 'nothing' | 'metrics' | 'read' | 'change'>>
   '/metrics': 'metrics',
   '/api/status': 'read',
   '/api/explain/:id': 'read',
+  '/api/keep': 'change',
   '/api/*': 'read',
 };
 const ofThisTest = ['/api/test-change', '/api/test-forgotten'];

@@ -24,6 +24,7 @@ export function statsAfterTraffic(): GatewayStats {
       grpc: { spans: 900, bytes: 400_000, requests: 9 },
       http_protobuf: { spans: 100, bytes: 45_000, requests: 2 },
       http_json: { spans: 5, bytes: 3_000, requests: 1 },
+      window: { spans: 0, bytes: 0, requests: 0 },
     },
     refused: { too_large: { requests: 2, bytes: 140_000_000 } },
     letIn: { grpc: { checkout: { requests: 9 } }, http: {}, admin: { prometheus: { requests: 6 } } },
@@ -38,7 +39,14 @@ export function statsAfterTraffic(): GatewayStats {
     triggers: { wait: 90, root: 3, size: 1, full: 1, shutdown: 0 },
     waiting: { spans: 150, traces: 12 },
     buffer: { bytes: 8 << 20, limitBytes: 512 << 20, oldestSeconds: 14.5 },
-    window: { bytes: 3 << 20, limitBytes: 64 << 20, oldestSeconds: 540, spans: 60_000, missedSpans: 12 },
+    window: {
+      bytes: 3 << 20,
+      limitBytes: 64 << 20,
+      oldestSeconds: 540,
+      spans: 60_000,
+      missedSpans: 12,
+      keptTraces: { rescue: 2, id: 1, query: 0 },
+    },
     overload: [{ rung: 0, name: 'none', cause: '', keepsOneIn: 1 }],
     inflightBytes: 0,
     memory: {
@@ -116,7 +124,7 @@ export function statsAtStart(): GatewayStats {
   const none = { spans: 0, bytes: 0, requests: 0 };
   return {
     ...statsAfterTraffic(),
-    received: { grpc: { ...none }, http_protobuf: { ...none }, http_json: { ...none } },
+    received: { grpc: { ...none }, http_protobuf: { ...none }, http_json: { ...none }, window: { ...none } },
     refused: {},
     letIn: {},
     adminRefused: {},

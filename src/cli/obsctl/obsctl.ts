@@ -8,6 +8,7 @@ import { type GlobalFlags, openSettings, outputs, type Settings } from './settin
 import { registerStatus } from './status.ts';
 import { safeSink } from './terminal.ts';
 import { registerTraceFind } from './trace-find.ts';
+import { registerTraceKeep } from './trace-keep.ts';
 import { registerTraceShow } from './trace-show.ts';
 
 /** Runs one obsctl command; data goes to stdout, notes to stderr. Returns the exit code of the contract (exit.ts). */
@@ -76,6 +77,7 @@ function program(io: Io, run: Run): Command {
   const trace = root.command('trace').description('finds and shows traces');
   registerTraceFind(trace, run);
   registerTraceShow(trace, run);
+  registerTraceKeep(trace, run);
   registerExplain(root, run);
   registerStatus(root, run);
   registerRules(root.command('sampling').description('changes the rules in Consul, and tries them'), run);

@@ -11,6 +11,9 @@ export interface FoundTrace {
   readonly durationMs: number;
   readonly spans: number | undefined;
   readonly errors: number | undefined;
+  /** Where the gateway's window was searched. */
+  readonly verdict?: string;
+  readonly policy?: string;
 }
 
 interface SearchResult {
@@ -38,15 +41,16 @@ export class TempoClient {
   }
 
   /** Traces with a span that matches the TraceQL query between two Unix times in milliseconds. */
-  async search(query: string, fromMs: number, toMs: number, limit: number): Promise<SearchResult> {
+  async search(query: string, fromMs: number, toMs: number, limit: number, isWindow = false): Promise<SearchResult> {
     const parameters = new URLSearchParams({
-      q: newestFirst(query),
+      ...(isWindow && { window: 'true' }),
+      q: isWindow ? query : newestFirst(query),
       start: String(Math.floor(fromMs / 1000)),
       end: String(Math.ceil(toMs / 1000)),
       limit: String(limit),
     });
     const { status, body } = await this.#http.get(this.#place, `/api/search?${parameters}`, [404]);
-    if (status === 404) throw this.#storeless();
+    if (status === 404) throw isWindow ? this.#windowless() : this.#storeless();
     const answer = objectOf(body);
     const traces = listOf(answer.traces).map(foundTrace);
     return { traces: traces.sort((a, b) => b.startMs - a.startMs), partial: answer.status === 'PARTIAL' };
@@ -71,6 +75,10 @@ export class TempoClient {
     const echo = await this.#http.get(this.#place, '/api/echo', [200, 404]);
     if (echo.status === 404) throw this.#storeless();
     return undefined;
+  }
+
+  #windowless(): CommandError {
+    return new CommandError(`${this.#place.base} has no window to search: set window.max_bytes in its boot file`);
   }
 
   #storeless(): CommandError {
@@ -98,6 +106,10 @@ function foundTrace(trace: Record<string, unknown>): FoundTrace {
     durationMs: Number(trace.durationMs ?? 0),
     spans: stats?.reduce((sum, each) => sum + Number(each.spanCount ?? 0), 0),
     errors: stats?.reduce((sum, each) => sum + Number(each.errorCount ?? 0), 0),
+    ...(trace.tailgate !== undefined && {
+      verdict: textOf(objectOf(trace.tailgate).verdict),
+      policy: textOf(objectOf(trace.tailgate).policy),
+    }),
   };
 }
 

@@ -16,6 +16,7 @@ interface FindFlags extends QueryFlags, TimeFlags {
   readonly query?: string;
   readonly limit: string;
   readonly explainQuery?: boolean;
+  readonly window?: boolean;
 }
 
 type Row = FoundTrace & { readonly policy: string };
@@ -34,6 +35,7 @@ export function registerTraceFind(parent: Command, run: Run): void {
     .option('--since <time>', 'from: 2026-11-25T16:00:00Z, "2026-11-25 17:00" or 2h (ago)')
     .option('--until <time>', 'to; likewise')
     .option('--limit <n>', 'at most this many traces', '20')
+    .option('--window', "in all that is in the gateway's window, dropped traces too")
     .option('-q, --query <TraceQL>', 'instead of the conditions above')
     .option('--explain-query', 'prints the TraceQL and does not search')
     .action((flags: FindFlags, command: Command) => run(command, (settings) => traceFind(flags, settings)));
@@ -48,16 +50,19 @@ async function traceFind(flags: FindFlags, settings: Settings): Promise<ExitCode
     return exit.found;
   }
   const range = timeRange(flags, settings.io.now());
-  if (range.to - range.from > longestSearchMs)
+  if (range.to - range.from > longestSearchMs && !flags.window)
     note(settings, 'Tempo refuses to search more than 168h at once unless told otherwise');
-  const { traces, partial } = await new TempoClient(settings.client, settings.tempo).search(
+  const place = flags.window ? settings.gateway : settings.tempo;
+  const { traces, partial } = await new TempoClient(settings.client, place).search(
     query,
     range.from,
     range.to,
     limit,
+    flags.window,
   );
   if (traces.length === 0) return nothing(query, range, settings);
-  settings.io.stdout.write(show(await withPolicies(traces, settings), settings));
+  const rows = flags.window ? traces.map((trace) => ({ policy: '', ...trace })) : await withPolicies(traces, settings);
+  settings.io.stdout.write(show(rows, settings));
   if (traces.length >= limit) note(settings, `only the newest ${limit}: --limit shows more`);
   if (partial) note(settings, 'the store searched only a part of its data');
   return partial ? exit.partial : exit.found;
@@ -109,7 +114,9 @@ function show(rows: readonly Row[], settings: Settings): string {
   if (settings.output === 'jsonl') return rows.map((row) => `${jsonText(record(row))}\n`).join('');
   if (settings.output === 'json') return `${jsonText(rows.map(record), 2)}\n`;
   const columns = columnsOf(settings, paintFor(settings.color)).filter(
-    (column) => column.title !== 'POLICY' || rows.some((row) => row.policy),
+    ({ title }) =>
+      (title !== 'POLICY' || rows.some((row) => row.policy)) &&
+      (title !== 'VERDICT' || rows.some((row) => row.verdict)),
   );
   return table(columns, rows, settings.io.isTTY ? settings.io.columns : undefined);
 }
@@ -132,7 +139,15 @@ const columnsOf = ({ io }: Settings, paint: Paint): Column<Row>[] => [
     align: 'right',
     paint: (text, row) => (row.errors ? paint.red(text) : text),
   },
+  { title: 'VERDICT', text: (row) => verdicts[row.verdict ?? ''] ?? '' },
   { title: 'POLICY', text: (row) => row.policy },
 ];
+
+const verdicts: Readonly<Record<string, string>> = {
+  keep: 'kept',
+  drop: 'dropped',
+  waiting: 'waiting',
+  forgotten: 'forgotten',
+};
 
 const record = ({ startMs, ...row }: Row) => ({ ...row, start: new Date(startMs).toISOString() });

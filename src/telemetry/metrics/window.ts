@@ -1,4 +1,4 @@
-import { byTenant, type Metric } from './metric.ts';
+import { byTenant, type Metric, rowsBy } from './metric.ts';
 
 /** What waits no more, and can be found all the same. */
 export const windowMetrics: readonly Metric[] = [
@@ -41,5 +41,13 @@ export const windowMetrics: readonly Metric[] = [
     help: 'Spans that never came into the window: the compressor was behind, or they are more than it holds.',
     advice: 'The path went first. Rising all the time: more cores or shards, or a larger window.max_bytes.',
     ...byTenant(({ window }) => window.missedSpans),
+  },
+  {
+    name: 'tailgate_window_kept_traces_total',
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Traces that were dropped and brought back: `rescue` by an error that came late, `id` and `query` by hand.',
+    advice: '`rescue` rising: errors come later than decision_wait; a longer one keeps such traces the first time.',
+    ...byTenant(({ window }) => rowsBy('reason', window.keptTraces, (traces) => traces)),
   },
 ];

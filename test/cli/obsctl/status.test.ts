@@ -39,7 +39,14 @@ const healthy: Status = {
     lastRefusal: null,
   },
   buffer: { bytes: 1_572_864, limitBytes: 536_870_912, traces: 12, spans: 69, oldestSeconds: 14 },
-  window: { bytes: 3 << 20, limitBytes: 64 << 20, oldestSeconds: 540, spans: 60_000, missedSpans: 0 },
+  window: {
+    bytes: 3 << 20,
+    limitBytes: 64 << 20,
+    oldestSeconds: 540,
+    spans: 60_000,
+    missedSpans: 0,
+    keptTraces: { rescue: 0, id: 0, query: 0 },
+  },
   memory,
   export: [{ name: 'tempo', queueBytes: 2048, failing: '', lastError: '', lastSuccessAt: '2026-11-25T16:59:57Z' }],
   books: {

@@ -1,0 +1,27 @@
+/** How a trace that was dropped comes back: by an error that came late, by its id, or by what somebody looked for. */
+export const ways = ['rescue', 'id', 'query'] as const;
+export type Way = (typeof ways)[number];
+
+/** Under what name such spans leave and are counted, in a policy's place; no policy may be called so. */
+export const nameOfWay: Readonly<Record<Way, string>> = { rescue: 'rescue', id: 'keep:id', query: 'keep:query' };
+
+/** What came of the wish to have a trace back: it is on its way, was kept anyway, waits still, or is not remembered. */
+export type KeepState = 'brought' | 'kept' | 'waiting' | 'forgotten' | 'busy';
+
+/** The answer for one trace: `spans` that were in the windows and are on their way. */
+export interface KeptTrace {
+  readonly traceId: string;
+  readonly state: Exclude<KeepState, 'forgotten'> | 'not_found';
+  readonly spans: number;
+}
+
+/** Which traces somebody wants: by their ids, or all that a TraceQL query finds in the window. */
+export type KeepRequest =
+  | { readonly ids: readonly string[] }
+  | { readonly query: string; readonly lastMs: number | undefined };
+
+/** `isWhole`: false where the query found more than are brought back at once, or not all could be looked at. */
+export interface KeepAnswer {
+  readonly traces: readonly KeptTrace[];
+  readonly isWhole?: boolean;
+}

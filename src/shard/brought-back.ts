@@ -1,0 +1,142 @@
+import type { TraceBuffer } from '../buffer/trace-buffer.ts';
+import { undecided } from '../decide/decide.ts';
+import { type Decisions, keepFlag, unremembered } from '../decide/decisions.ts';
+import { type KeepState, nameOfWay, type Way, ways } from '../model/brought-back.ts';
+import { Slice, type SliceRows } from '../model/slice.ts';
+import { Span, Status } from '../wire/otlp.ts';
+import { Reader } from '../wire/reader.ts';
+import type { Ledger } from './ledger.ts';
+import type { Revisions } from './revision.ts';
+
+/** The conditions of slices that come in once more, out of the window: none of a revision's. */
+export const fromWindow = -2;
+
+/** Longer than a walk through the window may take. */
+const underWayMs = 60_000;
+const mostUnderWay = 16_384;
+const mostSpans = 65_536;
+const errorCode = 2;
+
+interface Parts {
+  readonly buffer: TraceBuffer;
+  readonly decisions: Decisions;
+  readonly revisions: Revisions;
+  readonly ledger: Ledger;
+}
+
+/** A trace whose spans the shards bring out of their windows. */
+interface UnderWay {
+  readonly untilMs: number;
+  /** Ids of its spans that came by themselves since: the windows have some of them, too. */
+  readonly spans: Set<string>;
+}
+
+/**
+ * Traces that were dropped and are kept after all, each once: the verdict that is remembered changes, and `onBring` has
+ * every shard send what it still has of the trace to its owner, as spans that are late. A span that came by itself
+ * meanwhile leaves once: whoever received it hands it over before he brings it out of his window.
+ */
+export class BroughtBack {
+  readonly #parts: Parts;
+  /** By their trace's id; the oldest first. */
+  readonly #underWay = new Map<string, UnderWay>();
+  #spans = 0;
+  readonly traces: Record<Way, number> = { rescue: 0, id: 0, query: 0 };
+  /** Told the four words of a trace's id. */
+  onBring: (id: Int32Array) => void = () => {};
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** The ledger's row of such a verdict. */
+  row(way: Way): number {
+    return this.#parts.ledger.row(nameOfWay[way]);
+  }
+
+  /** Somebody wants a trace; `isSure`: though nothing is remembered of it. Whoever asks has it brought. */
+  keep(id: Int32Array, way: Way, isSure: boolean, now: number): KeepState {
+    const { buffer, decisions, revisions } = this.#parts;
+    if (buffer.find(id, 0) >= 0) return 'waiting';
+    const known = decisions.find(id, 0);
+    if (known < 0 && !isSure) return 'forgotten';
+    if (known >= 0 && (decisions.flagsAt(known) & keepFlag) !== 0) return 'kept';
+    if (!this.#begin(keyOf(id, 0), now)) return 'busy';
+    const facts = { ...unremembered(), revision: revisions.current.number, firstSpanAt: now, decidedAt: now };
+    if (known < 0) decisions.remember(id, 0, undecided(), facts);
+    this.#change(known < 0 ? decisions.find(id, 0) : known, way);
+    return 'brought';
+  }
+
+  /** Does a late span bring its trace back, which was dropped by the decision at `slot`? Then it is kept from now on. */
+  rescues(slot: number, { bytes, rows, conditions }: SliceRows, row: number, now: number): boolean {
+    if (!this.#parts.revisions.current.rescues || conditions === fromWindow) return false;
+    const start = rows[row + Slice.start];
+    if (!isError(new Reader(bytes, start, start + rows[row + Slice.length]))) return false;
+    if (!this.#begin(keyOf(rows, row + Slice.traceIdA), now)) return false;
+    this.#change(slot, 'rescue');
+    this.onBring(rows.slice(row + Slice.traceIdA, row + Slice.traceIdA + 4));
+    return true;
+  }
+
+  /** May a late span of a trace that is brought back leave? One out of the window only where it did not by itself. */
+  lets(slices: SliceRows, row: number, now: number): boolean {
+    const { rows, bytes, conditions } = slices;
+    const isPast = conditions === fromWindow;
+    if (this.#underWay.size === 0) return !isPast;
+    const key = keyOf(rows, row + Slice.traceIdA);
+    const trace = this.#underWay.get(key);
+    if (trace === undefined || now > trace.untilMs) return !isPast;
+    const start = rows[row + Slice.start];
+    const span = spanIdOf(new Reader(bytes, start, start + rows[row + Slice.length]));
+    if (isPast) return !trace.spans.has(span);
+    trace.spans.add(span);
+    // More than can be remembered: then what is in the windows stays there, rather than leave twice.
+    if (++this.#spans > mostSpans) this.#end(key, trace);
+    return true;
+  }
+
+  #change(slot: number, way: Way): void {
+    this.#parts.decisions.bringBack(slot, ways.indexOf(way) + 1);
+    this.traces[way]++;
+  }
+
+  #begin(key: string, now: number): boolean {
+    for (const [old, trace] of this.#underWay) {
+      if (trace.untilMs >= now) break;
+      this.#end(old, trace);
+    }
+    if (this.#underWay.size >= mostUnderWay) return false;
+    this.#underWay.set(key, { untilMs: now + underWayMs, spans: new Set() });
+    return true;
+  }
+
+  #end(key: string, { spans }: UnderWay): void {
+    this.#underWay.delete(key);
+    this.#spans -= spans.size;
+  }
+}
+
+const keyOf = (ids: Int32Array, at: number): string => `${ids[at]},${ids[at + 1]},${ids[at + 2]},${ids[at + 3]}`;
+
+function isError(r: Reader): boolean {
+  let code = 0;
+  while (r.next()) {
+    if (r.field !== Span.status || r.wireType !== 2) r.skip();
+    else
+      for (const status = r.message(); status.next(); ) {
+        if (status.field === Status.code && status.wireType === 0) code = status.varint();
+        else status.skip();
+      }
+  }
+  return code === errorCode;
+}
+
+function spanIdOf(r: Reader): string {
+  let id = '';
+  while (r.next()) {
+    if (r.field === Span.spanId && r.wireType === 2) id = Buffer.from(r.bytes()).toString('latin1');
+    else r.skip();
+  }
+  return id;
+}

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../clock.ts';
+import { wordsOf } from '../model/trace-id.ts';
+import type { Pipeline } from '../pipeline.ts';
+import { messageOf } from '../receive/message.ts';
+import { bringBack } from '../shard/bring-back.ts';
+import { type Pace, WindowReader } from '../shard/window-reader.ts';
+
+/** Traces that are looked for in one walk. */
+const mostAtOnce = 256;
+/** After a walk the path has the thread for so many times as long. */
+const restPerWork = 3;
+/** Spans that there is no room for wait for some, so often and so long at a time. */
+const tries = 100;
+const tryEveryMs = 100;
+
+interface Asked {
+  readonly id: Int32Array;
+  readonly done: (spans: number) => void;
+}
+
+/**
+ * Brings traces back out of the window of one tenant's pipeline: one walk at a time, for all that were asked for since
+ * the last, so that however many there are, the path has most of the thread.
+ */
+export class BringBack {
+  readonly #pipeline: Pipeline;
+  readonly #unpack: (packed: Uint8Array) => Promise<Uint8Array>;
+  readonly #pace: Pace;
+  readonly #asked: Asked[] = [];
+  #isWalking = false;
+  #isStopped = false;
+
+  constructor(pipeline: Pipeline, unpack: (packed: Uint8Array) => Promise<Uint8Array>, pace: Pace) {
+    this.#pipeline = pipeline;
+    this.#unpack = unpack;
+    this.#pace = pace;
+  }
+
+  /** Resolves with how many spans of the trace, an id of 32 hex digits, are on their way to its shard. */
+  bring(traceId: string): Promise<number> {
+    return new Promise((done) => {
+      this.#asked.push({ id: wordsOf(traceId), done });
+      if (!this.#isWalking) void this.#walkAll();
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async #walkAll(): Promise<void> {
+    this.#isWalking = true;
+    while (this.#asked.length > 0) {
+      const since = systemClock.monotonicMs();
+      await this.#walk(this.#asked.splice(0, mostAtOnce));
+      if (this.#asked.length > 0)
+        await sleep((systemClock.monotonicMs() - since) * restPerWork, undefined, { ref: false });
+    }
+    this.#isWalking = false;
+  }
+
+  async #walk(asked: readonly Asked[]): Promise<void> {
+    const { shard } = this.#pipeline;
+    const ids = asked.map(({ id }) => id);
+    const { conditions } = shard.revisions.current.set;
+    const land = (body: Uint8Array, spans: number): Promise<void> => this.#land(body, spans);
+    let found: readonly number[] = [];
+    try {
+      await this.#pace.next();
+      found = await bringBack(new WindowReader(shard, this.#unpack), ids, { conditions, pace: this.#pace, land });
+    } catch {
+      // The gateway ends, or there was no room: what was not brought stays what it was, dropped.
+    } finally {
+      for (const [i, { done }] of asked.entries()) done(found[i] ?? 0);
+    }
+  }
+
+  async #land(body: Uint8Array, spans: number): Promise<void> {
+    for (let n = 0; n < tries && !this.#isStopped; n++) {
+      if (this.#pipeline.bringIn(messageOf([body]), spans)) return;
+      await sleep(tryEveryMs, undefined, { ref: false });
+    }
+    throw new Error('there was no room for spans of the window');
+  }
+}
