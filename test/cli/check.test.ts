@@ -63,7 +63,7 @@ describe('tailgate check', () => {
     expect(out.split('\n')).toEqual([
       `${rules}: ok (1 policies)`,
       `${rules}: note: receivers, exporters: not rules: the boot file says what is received, changed and exported`,
-      `${rules}: note: processors.tail_sampling.decision_wait: set elsewhere: buffer.decision_wait in the boot file, "30s" here`,
+      `${rules}: note: processors.tail_sampling.decision_wait: set elsewhere: buffer.decision_wait in the boot file (here "30s")`,
       '',
     ]);
     expect(code).toBe(0);

@@ -69,12 +69,12 @@ describe("a Collector's configuration as the rules file", () => {
     expect(read(file).notes).toEqual([
       'receivers, exporters, service: not rules: the boot file says what is received, changed and exported',
       'processors.batch: not rules: the boot file says what is received, changed and exported',
-      'processors.tail_sampling.decision_wait: set elsewhere: buffer.decision_wait in the boot file, "30s" here',
+      'processors.tail_sampling.decision_wait: set elsewhere: buffer.decision_wait in the boot file (here "30s")',
       'processors.tail_sampling.num_traces: not needed here: what waits is bounded in bytes, by buffer.max_bytes in the boot file',
       'processors.tail_sampling.expected_new_traces_per_sec: not needed here: memory is taken as it is used',
-      'processors.tail_sampling.sample_on_first_match: not needed here: the same traces are kept; every policy is asked, so that each vote can be explained',
+      'processors.tail_sampling.sample_on_first_match: not needed here: the verdict is the same; every policy is asked, so that each vote can be explained',
       expect.stringMatching(
-        /^processors.tail_sampling.decision_cache: set elsewhere: buffer.remembered_decisions .* here$/,
+        /^processors.tail_sampling.decision_cache: set elsewhere: buffer.remembered_decisions in the boot file \(here .*\): kept and dropped traces together$/,
       ),
     ]);
     const of = (text: string) =>

@@ -24,16 +24,24 @@ export const number = (
 ): Parameter<number> => ({
   says,
   expected: rangeText('a number', min, max),
-  read: (value) =>
-    typeof value === 'number' && value >= min && value <= max && Number.isFinite(value) ? value : undefined,
+  read: (given) => {
+    const value = numberIn(given);
+    return typeof value === 'number' && value >= min && value <= max && Number.isFinite(value) ? value : undefined;
+  },
 });
 
 export const whole = (says: string, min = 0, max = Number.MAX_SAFE_INTEGER): Parameter<number> => ({
   says,
   expected: rangeText('a whole number', min, max),
-  read: (value) =>
-    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max ? (value as number) : undefined,
+  read: (given) => {
+    const value = numberIn(given) as number;
+    return Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined;
+  },
 });
+
+/** `100_000` is a number in the YAML that a Collector reads, and a text in YAML 1.2. */
+const numberIn = (value: unknown): unknown =>
+  typeof value === 'string' && /^[-+]?\d+(_\d+)+$/.test(value) ? Number(value.replaceAll('_', '')) : value;
 
 export const bool = (says: string): Parameter<boolean> => ({
   says,

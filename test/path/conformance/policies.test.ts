@@ -128,6 +128,16 @@ describe('numeric_attribute', () => {
     expect(keeps('numeric_attribute', { key: 'status', min_value: -1, max_value: 1 }, status('450'))).toBe(false);
   });
 
+  it('has bounds as the YAML of a Collector may write them', () => {
+    const block = { key: 'status', min_value: '1_000', max_value: '1_000_000' };
+    expect([keeps('numeric_attribute', block, status(1_000)), keeps('numeric_attribute', block, status(999))]).toEqual([
+      true,
+      false,
+    ]);
+    for (const min_value of ['1000', '1__0', '_1', '1_', '1_0.5'])
+      expect(problemsOf(policy('numeric_attribute', { key: 'a', min_value }))).toHaveLength(1);
+  });
+
   it('is refused without a bound, and where no number lies between', () => {
     expect(problemsOf(policy('numeric_attribute', { key: 'a' }))[0]).toContain('expected min_value, max_value or both');
     expect(problemsOf(policy('numeric_attribute', { key: 'a', min_value: 2, max_value: 1 }))[0]).toContain(
@@ -349,6 +359,16 @@ describe('policies of policies', () => {
     const drop = policy('drop', { drop_sub_policy: [policy('always_sample')] });
     expect(problemsOf(policy('not', { not_sub_policy: drop }))).toHaveLength(1);
   });
+});
+
+it('case 26: a condition that has no value takes its own policy away, and no other', () => {
+  const broken = policy('ottl_condition', { error_mode: 'propagate', span: ['Int(attributes["n"]) > 1'] }, 'broken');
+  const span = { trace: 'a', attributes: { n: 'no number' } };
+  expect(decided([broken], span).left()).toEqual([]);
+  const story = decided([broken, policy('always_sample')], span);
+  expect(story.left()).toHaveLength(1);
+  expect(story.explain('a')).toMatchObject({ policy: 'always_sample' });
+  expect(decided([broken], { trace: 'a', attributes: { n: '5' } }).left()).toHaveLength(1);
 });
 
 it('case 27: where no policy keeps a trace it is dropped, and a list without policies keeps nothing', () => {
