@@ -5,7 +5,10 @@ import { decodeText, placed } from './decode-text.ts';
 import type { KvEntry } from './rules-keys.ts';
 
 interface ReadLimits {
-  /** How long an answer may take that need not wait, and that much more for one that does. */
+  /**
+   * How long an answer may take that need not wait, and that much more for one that does. Without a leader Consul goes on
+   * trying for 7 s (rpc_hold_timeout) before it says so.
+   */
   readonly graceMs: number;
   /**
    * Of all values together. Of the answer, in which they are base64 with their keys, twice that and a little is read.
@@ -23,7 +26,7 @@ type Get = (options: Record<string, unknown>) => Promise<[ConsulResponse, KvItem
 export function readFolder(
   client: ConsulClient,
   folder: string,
-  { graceMs = 5_000, maxBytes = 256 * 1024 }: Partial<ReadLimits> = {},
+  { graceMs = 10_000, maxBytes = 256 * 1024 }: Partial<ReadLimits> = {},
 ): ReadFolder {
   const connection = new ConsulConnection(client, { graceMs, maxBodyBytes: 2 * maxBytes + 65_536 });
   return async (index, waitMs, signal) => {
