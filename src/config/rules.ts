@@ -64,11 +64,6 @@ const late = block({
   rescue: v.optional(v.boolean(expected('true or false')), false),
 });
 
-const shadow = v.custom<[]>(
-  (input) => Array.isArray(input) && input.length === 0,
-  'expected []: shadow policies are not supported in this version',
-);
-
 const commonFields = {
   baseline_percent: v.nullable(share),
   latency_threshold_ms: v.nullable(milliseconds),
@@ -77,7 +72,7 @@ const commonFields = {
   debug: v.nullable(v.boolean(expected('true or false'))),
   late,
   policies,
-  shadow,
+  shadow: policies,
 };
 
 const someOf = (fields: Readonly<Record<string, v.GenericSchema>>) =>

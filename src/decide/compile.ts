@@ -1,7 +1,7 @@
 import { maxWords } from '../model/conditions.ts';
 import type { PolicyState, SpanPredicate, TracePredicate } from '../model/predicates.ts';
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
-import { maxPolicies, type PolicySet } from '../model/verdict.ts';
+import { type Ballot, maxPolicies, type PolicySet } from '../model/verdict.ts';
 import { ConditionsBuilder } from './conditions.ts';
 import { type CompiledPolicy, compilePolicy } from './policies/index.ts';
 import { routePredicate } from './policies/route.ts';
@@ -21,20 +21,27 @@ export function compileRules(
   const problems: Problem[] = [];
   const debug = options.debug || document.debug === true;
   const known = [...(debug ? [keep('debug', { op: 'always' })] : []), ...knobs(document, environment, problems)];
-  const named = [...known, ...listed(document.policies, known, problems)];
+  const named = [...known, ...listed(document, 'policies', problems, known)];
+  const shadows = listed(document, 'shadow', problems);
   if (named.length > maxPolicies) {
     const message = `${named.length} policies with the knobs; expected at most ${maxPolicies}`;
     problems.push({ path: ['policies'], message });
   }
+  if (shadows.length > maxPolicies)
+    problems.push({ path: ['shadow'], message: `${shadows.length} policies; expected at most ${maxPolicies}` });
   if (problems.length > 0) return { problems };
   const conditions = new ConditionsBuilder();
   const state = options.state ?? noState();
-  const policies = named.map(({ name, ...policy }) => policyOf(name, policy, conditions, state));
+  const ballot = (all: readonly NamedPolicy[]): Ballot => {
+    const policies = all.map(({ name, ...policy }) => policyOf(name, policy, conditions, state));
+    return { policies, votes: voteTable(policies), said: all };
+  };
+  const [counting, shadow] = [ballot(named), ballot(shadows)];
   if (conditions.isFull) {
     const message = `more than ${maxWords * 32} different questions about spans: expected fewer`;
     return { problems: [{ path: ['policies'], message }] };
   }
-  return { policies: { policies, votes: voteTable(policies), conditions: conditions.build(), debug } };
+  return { policies: { ...counting, shadow, conditions: conditions.build(), debug } };
 }
 
 type NamedPolicy = CompiledPolicy & { readonly name: string };
@@ -66,20 +73,20 @@ function baseline(document: RulesDocument, environment: string, problems: Proble
 
 /** Policies that a Collector called `errors` meet a knob of that name where Consul has put it on again. */
 function listed(
-  documents: readonly PolicyDocument[],
-  knobs: readonly NamedPolicy[],
+  document: RulesDocument,
+  list: 'policies' | 'shadow',
   problems: Problem[],
+  knobs: readonly NamedPolicy[] = [],
 ): NamedPolicy[] {
   const taken = new Set(knobs.map(({ name }) => name));
-  return documents.flatMap((document, index) => {
-    if (taken.has(document.name))
-      problems.push({
-        path: ['policies', index, 'name'],
-        message: `"${document.name}" is the name of a field that is on`,
-      });
-    const compiled = compilePolicy(document);
-    if ('when' in compiled) return [{ name: document.name, ...compiled }];
-    for (const problem of compiled) problems.push({ ...problem, path: ['policies', index, ...problem.path] });
+  return document[list].flatMap((policy: PolicyDocument, index) => {
+    if (taken.has(policy.name)) {
+      const message = `"${policy.name}" is the name of a field that is on`;
+      problems.push({ path: [list, index, 'name'], message });
+    }
+    const compiled = compilePolicy(policy);
+    if ('when' in compiled) return [{ name: policy.name, ...compiled }];
+    for (const problem of compiled) problems.push({ ...problem, path: [list, index, ...problem.path] });
     return [];
   });
 }

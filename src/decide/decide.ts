@@ -1,6 +1,7 @@
 import type { TraceFacts } from '../model/predicates.ts';
 import { noFloor, reaches, type Threshold } from '../model/threshold.ts';
 import {
+  type Ballot,
   byOverload,
   type Policy,
   type PolicySet,
@@ -18,6 +19,8 @@ export const undecided = (): Verdict => ({
   thresholdLow: 0,
   keepVotes: new Int32Array(voteWords),
   dropVotes: new Int32Array(voteWords),
+  shadowKeepVotes: new Int32Array(voteWords),
+  shadowDropVotes: new Int32Array(voteWords),
 });
 
 /**
@@ -27,8 +30,24 @@ export const undecided = (): Verdict => ({
  * where its own is smaller; traces with an error excepted, and all of them where `debug` wants all.
  */
 export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floor = noFloor): void {
-  const { policies, votes } = set;
-  const { keepVotes, dropVotes } = verdict;
+  const { policies, shadow } = set;
+  const keeper = collectVotes(set, facts, verdict.keepVotes, verdict.dropVotes);
+  const dropper = firstOf(verdict.dropVotes);
+  collectVotes(shadow, facts, verdict.shadowKeepVotes, verdict.shadowDropVotes);
+  verdict.keep = dropper < 0 && keeper >= 0;
+  verdict.policy = dropper >= 0 ? dropper : keeper;
+  verdict.thresholdHigh = verdict.keep ? policies[keeper].thresholdHigh : 0;
+  verdict.thresholdLow = verdict.keep ? policies[keeper].thresholdLow : 0;
+  if (verdict.keep && floor !== noFloor && !set.debug && !hasError(set, facts)) raise(verdict, facts, floor);
+}
+
+/** Every policy's vote; the best keeper, or -1. */
+function collectVotes(
+  { policies, votes }: Ballot,
+  facts: TraceFacts,
+  keepVotes: Int32Array,
+  dropVotes: Int32Array,
+): number {
   // Calling fill() would take longer than all the rest.
   for (let word = 0; word < voteWords; word++) keepVotes[word] = dropVotes[word] = 0;
   for (let word = 0; word < votes.bits.length; word++) {
@@ -41,22 +60,15 @@ export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floo
     addRow(keepVotes, votes.byReached, reached);
     keeper = better(policies, keeper, votes.largestShare);
   }
-  let dropper = -1;
   for (const { index, policy } of votes.asked) {
     const vote = policy.vote(facts);
-    if (vote === Vote.keep) {
+    if (vote === Vote.drop) addVote(dropVotes, 0, index);
+    else if (vote === Vote.keep) {
       addVote(keepVotes, 0, index);
       keeper = better(policies, keeper, index);
-    } else if (vote === Vote.drop) {
-      addVote(dropVotes, 0, index);
-      if (dropper < 0) dropper = index;
     }
   }
-  verdict.keep = dropper < 0 && keeper >= 0;
-  verdict.policy = dropper >= 0 ? dropper : keeper;
-  verdict.thresholdHigh = verdict.keep ? policies[keeper].thresholdHigh : 0;
-  verdict.thresholdLow = verdict.keep ? policies[keeper].thresholdLow : 0;
-  if (verdict.keep && floor !== noFloor && !set.debug && !hasError(set, facts)) raise(verdict, facts, floor);
+  return keeper;
 }
 
 /** Did a span say ERROR? Known where a policy asks for that and nothing else. */

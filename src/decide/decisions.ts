@@ -3,8 +3,8 @@ import { Blocks } from '../tables/blocks.ts';
 import type { IdHash } from '../tables/id-hash.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
+import { VoteColumns } from './vote-columns.ts';
 import { hasVote } from './vote-table.ts';
-import { WideVotes } from './wide-votes.ts';
 
 /** The record of a decided trace, in Int32 words: 64 bytes. */
 export const Decision = {
@@ -24,7 +24,7 @@ export const Decision = {
   thresholdHigh: 11,
   thresholdLow: 12,
   lateSpans: 13,
-  /** Of the first 32 policies; the others' are in WideVotes. */
+  /** Of the first 32 policies; the others' are in VoteColumns. */
   keepVotes: 14,
   dropVotes: 15,
 } as const;
@@ -68,7 +68,8 @@ export const unremembered = (): DecisionFacts => ({
  */
 export class Decisions {
   readonly records: Records;
-  readonly #wideVotes: WideVotes;
+  readonly #wideVotes: VoteColumns;
+  readonly #shadowVotes: VoteColumns;
   readonly #index: IdIndex;
   readonly limit: number;
   /**
@@ -84,7 +85,8 @@ export class Decisions {
     this.#ring = new Int32Array(limit).fill(-1);
     this.records = new Records(decisionWords, blocks);
     this.#index = new IdIndex(this.records, hash, blocks);
-    this.#wideVotes = new WideVotes(blocks);
+    this.#wideVotes = new VoteColumns(1, blocks);
+    this.#shadowVotes = new VoteColumns(0, blocks);
   }
 
   get size(): number {
@@ -93,7 +95,9 @@ export class Decisions {
 
   /** Bytes held. */
   get bytes(): number {
-    return this.records.bytes + this.#index.bytes + this.#wideVotes.bytes + this.#ring.byteLength;
+    return (
+      this.records.bytes + this.#index.bytes + this.#wideVotes.bytes + this.#shadowVotes.bytes + this.#ring.byteLength
+    );
   }
 
   /** The slot of the remembered decision on the trace whose id stands at ids[at … at + 4), or -1. */
@@ -123,7 +127,8 @@ export class Decisions {
     words[to + Decision.lateSpans] = 0;
     words[to + Decision.keepVotes] = verdict.keepVotes[0];
     words[to + Decision.dropVotes] = verdict.dropVotes[0];
-    this.#wideVotes.remember(slot, verdict);
+    this.#wideVotes.remember(slot, { keep: verdict.keepVotes, drop: verdict.dropVotes });
+    this.#shadowVotes.remember(slot, { keep: verdict.shadowKeepVotes, drop: verdict.shadowDropVotes });
     this.#index.insert(slot);
     this.#ring[this.#next] = slot;
     this.#next = this.#next + 1 === this.limit ? 0 : this.#next + 1;
@@ -146,6 +151,12 @@ export class Decisions {
   voteAt(slot: number, index: number): 'keep' | 'drop' | 'abstain' {
     if (this.#hasVote(slot, 'keep', index)) return 'keep';
     return this.#hasVote(slot, 'drop', index) ? 'drop' : 'abstain';
+  }
+
+  /** The same of a shadow policy. */
+  shadowVoteAt(slot: number, index: number): 'keep' | 'drop' | 'abstain' {
+    if (this.#shadowVotes.has(slot, 'keep', index)) return 'keep';
+    return this.#shadowVotes.has(slot, 'drop', index) ? 'drop' : 'abstain';
   }
 
   #hasVote(slot: number, kind: 'keep' | 'drop', index: number): boolean {

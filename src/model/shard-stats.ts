@@ -1,7 +1,7 @@
 import type { Way } from './brought-back.ts';
 import type { ShardMemory } from './memory.ts';
 import type { Outcome, Source, Trigger } from './outcome.ts';
-import type { Histogram, LoopStats, OverloadStats } from './stats.ts';
+import type { Histogram, LoopStats, OverloadStats, ShadowCount } from './stats.ts';
 
 type Tally = { spans: number; bytes: number; requests: number };
 
@@ -10,6 +10,7 @@ export interface PipelineStats {
   readonly received: Record<Source, Tally>;
   readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
   readonly triggers: Record<Trigger, number>;
+  readonly shadow: readonly ShadowCount[];
   readonly waiting: { readonly spans: number; readonly traces: number };
   readonly bufferBytes: number;
   readonly bufferLimitBytes: number;

@@ -84,7 +84,7 @@ export interface RulesStatus {
 export interface TenantStats
   extends Pick<
     GatewayStats,
-    'received' | 'outcomes' | 'triggers' | 'waiting' | 'buffer' | 'window' | 'remembered' | 'overload'
+    'received' | 'outcomes' | 'triggers' | 'waiting' | 'buffer' | 'window' | 'remembered' | 'overload' | 'shadow'
   > {
   readonly name: string;
 }
@@ -98,6 +98,13 @@ export interface FilesStats {
   readonly loads: { readonly accepted: number; readonly refused: number };
   /** Of a certificate in force, Unix milliseconds. */
   readonly expiresAt?: number;
+}
+
+/** How often a policy voted so that is judged and decides nothing. */
+export interface ShadowCount {
+  readonly policy: string;
+  readonly vote: 'keep' | 'drop' | 'abstain';
+  readonly traces: number;
 }
 
 /** Every number the gateway keeps about itself, gathered when somebody asks (a scrape, /api/status). */
@@ -136,8 +143,7 @@ export interface GatewayStats {
   readonly redactions: Readonly<Record<string, number>>;
   readonly malformedTraceStates: number;
   readonly mendedSpans: number;
-  /** Votes of policies that are judged but decide nothing. */
-  readonly shadow?: readonly { policy: string; vote: 'keep' | 'drop' | 'abstain'; traces: number }[];
+  readonly shadow: readonly ShadowCount[];
   /** Kept spans in batches that are still open: in the books, every exporter still owes them. */
   readonly batching?: { readonly spans: number; readonly bytes: number };
   readonly exporters: readonly { readonly name: string; readonly stats: ExporterStats }[];

@@ -1,5 +1,5 @@
 import type { SpanConditions } from './conditions.ts';
-import type { TraceFacts } from './predicates.ts';
+import type { TraceFacts, TracePredicate } from './predicates.ts';
 
 /** What a policy says of a trace. `keep` counts with the policy's threshold; `drop` beats every keep. */
 export const Vote = { abstain: 0, keep: 1, drop: 2 } as const;
@@ -46,13 +46,17 @@ export interface VoteTable {
 }
 
 /** Policies that vote together. */
-interface Ballot {
+export interface Ballot {
   readonly policies: readonly Policy[];
   readonly votes: VoteTable;
+  /** What each of them says, as it was lowered: for whoever explains a vote. */
+  readonly said: readonly { readonly name: string; readonly when: TracePredicate; readonly drops: boolean }[];
 }
 
 /** Rules, compiled: exchanged whole, and changed by nobody but for what policies with a state remember. */
 export interface PolicySet extends Ballot {
+  /** Policies that vote, and are counted, and decide nothing. */
+  readonly shadow: Ballot;
   readonly conditions: SpanConditions;
   readonly debug: boolean;
 }
@@ -70,4 +74,7 @@ export interface Verdict {
   /** Who voted so, in `voteWords` words. */
   readonly keepVotes: Int32Array;
   readonly dropVotes: Int32Array;
+  /** The same of shadow policies. */
+  readonly shadowKeepVotes: Int32Array;
+  readonly shadowDropVotes: Int32Array;
 }

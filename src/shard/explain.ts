@@ -47,6 +47,7 @@ function explainDecided(
   const way = ways[wayOf(flags) - 1];
   const revision = revisions.get(word('revision'));
   const policies = revision?.set.policies ?? [];
+  const shadows = revision?.set.shadow.policies ?? [];
   const { firstSpanAt, decidedAt } = decisions.timesAt(slot);
   const high = word('thresholdHigh');
   const low = word('thresholdLow') >>> 0;
@@ -56,7 +57,7 @@ function explainDecided(
     policy:
       way !== undefined ? nameOfWay[way] : revision === undefined ? noPolicy : policyName(revision, policyOf(flags)),
     votes: policies.map((policy, i) => ({ policy: policy.name, vote: decisions.voteAt(slot, i) })),
-    shadowVotes: [],
+    shadowVotes: shadows.map((policy, i) => ({ policy: policy.name, vote: decisions.shadowVoteAt(slot, i) })),
     threshold: kept ? thresholdText(high, low) : '',
     adjustedCount: kept ? adjustedCount(high, low) : 0,
     revision: revision?.name ?? '',

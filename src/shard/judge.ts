@@ -12,6 +12,7 @@ import type { Ledger } from './ledger.ts';
 import { localRoot } from './local-root.ts';
 import type { OverloadWatch } from './overload-watch.ts';
 import { policyName, type Revisions, rowOf } from './revision.ts';
+import { ShadowCounts } from './shadow-counts.ts';
 
 interface JudgeParts {
   readonly buffer: TraceBuffer;
@@ -45,6 +46,7 @@ export class Judge {
     outcome: 'kept',
     traces: 1,
   };
+  readonly shadowCounts = new ShadowCounts();
   readonly triggers: Record<Trigger, number> = { wait: 0, root: 0, size: 0, full: 0, shutdown: 0 };
 
   constructor(parts: JudgeParts) {
@@ -68,6 +70,7 @@ export class Judge {
     if (isScannedAgain) emission.charge(bytes + spans * readingBytes);
     const verdict = this.#verdict;
     decide(revision.set, facts, verdict, overload.floor);
+    if (revision.set.shadow.policies.length > 0) this.shadowCounts.add(revision.set, verdict);
     const complete = (words[at + Trace.bits] & rootBit) !== 0;
     const about = this.#about;
     about.trigger = triggers.indexOf(trigger);

@@ -2,7 +2,7 @@ import type { Enricher } from '../enrich/enrich.ts';
 import type { ShardMemory } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { PipelineStats, ShardStats } from '../model/shard-stats.ts';
-import type { GatewayStats, Histogram, LoopStats, OverloadStats, TenantStats } from '../model/stats.ts';
+import type { GatewayStats, Histogram, LoopStats, OverloadStats, ShadowCount, TenantStats } from '../model/stats.ts';
 import { onlyTenant, type Tenant } from '../model/tenant.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
@@ -72,6 +72,7 @@ function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): Pip
     received: structuredClone(received),
     outcomes: ledger.entries(),
     triggers: shard.judge.triggers,
+    shadow: shard.judge.shadowCounts.entries(),
     waiting: { spans: buffer.spans, traces: buffer.traces.size },
     bufferBytes: buffer.blocks.inUseBytes,
     bufferLimitBytes: buffer.blocks.maxBytes,
@@ -164,6 +165,7 @@ function sumPipelines(pipelines: readonly PipelineStats[], now: number): Omit<Te
     received: addTables(pipelines.map((each) => each.received)),
     outcomes: addOutcomes(pipelines),
     triggers: addRecords(pipelines.map((each) => each.triggers)),
+    shadow: addShadow(pipelines.flatMap(({ shadow }) => shadow)),
     waiting: {
       spans: sumOf(pipelines, ({ waiting, handedOver, takenOver }) => waiting.spans + handedOver - takenOver),
       traces: sumOf(pipelines, ({ waiting }) => waiting.traces),
@@ -188,6 +190,15 @@ function sumPipelines(pipelines: readonly PipelineStats[], now: number): Omit<Te
       evicted: sumOf(pipelines, (each) => each.remembered.evicted),
     },
   };
+}
+
+function addShadow(counts: readonly ShadowCount[]): ShadowCount[] {
+  const sums = new Map<string, ShadowCount>();
+  for (const { policy, vote, traces } of counts) {
+    const key = `${vote} ${policy}`;
+    sums.set(key, { policy, vote, traces: (sums.get(key)?.traces ?? 0) + traces });
+  }
+  return [...sums.values()];
 }
 
 function sumOf(pipelines: readonly PipelineStats[], of: (pipeline: PipelineStats) => number): number {

@@ -91,7 +91,6 @@ describe('a rules file', () => {
     ['routes: [/a?b=1]', 'routes[0]: "/a?b=1": expected a path'],
     ['debug: 1', 'debug: 1: expected true or false'],
     ['late: { rescue: yes please }', 'late.rescue: "yes please": expected true or false'],
-    ['shadow: [{ name: a, type: b }]', 'shadow: expected []: shadow policies are not supported in this version'],
     [
       'policies: [{ name: a, type: always_sample }, { name: a, type: always_sample }]',
       'policies[1].name: "a" is taken by a policy above',

@@ -27,8 +27,9 @@ export const decisionsMetrics: readonly Metric[] = [
     labels: ['policy', 'vote'],
     help: 'Votes of shadow policies, which decide nothing.',
     advice: 'What a policy would do, before it is moved from `shadow` to `policies`.',
-    read: ({ gateway }) =>
-      (gateway.shadow ?? []).map(({ policy, vote, traces }) => ({ labels: { policy, vote }, value: traces })),
+    ...byTenant(({ shadow }) =>
+      shadow.map(({ policy, vote, traces }) => ({ labels: { policy, vote }, value: traces })),
+    ),
   },
   {
     name: 'tailgate_decision_triggers_traces_total',
