@@ -35,7 +35,7 @@ function ruleAnchors(rule: RedactRule): (string | null)[] {
     ...(rule.userinfo ? schemelessAnchors : []),
     ...(rule.keys ?? []).flatMap(globAnchors),
     ...(rule.query ?? []).flatMap(parameterAnchors),
-    ...(rule.pattern === undefined || rule.luhn
+    ...((rule.pattern ?? rule.expression) === undefined || rule.luhn
       ? []
       : (rule.contains ?? [null]).map((text) => (text === null ? null : long(text)))),
   ];

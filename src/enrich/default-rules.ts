@@ -4,7 +4,7 @@ import { serviceKeys } from './service-keys.ts';
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /**
- * The rules that have names in the boot file. Each pattern is linear: what senders write must not cost more than its
+ * The rules that have names in the boot file. Each expression is linear: what senders write must not cost more than its
  * length.
  */
 export const builtInRules = {
@@ -20,21 +20,21 @@ export const builtInRules = {
     name: 'authorization_values',
     // A bearer token has a digit or is long. Basic credentials are base64 with an encoded colon at one of three
     // offsets; so "Basic authentication failed" stays readable.
-    pattern:
+    expression:
       '(?i)(?<=\\bbearer(?: {1,4}|%20|\\+))(?:[\\w.~+/-]*\\d[\\w.~+/-]*|[\\w.~+/-]{16,})=*' +
       '|(?<=\\bbasic(?: {1,4}|%20|\\+))(?-i:(?:[\\w+/]{4})*(?:O[g-v]|[\\w+/][DTjz][o-r]|[\\w+/]{2}[AEIMQUYcgkosw048]6))[\\w+/]*=*',
     contains: ['bearer ', 'bearer%20', 'bearer+', 'basic ', 'basic%20', 'basic+'],
   },
   json_web_tokens: {
     name: 'json_web_tokens',
-    pattern: '(?:(?<![\\w-])|(?<=%[0-9A-Fa-f]{2}|\\\\[nrt]))eyJ[\\w-]{8,}(?:\\.[\\w-]*){1,4}',
+    expression: '(?:(?<![\\w-])|(?<=%[0-9A-Fa-f]{2}|\\\\[nrt]))eyJ[\\w-]{8,}(?:\\.[\\w-]*){1,4}',
     contains: ['eyJ'],
   },
   service_keys: {
     name: 'service_keys',
     ...serviceKeys,
   },
-  card_numbers: { name: 'card_numbers', pattern: '(?<![\\w.-])\\d(?:[ -]?\\d){12,18}(?![\\w-])', luhn: true },
+  card_numbers: { name: 'card_numbers', expression: '(?<![\\w.-])\\d(?:[ -]?\\d){12,18}(?![\\w-])', luhn: true },
 } satisfies Record<string, RedactRule>;
 
 export type BuiltInName = keyof typeof builtInRules;

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { block, expected, isBlock, list, mapOf, scalar, show, someOf, text } from '../options.ts';
+import { compileReplacer } from '../regex/replacer.ts';
 import { type BuiltInName, builtInRules, defaultRules } from './default-rules.ts';
-import { compilePattern, type RedactRule } from './rule.ts';
+import type { RedactRule } from './rule.ts';
 
 export type { RedactRule } from './rule.ts';
 
@@ -22,7 +23,10 @@ const rule = v.pipe(
     keep: v.pipe(v.optional(keys), v.description('attributes that no rule touches')),
     query: v.pipe(v.optional(parameters), v.description('names in name=value whose value is hidden')),
     userinfo: v.pipe(v.optional(yes), v.description('hide user:password@ in URLs')),
-    pattern: v.pipe(v.optional(pattern), v.description('what to hide in any text, a JavaScript regular expression')),
+    pattern: v.pipe(
+      v.optional(pattern),
+      v.description('what to hide in any text, a regular expression with RE2 syntax'),
+    ),
     contains: v.pipe(
       v.optional(someOf(text(/^.{3,}$/s, 'at least 3 characters'))),
       v.description('texts one of which every match has'),
@@ -73,9 +77,8 @@ export const enrichOptions = block({
 
 function whyNot(pattern: unknown): string {
   if (typeof pattern !== 'string') return `${show(pattern)}: expected a regular expression`;
-  try {
-    return compilePattern(pattern).test('') ? `${show(pattern)}: matches the empty text` : '';
-  } catch (error) {
-    return `${show(pattern)}: not a regular expression: ${(error as Error).message}`;
-  }
+  const compiled = compileReplacer(pattern);
+  if ('problem' in compiled)
+    return `${show(pattern)}: not a regular expression: ${compiled.problem} (character ${compiled.at + 1})`;
+  return compiled.matchesEmpty ? `${show(pattern)}: matches the empty text` : '';
 }

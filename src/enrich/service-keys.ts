@@ -79,7 +79,7 @@ const pem = '-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----';
 const pemEnd = '-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----';
 
 export const serviceKeys = {
-  pattern:
+  expression:
     `${boundary}(?:${shapes.map(({ begins, rest }) => (begins.startsWith('(?<=') ? '(?!)' : begins + rest)).join('|')})(?!\\w)` +
     `|(?:${shapes.flatMap(({ begins, rest }) => (begins.startsWith('(?<=') ? [begins + rest] : [])).join('|')})` +
     `|${pem}(?s:.*?)(?:${pemEnd}|$)`,

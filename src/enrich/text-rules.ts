@@ -1,9 +1,10 @@
+import { compileReplacer } from '../regex/replacer.ts';
 import { Pairs } from './pairs.ts';
-import { compilePattern, keyPattern, mask, passesLuhn, type RedactRule } from './rule.ts';
+import { keyPattern, mask, passesLuhn, type RedactRule } from './rule.ts';
 import { Kind, kindOf } from './secret-names.ts';
 import { hideUserinfo } from './userinfo.ts';
 
-/** Patterns see a text in pieces of this many characters, so that a careless one cannot stop the gateway for long. */
+/** Patterns see a text in pieces of this many characters. */
 const pieceChars = 65_536;
 const piece = new RegExp(`.{1,${pieceChars}}`, 'gs');
 
@@ -17,7 +18,7 @@ export function textRules(rules: readonly RedactRule[]): TextRule[] {
     ...(rule.words === 'values' ? [pairs(rule.name, new Pairs(kindOf, true))] : []),
     ...(rule.query?.length ? [pairs(rule.name, new Pairs(named(keyPattern(rule.query)), false))] : []),
     ...(rule.userinfo ? [userinfo(rule.name)] : []),
-    ...(rule.pattern === undefined ? [] : [pattern(rule)]),
+    ...(rule.pattern === undefined && rule.expression === undefined ? [] : [inText(rule)]),
   ]);
 }
 
@@ -35,22 +36,39 @@ const userinfo = (rule: string): TextRule => ({
   apply: (text, count) => hideUserinfo(text, () => count(rule)),
 });
 
-function pattern({ name, pattern, luhn }: RedactRule): TextRule {
-  const hide = replacing(name, compilePattern(pattern!), luhn ? (match) => !passesLuhn(match) : isHidden);
+/** `by` gives what stands in the place of a match. */
+type Replace = (text: string, by: (match: string) => string) => string;
+
+function inText(rule: RedactRule): TextRule {
+  const replace = rule.pattern === undefined ? ours(rule.expression!) : operators(rule.pattern);
+  const spares = rule.luhn ? (match: string) => !passesLuhn(match) : isHidden;
+  const hide: TextRule['apply'] = (text, count) =>
+    replace(text, (match) => {
+      if (match === '' || spares(match)) return match;
+      count(rule.name);
+      return mask;
+    });
   return {
     apply: (text, count) =>
       text.length <= pieceChars ? hide(text, count) : text.replace(piece, (part) => hide(part, count)),
   };
 }
 
-function replacing(rule: string, pattern: RegExp, spares: (match: string) => boolean): TextRule['apply'] {
-  return (text, count) =>
-    text.replace(pattern, (match: string) => {
-      if (match === '' || spares(match)) return match;
-      count(rule);
-      return mask;
-    });
+function ours(expression: string): Replace {
+  const [pattern, flags] = expression.startsWith('(?i)') ? [expression.slice(4), 'gi'] : [expression, 'g'];
+  const compiled = new RegExp(pattern, flags);
+  return (text, by) => text.replace(compiled, by);
 }
+
+/** Checked when the settings were read. */
+function operators(pattern: string): Replace {
+  const compiled = compileReplacer(pattern);
+  if ('problem' in compiled) throw new Error(compiled.problem);
+  return (text, by) => compiled.replace(text, by, tooMany);
+}
+
+/** In place of what is left of a text with more matches than are looked for. */
+const tooMany = `${mask} (too many matches)`;
 
 /** Empty, or hidden by a gateway before this one. */
 const isHidden = (text: string): boolean => text === '' || text === mask;

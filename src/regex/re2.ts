@@ -7,11 +7,6 @@ export interface RegexProblem {
   readonly at: number;
 }
 
-/** A compiled pattern that needs an engine. */
-export interface Engine {
-  test(text: string): boolean;
-}
-
 /**
  * What a pattern may be compiled to, in instructions of RE2's machine. Where its automaton would have too many states, a
  * character of text costs time for each of them.
@@ -20,13 +15,27 @@ const maxInstructions = 2000;
 /** The states of its automaton that are kept for each pattern; RE2's own default is 8 MiB. */
 const maxStateBytes = 512 * 1024;
 
+/** Characters of a pattern, at most. */
+const maxPatternChars = 4096;
+const loneSurrogate = /\p{Surrogate}/u;
+
 const load = createRequire(import.meta.url);
 
+/** What no engine need be asked for. */
+export function plainProblem(pattern: string): RegexProblem | undefined {
+  if (pattern.length > maxPatternChars)
+    return { problem: `longer than ${maxPatternChars} characters`, at: maxPatternChars };
+  const stray = pattern.search(loneSurrogate);
+  return stray < 0 ? undefined : { problem: 'half of a surrogate pair, which is no character', at: stray };
+}
+
 /** The library is loaded with the first pattern that needs it: 260 KB of source, some milliseconds. */
-export function openEngine(pattern: string): Engine | RegexProblem {
+export function openEngine(pattern: string, { lookbehind = false } = {}): RE2JS | RegexProblem {
+  const plain = plainProblem(pattern);
+  if (plain !== undefined) return plain;
   const { RE2JS } = load('re2js') as typeof import('re2js');
   try {
-    const engine = RE2JS.compile(pattern);
+    const engine = RE2JS.compile(pattern, lookbehind ? RE2JS.LOOKBEHINDS : 0);
     const size = engine.programSize();
     if (size > maxInstructions)
       return { problem: `too large: ${size} instructions, of ${maxInstructions} that are allowed`, at: 0 };
@@ -46,7 +55,13 @@ function boundStates({ re2Input: { dfa } }: RE2JS): void {
 /** The library names the piece that is wrong, as Go does, but not where it stands. */
 function problemOf(error: Partial<RE2JSSyntaxException> & Error, pattern: string): RegexProblem {
   const piece = error.getPattern?.() ?? '';
-  const reason = error.getDescription?.() ?? error.message;
+  const reason = hintOf(piece) ?? error.getDescription?.() ?? error.message;
   const found = pattern.lastIndexOf(piece);
   return { problem: piece === '' || piece === pattern ? reason : `${reason}: ${piece}`, at: Math.max(0, found) };
+}
+
+/** What other engines have, and cannot have in linear time. */
+function hintOf(piece: string): string | undefined {
+  if (/^\(\?[=!]/.test(piece)) return 'look-ahead is not supported, as it takes more than linear time';
+  return /^\\[1-9]/.test(piece) ? 'back-references are not supported, as they take more than linear time' : undefined;
 }

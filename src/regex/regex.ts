@@ -1,5 +1,6 @@
+import type { RE2JS } from 're2js';
 import { literalsOf } from './literals.ts';
-import { type Engine, openEngine, type RegexProblem } from './re2.ts';
+import { openEngine, plainProblem, type RegexProblem } from './re2.ts';
 import { Words } from './words.ts';
 
 /**
@@ -18,22 +19,15 @@ export type { RegexProblem } from './re2.ts';
 
 export const isProblem = (made: Regex | RegexProblem): made is RegexProblem => 'problem' in made;
 
-/** Characters of a pattern, at most. */
-const maxPatternChars = 4096;
-
 /** Never throws, whatever the pattern. */
 export function compileRegex(pattern: string): Regex | RegexProblem {
-  if (pattern.length > maxPatternChars)
-    return { problem: `longer than ${maxPatternChars} characters`, at: maxPatternChars };
-  const stray = pattern.search(loneSurrogate);
-  if (stray >= 0) return { problem: 'half of a surrogate pair, which is no character', at: stray };
+  const plain = plainProblem(pattern);
+  if (plain !== undefined) return plain;
   const literals = literalsOf(pattern);
   if (literals !== undefined) return wordsRegex(pattern, new Words(literals));
   const engine = openEngine(pattern);
   return 'problem' in engine ? engine : engineRegex(pattern, engine);
 }
-
-const loneSurrogate = /\p{Surrogate}/u;
 
 /** No engine is needed, nor loaded. */
 const wordsRegex = (pattern: string, words: Words): Regex => ({
@@ -45,7 +39,7 @@ const wordsRegex = (pattern: string, words: Words): Regex => ({
   },
 });
 
-const engineRegex = (pattern: string, engine: Engine): Regex => ({
+const engineRegex = (pattern: string, engine: RE2JS): Regex => ({
   pattern,
   test: (buf, start, end) => engine.test(textOf.call(buf, start, end)),
   testText: (text) => engine.test(text),

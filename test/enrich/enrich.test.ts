@@ -201,7 +201,7 @@ describe('whatever the span', () => {
   });
 
   it('taking it apart and writing it again gives the same bytes where no rule matches', () => {
-    const apart = enricher({ redact: [{ name: 'never', pattern: '(?!)' }] });
+    const apart = enricher({ redact: [{ name: 'never', pattern: '[^\\x00-\\x{10FFFF}]' }] });
     fc.assert(
       fc.property(spanArbitrary, (span) => {
         const bytes = encodeSpan(span);
@@ -215,7 +215,7 @@ describe('whatever the span', () => {
 
   it('the quick look finds every span in which the rules hide something', () => {
     const quick = enricher();
-    const thorough = enricher({ redact: [...quickRules, { name: 'never', pattern: '(?!)' }] });
+    const thorough = enricher({ redact: [...quickRules, { name: 'never', pattern: '[^\\x00-\\x{10FFFF}]' }] });
     fc.assert(
       fc.property(spanArbitrary, (span) => {
         const bytes = encodeSpan(span);

@@ -32,7 +32,12 @@ describe('redact: in the boot file', () => {
     [{ keys: ['a'] }, '0.name: missing: expected a name'],
     [{ name: 'a b', keys: ['a'] }, '0.name: "a b": expected a name'],
     [{ name: 'x', key: ['a'] }, '0.key: unknown key, did you mean keys?'],
-    [{ name: 'x', pattern: '(' }, '0.pattern: "(": not a regular expression'],
+    [{ name: 'x', pattern: 'a(' }, '0.pattern: "a(": not a regular expression: missing closing ) (character 1)'],
+    [
+      { name: 'x', pattern: 'ab(?=c)' },
+      'look-ahead is not supported, as it takes more than linear time: (?= (character 3)',
+    ],
+    [{ name: 'x', pattern: '(a)\\1' }, 'back-references are not supported, as they take more than linear time'],
     [{ name: 'x', pattern: 'a*' }, '0.pattern: "a*": matches the empty text'],
     [{ name: 'x', keys: ['a'], contains: ['abc'] }, '0: contains and luhn belong to a pattern'],
     [{ name: 'x', pattern: 'abc', contains: ['a'] }, '0.contains.0: "a": expected at least 3 characters'],
