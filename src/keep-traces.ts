@@ -17,24 +17,28 @@ const mostFound = 1000;
 
 /** Keeps traces of a tenant by their ids, or by what they hold. Throws BadRequest where a query cannot be read. */
 export function keeper(shards: Keeping, search: WindowSearch, clock: Clock): NonNullable<AdminSources['keep']> {
-  return async (asked, tenant) => {
+  let isSearching = false;
+  return async (asked, tenant, over) => {
     if ('ids' in asked) return { traces: await keepTraces(shards, asked.ids, { tenant: tenant.index, way: 'id' }) };
+    if (isSearching) throw new Unavailable('another query is being kept: try again in a moment');
     const params = new URLSearchParams({ q: asked.query, limit: String(mostFound) });
     if (asked.lastMs !== undefined)
       params.set('start', String(Math.floor((unixMsOf(clock.monotonicMs(), clock) - asked.lastMs) / 1000)));
-    const { found, isWhole } = await inTimeOnly((over) => search.search(params, tenant, over));
+    isSearching = true;
+    const searched = inTimeOnly(over, (until) => search.search(params, tenant, until));
+    const { found, isWhole } = await searched.finally(() => (isSearching = false));
     const ids = found.filter(({ verdict }) => verdict !== 'keep').map(({ traceId }) => traceId);
     const traces = await keepTraces(shards, ids, { tenant: tenant.index, way: 'query' });
     return { traces, isWhole: isWhole && found.length < mostFound };
   };
 }
 
-async function inTimeOnly<T>(search: (over: AbortSignal) => Promise<T>): Promise<T> {
-  const over = AbortSignal.timeout(searchWithinMs);
+async function inTimeOnly<T>(over: AbortSignal, search: (until: AbortSignal) => Promise<T>): Promise<T> {
+  const late = AbortSignal.timeout(searchWithinMs);
   try {
-    return await search(over);
+    return await search(AbortSignal.any([over, late]));
   } catch (error) {
-    if (!over.aborted) throw error;
+    if (!late.aborted && !over.aborted) throw error;
     throw new Unavailable(`the search took more than ${searchWithinMs / 1000} s: ask for a shorter time (last)`);
   }
 }

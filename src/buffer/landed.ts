@@ -61,7 +61,8 @@ export class Landed {
   take(end: number, slices: SliceRows): void {
     let at = (this.#count - 1) * messageWords;
     // Others may have landed behind one that was scanned in steps.
-    while (this.#messages[at + Message.end] !== -end) at -= messageWords;
+    while (at >= 0 && this.#messages[at + Message.end] !== -end) at -= messageWords;
+    if (at < 0) throw new Error(`a message up to ${end} was taken, and none landed there`);
     this.#messages[at + Message.end] = end;
     const first = this.#idCount;
     const isWhole = this.#note(slices);

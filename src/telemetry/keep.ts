@@ -12,11 +12,13 @@ const maxBodyBytes = 64 * 1024;
 /** What the routes share. */
 interface Answering {
   readonly tenantOf: (request: FastifyRequest) => Tenant | NoTenant;
+  /** Aborted when the asker is gone. */
+  readonly overOf: (reply: FastifyReply) => AbortSignal;
   readonly refuse: (reply: FastifyReply, status: number, error: string) => FastifyReply;
 }
 
 /** `POST /api/keep`: traces that were dropped come back out of the window. */
-export function keepRoute(app: FastifyInstance, { keep }: AdminSources, { tenantOf, refuse }: Answering): void {
+export function keepRoute(app: FastifyInstance, { keep }: AdminSources, { tenantOf, overOf, refuse }: Answering): void {
   const options = { bodyLimit: maxBodyBytes, config: { need: 'change', ofTenant: true } };
   app.post('/api/keep', options, async (request, reply) => {
     if (keep === undefined)
@@ -26,7 +28,7 @@ export function keepRoute(app: FastifyInstance, { keep }: AdminSources, { tenant
     const asked = keepRequest(request.body);
     if (typeof asked === 'string') return refuse(reply, 400, asked);
     try {
-      return await keep(asked, tenant);
+      return await keep(asked, tenant, overOf(reply));
     } catch (error) {
       if (error instanceof BadRequest) return refuse(reply, 400, error.message);
       throw error;

@@ -58,7 +58,7 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
     const tenant = tenantOf(request);
     return isTenant(tenant) ? answerExplain(sources, request.params.id, tenant, reply) : refuseTenant(reply, tenant);
   });
-  keepRoute(app, sources, { tenantOf, refuse });
+  keepRoute(app, sources, { tenantOf, overOf, refuse });
   app.get('/api/*', readsTenant, (request, reply) => {
     const tenant = tenantOf(request);
     if (!isTenant(tenant) && !ofNobody.has(request.url)) return refuseTenant(reply, tenant);

@@ -20,7 +20,7 @@ export interface AdminSources {
   /** Why a trace was kept or dropped; `traceIdHex` is 32 lower-case hex digits. Undefined when it is not remembered. */
   explain(traceIdHex: string, tenant: Tenant): Promise<Explanation | undefined>;
   /** Brings dropped traces back; absent where there is no window. */
-  readonly keep?: (asked: KeepRequest, tenant: Tenant) => Promise<KeepAnswer>;
+  readonly keep?: (asked: KeepRequest, tenant: Tenant, over: AbortSignal) => Promise<KeepAnswer>;
   /** Why no traffic should come here now, in one line; empty when it may. */
   notReady(): string;
   /** Why the process should be restarted, in one line; empty when it should not. */

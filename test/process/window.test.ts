@@ -13,7 +13,7 @@ async function start(shards: number, boot: Record<string, unknown> = {}): Promis
   const home = makeHome(
     {
       shards,
-      buffer: { decision_wait: '1s', max_bytes: '256MiB' },
+      buffer: { decision_wait: '2s', max_bytes: '256MiB' },
       window: { max_bytes: '16MiB', max_age: '10m' },
       ...boot,
     },
@@ -27,10 +27,10 @@ async function start(shards: number, boot: Record<string, unknown> = {}): Promis
   return gateway;
 }
 
-const send = (gateway: GatewayProcess, bytes: Uint8Array): Promise<Response> =>
+const send = (gateway: GatewayProcess, bytes: Uint8Array, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`http://${gateway.http}/v1/traces`, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-protobuf' },
+    headers: { 'content-type': 'application/x-protobuf', ...headers },
     body: Buffer.from(bytes),
   });
 
@@ -50,7 +50,7 @@ describe.each([1, 2])('a trace that was dropped by a gateway of %d shards', (sha
     // Twenty requests with a span of every trace, on as many connections: each shard has some of each.
     for (let n = 0; n < 20; n++) {
       const spans = Array.from({ length: 10 }, (_, i): Told => {
-        const isError = i === 7 && n === 5;
+        const isError = i === 7 && n === 0;
         return { trace: `t${i}`, id: `${n}`, ...(n > 0 && { parent: '0' }), ...(isError && { status: 'ERROR' }) };
       });
       const bytes = requestBytes(...spans);
@@ -197,6 +197,66 @@ describe.each([1, 2])('the window of a gateway of %d shards', (shards) => {
       headers: { authorization: 'Bearer let-me-in-0123456789' },
     });
     expect(await metrics.text()).toMatch(/^tailgate_window_kept_traces_total\{reason="query"\} 3$/m);
+  }, 60_000);
+});
+
+describe.each([1, 2])('two tenants of a gateway of %d shards', (shards) => {
+  it('find, search and keep each their own, though their ids are the same', async () => {
+    const tokens = join(mkdtempSync(join(tmpdir(), 'tailgate-tokens-')), 'tokens');
+    writeFileSync(tokens, 'a: of-tenant-a-0123456789 tenant=a\nb: of-tenant-b-0123456789 tenant=b\n');
+    const gateway = await start(shards, {
+      // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the boot file's own syntax
+      admin: { endpoint: '${env:TAILGATE_ADMIN}', auth: { bearer_token_file: tokens } },
+      receive: {
+        grpc: { endpoint: '${env:TAILGATE_GRPC}' },
+        http: { endpoint: '${env:TAILGATE_HTTP}' },
+        tenants: { allow: ['a', 'b'] },
+        max_request_bytes: '2MiB',
+      },
+      // biome-ignore-end lint/suspicious/noTemplateCurlyInString: as above
+    });
+    const came = new Map<string, string[]>([
+      ['a', []],
+      ['b', []],
+    ]);
+    for (let n = 0; n < 16; n++)
+      for (const tenant of ['a', 'b']) {
+        const bytes = requestBytes({ trace: 't', id: `${n}`, service: `of-${tenant}`, startMs: Date.now() });
+        expect((await send(gateway, bytes, { 'x-scope-orgid': tenant })).status).toBe(200);
+        came.get(tenant)!.push(...spanIdentities(bytes));
+      }
+    const ask = (tenant: string, path: string, init: RequestInit = {}) =>
+      fetch(`http://${gateway.admin}${path}`, {
+        ...init,
+        headers: {
+          authorization: `Bearer of-tenant-${tenant}-0123456789`,
+          accept: 'application/protobuf',
+          ...init.headers,
+        },
+      });
+    const found = async (tenant: string) => {
+      const answer = await ask(tenant, `/api/traces/${traceIdHex('t')}`);
+      const body = Buffer.from(await answer.arrayBuffer());
+      expect([answer.status, answer.ok ? '' : body.toString()]).toEqual([200, '']);
+      const identities = spanIdentities(body);
+      return { verdict: answer.headers.get('x-tailgate-verdict'), ...difference(identities, came.get(tenant)!) };
+    };
+    for (const tenant of ['a', 'b'])
+      await eventually(async () => expect(await found(tenant)).toEqual({ verdict: 'drop', extra: [], missing: [] }));
+    const services = async (tenant: string) => {
+      const answer = await ask(tenant, `/api/search?window=true&q=${encodeURIComponent('{ true }')}`);
+      const { traces } = (await answer.json()) as { traces: { serviceStats: Record<string, unknown> }[] };
+      return traces.map(({ serviceStats }) => Object.keys(serviceStats));
+    };
+    expect([await services('a'), await services('b')]).toEqual([[['of-a']], [['of-b']]]);
+    const kept = await ask('a', '/api/keep', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ids: [traceIdHex('t')] }),
+    });
+    expect(await kept.json()).toEqual({ traces: [{ traceId: traceIdHex('t'), state: 'brought', spans: 16 }] });
+    await eventually(async () => expect(await found('a')).toEqual({ verdict: null, extra: [], missing: [] }));
+    expect(await found('b')).toEqual({ verdict: 'drop', extra: [], missing: [] });
   }, 60_000);
 });
 

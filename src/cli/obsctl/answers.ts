@@ -80,6 +80,16 @@ const status = v.looseObject({
     spans: v.number(),
     oldestSeconds: v.number(),
   }),
+  /** Older gateways have none. */
+  window: v.optional(
+    v.looseObject({
+      bytes: v.number(),
+      limitBytes: v.number(),
+      oldestSeconds: v.number(),
+      spans: v.number(),
+      missedSpans: v.number(),
+    }),
+  ),
   /** Older gateways say nothing of it. */
   memory: v.optional(
     v.looseObject({

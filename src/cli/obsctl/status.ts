@@ -52,11 +52,20 @@ export function statusText(it: Status, now: number, color: boolean): string {
       'buffer',
       `${sizeText(buffer.bytes)} of ${sizeText(buffer.limitBytes)}${used}: ${buffer.traces} traces, ${buffer.spans} spans${oldest}`,
     ],
+    ...windowLines(it),
     ...memoryLines(it),
     ['books', it.books.balanced ? 'balanced' : paint.red('NOT balanced: spans are missing or counted twice')],
   ];
   const head = lines.map(([key, value]) => `${key.padEnd(10)}${value}\n`).join('');
   return `${head}\n${booksTable(it, paint)}\n${tenantsTable(it, paint)}${exportersTable(it, now, paint)}${failingLines(it, paint)}`;
+}
+
+function windowLines({ window }: Partial<Status>): string[][] {
+  if (window === undefined || window.limitBytes === 0) return [];
+  const { bytes, limitBytes, spans, oldestSeconds, missedSpans } = window;
+  const oldest = spans > 0 ? `, the oldest ${formatNs(oldestSeconds * 1e9)}` : '';
+  const missed = missedSpans > 0 ? `; ${missedSpans} missed` : '';
+  return [['window', `${sizeText(bytes)} of ${sizeText(limitBytes)}: ${spans} spans${oldest}${missed}`]];
 }
 
 function overloadLines({ overload = [] }: Partial<Status>, paint: Paint): string[][] {

@@ -16,6 +16,7 @@ export const markup = String.raw`
       </label>
       <label id="whose" hidden>Tenant <select id="tenant"></select></label>
       <label>Errors only <input id="errors" type="checkbox"></label>
+      <label id="all" hidden>Dropped ones too <input id="window" type="checkbox"></label>
       <label>At least <input id="duration" size="7" placeholder="500ms" pattern="\d+(\.\d+)?(us|ms|s|m)"></label>
       <label>In the last
         <select id="last"><option value="900">15 minutes</option><option value="3600" selected>hour</option><option value="21600">6 hours</option><option value="86400">day</option></select>

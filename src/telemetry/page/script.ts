@@ -86,6 +86,7 @@ async function refresh(isFirst) {
     const status = await ask('/api/status');
     byId('identity').textContent = [status.version, status.environment, count(status.shards, 'shard'), 'up ' + age(status.uptimeSeconds)].join(' · ');
     showTenants(status.tenantHeader, status.tenants || []);
+    byId('all').hidden = !(status.window && status.window.limitBytes);
     showBooks(status.books); showRules(status.rules); showBuffer(status.buffer); showExport(status.export, status.books);
     const ready = await fetch('/readyz');
     badge(ready.ok ? 'ready' : 'not ready: ' + (await ready.text()).trim(), ready.ok);
@@ -105,24 +106,24 @@ function traceQl(text, errors, duration) {
 byId('find').addEventListener('submit', (event) => {
   event.preventDefault();
   const text = byId('text').value.trim();
-  const query = new URLSearchParams({ text, errors: byId('errors').checked ? '1' : '', duration: byId('duration').value.trim(), last: byId('last').value });
+  const query = new URLSearchParams({ text, errors: byId('errors').checked ? '1' : '', window: byId('window').checked ? '1' : '', duration: byId('duration').value.trim(), last: byId('last').value });
   const target = isTraceId(text) ? '#/trace/' + text.toLowerCase() : '#/find?' + query;
   if (location.hash === target) route(); else location.hash = target;
 });
 async function find(query) {
-  const [text, errors, duration, last] = ['text', 'errors', 'duration', 'last'].map((name) => query.get(name) || '');
-  byId('text').value = text; byId('errors').checked = errors === '1'; byId('duration').value = duration; byId('last').value = last || '3600';
+  const [text, errors, duration, last, all] = ['text', 'errors', 'duration', 'last', 'window'].map((name) => query.get(name) || '');
+  byId('text').value = text; byId('errors').checked = errors === '1'; byId('window').checked = all === '1'; byId('duration').value = duration; byId('last').value = last || '3600';
   const end = Math.ceil(Date.now() / 1000) + 1;
-  const search = new URLSearchParams({ q: traceQl(text, errors, duration), start: end - Number(last || 3600), end, limit: 50 });
+  const search = new URLSearchParams({ q: traceQl(text, errors, duration), start: end - Number(last || 3600), end, limit: 50, ...(all ? { window: 'true' } : {}) });
   const { traces = [] } = await ask('/api/search?' + search);
   traces.sort((a, b) => (BigInt(a.startTimeUnixNano || 0) < BigInt(b.startTimeUnixNano || 0) ? 1 : -1));
   byId('note').textContent = traces.length === 0 ? 'Nothing found. Kept traces appear once they are decided, that is after decision_wait.' : traces.length + (traces.length === 50 ? ' traces, the limit; narrow the search to see others' : ' found');
   const row = (it) => {
     const id = it.traceID.padStart(32, '0');
     const failed = Object.values(it.serviceStats || {}).reduce((sum, service) => sum + (service.errorCount || 0), 0);
-    return [time(Number(BigInt(it.startTimeUnixNano || 0) / 1000000n)), el('a', { href: '#/trace/' + id, className: 'mono' }, id), it.rootServiceName || '?', it.rootTraceName || '', failed ? el('span', { className: 'bad' }, number(failed)) : '', it.durationMs ? ms(it.durationMs) : '< 1 ms'];
+    return [time(Number(BigInt(it.startTimeUnixNano || 0) / 1000000n)), el('a', { href: '#/trace/' + id, className: 'mono' }, id), it.rootServiceName || '?', it.rootTraceName || '', failed ? el('span', { className: 'bad' }, number(failed)) : '', it.durationMs ? ms(it.durationMs) : '< 1 ms', ...(all ? [{ keep: 'kept', drop: 'dropped' }[it.tailgate?.verdict] || it.tailgate?.verdict || ''] : [])];
   };
-  if (traces.length > 0) show('view', el('section', { className: 'scroll' }, table(['start', 'trace', 'service', 'name', '#errors', '#duration'], traces.map(row), 'Traces')));
+  if (traces.length > 0) show('view', el('section', { className: 'scroll' }, table(['start', 'trace', 'service', 'name', '#errors', '#duration', ...(all ? ['verdict'] : [])], traces.map(row), 'Traces')));
 }
 async function suggestServices() {
   const { tagValues = [] } = await ask('/api/v2/search/tag/resource.service.name/values').catch(() => ({}));

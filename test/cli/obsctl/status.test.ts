@@ -83,6 +83,7 @@ gateway   0.1.0, environment staging, up 1h02m, 1 shard
 rules     file-3f2a (0123456789ab) from file:/etc/tailgate/rules.yaml, loaded 1h02m ago
 policies  errors, slow, baseline
 buffer    1.5 MiB of 512 MiB (0 %): 12 traces, 69 spans, the oldest 14s
+window    3 MiB of 64 MiB: 60000 spans, the oldest 9m00s
 memory    130 MiB of 2 GiB: idle 110 MiB, heap 12 MiB, segments 4 MiB
 books     balanced
 
