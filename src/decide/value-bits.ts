@@ -14,6 +14,8 @@ export interface ValueBit {
 
 /** The bits of an attribute's value, an AnyValue message: it is read once, however many questions there are. */
 export function valueBits(questions: readonly ValueBit[]): BitsOf {
+  const [{ test, bit }] = questions;
+  if (questions.length === 1 && test.is === 'asked' && bit < 32) return alone(test.test, 1 << bit);
   const present = maskOf(bitsWhere(questions, ({ is }) => is === 'present'));
   const texts = textTable(questions);
   const ranges = questions.flatMap(({ test, bit }): RangeBit[] =>
@@ -48,6 +50,12 @@ export function textBits(questions: readonly ValueBit[]): BitsOf {
     return texts === undefined ? bits : bits | texts.bitsOf(buf, start, end, wide);
   };
 }
+
+/** The usual way, as short as it can be. */
+const alone =
+  (test: Asked['test'], bits: number): BitsOf =>
+  (buf, start, end) =>
+    test(buf, start, end) ? bits : 0;
 
 type Asked = { readonly test: (buf: Uint8Array, start: number, end: number) => boolean; readonly mask: Mask };
 

@@ -3,84 +3,72 @@ import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue, varint32 } f
 import { Event, Span, Status } from '../wire/otlp.ts';
 import { attributeBits, NamedKeys } from './named-keys.ts';
 
-/** Where the scan found the fields of a span that few rules ask for; −1 = it has none. */
-interface FoundFields {
+/** What the scan knows of a span when it has read it. */
+interface ScannedSpan {
   start: number;
   end: number;
-  nameAt: number;
-  nameEnd: number;
-  kindAt: number;
-  kindEnd: number;
-  flagsAt: number;
-  stateAt: number;
-  stateEnd: number;
   code: number;
   isRoot: boolean;
   durationNs: number;
 }
 
-export const nothingFound = (): FoundFields => ({
-  start: 0,
-  end: 0,
-  nameAt: -1,
-  nameEnd: -1,
-  kindAt: -1,
-  kindEnd: -1,
-  flagsAt: -1,
-  stateAt: -1,
-  stateEnd: -1,
-  code: 0,
-  isRoot: false,
-  durationNs: 0,
-});
+export const nothingScanned = (): ScannedSpan => ({ start: 0, end: 0, code: 0, isRoot: false, durationNs: 0 });
 
-/** What few rules ask of a span. Its events and its status' text are looked for only where one of them asks. */
+/**
+ * What few rules ask of a span. Its fields are looked through once more where one of them does: the scan itself, which
+ * all pay for, stays as short as it is.
+ */
 export class MoreBits {
   readonly #more: MoreConditions;
   readonly #eventKeys: NamedKeys;
-  readonly #asksInside: boolean;
+  readonly #asksFields: boolean;
 
   constructor(more: MoreConditions) {
+    const { kind, sampled, name, tracestate, eventAttributes, eventName, statusMessage } = more;
     this.#more = more;
     this.#eventKeys = new NamedKeys(more.eventAttributes);
-    this.#asksInside = more.eventAttributes.length > 0 || !!more.eventName || !!more.statusMessage;
+    this.#asksFields =
+      eventAttributes.length > 0 || !!(kind || sampled || name || tracestate || eventName || statusMessage);
   }
 
   /** The bits of the first word; further ones are set in `wide`. */
-  of(buf: Uint8Array, found: FoundFields, wide: Int32Array): number {
-    const { status, kind, duration, root, sampled, name, tracestate } = this.#more;
+  of(buf: Uint8Array, span: ScannedSpan, wide: Int32Array): number {
+    const { status, duration, root } = this.#more;
     let bits = 0;
-    if (status !== undefined) bits |= status(found.code, wide);
-    if (kind !== undefined) bits |= kind(found.kindAt < 0 ? 0 : varint32(buf, found.kindAt, found.kindEnd), wide);
-    if (duration !== undefined) bits |= duration(found.durationNs, wide);
-    if (root !== undefined) bits |= root(found.isRoot ? 1 : 0, wide);
-    if (sampled !== undefined) bits |= sampled(found.flagsAt < 0 ? 0 : buf[found.flagsAt] & 1, wide);
-    // A text that is left out is an empty one.
-    if (name !== undefined) bits |= name(buf, Math.max(0, found.nameAt), Math.max(0, found.nameEnd), wide);
-    if (tracestate !== undefined && found.stateAt >= 0) bits |= tracestate(buf, found.stateAt, found.stateEnd, wide);
-    return this.#asksInside ? bits | this.#inside(buf, found, wide) : bits;
+    if (status !== undefined) bits |= status(span.code, wide);
+    if (duration !== undefined) bits |= duration(span.durationNs, wide);
+    if (root !== undefined) bits |= root(span.isRoot ? 1 : 0, wide);
+    return this.#asksFields ? bits | this.#fields(buf, span, wide) : bits;
   }
 
-  #inside(buf: Uint8Array, { start, end }: FoundFields, wide: Int32Array): number {
-    let bits = 0;
-    let messageAt = 0;
-    let messageEnd = 0;
+  /** Of a field that stands there several times the last one counts; a text that is left out is an empty one. */
+  #fields(buf: Uint8Array, { start, end }: ScannedSpan, wide: Int32Array): number {
+    const { kind, sampled, name, tracestate, statusMessage } = this.#more;
+    let [bits, kindIs, flags] = [0, 0, 0];
+    let [nameAt, nameEnd, stateAt, stateEnd, messageAt, messageEnd] = [0, 0, 0, 0, 0, 0];
     for (let pos = start; pos < end; ) {
       pos = readTag(buf, pos, end);
       const [number, type] = [fieldNumber, fieldType];
       const at = type === 2 ? open(buf, pos, end) : pos;
       const to = type === 2 ? bodyEnd : skipValue(buf, pos, end, type);
-      if (number === Span.events) bits |= this.#event(buf, at, to, wide);
+      if (number === Span.name) [nameAt, nameEnd] = [at, to];
+      else if (number === Span.kind) kindIs = varint32(buf, at, to);
+      else if (number === Span.traceState) [stateAt, stateEnd] = [at, to];
+      else if (number === Span.flags) flags = buf[at];
+      else if (number === Span.events) bits |= this.#event(buf, at, to, wide);
       else if (number === Span.status && textOf(buf, at, to, Status.message))
         [messageAt, messageEnd] = [textAt, textEnd];
       pos = to;
     }
-    return this.#more.statusMessage === undefined
-      ? bits
-      : bits | this.#more.statusMessage(buf, messageAt, messageEnd, wide);
+    if (kind !== undefined) bits |= kind(kindIs, wide);
+    if (sampled !== undefined) bits |= sampled(flags & 1, wide);
+    if (name !== undefined) bits |= name(buf, nameAt, nameEnd, wide);
+    if (tracestate !== undefined) bits |= tracestate(buf, stateAt, stateEnd, wide);
+    return statusMessage === undefined ? bits : bits | statusMessage(buf, messageAt, messageEnd, wide);
   }
 
   #event(buf: Uint8Array, start: number, end: number, wide: Int32Array): number {
+    if (this.#more.eventName === undefined && this.#more.eventAttributes.length === 0) return 0;
     let bits = 0;
     for (let pos = start; pos < end; ) {
       pos = readTag(buf, pos, end);

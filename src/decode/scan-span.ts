@@ -12,7 +12,7 @@ import {
   varint32,
 } from '../wire/cursor.ts';
 import { parseRandomness, randomness } from '../wire/tracestate.ts';
-import { MoreBits, nothingFound } from './more-bits.ts';
+import { MoreBits, nothingScanned } from './more-bits.ts';
 import { attributeBits, keyHash, NamedKeys, namedBits } from './named-keys.ts';
 import { kindOf, validate } from './validate.ts';
 
@@ -36,7 +36,7 @@ export class SpanScan {
   /** The first word of bits, and the further ones. */
   bits = 0;
   wide = new Int32Array(0);
-  /** Where its times stand; −1 = it has none. */
+  /** Where its times stand, if anybody asks; −1 = it has none. */
   startAt = -1;
   endAt = -1;
   /** Explicit randomness, where `randomnessBit` is set. */
@@ -45,7 +45,7 @@ export class SpanScan {
   #conditions: SpanConditions | undefined = undefined;
   #named = new NamedKeys([]);
   #more: MoreBits | undefined = undefined;
-  readonly #found = nothingFound();
+  readonly #scanned = nothingScanned();
 
   /** Throws MalformedError for a span that is not well formed. */
   run(buf: Uint8Array, pos: number, end: number, conditions: SpanConditions): void {
@@ -55,13 +55,6 @@ export class SpanScan {
     const { wide } = this;
     if (conditions.words > 1) wide.fill(0);
     const spanAt = pos;
-    let nameAt = -1;
-    let nameEnd = -1;
-    let kindAt = -1;
-    let kindEnd = -1;
-    let flagsAt = -1;
-    let stateAt = -1;
-    let stateEnd = -1;
     let traceIdAt = -1;
     let traceIdBytes = 0;
     let spanIdAt = -1;
@@ -118,8 +111,7 @@ export class SpanScan {
           pos = bodyEnd;
           break;
         case 0x1a:
-          stateAt = pos = open(buf, pos + 1, end);
-          stateEnd = bodyEnd;
+          pos = open(buf, pos + 1, end);
           if (bodyEnd > pos && parseRandomness(buf, pos, bodyEnd)) {
             bits |= randomnessBit;
             this.randomnessHigh = randomness.high;
@@ -134,13 +126,10 @@ export class SpanScan {
           pos = bodyEnd;
           break;
         case 0x2a:
-          nameAt = open(buf, pos + 1, end);
-          nameEnd = pos = bodyEnd;
+          open(buf, pos + 1, end);
+          pos = bodyEnd;
           break;
         case 0x30:
-          kindAt = pos + 1;
-          kindEnd = pos = skipVarint(buf, kindAt, end);
-          break;
         case 0x50:
         case 0x60:
         case 0x70:
@@ -173,10 +162,7 @@ export class SpanScan {
         }
         case 0x85:
           // `flags`, if its tag's second byte says so.
-          if (buf[pos + 1] === 1) {
-            flagsAt = pos + 2;
-            pos = skipFixed(flagsAt, end, 4);
-          } else pos = otherField(buf, pos, end);
+          pos = buf[pos + 1] === 1 ? skipFixed(pos + 2, end, 4) : otherField(buf, pos, end);
           break;
         default:
           pos = otherField(buf, pos, end);
@@ -191,23 +177,18 @@ export class SpanScan {
     bits |= conditions.statusBits[code === 0 || code === 1 || code === 2 ? code : 3];
     const lastedNs = startAt >= 0 && endAt >= 0 ? durationNs(buf, startAt, endAt) : 0;
     if (lastedNs > conditions.slowNs) bits |= conditions.slowBits;
-    this.startAt = startAt;
-    this.endAt = endAt;
+    if (conditions.timesAt > 0) {
+      this.startAt = startAt;
+      this.endAt = endAt;
+    }
     if (this.#more !== undefined) {
-      const found = this.#found;
-      found.start = spanAt;
-      found.end = end;
-      found.nameAt = nameAt;
-      found.nameEnd = nameEnd;
-      found.kindAt = kindAt;
-      found.kindEnd = kindEnd;
-      found.flagsAt = flagsAt;
-      found.stateAt = stateAt;
-      found.stateEnd = stateEnd;
-      found.code = code;
-      found.isRoot = isRoot;
-      found.durationNs = lastedNs;
-      bits |= this.#more.of(buf, found, wide);
+      const scanned = this.#scanned;
+      scanned.start = spanAt;
+      scanned.end = end;
+      scanned.code = code;
+      scanned.isRoot = isRoot;
+      scanned.durationNs = lastedNs;
+      bits |= this.#more.of(buf, scanned, wide);
     }
     this.bits = bits;
   }
