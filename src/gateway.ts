@@ -9,6 +9,7 @@ import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
 import { openCredentials } from './credentials.ts';
 import { compileRules } from './decide/compile.ts';
+import { lintRules } from './decide/lint/lint.ts';
 import { tenantProblems } from './decide/tenant-rules.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
 import { openExporters } from './exporters.ts';
@@ -205,7 +206,8 @@ async function liveRules(config: BootConfig, log: Log) {
       const problems = tenantProblems(document, environment, { debug }, names);
       if ('problems' in result) return { problems: [...result.problems, ...problems] };
       if (problems.length > 0) return { problems };
-      return { policies: { document, name, names: result.policies.policies.map((policy) => policy.name) } };
+      const warnings = lintRules(document, environment);
+      return { policies: { document, name, names: result.policies.policies.map((policy) => policy.name) }, warnings };
     },
     policyNames: ({ names }) => names,
     lastGoodFile: `${dataDirectory}/rules.last-good.json`,

@@ -13,7 +13,7 @@ if (program === 'tailgate' && rest[0] === 'run') process.on('SIGHUP', () => {});
 
 const usage = `usage: tailgate COMMAND
   run [--config FILE]    the gateway
-  check FILE…            what is wrong with boot files and rules, by the code that runs them
+  check [--strict] FILE… what is wrong with boot files and rules, by the code that runs them, and what is probably not meant
   demo [--help]          sends a small shop's traffic to a gateway
   version
 obsctl finds and shows traces: obsctl --help

@@ -10,6 +10,7 @@ import { mergeLayers, noRulesFile, parseRules, ruleFields } from '../config/rule
 import { type BootConfig, bootFields } from '../config/schema.ts';
 import { credentialBlocks } from '../credentials.ts';
 import { compileRules } from '../decide/compile.ts';
+import { lintRules } from '../decide/lint/lint.ts';
 import { tenantProblems } from '../decide/tenant-rules.ts';
 import type { FilesBlock } from '../open-files.ts';
 import { exit } from './exit.ts';
@@ -26,24 +27,35 @@ interface RulesOf {
 
 /** What a file is, in words, or what is wrong with it. */
 type Finding =
-  | { readonly ok: string; readonly notes?: readonly string[]; readonly rules?: RulesOf }
+  | {
+      readonly ok: string;
+      readonly notes?: readonly string[];
+      /** What is probably not meant, a line each. */
+      readonly warnings?: readonly string[];
+      readonly rules?: RulesOf;
+    }
   | { readonly errors: readonly string[] };
 
 /**
  * `tailgate check FILE…`: loads and compiles boot files and rules with the code that runs them; the content tells which
  * is which. A boot file's rules file is checked with it, for its environment, and so are its
- * files of certificates, keys, tokens and passwords. 0, or 2 with each error's file:line.
+ * files of certificates, keys, tokens and passwords. 0, or 2 with each error's file:line. What is probably not meant is
+ * a warning: 0 as well, or with `--strict` 2.
  */
-export async function check(files: readonly string[], io: Pick<Io, 'stdout' | 'stderr' | 'env'>): Promise<number> {
+export async function check(argv: readonly string[], io: Pick<Io, 'stdout' | 'stderr' | 'env'>): Promise<number> {
+  const files = argv.filter((each) => each !== strict);
+  const isStrict = files.length < argv.length;
   if (files.length === 0) {
     io.stderr.write('tailgate check: expected at least one boot file or rules file\n');
     return exit.usage;
   }
-  const results = files.map((file) => examine(file, io));
+  const results = files.map((file) => examine(file, io, isStrict));
   return results.every(Boolean) ? exit.found : exit.usage;
 }
 
-function examine(file: string, io: Pick<Io, 'stdout' | 'stderr' | 'env'>, boot?: RulesOf): boolean {
+const strict = '--strict';
+
+function examine(file: string, io: Pick<Io, 'stdout' | 'stderr' | 'env'>, isStrict: boolean, boot?: RulesOf): boolean {
   const finding = findingOf(file, io.env, boot);
   if ('errors' in finding) {
     for (const error of finding.errors) io.stderr.write(`${error}\n`);
@@ -51,7 +63,10 @@ function examine(file: string, io: Pick<Io, 'stdout' | 'stderr' | 'env'>, boot?:
   }
   io.stdout.write(`${file}: ${finding.ok}\n`);
   for (const note of finding.notes ?? []) io.stdout.write(`${file}: note: ${note}\n`);
-  return !finding.rules || examine(finding.rules.file, io, finding.rules);
+  const { warnings = [] } = finding;
+  for (const warning of warnings) io.stderr.write(`${asWarning(warning)}\n`);
+  const meant = !isStrict || warnings.length === 0;
+  return (!finding.rules || examine(finding.rules.file, io, isStrict, finding.rules)) && meant;
 }
 
 function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
@@ -130,6 +145,9 @@ function errorsOf({ block, paths, parse }: FilesBlock<unknown>): string[] {
   }
 }
 
+/** `file:line: warning: …`, as compilers say it and tools read it. */
+const asWarning = (line: string): string => line.replace(/^(.*?:\d+: )?/, '$1warning: ');
+
 /** Without an environment, the rules must compile for each that they name. */
 function rulesFinding(
   text: string,
@@ -153,5 +171,6 @@ function rulesFinding(
   ];
   if (problems.length > 0) return { errors: [...new Set(report(problems))] };
   const counts = compiled.map((result) => ('policies' in result ? result.policies.policies.length : 0));
-  return { ok: `ok (${Math.max(...counts)} policies)`, notes };
+  const doubts = new Set(environments.flatMap((each) => report(lintRules(document, each))));
+  return { ok: `ok (${Math.max(...counts)} policies)`, notes, warnings: [...doubts] };
 }

@@ -17,7 +17,13 @@ import { hear, type Source } from './source.ts';
 export type Compile<T> = (
   document: RulesDocument,
   revision: string,
-) => { readonly policies: T } | { readonly problems: readonly Problem[] };
+) =>
+  | {
+      readonly policies: T;
+      /** What in them is probably not meant. */
+      readonly warnings?: readonly Problem[];
+    }
+  | { readonly problems: readonly Problem[] };
 
 interface LiveRulesOptions<T> {
   readonly file: Source<FileText>;
@@ -230,6 +236,9 @@ export class LiveRules<T> {
     if ('problems' in compiled) return this.#refuse(origin, report(compiled.problems));
     this.#inForce = { ...next, revision, loadedAt: this.#options.clock.unixMs(), debug: document.debug ?? false };
     this.#swap(origin, compiled.policies, notes);
+    const { warnings = [] } = compiled;
+    if (warnings.length > 0)
+      this.#record.warn('is this meant in the rules in force?', { revision, warnings: report(warnings) });
     this.#written = undefined;
     if (keys && keys.source === this.#options.consul?.name) {
       this.#save(keys, document);

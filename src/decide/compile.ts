@@ -18,11 +18,8 @@ export function compileRules(
   environment: string,
   options: { readonly debug: boolean; readonly state?: PolicyState },
 ): { readonly policies: PolicySet } | { readonly problems: readonly Problem[] } {
-  const problems: Problem[] = [];
   const debug = options.debug || document.debug === true;
-  const known = [...(debug ? [keep('debug', { op: 'always' })] : []), ...knobs(document, environment, problems)];
-  const named = [...known, ...listed(document, 'policies', problems, known)];
-  const shadows = listed(document, 'shadow', problems);
+  const { policies: named, shadows, problems } = lowerRules(document, environment, debug);
   if (named.length > maxPolicies) {
     const message = `${named.length} policies with the knobs; expected at most ${maxPolicies}`;
     problems.push({ path: ['policies'], message });
@@ -42,6 +39,22 @@ export function compileRules(
     return { problems: [{ path: ['policies'], message }] };
   }
   return { policies: { ...counting, shadow, conditions: conditions.build(), debug } };
+}
+
+/** The policies in the words of model/predicates.ts: knobs first, then those that are listed, as far as they have no problem. */
+export function lowerRules(
+  document: RulesDocument,
+  environment: string,
+  debug: boolean,
+): {
+  readonly policies: readonly NamedPolicy[];
+  readonly shadows: readonly NamedPolicy[];
+  readonly problems: Problem[];
+} {
+  const problems: Problem[] = [];
+  const known = [...(debug ? [keep('debug', { op: 'always' })] : []), ...knobs(document, environment, problems)];
+  const policies = [...known, ...listed(document, 'policies', problems, known)];
+  return { policies, shadows: listed(document, 'shadow', problems), problems };
 }
 
 type NamedPolicy = CompiledPolicy & { readonly name: string };

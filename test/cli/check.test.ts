@@ -39,7 +39,10 @@ describe('tailgate check', () => {
     const [head, example] = shipped.split('policies: []\n');
     expect(example).toMatch(/^# {2}- name: /);
     const rules = file('rules.yaml', `${head}policies:\n${example!.replaceAll(/^#/gm, '')}`);
-    expect(await run([rules])).toEqual({ code: 0, out: `${rules}: ok (5 policies)\n`, err: '' });
+    const told = `${rules}:4: warning: baseline_percent: keeps nothing that 'fifth' does not keep as well\n`;
+    const out = `${rules}: ok (5 policies)\n`;
+    expect(await run([rules])).toEqual({ code: 0, out, err: told });
+    expect(await run(['--strict', rules])).toEqual({ code: 2, out, err: told });
   });
 
   it('says that a directory is none of its files', async () => {

@@ -69,7 +69,9 @@ const compile: Compile<Compiled> = (document, revision) => {
   if (document.routes?.includes('/throw')) throw new Error('a defect');
   const bad = document.routes?.indexOf('/bad') ?? -1;
   if (bad >= 0) return { problems: [{ path: ['routes', bad], message: 'is bad' }] };
-  return { policies: { document, revision } };
+  const doubt = document.routes?.indexOf('/doubt') ?? -1;
+  const warnings = doubt >= 0 ? [{ path: ['routes', doubt], message: 'is this meant' }] : [];
+  return { policies: { document, revision }, warnings };
 };
 
 const folder = 'consul:tailgate/sampling/home';
@@ -587,4 +589,16 @@ describe('what was read and refused', () => {
     consul.say(keys(11, { routes: '/a' }), 11);
     expect(rules.status()).toMatchObject({ modifyIndex: 7, sourceIndex: 11, sourceRefusal: '' });
   });
+});
+
+it('what is probably not meant is told once a revision, at its line, and counts all the same', async () => {
+  const { routes, logged, file } = await started({ file: 'debug: false\nroutes: [/a, /doubt]' });
+  expect(routes()).toEqual(['/a', '/doubt']);
+  const warnings = () => logged.filter((line) => line.startsWith('warn:'));
+  expect(warnings()).toHaveLength(1);
+  expect(warnings()[0]).toContain('/etc/rules.yaml:2: routes[1]: is this meant');
+  file.say('debug: false\nroutes: [/a, /doubt] # said once more');
+  expect(warnings()).toHaveLength(1);
+  file.say('routes: [/a]');
+  expect(warnings()).toHaveLength(1);
 });

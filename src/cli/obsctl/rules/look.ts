@@ -118,9 +118,14 @@ function sides(
 }
 
 /** `obsctl sampling check FILE…`: what `tailgate check` does. */
-export async function check(files: readonly string[], flags: ScopeFlags, { io }: Settings): Promise<ExitCode> {
+export async function check(
+  files: readonly string[],
+  flags: ScopeFlags & { readonly strict?: boolean },
+  { io }: Settings,
+): Promise<ExitCode> {
   const env = flags.environment ? { ...io.env, DEPLOYMENT_ENVIRONMENT: flags.environment } : io.env;
-  return (await checkFiles(files, { ...io, env })) as ExitCode;
+  const argv = flags.strict ? ['--strict', ...files] : files;
+  return (await checkFiles(argv, { ...io, env })) as ExitCode;
 }
 
 function textOf(keys: Keys, store: RulesStore): string {

@@ -14,8 +14,11 @@ export function registerRules(parent: Command, run: Run): void {
       run(command, (it) => show(name, flags, it)),
     );
   withScope(parent.command('check <files...>'))
-    .description('what is wrong with rules files, by the code that runs them')
-    .action((files: string[], flags: ScopeFlags, command: Command) => run(command, (it) => check(files, flags, it)));
+    .description('what is wrong with rules files, by the code that runs them, and what is probably not meant')
+    .option('--strict', 'exit code 2 for what is probably not meant, too')
+    .action((files: string[], flags: ScopeFlags & { strict?: boolean }, command: Command) =>
+      run(command, (it) => check(files, flags, it)),
+    );
   withWriting(parent.command('set <key> [value]'))
     .description('writes one key: a value, or @FILE')
     .option('--delete', 'deletes it: the rules file’s field counts again')

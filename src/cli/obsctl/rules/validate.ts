@@ -12,6 +12,7 @@ import {
 import { keyFields, parseKeys } from '../../../config/rules-keys.ts';
 import { keyText, rulesText } from '../../../config/rules-text.ts';
 import { compileRules } from '../../../decide/compile.ts';
+import { lintRules } from '../../../decide/lint/lint.ts';
 import { tenantProblems } from '../../../decide/tenant-rules.ts';
 import type { RulesDocument } from '../../../model/rules.ts';
 import { CommandError, exit } from '../../exit.ts';
@@ -32,6 +33,8 @@ interface ValidRules {
   readonly hash: string;
   /** The keys as a document. */
   readonly text: string;
+  /** What is probably not meant. */
+  readonly warnings: readonly string[];
 }
 
 /** Keys by the gateway's own code, over the rules file; CommandError with a line for each thing that is wrong. */
@@ -75,7 +78,10 @@ function checked(result: LayerResult, base: RulesLayer, environment: string) {
     ...tenantProblems(document, environment, { debug: false }),
   ];
   if (problems.length > 0) throw usage([...new Set(report(problems))].join('\n'));
-  return { fields: result.layer.fields, layer: { document, hash: hashOf(document, environment) } };
+  return {
+    fields: result.layer.fields,
+    layer: { document, hash: hashOf(document, environment), warnings: report(lintRules(document, environment)) },
+  };
 }
 
 /** Nobody named the rules file: of an environment that is none of ours, it alone knows the share. */

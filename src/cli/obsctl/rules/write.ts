@@ -39,8 +39,8 @@ export async function write(flags: WriteFlags, settings: Settings, make: Make): 
     const [standing, past] = [await store.standing(), await store.revisions(note)];
     const { keys, why, notes = [] } = make(standing, past, store);
     const written = authorOf(flags, io, why);
-    const { document, hash, text } = validate(keys, store);
-    notes.forEach(note);
+    const { document, hash, text, warnings } = validate(keys, store);
+    [...notes, ...warnings.map((each) => `is this meant? ${each}`)].forEach(note);
     if (sameKeys(keys, standing.keys)) return unchanged(store, note);
     if (Object.keys(keys).length === 0) throw new CommandError(`${store.folder}: ${noneLeft}`, exit.usage);
     const before = textOf(standing.keys, store);
