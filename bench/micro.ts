@@ -3,6 +3,7 @@ import { RequestScan } from '../src/decode/scan.ts';
 import { defaultRules } from '../src/enrich/default-rules.ts';
 import { Enricher } from '../src/enrich/enrich.ts';
 import { Slice, sliceWords } from '../src/model/slice.ts';
+import { emptyStamp } from '../src/model/stamp.ts';
 import { Blocks } from '../src/tables/blocks.ts';
 import { IdHash } from '../src/tables/id-hash.ts';
 import { IdIndex } from '../src/tables/id-index.ts';
@@ -56,6 +57,7 @@ reportPolicies();
 
 const enricher = new Enricher({ resource: {}, set: {}, redact: defaultRules });
 const stamp = {
+  ...emptyStamp(),
   thresholdHigh: 0xfd70a3,
   thresholdLow: 0,
   policy: 'baseline',

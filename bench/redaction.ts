@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { RequestScan } from '../src/decode/scan.ts';
 import type { Enricher } from '../src/enrich/enrich.ts';
 import { Slice, sliceWords } from '../src/model/slice.ts';
+import { emptyStamp } from '../src/model/stamp.ts';
 import { Writer } from '../src/wire/writer.ts';
 import { captureNames, capturesMissing, readMessages } from '../test/support/captures.ts';
 import { compiled } from './policies.ts';
@@ -18,6 +19,7 @@ interface Spans {
 }
 
 const stamp = {
+  ...emptyStamp(),
   thresholdHigh: 0xfd70a3,
   thresholdLow: 0,
   policy: 'b',

@@ -10,7 +10,7 @@ import { Redactor } from './redactor.ts';
 import { ResourceAttributes } from './resource.ts';
 import type { RedactRule } from './rule.ts';
 import { scopeShape, spanShape } from './shapes.ts';
-import { raiseThreshold, thresholdFieldBytes, writeThreshold } from './tracestate.ts';
+import { thresholdFieldBytes, weighed, weighTraceState, writeThreshold } from './tracestate.ts';
 
 export interface EnrichOptions {
   /** Resource attributes added where absent. */
@@ -25,6 +25,8 @@ interface EnrichStats {
   readonly redactions: Record<string, number>;
   /** Spans whose `ot` tracestate member breaks its rules, and stayed as it was. */
   malformedTraceStates: number;
+  /** Spans whose `th` their randomness does not reach, which was erased. */
+  inconsistentTraceStates: number;
   /** Spans with text that was no UTF-8, which leave with U+FFFD in its place. */
   mendedSpans: number;
 }
@@ -45,7 +47,12 @@ export class Enricher {
   constructor({ resource, set, redact }: EnrichOptions) {
     this.#redactor = new Redactor(redact);
     this.#resource = new ResourceAttributes(resource, set, this.#redactor);
-    this.stats = { redactions: this.#redactor.counts, malformedTraceStates: 0, mendedSpans: 0 };
+    this.stats = {
+      redactions: this.#redactor.counts,
+      malformedTraceStates: 0,
+      inconsistentTraceStates: 0,
+      mendedSpans: 0,
+    };
   }
 
   /** Bytes of texts that rules were applied to, so far. */
@@ -99,12 +106,11 @@ export class Enricher {
 
   /** The common span: as it came, and behind it what it did not have. */
   #append(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
-    const { thresholdHigh: high, thresholdLow: low } = stamp;
     const marks = marked ? this.#marks.of(stamp) : nothing;
     out.tag(ScopeSpans.spans, 2);
-    out.varint(end - start + thresholdFieldBytes(high, low) + marks.length);
+    out.varint(end - start + thresholdFieldBytes(stamp) + marks.length);
     out.raw(buf, start, end);
-    writeThreshold(out, Span.traceState, high, low);
+    writeThreshold(out, Span.traceState, stamp);
     out.raw(marks);
   }
 
@@ -116,16 +122,17 @@ export class Enricher {
       else if (marked && r.field === Span.attributes && this.#marks.skips(r)) continue;
       else this.#redactor.field(out, r, from, spanShape);
     }
-    if (stateAt < 0) writeThreshold(out, Span.traceState, stamp.thresholdHigh, stamp.thresholdLow);
+    if (stateAt < 0) writeThreshold(out, Span.traceState, stamp);
     if (marked) out.raw(this.#marks.of(stamp));
     out.close(span);
   }
 
   #traceState(out: Writer, r: Reader, from: number, stamp: Stamp): void {
     const before = r.string();
-    const after = raiseThreshold(before, stamp.thresholdHigh, stamp.thresholdLow);
+    const after = weighTraceState(before, stamp);
     if (after === null) this.stats.malformedTraceStates++;
+    else if (weighed.isInconsistent) this.stats.inconsistentTraceStates++;
     if (after === null || after === before) out.raw(r.buf, from, r.pos);
-    else out.string(Span.traceState, after);
+    else if (after !== '') out.string(Span.traceState, after);
   }
 }

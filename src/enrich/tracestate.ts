@@ -1,56 +1,121 @@
-import { parseThreshold, thresholdText } from '../model/threshold.ts';
+import { fraction, highOf, lowOf, rescaled } from '../model/inclusion.ts';
+import type { Stamp } from '../model/stamp.ts';
+import { parseThreshold, reaches, type Threshold, threshold, thresholdText } from '../model/threshold.ts';
 import type { Writer } from '../wire/writer.ts';
 
 const maxMembers = 32;
 const maxValueChars = 256;
+const randomnessDigits = 14;
 const subKey = /^[a-z][a-z0-9]*$/;
 const subValue = /^[A-Za-z0-9._-]*$/;
 const hexDigits = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
-const member = Uint8Array.from('ot=th:', (char) => char.charCodeAt(0));
+const asciiOf = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
+const member = asciiOf('ot=th:');
+const randomnessKey = asciiOf(';rv:');
 
 /** Writes field `field` with the tracestate `ot=th:…`, for a span that had none. Allocates nothing. */
-export function writeThreshold(out: Writer, field: number, high: number, low: number): void {
+export function writeThreshold(out: Writer, field: number, stamp: Stamp): void {
+  if (stamp.erasesThreshold) return;
+  const { thresholdHigh: high, thresholdLow: low } = stamp;
   const digits = significantDigits(high, low);
   out.tag(field, 2);
-  out.varint(member.length + digits);
+  out.varint(valueBytes(stamp));
   out.raw(member);
+  writeDigits(out, high, low, digits);
+  if (stamp.randomnessHigh < 0) return;
+  out.raw(randomnessKey);
+  writeDigits(out, stamp.randomnessHigh, stamp.randomnessLow, randomnessDigits);
+}
+
+/** The bytes that `writeThreshold` writes, for a field number below 16. */
+export const thresholdFieldBytes = (stamp: Stamp): number => (stamp.erasesThreshold ? 0 : 2 + valueBytes(stamp));
+
+function valueBytes({ thresholdHigh, thresholdLow, randomnessHigh }: Stamp): number {
+  const digits = significantDigits(thresholdHigh, thresholdLow);
+  return member.length + digits + (randomnessHigh < 0 ? 0 : randomnessKey.length + randomnessDigits);
+}
+
+function writeDigits(out: Writer, high: number, low: number, digits: number): void {
   out.reserve(digits);
   for (let i = 0; i < digits; i++) out.buf[out.pos++] = hexDigits[digit(high, low, i)];
 }
 
-/** The bytes that `writeThreshold` writes, for a field number below 16. */
-export function thresholdFieldBytes(high: number, low: number): number {
-  return 2 + member.length + significantDigits(high, low);
-}
+/** What became of the `th` that came with the span that was weighed last. */
+export const weighed = { isInconsistent: false };
 
 /**
- * The tracestate with `th` raised to the threshold where it is lower or absent; the very same text where nothing
- * changes; null where the `ot` member is malformed. A changed member moves to the front; others keep their order.
- * Source: OpenTelemetry specification, "TraceState Handling"; W3C Trace Context 3.3.1 and 3.5.
+ * The tracestate with `th` raised to what the stamp says, where it is lower or absent; the very same text where nothing
+ * changes, an empty one where nothing is left; null where the `ot` member is malformed. A `th` that the span's randomness
+ * does not reach is erased: with which chance it came is not known, and no later stage can know. Nor is one written that
+ * its explicit randomness would contradict. A changed member moves to the front; others keep their order.
+ * Source: OpenTelemetry specification, "TraceState Handling" and "TraceState: Probability Sampling" (general
+ * requirements); W3C Trace Context 3.3.1 and 3.5.
  */
-export function raiseThreshold(traceState: string, high: number, low: number): string | null {
+export function weighTraceState(traceState: string, stamp: Stamp): string | null {
+  weighed.isInconsistent = false;
   const members = traceState.split(',').map((part) => part.trim());
   const ours = members.filter((part) => part.startsWith('ot='));
   if (ours.length > 1) return null;
   const before = ours[0]?.slice(3);
-  const after = before === undefined ? `th:${thresholdText(high, low)}` : raisedValue(before, high, low);
+  const after = weighedValue(before ?? '', stamp);
   if (after === null || after === before) return after === null ? null : traceState;
   const others = members.filter((part) => part !== '' && !part.startsWith('ot='));
-  return [`ot=${after}`, ...others].slice(0, maxMembers).join(',');
+  return [...(after === '' ? [] : [`ot=${after}`]), ...others].slice(0, maxMembers).join(',');
 }
 
-/** The value of the `ot` member with its `th` raised, in its place; a new one comes first. */
-function raisedValue(value: string, high: number, low: number): string | null {
+/** The value of the `ot` member with its `th` in its place; a new one comes first. */
+function weighedValue(value: string, stamp: Stamp): string | null {
   const parts = value === '' ? [] : value.split(';').map((part) => splitOnce(part));
   if (value.length > maxValueChars || !parts.every(isValid) || hasTwins(parts)) return null;
-  const th = parts.find(([key]) => key === 'th');
-  if (th && !isLower(th[1], high, low)) return value;
-  const text = thresholdText(high, low);
-  const raised = th
-    ? parts.map(([key, old]) => `${key}:${key === 'th' ? text : old}`).join(';')
-    : [`th:${text}`, ...(value === '' ? [] : [value])].join(';');
-  return raised.length <= maxValueChars ? raised : null;
+  const own = new Map(parts);
+  const th = own.get('th');
+  const rv = own.get('rv');
+  const before = th === undefined ? undefined : parseThreshold(th)!;
+  weighed.isInconsistent = before !== undefined && !isReached(before, rv, stamp);
+  const isErased = weighed.isInconsistent || stamp.erasesThreshold;
+  const raised = isErased ? undefined : thresholdTextFor(before, stamp);
+  const text =
+    raised === undefined || (rv !== undefined && !isReached(parseThreshold(raised)!, rv, stamp)) ? undefined : raised;
+  const isUnchanged = text === undefined ? th === undefined : before?.text === text;
+  const kept = isUnchanged ? parts : withThreshold(parts, text);
+  // Randomness that stands for another than the id's is the trace's own, and nobody may change it.
+  const randomness = text !== undefined && rv === undefined && stamp.randomnessHigh >= 0 ? [randomnessOf(stamp)] : [];
+  const after = [...kept, ...randomness].map((part) => part.join(':')).join(';');
+  return after.length <= maxValueChars ? after : null;
 }
+
+function withThreshold(
+  parts: readonly (readonly [string, string])[],
+  text: string | undefined,
+): (readonly [string, string])[] {
+  if (text === undefined) return parts.filter(([key]) => key !== 'th');
+  const isThere = parts.some(([key]) => key === 'th');
+  if (!isThere) return [['th', text], ...parts];
+  return parts.map((part) => (part[0] === 'th' ? ['th', text] : part));
+}
+
+/** Does the span's randomness reach the threshold with which it came? */
+function isReached({ high, low }: Threshold, rv: string | undefined, { idHigh, idLow }: Stamp): boolean {
+  if (rv === undefined) return reaches(idHigh, idLow, high, low);
+  return reaches(Number.parseInt(rv.slice(0, 6), 16), Number.parseInt(rv.slice(6), 16), high, low);
+}
+
+/** Randomness that decided before decides no more than once; luck comes on top of it. */
+function thresholdTextFor(before: Threshold | undefined, stamp: Stamp): string {
+  const { thresholdHigh, thresholdLow } = stamp;
+  if (before === undefined || (before.high === 0 && before.low === 0))
+    return thresholdText(thresholdHigh, thresholdLow);
+  const x = fraction(before.high, before.low);
+  if (x >= stamp.luckTo && reaches(before.high, before.low, thresholdHigh, thresholdLow)) return before.text;
+  if (x <= stamp.luckFrom || stamp.luckFrom === stamp.luckTo) return thresholdText(thresholdHigh, thresholdLow);
+  const after = rescaled(x, stamp);
+  return threshold(highOf(after), lowOf(after)).text;
+}
+
+const randomnessOf = ({ randomnessHigh: high, randomnessLow: low }: Stamp): readonly [string, string] => [
+  'rv',
+  high.toString(16).padStart(6, '0') + low.toString(16).padStart(8, '0'),
+];
 
 function isValid([key, value]: readonly [string, string]): boolean {
   if (key === 'th') return parseThreshold(value) !== null;
@@ -60,11 +125,6 @@ function isValid([key, value]: readonly [string, string]): boolean {
 
 function hasTwins(parts: readonly (readonly [string, string])[]): boolean {
   return new Set(parts.map(([key]) => key)).size < parts.length;
-}
-
-function isLower(text: string, high: number, low: number): boolean {
-  const old = parseThreshold(text)!;
-  return old.high !== high ? old.high < high : old.low < low;
 }
 
 function splitOnce(part: string): readonly [string, string] {

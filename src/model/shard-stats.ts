@@ -56,5 +56,6 @@ export interface ShardStats {
   readonly loop?: LoopStats;
   readonly redactions: Record<string, number>;
   readonly malformedTraceStates: number;
+  readonly inconsistentTraceStates: number;
   readonly mendedSpans: number;
 }

@@ -1,8 +1,15 @@
+import type { Inclusion } from './inclusion.ts';
+
 /** What a verdict writes on the spans it keeps. One object is reused for all traces of a shard. */
-export interface Stamp {
-  /** The threshold of 56 bits: its upper 24 and its lower 32, unsigned. */
-  thresholdHigh: number;
-  thresholdLow: number;
+export interface Stamp extends Inclusion {
+  /** The trace id's last 7 bytes, 56 bits in two numbers. */
+  idHigh: number;
+  idLow: number;
+  /** The randomness to be written beside the threshold, which the trace id would contradict; -1 = none. */
+  randomnessHigh: number;
+  randomnessLow: number;
+  /** The trace's own explicit randomness contradicts the threshold: none is written, and what there is goes. */
+  erasesThreshold: boolean;
   policy: string;
   revision: string;
   /** Decided without a root. */
@@ -16,6 +23,13 @@ export interface Stamp {
 export const emptyStamp = (): Stamp => ({
   thresholdHigh: 0,
   thresholdLow: 0,
+  luckFrom: 0,
+  luckTo: 0,
+  idHigh: 0xffffff,
+  idLow: 0xffffffff,
+  randomnessHigh: -1,
+  randomnessLow: 0,
+  erasesThreshold: false,
   policy: '',
   revision: '',
   incomplete: false,

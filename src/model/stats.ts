@@ -142,6 +142,7 @@ export interface GatewayStats {
   readonly remembered: { readonly decisions: number; readonly limit: number; readonly evicted: number };
   readonly redactions: Readonly<Record<string, number>>;
   readonly malformedTraceStates: number;
+  readonly inconsistentTraceStates: number;
   readonly mendedSpans: number;
   readonly shadow: readonly ShadowCount[];
   /** Kept spans in batches that are still open: in the books, every exporter still owes them. */

@@ -60,6 +60,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     ...(loop && { loop }),
     redactions: enricher.stats.redactions,
     malformedTraceStates: enricher.stats.malformedTraceStates,
+    inconsistentTraceStates: enricher.stats.inconsistentTraceStates,
     mendedSpans: enricher.stats.mendedSpans,
   };
 }
@@ -147,6 +148,7 @@ export function sumStats(
     loops: shards.flatMap(({ loop }, number) => (loop === undefined ? [] : [{ thread: `shard ${number}`, loop }])),
     redactions: addRecords(shards.map((shard) => shard.redactions)),
     malformedTraceStates: total((shard) => shard.malformedTraceStates),
+    inconsistentTraceStates: total((shard) => shard.inconsistentTraceStates),
     mendedSpans: total((shard) => shard.mendedSpans),
     batching: {
       spans: sumOf(pipelines, ({ batching, emittedSpans }) => batching.spans + emittedSpans) - offeredSpans,

@@ -36,10 +36,10 @@ describe('every kept span carries its weight', () => {
   });
 
   it('raises a threshold in its place in the message', () => {
-    const span = { ...ids, traceState: 'b=2,ot=th:8;rv:6e6d1a75832a2f', name: 'x' };
+    const span = { ...ids, traceState: 'b=2,ot=th:8;rv:ee6d1a75832a2f', name: 'x' };
     const before = encodeSpan(span);
     const left = enrichedBytes(enricher(), before, stampOf(0.1));
-    expect(left).toEqual(encodeSpan({ ...span, traceState: 'ot=th:e666;rv:6e6d1a75832a2f,b=2' }));
+    expect(left).toEqual(encodeSpan({ ...span, traceState: 'ot=th:e666;rv:ee6d1a75832a2f,b=2' }));
   });
 
   it('leaves a stricter threshold and foreign members byte for byte', () => {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { redactOptions } from '../../src/enrich/options.ts';
-import type { Stamp } from '../../src/model/stamp.ts';
+import { emptyStamp, type Stamp } from '../../src/model/stamp.ts';
 import { thresholdOf } from '../../src/model/threshold.ts';
 import { Reader } from '../../src/wire/reader.ts';
 import { Writer } from '../../src/wire/writer.ts';
@@ -25,6 +25,7 @@ export function enricher(options: Partial<EnrichOptions> = {}): Enricher {
 export function stampOf(probability: number, rest: Partial<Stamp> = {}): Stamp {
   const { high, low } = thresholdOf(probability);
   return {
+    ...emptyStamp(),
     thresholdHigh: high,
     thresholdLow: low,
     policy: 'baseline',

@@ -78,6 +78,7 @@ export function statsAfterTraffic(): GatewayStats {
     remembered: { decisions: 95, limit: 200_000, evicted: 0 },
     redactions: { passwords: 7 },
     malformedTraceStates: 1,
+    inconsistentTraceStates: 3,
     mendedSpans: 2,
     shadow: [{ policy: 'big', vote: 'keep', traces: 3 }],
     batching: { spans: 20, bytes: 9_000 },

@@ -1,15 +1,21 @@
-import { raiseThreshold } from '../../../src/enrich/tracestate.ts';
+import { weighTraceState } from '../../../src/enrich/tracestate.ts';
+import { emptyStamp } from '../../../src/model/stamp.ts';
 import { parseRandomness, randomness } from '../../../src/wire/tracestate.ts';
 import { changeBytes } from '../bytes.ts';
 import type { Chance, Target } from '../target.ts';
 
-const [high, low] = [0xe66666, 0x66666666];
+const stamp = { ...emptyStamp(), thresholdHigh: 0xe66666, thresholdLow: 0x66666666 };
+/** The same where luck had a part in it. */
+const lucky = { ...stamp, luckTo: 0.95, randomnessHigh: 0xf00000, randomnessLow: 1 };
 
 function run(input: Buffer): string {
   const found = parseRandomness(input, 0, input.length);
   const text = input.toString('latin1');
-  const raised = raiseThreshold(text, high, low);
-  return `${found ? 'rv' : 'none'}, ${raised === null ? 'malformed' : raised === text ? 'as it was' : 'raised'}`;
+  const raised = weighTraceState(text, stamp);
+  const how = raised === text ? 'as it was' : raised?.includes('th:e666666666666') ? 'raised' : 'erased';
+  const withLuck = weighTraceState(text, lucky);
+  if ((raised === null) !== (withLuck === null) && text.length < 200) throw new Error('malformed by luck');
+  return `${found ? 'rv' : 'none'}, ${raised === null ? 'malformed' : how}`;
 }
 
 /** The first `ot` member's first `rv`, by other means. */
@@ -31,8 +37,8 @@ function check(input: Buffer, outcome: string): void {
     if (got !== expected) throw new Error(`randomness ${got} where ${expected} is written`);
   } else if (expected !== undefined) throw new Error(`no randomness where ${expected} is written`);
   if (!outcome.endsWith('raised')) return;
-  const raised = raiseThreshold(text, high, low) as string;
-  if (raiseThreshold(raised, high, low) !== raised) throw new Error('raised twice it is something else');
+  const raised = weighTraceState(text, stamp) as string;
+  if (weighTraceState(raised, stamp) !== raised) throw new Error('raised twice it is something else');
   if (!/^ot=([^,]*;)?th:e6666666666666?(;|,|$)/.test(raised)) throw new Error(`no threshold in ${raised}`);
   if (raised.split(',').length > 32) throw new Error('more than 32 members');
 }
