@@ -6,7 +6,7 @@ import { ConditionsBuilder } from './conditions.ts';
 import { type CompiledPolicy, compilePolicy } from './policies/index.ts';
 import { routePredicate } from './policies/route.ts';
 import { policyOf } from './policy.ts';
-import { noState } from './state.ts';
+import { apart, MeasuredState, maxPolicyBytes, noState } from './state.ts';
 import { voteTable } from './vote-table.ts';
 
 /**
@@ -28,12 +28,18 @@ export function compileRules(
     problems.push({ path: ['shadow'], message: `${shadows.length} policies; expected at most ${maxPolicies}` });
   if (problems.length > 0) return { problems };
   const conditions = new ConditionsBuilder();
-  const state = options.state ?? noState();
-  const ballot = (all: readonly NamedPolicy[]): Ballot => {
-    const policies = all.map(({ name, ...policy }) => policyOf(name, policy, conditions, state));
+  const state = new MeasuredState(options.state ?? noState());
+  const ballot = (all: readonly NamedPolicy[], own: PolicyState): Ballot => {
+    const policies = all.map(({ name, ...policy }) => policyOf(name, policy, conditions, own));
     return { policies, votes: voteTable(policies), said: all };
   };
-  const [counting, shadow] = [ballot(named), ballot(shadows)];
+  // What a shadow policy takes from a limiter, another of the same words must not miss.
+  const [counting, shadow] = [ballot(named, state), ballot(shadows, apart(state, 'shadow'))];
+  if (state.bytes > maxPolicyBytes) {
+    const [taken, most] = [state.bytes, maxPolicyBytes].map((bytes) => `${Math.ceil(bytes / 2 ** 20)} MiB`);
+    const message = `what policies remember takes ${taken}, expected at most ${most}: lower some max_keys`;
+    return { problems: [{ path: ['policies'], message }] };
+  }
   if (conditions.isFull) {
     const message = `more than ${maxWords * 32} different questions about spans: expected fewer`;
     return { problems: [{ path: ['policies'], message }] };

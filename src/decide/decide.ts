@@ -11,12 +11,18 @@ import {
   voteWords,
 } from '../model/verdict.ts';
 import { addVote, compareKeepers } from './vote-table.ts';
+import { weigh, withoutLuck } from './weigh.ts';
 
 export const undecided = (): Verdict => ({
   keep: false,
   policy: -1,
   thresholdHigh: 0,
   thresholdLow: 0,
+  luckFrom: 0,
+  luckTo: 0,
+  randomnessHigh: -1,
+  randomnessLow: 0,
+  erasesThreshold: false,
   keepVotes: new Int32Array(voteWords),
   dropVotes: new Int32Array(voteWords),
   shadowKeepVotes: new Int32Array(voteWords),
@@ -25,9 +31,10 @@ export const undecided = (): Verdict => ({
 
 /**
  * Judges a trace: any drop vote wins; else any keep; else dropped. Of several keeping policies the one with the
- * smallest threshold (the greatest chance of inclusion) wins, then the first in order. Every policy votes, so that
- * every vote can be explained. `floor`: under overload what is kept must reach this threshold too, and then carries it
- * where its own is smaller; traces with an error excepted, and all of them where `debug` wants all.
+ * smallest threshold (the greatest chance of inclusion) wins, then the first in order; the threshold of the verdict is
+ * that of all of them together. Every policy votes, so that every vote can be explained. `floor`: under overload what is
+ * kept must reach this threshold too, and then carries it where its own is smaller; traces with an error excepted, and all
+ * of them where `debug` wants all.
  */
 export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floor = noFloor): void {
   const { policies, shadow } = set;
@@ -38,7 +45,11 @@ export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floo
   verdict.policy = dropper >= 0 ? dropper : keeper;
   verdict.thresholdHigh = verdict.keep ? policies[keeper].thresholdHigh : 0;
   verdict.thresholdLow = verdict.keep ? policies[keeper].thresholdLow : 0;
-  if (verdict.keep && floor !== noFloor && !set.debug && !hasError(set, facts)) raise(verdict, facts, floor);
+  withoutLuck(verdict);
+  if (!verdict.keep) return;
+  const bounded = floor !== noFloor && !set.debug && !hasError(set, facts) ? floor : noFloor;
+  if (set.votes.chances.length > 0) weigh(set.votes, facts, verdict, bounded);
+  if (bounded !== noFloor) raise(verdict, facts, bounded);
 }
 
 /** Every policy's vote; the best keeper, or -1. */
@@ -77,6 +88,7 @@ function hasError({ conditions: { statusBits } }: PolicySet, { bits }: TraceFact
   return (bits[0] & error & ~(unset | ok)) !== 0;
 }
 
+/** Under overload what is kept must reach the floor. */
 function raise(verdict: Verdict, { randomnessHigh, randomnessLow }: TraceFacts, { high, low }: Threshold): void {
   const isKept = reaches(randomnessHigh, randomnessLow, high, low);
   if (isKept && reaches(verdict.thresholdHigh, verdict.thresholdLow, high, low)) return;
@@ -84,6 +96,7 @@ function raise(verdict: Verdict, { randomnessHigh, randomnessLow }: TraceFacts, 
   if (!isKept) verdict.policy = byOverload;
   verdict.thresholdHigh = isKept ? high : 0;
   verdict.thresholdLow = isKept ? low : 0;
+  withoutLuck(verdict);
 }
 
 /** How many of the rising thresholds the trace's randomness reaches: they are the first ones. */

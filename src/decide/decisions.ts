@@ -1,8 +1,10 @@
+import type { Stamp } from '../model/stamp.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { Blocks } from '../tables/blocks.ts';
 import type { IdHash } from '../tables/id-hash.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
+import { RememberedLuck } from './remembered-luck.ts';
 import { VoteColumns } from './vote-columns.ts';
 import { hasVote } from './vote-table.ts';
 
@@ -10,7 +12,10 @@ import { hasVote } from './vote-table.ts';
 export const Decision = {
   /** Four words. */
   id: 0,
-  /** Bits 0–7 policy + 1 (0 = none, 255 = overload), 8–10 trigger, 16 keep, 17 complete, 18–19 brought back. */
+  /**
+   * Bits 0–7 policy + 1 (0 = none, 255 = overload), 8–10 trigger, 16 keep, 17 complete, 18–19 brought back, 20 luck,
+   * 21 erases.
+   */
   flags: 4,
   /** Number of the revision that judged it, see pipeline.ts. */
   revision: 5,
@@ -34,6 +39,9 @@ export const decisionBytes = 88;
 
 export const keepFlag = 1 << 16;
 export const completeFlag = 1 << 17;
+/** Luck had a part in it: what more there is stands in RememberedLuck. */
+const luckFlag = 1 << 20;
+const erasesFlag = 1 << 21;
 export const policyOf = (flags: number): number => (flags & 0xff) - 1;
 /** How it was brought back, see model/brought-back.ts: the place among the ways + 1; 0 = it was not. */
 export const wayOf = (flags: number): number => (flags >>> wayShift) & 3;
@@ -70,6 +78,7 @@ export class Decisions {
   readonly records: Records;
   readonly #wideVotes: VoteColumns;
   readonly #shadowVotes: VoteColumns;
+  readonly #luck: RememberedLuck;
   readonly #index: IdIndex;
   readonly limit: number;
   /**
@@ -87,6 +96,7 @@ export class Decisions {
     this.#index = new IdIndex(this.records, hash, blocks);
     this.#wideVotes = new VoteColumns(1, blocks);
     this.#shadowVotes = new VoteColumns(0, blocks);
+    this.#luck = new RememberedLuck(blocks);
   }
 
   get size(): number {
@@ -95,9 +105,8 @@ export class Decisions {
 
   /** Bytes held. */
   get bytes(): number {
-    return (
-      this.records.bytes + this.#index.bytes + this.#wideVotes.bytes + this.#shadowVotes.bytes + this.#ring.byteLength
-    );
+    const columns = this.#wideVotes.bytes + this.#shadowVotes.bytes + this.#luck.bytes;
+    return this.records.bytes + this.#index.bytes + columns + this.#ring.byteLength;
   }
 
   /** The slot of the remembered decision on the trace whose id stands at ids[at … at + 4), or -1. */
@@ -129,6 +138,10 @@ export class Decisions {
     words[to + Decision.dropVotes] = verdict.dropVotes[0];
     this.#wideVotes.remember(slot, { keep: verdict.keepVotes, drop: verdict.dropVotes });
     this.#shadowVotes.remember(slot, { keep: verdict.shadowKeepVotes, drop: verdict.shadowDropVotes });
+    if (verdict.luckTo > 0) {
+      words[to + Decision.flags] |= luckFlag | (verdict.erasesThreshold ? erasesFlag : 0);
+      this.#luck.remember(slot, verdict);
+    }
     this.#index.insert(slot);
     this.#ring[this.#next] = slot;
     this.#next = this.#next + 1 === this.limit ? 0 : this.#next + 1;
@@ -145,6 +158,21 @@ export class Decisions {
     words[at + Decision.flags] |= keepFlag | (way << wayShift);
     words[at + Decision.thresholdHigh] = 0;
     words[at + Decision.thresholdLow] = 0;
+  }
+
+  /** What the decision at a slot writes on the spans that it keeps. */
+  recallWeight(slot: number, stamp: Stamp): void {
+    const words = this.records.page(slot);
+    const at = this.records.at(slot);
+    const flags = words[at + Decision.flags];
+    stamp.idHigh = words[at + Decision.id + 2] & 0xffffff;
+    stamp.idLow = words[at + Decision.id + 3] >>> 0;
+    stamp.thresholdHigh = words[at + Decision.thresholdHigh];
+    stamp.thresholdLow = words[at + Decision.thresholdLow] >>> 0;
+    stamp.erasesThreshold = (flags & erasesFlag) !== 0;
+    stamp.luckFrom = stamp.luckTo = stamp.randomnessLow = 0;
+    stamp.randomnessHigh = -1;
+    if ((flags & luckFlag) !== 0) this.#luck.recall(slot, stamp);
   }
 
   /** How policy `index` voted on the decision at a slot. */

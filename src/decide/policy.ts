@@ -1,7 +1,15 @@
-import type { PolicyState, TraceFacts, TracePredicate, TraceTest } from '../model/predicates.ts';
-import { type AskedPolicy, type BitsPolicy, type Policy, type SharePolicy, Vote } from '../model/verdict.ts';
+import { fraction, highOf, lowOf, roundedThreshold } from '../model/inclusion.ts';
+import type { PolicyState, TraceFacts, TracePredicate } from '../model/predicates.ts';
+import {
+  type AskedPolicy,
+  type BitsPolicy,
+  type Policy,
+  type SharePolicy,
+  Vote,
+  type VoteChance,
+} from '../model/verdict.ts';
 import type { ConditionsBuilder } from './conditions.ts';
-import { isNever, traceTest } from './trace-test.ts';
+import { type CompiledTest, isNever, traceTest } from './trace-test.ts';
 
 /** Keeps traces of which some span set one of these bits. */
 export const whereBits = (name: string, bits: readonly number[]): BitsPolicy => ({
@@ -49,20 +57,24 @@ class Asked implements AskedPolicy {
   readonly name: string;
   thresholdHigh = 0;
   thresholdLow = 0;
-  readonly #test: TraceTest;
+  readonly chance?: VoteChance;
+  readonly #test: CompiledTest;
   readonly #vote: Vote;
 
-  constructor(name: string, test: TraceTest, vote: Vote) {
+  constructor(name: string, test: CompiledTest, vote: Vote) {
     this.name = name;
     this.#test = test;
     this.#vote = vote;
+    if (test.varies) this.chance = { test, drops: vote === Vote.drop };
   }
 
   vote(facts: TraceFacts): Vote {
     const test = this.#test;
     if (!test.ask(facts)) return Vote.abstain;
-    this.thresholdHigh = test.thresholdHigh;
-    this.thresholdLow = test.thresholdLow;
+    const { thresholdHigh, thresholdLow, luck } = test;
+    const chance = luck * (1 - fraction(thresholdHigh, thresholdLow));
+    this.thresholdHigh = luck === 1 ? thresholdHigh : highOf(roundedThreshold(chance));
+    this.thresholdLow = luck === 1 ? thresholdLow : lowOf(roundedThreshold(chance));
     return this.#vote;
   }
 }

@@ -1,28 +1,94 @@
 import type { PolicyState } from '../model/predicates.ts';
 
-/** What the policies of one shard remember, for as long as rules that ask for it are in force. */
-export class LocalState implements PolicyState {
-  readonly shards = 1;
-  #states = new Map<string, unknown>();
-  /** What the rules that are being compiled have asked for so far. */
-  #asked = new Map<string, unknown>();
+/** Numbers that all shards see, by the identity of what they belong to. */
+export type SharedNumbers = ReadonlyMap<string, SharedArrayBuffer>;
 
-  of<T>(identity: string, open: () => T): T {
-    const known = this.#asked.get(identity) ?? this.#states.get(identity) ?? open();
-    this.#asked.set(identity, known);
-    return known as T;
+/** What the numbers of one tenant's policies may take together. */
+export const maxPolicyBytes = 64 << 20;
+
+/**
+ * What policies remember from one revision of the rules to the next, for one tenant. A revision asks by identity for what
+ * it needs; what the one before had is the same again, and what nobody asks for any more is let go. Shards of one
+ * gateway share their numbers: whoever starts them allocates, and sends what there is with each revision.
+ */
+export class PolicyMemory {
+  readonly #shards: number;
+  #numbers: ReadonlyMap<string, Int32Array<SharedArrayBuffer>> = new Map();
+  #objects: ReadonlyMap<string, unknown> = new Map();
+
+  constructor(shards: number) {
+    this.#shards = shards;
   }
 
-  shared(identity: string, words: number): Int32Array {
-    return this.of(`shared ${identity}`, () => new Int32Array(words));
+  /** All numbers, to be sent to shards. */
+  get numbers(): SharedNumbers {
+    return new Map([...this.#numbers].map(([identity, { buffer }]) => [identity, buffer]));
   }
 
-  /** The rules compiled last are in force: what they did not ask for is forgotten. */
-  keep(): void {
-    this.#states = this.#asked;
-    this.#asked = new Map();
+  /**
+   * Runs `open`, in which a revision's policies ask for what they remember; where it throws, all stays as it was.
+   * `given`: the numbers that the other shards have; without them there are none but this one's.
+   */
+  renew<T>(open: (state: PolicyState) => T, given?: SharedNumbers): T {
+    const numbers = new Map<string, Int32Array<SharedArrayBuffer>>();
+    const objects = new Map<string, unknown>();
+    const result = open({
+      shards: this.#shards,
+      of: <S>(identity: string, make: () => S): S => {
+        if (!objects.has(identity)) objects.set(identity, this.#objects.get(identity) ?? make());
+        return objects.get(identity) as S;
+      },
+      shared: (identity, words) => {
+        const known = numbers.get(identity) ?? this.#known(identity, words, given);
+        numbers.set(identity, known);
+        return known;
+      },
+    });
+    this.#numbers = numbers;
+    this.#objects = objects;
+    return result;
+  }
+
+  #known(identity: string, words: number, given: SharedNumbers | undefined): Int32Array<SharedArrayBuffer> {
+    const memory = given?.get(identity);
+    if (memory !== undefined) return new Int32Array(memory);
+    if (given !== undefined) throw new Error(`no shared memory for a policy: ${identity}`);
+    const before = this.#numbers.get(identity);
+    return before?.length === words ? before : new Int32Array(new SharedArrayBuffer(words * 4));
   }
 }
 
-/** Where rules are compiled only to see whether they can be. */
-export const noState = (): PolicyState => new LocalState();
+/** Where rules are compiled only to see whether they can be: nothing is asked by them, and nothing remembered. */
+export const noState = (): PolicyState => ({ shards: 1, of: (_, open) => open(), shared: () => new Int32Array(16) });
+
+/** A state that counts the bytes that are asked of it. */
+export class MeasuredState implements PolicyState {
+  readonly shards: number;
+  readonly #state: PolicyState;
+  readonly #bytes = new Map<string, number>();
+
+  constructor(state: PolicyState) {
+    this.#state = state;
+    this.shards = state.shards;
+  }
+
+  get bytes(): number {
+    return [...this.#bytes.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  of<T>(identity: string, open: () => T): T {
+    return this.#state.of(identity, open);
+  }
+
+  shared(identity: string, words: number): Int32Array {
+    this.#bytes.set(identity, words * 4);
+    return this.#state.shared(identity, words);
+  }
+}
+
+/** The same state, where nothing that is asked has the identity of what is asked elsewhere. */
+export const apart = (state: PolicyState, place: string): PolicyState => ({
+  shards: state.shards,
+  of: (identity, open) => state.of(`${place} ${identity}`, open),
+  shared: (identity, words) => state.shared(`${place} ${identity}`, words),
+});

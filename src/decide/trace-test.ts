@@ -1,5 +1,7 @@
+import { fraction } from '../model/inclusion.ts';
 import type { NumberRange, PolicyState, TraceFacts, TracePredicate, TraceTest } from '../model/predicates.ts';
-import { reaches, type Threshold, thresholdOf } from '../model/threshold.ts';
+import { reaches, thresholdOf } from '../model/threshold.ts';
+import { Chances } from './chances.ts';
 import type { ConditionsBuilder } from './conditions.ts';
 import { isWithin } from './number-bits.ts';
 import { saltedShare } from './salted-share.ts';
@@ -8,15 +10,19 @@ import { saltedShare } from './salted-share.ts';
 const smallestShare = 2 ** -50;
 export const isNever = (share: number): boolean => share < smallestShare;
 
-/** A test of a trace, and the chance of its yes where that is always the same. */
-interface Compiled extends TraceTest {
-  /** 1 = it is no matter of chance. */
-  readonly chance: number;
+/** A test of a trace, with what is known of it beforehand. */
+export interface CompiledTest extends TraceTest {
+  /** Its chance may be anything; else it is 1 or 0, as it answers. */
+  readonly varies: boolean;
+  /** Asking changes nothing, so it may also be asked for its chance alone. */
+  readonly isFree: boolean;
+  /** Of its luck, see Chances. */
+  readonly source: number;
 }
 
 /** A trace predicate as a test; what it asks of spans goes to `conditions`. */
-export function traceTest(predicate: TracePredicate, conditions: ConditionsBuilder, state: PolicyState): Compiled {
-  const compile = (each: TracePredicate): Compiled => traceTest(each, conditions, state);
+export function traceTest(predicate: TracePredicate, conditions: ConditionsBuilder, state: PolicyState): CompiledTest {
+  const compile = (each: TracePredicate): CompiledTest => traceTest(each, conditions, state);
   switch (predicate.op) {
     case 'always':
       return certain(() => true);
@@ -32,7 +38,9 @@ export function traceTest(predicate: TracePredicate, conditions: ConditionsBuild
     case 'share':
       return share(predicate.share, predicate.salt);
     case 'stateful':
-      return Object.assign(predicate.open(state), { chance: 1 });
+      return Object.assign(predicate.open(state), { varies: true, isFree: false, source: 0 });
+    case 'first':
+      return new First(predicate.of.map(({ when, decides }) => ({ when: compile(when), decides: compile(decides) })));
     case 'not':
       return not(compile(predicate.of));
     case 'and':
@@ -42,11 +50,18 @@ export function traceTest(predicate: TracePredicate, conditions: ConditionsBuild
   }
 }
 
-const certain = (ask: (facts: TraceFacts) => boolean): Compiled => ({
-  ask,
+const certain = (ask: (facts: TraceFacts) => boolean): CompiledTest => ({
   thresholdHigh: 0,
   thresholdLow: 0,
-  chance: 1,
+  luck: 0,
+  varies: false,
+  isFree: true,
+  source: 0,
+  ask(facts) {
+    const isSo = ask(facts);
+    this.luck = isSo ? 1 : 0;
+    return isSo;
+  },
 });
 
 function hasAny(bits: readonly number[]): (facts: TraceFacts) => boolean {
@@ -60,69 +75,152 @@ function hasAny(bits: readonly number[]): (facts: TraceFacts) => boolean {
 const within = (range: NumberRange, numberOf: (facts: TraceFacts) => number) => (facts: TraceFacts) =>
   isWithin(numberOf(facts), range);
 
-function share(part: number, salt: string | undefined): Compiled {
+function share(part: number, salt: string | undefined): CompiledTest {
   if (isNever(part)) return certain(() => false);
+  const common = { varies: true, isFree: true };
+  if (salt !== undefined) {
+    // What a hash of the id says has nothing to do with its last bytes.
+    const luck = { thresholdHigh: 0, thresholdLow: 0, luck: part, source: sourceOf(salt) };
+    return { ...common, ...luck, ask: saltedShare(part, salt) };
+  }
   const { high, low } = thresholdOf(part);
-  const ask =
-    salt === undefined
-      ? (facts: TraceFacts) => reaches(facts.randomnessHigh, facts.randomnessLow, high, low)
-      : saltedShare(part, salt);
-  return { ask, thresholdHigh: high, thresholdLow: low, chance: part };
+  const ask = (facts: TraceFacts): boolean => reaches(facts.randomnessHigh, facts.randomnessLow, high, low);
+  return { ...common, thresholdHigh: high, thresholdLow: low, luck: 1, source: 0, ask };
 }
+
+/** A number, not 0, for a salt. */
+function sourceOf(salt: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < salt.length; i++) hash = Math.imul(hash ^ salt.charCodeAt(i), 0x01000193);
+  return hash || 1;
+}
+
+const chanceOf = ({ thresholdHigh, thresholdLow, luck }: TraceTest): number =>
+  luck * (1 - fraction(thresholdHigh, thresholdLow));
 
 /** Who has a yes with a chance of 10 % has a no with 90 %. */
-function not(test: Compiled): Compiled {
-  const chance = test.chance === 1 ? 1 : 1 - test.chance;
-  const { high, low }: Pick<Threshold, 'high' | 'low'> = thresholdOf(Math.max(smallestShare, chance));
-  return { ask: (facts) => !test.ask(facts), thresholdHigh: high, thresholdLow: low, chance };
-}
+const not = (test: CompiledTest): CompiledTest => ({
+  thresholdHigh: 0,
+  thresholdLow: 0,
+  luck: 0,
+  varies: test.varies,
+  isFree: test.isFree,
+  source: 0,
+  ask(facts) {
+    const isSo = !test.ask(facts);
+    this.luck = 1 - chanceOf(test);
+    return isSo;
+  },
+});
 
-/** All say yes: that has the chance of the least likely. Shares contain each other, so theirs is exact. */
-class Every implements Compiled {
+/** What several tests come to. */
+abstract class Several implements CompiledTest {
   thresholdHigh = 0;
   thresholdLow = 0;
-  readonly chance: number;
-  readonly #tests: readonly Compiled[];
+  luck = 0;
+  readonly varies: boolean;
+  readonly isFree: boolean;
+  source = 0;
 
-  constructor(tests: readonly Compiled[]) {
-    this.#tests = tests;
-    this.chance = Math.min(1, ...tests.map((test) => test.chance));
+  constructor(tests: readonly CompiledTest[]) {
+    this.varies = tests.some((test) => test.varies);
+    this.isFree = tests.every((test) => test.isFree);
   }
 
+  abstract ask(facts: TraceFacts): boolean;
+}
+
+/** All say yes. Shares contain each other, so the smallest one's threshold is theirs; lucks are independent. */
+class Every extends Several {
+  readonly #tests: readonly CompiledTest[];
+
+  constructor(tests: readonly CompiledTest[]) {
+    super(tests);
+    this.#tests = tests;
+    const sources = tests.filter((test) => test.varies).map((test) => test.source);
+    if (sources.length === 1) this.source = sources[0];
+  }
+
+  /** Behind a no only what changes nothing is asked: a limiter has said with which chance when it was asked last. */
   ask(facts: TraceFacts): boolean {
-    this.thresholdHigh = 0;
-    this.thresholdLow = 0;
+    this.thresholdHigh = this.thresholdLow = 0;
+    this.luck = 1;
+    let isSo = true;
     for (const test of this.#tests) {
-      if (!test.ask(facts)) return false;
+      if ((isSo || test.isFree) && !test.ask(facts)) isSo = false;
+      this.luck *= test.luck;
+      if (this.luck === 0) return false;
       if (reaches(test.thresholdHigh, test.thresholdLow, this.thresholdHigh, this.thresholdLow)) take(this, test);
-    }
-    return true;
-  }
-}
-
-/** Some says yes: all are asked, since the most likely of them says with what chance. */
-class Some implements Compiled {
-  thresholdHigh = 0;
-  thresholdLow = 0;
-  readonly chance: number;
-  readonly #tests: readonly Compiled[];
-
-  constructor(tests: readonly Compiled[]) {
-    this.#tests = tests;
-    this.chance = Math.max(0, ...tests.map((test) => test.chance));
-  }
-
-  ask(facts: TraceFacts): boolean {
-    let isSo = false;
-    for (const test of this.#tests) {
-      if (!test.ask(facts)) continue;
-      if (!isSo || reaches(this.thresholdHigh, this.thresholdLow, test.thresholdHigh, test.thresholdLow))
-        take(this, test);
-      isSo = true;
     }
     return isSo;
   }
 }
+
+/** Some says yes: all are asked, as each adds to the chance, until one is sure. */
+class Some extends Several {
+  readonly #tests: readonly CompiledTest[];
+  readonly #chances = new Chances();
+
+  constructor(tests: readonly CompiledTest[]) {
+    super(tests);
+    this.#tests = tests;
+  }
+
+  ask(facts: TraceFacts): boolean {
+    let isSo = false;
+    const chances = this.#chances.clear();
+    this.thresholdHigh = this.thresholdLow = 0;
+    this.luck = 1;
+    for (const test of this.#tests) {
+      if (test.ask(facts)) isSo = true;
+      if (isSo && !test.varies) return true;
+      chances.addTest(test);
+    }
+    this.luck = 0;
+    let least: TraceTest | undefined;
+    for (const test of this.#tests) if (test.luck > 0 && (least === undefined || isLower(test, least))) least = test;
+    if (least === undefined) return isSo;
+    take(this, least);
+    // Where luck has no part in it, the lowest threshold says all.
+    this.luck = chances.isPlain ? 1 : chances.total() / (1 - fraction(this.thresholdHigh, this.thresholdLow));
+    return isSo;
+  }
+}
+
+/**
+ * The first that holds decides. Where that is a matter of chance, what it decides with stands for the traces of its own
+ * part only, and the parts are those of all that may come first.
+ */
+class First extends Several {
+  readonly #of: readonly { readonly when: CompiledTest; readonly decides: CompiledTest }[];
+  readonly #chances = new Chances();
+
+  constructor(of: readonly { readonly when: CompiledTest; readonly decides: CompiledTest }[]) {
+    super(of.flatMap(({ when, decides }) => [when, decides]));
+    this.#of = of;
+  }
+
+  ask(facts: TraceFacts): boolean {
+    const chances = this.#chances.clear();
+    let first: CompiledTest | undefined;
+    this.thresholdHigh = this.thresholdLow = this.luck = 0;
+    for (const { when, decides } of this.#of) {
+      if (first !== undefined && !when.isFree) continue;
+      const holds = when.ask(facts);
+      chances.addTest(when);
+      if (holds) first ??= decides;
+      if (holds && !when.varies) break;
+    }
+    if (first === undefined) return false;
+    const isSo = first.ask(facts);
+    take(this, first);
+    this.luck = first.luck * chances.total();
+    return isSo;
+  }
+}
+
+const isLower = (a: TraceTest, b: TraceTest): boolean =>
+  !reaches(a.thresholdHigh, a.thresholdLow, b.thresholdHigh, b.thresholdLow);
 
 function take(to: TraceTest, { thresholdHigh, thresholdLow }: TraceTest): void {
   to.thresholdHigh = thresholdHigh;

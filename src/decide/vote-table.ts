@@ -8,13 +8,15 @@ import { type Policy, type VoteTable, voteWords } from '../model/verdict.ts';
 export function voteTable(policies: readonly Policy[]): VoteTable {
   const shares = policies.flatMap((policy, index) => ('share' in policy ? [index] : []));
   shares.sort((a, b) => compareKeepers(policies, a, b));
+  const asked = policies.flatMap((policy, index) => ('vote' in policy ? [{ index, policy }] : []));
   return {
     ...bitVotes(policies),
     sharesHigh: Uint32Array.from(shares, (index) => policies[index].thresholdHigh),
     sharesLow: Uint32Array.from(shares, (index) => policies[index].thresholdLow),
     byReached: reachedVotes(shares),
     largestShare: shares[0] ?? -1,
-    asked: policies.flatMap((policy, index) => ('vote' in policy ? [{ index, policy }] : [])),
+    asked,
+    chances: asked.flatMap(({ policy: { chance } }) => chance ?? []),
   };
 }
 

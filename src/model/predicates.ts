@@ -91,6 +91,11 @@ export type TracePredicate =
    * gateway with that salt.
    */
   | { readonly op: 'share'; readonly share: number; readonly salt?: string }
+  /** The first whose `when` is fulfilled is asked what it `decides`, and no other. */
+  | {
+      readonly op: 'first';
+      readonly of: readonly { readonly when: TracePredicate; readonly decides: TracePredicate }[];
+    }
   /** Something with a state of its own, such as a rate: made when the rules come in force. */
   | { readonly op: 'stateful'; readonly asked: string; readonly open: (state: PolicyState) => TraceTest };
 
@@ -125,11 +130,15 @@ export interface TraceTest {
   /** Whether the trace fulfils it. */
   ask(facts: TraceFacts): boolean;
   /**
-   * After a yes: the threshold of the chance with which traces like this one get it, 0 = always; see model/threshold.ts.
-   * Of a share it is the share's own; of a limiter the estimate in force.
+   * After either answer: the threshold that the trace's randomness must reach for a yes, 0 = any; see model/threshold.ts.
    */
   thresholdHigh: number;
   thresholdLow: number;
+  /**
+   * After either answer: the chance of a yes where the randomness reaches the threshold, by luck that has nothing to do
+   * with it, such as a limiter's estimate in force; 1 = sure, and 0 where nothing would have made it a yes.
+   */
+  luck: number;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { SpanConditions } from './conditions.ts';
-import type { TraceFacts, TracePredicate } from './predicates.ts';
+import type { Inclusion } from './inclusion.ts';
+import type { TraceFacts, TracePredicate, TraceTest } from './predicates.ts';
 
 /** What a policy says of a trace. `keep` counts with the policy's threshold; `drop` beats every keep. */
 export const Vote = { abstain: 0, keep: 1, drop: 2 } as const;
@@ -17,7 +18,17 @@ export type BitsPolicy = Named & { readonly bits: readonly number[] };
 /** Keeps traces whose randomness reaches its threshold. */
 export type SharePolicy = Named & { readonly share: true };
 /** Says for itself: asked once about every trace. Its threshold is that of the vote that it gave last. */
-export type AskedPolicy = Named & { vote(facts: TraceFacts): Vote };
+export type AskedPolicy = Named & {
+  vote(facts: TraceFacts): Vote;
+  /** Where it may vote by chance: the chance, after either vote. */
+  readonly chance?: VoteChance;
+};
+
+export interface VoteChance {
+  /** `source` of its luck: see decide/chances.ts. */
+  readonly test: TraceTest & { readonly source: number };
+  readonly drops: boolean;
+}
 
 /** One policy, compiled. The first two forms are numbers, so that a hundred of them cost what one does. */
 export type Policy = BitsPolicy | SharePolicy | AskedPolicy;
@@ -43,6 +54,8 @@ export interface VoteTable {
   /** Whose the first threshold is; -1 where there are no shares. */
   readonly largestShare: number;
   readonly asked: readonly { readonly index: number; readonly policy: AskedPolicy }[];
+  /** Of those of them that may vote by chance. */
+  readonly chances: readonly VoteChance[];
 }
 
 /** Policies that vote together. */
@@ -65,12 +78,15 @@ export interface PolicySet extends Ballot {
 export const byOverload = 254;
 
 /** The outcome of a decision. One object is reused for all traces. */
-export interface Verdict {
+export interface Verdict extends Inclusion {
   keep: boolean;
   /** Index of the winning policy; -1 where none kept and none dropped, or `byOverload`. */
   policy: number;
-  thresholdHigh: number;
-  thresholdLow: number;
+  /** Where luck decided: the randomness that stands for it, see model/stamp.ts; -1 = none. */
+  randomnessHigh: number;
+  randomnessLow: number;
+  /** The trace's explicit randomness contradicts the threshold. */
+  erasesThreshold: boolean;
   /** Who voted so, in `voteWords` words. */
   readonly keepVotes: Int32Array;
   readonly dropVotes: Int32Array;

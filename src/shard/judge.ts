@@ -4,7 +4,9 @@ import { decide, undecided } from '../decide/decide.ts';
 import { type Decisions, unremembered } from '../decide/decisions.ts';
 import { rootBit } from '../model/conditions.ts';
 import { type Trigger, triggers } from '../model/outcome.ts';
-import { emptyStamp } from '../model/stamp.ts';
+import type { TraceFacts } from '../model/predicates.ts';
+import { emptyStamp, type Stamp } from '../model/stamp.ts';
+import type { Verdict } from '../model/verdict.ts';
 import type { Emission, Piece } from './emission.ts';
 import type { Emitter } from './emit.ts';
 import { GatheredFacts } from './facts.ts';
@@ -97,8 +99,7 @@ export class Judge {
     const head = buffer.headOf(slot);
     const piece = this.#piece;
     const { stamp } = piece;
-    stamp.thresholdHigh = this.#verdict.thresholdHigh;
-    stamp.thresholdLow = this.#verdict.thresholdLow;
+    copyWeight(this.#verdict, this.#facts, stamp);
     stamp.policy = policyName(revision, this.#verdict.policy);
     stamp.revision = revision.name;
     stamp.incomplete = !complete;
@@ -122,4 +123,16 @@ export class Judge {
     }
     return localRoot(spans);
   }
+}
+
+function copyWeight(verdict: Verdict, { id }: TraceFacts, stamp: Stamp): void {
+  stamp.idHigh = id[2] & 0xffffff;
+  stamp.idLow = id[3] >>> 0;
+  stamp.thresholdHigh = verdict.thresholdHigh;
+  stamp.thresholdLow = verdict.thresholdLow;
+  stamp.luckFrom = verdict.luckFrom;
+  stamp.luckTo = verdict.luckTo;
+  stamp.randomnessHigh = verdict.randomnessHigh;
+  stamp.randomnessLow = verdict.randomnessLow;
+  stamp.erasesThreshold = verdict.erasesThreshold;
 }

@@ -103,8 +103,7 @@ export class Late {
     const at = decisions.records.at(slot);
     const revision = revisions.get(words[at + Decision.revision]);
     const piece = this.#piece;
-    piece.stamp.thresholdHigh = words[at + Decision.thresholdHigh];
-    piece.stamp.thresholdLow = words[at + Decision.thresholdLow] >>> 0;
+    decisions.recallWeight(slot, piece.stamp);
     const flags = words[at + Decision.flags];
     const way = ways[wayOf(flags) - 1];
     piece.stamp.rescued = way !== undefined;

@@ -1,8 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Credentials } from '../access/credential.ts';
 import { systemClock } from '../clock.ts';
-import { compileRules } from '../decide/compile.ts';
-import { LocalState } from '../decide/state.ts';
+import { PolicyMemory } from '../decide/state.ts';
 import { rulesOf } from '../decide/tenant-rules.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { RefusalReason } from '../errors.ts';
@@ -27,6 +26,7 @@ import type { NeighbourOptions } from '../shard/neighbours.ts';
 import { allocateBallast } from './ballast.ts';
 import type { BringBack } from './bring-back.ts';
 import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
+import { compileFor } from './compile-for.ts';
 import { amongTenants } from './divide.ts';
 import { InTurn } from './in-turn.ts';
 import { unpack } from './packer.ts';
@@ -66,8 +66,8 @@ export class LocalShard implements Shards {
   readonly senders: SenderAccess;
   readonly refused = new ReceiveStats();
   readonly connections = { grpc: noConnections(), http: noConnections() };
-  /** What policies remember, by tenants. */
-  readonly #states: LocalState[] = [];
+  /** What policies remember, by tenant. */
+  readonly #memories: PolicyMemory[] = [];
   readonly #shards: number;
   #toldTurnedAwayAt = Number.NEGATIVE_INFINITY;
   #toldFullAt = Number.NEGATIVE_INFINITY;
@@ -267,14 +267,9 @@ export class LocalShard implements Shards {
     this.tenants[tenant].pipeline.shard.batch.reuse(body);
   }
 
-  #compile({ document }: RulesRevision, { name, index }: Tenant): PolicySet {
-    const { environment, traceDebug: debug } = this.#config;
-    const state = (this.#states[index] ??= new LocalState());
-    const result = compileRules(rulesOf(document, name), environment, { debug, state });
-    if ('problems' in result)
-      throw new Error(`rules that were found good do not compile: ${JSON.stringify(result.problems)}`);
-    state.keep();
-    return result.policies;
+  #compile(rules: RulesRevision, tenant: Tenant): PolicySet {
+    const memory = (this.#memories[tenant.index] ??= new PolicyMemory(this.#shards));
+    return compileFor(this.#config, rules, tenant, memory, rules.numbers?.[tenant.index]);
   }
 }
 

@@ -3,17 +3,19 @@ import { Worker } from 'node:worker_threads';
 import type { Credentials } from '../access/credential.ts';
 import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
+import { PolicyMemory } from '../decide/state.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
-import { tenantsOf } from '../model/tenant.ts';
+import { type Tenant, tenantsOf } from '../model/tenant.ts';
 import { listen } from '../receive/listen.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ownerOf } from '../route/route.ts';
 import { ringWordsFor, shareMemory } from '../shard/neighbours.ts';
 import { compactHeapAfterBursts } from './compact-heap.ts';
+import { compileFor } from './compile-for.ts';
 import { amongShards } from './divide.ts';
 import type { FromThread, ThreadData, ToThread } from './messages.ts';
 import { Questions } from './questions.ts';
@@ -41,6 +43,9 @@ export class ShardThreads implements Shards {
   readonly #workers: Worker[];
   readonly #questions: Questions[];
   readonly #turns: Int32Array;
+  readonly #tenants: readonly Tenant[];
+  /** What policies remember, by tenant. */
+  readonly #memories: readonly PolicyMemory[];
   /** Of shared memory that passed through this thread on its way from shard to shard. */
   #returnedBytes = 0;
   // What this thread does can wait for a collection, and what it has not collected, none of them gives back.
@@ -58,9 +63,11 @@ export class ShardThreads implements Shards {
     const turns = new SharedArrayBuffer(shards * 4);
     this.#turns = new Int32Array(turns).fill((systemClock.monotonicMs() + loadWithinMs) | 0);
     const tenants = tenantsOf(config.tenants);
+    this.#tenants = tenants;
+    this.#memories = tenants.map(() => new PolicyMemory(shards));
     const common = {
       config: this.#config,
-      rules,
+      rules: this.#withNumbers(rules),
       shared: tenants.map(() => shareMemory(shards, lendingMemory, ringWordsFor(shards, tenants.length))),
       inflight: new SharedArrayBuffer(4),
       turns,
@@ -95,7 +102,17 @@ export class ShardThreads implements Shards {
   }
 
   swap(rules: RulesRevision): void {
-    for (const worker of this.#workers) post(worker, { type: 'swap', rules });
+    const shared = this.#withNumbers(rules);
+    for (const worker of this.#workers) post(worker, { type: 'swap', rules: shared });
+  }
+
+  /** Policies that go on have the numbers that they had; what is new gets its own, and what is gone lets go. */
+  #withNumbers(rules: RulesRevision): RulesRevision {
+    const numbers = this.#tenants.map((tenant, i) => {
+      compileFor(this.#config, rules, tenant, this.#memories[i]);
+      return this.#memories[i].numbers;
+    });
+    return { ...rules, numbers };
   }
 
   renewSenders(port: Protocol, credentials: Credentials): void {

@@ -1,5 +1,6 @@
 import type { Credentials } from '../access/credential.ts';
 import type { BootConfig } from '../config/schema.ts';
+import type { SharedNumbers } from '../decide/state.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
@@ -32,6 +33,8 @@ export type OfProtocols<T> = Readonly<Partial<Record<Protocol, T>>>;
 export interface RulesRevision {
   readonly document: RulesDocument;
   readonly name: string;
+  /** What policies of several shards remember together, by tenant; whoever starts the shards adds it. */
+  readonly numbers?: readonly SharedNumbers[];
 }
 
 export interface Addresses {

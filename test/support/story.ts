@@ -3,12 +3,14 @@ import { expect } from 'vitest';
 import { lendingMemory, type SlabNotice } from '../../src/buffer/lending.ts';
 import type { WindowOptions } from '../../src/buffer/window.ts';
 import { compileRules } from '../../src/decide/compile.ts';
+import { PolicyMemory } from '../../src/decide/state.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { KeepState, Way } from '../../src/model/brought-back.ts';
 import type { ExportRequest } from '../../src/model/export-request.ts';
 import type { Message, Receipt } from '../../src/model/intake.ts';
 import type { Protocol } from '../../src/model/outcome.ts';
+import type { PolicyState } from '../../src/model/predicates.ts';
 import type { RulesDocument } from '../../src/model/rules.ts';
 import { wordsOf } from '../../src/model/trace-id.ts';
 import type { PolicySet } from '../../src/model/verdict.ts';
@@ -47,8 +49,8 @@ export const seedRules: RulesDocument = {
   routes: ['/login', '/upload'],
 };
 
-export function compiled(rules: Partial<RulesDocument>, environment = 'home'): PolicySet {
-  const result = compileRules({ ...noRules, ...rules }, environment, { debug: false });
+export function compiled(rules: Partial<RulesDocument>, environment = 'home', state?: PolicyState): PolicySet {
+  const result = compileRules({ ...noRules, ...rules }, environment, { debug: false, ...(state && { state }) });
   if ('problems' in result) throw new Error(JSON.stringify(result.problems));
   return result.policies;
 }
@@ -89,6 +91,8 @@ export class Story {
   readonly foreign: string[] = [];
   /** Bodies that left and are still an exporter's to read, until `giveBack`. */
   readonly lent: { readonly pipeline: Pipeline; readonly body: Uint8Array; readonly copy: Uint8Array }[] = [];
+  readonly #memory: PolicyMemory;
+  readonly #memories: readonly PolicyMemory[];
   #sent = 0;
 
   constructor({
@@ -124,6 +128,9 @@ export class Story {
       ...(workPerStep !== undefined && { workPerStep }),
       seed: 1,
     } satisfies ShardOptions;
+    this.#memory = new PolicyMemory(shards);
+    this.#memories = Array.from({ length: shards }, () => new PolicyMemory(shards));
+    const sets = this.#compile(rules, environment);
     const tell = (notice: SlabNotice, to: number): void =>
       this.channels.send(`${notice.lender} to ${to}`, () => this.shards[to].shard.neighbours?.learn(notice));
     this.shards = Array.from(
@@ -131,7 +138,7 @@ export class Story {
       (_, self) =>
         new Pipeline(
           { ...options, ...(shared && { neighbours: { self, shared, tell } }) },
-          { set: compiled(rules, environment), name: revision, rescues: rules.late?.rescue ?? false },
+          { set: sets[self], name: revision, rescues: rules.late?.rescue ?? false },
           this.enricher,
           (request) => this.#leave(request, self),
           this.clock,
@@ -291,8 +298,18 @@ export class Story {
   }
 
   swap(rules: Partial<RulesDocument>, name = 'r2'): this {
-    for (const pipeline of this.shards) pipeline.swap(compiled(rules), name, rules.late?.rescue);
+    const sets = this.#compile(rules);
+    this.shards.forEach((pipeline, i) => {
+      pipeline.swap(sets[i], name, rules.late?.rescue);
+    });
     return this;
+  }
+
+  /** For each shard; what policies remember is common to all. */
+  #compile(rules: Partial<RulesDocument>, environment?: string): PolicySet[] {
+    this.#memory.renew((state) => compiled(rules, environment, state));
+    const { numbers } = this.#memory;
+    return this.#memories.map((memory) => memory.renew((state) => compiled(rules, environment, state), numbers));
   }
 
   /** Every span that left so far, in order. */

@@ -1,16 +1,22 @@
 import type { TracePredicate } from '../../model/predicates.ts';
 import type { PolicyDocument, Problem } from '../../model/rules.ts';
 import { closest } from '../../units.ts';
+import { adaptive } from './adaptive.ts';
 import { alwaysSample } from './always-sample.ts';
 import { and } from './and.ts';
 import { booleanAttribute } from './boolean-attribute.ts';
+import { bytesLimiting } from './bytes-limiting.ts';
+import { composite } from './composite.ts';
 import { drop } from './drop.ts';
 import { type PolicyKind, readBlock, type SubPolicy } from './kind.ts';
 import { latency } from './latency.ts';
 import { not } from './not.ts';
 import { numericAttribute } from './numeric-attribute.ts';
 import { ottlCondition } from './ottl-condition.ts';
+import { perKeyRate } from './per-key-rate.ts';
 import { probabilistic } from './probabilistic.ts';
+import { rare } from './rare.ts';
+import { rateLimiting } from './rate-limiting.ts';
 import { route } from './route.ts';
 import { spanCount } from './span-count.ts';
 import { spanLatency } from './span-latency.ts';
@@ -36,10 +42,17 @@ const table: readonly PolicyKind[] = [
   latency,
   spanCount,
   probabilistic,
+  // Of what came before.
+  rateLimiting,
+  bytesLimiting,
+  perKeyRate,
+  adaptive,
+  rare,
   // Of other policies.
   and,
   not,
   drop,
+  composite,
 ];
 
 export const kinds: ReadonlyMap<string, PolicyKind> = new Map(table.map((kind) => [kind.type, kind]));
@@ -54,7 +67,11 @@ export interface CompiledPolicy {
 const maxDepth = 8;
 
 /** A policy as it is written, or everything that is wrong with it; problems' paths start inside the policy. */
-export function compilePolicy(policy: PolicyDocument, depth = 0): CompiledPolicy | readonly Problem[] {
+export function compilePolicy(
+  policy: PolicyDocument,
+  depth = 0,
+  identity = JSON.stringify(policy),
+): CompiledPolicy | readonly Problem[] {
   const kind = kinds.get(policy.type);
   if (kind === undefined) return [{ path: ['type'], message: whyUnknown(policy.type) }];
   const { values, problems } = readBlock(policy, kind);
@@ -62,8 +79,8 @@ export function compilePolicy(policy: PolicyDocument, depth = 0): CompiledPolicy
   const inside: Problem[] = [];
   const compiled = kind.compile(values, {
     name: policy.name,
-    identity: JSON.stringify(policy),
-    sub: (document, path) => sub(document, path, depth + 1, inside),
+    identity,
+    sub: (document, path) => sub(document, path, { depth: depth + 1, identity, problems: inside }),
   });
   if ('op' in compiled && inside.length === 0) return { when: compiled, drops: kind.drops === true };
   const own = 'op' in compiled ? [] : compiled;
@@ -73,8 +90,7 @@ export function compilePolicy(policy: PolicyDocument, depth = 0): CompiledPolicy
 function sub(
   document: unknown,
   path: readonly (string | number)[],
-  depth: number,
-  problems: Problem[],
+  { depth, identity, problems }: { readonly depth: number; readonly identity: string; readonly problems: Problem[] },
 ): SubPolicy | undefined {
   const tell = (message: string, ...at: string[]): undefined => {
     problems.push({ path: [...path, ...at], message });
@@ -83,7 +99,8 @@ function sub(
   if (depth > maxDepth) return tell(`policies inside of policies: expected at most ${maxDepth} deep`);
   if (kinds.get(document.type)?.outermost)
     return tell(`${document.type} may not stand inside of another policy`, 'type');
-  const compiled = compilePolicy(document, depth);
+  // The same policy in two places is two.
+  const compiled = compilePolicy(document, depth, `${identity} ${path.join('.')}`);
   if ('when' in compiled) return { name: document.name ?? document.type, type: document.type, when: compiled.when };
   for (const problem of compiled) problems.push({ ...problem, path: [...path, ...problem.path] });
   return undefined;

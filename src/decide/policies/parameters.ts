@@ -1,3 +1,5 @@
+import { parseDuration } from '../../units.ts';
+
 /** One parameter of a kind of policy: what it says, and how it is read. */
 export interface Parameter<T> {
   /** For docs/rules.md. */
@@ -81,6 +83,16 @@ export const oneOf = <const W extends string>(says: string, words: readonly W[])
   says,
   expected: words.join(' or '),
   read: (value) => (words.includes(value as W) ? (value as W) : undefined),
+});
+
+/** Milliseconds of a duration as Go writes it, such as `90s`; from `minMs` to `maxMs`. */
+export const duration = (says: string, minMs = 0, maxMs = 7 * 24 * 3_600_000): Parameter<number> => ({
+  says,
+  expected: `a duration such as 30s or 5m, from ${minMs} ms to ${maxMs / 3_600_000} h`,
+  read(value) {
+    const ms = parseDuration(value);
+    return ms !== undefined && ms >= minMs && ms <= maxMs ? ms : undefined;
+  },
 });
 
 /** Whatever it is: the kind reads it. */

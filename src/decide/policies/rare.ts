@@ -1,0 +1,62 @@
+import type { TraceTest } from '../../model/predicates.ts';
+import { Limiter, limiterWords } from '../rates/limiter.ts';
+import { RecentlySeen } from '../rates/recently-seen.ts';
+import { TraceKey } from '../rates/trace-key.ts';
+import { keyOf, keyParameters } from './keys.ts';
+import { kind } from './kind.ts';
+import { duration, number, optional, whole } from './parameters.ts';
+
+const defaultKeys = 65_536;
+
+/**
+ * Keeps what was not seen lately, by default by the trace's shape: so a kind of trace never seen before is kept. Every
+ * sighting counts, whoever keeps the trace. A limit stands behind it, as keys that are different each time, such as span
+ * names with an id in them, would make every trace rare.
+ */
+export const rare = kind({
+  type: 'rare',
+  says: 'the first trace of its kind for some time; its kind is the set of its services and span names, or what attributes are named',
+  parameters: {
+    not_seen_for: optional(duration('how long none of its kind came before it', 1000), 10 * 60_000),
+    traces_per_second: optional(number('no more than so many of them', 1e-3, 1e6), 10),
+    ...keyParameters,
+    max_keys: optional(
+      whole('kinds that are remembered; those not seen for longest are forgotten', 8, 1_000_000),
+      defaultKeys,
+    ),
+  },
+  compile(values, { identity }) {
+    const { not_seen_for: quietMs, traces_per_second: rate, max_keys: keys } = values;
+    const key = keyOf(values, { attributes: [], shape: true, from: 'all' });
+    return {
+      op: 'stateful',
+      asked: identity,
+      open: (state): TraceTest => {
+        const seen = new RecentlySeen(state.shared(identity, RecentlySeen.words(keys)), keys, quietMs / 1000);
+        const limiter = new Limiter(state.shared(`${identity}\nlimit`, limiterWords), rate, Math.max(1, 2 * rate));
+        const keyOfTrace = new TraceKey(key);
+        return {
+          thresholdHigh: 0,
+          thresholdLow: 0,
+          luck: 0,
+          ask(facts) {
+            const key = keyOfTrace.of(facts);
+            // Zero is no time at all: the first second of a clock counts as the next one.
+            const seconds = Math.floor(facts.now / 1000) + 1;
+            const at = seen.placeOf(key);
+            const isNew = seen.isNew(at, key, seconds);
+            this.luck = 0;
+            if (!isNew) {
+              seen.see(at, key, seconds);
+              return false;
+            }
+            // One that the limit refuses was not seen: the next of its kind is tried.
+            const passed = limiter.ask(0, 1, facts.now);
+            this.luck = limiter.chance;
+            return passed && seen.see(at, key, seconds);
+          },
+        };
+      },
+    };
+  },
+});
