@@ -109,6 +109,19 @@ traces:
     });
   });
 
+  it('judges all traces in one gateway where it is told so, each when it comes, whatever their order in the file', async () => {
+    const traces = `
+  - { name: later, at: 10s, expect: keep, spans: [{ name: a, status: error }] }
+  - { name: first, expect: keep, spans: [{ name: a, duration: 600ms }] }
+  - { name: between, at: 500ms, expect: drop, spans: [{ name: a }] }
+`;
+    expect(await verdicts('baseline_percent: 1', traces, 'together: true\n')).toEqual({
+      later: 'keep errors 1',
+      first: 'keep slow 1',
+      between: 'drop none 0',
+    });
+  });
+
   it('judges a trace whose root was never sent', async () => {
     const trace = '  - { name: orphan, expect: keep, spans: [{ name: a, parent: missing, status: error }] }\n';
     expect(await verdicts('{}', trace)).toEqual({ orphan: 'keep errors 1' });
