@@ -9,8 +9,17 @@ describe('a pattern', () => {
     ['foo|bar', 'bar', true],
     ['foo|bar', 'foobar', false],
     ['fo+.*', 'foooo d', true],
-    ['.*', 'a\nb', false],
-    ['(?s).*', 'a\nb', true],
+    ['SELECT.*', 'SELECT a\nFROM b', true],
+    ['(?-s).*', 'a\nb', false],
+    ['a$', 'a\n', false],
+    ['\\Qa.b\\E', 'a.b', true],
+    ['[[:alpha:]]+\\pL', 'abé', true],
+    ['(?i)straße', 'STRAẞE', true],
+    ['(?i:x)y', 'Xy', true],
+    ['(?P<n>a)b', 'ab', true],
+    ['.', '😀', true],
+    ['', '', true],
+    ['a|', '', true],
     ['(?i)GET /[a-c]x', 'get /Bx', true],
     ['(?i)[^a]bc', 'ABC', false],
     ['(?i)\\Dx', '5x', false],
@@ -18,6 +27,10 @@ describe('a pattern', () => {
     ['\\d{3}', '404', true],
   ])('%s against %j: %s', (pattern, text, expected) => {
     expect(compilePattern(pattern).test(text)).toBe(expected);
+  });
+
+  it.each(['a)|(b', '(?=a)', '\\y', '['])('%s is refused', (pattern) => {
+    expect(() => compilePattern(pattern)).toThrow(/character \d/);
   });
 
   it('cannot be made to hang', () => {
