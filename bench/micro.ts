@@ -10,6 +10,7 @@ import { IdIndex } from '../src/tables/id-index.ts';
 import { Records } from '../src/tables/records.ts';
 import { readEnvelope } from '../src/wire/envelope.ts';
 import { Writer } from '../src/wire/writer.ts';
+import { reportExpressions } from './expressions.ts';
 import { compiled, reportPolicies, scanning } from './policies.ts';
 import { report, requests } from './turns.ts';
 import { reportWhole } from './whole.ts';
@@ -54,6 +55,7 @@ report('index: find, insert, remove; a trace, of 100,000', () => {
 });
 
 reportPolicies();
+reportExpressions();
 
 const enricher = new Enricher({ resource: {}, set: {}, redact: defaultRules });
 const stamp = {

@@ -1,5 +1,5 @@
 import type { RE2JS } from 're2js';
-import { literalsOf } from './literals.ts';
+import { type Literal, literalsOf } from './literals.ts';
 import { openEngine, plainProblem, type RegexProblem } from './re2.ts';
 import { Words } from './words.ts';
 
@@ -28,6 +28,9 @@ export function compileRegex(pattern: string): Regex | RegexProblem {
   const engine = openEngine(pattern);
   return 'problem' in engine ? engine : engineRegex(pattern, engine);
 }
+
+/** A text, where it stands at the start, at the end, or anywhere: what `^text` means, and the like. */
+export const literalRegex = (literal: Literal): Regex => wordsRegex(literal.text, new Words([literal]));
 
 /** No engine is needed, nor loaded. */
 const wordsRegex = (pattern: string, words: Words): Regex => ({

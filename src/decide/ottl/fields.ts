@@ -23,15 +23,16 @@ export function findField(buf: Uint8Array, start: number, end: number, field: nu
   return found;
 }
 
-/** The next message in field `field` from `pos` on, or -1: `foundEnd` is where to go on. */
+/** The next message in field `field`, 15 at most, from `pos` on, or -1: `foundEnd` is where to go on. */
 export function nextMessage(buf: Uint8Array, pos: number, end: number, field: number): number {
+  const tag = field * 8 + 2;
   while (pos < end) {
-    pos = readTag(buf, pos, end);
-    if (fieldNumber === field && fieldType === 2) {
-      const from = open(buf, pos, end);
+    if (buf[pos] === tag) {
+      const from = open(buf, pos + 1, end);
       foundEnd = bodyEnd;
       return from;
     }
+    pos = readTag(buf, pos, end);
     pos = skipValue(buf, pos, end, fieldType);
   }
   return -1;
@@ -41,8 +42,7 @@ export function nextMessage(buf: Uint8Array, pos: number, end: number, field: nu
 export function findAttribute(buf: Uint8Array, start: number, end: number, field: number, key: Uint8Array): number {
   for (let at = nextMessage(buf, start, end, field); at >= 0; at = nextMessage(buf, foundEnd, end, field)) {
     const entryEnd = foundEnd;
-    const keyAt = findField(buf, at, entryEnd, KeyValue.key, 2);
-    if (isKey(buf, keyAt, keyAt < 0 ? keyAt : foundEnd, key)) {
+    if (hasKey(buf, at, entryEnd, key)) {
       const valueAt = findField(buf, at, entryEnd, KeyValue.value, 2);
       if (valueAt >= 0) return valueAt;
       // A key without a value: an empty one.
@@ -52,6 +52,15 @@ export function findAttribute(buf: Uint8Array, start: number, end: number, field
     foundEnd = entryEnd;
   }
   return -1;
+}
+
+const keyTag = KeyValue.key * 8 + 2;
+
+/** Nearly all begin with a key of less than 128 bytes. */
+function hasKey(buf: Uint8Array, at: number, end: number, key: Uint8Array): boolean {
+  if (buf[at] === keyTag && buf[at + 1] < 0x80) return isKey(buf, at + 2, at + 2 + buf[at + 1], key);
+  const keyAt = findField(buf, at, end, KeyValue.key, 2);
+  return keyAt < 0 ? key.length === 0 : isKey(buf, keyAt, foundEnd, key);
 }
 
 function isKey(buf: Uint8Array, start: number, end: number, key: Uint8Array): boolean {

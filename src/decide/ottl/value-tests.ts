@@ -1,4 +1,5 @@
 import type { ValueTest } from '../../model/predicates.ts';
+import { literalRegex, type Regex } from '../../regex/regex.ts';
 import { AnyValue, tag } from '../../wire/otlp.ts';
 import type { Literal, Node } from './ast.ts';
 import type { Leaf, Truth } from './condition.ts';
@@ -84,10 +85,15 @@ function literalOf({ node }: Leaf) {
   return { op: turned ? mirrored[node.op] : node.op, value };
 }
 
-function regexOn({ node }: Leaf) {
-  if (node.is !== 'call' || node.name !== 'IsMatch') return undefined;
-  const { target, regex } = regexOf(node);
-  return isBare(target) ? regex : undefined;
+/** What a function looks for in a text, where that is all it does. */
+function regexOn({ node }: Leaf): Regex | undefined {
+  if (node.is !== 'call') return undefined;
+  const [target, sought] = node.args.map(({ value }) => value);
+  if (target === undefined || !isBare(target) || node.args.some(({ name }) => name !== undefined)) return undefined;
+  if (node.name === 'IsMatch') return regexOf(node).regex;
+  const [atStart, atEnd] = [node.name === 'HasPrefix', node.name === 'HasSuffix'];
+  if (!(atStart || atEnd) || sought?.is !== 'literal' || typeof sought.value !== 'string') return undefined;
+  return literalRegex({ text: sought.value, atStart, atEnd });
 }
 
 const isBare = (node: Node): boolean => node.is === 'path' && (node.fields.at(-1)?.keys.length ?? 0) <= 1;

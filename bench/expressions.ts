@@ -1,0 +1,40 @@
+import { compiled, scanning } from './policies.ts';
+import { print, timed } from './turns.ts';
+
+const regex = '^/api/v[0-9]+/items';
+
+/** What a condition adds to the scan of a span that has the attribute in question. */
+const policies: readonly (readonly [name: string, type: string, block: object])[] = [
+  ['string_attribute: one text', 'string_attribute', { key: 'url.path', values: ['/nowhere'] }],
+  ['string_attribute: a regex', 'string_attribute', { key: 'url.path', values: [regex], enabled_regex_matching: true }],
+  ['ottl: attribute == "…"', 'ottl_condition', { span: ['attributes["url.path"] == "/nowhere"'] }],
+  ['ottl: and of two attributes', 'ottl_condition', { span: ['attributes["url.path"] == "/x" and name == "y"'] }],
+  ['ottl: IsMatch, a text', 'ottl_condition', { span: ['IsMatch(attributes["url.path"], "nowhere")'] }],
+  ['ottl: IsMatch, a regex', 'ottl_condition', { span: [`IsMatch(attributes["url.path"], "${regex}")`] }],
+  ['ottl: HasPrefix', 'ottl_condition', { span: ['HasPrefix(attributes["url.path"], "/nowhere")'] }],
+  ['ottl: two paths compared', 'ottl_condition', { span: ['attributes["url.path"] == attributes["http.route"]'] }],
+  ['ottl: a path and one of the resource', 'ottl_condition', { span: ['name == resource.attributes["service.name"]'] }],
+];
+
+const rounds = 5;
+
+/** The scan with the seed rules, then with one policy more, in turns: what each adds to a span. */
+export function reportExpressions(): void {
+  const scans = [
+    scanning(compiled()),
+    ...policies.map(([, type, block]) => scanning(compiled({ policies: [{ name: 'it', type, [type]: block }] }))),
+  ];
+  const best = scans.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < rounds; round++) {
+    scans.forEach((turn, i) => {
+      for (const until = performance.now() + 300; performance.now() < until; )
+        best[i] = Math.min(best[i]!, timed(turn));
+    });
+  }
+  print('scan: seed rules; a span', best[0]!);
+  policies.forEach(([name], i) => {
+    print(`scan: ${name} adds`, best[i + 1]! - best[0]!);
+  });
+}
+
+if (import.meta.main) reportExpressions();
