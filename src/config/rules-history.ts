@@ -1,3 +1,4 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
 import * as v from 'valibot';
 import type { KvValue } from './consul-kv.ts';
 
@@ -41,17 +42,41 @@ const written = {
   why: v.pipe(v.string(), v.maxLength(maxWords.why)),
 };
 const newest = v.object(written);
+const keys = v.record(v.string(), v.string());
 const past = v.object({
   ...written,
   hash: v.pipe(v.string(), v.regex(/^([0-9a-f]{64})?$/)),
-  keys: v.record(v.string(), v.string()),
+  keys: v.optional(keys),
+  /** The same where they are long: JSON, gzip, base64. */
+  packed_keys: v.optional(v.string()),
   // Of a change that was made without a history; otherwise the entry was written with it.
   index: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
 
+/** Longer keys are packed: one transaction takes 512 KiB in base64, the keys themselves included. */
+const longestPlain = 32_768;
+const maxUnpackedBytes = 16 * 2 ** 20;
+
 /** The text of an entry; without `index` it is that of its own writing. */
-export function entryText({ number: _, index, ...entry }: Omit<PastRevision, 'index'> & { index?: number }): string {
-  return JSON.stringify({ ...entry, ...(index !== undefined && { index }) });
+export function entryText({
+  number: _,
+  index,
+  keys,
+  ...entry
+}: Omit<PastRevision, 'index'> & { index?: number }): string {
+  const plain = JSON.stringify(keys);
+  const held = plain.length <= longestPlain ? { keys } : { packed_keys: gzipSync(plain).toString('base64') };
+  return JSON.stringify({ ...entry, ...(index !== undefined && { index }), ...held });
+}
+
+function keysOf({ keys: plain, packed_keys: packed }: v.InferOutput<typeof past>): PastRevision['keys'] | undefined {
+  if (packed === undefined) return plain;
+  try {
+    const text = gunzipSync(Buffer.from(packed, 'base64'), { maxOutputLength: maxUnpackedBytes }).toString();
+    return parsed(keys, text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The newest first. Whatever else lies in the folder is told. */
@@ -60,9 +85,13 @@ export function readHistory(values: readonly KvValue[]): { revisions: PastRevisi
   const strange: string[] = [];
   for (const { key, value, modifyIndex } of values) {
     if (key === newestKey || key === '') continue;
-    const entry = /^\d{10}$/.test(key) && parsed(past, value);
-    if (entry) revisions.push({ ...entry, number: Number(key), index: entry.index ?? modifyIndex });
-    else strange.push(key);
+    const entry = /^\d{10}$/.test(key) ? parsed(past, value) : undefined;
+    const kept = entry && keysOf(entry);
+    if (!entry || !kept) strange.push(key);
+    else {
+      const { by, at, why, hash, index = modifyIndex } = entry;
+      revisions.push({ by, at, why, hash, index, number: Number(key), keys: kept });
+    }
   }
   return { revisions: revisions.sort((a, b) => b.number - a.number), strange };
 }

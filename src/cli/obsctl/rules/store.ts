@@ -109,7 +109,7 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   const refused = 'connection refused: is it running? Set CONSUL_HTTP_ADDR';
   if (code === 'ECONNREFUSED' || /ECONNREFUSED/.test(message)) return refused;
   if (/larger than|too large|max size/i.test(message))
-    return `${message}: the rules and their entry in the history are written together and may have about 190 KiB`;
+    return `${message}: the rules and their entry in the history are written together and have at most 512 KiB in base64`;
   return message;
 }
 

@@ -10,7 +10,7 @@ import {
   type RulesLayer,
 } from '../../../config/rules.ts';
 import { keyFields, parseKeys } from '../../../config/rules-keys.ts';
-import { keyText, rulesText } from '../../../config/rules-text.ts';
+import { fieldTexts, keyText, rulesText } from '../../../config/rules-text.ts';
 import { compileRules } from '../../../decide/compile.ts';
 import { lintRules } from '../../../decide/lint/lint.ts';
 import { tenantProblems } from '../../../decide/tenant-rules.ts';
@@ -44,15 +44,17 @@ export function validate(keys: Keys, { folder, environment, base }: Place): Vali
   return { ...layer, text: rulesText(fields) };
 }
 
-/** A rules file's fields as keys, and what cannot be one; its mistakes are told by line. */
+/** A rules file's fields as keys, as they are written there, and what cannot be one; its mistakes are told by line. */
 export function keysOfFile(file: string, environment: string): { keys: Keys; notes: readonly string[] } {
-  const parsed = parseFile(file);
+  const text = readFile(file);
+  const parsed = parseRules(text, file);
   const { fields } = checked(parsed, unknownFile(environment), environment);
+  const texts = fieldTexts(text);
   const keys: Record<string, string> = {};
   const notes = [...('layer' in parsed ? (parsed.layer.notes ?? []) : [])];
   for (const [name, value] of Object.entries(fields)) {
-    if (Object.hasOwn(keyFields, name))
-      keys[name] = keyText(name === 'baseline_percent' ? shareOf(value, environment) : value);
+    if (name === 'baseline_percent') keys[name] = keyText(shareOf(value, environment));
+    else if (Object.hasOwn(keyFields, name)) keys[name] = asWritten(name, value, texts.get(name)) ?? keyText(value);
     else if (same(value, defaultRules[name as keyof RulesDocument]))
       notes.push(`${name}: left out, it is the rules file's alone`);
     else throw usage(`${file}: ${name}: cannot be a key in Consul: it belongs into the gateways' rules file`);
@@ -60,13 +62,25 @@ export function keysOfFile(file: string, environment: string): { keys: Keys; not
   return { keys, notes };
 }
 
-export function parseFile(file: string): LayerResult {
+/** The text, where it says by itself what it says in its document. */
+function asWritten(name: string, value: unknown, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const alone = parseKeys([{ key: name, value: text }], '');
+  return 'layer' in alone && same(alone.layer.fields[name as keyof RulesDocument], value) ? text : undefined;
+}
+
+/** A rules file that the gateways have. */
+export const parseFile = (file: string): LayerResult => parseRules(readFile(file), file);
+
+function readFile(file: string): string {
+  let text: ReturnType<typeof decodeText>;
   try {
-    const text = decodeText(readFileSync(file));
-    return typeof text === 'string' ? parseRules(text, file) : { errors: [placed(file, text)] };
+    text = decodeText(readFileSync(file));
   } catch (error) {
-    return { errors: [`${file}: ${unreadable(error, 'there is no such file')}`] };
+    throw usage(`${file}: ${unreadable(error, 'there is no such file')}`);
   }
+  if (typeof text === 'string') return text;
+  throw usage(placed(file, text));
 }
 
 function checked(result: LayerResult, base: RulesLayer, environment: string) {

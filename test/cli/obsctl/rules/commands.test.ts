@@ -125,13 +125,49 @@ describe('push', () => {
     expect(err).toContain('debug: not in');
     expect(err).toContain('so deleted from');
     expect(err).toContain("late: left out, it is the rules file's alone");
-    expect(consul.folder(folder)).toEqual({ baseline_percent: '7', routes: '- /a' });
+    expect(consul.folder(folder)).toEqual({ baseline_percent: '7', routes: '[/a]' });
   });
 
   it('leaves the others where it is told so', async () => {
     consul.put(`${folder}/debug`, 'true');
     expect((await run(['push', file(rules), '--keep-others'])).code).toBe(0);
-    expect(consul.folder(folder)).toEqual({ baseline_percent: '7', routes: '- /a', debug: 'true' });
+    expect(consul.folder(folder)).toEqual({ baseline_percent: '7', routes: '[/a]', debug: 'true' });
+  });
+
+  it('leaves the words and comments of a field as they are', async () => {
+    const text = `routes: [/a, /b] # the old ones
+error_status_codes:
+    - ERROR   # what failed
+    # and
+    - OK
+latency_threshold_ms: 5e2
+`;
+    expect((await run(['push', file(text)])).code).toBe(0);
+    expect(consul.folder(folder)).toEqual({
+      routes: '[/a, /b]',
+      error_status_codes: '- ERROR   # what failed\n# and\n- OK',
+      latency_threshold_ms: '5e2',
+    });
+  });
+
+  it('writes what an alias names where that stands elsewhere in the file', async () => {
+    const text = 'policies:\n  - &all { name: all, type: always_sample }\nshadow: [{ <<: *all, name: other }]\n';
+    expect((await run(['push', file(text)])).code).toBe(0);
+    expect(consul.folder(folder)).toEqual({
+      policies: '- &all { name: all, type: always_sample }',
+      shadow: '- name: other\n  type: always_sample',
+    });
+  });
+
+  it('keeps a long set of rules in the history, packed, so that Consul takes both at once', async () => {
+    const routes = Array.from({ length: 4_000 }, (_, i) => `/a/route/that/is/long/${i}`);
+    expect((await run(['push', file(JSON.stringify({ routes }))])).code).toBe(0);
+    const entry = consul.folder(history)['0000000001']!;
+    expect(entry.length).toBeLessThan(consul.folder(folder).routes!.length / 3);
+    expect((await run(['set', 'routes', '/b'])).code).toBe(0);
+    const [, first] = await listed();
+    expect((await run(['rollback', first!.revision])).code).toBe(0);
+    expect(JSON.parse(consul.folder(folder).routes!)).toEqual(routes);
   });
 
   it('is of the environment that is named', async () => {
