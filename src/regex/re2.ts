@@ -52,6 +52,28 @@ function boundStates({ re2Input: { dfa } }: RE2JS): void {
   dfa.memBudget = maxStateBytes;
 }
 
+/** So much text, in characters, is searched at least with the states that fit. */
+const minCharsPerFill = 64 * 1024;
+
+/**
+ * A search that leaves the automaton where texts ask for ever new states: making them takes ten times what it takes to
+ * go without. The budget is whole again when all states were given up.
+ */
+export function watched(engine: RE2JS): (text: string) => boolean {
+  const { dfa } = engine.re2Input;
+  let chars = 0;
+  return (text) => {
+    const before = dfa.memBudget;
+    const found = engine.test(text);
+    chars += text.length;
+    if (dfa.memBudget > before) {
+      dfa.failed ||= chars < minCharsPerFill;
+      chars = 0;
+    }
+    return found;
+  };
+}
+
 /** The library names the piece that is wrong, as Go does, but not where it stands. */
 function problemOf(error: Partial<RE2JSSyntaxException> & Error, pattern: string): RegexProblem {
   const piece = error.getPattern?.() ?? '';

@@ -1,6 +1,6 @@
 import type { RE2JS } from 're2js';
 import { type Literal, literalsOf } from './literals.ts';
-import { openEngine, plainProblem, type RegexProblem } from './re2.ts';
+import { openEngine, plainProblem, type RegexProblem, watched } from './re2.ts';
 import { Words } from './words.ts';
 
 /**
@@ -42,11 +42,10 @@ const wordsRegex = (pattern: string, words: Words): Regex => ({
   },
 });
 
-const engineRegex = (pattern: string, engine: RE2JS): Regex => ({
-  pattern,
-  test: (buf, start, end) => engine.test(textOf.call(buf, start, end)),
-  testText: (text) => engine.test(text),
-});
+function engineRegex(pattern: string, engine: RE2JS): Regex {
+  const test = watched(engine);
+  return { pattern, test: (buf, start, end) => test(textOf.call(buf, start, end)), testText: test };
+}
 
 const encoder = new TextEncoder();
 /** Quicker than TextDecoder on short texts; it works on any Uint8Array. */

@@ -177,6 +177,29 @@ describe('what a stranger sends to what an operator wrote', () => {
     expect(cpuMs(32_000)).toBeLessThan(48 * Math.max(cpuMs(2000), 2));
   });
 
+  it('is not searched by an automaton that asks for ever new states, and answers the same', () => {
+    let seed = 7;
+    const text = () =>
+      Array.from(
+        { length: 500 },
+        () => 'aaabbb1'[((seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff) >> 12) % 7],
+      ).join('');
+    const regex = compiled('a[ab]{12}[0-9]');
+    const plain = /a[ab]{12}[0-9]/;
+    const { user } = process.cpuUsage();
+    let found = 0;
+    for (let n = 0; n < 1000; n++) {
+      const each = text();
+      const expected = plain.test(each);
+      if (expected) found++;
+      expect(regex.testText(each)).toBe(expected);
+    }
+    expect(found).toBeGreaterThan(100);
+    expect(found).toBeLessThan(1000);
+    // A character took 5 µs before, and half of one since.
+    expect((process.cpuUsage().user - user) / 500_000).toBeLessThan(3);
+  });
+
   it('holds no more states than it may', () => {
     const regex = compiled('(a|b)*a(a|b){20}$');
     globalThis.gc?.();
