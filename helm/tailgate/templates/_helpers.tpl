@@ -173,6 +173,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $buffer := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 40)) -}}
 {{- $queue := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 15)) -}}
 {{- $inflight := printf "%dMiB" (max 64 (min 256 (include "tailgate.share" (dict "root" . "percent" 10) | int64))) -}}
+{{- $window := printf "%sMiB" (include "tailgate.share" (dict "root" . "percent" 4)) -}}
 {{- $rules := dict "file" "/etc/tailgate/rules/rules.yaml" -}}
 {{- if $v.consul.address -}}
 {{- $_ := set $rules "consul" (dict "prefix" $v.consul.prefix "address" $v.consul.address) -}}
@@ -222,6 +223,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
     "decision_wait_after_root" $v.decisionWaitAfterRoot
     "max_bytes" $buffer
     "on_full" $v.onFull)
+  "window" (dict "max_bytes" $window "max_age" "15m")
   "rules" $rules
   "enrich" $v.enrich
   "redact" $v.redact
