@@ -1,11 +1,12 @@
 import type { SpanConditions } from '../model/conditions.ts';
 import type { PastCandidates } from '../model/past-trace.ts';
-import { Slice, type SliceRows } from '../model/slice.ts';
+import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
 import { hexOf } from '../model/trace-id.ts';
 import { type ScopeView, SpanView } from '../store/span-view.ts';
 import { resourceOf, scopeOf } from '../store/trace-view.ts';
-import type { Value } from '../traceql/ast.ts';
-import type { SpanFields } from '../traceql/evaluate.ts';
+import { compileAnySpan } from '../traceql/any-span.ts';
+import { type SpansetExpression, statuses, type Value } from '../traceql/ast.ts';
+import { type Hint, hintsOf } from '../traceql/hints.ts';
 import { readResource, readScope } from '../wire/envelope.ts';
 import { Reader } from '../wire/reader.ts';
 import type { LandedRange, Pace, WindowReader } from './window-reader.ts';
@@ -13,37 +14,79 @@ import type { LandedRange, Pace, WindowReader } from './window-reader.ts';
 /** Of one search: the newest. */
 const most = 10_000;
 
-interface Asked {
-  readonly conditions: SpanConditions;
-  readonly pace: Pace;
-  readonly mayMatch: (span: SpanFields) => boolean;
-}
+/** Bytes of a longer message are not searched at once. */
+const mostSearched = 1 << 20;
+/** Spans between two looks at the clock. */
+const spansALook = 16;
+const anyStatus = 0b1111;
+
+/** All that a search asks of the scan: bits by status code. */
+const byStatus: SpanConditions = {
+  words: 1,
+  rowWords: sliceWords,
+  timesAt: 0,
+  statusBits: Int32Array.of(1, 2, 4, 8),
+  slowNs: Number.POSITIVE_INFINITY,
+  slowBits: 0,
+  attributes: [],
+  more: undefined,
+  resource: undefined,
+  scope: undefined,
+  compounds: [],
+  identity: 'by status',
+};
 
 /** Traces with a span that may be what is looked for, the one seen last at the end. */
 export async function pastCandidates(
   reader: WindowReader,
   range: LandedRange,
-  { conditions, pace, mayMatch }: Asked,
+  { spansets, pace }: { readonly spansets: SpansetExpression; readonly pace: Pace },
 ): Promise<PastCandidates> {
+  const mayMatch = compileAnySpan(spansets);
+  const hints = new Hints(hintsOf(spansets));
+  const wants = (bytes: Uint8Array, start: number, end: number): boolean => hints.look(bytes, start, end);
   const found = new Set<string>();
   const inspected = { spans: 0, bytes: 0 };
   let isWhole = true;
-  for await (const slices of reader.walk(range, { conditions, pace })) {
+  for await (const slices of reader.walk(range, { conditions: byStatus, pace, wants })) {
     const { rows, stride, count } = slices;
     const spans = new SpansOf(slices);
     inspected.spans += count;
     for (let i = 0, row = 0; i < count; i++, row += stride) {
       inspected.bytes += rows[row + Slice.length];
-      if (mayMatch(spans.at(row))) {
+      if ((rows[row + Slice.bits] & hints.status) !== 0 && mayMatch(spans.at(row))) {
         const id = hexOf(rows.subarray(row + Slice.traceIdA, row + Slice.traceIdA + 4));
         found.delete(id);
         found.add(id);
         if (found.size > most) isWhole = !found.delete(found.values().next().value as string);
       }
-      if (pace.isOver) await pace.next();
+      if (i % spansALook === 0 && pace.isOver) await pace.next();
     }
   }
   return { traceIds: [...found], isWhole, ...inspected };
+}
+
+/** Looks for texts in bytes, so that most messages need not be scanned. */
+class Hints {
+  readonly #ways: readonly { readonly texts: readonly Buffer[]; readonly status: number }[];
+  /** Bits of the status codes that may match in the message looked at last. */
+  status = anyStatus;
+
+  constructor(hints: readonly Hint[]) {
+    this.#ways = hints.map(({ texts, status }) => ({
+      texts: texts.map((text) => Buffer.from(text)),
+      status: status === undefined ? anyStatus : 1 << statuses.findIndex(({ name }) => name === status),
+    }));
+  }
+
+  look(bytes: Uint8Array, start: number, end: number): boolean {
+    this.status = anyStatus;
+    if (end - start > mostSearched) return true;
+    const message = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+    const ways = this.#ways.filter(({ texts }) => texts.every((text) => message.includes(text)));
+    this.status = ways.reduce((bits, way) => bits | way.status, 0);
+    return ways.length > 0;
+  }
 }
 
 /** The spans of one message, looked at alone; what stands around them is read once. */
@@ -59,10 +102,9 @@ class SpansOf {
   at(row: number): SpanView {
     const { bytes, rows } = this.#slices;
     const start = rows[row + Slice.start];
-    const traceId = hexOf(rows.subarray(row + Slice.traceIdA, row + Slice.traceIdA + 4));
     return new SpanView(
       new Reader(bytes, start, start + rows[row + Slice.length]),
-      { traceId, durationNs: 0n, root: undefined },
+      new Alone(rows, row),
       this.#resource(rows[row + Slice.resourceSpans]),
       this.#scope(rows[row + Slice.scopeSpans]),
     );
@@ -79,5 +121,22 @@ class SpansOf {
     let scope = this.#scopes.get(at);
     if (scope === undefined) this.#scopes.set(at, (scope = scopeOf(readScope(this.#slices.bytes, at).scope)));
     return scope;
+  }
+}
+
+/** What is known of the trace of a span that is looked at alone. */
+class Alone {
+  readonly durationNs = 0n;
+  readonly root = undefined;
+  readonly #rows: Int32Array;
+  readonly #row: number;
+
+  constructor(rows: Int32Array, row: number) {
+    this.#rows = rows;
+    this.#row = row;
+  }
+
+  get traceId(): string {
+    return hexOf(this.#rows.subarray(this.#row + Slice.traceIdA, this.#row + Slice.traceIdA + 4));
   }
 }

@@ -38,6 +38,8 @@ interface Walk {
   readonly pace: Pace;
   /** Only messages that may have spans of a trace whose id ends in one of these words. */
   readonly ids?: ReadonlySet<number>;
+  /** Only messages of which this says yes, by their bytes. */
+  readonly wants?: (bytes: Uint8Array, start: number, end: number) => boolean;
 }
 
 /** Scanned at a time: some tenths of a millisecond. */
@@ -62,10 +64,12 @@ export class WindowReader {
    * The slices of all messages in the range, message by message, oldest first, with the bits of `conditions`. Rows and
    * bytes are lent until the next ones are asked for. Invalid spans are left out, as they were when they came.
    */
-  async *walk(range: LandedRange, { conditions, pace, ids }: Walk): AsyncGenerator<SliceRows> {
+  async *walk(range: LandedRange, { conditions, pace, ids, wants }: Walk): AsyncGenerator<SliceRows> {
     const scan = this.#parts.scan.another();
     for await (const { bytes, landed } of this.#segments(range, pace, ids)) {
       for (const { start, end } of landed.messages(ids)) {
+        if (pace.isOver) await pace.next();
+        if (wants?.(bytes, start, end) === false) continue;
         scan.begin(bytes, start, end, conditions);
         while (!scan.step(bytesAStep)) if (pace.isOver) await pace.next();
         yield { bytes, segment: noSegment, rows: scan.slices, stride: scan.stride, count: scan.count, conditions: -1 };

@@ -11,7 +11,6 @@ import type { Shard } from '../shard/shard.ts';
 import { always, WindowReader } from '../shard/window-reader.ts';
 import { Pace, Turns } from '../store/pace.ts';
 import { parseSearchRequest } from '../store/search-request.ts';
-import { compileAnySpan } from '../traceql/any-span.ts';
 import { BringBack } from './bring-back.ts';
 
 /** How long a question holds the shard's thread at a time. */
@@ -47,10 +46,9 @@ export class WindowQuestions {
   /** The traces that a search may find; `query` as the read API has it. Rejects likewise. */
   async candidates(shard: Shard, query: string, over: AbortSignal): Promise<PastCandidates> {
     const { query: parsed, window } = parseSearchRequest(new URLSearchParams(query));
-    const { conditions } = shard.revisions.current.set;
     // What ended in that time landed in it or later; the senders' clocks are not ours.
     const fromMs = window.fromMs - skewMs - unixMsOf(0, systemClock);
-    const asked = { conditions, pace: this.#pace(over), mayMatch: compileAnySpan(parsed.spansets) };
+    const asked = { spansets: parsed.spansets, pace: this.#pace(over) };
     return pastCandidates(new WindowReader(shard, unpack), { ...always, fromMs }, asked);
   }
 
