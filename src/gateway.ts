@@ -17,6 +17,7 @@ import { FanOut } from './fan-out.ts';
 import { gatherStats, watchMemory } from './gateway-stats.ts';
 import { ProcessMemory } from './memory-account.ts';
 import type { ExportRequest } from './model/export-request.ts';
+import type { RulesDocument } from './model/rules.ts';
 import { tenantsOf } from './model/tenant.ts';
 import { type OfPorts, openPortFiles } from './open-files.ts';
 import { AdminAccess } from './telemetry/admin-access.ts';
@@ -101,7 +102,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const { createAdminServer } = await import('./telemetry/server.ts');
     const ofStore: AdminSources['tempo'] =
       tempo && ((method, url, accept, over, { name }) => tempo.handle(method, url, accept, over, name));
-    const window = await openWindow(config, ofStore, shards);
+    const window = await openWindow(config, ofStore, shards, () => rules.current.document);
     const readApi = window?.readApi ?? ofStore;
     const adminAccess = new AdminAccess(credentials.admin?.value, config.admin.auth?.clientSubjects);
     credentials.admin?.onChange('the admin port', (changed) => adminAccess.renew(changed));
@@ -132,7 +133,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
             files: liveFiles,
             admin: adminAccess,
           }),
-        ...(window && { keep: window.keep }),
+        ...(window && { keep: window.keep, simulate: window.simulate }),
         explain: async (id, tenant) => shards.explain(id, tenant.index),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
@@ -176,13 +177,23 @@ export async function startGateway(config: BootConfig, version: string, log: Log
 }
 
 /** What is asked of the window, where there is one. */
-async function openWindow(config: BootConfig, ofStore: AdminSources['tempo'], shards: Shards) {
+async function openWindow(
+  config: BootConfig,
+  ofStore: AdminSources['tempo'],
+  shards: Shards,
+  today: () => RulesDocument,
+) {
   if (config.window.maxBytes === 0) return undefined;
   const { WindowSearch } = await import('./window-search.ts');
   const { withWindow } = await import('./window-traces.ts');
   const { keeper } = await import('./keep-traces.ts');
+  const { simulator } = await import('./simulations.ts');
   const search = new WindowSearch(shards, config.tenants);
-  return { readApi: withWindow(ofStore, search, shards, config.tenants), keep: keeper(shards, search, systemClock) };
+  return {
+    readApi: withWindow(ofStore, search, shards, config.tenants),
+    keep: keeper(shards, search, systemClock),
+    simulate: simulator({ config, shards, clock: systemClock, today }),
+  };
 }
 
 /** Before there is any load: later the system ends the process without a word. */

@@ -14,6 +14,7 @@ const rim = ['cluster', 'export', 'receive', 'store'];
 const settings = ['config', 'telemetry'];
 const composition = [
   'shard',
+  'simulate',
   'pipeline',
   'threads',
   'fan-out',
@@ -25,6 +26,7 @@ const composition = [
   'window-search',
   'window-traces',
   'keep-traces',
+  'simulations',
   'drain',
   'credentials',
   'gateway',

@@ -1,8 +1,11 @@
 import { Slice, type SliceRows } from '../model/slice.ts';
 
-/** A message, in Int32 words: where it ends (negative: it is not taken), and its words in the list of ids. */
-const Message = { end: 0, firstId: 1, endId: 2 } as const;
-const messageWords = 3;
+/**
+ * A message, in Int32 words: where it ends (negative: it is not taken), its words in the list of ids, and when it landed,
+ * in ms since the first one.
+ */
+const Message = { end: 0, firstId: 1, endId: 2, after: 3 } as const;
+const messageWords = 4;
 const fewestMessages = 16;
 const fewestIds = 256;
 /** Of a segment's bytes, for the list of ids; a message that does not fit there may be of any trace. */
@@ -13,6 +16,8 @@ const anyTrace = -1;
 interface LandedMessage {
   readonly start: number;
   readonly end: number;
+  /** Monotonic ms. */
+  readonly landedAt: number;
 }
 
 /**
@@ -50,6 +55,7 @@ export class Landed {
     const at = this.#count++ * messageWords;
     if (at === this.#messages.length) this.#messages = grown(this.#messages, at * 2);
     this.#messages[at + Message.end] = -end;
+    this.#messages[at + Message.after] = now - this.firstAt;
   }
 
   /** The message up to `end`, the last one, is no more. */
@@ -91,7 +97,8 @@ export class Landed {
     for (let i = 0, start = 0; i < this.#count; i++) {
       const at = i * messageWords;
       const end = this.#messages[at + Message.end];
-      if (end > 0 && (ids === undefined || this.#isAmong(ids, at))) yield { start, end };
+      const landedAt = this.firstAt + this.#messages[at + Message.after];
+      if (end > 0 && (ids === undefined || this.#isAmong(ids, at))) yield { start, end, landedAt };
       start = Math.abs(end);
     }
   }

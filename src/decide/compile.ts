@@ -16,7 +16,12 @@ import { voteTable } from './vote-table.ts';
 export function compileRules(
   document: RulesDocument,
   environment: string,
-  options: { readonly debug: boolean; readonly state?: PolicyState },
+  options: {
+    readonly debug: boolean;
+    readonly state?: PolicyState;
+    /** Where several sets are asked of the same spans: what they ask together is `conditions.build()` in the end. */
+    readonly conditions?: ConditionsBuilder;
+  },
 ): { readonly policies: PolicySet } | { readonly problems: readonly Problem[] } {
   const debug = options.debug || document.debug === true;
   const { policies: named, shadows, problems } = lowerRules(document, environment, debug);
@@ -27,7 +32,7 @@ export function compileRules(
   if (shadows.length > maxPolicies)
     problems.push({ path: ['shadow'], message: `${shadows.length} policies; expected at most ${maxPolicies}` });
   if (problems.length > 0) return { problems };
-  const conditions = new ConditionsBuilder();
+  const conditions = options.conditions ?? new ConditionsBuilder();
   const state = new MeasuredState(options.state ?? noState());
   const ballot = (all: readonly NamedPolicy[], own: PolicyState): Ballot => {
     const policies = all.map(({ name, ...policy }) => policyOf(name, policy, conditions, own));

@@ -22,7 +22,8 @@ export function servicesOf(body: Uint8Array): string[] {
   return [...names];
 }
 
-function serviceOf(resource: Reader): string {
+/** Of a Resource message. */
+export function serviceOf(resource: Reader): string {
   for (const attribute of messages(resource, Resource.attributes)) {
     const name = serviceNameIn(attribute);
     if (name !== null) return name.slice(0, maxNameLength);

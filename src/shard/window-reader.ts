@@ -12,7 +12,7 @@ export interface Pace {
   next(): Promise<void>;
 }
 
-/** When it landed, in monotonic ms, both ends included; whole segments are in it or not. */
+/** When it landed, in monotonic ms, both ends included. */
 export interface LandedRange {
   readonly fromMs: number;
   readonly toMs: number;
@@ -30,6 +30,11 @@ interface Parts {
   readonly buffer: TraceBuffer;
   readonly window: Window | undefined;
   readonly scan: RequestScan;
+}
+
+/** The slices of one message, and when it landed, in monotonic ms. */
+export interface PastSlices extends SliceRows {
+  readonly landedAt: number;
 }
 
 /** What a walk looks at. */
@@ -64,15 +69,17 @@ export class WindowReader {
    * The slices of all messages in the range, message by message, oldest first, with the bits of `conditions`. Rows and
    * bytes are lent until the next ones are asked for. Invalid spans are left out, as they were when they came.
    */
-  async *walk(range: LandedRange, { conditions, pace, ids, wants }: Walk): AsyncGenerator<SliceRows> {
+  async *walk(range: LandedRange, { conditions, pace, ids, wants }: Walk): AsyncGenerator<PastSlices> {
     const scan = this.#parts.scan.another();
     for await (const { bytes, landed } of this.#segments(range, pace, ids)) {
-      for (const { start, end } of landed.messages(ids)) {
+      for (const { start, end, landedAt } of landed.messages(ids)) {
         if (pace.isOver) await pace.next();
+        if (landedAt < range.fromMs || landedAt > range.toMs) continue;
         if (wants?.(bytes, start, end) === false) continue;
         scan.begin(bytes, start, end, conditions);
         while (!scan.step(bytesAStep)) if (pace.isOver) await pace.next();
-        yield { bytes, segment: noSegment, rows: scan.slices, stride: scan.stride, count: scan.count, conditions: -1 };
+        const { slices: rows, stride, count } = scan;
+        yield { bytes, segment: noSegment, rows, stride, count, conditions: -1, landedAt };
         if (pace.isOver) await pace.next();
       }
     }

@@ -10,6 +10,7 @@ import { isOwnHost } from './own-host.ts';
 import { page, pageHeaders } from './page.ts';
 import type { ProcessProbe } from './process.ts';
 import { prefersOpenMetrics, renderMetrics } from './render.ts';
+import { simulateRoute } from './simulate.ts';
 import type { AdminSources } from './sources.ts';
 import { statusOf } from './status.ts';
 
@@ -59,6 +60,7 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
     return isTenant(tenant) ? answerExplain(sources, request.params.id, tenant, reply) : refuseTenant(reply, tenant);
   });
   keepRoute(app, sources, { tenantOf, overOf, refuse });
+  simulateRoute(app, sources, { tenantOf, overOf, refuse });
   app.get('/api/*', readsTenant, (request, reply) => {
     const tenant = tenantOf(request);
     if (!isTenant(tenant) && !ofNobody.has(request.url)) return refuseTenant(reply, tenant);
@@ -208,7 +210,11 @@ function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
       `no such path; there are /, /metrics, /livez, /readyz, /api/status, /api/explain/{traceId} and Tempo's /api/search and /api/traces/{id}`,
     );
   }
-  return refuse(reply.header('allow', 'GET, HEAD'), 405, 'this port only answers GET and HEAD, and POST at /api/keep');
+  return refuse(
+    reply.header('allow', 'GET, HEAD'),
+    405,
+    'this port only answers GET and HEAD, and POST at /api/keep and /api/simulate',
+  );
 }
 
 function failed(error: FastifyError, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {

@@ -10,6 +10,17 @@ export interface TempoAnswer {
   readonly body: string | Uint8Array;
 }
 
+/** Rules to be tried, as the text of a rules file, on what came in the last so many milliseconds, or on all there is. */
+export interface SimulateRequest {
+  readonly rules: string;
+  readonly lastMs: number | undefined;
+}
+
+export interface SimulateAnswer {
+  readonly status: 200 | 400 | 429;
+  readonly body: object;
+}
+
 /** What the admin server asks of the gateway, when somebody asks it. None of these may block or be slow. */
 export interface AdminSources {
   /** Those that the boot file allows: questions about traces say whose. */
@@ -19,6 +30,8 @@ export interface AdminSources {
   stats(): Promise<GatewayStats>;
   /** Why a trace was kept or dropped; `traceIdHex` is 32 lower-case hex digits. Undefined when it is not remembered. */
   explain(traceIdHex: string, tenant: Tenant): Promise<Explanation | undefined>;
+  /** What rules would keep of the window, beside today's; absent where there is no window. It ends when `over` is aborted. */
+  readonly simulate?: (asked: SimulateRequest, tenant: Tenant, over: AbortSignal) => Promise<SimulateAnswer>;
   /** Brings dropped traces back; absent where there is no window. */
   readonly keep?: (asked: KeepRequest, tenant: Tenant, over: AbortSignal) => Promise<KeepAnswer>;
   /** Why no traffic should come here now, in one line; empty when it may. */

@@ -23,6 +23,7 @@ import type { Receiver } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
+import type { GatheredTraces, GatherRequest } from '../simulate/gather.ts';
 import { allocateBallast } from './ballast.ts';
 import type { BringBack } from './bring-back.ts';
 import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
@@ -240,6 +241,12 @@ export class LocalShard implements Shards {
 
   async pastTraces(traceIds: readonly string[], tenant: number, over: AbortSignal): Promise<readonly PastTrace[][]> {
     return [await this.#windows.traces(this.tenants[tenant].pipeline.shard, traceIds, over)];
+  }
+
+  async gather(asked: GatherRequest, tenant: number, over: AbortSignal): Promise<readonly GatheredTraces[]> {
+    const { environment, traceDebug: debug } = this.#config;
+    const { pipeline, tenant: of } = this.tenants[tenant];
+    return [await this.#windows.gather(pipeline.shard, asked, { environment, debug, tenant: of.name }, over)];
   }
 
   async pastCandidates(query: string, tenant: number, over: AbortSignal): Promise<readonly PastCandidates[]> {

@@ -6,6 +6,7 @@ import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
+import type { GatherRequest } from '../simulate/gather.ts';
 import type { Protocol, RulesRevision, ShardConfig, ShardEvents } from './shards.ts';
 
 /** What a shard's thread is started with. */
@@ -26,6 +27,7 @@ export type Question =
   | { readonly ask: 'stats' }
   | { readonly ask: 'explain'; readonly traceId: string; readonly tenant: number }
   | { readonly ask: 'pastTraces'; readonly traceIds: readonly string[]; readonly tenant: number }
+  | { readonly ask: 'gather'; readonly asked: GatherRequest; readonly tenant: number }
   | { readonly ask: 'pastCandidates'; readonly query: string; readonly tenant: number }
   | {
       readonly ask: 'keep';

@@ -85,6 +85,8 @@ function answerTo(question: Question, over: AbortSignal): unknown {
       return shard.explain(question.traceId, question.tenant);
     case 'pastTraces':
       return shard.pastTraces(question.traceIds, question.tenant, over).then(([past]) => past);
+    case 'gather':
+      return shard.gather(question.asked, question.tenant, over).then(([gathered]) => gathered);
     case 'pastCandidates':
       return shard.pastCandidates(question.query, question.tenant, over).then(([found]) => found);
     case 'keep':

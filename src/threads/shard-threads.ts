@@ -14,6 +14,7 @@ import type { Endpoint } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ownerOf } from '../route/route.ts';
 import { ringWordsFor, shareMemory } from '../shard/neighbours.ts';
+import type { GatheredTraces, GatherRequest } from '../simulate/gather.ts';
 import { compactHeapAfterBursts } from './compact-heap.ts';
 import { compileFor } from './compile-for.ts';
 import { amongShards } from './divide.ts';
@@ -138,6 +139,11 @@ export class ShardThreads implements Shards {
   pastTraces(traceIds: readonly string[], tenant: number, over: AbortSignal): Promise<PastTrace[][]> {
     const question = { ask: 'pastTraces', traceIds, tenant } as const;
     return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<PastTrace[]>(question, over)));
+  }
+
+  gather(asked: GatherRequest, tenant: number, over: AbortSignal): Promise<GatheredTraces[]> {
+    const question = { ask: 'gather', asked, tenant } as const;
+    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<GatheredTraces>(question, over)));
   }
 
   pastCandidates(query: string, tenant: number, over: AbortSignal): Promise<PastCandidates[]> {

@@ -12,6 +12,7 @@ import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
+import type { GatheredTraces, GatherRequest } from '../simulate/gather.ts';
 
 /** What a shard needs of the boot file; plain values, so that it can be sent to another thread. */
 export type ShardConfig = Pick<
@@ -88,6 +89,8 @@ export interface Shards {
     tenant: number,
     over: AbortSignal,
   ): Promise<readonly (readonly PastTrace[])[]>;
+  /** What each shard has of the window's traces, for rules to be tried on. Rejects likewise. */
+  gather(asked: GatherRequest, tenant: number, over: AbortSignal): Promise<readonly GatheredTraces[]>;
   /** The traces that each shard's part of a search may find; `query`: that of /api/search. Rejects likewise. */
   pastCandidates(query: string, tenant: number, over: AbortSignal): Promise<readonly PastCandidates[]>;
   /** A trace that was dropped is to be kept, see BroughtBack; throws Unavailable where its shard does not answer. */

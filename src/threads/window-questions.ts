@@ -9,12 +9,18 @@ import { pastCandidates } from '../shard/past-candidates.ts';
 import { pastTraces } from '../shard/past-trace.ts';
 import type { Shard } from '../shard/shard.ts';
 import { always, WindowReader } from '../shard/window-reader.ts';
+import { type GatheredTraces, type GatherRequest, gather } from '../simulate/gather.ts';
+import { compileJointly, type RulesPlace } from '../simulate/joint-rules.ts';
+import { SpanNames } from '../simulate/names.ts';
+import { TraceTable } from '../simulate/trace-table.ts';
 import { Pace, Turns } from '../store/pace.ts';
 import { parseSearchRequest } from '../store/search-request.ts';
 import { BringBack } from './bring-back.ts';
 
 /** How long a question holds the shard's thread at a time. */
 const stepMs = 2;
+/** What was not looked at by then is left out of a simulation. */
+const longestMs = 25_000;
 /** How far a sender's clock may be ahead of ours, for its spans to be found by time. */
 const skewMs = 60_000;
 
@@ -50,6 +56,22 @@ export class WindowQuestions {
     const fromMs = window.fromMs - skewMs - unixMsOf(0, systemClock);
     const asked = { spansets: parsed.spansets, pace: this.#pace(over) };
     return pastCandidates(new WindowReader(shard, unpack), { ...always, fromMs }, asked);
+  }
+
+  /** What is there of the window's traces, for rules to be tried on; cut short where it takes too long. Rejects likewise. */
+  gather(shard: Shard, asked: GatherRequest, place: RulesPlace, over: AbortSignal): Promise<GatheredTraces> {
+    const { seed, maxTraces, waits, originMs, fromMs } = asked;
+    const { conditions } = compileJointly(asked.documents, place);
+    const pace = this.#pace(over);
+    const range = { ...always, ...(fromMs !== null && { fromMs }) };
+    const endMs = systemClock.monotonicMs() + longestMs;
+    return gather(new WindowReader(shard, unpack).walk(range, { conditions, pace }), {
+      table: new TraceTable({ conditions, seed, maxTraces, waits }),
+      names: new SpanNames(this.#enricher),
+      originMs,
+      pace,
+      isLate: () => systemClock.monotonicMs() > endMs,
+    });
   }
 
   #pace(over: AbortSignal): Pace {

@@ -1,0 +1,7 @@
+/** When a gateway decides a trace. */
+export interface Waits {
+  readonly waitMs: number;
+  /** 0 = off. */
+  readonly afterRootMs: number;
+  readonly maxTraceBytes: number;
+}

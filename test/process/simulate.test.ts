@@ -1,0 +1,64 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { makeHome } from '../support/boot-file.ts';
+import { startGatewayProcess } from '../support/gateway.ts';
+import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
+
+type Changes = { readonly examples: { readonly traceId: string }[] };
+type Answer = Record<'traces' | 'spans' | 'sampled' | 'complete', unknown> &
+  Record<'today' | 'candidate', { readonly keptTraces: number; readonly keptSpans: number }> &
+  Record<'won' | 'lost', Changes>;
+
+describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) => {
+  it('says what rules would keep of the window, and refuses what could not be loaded', async () => {
+    const home = makeHome(
+      { shards, buffer: { decision_wait: '1s', max_bytes: '256MiB' }, window: { max_bytes: '16MiB', max_age: '10m' } },
+      'baseline_percent: null\nlatency_threshold_ms: null\nroutes: []\n',
+    );
+    const gateway = await startGatewayProcess({ args: home.args });
+    onTestFinished(async () => {
+      await gateway.kill();
+      home[Symbol.dispose]();
+    });
+    const simulate = (body: unknown) =>
+      fetch(`http://${gateway.admin}/api/simulate`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    for (let n = 0; n < 20; n++) {
+      const spans = Array.from(
+        { length: 10 },
+        (_, i): Told => ({
+          trace: `t${i}`,
+          id: `${n}`,
+          service: i < 5 ? 'shop' : 'pay',
+          ...(n > 0 && { parent: '0' }),
+          ...(i === 7 && n === 5 && { status: 'ERROR' }),
+          ...(i === 2 && { attributes: { 'http.route': '/upload' } }),
+        }),
+      );
+      const answer = await fetch(`http://${gateway.http}/v1/traces`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-protobuf' },
+        body: Buffer.from(requestBytes(...spans)),
+      });
+      expect(answer.status).toBe(200);
+    }
+    const rules = 'baseline_percent: null\nlatency_threshold_ms: null\nerror_status_codes: null\nroutes: [/upload]\n';
+    const answer = await simulate({ rules, last: '5m' });
+    expect(answer.status).toBe(200);
+    const found = (await answer.json()) as Answer;
+    expect([found.traces, found.spans, found.sampled, found.complete]).toEqual([10, 200, 1, true]);
+    expect([found.today.keptTraces, found.candidate.keptTraces, found.candidate.keptSpans]).toEqual([1, 1, 20]);
+    expect(found.won.examples.map(({ traceId }) => traceId)).toEqual([traceIdHex('t2')]);
+    expect(found.lost.examples.map(({ traceId }) => traceId)).toEqual([traceIdHex('t7')]);
+    const asDocument = (await (await simulate({ rules: { baseline_percent: 100 } })).json()) as Answer;
+    expect(asDocument.candidate.keptTraces).toBe(10);
+    const wrong = await simulate({ rules: 'baseline_percent: 300\npolicies:\n  - { name: a, type: latncy }\n' });
+    expect(wrong.status).toBe(400);
+    const { errors } = (await wrong.json()) as { errors: string[] };
+    expect(errors.map((each) => each.split(' ')[0])).toEqual(['rules:1:', 'rules:3:']);
+    expect((await simulate({ rules, last: 'soon' })).status).toBe(400);
+    expect((await simulate({ rule: rules })).status).toBe(400);
+  }, 120_000);
+});
