@@ -128,3 +128,53 @@ describe("a Collector's configuration as the rules file", () => {
     expect(twice).toEqual({ problems: [{ path: ['policies', 0, 'name'], message }] });
   });
 });
+
+/** A list with every type that the Collector has (v0.161.0), each with all its parameters. */
+const everything = `
+processors:
+  tail_sampling:
+    policies:
+      - { name: a, type: always_sample }
+      - { name: b, type: latency, latency: { threshold_ms: 5_000, upper_threshold_ms: 10000 } }
+      - { name: c, type: numeric_attribute, numeric_attribute: { key: n, min_value: 50, max_value: 100, invert_match: true } }
+      - { name: d, type: probabilistic, probabilistic: { sampling_percentage: 0.1, hash_salt: here } }
+      - { name: e, type: status_code, status_code: { status_codes: [ERROR, UNSET] } }
+      - name: f
+        type: string_attribute
+        string_attribute:
+          { key: k, values: ['v\\d+', w], enabled_regex_matching: true, cache_max_size: 10, invert_match: true }
+      - { name: g, type: rate_limiting, rate_limiting: { spans_per_second: 35, burst_capacity: 100 } }
+      - { name: h, type: bytes_limiting, bytes_limiting: { bytes_per_second: 1000, burst_capacity: 5000 } }
+      - { name: i, type: span_count, span_count: { min_spans: 2, max_spans: 20 } }
+      - { name: j, type: trace_state, trace_state: { key: k, values: [v, w] } }
+      - { name: k, type: boolean_attribute, boolean_attribute: { key: k, value: true, invert_match: true } }
+      - name: l
+        type: ottl_condition
+        ottl_condition:
+          error_mode: ignore
+          span: ['attributes["a"] == "b"', 'resource.attributes["c"] != nil']
+          spanevent: ['name != "d"']
+      - { name: m, type: trace_flags }
+      - name: n
+        type: and
+        and:
+          and_sub_policy:
+            - { name: n1, type: latency, latency: { threshold_ms: 5 } }
+            - { name: n2, type: not, not: { not_sub_policy: { name: n3, type: always_sample } } }
+      - { name: o, type: not, not: { not_sub_policy: { type: trace_flags } } }
+      - { name: p, type: drop, drop: { drop_sub_policy: [{ name: p1, type: always_sample }] } }
+      - name: q
+        type: composite
+        composite:
+          max_total_spans_per_second: 1000
+          policy_order: [q2, q1]
+          composite_sub_policy: [{ name: q1, type: always_sample }, { name: q2, type: trace_flags }]
+          rate_allocation: [{ policy: q1, percent: 50 }, { policy: q2, percent: 25 }]
+`;
+
+it('a list with every type that the Collector has is taken as it is', () => {
+  const { document } = read(everything);
+  const result = compileRules(document, 'home', { debug: false });
+  expect(result).toMatchObject({ policies: { policies: [...'abcdefghijklmnopq'].map((name) => ({ name })) } });
+  expect(new Set(document.policies.map(({ type }) => type)).size).toBe(17);
+});
