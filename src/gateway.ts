@@ -134,7 +134,11 @@ export async function startGateway(config: BootConfig, version: string, log: Log
             admin: adminAccess,
           }),
         ...(window && { keep: window.keep, simulate: window.simulate }),
-        explain: async (id, tenant) => shards.explain(id, tenant.index),
+        explain: async (id, { index }, over) => {
+          const past = window && (await shards.pastTraces([id], index, over).catch(() => []));
+          const parts = (past ?? []).flatMap(([trace]) => trace?.parts ?? []);
+          return shards.explain(id, index, parts);
+        },
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
         ...(readApi && { tempo: readApi }),

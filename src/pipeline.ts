@@ -190,8 +190,8 @@ export class Pipeline implements Intake {
   }
 
   /** Here what the shard has by the monotonic clock becomes wall time: it is shown to people. */
-  explain(traceId: string): Explanation | undefined {
-    return explain(this.shard, traceId, unixMsOf(0, this.#clock));
+  explain(traceId: string, parts: readonly Uint8Array[] = []): Explanation | undefined {
+    return explain(this.shard, traceId, unixMsOf(0, this.#clock), parts);
   }
 
   /** Writes the message to a place, behind which its segment ends for now; the segment's number. */

@@ -98,7 +98,7 @@ export class WindowSearch {
         if (trace === undefined || !isInside(trace, window)) continue;
         const spans = await matched(compiled, trace, pace);
         if (spans.length === 0 || found.length >= limit) continue;
-        const { verdict = 'forgotten', policy = '' } = (await this.#shards.explain(traceId, tenant.index)) ?? {};
+        const { verdict = 'forgotten', policy = '' } = (await this.#shards.explain(traceId, tenant.index, [])) ?? {};
         const shown = isTraceQL
           ? traceJson({ trace, spans }, fields, spansPerSpanSet)
           : plainTraceJson({ trace, spans });

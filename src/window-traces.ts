@@ -65,7 +65,7 @@ async function answer(
     const past = (await shards.pastTraces([traceId], index, over)).flat();
     if (past.every(({ spans }) => spans === 0)) return plain(404, 'trace not found');
     const found = await (v2 ? traceV2 : traceV1)(partsOf(past), accept);
-    return { ...found, headers: { ...found.headers, ...verdictHeaders(await shards.explain(traceId, index)) } };
+    return { ...found, headers: { ...found.headers, ...verdictHeaders(await shards.explain(traceId, index, [])) } };
   } catch (error) {
     if (error instanceof Unavailable) return plain(503, error.message);
     throw error;

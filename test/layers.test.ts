@@ -13,6 +13,7 @@ const pureStages = ['batch', 'buffer', 'decide', 'decode', 'enrich', 'observe', 
 const rim = ['cluster', 'export', 'receive', 'store'];
 const settings = ['config', 'telemetry'];
 const composition = [
+  'why',
   'shard',
   'simulate',
   'pipeline',

@@ -1,12 +1,20 @@
 import type { Trigger } from './outcome.ts';
 
+/** How a policy voted. */
+export interface PolicyVote {
+  readonly policy: string;
+  readonly vote: 'keep' | 'drop' | 'abstain';
+  /** In words, where spans of the trace are left to look at. */
+  readonly why?: string;
+}
+
 /** Why a trace was kept or dropped: the answer of /api/explain/{traceId}. Times are Unix milliseconds. */
 export interface Explanation {
   readonly traceId: string;
   readonly verdict: 'keep' | 'drop' | 'waiting';
   readonly policy: string;
-  readonly votes: readonly { readonly policy: string; readonly vote: 'keep' | 'drop' | 'abstain' }[];
-  readonly shadowVotes: readonly { readonly policy: string; readonly vote: 'keep' | 'drop' | 'abstain' }[];
+  readonly votes: readonly PolicyVote[];
+  readonly shadowVotes: readonly PolicyVote[];
   /** The `th` value written on kept spans, e.g. "0" or "fd70a"; empty where none applies. */
   readonly threshold: string;
   /** How many traces of its kind this one stands for; 0 for a dropped one. */

@@ -2,9 +2,11 @@ import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import { completeFlag, Decision, type Decisions, keepFlag, policyOf, triggerOf, wayOf } from '../decide/decisions.ts';
 import { nameOfWay, ways } from '../model/brought-back.ts';
 import { rootBit } from '../model/conditions.ts';
-import type { Explanation } from '../model/explanation.ts';
+import type { Explanation, PolicyVote } from '../model/explanation.ts';
 import { triggers } from '../model/outcome.ts';
 import { adjustedCount, thresholdText } from '../model/threshold.ts';
+import type { Ballot } from '../model/verdict.ts';
+import { whyVotes } from '../why/why.ts';
 import { noPolicy, policyName, type Revisions } from './revision.ts';
 
 /** The four words of a trace id in hex, or undefined where it is not one. */
@@ -17,19 +19,20 @@ function parseTraceId(hex: string): Int32Array | undefined {
 
 /**
  * Why the trace was kept or dropped, or that it waits; undefined where it is not known. `epochOffsetMs`: what to add to
- * a moment to show it.
+ * a moment to show it. `parts`: what is left of its spans, as export requests.
  */
 export function explain(
   { buffer, decisions, revisions }: { buffer: TraceBuffer; decisions: Decisions; revisions: Revisions },
   traceId: string,
   epochOffsetMs: number,
+  parts: readonly Uint8Array[],
 ): Explanation | undefined {
   const id = parseTraceId(traceId);
   if (id === undefined) return undefined;
   const waiting = buffer.find(id, 0);
   if (waiting >= 0) return explainWaiting(traceId, waiting, buffer, revisions, epochOffsetMs);
   const decided = decisions.find(id, 0);
-  return decided < 0 ? undefined : explainDecided(traceId, decided, decisions, revisions, epochOffsetMs);
+  return decided < 0 ? undefined : explainDecided(traceId, decided, decisions, revisions, epochOffsetMs, parts);
 }
 
 function explainDecided(
@@ -38,6 +41,7 @@ function explainDecided(
   decisions: Decisions,
   revisions: Revisions,
   epochOffsetMs: number,
+  parts: readonly Uint8Array[],
 ): Explanation {
   const words = decisions.records.page(slot);
   const at = decisions.records.at(slot);
@@ -56,8 +60,16 @@ function explainDecided(
     verdict: kept ? 'keep' : 'drop',
     policy:
       way !== undefined ? nameOfWay[way] : revision === undefined ? noPolicy : policyName(revision, policyOf(flags)),
-    votes: policies.map((policy, i) => ({ policy: policy.name, vote: decisions.voteAt(slot, i) })),
-    shadowVotes: shadows.map((policy, i) => ({ policy: policy.name, vote: decisions.shadowVoteAt(slot, i) })),
+    votes: withReasons(
+      revision?.set,
+      policies.map((policy, i) => ({ policy: policy.name, vote: decisions.voteAt(slot, i) })),
+      parts,
+    ),
+    shadowVotes: withReasons(
+      revision?.set.shadow,
+      shadows.map((policy, i) => ({ policy: policy.name, vote: decisions.shadowVoteAt(slot, i) })),
+      parts,
+    ),
     threshold: kept ? thresholdText(high, low) : '',
     adjustedCount: kept ? adjustedCount(high, low) : 0,
     revision: revision?.name ?? '',
@@ -69,6 +81,20 @@ function explainDecided(
     decidedAt: epochOffsetMs + decidedAt,
     lateSpans: word('lateSpans'),
   };
+}
+
+/** Where spans of the trace are left, each vote with its reason in words. */
+function withReasons(
+  ballot: Ballot | undefined,
+  votes: readonly PolicyVote[],
+  parts: readonly Uint8Array[],
+): readonly PolicyVote[] {
+  if (ballot === undefined || parts.length === 0) return votes;
+  const whys = whyVotes(
+    votes.map(({ vote }, i) => ({ vote, when: ballot.said[i].when })),
+    parts,
+  );
+  return votes.map((vote, i) => ({ ...vote, why: whys[i] }));
 }
 
 /** What is known of a trace that still waits. */

@@ -148,7 +148,7 @@ async function answerExplain(
       `"${id.slice(0, 64)}" is not a trace id: it is 32 hex digits, such as 4bf92f3577b34da6a3ce929d0e0e4736`,
     );
   }
-  const explanation = await sources.explain(traceId, tenant);
+  const explanation = await sources.explain(traceId, tenant, overOf(reply));
   return explanation === undefined ? refuse(reply, 404, await forgotten(traceId, sources)) : reply.send(explanation);
 }
 

@@ -29,7 +29,7 @@ export interface AdminSources {
   uptimeMs(): number;
   stats(): Promise<GatewayStats>;
   /** Why a trace was kept or dropped; `traceIdHex` is 32 lower-case hex digits. Undefined when it is not remembered. */
-  explain(traceIdHex: string, tenant: Tenant): Promise<Explanation | undefined>;
+  explain(traceIdHex: string, tenant: Tenant, over: AbortSignal): Promise<Explanation | undefined>;
   /** What rules would keep of the window, beside today's; absent where there is no window. It ends when `over` is aborted. */
   readonly simulate?: (asked: SimulateRequest, tenant: Tenant, over: AbortSignal) => Promise<SimulateAnswer>;
   /** Brings dropped traces back; absent where there is no window. */

@@ -235,8 +235,8 @@ export class LocalShard implements Shards {
     return [shardStats(this)];
   }
 
-  explain(traceId: string, tenant: number): Explanation | undefined {
-    return this.tenants[tenant].pipeline.explain(traceId);
+  explain(traceId: string, tenant: number, parts: readonly Uint8Array[]): Explanation | undefined {
+    return this.tenants[tenant].pipeline.explain(traceId, parts);
   }
 
   async pastTraces(traceIds: readonly string[], tenant: number, over: AbortSignal): Promise<readonly PastTrace[][]> {

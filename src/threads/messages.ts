@@ -25,7 +25,12 @@ export interface ThreadData {
 export type Question =
   | { readonly ask: 'start'; readonly config: ShardConfig['receive'] }
   | { readonly ask: 'stats' }
-  | { readonly ask: 'explain'; readonly traceId: string; readonly tenant: number }
+  | {
+      readonly ask: 'explain';
+      readonly traceId: string;
+      readonly tenant: number;
+      readonly parts: readonly Uint8Array[];
+    }
   | { readonly ask: 'pastTraces'; readonly traceIds: readonly string[]; readonly tenant: number }
   | { readonly ask: 'gather'; readonly asked: GatherRequest; readonly tenant: number }
   | { readonly ask: 'pastCandidates'; readonly query: string; readonly tenant: number }

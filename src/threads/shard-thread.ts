@@ -82,7 +82,7 @@ function answerTo(question: Question, over: AbortSignal): unknown {
     case 'stats':
       return shardStats(shard, probe.read(systemClock.monotonicMs()));
     case 'explain':
-      return shard.explain(question.traceId, question.tenant);
+      return shard.explain(question.traceId, question.tenant, question.parts);
     case 'pastTraces':
       return shard.pastTraces(question.traceIds, question.tenant, over).then(([past]) => past);
     case 'gather':

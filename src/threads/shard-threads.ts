@@ -132,8 +132,8 @@ export class ShardThreads implements Shards {
     return Promise.all(this.#questions.map((shard) => shard.stats()));
   }
 
-  async explain(traceId: string, tenant: number): Promise<Explanation | undefined> {
-    return this.#ownerOf(traceId).askInTime({ ask: 'explain', traceId, tenant });
+  async explain(traceId: string, tenant: number, parts: readonly Uint8Array[]): Promise<Explanation | undefined> {
+    return this.#ownerOf(traceId).askInTime({ ask: 'explain', traceId, tenant, parts });
   }
 
   pastTraces(traceIds: readonly string[], tenant: number, over: AbortSignal): Promise<PastTrace[][]> {

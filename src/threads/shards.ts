@@ -79,7 +79,11 @@ export interface Shards {
   /** One entry a shard, in the order of their numbers. */
   stats(): readonly ShardStats[] | Promise<readonly ShardStats[]>;
   /** `tenant`: its index. Throws Unavailable where the trace's shard does not answer. */
-  explain(traceId: string, tenant: number): Explanation | undefined | Promise<Explanation | undefined>;
+  explain(
+    traceId: string,
+    tenant: number,
+    parts: readonly Uint8Array[],
+  ): Explanation | undefined | Promise<Explanation | undefined>;
   /**
    * What each shard still has of some traces, kept or dropped, shard by shard; ids of 32 hex digits. Rejects soon when
    * `over` is aborted.

@@ -44,6 +44,25 @@ async function decided(gateway: GatewayProcess): Promise<void> {
 }
 
 describe.each([1, 2])('a trace that was dropped by a gateway of %d shards', (shards) => {
+  it('is explained in words, with the span that came nearest', async () => {
+    const gateway = await start(shards);
+    for (const parent of [undefined, '0', '1'])
+      await send(
+        gateway,
+        requestBytes({ trace: 'a', id: `${Number(parent ?? -1) + 1}`, service: 'shop', ...(parent && { parent }) }),
+      );
+    await decided(gateway);
+    const explained = async (): Promise<{ votes: { policy: string; vote: string; why?: string }[] }> =>
+      (await fetch(`http://${gateway.admin}/api/explain/${traceIdHex('a')}`)).json() as never;
+    await eventually(async () =>
+      expect((await explained()).votes).toEqual([
+        { policy: 'errors', vote: 'abstain', why: 'no span has status ERROR' },
+      ]),
+    );
+    const { out } = await obsctl('explain', traceIdHex('a'), '--gateway', `http://${gateway.admin}`);
+    expect(out).toContain('no span has status ERROR');
+  });
+
   it('is found where traces are asked for, whole, with what became of it', async () => {
     const gateway = await start(shards);
     const came = new Map<string, string[]>();

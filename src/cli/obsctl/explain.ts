@@ -90,6 +90,7 @@ function votesText(it: Explanation, paint: Paint): string {
       { title: 'POLICY', text: (row) => row.policy, paint: bold },
       { title: 'VOTE', text: (row) => row.vote, paint: bold },
       { title: '', text: (row) => row.note },
+      ...(rows.some(({ why }) => why) ? [{ title: 'WHY', text: (row: { why?: string }) => row.why ?? '' }] : []),
     ],
     rows,
   )}`;

@@ -1,0 +1,199 @@
+import { ConditionsBuilder } from '../decide/conditions.ts';
+import { RequestScan } from '../decode/scan.ts';
+import type { SpanConditions } from '../model/conditions.ts';
+import type { SpanPlace, SpanPredicate, TracePredicate } from '../model/predicates.ts';
+import { Slice, sliceWords } from '../model/slice.ts';
+import { attributeText, seenSpan } from './seen.ts';
+import { durationText, rangeWords, spanWords, traceWords } from './words.ts';
+
+type Vote = 'keep' | 'drop' | 'abstain';
+
+/** A policy, and how it voted on the trace. */
+interface Voted {
+  readonly when: TracePredicate;
+  readonly vote: Vote;
+}
+
+/** Spans looked at for a reason: some 100 ms at worst. */
+const mostSpans = 20_000;
+
+/**
+ * Why each policy voted as it did, in words, from the spans that are left of the trace: which span it was, or what came
+ * nearest. `parts`: export requests. The votes are what they are; where spans are missing, or what was asked for is
+ * hidden now, a sentence says what is seen no longer.
+ */
+export function whyVotes(voted: readonly Voted[], parts: readonly Uint8Array[]): readonly string[] {
+  const asked = new Asked(voted.map(({ when }) => when));
+  const spans = asked.scan(parts);
+  return voted.map(({ when, vote }) => new Sentence(asked, spans).of(when, vote !== 'abstain'));
+}
+
+/** Every question about a span that the policies ask, with its bits. */
+class Asked {
+  readonly #builder = new ConditionsBuilder();
+  readonly #bits = new Map<SpanPredicate, readonly number[]>();
+  readonly #conditions: SpanConditions;
+
+  constructor(all: readonly TracePredicate[]) {
+    for (const when of all) this.#note(when);
+    this.#conditions = this.#builder.build();
+  }
+
+  scan(parts: readonly Uint8Array[]): SeenRow[] {
+    const rows: SeenRow[] = [];
+    for (const part of parts) {
+      const buf = new Uint8Array(part.length + 64);
+      buf.set(part);
+      const scan = new RequestScan();
+      scan.run(buf, 0, part.length, this.#conditions);
+      for (let i = 0; i < scan.count && rows.length < mostSpans; i++) {
+        const row = scan.slices.slice(i * scan.stride, (i + 1) * scan.stride);
+        const start = row[Slice.start];
+        const end = start + row[Slice.length];
+        const at = { resourceSpansAt: row[Slice.resourceSpans], scopeSpansAt: row[Slice.scopeSpans] };
+        rows.push({ place: { buf, start, end, ...at }, row });
+      }
+    }
+    return rows;
+  }
+
+  holds(predicate: SpanPredicate, { row }: SeenRow): boolean {
+    const words = (bit: number): number => (bit < 32 ? row[Slice.bits] : row[sliceWords + (bit >>> 5) - 1]);
+    return this.#bits.get(predicate)?.some((bit) => (words(bit) & (1 << (bit & 31))) !== 0) ?? false;
+  }
+
+  #note(when: TracePredicate): void {
+    if (when.op === 'any') this.#noteSpan(when.span);
+    else if (when.op === 'not') this.#note(when.of);
+    else if (when.op === 'and' || when.op === 'or') for (const each of when.of) this.#note(each);
+    else if (when.op === 'first') {
+      for (const each of when.of) {
+        this.#note(each.when);
+        this.#note(each.decides);
+      }
+    }
+  }
+
+  #noteSpan(predicate: SpanPredicate): void {
+    this.#bits.set(predicate, this.#builder.bitsOf(predicate));
+    if (predicate.op === 'not') this.#noteSpan(predicate.of);
+    else if (predicate.op === 'and' || predicate.op === 'or') for (const each of predicate.of) this.#noteSpan(each);
+  }
+}
+
+interface SeenRow {
+  readonly place: SpanPlace;
+  readonly row: Int32Array;
+}
+
+class Sentence {
+  readonly #asked: Asked;
+  readonly #spans: readonly SeenRow[];
+
+  constructor(asked: Asked, spans: readonly SeenRow[]) {
+    this.#asked = asked;
+    this.#spans = spans;
+  }
+
+  of(when: TracePredicate, isSo: boolean): string {
+    switch (when.op) {
+      case 'any':
+        return isSo ? this.#witness(when.span) : this.#none(when.span);
+      case 'and':
+      case 'or':
+        return this.#joined(when.of, when.op, isSo);
+      case 'not':
+        return this.of(when.of, !isSo);
+      case 'traceDuration':
+        return `it took ${durationText(this.#traceNs())}, ${isSo ? '' : 'not '}${rangeWords(when.ns, durationText)}`;
+      case 'spans':
+        return `it has ${isSo ? '' : 'not '}${rangeWords(when.count, String)} spans`;
+      case 'share':
+        return isSo ? traceWords(when) : traceWords(when).replace('it is among', 'it is not among');
+      case 'first': {
+        const first = when.of.find((each) => this.#isSo(each.when));
+        if (first === undefined) return 'none of its policies';
+        return `${this.of(first.when, true)}; ${this.of(first.decides, isSo)}`;
+      }
+      default:
+        return isSo ? traceWords(when) : `not: ${traceWords(when)}`;
+    }
+  }
+
+  /** Of those that are joined, the ones that made it so. */
+  #joined(of: readonly TracePredicate[], op: 'and' | 'or', isSo: boolean): string {
+    const all = op === 'and' ? isSo : !isSo;
+    if (all) return of.map((each) => this.of(each, isSo)).join('; ');
+    const decisive = of.find((each) => this.#isSo(each) === isSo);
+    return decisive === undefined ? traceWords({ op, of }) : this.of(decisive, isSo);
+  }
+
+  /** As far as the spans that are left tell; undefined where they do not. */
+  #isSo(when: TracePredicate): boolean | undefined {
+    if (when.op === 'any') return this.#spans.some((span) => this.#asked.holds(when.span, span));
+    if (when.op === 'not') {
+      const inner = this.#isSo(when.of);
+      return inner === undefined ? undefined : !inner;
+    }
+    if (when.op !== 'and' && when.op !== 'or') return undefined;
+    const parts = when.of.map((each) => this.#isSo(each));
+    const decisive = when.op === 'or';
+    if (parts.includes(decisive)) return decisive;
+    return parts.includes(undefined) ? undefined : !decisive;
+  }
+
+  #witness(predicate: SpanPredicate): string {
+    const span = this.#spans.find((each) => this.#asked.holds(predicate, each));
+    if (span === undefined) return `a span ${spanWords(predicate)}, which is not seen any more`;
+    return `${nameOf(span)} ${this.#evidence(predicate, span)}`;
+  }
+
+  /** What of a predicate a span fulfils, with the values that it has. */
+  #evidence(predicate: SpanPredicate, span: SeenRow): string {
+    if (predicate.op === 'and') return predicate.of.map((each) => this.#evidence(each, span)).join(' and ');
+    if (predicate.op === 'or') {
+      const one = predicate.of.find((each) => this.#asked.holds(each, span));
+      return one === undefined ? spanWords(predicate) : this.#evidence(one, span);
+    }
+    if (predicate.op === 'duration')
+      return `took ${durationText(seenSpan(span.place).ns)}, ${rangeWords(predicate.ns, durationText)}`;
+    if (predicate.op !== 'attribute') return spanWords(predicate);
+    const value = attributeText(span.place, predicate.of, predicate.key);
+    const owner = predicate.of === 'span' ? '' : `the ${predicate.of}’s `;
+    return value === undefined ? spanWords(predicate) : `has ${owner}${predicate.key} = ${value}`;
+  }
+
+  #none(predicate: SpanPredicate): string {
+    if (this.#spans.length === 0) return `no span ${spanWords(predicate)}`;
+    return `no span ${spanWords(predicate)}${this.#nearest(predicate)}`;
+  }
+
+  #nearest(predicate: SpanPredicate): string {
+    if (predicate.op === 'duration') {
+      const spans = this.#spans.map((span) => ({ span, ...seenSpan(span.place) }));
+      const longest = spans.reduce((most, each) => (each.ns > most.ns ? each : most));
+      return `: the longest took ${durationText(longest.ns)} (${nameOf(longest.span)})`;
+    }
+    if (predicate.op !== 'attribute') return '';
+    const values = new Set(this.#spans.map(({ place }) => attributeText(place, predicate.of, predicate.key)));
+    values.delete(undefined);
+    const [first, second, ...others] = values;
+    if (first === undefined) return ': none has it';
+    return `: it is ${[first, second].filter(Boolean).join(', ')}${others.length > 0 ? ', …' : ''}`;
+  }
+
+  #traceNs(): number {
+    const times = this.#spans
+      .map(({ place }) => seenSpan(place))
+      .filter(({ startNs, endNs }) => startNs > 0n && endNs > 0n);
+    if (times.length === 0) return 0;
+    const starts = times.map(({ startNs }) => startNs).sort((a, b) => Number(a - b));
+    const ends = times.map(({ endNs }) => endNs).sort((a, b) => Number(b - a));
+    return Math.max(0, Number(ends[0] - starts[0]));
+  }
+}
+
+function nameOf({ place }: SeenRow): string {
+  const { name, service } = seenSpan(place);
+  return `span ${JSON.stringify(name)}${service === '' ? '' : ` of ${service.replaceAll('"', '')}`}`;
+}
