@@ -7,7 +7,7 @@ import { type Amount, addAmount, addServices, noAmount, type PolicyTally, sizeAt
 import { Column } from './trace-table.ts';
 
 /** What rules would keep, of the window and in a day like it. */
-interface RulesOutcome {
+export interface RulesOutcome {
   readonly keptTraces: number;
   readonly keptSpans: number;
   readonly keptBytes: number;
@@ -24,7 +24,7 @@ interface ShortVerdict {
 }
 
 /** A trace that the rules would treat otherwise than today's do. */
-interface TraceChange {
+export interface TraceChange {
   readonly traceId: string;
   /** Of its root span; '' where that is not known. */
   readonly service: string;
@@ -41,7 +41,7 @@ interface Changes extends Amount {
   readonly examples: readonly TraceChange[];
 }
 
-interface ServiceOutcome {
+export interface ServiceOutcome {
   readonly service: string;
   readonly all: Amount;
   readonly today: Amount;
@@ -49,7 +49,7 @@ interface ServiceOutcome {
 }
 
 /** The answer of POST /api/simulate. Bytes are those of spans as they came; numbers of a sample are scaled up. */
-interface Simulation {
+export interface Simulation {
   readonly seconds: number;
   readonly traces: number;
   readonly spans: number;

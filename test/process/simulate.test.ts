@@ -1,6 +1,10 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makeHome } from '../support/boot-file.ts';
 import { startGatewayProcess } from '../support/gateway.ts';
+import { obsctl } from '../support/obsctl.ts';
 import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
 
 type Changes = { readonly examples: { readonly traceId: string }[] };
@@ -25,6 +29,7 @@ describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) =
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       });
+    const sent: Uint8Array[] = [];
     for (let n = 0; n < 20; n++) {
       const spans = Array.from(
         { length: 10 },
@@ -37,10 +42,12 @@ describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) =
           ...(i === 2 && { attributes: { 'http.route': '/upload' } }),
         }),
       );
+      const bytes = requestBytes(...spans);
+      sent.push(bytes);
       const answer = await fetch(`http://${gateway.http}/v1/traces`, {
         method: 'POST',
         headers: { 'content-type': 'application/x-protobuf' },
-        body: Buffer.from(requestBytes(...spans)),
+        body: Buffer.from(bytes),
       });
       expect(answer.status).toBe(200);
     }
@@ -54,6 +61,31 @@ describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) =
     expect(found.lost.examples.map(({ traceId }) => traceId)).toEqual([traceIdHex('t7')]);
     const asDocument = (await (await simulate({ rules: { baseline_percent: 100 } })).json()) as Answer;
     expect(asDocument.candidate.keptTraces).toBe(10);
+    const file = join(mkdtempSync(join(tmpdir(), 'simulate-')), 'rules.yaml');
+    writeFileSync(file, rules);
+    const gateways = ['--gateway', `http://${gateway.admin}`];
+    const ran = await obsctl(...gateways, ...gateways, 'sampling', 'simulate', file, '-o', 'json');
+    expect([ran.code, ran.err]).toEqual([0, '']);
+    const both = JSON.parse(ran.out) as Answer;
+    expect([both.traces, both.spans, both.candidate]).toMatchObject([20, 400, { keptTraces: 2, keptSpans: 40 }]);
+    const told = await obsctl(...gateways, 'sampling', 'simulate', file, '--last', '5m');
+    expect(told.out).toMatch(/1 traces would be won\n.*\n.*no policy keeps it +kept by routes/);
+    const recorded = `${file}.traces`;
+    const length = Buffer.alloc(4);
+    const requests = sent.flatMap((each) => {
+      length.writeUInt32BE(each.length);
+      return [Buffer.from(length), Buffer.from(each)];
+    });
+    writeFileSync(recorded, Buffer.concat(requests));
+    const offline = await obsctl('sampling', 'simulate', file, '--traces', recorded, '-o', 'json');
+    expect(JSON.parse(offline.out)).toMatchObject({
+      traces: 10,
+      spans: 200,
+      candidate: { keptTraces: 1, keptSpans: 20 },
+    });
+    writeFileSync(file, 'routes: 5\n');
+    const refused = await obsctl(...gateways, 'sampling', 'simulate', file);
+    expect([refused.code, refused.err.includes(`${file}:1: routes`)]).toEqual([2, true]);
     const wrong = await simulate({ rules: 'baseline_percent: 300\npolicies:\n  - { name: a, type: latncy }\n' });
     expect(wrong.status).toBe(400);
     const { errors } = (await wrong.json()) as { errors: string[] };

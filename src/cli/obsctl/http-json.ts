@@ -54,8 +54,14 @@ export class JsonClient {
   }
 
   /** POSTs `body` as JSON; otherwise as `get`. */
-  async post(place: Place, path: string, body: unknown, accepted: readonly number[] = []): Promise<Answer> {
-    return await this.#ask(place, path, accepted, this.#timeoutMs, JSON.stringify(body));
+  async post(
+    place: Place,
+    path: string,
+    body: unknown,
+    accepted: readonly number[] = [],
+    timeoutMs = this.#timeoutMs,
+  ): Promise<Answer> {
+    return await this.#ask(place, path, accepted, timeoutMs, JSON.stringify(body));
   }
 
   async #ask(

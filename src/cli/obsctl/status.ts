@@ -195,7 +195,7 @@ const failingLines = ({ export: exporters }: Status, paint: Paint): string =>
 const ago = (iso: string | null, now: number): string =>
   iso === null ? 'never' : `${formatNs(Math.max(0, Math.floor((now - Date.parse(iso)) / 1000)) * 1e9)} ago`;
 
-function sizeText(bytes: number): string {
+export function sizeText(bytes: number): string {
   const power = Math.min(4, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
   return `${Number((bytes / 1024 ** power).toPrecision(3))} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
 }

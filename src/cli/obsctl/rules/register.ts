@@ -4,6 +4,7 @@ import { push, rollback, set } from './commands.ts';
 import { convert } from './convert.ts';
 import { type ScopeFlags, type WriteFlags, withScope, withWriting } from './flags.ts';
 import { check, diff, history, show } from './look.ts';
+import { registerSimulate } from './simulate.ts';
 import { test, testForm } from './test.ts';
 
 /** The rules in Consul, beside CONSUL_HTTP_ADDR and the other variables of Consul's own tools. */
@@ -41,6 +42,7 @@ export function registerRules(parent: Command, run: Run): void {
   withWriting(parent.command('rollback <revision>'))
     .description('writes the keys of an earlier revision as a new one')
     .action((name: string, flags: WriteFlags, command: Command) => run(command, (it) => rollback(name, flags, it)));
+  registerSimulate(parent, run);
   parent
     .command('test <files...>')
     .description('tries rules on traces, and says which have another verdict than is expected')

@@ -72,7 +72,8 @@ function asWritten(name: string, value: unknown, text: string | undefined): stri
 /** A rules file that the gateways have. */
 export const parseFile = (file: string): LayerResult => parseRules(readFile(file), file);
 
-function readFile(file: string): string {
+/** A rules file's text, or a CommandError. */
+export function readFile(file: string): string {
   let text: ReturnType<typeof decodeText>;
   try {
     text = decodeText(readFileSync(file));
