@@ -44,6 +44,11 @@ export class Landed {
     this.lastAt = now;
   }
 
+  /** Where the last message ends: so many bytes there are of all. */
+  get end(): number {
+    return this.#count === 0 ? 0 : Math.abs(this.#messages[(this.#count - 1) * messageWords + Message.end]);
+  }
+
   /** Bytes held. */
   get bytes(): number {
     return this.#messages.byteLength + this.#ids.byteLength;

@@ -26,6 +26,9 @@ interface PastBytes {
   readonly landed: Landed;
 }
 
+/** Decompresses what has so many bytes, off the loop. */
+export type Unpack = (packed: Uint8Array, bytes: number) => Promise<Uint8Array>;
+
 interface Parts {
   readonly buffer: TraceBuffer;
   readonly window: Window | undefined;
@@ -58,9 +61,9 @@ const noSegment = -1;
  */
 export class WindowReader {
   readonly #parts: Parts;
-  readonly #unpack: (packed: Uint8Array) => Promise<Uint8Array>;
+  readonly #unpack: Unpack;
 
-  constructor(parts: Parts, unpack: (packed: Uint8Array) => Promise<Uint8Array>) {
+  constructor(parts: Parts, unpack: Unpack) {
     this.#parts = parts;
     this.#unpack = unpack;
   }
@@ -107,7 +110,7 @@ export class WindowReader {
     const past = window?.find(sequence);
     if (past !== undefined) {
       const { bytes, isPacked, landed } = past;
-      if (mayHold(landed)) yield { bytes: isPacked ? await this.#unpack(bytes) : bytes, landed };
+      if (mayHold(landed)) yield { bytes: isPacked ? await this.#unpack(bytes, landed.end) : bytes, landed };
       return;
     }
     const { segments } = buffer;
@@ -115,7 +118,7 @@ export class WindowReader {
     const { bytes, packed, landed } = segments.list[number] ?? {};
     if (landed === undefined || bytes === undefined || !mayHold(landed)) return;
     if (packed !== undefined) {
-      yield { bytes: await this.#unpack(packed), landed };
+      yield { bytes: await this.#unpack(packed, landed.end), landed };
       return;
     }
     segments.hold(number);

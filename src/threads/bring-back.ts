@@ -4,7 +4,7 @@ import { wordsOf } from '../model/trace-id.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { messageOf } from '../receive/message.ts';
 import { bringBack } from '../shard/bring-back.ts';
-import { type Pace, WindowReader } from '../shard/window-reader.ts';
+import { type Pace, type Unpack, WindowReader } from '../shard/window-reader.ts';
 
 /** Traces that are looked for in one walk. */
 const mostAtOnce = 256;
@@ -25,13 +25,13 @@ interface Asked {
  */
 export class BringBack {
   readonly #pipeline: Pipeline;
-  readonly #unpack: (packed: Uint8Array) => Promise<Uint8Array>;
+  readonly #unpack: Unpack;
   readonly #pace: Pace;
   readonly #asked: Asked[] = [];
   #isWalking = false;
   #isStopped = false;
 
-  constructor(pipeline: Pipeline, unpack: (packed: Uint8Array) => Promise<Uint8Array>, pace: Pace) {
+  constructor(pipeline: Pipeline, unpack: Unpack, pace: Pace) {
     this.#pipeline = pipeline;
     this.#unpack = unpack;
     this.#pace = pace;

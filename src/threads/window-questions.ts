@@ -8,7 +8,7 @@ import type { Pipeline } from '../pipeline.ts';
 import { pastCandidates } from '../shard/past-candidates.ts';
 import { pastTraces } from '../shard/past-trace.ts';
 import type { Shard } from '../shard/shard.ts';
-import { always, WindowReader } from '../shard/window-reader.ts';
+import { always, type Unpack, WindowReader } from '../shard/window-reader.ts';
 import { type GatheredTraces, type GatherRequest, gather } from '../simulate/gather.ts';
 import { compileJointly, type RulesPlace } from '../simulate/joint-rules.ts';
 import { SpanNames } from '../simulate/names.ts';
@@ -21,10 +21,14 @@ import { BringBack } from './bring-back.ts';
 const stepMs = 2;
 /** What was not looked at by then is left out of a simulation. */
 const longestMs = 25_000;
+/** zlib takes no smaller ones. */
+const leastChunk = 64;
 /** How far a sender's clock may be ahead of ours, for its spans to be found by time. */
 const skewMs = 60_000;
 
-const unpack: (packed: Uint8Array) => Promise<Uint8Array> = promisify(zstdDecompress);
+const decompress = promisify(zstdDecompress);
+/** In one piece: by default it comes in pieces of 16 KiB, each of which waits for its turn on this thread. */
+const unpack: Unpack = (packed, bytes) => decompress(packed, { chunkSize: Math.max(leastChunk, bytes + 1) });
 
 /** Questions about what is in the windows of this thread's shard; they take turns, and the path goes between them. */
 export class WindowQuestions {
