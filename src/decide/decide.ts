@@ -10,6 +10,7 @@ import {
   type VoteTable,
   voteWords,
 } from '../model/verdict.ts';
+import { offered } from './rates/limiter.ts';
 import { addVote, compareKeepers } from './vote-table.ts';
 import { weigh, withoutLuck } from './weigh.ts';
 
@@ -38,18 +39,20 @@ export const undecided = (): Verdict => ({
  */
 export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floor = noFloor): void {
   const { policies, shadow } = set;
+  offered.clear();
   const keeper = collectVotes(set, facts, verdict.keepVotes, verdict.dropVotes);
   const dropper = firstOf(verdict.dropVotes);
-  collectVotes(shadow, facts, verdict.shadowKeepVotes, verdict.shadowDropVotes);
   verdict.keep = dropper < 0 && keeper >= 0;
   verdict.policy = dropper >= 0 ? dropper : keeper;
   verdict.thresholdHigh = verdict.keep ? policies[keeper].thresholdHigh : 0;
   verdict.thresholdLow = verdict.keep ? policies[keeper].thresholdLow : 0;
   withoutLuck(verdict);
-  if (!verdict.keep) return;
-  const bounded = floor !== noFloor && !set.debug && !hasError(set, facts) ? floor : noFloor;
-  if (set.votes.chances.length > 0) weigh(set.votes, facts, verdict, bounded);
-  if (bounded !== noFloor) raise(verdict, facts, bounded);
+  const bounded = floor !== noFloor && verdict.keep && !set.debug && !hasError(set, facts) ? floor : noFloor;
+  if (!reaches(facts.randomnessHigh, facts.randomnessLow, bounded.high, bounded.low)) dropForOverload(verdict);
+  const isWeighed = set.votes.chances.length > 0 && weigh(set.votes, facts, verdict, bounded);
+  if (verdict.keep && !isWeighed) raise(verdict, bounded);
+  offered.clear();
+  collectVotes(shadow, facts, verdict.shadowKeepVotes, verdict.shadowDropVotes);
 }
 
 /** Every policy's vote; the best keeper, or -1. */
@@ -88,15 +91,18 @@ function hasError({ conditions: { statusBits } }: PolicySet, { bits }: TraceFact
   return (bits[0] & error & ~(unset | ok)) !== 0;
 }
 
-/** Under overload what is kept must reach the floor. */
-function raise(verdict: Verdict, { randomnessHigh, randomnessLow }: TraceFacts, { high, low }: Threshold): void {
-  const isKept = reaches(randomnessHigh, randomnessLow, high, low);
-  if (isKept && reaches(verdict.thresholdHigh, verdict.thresholdLow, high, low)) return;
-  verdict.keep = isKept;
-  if (!isKept) verdict.policy = byOverload;
-  verdict.thresholdHigh = isKept ? high : 0;
-  verdict.thresholdLow = isKept ? low : 0;
-  withoutLuck(verdict);
+/** There is too much to keep, and its randomness does not reach the floor. */
+function dropForOverload(verdict: Verdict): void {
+  verdict.keep = false;
+  verdict.policy = byOverload;
+  verdict.thresholdHigh = verdict.thresholdLow = 0;
+}
+
+/** What reached the floor carries it, where its own threshold is lower. */
+function raise(verdict: Verdict, { high, low }: Threshold): void {
+  if (reaches(verdict.thresholdHigh, verdict.thresholdLow, high, low)) return;
+  verdict.thresholdHigh = high;
+  verdict.thresholdLow = low;
 }
 
 /** How many of the rising thresholds the trace's randomness reaches: they are the first ones. */

@@ -65,7 +65,7 @@ class Asked implements AskedPolicy {
     this.name = name;
     this.#test = test;
     this.#vote = vote;
-    if (test.varies) this.chance = { test, drops: vote === Vote.drop };
+    if (test.varies) this.chance = { test, drops: vote === Vote.drop, limits: test.limits };
   }
 
   vote(facts: TraceFacts): Vote {

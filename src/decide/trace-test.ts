@@ -18,6 +18,8 @@ export interface CompiledTest extends TraceTest {
   readonly isFree: boolean;
   /** Of its luck, see Chances. */
   readonly source: number;
+  /** It asks a limiter. */
+  readonly limits: boolean;
 }
 
 /** A trace predicate as a test; what it asks of spans goes to `conditions`. */
@@ -38,7 +40,7 @@ export function traceTest(predicate: TracePredicate, conditions: ConditionsBuild
     case 'share':
       return share(predicate.share, predicate.salt);
     case 'stateful':
-      return Object.assign(predicate.open(state), { varies: true, isFree: false, source: 0 });
+      return stateful(predicate.open(state));
     case 'first':
       return new First(predicate.of.map(({ when, decides }) => ({ when: compile(when), decides: compile(decides) })));
     case 'not':
@@ -50,6 +52,9 @@ export function traceTest(predicate: TracePredicate, conditions: ConditionsBuild
   }
 }
 
+const stateful = (test: TraceTest): CompiledTest =>
+  Object.assign(test, { varies: true, isFree: false, source: 0, limits: test.limits ?? false });
+
 const certain = (ask: (facts: TraceFacts) => boolean): CompiledTest => ({
   thresholdHigh: 0,
   thresholdLow: 0,
@@ -57,6 +62,7 @@ const certain = (ask: (facts: TraceFacts) => boolean): CompiledTest => ({
   varies: false,
   isFree: true,
   source: 0,
+  limits: false,
   ask(facts) {
     const isSo = ask(facts);
     this.luck = isSo ? 1 : 0;
@@ -77,7 +83,7 @@ const within = (range: NumberRange, numberOf: (facts: TraceFacts) => number) => 
 
 function share(part: number, salt: string | undefined): CompiledTest {
   if (isNever(part)) return certain(() => false);
-  const common = { varies: true, isFree: true };
+  const common = { varies: true, isFree: true, limits: false };
   if (salt !== undefined) {
     // What a hash of the id says has nothing to do with its last bytes.
     const luck = { thresholdHigh: 0, thresholdLow: 0, luck: part, source: sourceOf(salt) };
@@ -106,6 +112,7 @@ const not = (test: CompiledTest): CompiledTest => ({
   varies: test.varies,
   isFree: test.isFree,
   source: 0,
+  limits: test.limits,
   ask(facts) {
     const isSo = !test.ask(facts);
     this.luck = 1 - chanceOf(test);
@@ -121,8 +128,10 @@ abstract class Several implements CompiledTest {
   readonly varies: boolean;
   readonly isFree: boolean;
   source = 0;
+  readonly limits: boolean;
 
   constructor(tests: readonly CompiledTest[]) {
+    this.limits = tests.some((test) => test.limits);
     this.varies = tests.some((test) => test.varies);
     this.isFree = tests.every((test) => test.isFree);
   }
@@ -141,7 +150,7 @@ class Every extends Several {
     if (sources.length === 1) this.source = sources[0];
   }
 
-  /** Behind a no only what changes nothing is asked: a limiter has said with which chance when it was asked last. */
+  /** Behind a no only what changes nothing is asked, for its chance. */
   ask(facts: TraceFacts): boolean {
     this.thresholdHigh = this.thresholdLow = 0;
     this.luck = 1;

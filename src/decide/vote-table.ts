@@ -9,6 +9,7 @@ export function voteTable(policies: readonly Policy[]): VoteTable {
   const shares = policies.flatMap((policy, index) => ('share' in policy ? [index] : []));
   shares.sort((a, b) => compareKeepers(policies, a, b));
   const asked = policies.flatMap((policy, index) => ('vote' in policy ? [{ index, policy }] : []));
+  const chances = asked.flatMap(({ policy: { chance } }) => chance ?? []);
   return {
     ...bitVotes(policies),
     sharesHigh: Uint32Array.from(shares, (index) => policies[index].thresholdHigh),
@@ -16,7 +17,9 @@ export function voteTable(policies: readonly Policy[]): VoteTable {
     byReached: reachedVotes(shares),
     largestShare: shares[0] ?? -1,
     asked,
-    chances: asked.flatMap(({ policy: { chance } }) => chance ?? []),
+    chances,
+    dropsByLimit: chances.some(({ drops, limits }) => drops && limits),
+    certain: certainVotes(policies),
   };
 }
 
@@ -34,6 +37,15 @@ export function addVote(words: Int32Array, at: number, index: number): void {
 
 export function hasVote(words: Int32Array, at: number, index: number): boolean {
   return (words[at + (index >>> 5)] & (1 << (index & 31))) !== 0;
+}
+
+function certainVotes(policies: readonly Policy[]): Int32Array {
+  const certain = new Int32Array(voteWords);
+  policies.forEach((policy, index) => {
+    const mayVary = 'share' in policy || ('chance' in policy && policy.chance !== undefined);
+    if (!mayVary) addVote(certain, 0, index);
+  });
+  return certain;
 }
 
 function bitVotes(policies: readonly Policy[]): Pick<VoteTable, 'bits' | 'byBit'> {

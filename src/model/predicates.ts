@@ -136,9 +136,12 @@ export interface TraceTest {
   thresholdLow: number;
   /**
    * After either answer: the chance of a yes where the randomness reaches the threshold, by luck that has nothing to do
-   * with it, such as a limiter's estimate in force; 1 = sure, and 0 where nothing would have made it a yes.
+   * with it, such as a hash's; 1 = sure, and 0 where nothing would have made it a yes. Of a limiter 1 or 0, as it says:
+   * given what came before there is no luck in it.
    */
   luck: number;
+  /** It asks a limiter, which refuses traces that nothing else may stand for; see decide/rates/limiter.ts. */
+  readonly limits?: boolean;
 }
 
 /**

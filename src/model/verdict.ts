@@ -28,6 +28,8 @@ export interface VoteChance {
   /** `source` of its luck: see decide/chances.ts. */
   readonly test: TraceTest & { readonly source: number };
   readonly drops: boolean;
+  /** It asks a limiter. */
+  readonly limits: boolean;
 }
 
 /** One policy, compiled. The first two forms are numbers, so that a hundred of them cost what one does. */
@@ -56,6 +58,10 @@ export interface VoteTable {
   readonly asked: readonly { readonly index: number; readonly policy: AskedPolicy }[];
   /** Of those of them that may vote by chance. */
   readonly chances: readonly VoteChance[];
+  /** A limiter drops, too. */
+  readonly dropsByLimit: boolean;
+  /** Who never votes by chance, as a set of votes. */
+  readonly certain: Int32Array;
 }
 
 /** Policies that vote together. */

@@ -3,7 +3,7 @@ import { limited } from './limited.ts';
 import { number, optional } from './parameters.ts';
 
 /** Traces of up to so many bytes count as small. */
-const smallestBytes = 512;
+const smallestBytes = 128;
 
 export const bytesLimiting = kind({
   type: 'bytes_limiting',

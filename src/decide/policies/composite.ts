@@ -66,12 +66,13 @@ function budget(identity: string, name: string, rate: number, total: number): Tr
         thresholdHigh: 0,
         thresholdLow: 0,
         luck: 1,
+        limits: true,
         ask({ spans, now }) {
           const hasOwn = limiter.take(0, spans, now);
           const passed = hasOwn && all.take(0, spans, now);
           if (hasOwn && !passed) limiter.giveBack(0, spans);
-          limiter.settle(0, spans, passed);
-          this.luck = limiter.chance;
+          limiter.offer(0, spans);
+          this.luck = passed ? 1 : 0;
           return passed;
         },
       };

@@ -22,9 +22,10 @@ export function limited(identity: string, { rate, burst, smallest, size }: Limit
         thresholdHigh: 0,
         thresholdLow: 0,
         luck: 1,
+        limits: true,
         ask(facts) {
           const passed = limiter.ask(0, size(facts), facts.now);
-          this.luck = limiter.chance;
+          this.luck = passed ? 1 : 0;
           return passed;
         },
       };

@@ -46,10 +46,11 @@ export const perKeyRate = kind({
           thresholdHigh: 0,
           thresholdLow: 0,
           luck: 1,
+          limits: true,
           ask(facts) {
             const at = table.at(keyOfTrace.of(facts), Math.floor(facts.now / 1000), longIdle);
             const passed = limiter.ask(at + headWords, traces === undefined ? facts.spans : 1, facts.now);
-            this.luck = limiter.chance;
+            this.luck = passed ? 1 : 0;
             return passed;
           },
         };

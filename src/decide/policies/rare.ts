@@ -39,6 +39,7 @@ export const rare = kind({
           thresholdHigh: 0,
           thresholdLow: 0,
           luck: 0,
+          limits: true,
           ask(facts) {
             const key = keyOfTrace.of(facts);
             // Zero is no time at all: the first second of a clock counts as the next one.
@@ -52,8 +53,9 @@ export const rare = kind({
             }
             // One that the limit refuses was not seen: the next of its kind is tried.
             const passed = limiter.ask(0, 1, facts.now);
-            this.luck = limiter.chance;
-            return passed && seen.see(at, key, seconds);
+            const isKept = passed && seen.see(at, key, seconds);
+            this.luck = isKept ? 1 : 0;
+            return isKept;
           },
         };
       },
