@@ -7,7 +7,7 @@ import type { KvEntry } from './rules-keys.ts';
 interface ReadLimits {
   /**
    * How long an answer may take that need not wait, and that much more for one that does. Without a leader Consul goes on
-   * trying for 7 s (rpc_hold_timeout) before it says so.
+   * trying for 7 s and more (rpc_hold_timeout) beyond that before it says so.
    */
   readonly graceMs: number;
   /**
@@ -26,7 +26,7 @@ type Get = (options: Record<string, unknown>) => Promise<[ConsulResponse, KvItem
 export function readFolder(
   client: ConsulClient,
   folder: string,
-  { graceMs = 10_000, maxBytes = 256 * 1024 }: Partial<ReadLimits> = {},
+  { graceMs = 15_000, maxBytes = 256 * 1024 }: Partial<ReadLimits> = {},
 ): ReadFolder {
   const connection = new ConsulConnection(client, { graceMs, maxBodyBytes: 2 * maxBytes + 65_536 });
   return async (index, waitMs, signal) => {

@@ -54,11 +54,12 @@ describe('two servers, of which one goes away', () => {
     const { revision, source } = await inForce();
     expect(source).toBe(`consul:${folder}`);
     await servers[1]!.kill();
+    // A question that waits is held until its wait is over, and the next one as long again while Consul looks for a leader.
     await eventually(async () => {
       const status = await inForce();
       expect(status.sourceError).toMatch(/answered 500: .*(No cluster leader|leader)/i);
       expect(status).toMatchObject({ revision, source });
-    }, 60_000);
+    }, 120_000);
     expect(await gateway.get('/readyz')).toBe('ok\n');
   });
 
