@@ -58,10 +58,17 @@ export class PolicyMemory {
   }
 }
 
-/** Where rules are compiled only to see whether they can be: nothing is asked by them, and nothing remembered. */
-export const noState = (): PolicyState => ({ shards: 1, of: (_, open) => open(), shared: () => new Int32Array(16) });
+/** Where nothing is to be remembered from one time that rules are compiled to the next. */
+export function noState(): PolicyState {
+  const known = new Map<string, unknown>();
+  const of = <T>(identity: string, open: () => T): T => {
+    if (!known.has(identity)) known.set(identity, open());
+    return known.get(identity) as T;
+  };
+  return { shards: 1, of, shared: (identity, words) => of(`shared ${identity}`, () => new Int32Array(words)) };
+}
 
-/** A state that counts the bytes that are asked of it. */
+/** A state that counts the bytes that are asked of it; where they are too many, who asks for more gets none. */
 export class MeasuredState implements PolicyState {
   readonly shards: number;
   readonly #state: PolicyState;
@@ -82,6 +89,7 @@ export class MeasuredState implements PolicyState {
 
   shared(identity: string, words: number): Int32Array {
     this.#bytes.set(identity, words * 4);
+    if (this.bytes > maxPolicyBytes) return new Int32Array(0);
     return this.#state.shared(identity, words);
   }
 }

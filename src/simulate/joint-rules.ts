@@ -75,9 +75,9 @@ class TrialState implements PolicyState {
     return this.of(`shared ${identity}`, () => new Int32Array(new SharedArrayBuffer(words * 4)));
   }
 
-  /** Did a policy, or one inside of it, ask for a state? They do so by what they say. */
+  /** Did a policy, or one inside of it, ask for a state? Both do so by what it says. */
   readonly isOf = (policy: unknown): boolean => {
     const text = JSON.stringify(policy);
-    return [...this.#states.keys()].some((identity) => text.includes(identity.replace(/^shared /, '').split('\n')[0]));
+    return [...this.#states.keys()].some((identity) => identity.includes(text));
   };
 }
