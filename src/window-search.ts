@@ -19,7 +19,7 @@ import { compileSpansets, matchSteps } from './traceql/evaluate.ts';
 type Searching = Pick<Shards, 'pastCandidates' | 'pastTraces' | 'explain'>;
 
 /** Each takes turns with the path in all shards. */
-const limits = { ...usualLimits, maxRunning: 2, maxWaiting: 20 };
+const limits = { ...usualLimits, maxRunning: 1, maxWaiting: 20 };
 const stepMs = 2;
 /** Traces that are read at a time. */
 const tracesAtOnce = 50;
