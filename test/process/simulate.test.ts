@@ -1,6 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makeHome } from '../support/boot-file.ts';
 import { startGatewayProcess } from '../support/gateway.ts';
@@ -83,6 +84,25 @@ describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) =
       spans: 200,
       candidate: { keptTraces: 1, keptSpans: 20 },
     });
+    const own =
+      '# ours\nbaseline_percent: 100\nroutes: [/never]\npolicies:\n  - { name: idle, type: latency, latency: { threshold_ms: 90000 } }\n';
+    writeFileSync(file, own);
+    await fetch(`http://${gateway.http}/v1/traces`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-protobuf' },
+      body: Buffer.from(requestBytes({ trace: 'probe', attributes: { 'http.route': '/healthz' } })),
+    });
+    const advised = await obsctl(...gateways, 'sampling', 'advise', file, '--target', '1KiB/day', '-o', 'json');
+    expect([advised.err, advised.code]).toEqual([expect.stringContaining('takes'), 0]);
+    const advice = JSON.parse(advised.out) as { why: string; diff: string; lostTraces: number }[];
+    expect(advice.map(({ why }) => why.split(' ')[0])).toEqual(
+      expect.arrayContaining(['routes', 'idle', 'probes', 'even']),
+    );
+    const applies = advice.map(({ diff }) => spawnSync('git', ['apply'], { cwd: dirname(file), input: diff }).status);
+    expect(applies[0]).toBe(0);
+    expect(advice.find(({ why }) => why.startsWith('probes'))?.lostTraces).toBe(1);
+    expect(readFileSync(file, 'utf8')).toMatch(/^# ours\n/);
+    expect(readFileSync(file, 'utf8')).not.toBe(own);
     writeFileSync(file, 'routes: 5\n');
     const refused = await obsctl(...gateways, 'sampling', 'simulate', file);
     expect([refused.code, refused.err.includes(`${file}:1: routes`)]).toEqual([2, true]);

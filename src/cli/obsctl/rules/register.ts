@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
+import { registerAdvise } from './advise.ts';
 import { push, rollback, set } from './commands.ts';
 import { convert } from './convert.ts';
 import { type ScopeFlags, type WriteFlags, withScope, withWriting } from './flags.ts';
@@ -43,6 +44,7 @@ export function registerRules(parent: Command, run: Run): void {
     .description('writes the keys of an earlier revision as a new one')
     .action((name: string, flags: WriteFlags, command: Command) => run(command, (it) => rollback(name, flags, it)));
   registerSimulate(parent, run);
+  registerAdvise(parent, run);
   parent
     .command('test <files...>')
     .description('tries rules on traces, and says which have another verdict than is expected')

@@ -63,7 +63,16 @@ async function simulate(file: string, flags: SimulateFlags, settings: Settings):
 async function onGateways(file: string, { last, against, environment }: SimulateFlags, settings: Settings) {
   if (against !== undefined || environment !== undefined)
     throw new CommandError('--against and --environment belong to --traces: a gateway knows its own', exit.usage);
-  const rules = readFile(file);
+  return await simulateText(readFile(file), file, last, settings);
+}
+
+/** The rules of this text, which is a file's or nearly, on the windows of all gateways. */
+export async function simulateText(
+  rules: string,
+  file: string,
+  last: string | undefined,
+  settings: Settings,
+): Promise<Simulation> {
   return sumOf(await Promise.all(settings.gateways.map((gateway) => ask(gateway, file, { rules, last }, settings))));
 }
 
