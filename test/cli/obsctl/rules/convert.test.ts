@@ -134,6 +134,16 @@ Samplers:
     ]);
   });
 
+  it('has names that a gateway takes', async () => {
+    const named = (Name: string) => ({ Name, SampleRate: 1, Conditions: [{ Field: 'a', Operator: 'exists' }] });
+    const { code, rules, err } = await convert(
+      ruled(named('errors'), named('twice'), named('twice'), { SampleRate: 50 }),
+    );
+    expect(code).toBe(0);
+    expect(rules.policies!.map(({ name }) => name)).toEqual(['refinery-errors', 'twice', 'refinery-twice', 'rule 4']);
+    expect(err).toContain('errors: is called refinery-errors, as there is a policy of that name');
+  });
+
   it('keeps what no rule matches, as Refinery does', async () => {
     const { rules } = await convert(
       ruled({ Name: 'a', SampleRate: 2, Conditions: [{ Field: 'x', Operator: 'exists' }] }),

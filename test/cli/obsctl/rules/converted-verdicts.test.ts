@@ -62,7 +62,7 @@ const traces: readonly (readonly [name: string, spans: string, randomness: numbe
     'one that failed',
     spans(one('status: error, attributes: { http.route: /healthz, http.status_code: 500 }')),
     0,
-    'keep by errors',
+    'keep by refinery-errors',
   ],
   [
     '200 on another span than the root',
@@ -70,7 +70,7 @@ const traces: readonly (readonly [name: string, spans: string, randomness: numbe
     0.995,
     'keep by rest',
   ],
-  ['an error below the root', spans(one('kind: server'), '{ name: b, status: error }'), 0, 'keep by errors'],
+  ['an error below the root', spans(one('kind: server'), '{ name: b, status: error }'), 0, 'keep by refinery-errors'],
   ['a slow root, by its tenth', spans(one('duration: 500ms')), 0.95, 'keep by slow roots'],
   ['a slow root, by its nine tenths', spans(one('duration: 500ms')), 0.85, 'drop by none'],
   ['a slow span below a fast root', spans(one('duration: 5ms'), '{ name: b, duration: 900ms }'), 0.95, 'drop by none'],
@@ -85,7 +85,7 @@ const traces: readonly (readonly [name: string, spans: string, randomness: numbe
     'a bot that failed: the rule above it counts',
     spans(one('status: error, attributes: { user.id: bot }')),
     0,
-    'keep by errors',
+    'keep by refinery-errors',
   ],
   [
     'a bot with four spans: dropped before they are counted',

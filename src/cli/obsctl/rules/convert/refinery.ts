@@ -1,5 +1,5 @@
 import { knobsOff } from '../../../../config/collector-rules.ts';
-import { type Block, type Converted, isBlock, type PolicyBlock } from './converted.ts';
+import { type Block, type Converted, isBlock, type PolicyBlock, withOwnNames } from './converted.ts';
 import { type Condition, convertCondition } from './refinery-conditions.ts';
 
 /** A policy without a name, to stand inside of another. */
@@ -19,7 +19,8 @@ export function fromRefinery(document: Block, environment: string): Converted | 
   const sampler = samplers[name];
   if (!isBlock(sampler)) return { fields: knobsOff, notes: [...notes, `Samplers.${name}: there is none`] };
   const [kind, options] = only(sampler);
-  if (kind === 'RulesBasedSampler') return { fields: { ...knobsOff, policies: rulesOf(options, notes) }, notes };
+  if (kind === 'RulesBasedSampler')
+    return { fields: { ...knobsOff, policies: withOwnNames(rulesOf(options, notes), 'refinery', notes) }, notes };
   if (kind === 'DeterministicSampler')
     return { fields: { ...knobsOff, baseline_percent: percentOf(options.SampleRate) }, notes };
   const part = samplerPart(kind, options, notes);
