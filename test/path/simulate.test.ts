@@ -169,6 +169,33 @@ describe('rules that are tried on the window', () => {
     ]);
   });
 
+  it('remember nothing of what is in force, and are told as estimates where they go by what came before', async () => {
+    const story = new Story({ window, shards: 2 });
+    for (let n = 0; n < 200; n++) {
+      story.send({ trace: `t${n}`, id: 'a' }, { trace: `t${n}`, id: 'b', parent: 'a' });
+      story.after(50);
+    }
+    const limited = {
+      name: 'limited',
+      type: 'rate_limiting',
+      rate_limiting: { spans_per_second: 4, burst_capacity: 4 },
+    };
+    const others = [
+      { name: 'rare', type: 'rare' },
+      { name: 'adaptive', type: 'adaptive', adaptive: { spans_per_second: 4 } },
+      { name: 'by-service', type: 'per_key_rate', per_key_rate: { spans_per_second: 4 } },
+    ];
+    const once = await tryOn(story, { ...noRules, policies: [limited] });
+    const again = await tryOn(story, { ...noRules, policies: [limited] });
+    expect(once.answer.candidate.approximate).toEqual(['limited']);
+    // Ten seconds with two traces each, and what the bucket held.
+    expect(once.answer.candidate.keptTraces).toBeGreaterThanOrEqual(20);
+    expect(once.answer.candidate.keptTraces).toBeLessThanOrEqual(22);
+    expect(again.kept.candidate).toEqual(once.kept.candidate);
+    for (const each of others)
+      expect((await tryOn(story, { ...noRules, policies: [each] })).answer.candidate.approximate).toEqual([each.name]);
+  });
+
   it('stop being tried at the next step when nobody waits for the answer', async () => {
     const story = new Story({ window });
     story.send({ trace: 'a' });
