@@ -108,13 +108,16 @@ export class TraceKey {
     this.#isRoot = true;
     this.#name = absent;
     for (let pos = start; pos < end; ) {
-      pos = readTag(buf, pos, end);
-      const field = fieldNumber;
-      if (fieldType !== 2) {
-        pos = skipValue(buf, pos, end, fieldType);
+      const tag = buf[pos];
+      // Nearly all tags are one byte, of a field that has a length.
+      const isPlain = tag < 0x80 && (tag & 7) === 2;
+      const valueAt = isPlain ? pos + 1 : readTag(buf, pos, end);
+      const field = isPlain ? tag >>> 3 : fieldNumber;
+      if (!isPlain && fieldType !== 2) {
+        pos = skipValue(buf, valueAt, end, fieldType);
         continue;
       }
-      pos = open(buf, pos, end);
+      pos = open(buf, valueAt, end);
       const to = bodyEnd;
       if (field === Span.attributes) this.#readAttribute(buf, pos, to, this.#found);
       else if (field === Span.name) this.#name = this.#shape ? hashOf(buf, pos, to) : absent;
@@ -164,13 +167,16 @@ export class TraceKey {
     let valueAt = 0;
     let valueEnd = 0;
     for (let pos = start; pos < end; ) {
-      pos = readTag(buf, pos, end);
-      const field = fieldNumber;
-      if (fieldType !== 2) {
-        pos = skipValue(buf, pos, end, fieldType);
+      const tag = buf[pos];
+      // Nearly all tags are one byte, of a field that has a length.
+      const isPlain = tag < 0x80 && (tag & 7) === 2;
+      const bodyAt = isPlain ? pos + 1 : readTag(buf, pos, end);
+      const field = isPlain ? tag >>> 3 : fieldNumber;
+      if (!isPlain && fieldType !== 2) {
+        pos = skipValue(buf, bodyAt, end, fieldType);
         continue;
       }
-      pos = open(buf, pos, end);
+      pos = open(buf, bodyAt, end);
       if (field === KeyValue.key) {
         keyAt = pos;
         keyEnd = bodyEnd;
