@@ -75,6 +75,7 @@ const needs: Readonly<Record<string, 'nothing' | 'metrics' | 'read' | 'change'>>
   '/api/status': 'read',
   '/api/explain/:id': 'read',
   '/api/keep': 'change',
+  '/api/simulate': 'read',
   '/api/*': 'read',
 };
 const ofThisTest = ['/api/test-change', '/api/test-forgotten'];
