@@ -103,9 +103,9 @@ describe('the routes of the admin port', () => {
     await it.app.ready();
     const found = it.routes.filter(({ url }) => !ofThisTest.includes(url));
     expect(Object.fromEntries(found.map(({ url, need }) => [url, need]))).toEqual(needs);
-    expect(found.filter(({ method }) => method !== 'GET' && method !== 'HEAD').map(({ need }) => need)).not.toContain(
-      'read',
-    );
+    const changing = found.filter(({ method }) => method !== 'GET' && method !== 'HEAD');
+    // Rules are tried by a POST because they are long: it changes nothing.
+    expect(changing.filter(({ need }) => need === 'read').map(({ url }) => url)).toEqual(['/api/simulate']);
   });
 
   it.each(who)('answer %s what may be asked, and nothing else', async (_name, authorization, may) => {
