@@ -59,6 +59,8 @@ export class TraceBuffer {
   readonly blocks: Blocks;
   /** Where the rules in force ask for more than a trace's record holds. */
   columns: TraceColumns | undefined = undefined;
+  /** The number of the conditions in force, see shard/revision.ts. */
+  asked = 0;
   readonly #index: IdIndex;
   readonly #deadlines: Deadlines;
   readonly #waitMs: number;
@@ -89,6 +91,7 @@ export class TraceBuffer {
 
   /** Other conditions are in force: what is noted of traces from now on is theirs. `number`: see shard/revision.ts. */
   ask(conditions: SpanConditions, number: number): void {
+    this.asked = number;
     if (this.columns?.conditions === number) return;
     this.columns?.close();
     const isMore = conditions.rowWords > sliceWords;

@@ -3,6 +3,9 @@ import type { SpanPlace } from '../model/predicates.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import { EnvelopeBits } from './envelope-bits.ts';
 
+/** How many resources and scopes were begun, by whichever scan. */
+let envelopes = 0;
+
 /** Bits of a message around spans: the first word, and the further ones. */
 class BitWords {
   low = 0;
@@ -40,6 +43,8 @@ export class RowBits {
     end: 0,
     resourceSpansAt: 0,
     scopeSpansAt: 0,
+    resourceNumber: 0,
+    scopeNumber: 0,
   };
 
   private constructor(conditions: SpanConditions) {
@@ -54,6 +59,16 @@ export class RowBits {
   static for(conditions: SpanConditions): RowBits | undefined {
     const { resource, scope, compounds } = conditions;
     return resource || scope || compounds.length > 0 ? new RowBits(conditions) : undefined;
+  }
+
+  beginResource(): void {
+    this.resource.clear();
+    this.#place.resourceNumber = ++envelopes;
+  }
+
+  beginScope(): void {
+    this.scope.clear();
+    this.#place.scopeNumber = ++envelopes;
   }
 
   /** A Resource message, or one more part of it, at buf[start, end). */

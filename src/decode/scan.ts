@@ -157,7 +157,7 @@ export class RequestScan {
       const lengthAt = pos;
       pos = open(buf, pos, end);
       this.#resource.begin(lengthAt, pos, bodyEnd, this.count);
-      this.#rowBits?.resource.clear();
+      this.#rowBits?.beginResource();
     }
     this.#pos = pos;
   }
@@ -227,7 +227,7 @@ export class RequestScan {
 
   #beginScope(lengthAt: number, start: number, end: number): void {
     this.#scope.begin(lengthAt, start, end, this.count);
-    this.#rowBits?.scope.clear();
+    this.#rowBits?.beginScope();
   }
 
   /**

@@ -89,3 +89,5 @@ export const randomnessBit = 1 << 30;
 export const firstWordBits = 28;
 /** The most that rules may ask of spans, in words of bits. */
 export const maxWords = 64;
+/** In place of the number of conditions: none of a revision's, so the span is scanned again. */
+export const mixedConditions = -1;

@@ -73,6 +73,9 @@ export interface SpanPlace {
   readonly end: number;
   readonly resourceSpansAt: number;
   readonly scopeSpansAt: number;
+  /** Two places with the same number have the same resource, or scope, and it lies where it lay; 0 = not known. */
+  readonly resourceNumber: number;
+  readonly scopeNumber: number;
 }
 
 export type TracePredicate =

@@ -1,12 +1,9 @@
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import type { Decisions } from '../decide/decisions.ts';
-import { randomnessBit, rootBit } from '../model/conditions.ts';
+import { mixedConditions, randomnessBit, rootBit } from '../model/conditions.ts';
 import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
 import type { Judge } from './judge.ts';
 import type { Late } from './late.ts';
-
-/** Spans scanned under different conditions: none of a revision's. */
-const mixedConditions = -1;
 
 interface ArrivalParts {
   readonly buffer: TraceBuffer;
@@ -41,7 +38,9 @@ export class Arrivals {
           late.take(decided, slices, row, now);
           continue;
         }
-        trace = buffer.start(rows, row + Slice.traceIdA, conditions, now);
+        // Another shard may have heard of other rules before or after this one: its bits are not of those in force here.
+        const known = conditions === buffer.asked ? conditions : mixedConditions;
+        trace = buffer.start(rows, row + Slice.traceIdA, known, now);
       }
       if (!this.#append(trace, slices, row, now)) trace = -1;
     }

@@ -30,6 +30,8 @@ export class GatheredFacts implements TraceFacts {
     end: 0,
     resourceSpansAt: 0,
     scopeSpansAt: 0,
+    resourceNumber: 0,
+    scopeNumber: 0,
   };
   #head = -1;
 
@@ -112,7 +114,8 @@ class Rescan {
   readonly #table = new SliceTable(1);
   #conditions: SpanConditions | undefined;
   #rowBits: RowBits | undefined;
-  #of: unknown;
+  #resource: unknown;
+  #scope: unknown;
 
   constructor(emitter: Emitter) {
     this.#emitter = emitter;
@@ -123,14 +126,14 @@ class Rescan {
     if (conditions !== this.#conditions) {
       this.#conditions = conditions;
       this.#rowBits = RowBits.for(conditions);
-      this.#of = undefined;
+      this.#resource = undefined;
+      this.#scope = undefined;
     }
     this.#table.begin(conditions);
     this.#span.run(buf, start, end, conditions);
     const row = this.#table.add(buf, start, end - start, resourceSpansAt, scopeSpansAt, this.#span);
     if (this.#rowBits !== undefined) {
-      if (conditions.resource || conditions.scope)
-        this.#readEnvelope(this.#rowBits, buf, resourceSpansAt, scopeSpansAt);
+      this.#readEnvelope(this.#rowBits, buf, resourceSpansAt, scopeSpansAt);
       this.#rowBits.complete(buf, this.#table.rows, row);
     }
     return this.#table.rows;
@@ -138,13 +141,18 @@ class Rescan {
 
   #readEnvelope(bits: RowBits, buf: Uint8Array, resourceSpansAt: number, scopeSpansAt: number): void {
     const envelope = this.#emitter.envelopeAt(buf, resourceSpansAt, scopeSpansAt);
-    if (envelope === this.#of) return;
-    this.#of = envelope;
     const { resource, scope } = envelope;
-    bits.resource.clear();
-    bits.scope.clear();
-    bits.readResource(resource, 0, resource.length);
+    // All scopes of a resource share it.
+    if (resource !== this.#resource) {
+      this.#resource = resource;
+      bits.beginResource();
+      bits.readResource(resource, 0, resource.length);
+      this.#emitter.charge(resource.length);
+    }
+    if (scope === this.#scope) return;
+    this.#scope = scope;
+    bits.beginScope();
     bits.readScope(scope, 0, scope.length);
-    this.#emitter.charge(resource.length + scope.length);
+    this.#emitter.charge(scope.length);
   }
 }

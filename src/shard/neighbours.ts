@@ -1,6 +1,7 @@
 import { Borrowing, Lending, type LendingMemory, type SlabNotice } from '../buffer/lending.ts';
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import { Refusal } from '../errors.ts';
+import { mixedConditions } from '../model/conditions.ts';
 import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
 import { Handover, type HandoverMemory, handoverMemory } from '../route/handover.ts';
 import { ownerOf } from '../route/route.ts';
@@ -99,15 +100,15 @@ export class Neighbours {
   handOver({ rows, stride, count, segment, conditions }: SliceRows): Refusal | undefined {
     for (let to = 0; to < this.#count; to++) {
       const ring = this.#out[to];
-      if (ring === undefined || this.#counts[to] === 0 || ring.fits(this.#counts[to], stride)) continue;
-      if (this.#counts[to] > ring.largest(stride))
+      if (ring === undefined || this.#counts[to] === 0 || ring.fits(this.#counts[to], sliceWords)) continue;
+      if (this.#counts[to] > ring.largest(sliceWords))
         return new Refusal('too_large', `a request of ${count} spans: send fewer at once`);
       return new Refusal('buffer_full', 'another shard is behind: try again later');
     }
     for (let to = 0; to < this.#count; to++) {
       if (to === this.self || this.#counts[to] === 0) continue;
       this.lending.lend(segment, to);
-      this.#out[to]?.begin(segment, conditions, this.#counts[to], stride);
+      this.#begin(to, { segment, conditions, stride });
     }
     for (let i = 0; i < count; i++) if (this.owners[i] !== this.self) this.#out[this.owners[i]]?.push(rows, i * stride);
     for (let to = 0; to < this.#count; to++) if (to !== this.self && this.#counts[to] > 0) this.#out[to]?.commit();
@@ -139,6 +140,14 @@ export class Neighbours {
       return true;
     }
     return false;
+  }
+
+  /** Wide rows where there is room for them; else the common words, and whoever gets them scans the spans again. */
+  #begin(to: number, { segment, conditions, stride }: Pick<SliceRows, 'segment' | 'conditions' | 'stride'>): void {
+    const ring = this.#out[to] as Handover;
+    const count = this.#counts[to];
+    if (ring.fits(count, stride)) ring.begin(segment, conditions, count, stride);
+    else ring.begin(segment, mixedConditions, count, sliceWords);
   }
 
   /** Bytes of the tables for the request and the batch at hand. */

@@ -50,7 +50,12 @@ class Asked {
         const row = scan.slices.slice(i * scan.stride, (i + 1) * scan.stride);
         const start = row[Slice.start];
         const end = start + row[Slice.length];
-        const at = { resourceSpansAt: row[Slice.resourceSpans], scopeSpansAt: row[Slice.scopeSpans] };
+        const at = {
+          resourceSpansAt: row[Slice.resourceSpans],
+          scopeSpansAt: row[Slice.scopeSpans],
+          resourceNumber: 0,
+          scopeNumber: 0,
+        };
         rows.push({ place: { buf, start, end, ...at }, row });
       }
     }

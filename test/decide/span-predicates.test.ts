@@ -218,7 +218,15 @@ function plainly(it: SpanPredicate, of: { told: Told; span: SpanTold; bytes: num
       return owners.some(({ attributes }) => it.key in attributes && isValue(attributes[it.key], it.is));
     }
     case 'ask':
-      return it.test({ buf: new Uint8Array(0), start: 0, end: bytes, resourceSpansAt: 0, scopeSpansAt: 0 });
+      return it.test({
+        buf: new Uint8Array(0),
+        start: 0,
+        end: bytes,
+        resourceSpansAt: 0,
+        scopeSpansAt: 0,
+        resourceNumber: 0,
+        scopeNumber: 0,
+      });
   }
 }
 

@@ -33,6 +33,32 @@ const revisions: { rules: Partial<RulesDocument>; keeps: (span: Told) => boolean
 ];
 const keepAll = [3, 4];
 
+/** Rules whose bits take three words, of which the last is asked of the resource; and ones that ask for times. */
+const nobody = Array.from({ length: 60 }, (_, i) => ({
+  name: `nobody-${i}`,
+  type: 'string_attribute',
+  string_attribute: { key: `k${i % 5}`, values: [`v${i}`] },
+}));
+revisions.push(
+  {
+    rules: {
+      policies: [
+        ...nobody,
+        { name: 'x', type: 'string_attribute', string_attribute: { key: 'service.name', values: ['x'] } },
+      ],
+    },
+    keeps: ({ service }) => service === 'x',
+  },
+  {
+    rules: { policies: [{ name: 'long', type: 'latency', latency: { threshold_ms: 500 } }] },
+    keeps: ({ durationMs }) => (durationMs ?? 0) > 500,
+  },
+  {
+    rules: { policies: [...nobody, { name: 'long', type: 'latency', latency: { threshold_ms: 500 } }] },
+    keeps: ({ durationMs }) => (durationMs ?? 0) > 500,
+  },
+);
+
 const told: fc.Arbitrary<Told> = fc
   .record({
     trace: fc.nat(12).map((n) => `trace-${n}`),

@@ -18,7 +18,8 @@ export function placeOf(request: RequestObject): SpanPlace {
   const scopeSpansAt = resourceSpans.pos;
   const spans = within(resourceSpans.message(), ScopeSpans.spans);
   const span = spans.message();
-  return { buf, start: span.pos, end: span.end, resourceSpansAt, scopeSpansAt };
+  const at = { resourceSpansAt, scopeSpansAt, resourceNumber: 0, scopeNumber: 0 };
+  return { buf, start: span.pos, end: span.end, ...at };
 }
 
 function within(r: Reader, field: number): Reader {

@@ -46,6 +46,8 @@ function placesIn(buf: Uint8Array, end: number) {
         end,
         resourceSpansAt,
         scopeSpansAt,
+        resourceNumber: 0,
+        scopeNumber: 0,
       })),
     ),
   );

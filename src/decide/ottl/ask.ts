@@ -21,6 +21,7 @@ export function ask(
 ): SpanPredicate {
   const ofEvents = paths.flatMap((path, slot) => (path.owner === 'event' ? [slot] : []));
   const values: Value[] = paths.map(() => null);
+  const known = new KnownOwners(paths);
   const forgets: (() => void)[] = [];
   const once = context === 'span' ? condition : remembering(condition, forgets);
   const holds = () => truthOf(once, values) === want;
@@ -33,7 +34,7 @@ export function ask(
     asked,
     test(place) {
       for (const forget of forgets) forget();
-      readOwners(place, paths, values);
+      known.read(place, values);
       const result = context === 'span' ? holds() : someEvent(place, eventHolds);
       // Bytes among the values are the buffer's.
       values.fill(null);
@@ -54,22 +55,42 @@ function remembering(condition: Condition, forgets: (() => void)[]): Condition {
   return { ...condition, test: (values) => (known ??= condition.test(values)) };
 }
 
-function readOwners(
-  { buf, start, end, resourceSpansAt, scopeSpansAt }: SpanPlace,
-  paths: readonly Path[],
-  values: Value[],
-): void {
-  let resource: Uint8Array | undefined;
-  let scope: Uint8Array | undefined;
-  for (let slot = 0; slot < paths.length; slot++) {
-    const { owner, read } = paths[slot]!;
-    if (owner === 'span') values[slot] = read(buf, start, end);
-    else if (owner === 'resource') {
-      resource ??= readResource(buf, resourceSpansAt).resource;
-      values[slot] = read(resource, 0, resource.length);
-    } else if (owner === 'scope') {
-      scope ??= readScope(buf, scopeSpansAt).scope;
-      values[slot] = read(scope, 0, scope.length);
+/** Reads what a condition asks of spans; of a resource or scope once, however many spans lie in it. */
+class KnownOwners {
+  readonly #paths: readonly Path[];
+  /** Of the resource and the scope that were read last, by their numbers. */
+  readonly #known: Value[];
+  #resource = 0;
+  #scope = 0;
+
+  constructor(paths: readonly Path[]) {
+    this.#paths = paths;
+    this.#known = paths.map(() => null);
+  }
+
+  read(place: SpanPlace, values: Value[]): void {
+    const { buf, start, end, resourceSpansAt, scopeSpansAt, resourceNumber, scopeNumber } = place;
+    if (resourceNumber === 0 || resourceNumber !== this.#resource) {
+      this.#resource = resourceNumber;
+      this.#readAll('resource', () => readResource(buf, resourceSpansAt).resource);
+    }
+    if (scopeNumber === 0 || scopeNumber !== this.#scope) {
+      this.#scope = scopeNumber;
+      this.#readAll('scope', () => readScope(buf, scopeSpansAt).scope);
+    }
+    for (let slot = 0; slot < this.#paths.length; slot++) {
+      const { owner, read } = this.#paths[slot]!;
+      values[slot] = owner === 'span' ? read(buf, start, end) : (this.#known[slot] ?? null);
+    }
+  }
+
+  #readAll(wanted: 'resource' | 'scope', messageOf: () => Uint8Array): void {
+    let message: Uint8Array | undefined;
+    for (let slot = 0; slot < this.#paths.length; slot++) {
+      const { owner, read } = this.#paths[slot]!;
+      if (owner !== wanted) continue;
+      message ??= messageOf();
+      this.#known[slot] = read(message, 0, message.length);
     }
   }
 }
