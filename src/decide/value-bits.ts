@@ -1,5 +1,5 @@
 import type { BitsOf } from '../model/conditions.ts';
-import type { ValueTest } from '../model/predicates.ts';
+import type { TestOfBytes, ValueTest } from '../model/predicates.ts';
 import { readAnyValue, valueEnd, valueKind, valueNumber, valueStart } from '../wire/any-value-at.ts';
 import { AnyValue } from '../wire/otlp.ts';
 import { type Mask, maskOf, setMask } from './mask.ts';
@@ -57,15 +57,44 @@ const alone =
   (buf, start, end) =>
     test(buf, start, end) ? bits : 0;
 
-type Asked = { readonly test: (buf: Uint8Array, start: number, end: number) => boolean; readonly mask: Mask };
+type Asked = { readonly test: TestOfBytes; readonly mask: Mask };
 
-function askedOf(questions: readonly ValueBit[]): readonly Asked[] {
-  return questions.flatMap(({ test, bit }) => (test.is === 'asked' ? [{ test: test.test, mask: maskOf([bit]) }] : []));
+/** Questions, and a test that is asked first: where it says no, all of them do. */
+interface AskedTogether {
+  readonly any: TestOfBytes | undefined;
+  readonly asked: readonly Asked[];
 }
 
-function askEach(asked: readonly Asked[], buf: Uint8Array, start: number, end: number, wide: Int32Array): number {
+/** What can be answered together is, so that a hundred lists of routes cost a span what one does. */
+function askedOf(questions: readonly ValueBit[]): readonly AskedTogether[] {
+  const kinds = new Map<unknown, { texts: string[]; asked: Asked[]; any: (texts: readonly string[]) => TestOfBytes }>();
+  const alone: Asked[] = [];
+  for (const { test, bit } of questions) {
+    if (test.is !== 'asked') continue;
+    const asked = { test: test.test, mask: maskOf([bit]) };
+    if (test.any === undefined || test.texts === undefined) {
+      alone.push(asked);
+      continue;
+    }
+    const kind = kinds.get(test.any) ?? { texts: [], asked: [], any: test.any };
+    kind.texts.push(...test.texts);
+    kind.asked.push(asked);
+    kinds.set(test.any, kind);
+  }
+  const together = [...kinds.values()].map(({ texts, asked, any }) => ({
+    any: asked.length > 1 ? any(texts) : undefined,
+    asked,
+  }));
+  return alone.length === 0 ? together : [...together, { any: undefined, asked: alone }];
+}
+
+function askEach(all: readonly AskedTogether[], buf: Uint8Array, start: number, end: number, wide: Int32Array): number {
   let bits = 0;
-  for (let i = 0; i < asked.length; i++) if (asked[i].test(buf, start, end)) bits |= setMask(asked[i].mask, wide);
+  for (let n = 0; n < all.length; n++) {
+    const { any, asked } = all[n];
+    if (any !== undefined && !any(buf, start, end)) continue;
+    for (let i = 0; i < asked.length; i++) if (asked[i].test(buf, start, end)) bits |= setMask(asked[i].mask, wide);
+  }
   return bits;
 }
 

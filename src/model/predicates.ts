@@ -63,8 +63,16 @@ export type ValueTest =
   | {
       readonly is: 'asked';
       readonly asked: string;
-      readonly test: (buf: Uint8Array, start: number, end: number) => boolean;
+      readonly test: TestOfBytes;
+      /**
+       * Where one test can say of many such questions that none of them holds: `any` of all their texts together is asked
+       * first. The same function is the same kind of question.
+       */
+      readonly texts?: readonly string[];
+      readonly any?: (texts: readonly string[]) => TestOfBytes;
     };
+
+export type TestOfBytes = (buf: Uint8Array, start: number, end: number) => boolean;
 
 /** Where a span lies: its own bytes, and where the lengths of the messages around it stand, see model/slice.ts. */
 export interface SpanPlace {

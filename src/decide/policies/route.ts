@@ -1,4 +1,4 @@
-import type { SpanPredicate } from '../../model/predicates.ts';
+import type { SpanPredicate, TestOfBytes } from '../../model/predicates.ts';
 import { kind } from './kind.ts';
 import type { Parameter } from './parameters.ts';
 import { RouteTree } from './route-tree.ts';
@@ -35,7 +35,6 @@ export const route = kind({
  * everything below it.
  */
 export function routePredicate(routes: readonly string[]): SpanPredicate {
-  const tree = new RouteTree(routes);
   const asked = `routes ${routes.join(' ')}`;
   return {
     op: 'or',
@@ -43,15 +42,20 @@ export function routePredicate(routes: readonly string[]): SpanPredicate {
       op: 'attribute',
       of: 'span',
       key,
-      is: { is: 'asked', asked, test: testOf(key, tree) },
+      is: { is: 'asked', asked, test: anyOf[key](routes), texts: routes, any: anyOf[key] },
     })),
   };
 }
 
-function testOf(
-  key: (typeof routeKeys)[number],
-  tree: RouteTree,
-): (buf: Uint8Array, start: number, end: number) => boolean {
+type RouteKey = (typeof routeKeys)[number];
+
+/** By the attribute that the path stands in: a test of whether it is one of these routes. */
+const anyOf = Object.fromEntries(routeKeys.map((key) => [key, (routes) => testOf(key, routes)])) as Readonly<
+  Record<RouteKey, (routes: readonly string[]) => TestOfBytes>
+>;
+
+function testOf(key: RouteKey, routes: readonly string[]): TestOfBytes {
+  const tree = new RouteTree(routes);
   const isUrl = key === 'url.full' || key === 'http.url';
   const hasQuery = key !== 'http.route';
   return (buf, start, end) => {
