@@ -179,6 +179,8 @@ class Sentence {
       const longest = spans.reduce((most, each) => (each.ns > most.ns ? each : most));
       return `: the longest took ${durationText(longest.ns)} (${nameOf(longest.span)})`;
     }
+    if (predicate.op === 'or')
+      return predicate.of.map((each) => this.#nearest(each)).find((each) => each.includes('it is')) ?? '';
     if (predicate.op !== 'attribute') return '';
     const values = new Set(this.#spans.map(({ place }) => attributeText(place, predicate.of, predicate.key)));
     values.delete(undefined);

@@ -6,10 +6,15 @@ const kinds = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSU
 export function spanWords(predicate: SpanPredicate): string {
   if (predicate.op === 'not') return `not (${spanWords(predicate.of)})`;
   if (predicate.op !== 'and' && predicate.op !== 'or') return atomWords(predicate);
-  const [first, ...others] = predicate.of.map(spanWords);
-  // The same question about several attributes, as a route is, reads as one.
+  const [first, ...others] = new Set(predicate.of.map(predicate.op === 'or' ? alikeWords : spanWords));
   if (first === undefined) return predicate.op === 'and' ? 'is any span' : 'is no span';
   return [first, ...others].join(predicate.op === 'and' ? ' and ' : ' or ');
+}
+
+/** The same question about several attributes, as a route is, reads as one. */
+function alikeWords(predicate: SpanPredicate): string {
+  const isAlike = predicate.op === 'attribute' && predicate.is.is === 'asked' && predicate.is.texts !== undefined;
+  return isAlike ? `is on one of the ${(predicate.is as { asked: string }).asked}` : spanWords(predicate);
 }
 
 function atomWords(atom: SpanAtom): string {

@@ -60,7 +60,7 @@ export function explanationText(it: Explanation, color: boolean, timeZone?: stri
 function verdictText({ verdict, policy }: Explanation, paint: Paint): string {
   if (verdict === 'waiting') return 'waiting: not decided yet';
   const word = verdict === 'keep' ? paint.bold('kept') : paint.red('dropped');
-  return policy ? `${word} by ${printable(policy)}` : `${word}: no policy kept it`;
+  return policy && policy !== 'none' ? `${word} by ${printable(policy)}` : `${word}: no policy kept it`;
 }
 
 function decidedFacts(it: Explanation): string[][] {

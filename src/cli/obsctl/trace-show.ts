@@ -65,7 +65,7 @@ function asData(id: string, trace: OtlpTrace, { output }: Settings): string {
 
 /** What became of a trace that only the window has. */
 function pastText({ verdict, policy }: { readonly verdict: string; readonly policy: string }): string {
-  const by = policy === '' ? '' : ` by ${printable(policy)}`;
+  const by = policy === '' || policy === 'none' ? '' : ` by ${printable(policy)}`;
   if (verdict === 'waiting') return 'the trace waits for its decision still: more of it may come';
   if (verdict === 'drop')
     return `the trace was dropped${by}, and is in the window for some minutes: obsctl explain says more`;
