@@ -12,14 +12,23 @@ const searchWithinMs = 30_000;
 
 type Keeping = Pick<Shards, 'keep' | 'bringBack' | 'pastTraces'>;
 
+/** Looked for in one walk. */
+const tracesAtOnce = 64;
+
 /** Of one query. */
 const mostFound = 1000;
 
 /** Keeps traces of a tenant by their ids, or by what they hold. Throws BadRequest where a query cannot be read. */
 export function keeper(shards: Keeping, search: WindowSearch, clock: Clock): NonNullable<AdminSources['keep']> {
   let isSearching = false;
+  let isLooking = false;
   return async (asked, tenant, over) => {
-    if ('ids' in asked) return { traces: await keepTraces(shards, asked.ids, { tenant: tenant.index, way: 'id' }) };
+    if ('ids' in asked) {
+      if (isLooking) throw new Unavailable('other traces are being kept: try again in a moment');
+      isLooking = true;
+      const keeping = keepTraces(shards, asked.ids, { tenant: tenant.index, way: 'id' });
+      return { traces: await keeping.finally(() => (isLooking = false)) };
+    }
     if (isSearching) throw new Unavailable('another query is being kept: try again in a moment');
     const params = new URLSearchParams({ q: asked.query, limit: String(mostFound) });
     if (asked.lastMs !== undefined)
@@ -45,31 +54,49 @@ async function inTimeOnly<T>(over: AbortSignal, search: (until: AbortSignal) => 
 
 /**
  * Keeps traces that were dropped, by ids of 32 hex digits, each once: what the windows of the shards have of them leaves
- * as late spans. Throws Unavailable where a shard does not answer.
+ * as late spans. Those that nobody remembers are looked for together, so that a walk serves as many. Throws Unavailable
+ * where a shard does not answer.
  */
-function keepTraces(
+async function keepTraces(
   shards: Keeping,
   ids: readonly string[],
   { tenant, way }: { readonly tenant: number; readonly way: Way },
 ): Promise<KeptTrace[]> {
-  return Promise.all([...new Set(ids)].map((traceId) => keepTrace(shards, traceId, { tenant, way })));
+  const kept: KeptTrace[] = [];
+  const all = [...new Set(ids)];
+  for (let from = 0; from < all.length; from += tracesAtOnce) {
+    const some = all.slice(from, from + tracesAtOnce);
+    const states = await Promise.all(some.map((traceId) => shards.keep(traceId, tenant, way, false)));
+    const there = await thoseThere(
+      shards,
+      some.filter((_, i) => states[i] === 'forgotten'),
+      tenant,
+    );
+    kept.push(
+      ...(await Promise.all(
+        some.map(async (traceId, i): Promise<KeptTrace> => {
+          const isThere = there.has(traceId);
+          const state = isThere ? await shards.keep(traceId, tenant, way, true) : states[i];
+          if (state === 'forgotten') return { traceId, state: 'not_found', spans: 0 };
+          if (state !== 'brought') return { traceId, state, spans: 0 };
+          const spans = await inTime(shards.bringBack(traceId, tenant), answerWithinMs);
+          return { traceId, state, spans: spans === late ? 0 : spans };
+        }),
+      )),
+    );
+  }
+  return kept;
 }
 
-async function keepTrace(
-  shards: Keeping,
-  traceId: string,
-  { tenant, way }: { readonly tenant: number; readonly way: Way },
-): Promise<KeptTrace> {
-  let state = await shards.keep(traceId, tenant, way, false);
-  if (state === 'forgotten' && (await isThere(shards, traceId, tenant)))
-    state = await shards.keep(traceId, tenant, way, true);
-  if (state === 'forgotten') return { traceId, state: 'not_found', spans: 0 };
-  if (state !== 'brought') return { traceId, state, spans: 0 };
-  const spans = await inTime(shards.bringBack(traceId, tenant), answerWithinMs);
-  return { traceId, state, spans: spans === late ? 0 : spans };
-}
-
-async function isThere(shards: Keeping, traceId: string, tenant: number): Promise<boolean> {
-  const past = await shards.pastTraces([traceId], tenant, AbortSignal.timeout(answerWithinMs));
-  return past.flat().some(({ spans }) => spans > 0);
+/** Of traces that nobody remembers, those of which the windows have spans; none where the answer takes too long. */
+async function thoseThere(shards: Keeping, ids: readonly string[], tenant: number): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set();
+  const within = AbortSignal.timeout(answerWithinMs);
+  try {
+    const past = await shards.pastTraces(ids, tenant, within);
+    return new Set(ids.filter((_, i) => past.some((ofShard) => (ofShard[i]?.spans ?? 0) > 0)));
+  } catch (error) {
+    if (within.aborted) return new Set();
+    throw error;
+  }
 }

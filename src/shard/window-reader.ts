@@ -2,6 +2,7 @@ import type { Landed } from '../buffer/landed.ts';
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import type { Window } from '../buffer/window.ts';
 import type { RequestScan } from '../decode/scan.ts';
+import { TooManySpansError } from '../decode/slice-table.ts';
 import type { SpanConditions } from '../model/conditions.ts';
 import type { SliceRows } from '../model/slice.ts';
 
@@ -80,7 +81,13 @@ export class WindowReader {
         if (landedAt < range.fromMs || landedAt > range.toMs) continue;
         if (wants?.(bytes, start, end) === false) continue;
         scan.begin(bytes, start, end, conditions);
-        while (!scan.step(bytesAStep)) if (pace.isOver) await pace.next();
+        try {
+          while (!scan.step(bytesAStep)) if (pace.isOver) await pace.next();
+        } catch (error) {
+          // Taken when less was asked of its spans than would make rows too wide for so many.
+          if (error instanceof TooManySpansError) continue;
+          throw error;
+        }
         const { slices: rows, stride, count } = scan;
         yield { bytes, segment: noSegment, rows, stride, count, conditions: -1, landedAt };
         if (pace.isOver) await pace.next();

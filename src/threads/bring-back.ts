@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
+import { noConditions } from '../decide/conditions.ts';
 import { wordsOf } from '../model/trace-id.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { messageOf } from '../receive/message.ts';
@@ -63,12 +64,15 @@ export class BringBack {
   async #walk(asked: readonly Asked[]): Promise<void> {
     const { shard } = this.#pipeline;
     const ids = asked.map(({ id }) => id);
-    const { conditions } = shard.revisions.current.set;
     const land = (body: Uint8Array, spans: number): Promise<void> => this.#land(body, spans);
     let found: readonly number[] = [];
     try {
       await this.#pace.next();
-      found = await bringBack(new WindowReader(shard, this.#unpack), ids, { conditions, pace: this.#pace, land });
+      found = await bringBack(new WindowReader(shard, this.#unpack), ids, {
+        conditions: noConditions(),
+        pace: this.#pace,
+        land,
+      });
     } catch {
       // The gateway ends, or there was no room: what was not brought stays what it was, dropped.
     } finally {

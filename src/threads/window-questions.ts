@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { systemClock, unixMsOf } from '../clock.ts';
+import { noConditions } from '../decide/conditions.ts';
 import { Enricher, type EnrichOptions } from '../enrich/enrich.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import { wordsOf } from '../model/trace-id.ts';
@@ -47,9 +48,8 @@ export class WindowQuestions {
 
   /** What is there of each trace; ids of 32 hex digits. Rejects with Abandoned, soon, when `over` is aborted. */
   async traces(shard: Shard, traceIds: readonly string[], over: AbortSignal): Promise<PastTrace[]> {
-    const { conditions } = shard.revisions.current.set;
     const pace = this.#pace(over);
-    const asked = { conditions, write: this.#enricher, pace };
+    const asked = { conditions: noConditions(), write: this.#enricher, pace };
     return pastTraces(new WindowReader(shard, unpack), traceIds.map(wordsOf), asked);
   }
 
