@@ -2,6 +2,7 @@ import { type Clock, unixMsOf } from './clock.ts';
 import { Unavailable } from './errors.ts';
 import { inTime, late } from './in-time.ts';
 import type { KeptTrace, Way } from './model/brought-back.ts';
+import type { PastTrace } from './model/past-trace.ts';
 import type { AdminSources } from './telemetry/sources.ts';
 import type { Shards } from './threads/shards.ts';
 import type { WindowSearch } from './window-search.ts';
@@ -94,9 +95,12 @@ async function thoseThere(shards: Keeping, ids: readonly string[], tenant: numbe
   const within = AbortSignal.timeout(answerWithinMs);
   try {
     const past = await shards.pastTraces(ids, tenant, within);
-    return new Set(ids.filter((_, i) => past.some((ofShard) => (ofShard[i]?.spans ?? 0) > 0)));
+    return new Set(ids.filter((_, i) => past.some((ofShard) => mayBeThere(ofShard[i]))));
   } catch (error) {
     if (within.aborted) return new Set();
     throw error;
   }
 }
+
+/** Of one that is not whole, what was left out may be all of it. */
+const mayBeThere = (past: PastTrace | undefined): boolean => past !== undefined && (past.spans > 0 || !past.isWhole);

@@ -9,6 +9,8 @@ import { type SpansetExpression, statuses, type Value } from '../traceql/ast.ts'
 import { type Hint, hintsOf } from '../traceql/hints.ts';
 import { readResource, readScope } from '../wire/envelope.ts';
 import { Reader } from '../wire/reader.ts';
+import { Writer } from '../wire/writer.ts';
+import type { ShownWriter } from './past-trace.ts';
 import type { LandedRange, Pace, WindowReader } from './window-reader.ts';
 
 /** Of one search: the newest. */
@@ -40,7 +42,7 @@ const byStatus: SpanConditions = {
 export async function pastCandidates(
   reader: WindowReader,
   range: LandedRange,
-  { spansets, pace }: { readonly spansets: SpansetExpression; readonly pace: Pace },
+  { spansets, pace, write }: { readonly spansets: SpansetExpression; readonly pace: Pace; readonly write: ShownWriter },
 ): Promise<PastCandidates> {
   const mayMatch = compileAnySpan(spansets);
   const hints = new Hints(hintsOf(spansets));
@@ -50,7 +52,7 @@ export async function pastCandidates(
   let isWhole = true;
   for await (const slices of reader.walk(range, { conditions: byStatus, pace, wants })) {
     const { rows, stride, count } = slices;
-    const spans = new SpansOf(slices);
+    const spans = new SpansOf(slices, write);
     inspected.spans += count;
     for (let i = 0, row = 0; i < count; i++, row += stride) {
       inspected.bytes += rows[row + Slice.length];
@@ -89,21 +91,31 @@ class Hints {
   }
 }
 
-/** The spans of one message, looked at alone; what stands around them is read once. */
+/**
+ * The spans of one message as they may be shown, looked at alone; what stands around them is read once. Whoever looked at
+ * what is hidden could be asked about it, by what he finds.
+ */
 class SpansOf {
   readonly #slices: SliceRows;
   readonly #resources = new Map<number, ReadonlyMap<string, Value>>();
   readonly #scopes = new Map<number, ScopeView>();
 
-  constructor(slices: SliceRows) {
+  readonly #write: ShownWriter;
+  readonly #shown = new Writer();
+
+  constructor(slices: SliceRows, write: ShownWriter) {
     this.#slices = slices;
+    this.#write = write;
   }
+
+  /** Good until the next one is asked for. */
 
   at(row: number): SpanView {
     const { bytes, rows } = this.#slices;
     const start = rows[row + Slice.start];
+    this.#write.shown(this.#shown.reset(), bytes, start, start + rows[row + Slice.length]);
     return new SpanView(
-      new Reader(bytes, start, start + rows[row + Slice.length]),
+      messageIn(this.#shown.view()),
       new Alone(rows, row),
       this.#resource(rows[row + Slice.resourceSpans]),
       this.#scope(rows[row + Slice.scopeSpans]),
@@ -112,17 +124,36 @@ class SpansOf {
 
   #resource(at: number): ReadonlyMap<string, Value> {
     let resource = this.#resources.get(at);
-    if (resource === undefined)
-      this.#resources.set(at, (resource = resourceOf(readResource(this.#slices.bytes, at).resource)));
+    if (resource === undefined) {
+      const out = new Writer();
+      const { resource: bytes } = readResource(this.#slices.bytes, at);
+      this.#write.resource(out, bytes, 0, bytes.length);
+      this.#resources.set(at, (resource = resourceOf(bytesIn(out.finish()))));
+    }
     return resource;
   }
 
   #scope(at: number): ScopeView {
     let scope = this.#scopes.get(at);
-    if (scope === undefined) this.#scopes.set(at, (scope = scopeOf(readScope(this.#slices.bytes, at).scope)));
+    if (scope === undefined) {
+      const out = new Writer();
+      const { scope: bytes } = readScope(this.#slices.bytes, at);
+      this.#write.scope(out, bytes, 0, bytes.length);
+      this.#scopes.set(at, (scope = scopeOf(bytesIn(out.finish()))));
+    }
     return scope;
   }
 }
+
+const messageIn = (field: Uint8Array): Reader => {
+  const r = new Reader(field);
+  return r.next() ? r.message() : r;
+};
+
+const bytesIn = (field: Uint8Array): Uint8Array => {
+  const r = new Reader(field);
+  return r.next() ? r.bytes() : field;
+};
 
 /** What is known of the trace of a span that is looked at alone. */
 class Alone {

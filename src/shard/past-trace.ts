@@ -10,7 +10,7 @@ import { Emitter, workPerStep } from './emit.ts';
 import { always, type Pace, type WindowReader } from './window-reader.ts';
 
 /** Writes spans for whoever looks at them: redacted and enriched, and with nothing of a verdict. */
-interface ShownWriter extends EnvelopeWriter {
+export interface ShownWriter extends EnvelopeWriter {
   readonly searchedBytes: number;
   shown(out: Writer, buf: Uint8Array, start: number, end: number): void;
 }

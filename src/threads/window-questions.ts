@@ -58,7 +58,7 @@ export class WindowQuestions {
     const { query: parsed, window } = parseSearchRequest(new URLSearchParams(query));
     // What ended in that time landed in it or later; the senders' clocks are not ours.
     const fromMs = window.fromMs - skewMs - unixMsOf(0, systemClock);
-    const asked = { spansets: parsed.spansets, pace: this.#pace(over) };
+    const asked = { spansets: parsed.spansets, pace: this.#pace(over), write: this.#enricher };
     return pastCandidates(new WindowReader(shard, unpack), { ...always, fromMs }, asked);
   }
 
