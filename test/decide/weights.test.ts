@@ -19,7 +19,7 @@ const templates = classes.map(({ service, spans }) =>
 const busySeconds = 40;
 /** Then little comes for so long, and limiters pay what they owe. */
 const calmSeconds = 600;
-const runs = 40;
+const runs = 24;
 
 interface Story {
   readonly rules: Partial<RulesDocument>;

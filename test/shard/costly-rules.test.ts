@@ -54,9 +54,9 @@ describe.each([
   it('what is asked of span and resource together costs as much for each', () => {
     const cost = (count: number): number => {
       const bytes = request(count, resourceBytes, ownScopes);
-      return leastCpuUs(() => offer(new Story({ shards: 1, rules: { policies: [twoPaths] } }), bytes), 4);
+      return leastCpuUs(() => offer(new Story({ shards: 1, rules: { policies: [twoPaths] } }), bytes), 3);
     };
-    const [few, many] = [cost(500), cost(2_000)];
+    const [few, many] = [cost(250), cost(1_000)];
     expect(many / few).toBeLessThan(linear);
   });
 });
