@@ -501,8 +501,8 @@ describe.skipIf(skip)('recorded traces', () => {
     const { votes } = await explain(gateway, trace);
     expect(votes).toEqual(
       expect.arrayContaining([
-        { policy: 'slow', vote: 'abstain' },
-        { policy: 'errors', vote: 'keep' },
+        expect.objectContaining({ policy: 'slow', vote: 'abstain' }),
+        expect.objectContaining({ policy: 'errors', vote: 'keep' }),
       ]),
     );
   });

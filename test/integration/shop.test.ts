@@ -150,7 +150,7 @@ describe('the demo’s shop', () => {
     const [kept] = ours.filter(({ policy }) => policy === 'baseline');
     const why = await operator('explain', kept.id);
     expect(why.out).toMatch(/^verdict {5}kept by baseline\nweight {6}10 \(ot=th:e666\)$/m);
-    expect(why.out).toMatch(/^baseline +keep +← decided$/m);
+    expect(why.out).toMatch(/^baseline +keep +← decided +it is among the 10 % kept$/m);
     const whyNot = await operator('explain', dropped.id);
     expect(whyNot.out).toMatch(/^verdict {5}dropped/m);
     for (const policy of ['errors', 'slow', 'routes', 'baseline'])
