@@ -38,8 +38,7 @@ export function simulator(parts: Simulating): NonNullable<AdminSources['simulate
     if ('errors' in candidate) return refused(candidate.errors);
     if (waiting > mostWaiting) return { status: 429, body: { error: 'too many simulations at a time: try again' } };
     waiting++;
-    const pace = new Pace(turns, stepMs);
-    over.addEventListener('abort', () => (pace.isAbandoned = true), { once: true });
+    const pace = Pace.until(over, turns, stepMs);
     const mine = line.then(() => run(candidate, { ...asked, tenant, over }, parts, pace));
     line = mine.catch(() => {});
     return await mine.finally(() => waiting--);

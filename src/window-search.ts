@@ -34,7 +34,6 @@ interface FoundInWindow {
 interface Search {
   readonly found: readonly FoundInWindow[];
   readonly isWhole: boolean;
-  readonly inspected: { readonly traces: number; readonly bytes: number };
 }
 
 /**
@@ -67,10 +66,12 @@ export class WindowSearch {
 
   async #answer(query: string, tenant: Tenant, over: AbortSignal): Promise<TempoAnswer> {
     try {
-      const { found, isWhole, inspected } = await this.search(new URLSearchParams(query), tenant, over);
+      const { found, isWhole } = await this.search(new URLSearchParams(query), tenant, over);
       const traces = found.map(({ json }) => json).join();
       const status = isWhole ? '' : ',"status":"PARTIAL"';
-      return jsonText(`{"traces":[${traces}],"metrics":${JSON.stringify(metricsJson(inspected))}${status}}`);
+      // What was looked at was chosen by bytes that nobody may see: its number would tell of them.
+      const metrics = metricsJson({ traces: found.length, bytes: 0 });
+      return jsonText(`{"traces":[${traces}],"metrics":${JSON.stringify(metrics)}${status}}`);
     } catch (error) {
       if (error instanceof BadRequest) return plain(400, error.message);
       if (error instanceof Unavailable) return plain(503, error.message);
@@ -85,7 +86,7 @@ export class WindowSearch {
     const ids = newestFirst(each.map(({ traceIds }) => traceIds));
     const fields = namedFields(query);
     const compiled = compileSpansets(query.spansets);
-    const pace = this.#pace(over);
+    const pace = Pace.until(over, this.#turns, stepMs);
     const found: FoundInWindow[] = [];
     let isWhole = each.every((candidates) => candidates.isWhole);
     for (let from = 0; from < ids.length && found.length < limit; from += tracesAtOnce) {
@@ -105,16 +106,7 @@ export class WindowSearch {
         found.push({ traceId, verdict, json: JSON.stringify({ ...shown, tailgate: { verdict, policy } }) });
       }
     }
-    // What was looked at was chosen by bytes that nobody may see: its number would tell of them.
-    return { found, isWhole, inspected: { traces: found.length, bytes: 0 } };
-  }
-
-  #pace(over: AbortSignal): Pace {
-    const pace = new Pace(this.#turns, stepMs);
-    const abandon = (): void => void (pace.isAbandoned = true);
-    if (over.aborted) abandon();
-    over.addEventListener('abort', abandon, { once: true });
-    return pace;
+    return { found, isWhole };
   }
 }
 

@@ -13,6 +13,4 @@ export interface PastCandidates {
   readonly traceIds: readonly string[];
   /** False where there are more, which came before. */
   readonly isWhole: boolean;
-  readonly spans: number;
-  readonly bytes: number;
 }

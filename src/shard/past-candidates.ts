@@ -48,14 +48,11 @@ export async function pastCandidates(
   const hints = new Hints(hintsOf(spansets));
   const wants = (bytes: Uint8Array, start: number, end: number): boolean => hints.look(bytes, start, end);
   const found = new Set<string>();
-  const inspected = { spans: 0, bytes: 0 };
   let isWhole = true;
   for await (const slices of reader.walk(range, { conditions: byStatus, pace, wants })) {
     const { rows, stride, count } = slices;
     const spans = new SpansOf(slices, write);
-    inspected.spans += count;
     for (let i = 0, row = 0; i < count; i++, row += stride) {
-      inspected.bytes += rows[row + Slice.length];
       if ((rows[row + Slice.bits] & hints.status) !== 0 && mayMatch(spans.at(row))) {
         const id = hexOf(rows.subarray(row + Slice.traceIdA, row + Slice.traceIdA + 4));
         found.delete(id);
@@ -65,7 +62,7 @@ export async function pastCandidates(
       if (i % spansALook === 0 && pace.isOver) await pace.next();
     }
   }
-  return { traceIds: [...found], isWhole, ...inspected };
+  return { traceIds: [...found], isWhole };
 }
 
 /** Looks for texts in bytes, so that most messages need not be scanned. */

@@ -43,6 +43,15 @@ export class Pace {
     this.#stepMs = stepMs;
   }
 
+  /** The same until `over` is aborted: from then on nobody waits for the answer. */
+  static until(over: AbortSignal, turns: Turns, stepMs: number): Pace {
+    const pace = new Pace(turns, stepMs);
+    const abandon = (): void => void (pace.isAbandoned = true);
+    if (over.aborted) abandon();
+    over.addEventListener('abort', abandon, { once: true });
+    return pace;
+  }
+
   /** Whether the step is over: then it must wait for its `next`. */
   get isOver(): boolean {
     return systemClock.monotonicMs() - this.#since >= this.#stepMs;

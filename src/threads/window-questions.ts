@@ -48,7 +48,7 @@ export class WindowQuestions {
 
   /** What is there of each trace; ids of 32 hex digits. Rejects with Abandoned, soon, when `over` is aborted. */
   async traces(shard: Shard, traceIds: readonly string[], over: AbortSignal): Promise<PastTrace[]> {
-    const pace = this.#pace(over);
+    const pace = Pace.until(over, this.#turns, stepMs);
     const asked = { conditions: noConditions(), write: this.#enricher, pace };
     return pastTraces(new WindowReader(shard, unpack), traceIds.map(wordsOf), asked);
   }
@@ -58,7 +58,7 @@ export class WindowQuestions {
     const { query: parsed, window } = parseSearchRequest(new URLSearchParams(query));
     // What ended in that time landed in it or later; the senders' clocks are not ours.
     const fromMs = window.fromMs - skewMs - unixMsOf(0, systemClock);
-    const asked = { spansets: parsed.spansets, pace: this.#pace(over), write: this.#enricher };
+    const asked = { spansets: parsed.spansets, pace: Pace.until(over, this.#turns, stepMs), write: this.#enricher };
     return pastCandidates(new WindowReader(shard, unpack), { ...always, fromMs }, asked);
   }
 
@@ -66,7 +66,7 @@ export class WindowQuestions {
   gather(shard: Shard, asked: GatherRequest, place: RulesPlace, over: AbortSignal): Promise<GatheredTraces> {
     const { seed, maxTraces, waits, originMs, fromMs } = asked;
     const { conditions } = compileJointly(asked.documents, place);
-    const pace = this.#pace(over);
+    const pace = Pace.until(over, this.#turns, stepMs);
     const range = { ...always, ...(fromMs !== null && { fromMs }) };
     const endMs = systemClock.monotonicMs() + longestMs;
     return gather(new WindowReader(shard, unpack).walk(range, { conditions, pace }), {
@@ -76,13 +76,5 @@ export class WindowQuestions {
       pace,
       isLate: () => systemClock.monotonicMs() > endMs,
     });
-  }
-
-  #pace(over: AbortSignal): Pace {
-    const pace = new Pace(this.#turns, stepMs);
-    const abandon = (): void => void (pace.isAbandoned = true);
-    if (over.aborted) abandon();
-    over.addEventListener('abort', abandon, { once: true });
-    return pace;
   }
 }
