@@ -1,3 +1,4 @@
+import { isSame } from '../wire/same-bytes.ts';
 import { type Mask, maskOf, setMask } from './mask.ts';
 
 interface Entry {
@@ -24,15 +25,9 @@ export class TextTable {
   bitsOf(buf: Uint8Array, start: number, end: number, wide: Int32Array): number {
     const entries = this.#entries.get(hashOf(buf, start, end));
     if (entries === undefined) return 0;
-    for (const { text, mask } of entries) if (isText(text, buf, start, end)) return setMask(mask, wide);
+    for (const { text, mask } of entries) if (isSame(text, buf, start, end)) return setMask(mask, wide);
     return 0;
   }
-}
-
-function isText(text: Uint8Array, buf: Uint8Array, start: number, end: number): boolean {
-  if (text.length !== end - start) return false;
-  for (let i = 0; i < text.length; i++) if (text[i] !== buf[start + i]) return false;
-  return true;
 }
 
 /** Of its length and up to 32 bytes spread over it: long ones cost no more, and the rules choose which texts are there. */

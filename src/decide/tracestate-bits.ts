@@ -1,4 +1,6 @@
 import type { BitsOf } from '../model/conditions.ts';
+import { isSame } from '../wire/same-bytes.ts';
+import { comma, skipSpace, trimmed, until } from '../wire/tracestate.ts';
 import { maskOf, setMask } from './mask.ts';
 
 interface Asked {
@@ -7,7 +9,6 @@ interface Asked {
 }
 
 const utf8 = new TextEncoder();
-const comma = 0x2c;
 const equals = 0x3d;
 
 /** The bits of a tracestate by its members. Source: W3C Trace Context, tracestate: `key=value`, separated by commas. */
@@ -19,35 +20,14 @@ export function tracestateBits(asked: readonly Asked[]): BitsOf {
     let bits = 0;
     for (let at = start; at < end; ) {
       const to = until(comma, buf, at, end);
-      const key = skipBlanks(buf, at, to);
+      const key = skipSpace(buf, at, to);
       const isAt = until(equals, buf, key, to);
       for (const member of members) {
-        if (isText(member.key, buf, key, isAt) && isText(member.value, buf, isAt + 1, trimmed(buf, isAt + 1, to)))
+        if (isSame(member.key, buf, key, isAt) && isSame(member.value, buf, isAt + 1, trimmed(buf, isAt + 1, to)))
           bits |= setMask(member.mask, wide);
       }
       at = to + 1;
     }
     return bits;
   };
-}
-
-function isText(text: Uint8Array, buf: Uint8Array, start: number, end: number): boolean {
-  if (text.length !== end - start) return false;
-  for (let i = 0; i < text.length; i++) if (text[i] !== buf[start + i]) return false;
-  return true;
-}
-
-function until(byte: number, buf: Uint8Array, at: number, end: number): number {
-  while (at < end && buf[at] !== byte) at++;
-  return at;
-}
-
-function skipBlanks(buf: Uint8Array, at: number, end: number): number {
-  while (at < end && (buf[at] === 0x20 || buf[at] === 0x09)) at++;
-  return at;
-}
-
-function trimmed(buf: Uint8Array, start: number, end: number): number {
-  while (end > start && (buf[end - 1] === 0x20 || buf[end - 1] === 0x09)) end--;
-  return end;
 }

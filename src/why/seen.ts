@@ -1,6 +1,7 @@
 import type { AttributeOwner, SpanPlace } from '../model/predicates.ts';
 import { readEnvelope } from '../wire/envelope.ts';
-import { AnyValue, Event, KeyValue, Resource, Scope, Span } from '../wire/otlp.ts';
+import { findAttribute, foundEnd, nextMessage } from '../wire/fields.ts';
+import { AnyValue, Event, Resource, Scope, Span } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 
 /** What a sentence about a span says of it. */
@@ -15,6 +16,7 @@ interface SeenSpan {
 }
 
 const longest = 80;
+const utf8 = new TextEncoder();
 
 export function seenSpan(place: SpanPlace): SeenSpan {
   const r = new Reader(place.buf, place.start, place.end);
@@ -45,15 +47,11 @@ export function attributeText(place: SpanPlace, of: AttributeOwner, key: string)
 }
 
 function eventAttribute({ buf, start, end }: SpanPlace, key: string): string | undefined {
-  const r = new Reader(buf, start, end);
-  while (r.next()) {
-    if (r.field !== Span.events) {
-      r.skip();
-      continue;
-    }
-    const event = r.bytes();
-    const found = attribute(event, 0, event.length, { field: Event.attributes, key });
+  for (let at = nextMessage(buf, start, end, Span.events); at >= 0; ) {
+    const eventEnd = foundEnd;
+    const found = attribute(buf, at, eventEnd, { field: Event.attributes, key });
     if (found !== undefined) return found;
+    at = nextMessage(buf, eventEnd, end, Span.events);
   }
   return undefined;
 }
@@ -62,24 +60,10 @@ function attribute(
   buf: Uint8Array,
   start: number,
   end: number,
-  of: { field: number; key: string },
+  { field, key }: { field: number; key: string },
 ): string | undefined {
-  const r = new Reader(buf, start, end);
-  while (r.next()) {
-    if (r.field !== of.field) {
-      r.skip();
-      continue;
-    }
-    const pair = new Reader(r.bytes());
-    let [key, value] = ['', new Uint8Array(0) as Uint8Array];
-    while (pair.next()) {
-      if (pair.field === KeyValue.key) key = pair.string();
-      else if (pair.field === KeyValue.value) value = pair.bytes();
-      else pair.skip();
-    }
-    if (key === of.key) return valueText(value);
-  }
-  return undefined;
+  const at = findAttribute(buf, start, end, field, utf8.encode(key));
+  return at < 0 ? undefined : valueText(buf.subarray(at, foundEnd));
 }
 
 function valueText(value: Uint8Array): string {

@@ -1,7 +1,7 @@
 /** What the last successful `parseRandomness` read, 56 bits in two numbers: the upper 24 and the lower 32, unsigned. */
 export const randomness = { high: 0, low: 0 };
 
-const comma = 0x2c;
+export const comma = 0x2c;
 const semicolon = 0x3b;
 
 /**
@@ -53,17 +53,20 @@ function nibble(byte: number): number {
   return byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1;
 }
 
-function until(byte: number, buf: Uint8Array, at: number, end: number): number {
+/** Where `byte` stands, or the end. */
+export function until(byte: number, buf: Uint8Array, at: number, end: number): number {
   while (at < end && buf[at] !== byte) at++;
   return at;
 }
 
-function skipSpace(buf: Uint8Array, at: number, end: number): number {
+/** Behind blanks and tabs. */
+export function skipSpace(buf: Uint8Array, at: number, end: number): number {
   while (at < end && (buf[at] === 0x20 || buf[at] === 0x09)) at++;
   return at;
 }
 
-function trimmed(buf: Uint8Array, start: number, end: number): number {
+/** Before blanks and tabs at the end. */
+export function trimmed(buf: Uint8Array, start: number, end: number): number {
   while (end > start && (buf[end - 1] === 0x20 || buf[end - 1] === 0x09)) end--;
   return end;
 }

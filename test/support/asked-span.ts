@@ -1,7 +1,7 @@
-import { findAttribute, findField, foundEnd, nextMessage } from '../../src/decide/ottl/fields.ts';
 import { readAnyValue } from '../../src/decide/ottl/value.ts';
 import type { SpanAtom, SpanPlace, SpanPredicate, ValueTest } from '../../src/model/predicates.ts';
 import { readResource, readScope } from '../../src/wire/envelope.ts';
+import { findAttribute, findField, foundEnd, nextMessage } from '../../src/wire/fields.ts';
 import { Event, Resource, ResourceSpans, Scope, ScopeSpans, Span, Status } from '../../src/wire/otlp.ts';
 import { Reader } from '../../src/wire/reader.ts';
 import { ExportRequestType, type RequestObject } from './otlp.ts';

@@ -1,9 +1,9 @@
 import type { SpanPlace, SpanPredicate } from '../../model/predicates.ts';
 import { readResource, readScope } from '../../wire/envelope.ts';
+import { foundEnd, nextMessage } from '../../wire/fields.ts';
 import { Span } from '../../wire/otlp.ts';
 import { type Condition, type Truth, truthOf } from './condition.ts';
 import { readsPath } from './expression.ts';
-import { foundEnd, nextMessage } from './fields.ts';
 import type { Context, Path } from './paths.ts';
 import { resolve } from './resolve.ts';
 import type { Value } from './value.ts';

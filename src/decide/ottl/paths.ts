@@ -1,6 +1,6 @@
+import { findAttribute, findField, foundEnd } from '../../wire/fields.ts';
 import { Event, Resource, Scope, Span, Status } from '../../wire/otlp.ts';
 import { Reader } from '../../wire/reader.ts';
-import { findAttribute, findField, foundEnd } from './fields.ts';
 import { tracestateMember } from './tracestate.ts';
 import { Duration, Id, Moment, readAnyValue, readKeyValues, textAt, type Value } from './value.ts';
 

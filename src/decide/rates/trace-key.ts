@@ -1,6 +1,7 @@
 import type { SpanPlace, TraceFacts } from '../../model/predicates.ts';
 import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue } from '../../wire/cursor.ts';
 import { KeyValue, Resource, ResourceSpans, Span } from '../../wire/otlp.ts';
+import { isSame } from '../../wire/same-bytes.ts';
 
 /** What is read of a trace for its key: so many spans, so many bytes of a value, so many different values. */
 const mostSpans = 64;
@@ -187,14 +188,8 @@ export class TraceKey {
       pos = bodyEnd;
     }
     for (let i = 0; i < into.length; i++)
-      if (equals(this.#names[i], buf, keyAt, keyEnd)) into[i] = hashOf(buf, valueAt, valueEnd);
+      if (isSame(this.#names[i], buf, keyAt, keyEnd)) into[i] = hashOf(buf, valueAt, valueEnd);
   }
-}
-
-function equals(name: Uint8Array, buf: Uint8Array, at: number, end: number): boolean {
-  if (name.length !== end - at) return false;
-  for (let i = 0; i < name.length; i++) if (name[i] !== buf[at + i]) return false;
-  return true;
 }
 
 /** FNV-1a of the first bytes and the length; never 0, which is "absent". */

@@ -1,5 +1,6 @@
-import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue } from '../../wire/cursor.ts';
-import { KeyValue } from '../../wire/otlp.ts';
+import { bodyEnd, fieldNumber, fieldType, open, readTag, skipValue } from './cursor.ts';
+import { KeyValue } from './otlp.ts';
+import { isSame } from './same-bytes.ts';
 
 /** Where the value ends that the last search found. */
 export let foundEnd = 0;
@@ -58,13 +59,7 @@ const keyTag = KeyValue.key * 8 + 2;
 
 /** Nearly all begin with a key of less than 128 bytes. */
 function hasKey(buf: Uint8Array, at: number, end: number, key: Uint8Array): boolean {
-  if (buf[at] === keyTag && buf[at + 1] < 0x80) return isKey(buf, at + 2, at + 2 + buf[at + 1], key);
+  if (buf[at] === keyTag && buf[at + 1] < 0x80) return isSame(key, buf, at + 2, at + 2 + buf[at + 1]);
   const keyAt = findField(buf, at, end, KeyValue.key, 2);
-  return keyAt < 0 ? key.length === 0 : isKey(buf, keyAt, foundEnd, key);
-}
-
-function isKey(buf: Uint8Array, start: number, end: number, key: Uint8Array): boolean {
-  if (end - start !== key.length) return false;
-  for (let i = 0; i < key.length; i++) if (buf[start + i] !== key[i]) return false;
-  return true;
+  return keyAt < 0 ? key.length === 0 : isSame(key, buf, keyAt, foundEnd);
 }
