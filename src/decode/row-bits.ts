@@ -1,5 +1,5 @@
 import type { SpanConditions } from '../model/conditions.ts';
-import type { SpanPlace } from '../model/predicates.ts';
+import { emptyPlace } from '../model/predicates.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import { EnvelopeBits } from './envelope-bits.ts';
 
@@ -37,15 +37,7 @@ export class RowBits {
   readonly #conditions: SpanConditions;
   readonly #ofResource: EnvelopeBits | undefined;
   readonly #ofScope: EnvelopeBits | undefined;
-  readonly #place: { -readonly [K in keyof SpanPlace]: SpanPlace[K] } = {
-    buf: new Uint8Array(0),
-    start: 0,
-    end: 0,
-    resourceSpansAt: 0,
-    scopeSpansAt: 0,
-    resourceNumber: 0,
-    scopeNumber: 0,
-  };
+  readonly #place = emptyPlace();
 
   private constructor(conditions: SpanConditions) {
     this.#conditions = conditions;

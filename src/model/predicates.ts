@@ -86,6 +86,17 @@ export interface SpanPlace {
   readonly scopeNumber: number;
 }
 
+/** One that is filled in again for each span. */
+export const emptyPlace = (): { -readonly [K in keyof SpanPlace]: SpanPlace[K] } => ({
+  buf: new Uint8Array(0),
+  start: 0,
+  end: 0,
+  resourceSpansAt: 0,
+  scopeSpansAt: 0,
+  resourceNumber: 0,
+  scopeNumber: 0,
+});
+
 export type TracePredicate =
   | { readonly op: 'and'; readonly of: readonly TracePredicate[] }
   | { readonly op: 'or'; readonly of: readonly TracePredicate[] }

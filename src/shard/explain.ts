@@ -5,17 +5,10 @@ import { rootBit } from '../model/conditions.ts';
 import type { Explanation, PolicyVote } from '../model/explanation.ts';
 import { triggers } from '../model/outcome.ts';
 import { adjustedCount, thresholdText } from '../model/threshold.ts';
+import { wordsOf } from '../model/trace-id.ts';
 import type { Ballot } from '../model/verdict.ts';
 import { whyVotes } from '../why/why.ts';
 import { noPolicy, policyName, type Revisions } from './revision.ts';
-
-/** The four words of a trace id in hex, or undefined where it is not one. */
-function parseTraceId(hex: string): Int32Array | undefined {
-  if (!/^[0-9a-fA-F]{1,32}$/.test(hex)) return undefined;
-  const digits = hex.padStart(32, '0');
-  const word = (i: number): number => Number.parseInt(digits.slice(i * 8, i * 8 + 8), 16) | 0;
-  return Int32Array.of(word(0), word(1), word(2), word(3));
-}
 
 /**
  * Why the trace was kept or dropped, or that it waits; undefined where it is not known. `epochOffsetMs`: what to add to
@@ -27,8 +20,8 @@ export function explain(
   epochOffsetMs: number,
   parts: readonly Uint8Array[],
 ): Explanation | undefined {
-  const id = parseTraceId(traceId);
-  if (id === undefined) return undefined;
+  if (!/^[0-9a-fA-F]{1,32}$/.test(traceId)) return undefined;
+  const id = wordsOf(traceId.padStart(32, '0'));
   const waiting = buffer.find(id, 0);
   if (waiting >= 0) return explainWaiting(traceId, waiting, buffer, revisions, epochOffsetMs);
   const decided = decisions.find(id, 0);

@@ -5,7 +5,7 @@ import { RowBits } from '../decode/row-bits.ts';
 import { SpanScan } from '../decode/scan-span.ts';
 import { SliceTable } from '../decode/slice-table.ts';
 import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
-import type { SpanPlace, TraceFacts, TraceSpans } from '../model/predicates.ts';
+import { emptyPlace, type SpanPlace, type TraceFacts, type TraceSpans } from '../model/predicates.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import type { Emitter } from './emit.ts';
 import type { Revision } from './revision.ts';
@@ -24,15 +24,7 @@ export class GatheredFacts implements TraceFacts {
   readonly #buffer: TraceBuffer;
   readonly #times = new Int32Array(4);
   readonly #rescan: Rescan;
-  readonly #place: { -readonly [K in keyof SpanPlace]: SpanPlace[K] } = {
-    buf: new Uint8Array(0),
-    start: 0,
-    end: 0,
-    resourceSpansAt: 0,
-    scopeSpansAt: 0,
-    resourceNumber: 0,
-    scopeNumber: 0,
-  };
+  readonly #place = emptyPlace();
   #head = -1;
 
   constructor(buffer: TraceBuffer, emitter: Emitter) {
@@ -60,6 +52,7 @@ export class GatheredFacts implements TraceFacts {
       this.#scanAgain(conditions);
       return true;
     }
+    this.durationNs = 0;
     if (conditions.rowWords > sliceWords) this.#readColumns(slot, conditions);
     return false;
   }

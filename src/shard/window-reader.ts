@@ -3,7 +3,7 @@ import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import type { Window } from '../buffer/window.ts';
 import type { RequestScan } from '../decode/scan.ts';
 import { TooManySpansError } from '../decode/slice-table.ts';
-import type { SpanConditions } from '../model/conditions.ts';
+import { mixedConditions, type SpanConditions } from '../model/conditions.ts';
 import type { SliceRows } from '../model/slice.ts';
 
 /** How one question goes on: in steps, until it is answered or abandoned; then `next` rejects. */
@@ -89,7 +89,7 @@ export class WindowReader {
           throw error;
         }
         const { slices: rows, stride, count } = scan;
-        yield { bytes, segment: noSegment, rows, stride, count, conditions: -1, landedAt };
+        yield { bytes, segment: noSegment, rows, stride, count, conditions: mixedConditions, landedAt };
         if (pace.isOver) await pace.next();
       }
     }

@@ -1,7 +1,7 @@
 import { ConditionsBuilder } from '../decide/conditions.ts';
 import { RequestScan } from '../decode/scan.ts';
 import type { SpanConditions } from '../model/conditions.ts';
-import type { SpanPlace, SpanPredicate, TracePredicate } from '../model/predicates.ts';
+import { emptyPlace, type SpanPlace, type SpanPredicate, type TracePredicate } from '../model/predicates.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import { attributeText, seenSpan } from './seen.ts';
 import { durationText, rangeWords, spanWords, traceWords } from './words.ts';
@@ -50,13 +50,8 @@ class Asked {
         const row = scan.slices.slice(i * scan.stride, (i + 1) * scan.stride);
         const start = row[Slice.start];
         const end = start + row[Slice.length];
-        const at = {
-          resourceSpansAt: row[Slice.resourceSpans],
-          scopeSpansAt: row[Slice.scopeSpans],
-          resourceNumber: 0,
-          scopeNumber: 0,
-        };
-        rows.push({ place: { buf, start, end, ...at }, row });
+        const at = { resourceSpansAt: row[Slice.resourceSpans], scopeSpansAt: row[Slice.scopeSpans] };
+        rows.push({ place: { ...emptyPlace(), buf, start, end, ...at }, row });
       }
     }
     return rows;
