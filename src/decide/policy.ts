@@ -72,9 +72,14 @@ class Asked implements AskedPolicy {
     const test = this.#test;
     if (!test.ask(facts)) return Vote.abstain;
     const { thresholdHigh, thresholdLow, luck } = test;
-    const chance = luck * (1 - fraction(thresholdHigh, thresholdLow));
-    this.thresholdHigh = luck === 1 ? thresholdHigh : highOf(roundedThreshold(chance));
-    this.thresholdLow = luck === 1 ? thresholdLow : lowOf(roundedThreshold(chance));
+    if (luck === 1) {
+      this.thresholdHigh = thresholdHigh;
+      this.thresholdLow = thresholdLow;
+    } else {
+      const threshold = roundedThreshold(luck * (1 - fraction(thresholdHigh, thresholdLow)));
+      this.thresholdHigh = highOf(threshold);
+      this.thresholdLow = lowOf(threshold);
+    }
     return this.#vote;
   }
 }

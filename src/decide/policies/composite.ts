@@ -1,9 +1,10 @@
-import type { TracePredicate, TraceTest } from '../../model/predicates.ts';
+import type { TracePredicate } from '../../model/predicates.ts';
 import type { Problem } from '../../model/rules.ts';
 import { closest } from '../../units.ts';
 import { Limiter, limiterWords } from '../rates/limiter.ts';
 import { TokenBucket } from '../rates/token-bucket.ts';
 import { kind, type SubPolicy } from './kind.ts';
+import { limiting } from './limited.ts';
 import { anything, number, optional, strings } from './parameters.ts';
 
 /**
@@ -59,23 +60,16 @@ function budget(identity: string, name: string, rate: number, total: number): Tr
   return {
     op: 'stateful',
     asked: own,
-    open: (state): TraceTest => {
+    open: (state) => {
       const limiter = new Limiter(state.shared(own, limiterWords), rate, rate);
       const all = new TokenBucket(state.shared(identity, 1), total, total);
-      return {
-        thresholdHigh: 0,
-        thresholdLow: 0,
-        luck: 1,
-        limits: true,
-        ask({ spans, now }) {
-          const hasOwn = limiter.take(0, spans, now);
-          const passed = hasOwn && all.take(0, spans, now);
-          if (hasOwn && !passed) limiter.giveBack(0, spans);
-          limiter.offer(0, spans);
-          this.luck = passed ? 1 : 0;
-          return passed;
-        },
-      };
+      return limiting(({ spans, now }) => {
+        const hasOwn = limiter.take(0, spans, now);
+        const passed = hasOwn && all.take(0, spans, now);
+        if (hasOwn && !passed) limiter.giveBack(0, spans);
+        limiter.offer(0, spans);
+        return passed;
+      });
     },
   };
 }

@@ -16,19 +16,22 @@ export function limited(identity: string, { rate, burst, smallest, size }: Limit
   return {
     op: 'stateful',
     asked: identity,
-    open: (state): TraceTest => {
+    open: (state) => {
       const limiter = new Limiter(state.shared(identity, limiterWords), rate, burst, smallest);
-      return {
-        thresholdHigh: 0,
-        thresholdLow: 0,
-        luck: 1,
-        limits: true,
-        ask(facts) {
-          const passed = limiter.ask(0, size(facts), facts.now);
-          this.luck = passed ? 1 : 0;
-          return passed;
-        },
-      };
+      return limiting((facts) => limiter.ask(0, size(facts), facts.now));
     },
   };
 }
+
+/** A test of a limiter: given what came before, a trace's chance is 1 or 0, as it answers. */
+export const limiting = (passes: (facts: TraceFacts) => boolean): TraceTest => ({
+  thresholdHigh: 0,
+  thresholdLow: 0,
+  luck: 0,
+  limits: true,
+  ask(facts) {
+    const passed = passes(facts);
+    this.luck = passed ? 1 : 0;
+    return passed;
+  },
+});

@@ -1,9 +1,9 @@
-import type { TraceTest } from '../../model/predicates.ts';
 import { KeyTable } from '../rates/key-table.ts';
 import { Limiter, limiterWords } from '../rates/limiter.ts';
 import { TraceKey } from '../rates/trace-key.ts';
 import { keyOf, keyParameters, maxKeys } from './keys.ts';
 import { kind } from './kind.ts';
+import { limiting } from './limited.ts';
 import { number, optional } from './parameters.ts';
 
 /** Key and last use. */
@@ -37,23 +37,15 @@ export const perKeyRate = kind({
     return {
       op: 'stateful',
       asked: identity,
-      open: (state): TraceTest => {
+      open: (state) => {
         const words = state.shared(identity, KeyTable.words(keys, entryWords));
         const table = new KeyTable(words, 0, keys, entryWords);
         const limiter = new Limiter(words, rate, burst);
         const keyOfTrace = new TraceKey(key);
-        return {
-          thresholdHigh: 0,
-          thresholdLow: 0,
-          luck: 1,
-          limits: true,
-          ask(facts) {
-            const at = table.at(keyOfTrace.of(facts), Math.floor(facts.now / 1000), longIdle);
-            const passed = limiter.ask(at + headWords, traces === undefined ? facts.spans : 1, facts.now);
-            this.luck = passed ? 1 : 0;
-            return passed;
-          },
-        };
+        return limiting((facts) => {
+          const at = table.at(keyOfTrace.of(facts), Math.floor(facts.now / 1000), longIdle);
+          return limiter.ask(at + headWords, traces === undefined ? facts.spans : 1, facts.now);
+        });
       },
     };
   },

@@ -1,9 +1,9 @@
-import type { TraceTest } from '../../model/predicates.ts';
 import { Limiter, limiterWords } from '../rates/limiter.ts';
 import { RecentlySeen } from '../rates/recently-seen.ts';
 import { TraceKey } from '../rates/trace-key.ts';
 import { keyOf, keyParameters } from './keys.ts';
 import { kind } from './kind.ts';
+import { limiting } from './limited.ts';
 import { duration, number, optional, whole } from './parameters.ts';
 
 const defaultKeys = 65_536;
@@ -31,33 +31,22 @@ export const rare = kind({
     return {
       op: 'stateful',
       asked: identity,
-      open: (state): TraceTest => {
+      open: (state) => {
         const seen = new RecentlySeen(state.shared(identity, RecentlySeen.words(keys)), keys, quietMs / 1000);
         const limiter = new Limiter(state.shared(`${identity}\nlimit`, limiterWords), rate, Math.max(1, 2 * rate));
         const keyOfTrace = new TraceKey(key);
-        return {
-          thresholdHigh: 0,
-          thresholdLow: 0,
-          luck: 0,
-          limits: true,
-          ask(facts) {
-            const key = keyOfTrace.of(facts);
-            // Zero is no time at all: the first second of a clock counts as the next one.
-            const seconds = Math.floor(facts.now / 1000) + 1;
-            const at = seen.placeOf(key);
-            const isNew = seen.isNew(at, key, seconds);
-            this.luck = 0;
-            if (!isNew) {
-              seen.see(at, key, seconds);
-              return false;
-            }
-            // One that the limit refuses was not seen: the next of its kind is tried.
-            const passed = limiter.ask(0, 1, facts.now);
-            const isKept = passed && seen.see(at, key, seconds);
-            this.luck = isKept ? 1 : 0;
-            return isKept;
-          },
-        };
+        return limiting((facts) => {
+          const key = keyOfTrace.of(facts);
+          // Zero is no time at all: the first second of a clock counts as the next one.
+          const seconds = Math.floor(facts.now / 1000) + 1;
+          const at = seen.placeOf(key);
+          if (!seen.isNew(at, key, seconds)) {
+            seen.see(at, key, seconds);
+            return false;
+          }
+          // One that the limit refuses was not seen: the next of its kind is tried.
+          return limiter.ask(0, 1, facts.now) && seen.see(at, key, seconds);
+        });
       },
     };
   },
