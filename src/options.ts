@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { parseDuration, parseSize, unknownKey } from './units.ts';
+import { isBlock, parseDuration, parseSize, show, unknownKey } from './units.ts';
 
 /**
  * The words of every `options.ts`: how a duration, a size, an address and a block are written, and what an operator is
@@ -13,27 +13,6 @@ type Message = (issue: { readonly input: unknown }) => string;
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
-}
-
-/** A value as the operator wrote it, cut to a readable length. */
-export function show(value: unknown): string {
-  if (value === undefined) return 'missing';
-  const text = json(value, 61);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
-}
-
-/** JSON, of a large value only as much as `room` characters show: to tell a mistake costs no more than the telling. */
-function json(value: unknown, room: number): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, room));
-  if (typeof value !== 'object' || value === null) return String(value);
-  const list = Array.isArray(value);
-  let text = '';
-  for (const key in value) {
-    if (text.length > room) break;
-    const name = list ? '' : `${json(key, room)}:`;
-    text += `${text && ','}${name}${json((value as Record<string, unknown>)[key], room - text.length)}`;
-  }
-  return list ? `[${text}]` : `{${text}}`;
 }
 
 /** A message for valibot: what stands there, where that is no secret, and what should. */
@@ -141,10 +120,6 @@ export function serverTls() {
       reloadIntervalMs: raw.reload_interval,
     })),
   );
-}
-
-export function isBlock(input: unknown): input is Readonly<Record<string, unknown>> {
-  return typeof input === 'object' && input !== null && !Array.isArray(input);
 }
 
 const empty = 'empty: expected a block of keys; write {} for its defaults, or leave the key out';

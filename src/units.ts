@@ -1,5 +1,5 @@
 /**
- * Durations and sizes as operators write them. Syntax of durations: Go's time.ParseDuration, from milliseconds to
+ * Durations and sizes as operators write them, and what they are told of what they wrote. Syntax of durations: Go's time.ParseDuration, from milliseconds to
  * hours.
  */
 
@@ -52,6 +52,31 @@ export function unknownKey(key: string, known: readonly string[]): string {
   const meant = closest(key, known);
   if (meant) return `unknown key, did you mean ${meant}?`;
   return known.length > 0 ? `unknown key, expected one of ${known.join(', ')}` : 'unknown key, expected none';
+}
+
+/** A value as the operator wrote it, cut to a readable length. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'missing';
+  const text = json(value, 61);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** JSON, of a large value only as much as `room` characters show: to tell a mistake costs no more than the telling. */
+function json(value: unknown, room: number): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, room));
+  if (typeof value !== 'object' || value === null) return String(value);
+  const list = Array.isArray(value);
+  let text = '';
+  for (const key in value) {
+    if (text.length > room) break;
+    const name = list ? '' : `${json(key, room)}:`;
+    text += `${text && ','}${name}${json((value as Record<string, unknown>)[key], room - text.length)}`;
+  }
+  return list ? `[${text}]` : `{${text}}`;
+}
+
+export function isBlock(input: unknown): input is Readonly<Record<string, unknown>> {
+  return typeof input === 'object' && input !== null && !Array.isArray(input);
 }
 
 /** Levenshtein's distance, one row at a time. */

@@ -1,6 +1,5 @@
 import type { Problem, RulesDocument } from '../model/rules.ts';
-import { isBlock, show } from '../options.ts';
-import { unknownKey } from '../units.ts';
+import { isBlock, show, unknownKey } from '../units.ts';
 import { collectorSettings } from './collector-settings.ts';
 
 /** A `tail_sampling` block of the Collector's configuration, found in a text. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RulesDocument } from '../model/rules.ts';
-import { isBlock } from '../options.ts';
+import { isBlock } from '../units.ts';
 import type { KvEntry } from './rules-keys.ts';
 
 /** The revision that was last in force, for a start while Consul is silent. */

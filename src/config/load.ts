@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { AuthConfig } from '../access/options.ts';
 import type { ExporterConfig } from '../export/options.ts';
 import type { Problem } from '../model/rules.ts';
-import { show } from '../options.ts';
+import { show } from '../units.ts';
 import { type ConsulClient, consulClient } from './consul-options.ts';
 import { problemsOf, readYaml, told } from './document.ts';
 import { sized } from './memory-defaults.ts';

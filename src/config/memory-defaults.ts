@@ -1,5 +1,4 @@
-import { isBlock } from '../options.ts';
-import { parseSize } from '../units.ts';
+import { isBlock, parseSize } from '../units.ts';
 
 /** Shares of a container's memory; the rest is for the JavaScript heap, the process itself and its peaks. */
 const bufferShare = 0.4;

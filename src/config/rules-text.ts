@@ -1,6 +1,6 @@
 import { isMap, isScalar, type Node, parseDocument, stringify } from 'yaml';
 import type { RulesDocument } from '../model/rules.ts';
-import { isBlock } from '../options.ts';
+import { isBlock } from '../units.ts';
 import { ruleFields } from './rules.ts';
 
 /** Lines that are broken anew nobody can compare. */

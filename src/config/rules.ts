@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import { whyUnknown } from '../decide/policies/index.ts';
 import { routePattern } from '../decide/policies/route.ts';
 import type { Problem, RulesDocument } from '../model/rules.ts';
-import { block, expected, fields, isBlock, list, mapOf, oneOf, ownNames, text } from '../options.ts';
+import { block, expected, fields, list, mapOf, oneOf, ownNames, text } from '../options.ts';
+import { isBlock } from '../units.ts';
 import { type CollectorBlock, collectorBlock, knobsOff } from './collector-rules.ts';
 import { problemsOf, readYaml, told, type YamlText } from './document.ts';
 

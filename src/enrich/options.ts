@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { block, expected, isBlock, list, mapOf, scalar, show, someOf, text } from '../options.ts';
+import { block, expected, list, mapOf, scalar, someOf, text } from '../options.ts';
 import { compileReplacer } from '../regex/replacer.ts';
+import { isBlock, show } from '../units.ts';
 import { type BuiltInName, builtInRules, defaultRules } from './default-rules.ts';
 import type { RedactRule } from './rule.ts';
 

@@ -1,6 +1,6 @@
 import type { TracePredicate } from '../../model/predicates.ts';
 import type { PolicyDocument, Problem } from '../../model/rules.ts';
-import { unknownKey } from '../../units.ts';
+import { isBlock, show, unknownKey } from '../../units.ts';
 import type { Parameter } from './parameters.ts';
 
 /** The parameters of a kind, by their names in YAML. */
@@ -71,7 +71,7 @@ export function readBlock(
     const given: unknown = block !== undefined && Object.hasOwn(block, name) ? block[name] : undefined;
     const value = given === undefined || given === null ? byDefault : read(given);
     if (value === undefined && !('byDefault' in parameters[name]! && (given === undefined || given === null)))
-      problems.push({ path: [type, name], message: `${shown(given)}: expected ${expected}` });
+      problems.push({ path: [type, name], message: `${show(given)}: expected ${expected}` });
     else values[name] = value;
   }
   return { values, problems };
@@ -80,14 +80,4 @@ export function readBlock(
 /** A block under another kind's name is the commonest of mistakes: the Collector passes over it in silence. */
 function strayBlock(key: string, type: string, own: readonly string[]): string {
   return own.length === 2 && key === type ? `${type} has no parameters: leave the block out` : unknownKey(key, own);
-}
-
-const isBlock = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** What stands there, cut to a readable length. */
-function shown(value: unknown): string {
-  if (value === undefined) return 'missing';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -6,12 +6,13 @@ import { mergeLayers, parseRules } from '../../../config/rules.ts';
 import { rulesText } from '../../../config/rules-text.ts';
 import { compileRules } from '../../../decide/compile.ts';
 import type { RulesDocument } from '../../../model/rules.ts';
+import { isBlock } from '../../../units.ts';
 import { CommandError, type ExitCode, exit } from '../../exit.ts';
 import { printable } from '../cells.ts';
 import type { Settings } from '../settings.ts';
 import { jsonText } from '../terminal.ts';
 import { fromCollector } from './convert/collector.ts';
-import { type Converted, isBlock } from './convert/converted.ts';
+import type { Converted } from './convert/converted.ts';
 import { fromRefinery } from './convert/refinery.ts';
 
 /**

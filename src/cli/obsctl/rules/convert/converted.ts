@@ -1,3 +1,4 @@
+import { isBlock } from '../../../../units.ts';
 /** Rules of ours made of another's, and what has no equal, a sentence each. */
 export interface Converted {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -11,9 +12,6 @@ export interface PolicyBlock extends Block {
   readonly name: string;
   readonly type: string;
 }
-
-export const isBlock = (value: unknown): value is Block =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Names that traces are kept or dropped by here, see config/rules.ts. */
 const ours = ['debug', 'errors', 'slow', 'routes', 'baseline', 'none', 'overload', 'rescue', 'keep:id', 'keep:query'];

@@ -1,5 +1,6 @@
 import { knobsOff } from '../../../../config/collector-rules.ts';
-import { type Block, type Converted, isBlock, type PolicyBlock, withOwnNames } from './converted.ts';
+import { isBlock } from '../../../../units.ts';
+import { type Block, type Converted, type PolicyBlock, withOwnNames } from './converted.ts';
 import { type Condition, convertCondition } from './refinery-conditions.ts';
 
 /** A policy without a name, to stand inside of another. */
