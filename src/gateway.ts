@@ -12,11 +12,11 @@ import { compileRules } from './decide/compile.ts';
 import { lintRules } from './decide/lint/lint.ts';
 import { tenantProblems } from './decide/tenant-rules.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
+import { explained } from './explained.ts';
 import { openExporters } from './exporters.ts';
 import { FanOut } from './fan-out.ts';
 import { gatherStats, watchMemory } from './gateway-stats.ts';
 import { ProcessMemory } from './memory-account.ts';
-import type { Explanation } from './model/explanation.ts';
 import type { ExportRequest } from './model/export-request.ts';
 import type { RulesDocument } from './model/rules.ts';
 import { tenantsOf } from './model/tenant.ts';
@@ -44,8 +44,6 @@ export interface Gateway {
 
 const { monotonicMs: now } = systemClock;
 const logEveryMs = 10_000;
-/** How long a question why waits for the spans that it is about. */
-const explainWithinMs = 2_000;
 const pressureEveryMs = 200;
 /** A shard that has not looked for due traces for so long stands still. */
 const longestStallMs = 10_000;
@@ -255,24 +253,6 @@ const valuesOf = <T>({ grpc, http }: OfPorts<LiveFiles<T>>): OfProtocols<T> => (
   ...(grpc && { grpc: grpc.value }),
   ...(http && { http: http.value }),
 });
-
-/**
- * Why a trace was kept or dropped, in words where its spans are in the window still: a shard that does not say in time
- * what it has of them, or another, is not waited for.
- */
-async function explained(
-  { shards, hasWindow }: { readonly shards: Shards; readonly hasWindow: boolean },
-  id: string,
-  tenant: number,
-  over: AbortSignal,
-): Promise<Explanation | undefined> {
-  const votes = await shards.explain(id, tenant, []);
-  if (votes === undefined || !hasWindow) return votes;
-  const soon = AbortSignal.any([over, AbortSignal.timeout(explainWithinMs)]);
-  const past = await shards.pastTraces([id], tenant, soon).catch(() => []);
-  const parts = past.flatMap(([trace]) => trace?.parts ?? []);
-  return parts.length === 0 ? votes : shards.explain(id, tenant, parts);
-}
 
 /** What shards say of themselves, for the log. */
 function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit'> {

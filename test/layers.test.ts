@@ -30,6 +30,7 @@ const composition = [
   'simulations',
   'drain',
   'credentials',
+  'explained',
   'gateway',
   'cli',
   'main',
