@@ -30,7 +30,8 @@ export default defineConfig({
     // A test waits up to 30 s for what it waits for, and says then what was missing.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Many wait for processes and clocks: a third one uses what two leave of two cores.
+    maxWorkers: 3,
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/integration/**'] } },
       overTls,
