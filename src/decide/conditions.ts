@@ -22,9 +22,6 @@ const timesWords = 4;
 
 type Asked<Op extends SpanAtom['op']> = { readonly atom: Extract<SpanAtom, { op: Op }>; readonly bit: number };
 
-/** Nothing is asked: of spans whose bits nobody will look at. */
-export const noConditions = (): SpanConditions => new ConditionsBuilder().build();
-
 /** Gathers what the policies of one document ask of spans; each question becomes a bit, the same one the same bit. */
 export class ConditionsBuilder {
   readonly #bits = new Map<string, number>();
@@ -163,3 +160,6 @@ export class ConditionsBuilder {
     return attributes.length === 0 && !name && !version ? undefined : { attributes, name, version };
   }
 }
+
+/** Nothing is asked: of spans whose bits nobody will look at. */
+export const noConditions: SpanConditions = new ConditionsBuilder().build();

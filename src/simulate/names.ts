@@ -1,4 +1,5 @@
 import { serviceOf } from '../export/services.ts';
+import type { ShownWriter } from '../shard/past-trace.ts';
 import { readResource } from '../wire/envelope.ts';
 import { ResourceSpans, ScopeSpans, Span } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
@@ -10,10 +11,7 @@ const mostNames = 16_384;
 const longestName = 200;
 
 /** Writes what somebody is shown: redacted. */
-interface ShownWriter {
-  shown(out: Writer, buf: Uint8Array, start: number, end: number): void;
-  resource(out: Writer, buf: Uint8Array, start: number, end: number): void;
-}
+type NameWriter = Pick<ShownWriter, 'shown' | 'resource'>;
 
 /** Texts by number; 0 stands for all that there was no room for. */
 export class Names {
@@ -46,7 +44,7 @@ export class Names {
 export class SpanNames {
   readonly services = new Names('(others)', mostServices);
   readonly roots = new Names('', mostNames);
-  readonly #write: ShownWriter | undefined;
+  readonly #write: NameWriter | undefined;
   readonly #out = new Writer(1024);
   readonly #span = new Writer(1024);
   /** Of one stretch of bytes: the service by the position of its ResourceSpans. */
@@ -56,7 +54,7 @@ export class SpanNames {
   #last = 0;
 
   /** Without `write`, names are shown as they are. */
-  constructor(write?: ShownWriter) {
+  constructor(write?: NameWriter) {
     this.#write = write;
   }
 

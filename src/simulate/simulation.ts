@@ -1,3 +1,4 @@
+import { hexOf } from '../model/trace-id.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { Pace } from '../shard/window-reader.ts';
 import type { JoinedTraces } from './join.ts';
@@ -186,7 +187,7 @@ function changeAt(
     policy: rules[i].set.policies[verdicts[i].policy]?.name ?? '',
   });
   return {
-    traceId: Array.from(rows.subarray(at, at + 4), (word) => (word >>> 0).toString(16).padStart(8, '0')).join(''),
+    traceId: hexOf(rows.subarray(at, at + 4)),
     service: names.services.texts[rows[at + Column.service]],
     name: names.roots.texts[rows[at + Column.rootName]],
     durationMs: table.durationNs(at) / 1e6,

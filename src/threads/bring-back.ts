@@ -69,7 +69,7 @@ export class BringBack {
     try {
       await this.#pace.next();
       found = await bringBack(new WindowReader(shard, this.#unpack), ids, {
-        conditions: noConditions(),
+        conditions: noConditions,
         pace: this.#pace,
         land,
       });

@@ -49,7 +49,7 @@ export class WindowQuestions {
   /** What is there of each trace; ids of 32 hex digits. Rejects with Abandoned, soon, when `over` is aborted. */
   async traces(shard: Shard, traceIds: readonly string[], over: AbortSignal): Promise<PastTrace[]> {
     const pace = Pace.until(over, this.#turns, stepMs);
-    const asked = { conditions: noConditions(), write: this.#enricher, pace };
+    const asked = { conditions: noConditions, write: this.#enricher, pace };
     return pastTraces(new WindowReader(shard, unpack), traceIds.map(wordsOf), asked);
   }
 

@@ -65,7 +65,7 @@ it('a message of many small spans is found though the rules ask for much by now'
   );
   pipeline.swap(compiled({ policies: many }), 'r2');
   const pace = { isOver: false, next: async () => {} };
-  const asked = { conditions: noConditions(), write: story.enricher, pace };
+  const asked = { conditions: noConditions, write: story.enricher, pace };
   const [found] = await pastTraces(readerOf(pipeline.shard), [wordsOf(traceIdHex('u'))], asked);
   expect(found.spans).toBe(1);
 });

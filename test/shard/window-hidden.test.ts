@@ -24,7 +24,7 @@ async function answers(secret: string, queries: readonly string[]): Promise<stri
       return [await pastCandidates(readerOf(shard), always, { spansets, pace, write })];
     },
     pastTraces: async (ids: readonly string[]) => [
-      await pastTraces(readerOf(shard), ids.map(wordsOf), { conditions: noConditions(), write, pace }),
+      await pastTraces(readerOf(shard), ids.map(wordsOf), { conditions: noConditions, write, pace }),
     ],
     explain: async () => undefined,
   };

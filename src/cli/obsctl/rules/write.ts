@@ -99,11 +99,7 @@ async function limit(settings: Settings, document: RulesDocument, most: number):
 }
 
 /** Nobody is asked who cannot answer, or has answered already. */
-async function agreed(
-  { yes, fromCi }: WriteFlags,
-  { io, gateways: _ }: Settings,
-  { folder }: RulesStore,
-): Promise<boolean> {
+async function agreed({ yes, fromCi }: WriteFlags, { io }: Settings, { folder }: RulesStore): Promise<boolean> {
   if (yes || fromCi || !io.ask) return true;
   const answer = await io.ask(`Write this to consul:${folder}? [y/N] `);
   if (/^y(es)?$/i.test(answer.trim())) return true;
