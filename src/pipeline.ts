@@ -183,9 +183,9 @@ export class Pipeline implements Intake {
   }
 
   /** Puts rules in force. */
-  swap(set: PolicySet, name: string, rescues = false): void {
+  swap(set: PolicySet, name: string): void {
     const { revisions, buffer } = this.shard;
-    revisions.swap({ set, name, rescues });
+    revisions.swap({ set, name });
     buffer.ask(set.conditions, revisions.current.conditions);
   }
 

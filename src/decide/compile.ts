@@ -3,6 +3,7 @@ import type { PolicyState, SpanPredicate, TracePredicate } from '../model/predic
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
 import { type Ballot, maxPolicies, type PolicySet } from '../model/verdict.ts';
 import { ConditionsBuilder } from './conditions.ts';
+import { maskOf } from './mask.ts';
 import { type CompiledPolicy, compilePolicy } from './policies/index.ts';
 import { routePredicate } from './policies/route.ts';
 import { policyOf } from './policy.ts';
@@ -49,7 +50,8 @@ export function compileRules(
     const message = `more than ${maxWords * 32} different questions about spans: expected fewer`;
     return { problems: [{ path: ['policies'], message }] };
   }
-  return { policies: { ...counting, shadow, conditions: conditions.build(), debug } };
+  const rescues = { errors: document.late.rescue, bits: rescuingBits(counting) };
+  return { policies: { ...counting, shadow, rescues, conditions: conditions.build(), debug } };
 }
 
 /** The policies in the words of model/predicates.ts: knobs first, then those that are listed, as far as they have no problem. */
@@ -66,6 +68,13 @@ export function lowerRules(
   const known = [...(debug ? [keep('debug', { op: 'always' })] : []), ...knobs(document, environment, problems)];
   const policies = [...known, ...listed(document, 'policies', problems, known)];
   return { policies, shadows: listed(document, 'shadow', problems), problems };
+}
+
+/** The bits of policies that rescue, which say all that these do. */
+function rescuingBits({ policies, said }: Ballot): Int32Array {
+  const bits = policies.flatMap((policy, at) => (said[at].rescues && 'bits' in policy ? policy.bits : []));
+  const { low, wide } = maskOf(bits);
+  return bits.length === 0 ? new Int32Array(0) : Int32Array.of(low, ...(wide ?? []));
 }
 
 type NamedPolicy = CompiledPolicy & { readonly name: string };
@@ -107,6 +116,10 @@ function listed(
     if (taken.has(policy.name)) {
       const message = `"${policy.name}" is the name of a field that is on`;
       problems.push({ path: [list, index, 'name'], message });
+    }
+    if (list === 'shadow' && policy.rescue === true) {
+      const message = 'a shadow policy changes nothing: it cannot bring a trace back';
+      problems.push({ path: [list, index, 'rescue'], message });
     }
     const compiled = compilePolicy(policy);
     if ('when' in compiled) return [{ name: policy.name, ...compiled }];

@@ -9,6 +9,7 @@ import {
   type VoteChance,
 } from '../model/verdict.ts';
 import type { ConditionsBuilder } from './conditions.ts';
+import { isOfOneSpan } from './rescue.ts';
 import { type CompiledTest, isNever, traceTest } from './trace-test.ts';
 
 /** Keeps traces of which some span set one of these bits. */
@@ -48,8 +49,7 @@ export function policyOf(
 function bitsAlone(when: TracePredicate, conditions: ConditionsBuilder): readonly number[] | undefined {
   if (when.op === 'never' || (when.op === 'share' && isNever(when.share))) return [];
   if (when.op === 'any') return conditions.bitsOf(when.span);
-  if (when.op !== 'or') return undefined;
-  if (!when.of.every(({ op }) => op === 'any' || op === 'never')) return undefined;
+  if (when.op !== 'or' || !isOfOneSpan(when)) return undefined;
   return [...new Set(when.of.flatMap((each) => bitsAlone(each, conditions) ?? []))];
 }
 

@@ -1,4 +1,4 @@
-/** How a trace that was dropped comes back: by an error that came late, by its id, or by what somebody looked for. */
+/** How a trace that was dropped comes back: by a span that came late, by its id, or by what somebody looked for. */
 export const ways = ['rescue', 'id', 'query'] as const;
 export type Way = (typeof ways)[number];
 

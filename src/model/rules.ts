@@ -21,6 +21,8 @@ export type StatusCodeName = 'ERROR' | 'OK' | 'UNSET';
 export interface PolicyDocument {
   readonly name: string;
   readonly type: string;
+  /** A late span that it holds for brings its trace back; see docs/rules.md. */
+  readonly rescue?: unknown;
   readonly [block: string]: unknown;
 }
 

@@ -64,18 +64,36 @@ export interface VoteTable {
   readonly certain: Int32Array;
 }
 
+/** A policy as it was lowered. */
+interface SaidPolicy {
+  readonly name: string;
+  readonly when: TracePredicate;
+  readonly drops: boolean;
+  /** A late span that is as it asks brings its trace back. */
+  readonly rescues?: boolean;
+}
+
 /** Policies that vote together. */
 export interface Ballot {
   readonly policies: readonly Policy[];
   readonly votes: VoteTable;
   /** What each of them says, as it was lowered: for whoever explains a vote. */
-  readonly said: readonly { readonly name: string; readonly when: TracePredicate; readonly drops: boolean }[];
+  readonly said: readonly SaidPolicy[];
+}
+
+/** Which late spans bring back a trace that was dropped. */
+interface Rescues {
+  /** Those with status ERROR. */
+  readonly errors: boolean;
+  /** Those that set one of these bits, in words; empty where no policy rescues. */
+  readonly bits: Int32Array;
 }
 
 /** Rules, compiled: exchanged whole, and changed by nobody but for what policies with a state remember. */
 export interface PolicySet extends Ballot {
   /** Policies that vote, and are counted, and decide nothing. */
   readonly shadow: Ballot;
+  readonly rescues: Rescues;
   readonly conditions: SpanConditions;
   readonly debug: boolean;
 }

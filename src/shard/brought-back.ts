@@ -1,11 +1,14 @@
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import { undecided } from '../decide/decide.ts';
-import { type Decisions, keepFlag, unremembered } from '../decide/decisions.ts';
+import { type Decisions, keepFlag, policyOf, unremembered } from '../decide/decisions.ts';
 import { type KeepState, nameOfWay, type Way, ways } from '../model/brought-back.ts';
-import { Slice, type SliceRows } from '../model/slice.ts';
+import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
+import { byOverload } from '../model/verdict.ts';
 import { Span, Status } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
+import type { Emitter } from './emit.ts';
 import type { Ledger } from './ledger.ts';
+import { Rescan } from './rescan.ts';
 import type { Revisions } from './revision.ts';
 
 /** The conditions of slices that come in once more, out of the window: none of a revision's. */
@@ -22,6 +25,7 @@ interface Parts {
   readonly decisions: Decisions;
   readonly revisions: Revisions;
   readonly ledger: Ledger;
+  readonly emitter: Emitter;
 }
 
 /** A trace whose spans the shards bring out of their windows. */
@@ -38,6 +42,7 @@ interface UnderWay {
  */
 export class BroughtBack {
   readonly #parts: Parts;
+  readonly #rescan: Rescan;
   /** By their trace's id; the oldest first. */
   readonly #underWay = new Map<string, UnderWay>();
   #spans = 0;
@@ -47,6 +52,7 @@ export class BroughtBack {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#rescan = new Rescan(parts.emitter);
   }
 
   /** The ledger's row of such a verdict. */
@@ -68,15 +74,35 @@ export class BroughtBack {
     return 'brought';
   }
 
-  /** Does a late span bring its trace back, which was dropped by the decision at `slot`? Then it is kept from now on. */
-  rescues(slot: number, { bytes, rows, conditions }: SliceRows, row: number, now: number): boolean {
-    if (!this.#parts.revisions.current.rescues || conditions === fromWindow) return false;
+  /**
+   * Does a late span bring its trace back, which was dropped by the decision at `slot`? Then it is kept from now on. What
+   * a drop policy dropped stays dropped: it would have been, had the span come in time.
+   */
+  rescues(slot: number, slices: SliceRows, row: number, now: number): boolean {
+    const { revisions, decisions } = this.#parts;
+    const { rescues } = revisions.current.set;
+    if (!rescues.errors && rescues.bits.length === 0) return false;
+    const { rows, bytes, conditions } = slices;
+    if (conditions === fromWindow || isByPolicy(decisions.flagsAt(slot))) return false;
     const start = rows[row + Slice.start];
-    if (!isError(new Reader(bytes, start, start + rows[row + Slice.length]))) return false;
+    const isRescuer =
+      (rescues.bits.length > 0 && this.#hasBit(rescues.bits, slices, row)) ||
+      (rescues.errors && isError(new Reader(bytes, start, start + rows[row + Slice.length])));
+    if (!isRescuer) return false;
     if (!this.#begin(keyOf(rows, row + Slice.traceIdA), now)) return false;
     this.#change(slot, 'rescue');
     this.onBring(rows.slice(row + Slice.traceIdA, row + Slice.traceIdA + 4));
     return true;
+  }
+
+  /** Does a late span set one of these bits? Under other rules than those in force it is scanned again. */
+  #hasBit(wanted: Int32Array, { bytes: buf, rows, conditions }: SliceRows, row: number): boolean {
+    const { current } = this.#parts.revisions;
+    if (conditions === current.conditions) return isAnySet(wanted, rows, row);
+    const start = rows[row + Slice.start];
+    const [resourceSpansAt, scopeSpansAt] = [rows[row + Slice.resourceSpans], rows[row + Slice.scopeSpans]];
+    const place = { buf, start, end: start + rows[row + Slice.length], resourceSpansAt, scopeSpansAt };
+    return isAnySet(wanted, this.#rescan.rowOf(place, current.set.conditions), 0);
   }
 
   /** May a late span of a trace that is brought back leave? One out of the window only where it did not by itself. */
@@ -121,6 +147,19 @@ export class BroughtBack {
 }
 
 const keyOf = (ids: Int32Array, at: number): string => `${ids[at]},${ids[at + 1]},${ids[at + 2]},${ids[at + 3]}`;
+
+/** It was dropped, by a policy: one that drops. */
+function isByPolicy(flags: number): boolean {
+  const policy = policyOf(flags);
+  return policy >= 0 && policy !== byOverload;
+}
+
+/** `words`: bits, of which the first word of those in the row at rows[row …], and the further ones behind it. */
+function isAnySet(wanted: Int32Array, rows: Int32Array, row: number): boolean {
+  if ((rows[row + Slice.bits] & wanted[0]) !== 0) return true;
+  for (let i = 1; i < wanted.length; i++) if ((rows[row + sliceWords + i - 1] & wanted[i]) !== 0) return true;
+  return false;
+}
 
 function isError(r: Reader): boolean {
   let code = 0;

@@ -44,12 +44,12 @@ export class Late {
 
   /** Forwards, holds or drops one late slice, the one at rows[row …], of the trace with the decision at `slot`. */
   take(slot: number, slices: SliceRows, row: number, now: number): void {
-    const { decisions, revisions, ledger, emitter, emission, broughtBack } = this.#parts;
+    const { decisions, ledger, emitter, emission, broughtBack } = this.#parts;
     const words = decisions.records.page(slot);
     const at = decisions.records.at(slot);
     const first = words[at + Decision.lateSpans]++ === 0 ? 1 : 0;
     const isDropped = (words[at + Decision.flags] & keepFlag) === 0;
-    if (isDropped && revisions.current.rescues) broughtBack.rescues(slot, slices, row, now);
+    if (isDropped) broughtBack.rescues(slot, slices, row, now);
     const flags = words[at + Decision.flags];
     const counted = this.#rowOf(flags, words[at + Decision.revision]);
     if ((flags & keepFlag) === 0 || !this.#lets(flags, slices, row, now)) {

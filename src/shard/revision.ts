@@ -11,8 +11,6 @@ export interface Revision {
   /** Counts up when the conditions changed: spans scanned under other conditions must be scanned again. */
   readonly conditions: number;
   /** The ledger's row of each policy, and the row of "no policy". */
-  /** Does an error that comes late bring back its trace, which was dropped? */
-  readonly rescues: boolean;
   readonly rows: readonly number[];
   readonly noneRow: number;
   readonly overloadRow: number;
@@ -22,8 +20,6 @@ export interface Revision {
 export interface NamedRules {
   readonly set: PolicySet;
   readonly name: string;
-  /** See Revision. */
-  readonly rescues?: boolean;
 }
 
 /** What counts where no policy had a say. */
@@ -66,10 +62,10 @@ export class Revisions {
     return this.#byNumber.get(number);
   }
 
-  #make({ set, name, rescues = false }: NamedRules, number: number, conditions: number): Revision {
+  #make({ set, name }: NamedRules, number: number, conditions: number): Revision {
     const rows = set.policies.map((policy) => this.#ledger.row(policy.name));
     const [noneRow, overloadRow] = [this.#ledger.row(noPolicy), this.#ledger.row(overload)];
-    const revision = { number, name, set, conditions, rescues, rows, noneRow, overloadRow };
+    const revision = { number, name, set, conditions, rows, noneRow, overloadRow };
     this.#byNumber.set(number, revision);
     this.#byNumber.delete(number - maxRemembered);
     return revision;

@@ -94,7 +94,7 @@ export function createShard(
     return onFull === 'decide_oldest' && !emission.isBehind ? Math.min(mostWithoutRefusing, share) : share;
   });
   const judge = new Judge({ buffer, decisions, revisions, ledger, emission, emitter, overload });
-  const broughtBack = new BroughtBack({ buffer, decisions, revisions, ledger });
+  const broughtBack = new BroughtBack({ buffer, decisions, revisions, ledger, emitter });
   const late = new Late({ buffer, decisions, revisions, ledger, emitter, emission, broughtBack });
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
   const earlyDecisions = new EarlyDecisions({ buffer, judge, emitter, emission }, onFull);

@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto';
 import type { Credentials } from '../access/credential.ts';
 import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
-import { rulesOf } from '../decide/tenant-rules.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
@@ -135,7 +134,7 @@ export class LocalShard implements Shards {
       ...(neighbours && { neighbours }),
       compressAfterMs: buffer.compressAfterMs,
     };
-    const named = { set: this.#compile(rules, tenant), name: rules.name, rescues: rescues(rules, tenant) };
+    const named = { set: this.#compile(rules, tenant), name: rules.name };
     return new TenantPipeline(tenant, options, named, this.enricher, {
       emit: (request) => this.#events.emit(request, () => this.reuse(request.body, tenant.index), tenant),
       lost: (reason, spans) => this.#events.lost(reason, spans),
@@ -203,8 +202,7 @@ export class LocalShard implements Shards {
   }
 
   swap(rules: RulesRevision): void {
-    for (const { pipeline, tenant } of this.tenants)
-      pipeline.swap(this.#compile(rules, tenant), rules.name, rescues(rules, tenant));
+    for (const { pipeline, tenant } of this.tenants) pipeline.swap(this.#compile(rules, tenant), rules.name);
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
@@ -279,5 +277,3 @@ export class LocalShard implements Shards {
     return compileFor(this.#config, rules, tenant, memory, rules.numbers?.[tenant.index]);
   }
 }
-
-const rescues = ({ document }: RulesRevision, { name }: Tenant): boolean => rulesOf(document, name).late.rescue;

@@ -63,6 +63,38 @@ describe('a policy', () => {
     ]);
   });
 
+  const error = { type: 'status_code', status_code: { status_codes: ['ERROR'] } };
+  const service = { type: 'string_attribute', string_attribute: { key: 'service.name', values: ['a'] } };
+  const spans = { type: 'span_count', span_count: { min_spans: 2 } };
+  const whole = expect.stringMatching(/^rescue: it says something of the whole trace, and a late span is asked alone/);
+  it.each([
+    ['a status', error, []],
+    ['a condition', { type: 'ottl_condition', ottl_condition: { span: ['kind == SPAN_KIND_SERVER'] } }, []],
+    ['two things of one span', { type: 'and', and: { same_span: true, and_sub_policy: [error, service] } }, []],
+    [
+      'two things, each of some span',
+      { type: 'and', and: { and_sub_policy: [error, service] } },
+      [expect.stringMatching('^rescue: it may ask another span for each, .*: add same_span: true$')],
+    ],
+    ['a number of spans', spans, [whole]],
+    ['no span', { type: 'not', not: { not_sub_policy: error } }, [whole]],
+    ['all', { type: 'always_sample' }, [whole]],
+    ['a share', { type: 'probabilistic', probabilistic: { sampling_percentage: 5 } }, [whole]],
+    [
+      'what is dropped',
+      { type: 'drop', drop: { drop_sub_policy: [error] } },
+      [expect.stringMatching('^rescue: drop keeps nothing, so that it brings nothing back')],
+    ],
+    ['no answer', { ...error, rescue: 'yes' }, ['rescue: expected true or false']],
+    [
+      'an inner policy',
+      { type: 'not', not: { not_sub_policy: { ...error, rescue: true } }, rescue: false },
+      ['not.not_sub_policy.rescue: expected beside the name of an outermost policy only'],
+    ],
+  ])('that rescues by %s is taken, or told why not', (_, policy, wanted) => {
+    expect(problems({ rescue: true, ...policy })).toEqual(wanted);
+  });
+
   it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf'])(
     'of a type %s is of an unknown one, and has no block of that name',
     (word) => {

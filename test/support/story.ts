@@ -138,7 +138,7 @@ export class Story {
       (_, self) =>
         new Pipeline(
           { ...options, ...(shared && { neighbours: { self, shared, tell } }) },
-          { set: sets[self], name: revision, rescues: rules.late?.rescue ?? false },
+          { set: sets[self], name: revision },
           this.enricher,
           (request) => this.#leave(request, self),
           this.clock,
@@ -300,7 +300,7 @@ export class Story {
   swap(rules: Partial<RulesDocument>, name = 'r2'): this {
     const sets = this.#compile(rules);
     this.shards.forEach((pipeline, i) => {
-      pipeline.swap(sets[i], name, rules.late?.rescue);
+      pipeline.swap(sets[i], name);
     });
     return this;
   }

@@ -1,6 +1,7 @@
 import type { TracePredicate } from '../../model/predicates.ts';
 import type { PolicyDocument, Problem } from '../../model/rules.ts';
 import { closest } from '../../units.ts';
+import { withRescue } from '../rescue.ts';
 import { adaptive } from './adaptive.ts';
 import { alwaysSample } from './always-sample.ts';
 import { and } from './and.ts';
@@ -61,6 +62,8 @@ export const kinds: ReadonlyMap<string, PolicyKind> = new Map(table.map((kind) =
 export interface CompiledPolicy {
   readonly when: TracePredicate;
   readonly drops: boolean;
+  /** A late span that is as it asks brings its trace back, which was dropped. */
+  readonly rescues?: boolean;
 }
 
 /** Policies inside of policies, at most so deep. */
@@ -74,7 +77,10 @@ export function compilePolicy(
 ): CompiledPolicy | readonly Problem[] {
   const kind = kinds.get(policy.type);
   if (kind === undefined) return [{ path: ['type'], message: whyUnknown(policy.type) }];
-  const { values, problems } = readBlock(policy, kind);
+  const { rescue, ...own } = policy;
+  const { values, problems } = readBlock(own, kind);
+  if (rescue !== undefined && depth > 0)
+    return [...problems, { path: ['rescue'], message: 'expected beside the name of an outermost policy only' }];
   if (problems.length > 0) return problems;
   const inside: Problem[] = [];
   const compiled = kind.compile(values, {
@@ -82,9 +88,10 @@ export function compilePolicy(
     identity,
     sub: (document, path) => sub(document, path, { depth: depth + 1, identity, problems: inside }),
   });
-  if ('op' in compiled && inside.length === 0) return { when: compiled, drops: kind.drops === true };
-  const own = 'op' in compiled ? [] : compiled;
-  return [...own, ...inside].map((problem) => ({ ...problem, path: [policy.type, ...problem.path] }));
+  if ('op' in compiled && inside.length === 0)
+    return withRescue({ when: compiled, drops: kind.drops === true }, policy);
+  const problemsHere = 'op' in compiled ? [] : compiled;
+  return [...problemsHere, ...inside].map((problem) => ({ ...problem, path: [policy.type, ...problem.path] }));
 }
 
 function sub(

@@ -46,8 +46,8 @@ export const windowMetrics: readonly Metric[] = [
     name: 'tailgate_window_kept_traces_total',
     type: 'counter',
     labels: ['reason'],
-    help: 'Traces that were dropped and brought back: `rescue` by an error that came late, `id` and `query` by hand.',
-    advice: '`rescue` rising: errors come later than decision_wait; a longer one keeps such traces the first time.',
+    help: 'Traces that were dropped and brought back: `rescue` by a span that came late, `id` and `query` by hand.',
+    advice: '`rescue` rising: such spans come later than decision_wait; a longer one keeps such traces the first time.',
     ...byTenant(({ window }) => rowsBy('reason', window.keptTraces, (traces) => traces)),
   },
 ];
