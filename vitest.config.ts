@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Stories of whole processes that last long: told in vitest.real.config.ts, where there is time for them. */
+export const longStories = ['test/process/{container,overload,searches,shard-trouble,simulate,tls-crowd}.test.ts'];
+
 /** The stories of the path, told again with more than one shard. */
 const withShards = (shards: number) => ({
   extends: true as const,
@@ -33,7 +36,10 @@ export default defineConfig({
     // Many wait for processes and clocks: a third one uses what two leave of two cores.
     maxWorkers: 3,
     projects: [
-      { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/integration/**'] } },
+      {
+        extends: true,
+        test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/integration/**', ...longStories] },
+      },
       overTls,
       withShards(2),
       withShards(4),
