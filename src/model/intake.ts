@@ -18,6 +18,9 @@ export interface Receipt {
   readonly message: string;
 }
 
+/** What became of a request; a promise where only others can say it, such as a broker that must have it first. */
+export type Answer = Receipt | Refusal | Promise<Receipt | Refusal>;
+
 /**
  * Where receivers hand their requests. Messages are OTLP ExportTraceServiceRequest in protobuf, uncompressed;
  * each is written once to the buffer and scanned where it lies there. What has not come whole has no place in it.
@@ -29,11 +32,14 @@ export interface Intake {
   refuses(length: number): Refusal | undefined;
   /** So many bytes of a request have come, unpacked, whatever becomes of them; given back where it is negative. */
   charge?(bytes: number): void;
-  /** Takes the message, of which nothing is kept but the copy; nothing of it is taken when a Refusal comes back. */
-  accept(message: Message, protocol: Protocol): Receipt | Refusal;
+  /**
+   * Takes the message, of which nothing is kept but the copy that is made before this returns; nothing of it is taken
+   * when a Refusal comes back.
+   */
+  accept(message: Message, protocol: Protocol): Answer;
   /**
    * The same for a large message, in steps of some tenths of a millisecond. All of it is taken or none; nobody waits for
    * the answer any more when `isGone` says so, and what is not decided by then is that none is.
    */
-  acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Receipt | Refusal>;
+  acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Answer>;
 }

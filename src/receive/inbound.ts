@@ -1,5 +1,5 @@
 import { Refusal, refusals } from '../errors.ts';
-import type { Intake, Message, Receipt } from '../model/intake.ts';
+import type { Answer, Intake, Message, Receipt } from '../model/intake.ts';
 import type { Protocol } from '../model/outcome.ts';
 import type { Sender } from './admission.ts';
 import type { Encoding } from './encodings.ts';
@@ -73,16 +73,23 @@ export class Inbound implements Payer {
    * All has come: hands it to the intake, or `message`, which it has become; a large one in turns with others, as long
    * as this request is open. `waits` is called in each of them.
    */
-  deliver(message: Message = this.#pieces, waits = (): void => {}): Receipt | Refusal | Promise<Receipt | Refusal> {
+  deliver(message: Message = this.#pieces, waits = (): void => {}): Answer {
     const intake = this.#intake;
     if (intake instanceof Refusal) return intake;
     this.#charge(message.length);
     if (message.length > maxBytesAtOnce) return this.#deliverInTurns(intake, message, waits);
     try {
-      return intake.accept(message, this.#protocol);
+      const answer = intake.accept(message, this.#protocol);
+      return answer instanceof Promise ? this.#whenAnswered(answer) : answer;
     } catch (error) {
       return this.failed(error);
     }
+  }
+
+  /** Whoever took the message has a copy: what came need not be kept until the answer, only paid for. */
+  #whenAnswered(answer: Promise<Receipt | Refusal>): Promise<Receipt | Refusal> {
+    this.#pieces.free();
+    return answer.catch((error) => this.failed(error));
   }
 
   async #deliverInTurns(intake: Intake, message: Message, waits: () => void): Promise<Receipt | Refusal> {
@@ -94,10 +101,11 @@ export class Inbound implements Payer {
       waits();
       return false;
     };
-    return (await turns.take(this.#ifOpen(intake, message), isOver)) as Receipt | Refusal;
+    const answer = (await turns.take(this.#ifOpen(intake, message), isOver)) as Answer;
+    return answer instanceof Promise ? this.#whenAnswered(answer) : answer;
   }
 
-  *#ifOpen(intake: Intake, message: Message): Generator<undefined, Receipt | Refusal> {
+  *#ifOpen(intake: Intake, message: Message): Generator<undefined, Answer> {
     if (this.#isClosed) return new Refusal('timeout', 'the sender went away');
     try {
       return yield* intake.acceptInSteps(message, this.#protocol, () => this.#isClosed);

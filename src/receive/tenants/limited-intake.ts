@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
-import type { Intake, Message, Receipt } from '../../model/intake.ts';
+import type { Answer, Intake, Message } from '../../model/intake.ts';
 import type { Protocol } from '../../model/outcome.ts';
 
 /** What a tenant may send at once after a pause. */
@@ -41,11 +41,11 @@ export class LimitedIntake implements Intake {
     this.#balance -= bytes;
   }
 
-  accept(message: Message, protocol: Protocol): Receipt | Refusal {
+  accept(message: Message, protocol: Protocol): Answer {
     return this.#intake.accept(message, protocol);
   }
 
-  acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Receipt | Refusal> {
+  acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Answer> {
     return this.#intake.acceptInSteps(message, protocol, isGone);
   }
 
