@@ -11,7 +11,7 @@
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-names=(consul tempo otelcol helm kubectl-validate telemetrygen h2spec)
+names=(consul tempo otelcol otelcol-kafka helm kubectl-validate telemetrygen h2spec kafka)
 cache=${TAILGATE_CACHE:-${HOME:-/tmp}/.cache/tailgate}/servers
 goflags="-p=2 -buildvcs=false -mod=readonly"
 
@@ -24,7 +24,8 @@ recipe() {
   case $1 in
     consul) package=github.com/hashicorp/consul ;;
     tempo) package=github.com/grafana/tempo/cmd/tempo; link+=" -X main.Version=2.8.0-87c2dc380cec" ;;
-    otelcol) package=. ;;
+    otelcol | otelcol-kafka) package=. ;;
+    kafka) package=jars ;; # Java: the jars are fetched, and a script beside them runs a class of theirs
     telemetrygen) package=github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen ;;
     helm)
       package=helm.sh/helm/v3/cmd/helm
@@ -50,7 +51,9 @@ locate() {
   hash=$({
     uname -sm
     echo "$goflags|$link|$package"
-    cd "$here/$1" && cat go.mod go.sum && { [ "$package" != . ] || cat ./*.go; }
+    cd "$here/$1" && if [ "$package" = jars ]; then cat pom.xml jars.sha256 run.sh; else
+      cat go.mod go.sum && { [ "$package" != . ] || cat ./*.go; }
+    fi
   } | sha | cut -c1-16) || die "cannot read $here/$1"
   dir=$cache/$1-$hash
   binary=$dir/$1
@@ -65,6 +68,15 @@ path() {
   fi
   echo "build.sh: $1 is not built yet (no $binary); run tools/servers/build.sh $1" >&2
   return 1
+}
+
+# The jars that pom.xml names, each with the content that jars.sha256 knows, and the script that runs them.
+fetch_jars() {
+  local fresh=$dir/lib.$$
+  rm -rf "$fresh"
+  mvn -q -B -f "$here/$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$fresh" -Dmdep.useBaseVersion=true &&
+    (cd "$fresh" && sha256sum --quiet --strict -c "$here/$1/jars.sha256" && [ "$(ls | wc -l)" -eq "$(wc -l <"$here/$1/jars.sha256")" ]) &&
+    rm -rf "$dir/lib" && mv "$fresh" "$dir/lib" && cp "$here/$1/run.sh" "$tmp" && chmod 755 "$tmp" && mv -f "$tmp" "$binary"
 }
 
 # Is the log of a failed download a refusal (the version is not offered), not trouble with network or checksums?
@@ -92,6 +104,15 @@ build() {
   trap 'exit 143' TERM
   rm -f "$dir/REFUSED"
   start=$SECONDS
+  if [ "$package" = jars ]; then
+    fetch_jars "$name" >"$log" 2>&1 || {
+      tail -n 20 "$log" >&2
+      echo "build.sh: $name: fetching the jars failed, log: $log" >&2
+      return 1
+    }
+    say "$name: fetched in $((SECONDS - start)) s, $(du -sm "$dir/lib" | cut -f1) MB: $binary"
+    return 0
+  fi
 
   say "$name: downloading modules"
   if ! (cd "$here/$name" && go list -deps -f '' "$package") >"$log" 2>&1; then
@@ -137,7 +158,11 @@ if command -v go >/dev/null; then
 fi
 for name in "$@"; do # what cannot work ends it before anything is built
   locate "$name"
-  [ -x "$binary" ] || command -v go >/dev/null || die "no go command found: $name is built from source, with Go 1.26 or newer"
+  if [ "$package" = jars ]; then
+    [ -x "$binary" ] || { command -v mvn && command -v java; } >/dev/null || die "no mvn or java command found: $name is Java, 17 or newer"
+  else
+    [ -x "$binary" ] || command -v go >/dev/null || die "no go command found: $name is built from source, with Go 1.26 or newer"
+  fi
 done
 worst=0
 for name in "$@"; do
