@@ -74,10 +74,15 @@ function collectVotes(
     addRow(keepVotes, votes.byReached, reached);
     keeper = better(policies, keeper, votes.largestShare);
   }
+  let isDropped = false;
   for (const { index, policy } of votes.asked) {
+    // What is dropped whatever they say takes nothing from limiters, and is nothing that they have seen.
+    if (isDropped && policy.isStateful) continue;
     const vote = policy.vote(facts);
-    if (vote === Vote.drop) addVote(dropVotes, 0, index);
-    else if (vote === Vote.keep) {
+    if (vote === Vote.drop) {
+      addVote(dropVotes, 0, index);
+      isDropped ||= !policy.isStateful;
+    } else if (vote === Vote.keep) {
       addVote(keepVotes, 0, index);
       keeper = better(policies, keeper, index);
     }

@@ -57,6 +57,8 @@ class Asked implements AskedPolicy {
   readonly name: string;
   thresholdHigh = 0;
   thresholdLow = 0;
+  readonly drops: boolean;
+  readonly isStateful: boolean;
   readonly chance?: VoteChance;
   readonly #test: CompiledTest;
   readonly #vote: Vote;
@@ -65,7 +67,9 @@ class Asked implements AskedPolicy {
     this.name = name;
     this.#test = test;
     this.#vote = vote;
-    if (test.varies) this.chance = { test, drops: vote === Vote.drop, limits: test.limits };
+    this.drops = vote === Vote.drop;
+    this.isStateful = !test.isFree;
+    if (test.varies) this.chance = { test, drops: this.drops, limits: test.limits };
   }
 
   vote(facts: TraceFacts): Vote {

@@ -1,4 +1,4 @@
-import { type Policy, type VoteTable, voteWords } from '../model/verdict.ts';
+import { type AskedPolicy, type Policy, type VoteTable, voteWords } from '../model/verdict.ts';
 
 /**
  * Which votes follow from which facts. A condition's bit means always the same votes; and as shares contain each other,
@@ -9,6 +9,7 @@ export function voteTable(policies: readonly Policy[]): VoteTable {
   const shares = policies.flatMap((policy, index) => ('share' in policy ? [index] : []));
   shares.sort((a, b) => compareKeepers(policies, a, b));
   const asked = policies.flatMap((policy, index) => ('vote' in policy ? [{ index, policy }] : []));
+  asked.sort((a, b) => askedAt(a.policy) - askedAt(b.policy));
   const chances = asked.flatMap(({ policy: { chance } }) => chance ?? []);
   return {
     ...bitVotes(policies),
@@ -22,6 +23,9 @@ export function voteTable(policies: readonly Policy[]): VoteTable {
     certain: certainVotes(policies),
   };
 }
+
+/** Those that drop first, and of them those first that ask no limiter. */
+const askedAt = ({ drops, isStateful }: AskedPolicy): number => (drops ? (isStateful ? 1 : 0) : 2);
 
 /** The better keeper first: the lower threshold (the greater chance of inclusion), then the order of policies. */
 export function compareKeepers(policies: readonly Policy[], a: number, b: number): number {

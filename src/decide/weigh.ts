@@ -33,8 +33,11 @@ export function weigh(votes: VoteTable, facts: TraceFacts, verdict: Verdict, flo
   }
   const others = offered.count > 0 && (!isBacked || votes.dropsByLimit) ? offered.pay() : 0;
   if (chances.isPlain && others === 0) return false;
-  const total = chances.total(least) / (1 + others);
-  const threshold = roundedThreshold(total);
+  // What limiters owe was refused whatever the floor was: the floor weighs this trace alone.
+  const owed = others === 0 ? 0 : others / chances.total();
+  const alone = chances.total(least);
+  const standing = 1 / (1 + owed * alone);
+  const threshold = roundedThreshold(alone * standing);
   verdict.thresholdHigh = highOf(threshold);
   verdict.thresholdLow = lowOf(threshold);
   verdict.luckFrom = chances.from;
@@ -46,7 +49,7 @@ export function weigh(votes: VoteTable, facts: TraceFacts, verdict: Verdict, flo
     verdict.erasesThreshold = !reaches(randomnessHigh, randomnessLow, verdict.thresholdHigh, verdict.thresholdLow);
     return true;
   }
-  const even = 1 - chances.total(Math.max(least, randomness)) / (1 + others);
+  const even = 1 - chances.total(Math.max(least, randomness)) * standing;
   const written = Math.min(1 - 2 ** -53, Math.max(threshold, even));
   verdict.randomnessHigh = highOf(written);
   verdict.randomnessLow = lowOf(written);

@@ -20,6 +20,9 @@ export type SharePolicy = Named & { readonly share: true };
 /** Says for itself: asked once about every trace. Its threshold is that of the vote that it gave last. */
 export type AskedPolicy = Named & {
   vote(facts: TraceFacts): Vote;
+  readonly drops?: boolean;
+  /** Being asked leaves its mark: it takes tokens, or counts what it has seen. */
+  readonly isStateful?: boolean;
   /** Where it may vote by chance: the chance, after either vote. */
   readonly chance?: VoteChance;
 };
@@ -55,6 +58,7 @@ export interface VoteTable {
   readonly byReached: Int32Array;
   /** Whose the first threshold is; -1 where there are no shares. */
   readonly largestShare: number;
+  /** In the order in which they are asked: first those that drop, so that what they drop takes from no limiter. */
   readonly asked: readonly { readonly index: number; readonly policy: AskedPolicy }[];
   /** Of those of them that may vote by chance. */
   readonly chances: readonly VoteChance[];

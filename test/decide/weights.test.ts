@@ -138,6 +138,18 @@ const stories: Record<string, Story> = {
   'a share under overload': { ...of(share(50)), floor: thresholdOf(1 / 8) },
   'a limiter beside a share under overload': { ...of(share(10), limit), floor: thresholdOf(1 / 4) },
   'adaptive and a limiter under overload': { ...of(adaptive, limit), floor: thresholdOf(1 / 2) },
+  // Few are kept in the calm time, so more stays owed.
+  'a limiter alone under overload': { ...limited(0.2, limit), floor: thresholdOf(1 / 4) },
+  'a limiter under overload, and what is large': { ...limited(0.01, limit, large), floor: thresholdOf(1 / 4) },
+  'a limiter, half of what is large dropped': limited(
+    0.01,
+    policy('drop', { drop_sub_policy: [large, salted(50, 's', 'half')] }),
+    limit,
+  ),
+  'a limiter, half of all dropped, under overload': {
+    ...limited(0.35, policy('drop', { drop_sub_policy: [salted(50, 's', 'half')] }), limit),
+    floor: thresholdOf(1 / 4),
+  },
   'other rules in mid-stream': { ...of(share(10), limit), later: { policies: [share(30), limit, adaptive] } },
 };
 

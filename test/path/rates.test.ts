@@ -43,6 +43,16 @@ describe('18. rate_limiting', () => {
     expect(story.left()).toHaveLength(20);
   });
 
+  it('gives nothing to traces that are dropped, wherever the policy that drops them stands, nor stands for them', () => {
+    const health = { key: 'health', values: ['yes'] };
+    const drop_sub_policy = [{ name: 'health', type: 'string_attribute', string_attribute: health }];
+    const story = new Story(rulesOf(limit(10), { name: 'noise', type: 'drop', drop: { drop_sub_policy } }));
+    story.send(...traces(200, { attributes: { health: 'yes' } }), ...traces(15));
+    story.after(wait);
+    expect([story.traces('kept'), story.traces('dropped')]).toEqual([15, 200]);
+    expect(story.left().map(({ traceState }) => traceState)).toEqual(Array.from({ length: 15 }, () => 'ot=th:0'));
+  });
+
   it('takes burst_capacity at its word', () => {
     const story = new Story(rulesOf(limit(10, { burst_capacity: 3 })));
     story.send(...traces(30));
