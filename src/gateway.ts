@@ -12,6 +12,7 @@ import { compileRules } from './decide/compile.ts';
 import { lintRules } from './decide/lint/lint.ts';
 import { tenantProblems } from './decide/tenant-rules.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
+import { UsageError } from './errors.ts';
 import { explained } from './explained.ts';
 import { openExporters } from './exporters.ts';
 import { FanOut } from './fan-out.ts';
@@ -57,6 +58,7 @@ type Live = Pick<LiveFiles<unknown>, 'reload' | 'status' | 'stop' | 'value'>;
  * cannot start.
  */
 export async function startGateway(config: BootConfig, version: string, log: Log): Promise<Gateway> {
+  if (config.cluster) throw new UsageError('cluster: not supported in this version: leave the key out');
   const startedAt = now();
   const undo: (() => unknown)[] = [];
   warnOfMemory(config, log);

@@ -1,11 +1,13 @@
 import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import type { AuthConfig } from '../access/options.ts';
+import type { ClusterConfig } from '../cluster/options.ts';
 import type { ExporterConfig } from '../export/options.ts';
 import type { Problem } from '../model/rules.ts';
 import { show } from '../units.ts';
 import { type ConsulClient, consulClient } from './consul-options.ts';
 import { problemsOf, readYaml, told } from './document.ts';
+import { fleetIn, fleetProblems } from './fleet.ts';
 import { sized } from './memory-defaults.ts';
 import { type BootConfig, type BootDocument, bootSchema } from './schema.ts';
 import { tenantProblems, tenantsIn } from './tenants.ts';
@@ -20,6 +22,8 @@ export interface BootSurroundings {
   readonly cwd: string;
   /** What the process may use, which sizes that nobody set follow; see memory-limit.ts. */
   readonly memoryLimitBytes?: number | undefined;
+  /** The machine's, for `cluster.name`; left out where the file is for another machine. */
+  readonly hostName?: string;
 }
 
 type BootResult = { readonly config: BootConfig } | { readonly errors: readonly string[] };
@@ -34,7 +38,11 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   const parsed = v.safeParse(bootSchema, sized(yaml.value ?? {}, from.memoryLimitBytes));
   if (!parsed.success) return { errors: told(yaml.report(problemsOf(parsed.issues))) };
   const tooSmall = smallQueues(parsed.output, yaml.value as Written);
-  const wrong = [...tooSmall, ...tenantProblems(parsed.output, (name) => placeOf(name, yaml.value as Written))];
+  const wrong = [
+    ...tooSmall,
+    ...tenantProblems(parsed.output, (name) => placeOf(name, yaml.value as Written)),
+    ...fleetProblems(parsed.output, from.hostName),
+  ];
   if (wrong.length > 0) return { errors: told(yaml.report(wrong)) };
   const client = consulOf(parsed.output, from.env);
   if (typeof client === 'string') {
@@ -52,7 +60,7 @@ const placeOf = (name: string, written: Written): number =>
   (written.export ?? []).findIndex((each) => (each as { name?: string }).name === name);
 
 /** Queues that a full batch would never fit. */
-function smallQueues({ export: exporters, batch }: BootDocument, written: Written): Problem[] {
+function smallQueues({ export: exporters = [], batch }: BootDocument, written: Written): Problem[] {
   return exporters.flatMap((exporter) => {
     if (!('queue' in exporter) || exporter.queue.maxBytes >= batch.maxBytes) return [];
     const { maxBytes } = exporter.queue;
@@ -80,12 +88,13 @@ function consulOf({ rules }: BootDocument, env: Variables): ConsulClient | undef
 
 function toConfig(
   raw: BootDocument,
-  { file, cwd, memoryLimitBytes }: BootSurroundings,
+  { file, cwd, memoryLimitBytes, hostName }: BootSurroundings,
   client?: ConsulClient,
 ): BootConfig {
   const dataDirectory = resolve(cwd, raw.data_directory);
   const beside = (path: string): string => resolve(cwd, dirname(file), path);
   const tenants = tenantsIn(raw);
+  const cluster = fleetIn(raw, hostName);
   return {
     environment: raw.environment,
     traceDebug: raw.trace_debug,
@@ -104,7 +113,9 @@ function toConfig(
     enrich: raw.enrich,
     redact: raw.redact,
     batch: raw.batch,
-    export: raw.export.map((exporter) =>
+    mode: raw.mode,
+    ...(cluster && { cluster: clusterAt(cluster, beside) }),
+    export: (raw.export ?? []).map((exporter) =>
       withTenant(withPaths(exporter, { cwd, dataDirectory, beside }), tenants?.header),
     ),
     admin: portAt(raw.admin, beside),
@@ -123,6 +134,15 @@ function received(receive: BootConfig['receive'], beside: Beside): BootConfig['r
     ...(auth && { auth: authAt(auth, beside) }),
     ...(grpc && { grpc: portAt(grpc, beside) }),
     ...(http && { http: portAt(http, beside) }),
+  };
+}
+
+function clusterAt(cluster: ClusterConfig, beside: Beside): ClusterConfig {
+  const { tls, auth, ...rest } = cluster;
+  return {
+    ...rest,
+    ...(tls && { tls: { server: besideIt(tls.server, beside), client: besideIt(tls.client, beside) } }),
+    ...(auth && { auth: authAt(auth, beside) }),
   };
 }
 

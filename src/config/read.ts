@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { UsageError } from '../errors.ts';
 import { decodeText, type NoText, placed } from './decode-text.ts';
 import { loadBoot } from './load.ts';
@@ -9,7 +10,13 @@ import type { Variables } from './variables.ts';
 
 /** The boot file from disk; UsageError with a line for each thing that is wrong with it. */
 export async function readBoot(file: string, env: Variables, cwd: string): Promise<BootConfig> {
-  const result = loadBoot(await readOrExplain(file), { file, env, cwd, memoryLimitBytes: memoryLimit() });
+  const result = loadBoot(await readOrExplain(file), {
+    file,
+    env,
+    cwd,
+    memoryLimitBytes: memoryLimit(),
+    hostName: hostname(),
+  });
   if ('errors' in result) throw new UsageError(result.errors.join('\n'));
   return result.config;
 }

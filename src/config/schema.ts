@@ -1,10 +1,11 @@
 import * as v from 'valibot';
 import { batchOptions } from '../batch/options.ts';
 import { bufferOptions, windowOptions } from '../buffer/options.ts';
+import { type ClusterConfig, clusterOptions } from '../cluster/options.ts';
 import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
 import type { Tenants } from '../model/tenant.ts';
-import { block, duration, expected, flag, notYet, numberOf, scalar, size, text } from '../options.ts';
+import { block, duration, flag, notYet, numberOf, oneOf, scalar, size, text } from '../options.ts';
 import { receiveOptions } from '../receive/options.ts';
 import { tenantLimitsOptions } from '../receive/tenants/options.ts';
 import { adminOptions, logOptions } from '../telemetry/options.ts';
@@ -47,8 +48,6 @@ const shards = scalar('auto or a number from 1 to 64', (input): number | 'auto' 
   return number !== undefined && Number.isInteger(number) && number >= 1 && number <= 64 ? number : undefined;
 });
 
-const mode = v.literal('gateway', expected('gateway; others are not supported in this version'));
-
 /** The keys of the boot file, as docs/configuration.md lists them. */
 export const bootFields = {
   environment: v.pipe(
@@ -59,7 +58,12 @@ export const bootFields = {
     v.optional(flag(), false),
     v.description('keep every trace, whatever the rules say, but for drop policies'),
   ),
-  mode: v.pipe(v.optional(mode, 'gateway'), v.description('gateway; agent is not supported in this version')),
+  mode: v.pipe(
+    v.optional(oneOf('gateway', 'agent'), 'gateway'),
+    v.description(
+      'gateway = decides on the traces it owns; agent = decides nothing, sends each trace’s spans to its owner',
+    ),
+  ),
   shards: v.pipe(
     v.optional(shards, 'auto'),
     v.description('auto = one a core the process may use; 1 = no worker threads'),
@@ -83,12 +87,12 @@ export const bootFields = {
   enrich: v.pipe(v.optional(enrichOptions, {}), v.description('attributes added to kept traces')),
   redact: v.pipe(redactOptions, v.description('what is hidden, see docs/redaction.md; [] = nothing')),
   batch: v.optional(batchOptions, {}),
-  export: exportOptions,
+  export: v.optional(exportOptions),
   observe: v.pipe(
     v.optional(block({})),
     v.description('must be empty: metrics from spans before sampling are not supported in this version'),
   ),
-  cluster: notYet(),
+  cluster: v.optional(clusterOptions),
   kafka: notYet(),
   admin: v.optional(adminOptions, {}),
   log: v.optional(logOptions, {}),
@@ -121,7 +125,11 @@ export interface BootConfig {
   readonly enrich: v.InferOutput<typeof enrichOptions>;
   readonly redact: v.InferOutput<typeof redactOptions>;
   readonly batch: v.InferOutput<typeof batchOptions>;
+  /** Empty where the mode is agent: its traces go to their owners. */
   readonly export: v.InferOutput<typeof exportOptions>;
+  readonly mode: 'gateway' | 'agent';
+  /** Absent: this gateway is alone. */
+  readonly cluster?: ClusterConfig;
   readonly admin: v.InferOutput<typeof adminOptions>;
   readonly log: v.InferOutput<typeof logOptions>;
   /** What the process may use, by the container; absent where it has no limit. */

@@ -28,7 +28,7 @@ export function tenantProblems(document: BootDocument, placeOf: (exporter: strin
 
 /** An exporter that always names the same tenant would give it everybody's traces. */
 function fixedTenants(document: BootDocument, { header }: Tenants, placeOf: (exporter: string) => number): Problem[] {
-  return document.export.flatMap((exporter) => {
+  return (document.export ?? []).flatMap((exporter) => {
     if (!('otlp' in exporter)) return [];
     const names = Object.keys(exporter.otlp.headers).filter((name) => name.toLowerCase() === header);
     return names.map((name) => ({

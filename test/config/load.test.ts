@@ -282,7 +282,7 @@ describe('a boot file with mistakes', () => {
     expect(found[0]).toContain(message);
   });
 
-  it.each(['cluster: { name: a }', 'kafka: {}', 'mode: agent', 'buffer: { durable: { directory: data/wal } }'])(
+  it.each(['kafka: {}', 'buffer: { durable: { directory: data/wal } }'])(
     'refuses, rather than ignores, what is still to come: %s',
     (text) => {
       const found = errors(`${withStore}\n${text}`);

@@ -1,0 +1,121 @@
+import * as v from 'valibot';
+import { isUnreachable, unreachable } from '../access/options.ts';
+import type { Member } from '../model/member.ts';
+import { block, duration, expected, listenEndpoint, notYet, scalar, someOf, text } from '../options.ts';
+
+const memberName = /^[A-Za-z0-9_.-]{1,253}$/;
+const hostPort = /^(?:\[[\da-fA-F:.%]+\]|[^:=[\]\s/]+):(\d{1,5})$/;
+
+/** `name=host:port`, or `host:port`, which then is the name as well. */
+const member = scalar('name=host:port or host:port, such as a=10.0.0.1:4319', (input): Member | undefined => {
+  const [, name, address] = typeof input === 'string' ? (/^(?:([^=]*)=)?(.*)$/.exec(input) ?? []) : [];
+  const port = Number(address === undefined ? 0 : hostPort.exec(address)?.[1]);
+  if (address === undefined || !(port >= 1 && port <= 65_535)) return undefined;
+  if (name === undefined) return { name: address, address };
+  return memberName.test(name) ? { name, address } : undefined;
+});
+
+const members = v.pipe(
+  block({
+    static: v.pipe(
+      v.optional(someOf(member)),
+      v.description(
+        'the gateways, as name=host:port; a name is what ownership hangs on; host:port alone is its own name',
+      ),
+    ),
+    dns: notYet(),
+    consul: notYet(),
+  }),
+  v.check((raw) => raw.static !== undefined, 'expected one of static, dns and consul'),
+  v.transform((raw) => ({ static: raw.static! })),
+);
+
+const file = (meaning: string) => v.pipe(v.optional(text(/./, 'a file name')), v.description(meaning));
+
+/** Each member is a server to the others and a client of theirs: both ends of a connection are in the one block. */
+const tls = v.pipe(
+  block({
+    cert_file: file(
+      'certificate in PEM, and those that lead to its authority: shown to whoever connects, and to members that ask for one',
+    ),
+    key_file: file('its private key, without a passphrase'),
+    client_ca_file: file('whoever connects must show a certificate of an authority in it; left out, they need none'),
+    ca_file: file(
+      'authorities that may vouch for other members; client_ca_file where not given, else Node’s and the system’s',
+    ),
+    server_name: v.pipe(
+      v.optional(text(/^(?:[^\s/:]+|(?=.*:.*:)[\da-f:.]+)$/i, 'a name or an address')),
+      v.description('the name that every member’s certificate has; else the host of its address'),
+    ),
+    reload_interval: v.pipe(
+      v.optional(duration('1s', '24h'), '1m'),
+      v.description('how often the files are looked at, beside SIGHUP'),
+    ),
+  }),
+  v.forward(
+    v.check((raw) => !raw.cert_file === !raw.key_file, 'expected together with cert_file, or neither of them'),
+    ['key_file'],
+  ),
+  v.transform((raw) => {
+    const own = { ...(raw.cert_file && { cert_file: raw.cert_file }), ...(raw.key_file && { key_file: raw.key_file }) };
+    const authorities = raw.ca_file ?? raw.client_ca_file;
+    return {
+      /** Of the port at which others come in. */
+      server: {
+        block: 'cluster.tls',
+        files: { ...own, ...(raw.client_ca_file && { client_ca_file: raw.client_ca_file }) },
+        reloadIntervalMs: raw.reload_interval,
+      },
+      /** Of connections to others. */
+      client: {
+        block: 'cluster.tls',
+        files: { ...(authorities && { ca_file: authorities }), ...own },
+        ...(raw.server_name && { serverName: raw.server_name }),
+        reloadIntervalMs: raw.reload_interval,
+      },
+    };
+  }),
+);
+
+const auth = v.pipe(
+  block({
+    bearer_token_file: file(
+      'tokens that members and agents show each other: a line NAME: TOKEN each; every one is taken, the first is sent',
+    ),
+    client_subjects: v.pipe(
+      v.optional(someOf(text(/^(?:\*\.)?[^\s*]+$/, "a client certificate's name, such as *.tailgate.obs.svc"))),
+      v.description('names of certificates that may come in, one must fit; needs tls.client_ca_file'),
+    ),
+  }),
+  v.check(
+    (raw) => Object.values(raw).some((it) => it !== undefined),
+    expected('bearer_token_file, client_subjects or both'),
+  ),
+  v.transform((raw) => ({
+    ...(raw.bearer_token_file !== undefined && { bearerTokenFile: raw.bearer_token_file }),
+    ...(raw.client_subjects && { clientSubjects: raw.client_subjects }),
+  })),
+);
+
+/** `cluster:`. `name` is empty where it is to be the host's. */
+export const clusterOptions = v.pipe(
+  block({
+    name: v.pipe(
+      v.optional(text(/^$|^[A-Za-z0-9_.-]{1,253}$/, 'a name of letters, digits, "_", "." and "-"'), ''),
+      v.description('of this gateway, the same after a restart; the host name where it is empty'),
+    ),
+    listen: v.pipe(
+      v.optional(listenEndpoint(), '0.0.0.0:4319'),
+      v.description('where members and agents reach this gateway; an agent needs none'),
+    ),
+    members,
+    tls: v.optional(tls),
+    auth: v.optional(auth),
+  }),
+  v.forward(
+    v.check((raw) => !isUnreachable(raw.auth, raw.tls?.server), unreachable),
+    ['auth'],
+  ),
+);
+
+export type ClusterConfig = v.InferOutput<typeof clusterOptions>;

@@ -1,0 +1,42 @@
+import type { ClusterConfig } from '../cluster/options.ts';
+import type { Problem } from '../model/rules.ts';
+import type { BootDocument } from './schema.ts';
+
+/** The fleet as the boot file has it, this gateway's name filled in; undefined where it is alone. */
+export function fleetIn({ cluster }: BootDocument, hostName = ''): ClusterConfig | undefined {
+  return cluster && { ...cluster, name: cluster.name || hostName };
+}
+
+/** What is wrong with it, taken together with the rest of the boot file; without `hostName` a name may be left open. */
+export function fleetProblems(document: BootDocument, hostName?: string): Problem[] {
+  const { mode, cluster, export: exporters } = document;
+  const wrong: Problem[] = [];
+  if (mode === 'gateway' && exporters === undefined)
+    wrong.push({ path: ['export'], message: 'missing: expected a list' });
+  if (mode === 'agent' && cluster === undefined)
+    wrong.push({
+      path: ['mode'],
+      message: 'agent without a cluster block: expected cluster.members, to whom it sends',
+    });
+  if (mode === 'gateway' && cluster?.tls && cluster.tls.server.files.cert_file === undefined)
+    wrong.push({
+      path: ['cluster', 'tls', 'cert_file'],
+      message: 'missing: expected a file name, as others connect to a gateway',
+    });
+  return [...wrong, ...staticProblems(document, hostName)];
+}
+
+function staticProblems(document: BootDocument, hostName: string | undefined): Problem[] {
+  const listed = document.cluster?.members.static ?? [];
+  const problems = listed.flatMap(({ name }, i): Problem[] => {
+    const isTaken = listed.findIndex((other) => other.name === name) < i;
+    const message = `"${name}" stands here twice: expected each gateway once, by a name of its own`;
+    return isTaken ? [{ path: ['cluster', 'members', 'static', i], message }] : [];
+  });
+  const self = fleetIn(document, hostName)?.name ?? '';
+  // Of those without a name it is the address that tells which one this is, when it listens.
+  const isNamed = listed.length > 0 && listed.every(({ name, address }) => name !== address);
+  if (document.mode === 'agent' || self === '' || !isNamed || listed.some(({ name }) => name === self)) return problems;
+  const message = `no gateway "${self}" in it, which is this one's name (cluster.name, else the host name): expected it among ${listed.map(({ name }) => name).join(', ')}`;
+  return [...problems, { path: ['cluster', 'members', 'static'], message }];
+}

@@ -1,0 +1,140 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is the syntax of the boot file.
+import { describe, expect, it } from 'vitest';
+import { loadBoot } from '../../src/config/load.ts';
+
+const load = (text: string, { env = {}, hostName }: { env?: Record<string, string>; hostName?: string } = {}) =>
+  loadBoot(text, { file: '/etc/tailgate/gateway.yaml', env, cwd: '/srv', ...(hostName && { hostName }) });
+
+function config(text: string, more: Parameters<typeof load>[1] = {}) {
+  const result = load(text, more);
+  if ('errors' in result) throw new Error(result.errors.join('\n'));
+  return result.config;
+}
+
+function errors(text: string, hostName?: string): readonly string[] {
+  const result = load(text, hostName ? { hostName } : {});
+  return 'errors' in result ? result.errors : [];
+}
+
+const store = 'export: [{ name: store, store: {} }]\n';
+const two = 'members: { static: ["a=10.0.0.1:4319", "b=[fd00::2]:4319"] }';
+
+describe('a fleet in the boot file', () => {
+  it('is none where nothing is said of it', () => {
+    expect(config(store)).toMatchObject({ mode: 'gateway' });
+    expect(config(store).cluster).toBeUndefined();
+  });
+
+  it('is as the contract shows it', () => {
+    const { cluster } = config(`${store}cluster: { name: a, listen: "0.0.0.0:4319", ${two} }`);
+    expect(cluster).toEqual({
+      name: 'a',
+      listen: { host: '0.0.0.0', port: 4319 },
+      members: {
+        static: [
+          { name: 'a', address: '10.0.0.1:4319' },
+          { name: 'b', address: '[fd00::2]:4319' },
+        ],
+      },
+    });
+  });
+
+  it('names this gateway by the variable, and by the host where that is empty', () => {
+    const text = `${store}cluster: { name: "\${env:POD_NAME:-}", ${two} }`;
+    expect(config(text, { env: { POD_NAME: 'b' }, hostName: 'a' }).cluster?.name).toBe('b');
+    expect(config(text, { env: { POD_NAME: '' }, hostName: 'a' }).cluster?.name).toBe('a');
+  });
+
+  it('takes an address for a name where there is none', () => {
+    const { cluster } = config(`${store}cluster: { members: { static: ["10.0.0.1:4319"] } }`, { hostName: 'x' });
+    expect(cluster?.members).toEqual({ static: [{ name: '10.0.0.1:4319', address: '10.0.0.1:4319' }] });
+  });
+
+  it('needs no exporter in an agent, whose traces go to their owners', () => {
+    expect(config(`mode: agent\ncluster: { ${two} }`, { hostName: 'node-7' })).toMatchObject({
+      mode: 'agent',
+      export: [],
+    });
+  });
+
+  it('has files of both ends of a connection beside the boot file', () => {
+    const tls = 'tls: { cert_file: c.pem, key_file: k.pem, client_ca_file: ca.pem, server_name: tailgate }';
+    const auth = 'auth: { bearer_token_file: members.txt, client_subjects: ["*.obs"] }';
+    const at = (file: string) => `/etc/tailgate/${file}`;
+    expect(config(`${store}cluster: { name: a, ${two}, ${tls}, ${auth} }`).cluster).toMatchObject({
+      tls: {
+        server: { files: { cert_file: at('c.pem'), key_file: at('k.pem'), client_ca_file: at('ca.pem') } },
+        client: {
+          files: { ca_file: at('ca.pem'), cert_file: at('c.pem'), key_file: at('k.pem') },
+          serverName: 'tailgate',
+        },
+      },
+      auth: { bearerTokenFile: at('members.txt'), clientSubjects: ['*.obs'] },
+    });
+    const agent = config(`mode: agent\ncluster: { ${two}, tls: { ca_file: other.pem } }`).cluster;
+    expect(agent?.tls?.client.files).toEqual({ ca_file: at('other.pem') });
+  });
+});
+
+describe('a fleet that cannot be', () => {
+  it.each([
+    ['an agent alone', 'mode: agent', ':1: mode: agent without a cluster block'],
+    ['a mode of its own', `${store}mode: relay`, ':2: mode: "relay": expected one of gateway, agent'],
+    ['a gateway without an exporter', `cluster: { ${two} }`, 'export: missing: expected a list'],
+    ['no members', `${store}cluster: { name: a }`, ':2: cluster.members: missing: expected a block of keys'],
+    ['members from nowhere', `${store}cluster: { members: {} }`, ':2: cluster.members: expected one of static'],
+    ['no member', `${store}cluster: { members: { static: [] } }`, 'cluster.members.static: []: expected at least one'],
+    [
+      'a port that is none',
+      `${store}cluster: { members: { static: ["a=b:0"] } }`,
+      'static[0]: "a=b:0": expected name=host:port',
+    ],
+    [
+      'a name with a blank',
+      `${store}cluster: { members: { static: ["a b=c:1"] } }`,
+      'static[0]: "a b=c:1": expected name=host:port',
+    ],
+    ['a name of blanks', `${store}cluster: { name: " ", ${two} }`, 'cluster.name: " ": expected a name'],
+    [
+      'a gateway twice',
+      `${store}cluster: { name: a, members: { static: ["a=b:1", "a=c:1"] } }`,
+      'static[1]: "a" stands here twice',
+    ],
+    [
+      'a stranger to its own list',
+      `${store}cluster: { name: c, ${two} }`,
+      'cluster.members.static: no gateway "c" in it',
+    ],
+    [
+      'TLS without a certificate',
+      `${store}cluster: { name: a, ${two}, tls: { ca_file: x } }`,
+      'cluster.tls.cert_file: missing',
+    ],
+    [
+      'half a certificate',
+      `${store}cluster: { name: a, ${two}, tls: { cert_file: x } }`,
+      'cluster.tls.key_file: expected together',
+    ],
+    ['an empty auth', `${store}cluster: { name: a, ${two}, auth: {} }`, 'cluster.auth: '],
+    [
+      'passwords',
+      `${store}cluster: { name: a, ${two}, auth: { basic_htpasswd_file: x } }`,
+      'cluster.auth.basic_htpasswd_file: unknown key',
+    ],
+    [
+      'subjects without an authority',
+      `${store}cluster: { name: a, ${two}, auth: { client_subjects: [x] } }`,
+      'cluster.auth: client_subjects without tls.client_ca_file',
+    ],
+  ])('%s', (_, text, message) => {
+    const found = errors(text);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(message);
+  });
+
+  it('is not judged by the name of the machine on which somebody checks the file', () => {
+    const text = `${store}cluster: { ${two} }`;
+    expect(errors(text)).toEqual([]);
+    expect(errors(text, 'laptop').join()).toContain('no gateway "laptop" in it');
+  });
+});
