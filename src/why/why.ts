@@ -1,7 +1,14 @@
 import { ConditionsBuilder } from '../decide/conditions.ts';
+import { isWithin } from '../decide/number-bits.ts';
 import { RequestScan } from '../decode/scan.ts';
 import type { SpanConditions } from '../model/conditions.ts';
-import { emptyPlace, type SpanPlace, type SpanPredicate, type TracePredicate } from '../model/predicates.ts';
+import {
+  emptyPlace,
+  type NumberRange,
+  type SpanPlace,
+  type SpanPredicate,
+  type TracePredicate,
+} from '../model/predicates.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import { attributeText, seenSpan } from './seen.ts';
 import { durationText, rangeWords, spanWords, traceWords } from './words.ts';
@@ -23,7 +30,7 @@ const mostSpans = 20_000;
  * hidden now, a sentence says what is seen no longer.
  */
 export function whyVotes(voted: readonly Voted[], parts: readonly Uint8Array[]): readonly string[] {
-  const asked = new Asked(voted.map(({ when }) => when));
+  const asked = new Asked(voted);
   const spans = asked.scan(parts);
   return voted.map(({ when, vote }) => new Sentence(asked, spans).of(when, vote !== 'abstain'));
 }
@@ -33,9 +40,12 @@ class Asked {
   readonly #builder = new ConditionsBuilder();
   readonly #bits = new Map<SpanPredicate, readonly number[]>();
   readonly #conditions: SpanConditions;
+  /** Some policy dropped the trace, so that nothing with a state was asked about it. */
+  readonly isDropped: boolean;
 
-  constructor(all: readonly TracePredicate[]) {
-    for (const when of all) this.#note(when);
+  constructor(voted: readonly Voted[]) {
+    for (const { when } of voted) this.#note(when);
+    this.isDropped = voted.some(({ vote }) => vote === 'drop');
     this.#conditions = this.#builder.build();
   }
 
@@ -105,16 +115,16 @@ class Sentence {
       case 'not':
         return this.of(when.of, !isSo);
       case 'traceDuration':
-        return `it took ${durationText(this.#traceNs())}, ${isSo ? '' : 'not '}${rangeWords(when.ns, durationText)}`;
+        return this.#took(when.ns, isSo);
       case 'spans':
         return `it has ${isSo ? '' : 'not '}${rangeWords(when.count, String)} spans`;
       case 'share':
         return isSo ? traceWords(when) : traceWords(when).replace('it is among', 'it is not among');
-      case 'first': {
-        const first = when.of.find((each) => this.#isSo(each.when));
-        if (first === undefined) return 'none of its policies';
-        return `${this.of(first.when, true)}; ${this.of(first.decides, isSo)}`;
-      }
+      case 'first':
+        return this.#first(when, isSo);
+      case 'stateful':
+        if (!isSo && this.#asked.isDropped) return 'it is not asked, as the trace is dropped';
+        return isSo ? traceWords(when) : `not: ${traceWords(when)}`;
       default:
         return isSo ? traceWords(when) : `not: ${traceWords(when)}`;
     }
@@ -125,11 +135,35 @@ class Sentence {
     const all = op === 'and' ? isSo : !isSo;
     if (all) return of.map((each) => this.of(each, isSo)).join('; ');
     const decisive = of.find((each) => this.#isSo(each) === isSo);
-    return decisive === undefined ? traceWords({ op, of }) : this.of(decisive, isSo);
+    if (decisive !== undefined) return this.of(decisive, isSo);
+    // It was one of those of which the spans do not tell.
+    const open = of.filter((each) => this.#isSo(each) === undefined);
+    if (open.length === 1) return this.of(open[0], isSo);
+    const words = traceWords({ op, of: open.length === 0 ? of : open });
+    return isSo ? words : `not (${words})`;
+  }
+
+  /** The first that held decided; where the spans do not tell which that was, those that it may have been. */
+  #first({ of }: Extract<TracePredicate, { op: 'first' }>, isSo: boolean): string {
+    const from = of.findIndex(({ when }) => this.#isSo(when) !== false);
+    if (from < 0) return 'none of its policies';
+    const { when, decides } = of[from];
+    if (this.#isSo(when)) return `${this.of(when, true)}; ${this.of(decides, isSo)}`;
+    return `${isSo ? '' : 'not: '}${traceWords({ op: 'first', of: of.slice(from) })}, within its rate`;
+  }
+
+  #took(range: NumberRange, isSo: boolean): string {
+    const ns = this.#traceNs();
+    const words = rangeWords(range, durationText);
+    if (isWithin(ns, range) === isSo) return `it took ${durationText(ns)}, ${isSo ? '' : 'not '}${words}`;
+    // What came late, or is not left, made it another.
+    return `it ${isSo ? 'took' : 'did not take'} ${words}, when it was decided`;
   }
 
   /** As far as the spans that are left tell; undefined where they do not. */
   #isSo(when: TracePredicate): boolean | undefined {
+    if (when.op === 'always' || when.op === 'never') return when.op === 'always';
+    if (when.op === 'traceDuration') return isWithin(this.#traceNs(), when.ns);
     if (when.op === 'any') return this.#spans.some((span) => this.#asked.holds(when.span, span));
     if (when.op === 'not') {
       const inner = this.#isSo(when.of);
@@ -165,19 +199,22 @@ class Sentence {
 
   #none(predicate: SpanPredicate): string {
     if (this.#spans.length === 0) return `no span ${spanWords(predicate)}`;
-    return `no span ${spanWords(predicate)}${this.#nearest(predicate)}`;
+    // The vote is what it is: what holds of a span now came late.
+    const unlike = this.#spans.filter((span) => !this.#asked.holds(predicate, span));
+    const when = unlike.length < this.#spans.length ? ', when it was decided' : '';
+    return `no span ${spanWords(predicate)}${when}${unlike.length > 0 ? this.#nearest(predicate, unlike) : ''}`;
   }
 
-  #nearest(predicate: SpanPredicate): string {
+  #nearest(predicate: SpanPredicate, unlike: readonly SeenRow[]): string {
     if (predicate.op === 'duration') {
-      const spans = this.#spans.map((span) => ({ span, ...seenSpan(span.place) }));
+      const spans = unlike.map((span) => ({ span, ...seenSpan(span.place) }));
       const longest = spans.reduce((most, each) => (each.ns > most.ns ? each : most));
       return `: the longest took ${durationText(longest.ns)} (${nameOf(longest.span)})`;
     }
     if (predicate.op === 'or')
-      return predicate.of.map((each) => this.#nearest(each)).find((each) => each.includes('it is')) ?? '';
+      return predicate.of.map((each) => this.#nearest(each, unlike)).find((each) => each.includes('it is')) ?? '';
     if (predicate.op !== 'attribute') return '';
-    const values = new Set(this.#spans.map(({ place }) => attributeText(place, predicate.of, predicate.key)));
+    const values = new Set(unlike.map(({ place }) => attributeText(place, predicate.of, predicate.key)));
     values.delete(undefined);
     const [first, second, ...others] = values;
     if (first === undefined) return ': none has it';
