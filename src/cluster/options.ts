@@ -15,6 +15,25 @@ const member = scalar('name=host:port or host:port, such as a=10.0.0.1:4319', (i
   return memberName.test(name) ? { name, address } : undefined;
 });
 
+/** What is asked of a name server: the addresses of a host, each with the same port, or the targets of a service. */
+export type DnsQuestion = { readonly refreshMs: number } & (
+  | { readonly host: string; readonly port: number }
+  | { readonly service: string }
+);
+
+type DnsName = { readonly host: string; readonly port: number } | { readonly service: string };
+
+const dnsName = scalar(
+  'host:port of a headless Service, such as tailgate.obs.svc:4319, or the name of SRV records, such as _otlp._tcp.tailgate.obs.svc',
+  (input): DnsName | undefined => {
+    if (typeof input !== 'string' || input.length > 255) return undefined;
+    if (/^_[\w-]+\._(?:tcp|udp)\.[\w.-]+$/i.test(input)) return { service: input };
+    const [, host, port] = /^([^_:[\]\s/=][^:[\]\s/=]*|\[[\da-fA-F:.%]+\]):(\d{1,5})$/.exec(input) ?? [];
+    const isPort = Number(port) >= 1 && Number(port) <= 65_535;
+    return isPort ? { host: host!.replace(/^\[|\]$/g, ''), port: Number(port) } : undefined;
+  },
+);
+
 const members = v.pipe(
   block({
     static: v.pipe(
@@ -23,11 +42,24 @@ const members = v.pipe(
         'the gateways, as name=host:port; a name is what ownership hangs on; host:port alone is its own name',
       ),
     ),
-    dns: notYet(),
+    dns: v.pipe(
+      v.optional(dnsName),
+      v.description('host:port, whose every address is a gateway, or SRV records, _service._tcp.name'),
+    ),
+    refresh: v.pipe(
+      v.optional(duration('1s', '1h')),
+      v.description('how often the name server is asked (5s), sooner where its answer holds for less'),
+    ),
     consul: notYet(),
   }),
-  v.check((raw) => raw.static !== undefined, 'expected one of static, dns and consul'),
-  v.transform((raw) => ({ static: raw.static! })),
+  v.check((raw) => !raw.static !== !raw.dns, 'expected one of static and dns'),
+  v.forward(
+    v.check((raw) => raw.refresh === undefined || raw.dns !== undefined, 'belongs to dns'),
+    ['refresh'],
+  ),
+  v.transform(({ static: listed, dns, refresh = 5_000 }) =>
+    dns ? { dns: { ...dns, refreshMs: refresh } satisfies DnsQuestion as DnsQuestion } : { static: listed! },
+  ),
 );
 
 const file = (meaning: string) => v.pipe(v.optional(text(/./, 'a file name')), v.description(meaning));

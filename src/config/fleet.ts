@@ -27,7 +27,8 @@ export function fleetProblems(document: BootDocument, hostName?: string): Proble
 }
 
 function staticProblems(document: BootDocument, hostName: string | undefined): Problem[] {
-  const listed = document.cluster?.members.static ?? [];
+  const members = document.cluster?.members;
+  const listed = members && 'static' in members ? members.static : [];
   const problems = listed.flatMap(({ name }, i): Problem[] => {
     const isTaken = listed.findIndex((other) => other.name === name) < i;
     const message = `"${name}" stands here twice: expected each gateway once, by a name of its own`;

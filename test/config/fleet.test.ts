@@ -76,6 +76,27 @@ describe('a fleet in the boot file', () => {
   });
 });
 
+describe('members from a name server', () => {
+  const members = (text: string) => config(`${store}cluster: { members: ${text} }`, { hostName: 'x' }).cluster?.members;
+
+  it.each([
+    ['{ dns: "tailgate.obs.svc:4319" }', { host: 'tailgate.obs.svc', port: 4319, refreshMs: 5_000 }],
+    ['{ dns: "[fd00::1]:4319", refresh: 1m }', { host: 'fd00::1', port: 4319, refreshMs: 60_000 }],
+    ['{ dns: _otlp._tcp.tailgate.obs.svc }', { service: '_otlp._tcp.tailgate.obs.svc', refreshMs: 5_000 }],
+  ])('%s', (text, dns) => expect(members(text)).toEqual({ dns }));
+
+  it.each([
+    ['{ dns: tailgate.obs.svc }', 'expected host:port of a headless Service'],
+    ['{ dns: "tailgate:0" }', 'expected host:port of a headless Service'],
+    ['{ dns: "http://tailgate:1" }', 'expected host:port of a headless Service'],
+    ['{ dns: "a:1", static: ["a=b:1"] }', 'cluster.members: expected one of static and dns'],
+    ['{ static: ["x=b:1"], refresh: 5s }', 'cluster.members.refresh: belongs to dns'],
+    ['{ dns: "a:1", refresh: 5 }', 'cluster.members.refresh: 5: expected a duration from 1s to 1h'],
+  ])('%s is refused', (text, message) => {
+    expect(errors(`${store}cluster: { members: ${text} }`, 'x')).toEqual([expect.stringContaining(message)]);
+  });
+});
+
 describe('a fleet that cannot be', () => {
   it.each([
     ['an agent alone', 'mode: agent', ':1: mode: agent without a cluster block'],

@@ -12,6 +12,12 @@ export interface MembersWatch {
  */
 export type OnMembers = (members: readonly Member[]) => void;
 
+/** How it goes with whoever is asked; the list that was told last stays in force while that fails. */
+export interface TellOfMembers {
+  answered(): void;
+  failed(why: Error): void;
+}
+
 /** Sorted by name in code units, each name once: of several the one with the least address, so that all agree on it. */
 export function inOrder(members: readonly Member[]): readonly Member[] {
   const sorted = members.toSorted((a, b) => compare(a.name, b.name) || compare(a.address, b.address));
