@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { certificateBlocks } from './certificates.ts';
 import { systemClock, unixMsOf } from './clock.ts';
+import { wholeCores } from './config/container-limits.ts';
 import { createLiveRules } from './config/live.ts';
 import type { LiveFiles } from './config/live-files.ts';
 import { whyItDoesNotFit } from './config/memory-fit.ts';
@@ -237,7 +238,7 @@ async function openShards(
   rules: RulesRevision,
   events: ShardEvents,
 ): Promise<Shards> {
-  const count = shardsFor(config, availableParallelism());
+  const count = shardsFor(config, wholeCores(availableParallelism()));
   const { environment, traceDebug, receive, tenants, buffer, window, batch, enrich, redact } = config;
   const own = { environment, traceDebug, receive, ...(tenants && { tenants }), buffer, window, batch, enrich, redact };
   // Files may change while modules are loaded: what ports are opened with is asked for behind that.

@@ -20,7 +20,7 @@ export interface BootSurroundings {
   readonly env: Variables;
   /** The working directory: `data_directory` and the store's directory are relative to it. */
   readonly cwd: string;
-  /** What the process may use, which sizes that nobody set follow; see memory-limit.ts. */
+  /** What the process may use, which sizes that nobody set follow; see container-limits.ts. */
   readonly memoryLimitBytes?: number | undefined;
   /** The machine's, for `cluster.name`; left out where the file is for another machine. */
   readonly hostName?: string;

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { UsageError } from '../errors.ts';
+import { memoryLimit } from './container-limits.ts';
 import { decodeText, type NoText, placed } from './decode-text.ts';
 import { loadBoot } from './load.ts';
-import { memoryLimit } from './memory-limit.ts';
 import { unreadable } from './read-text.ts';
 import type { BootConfig } from './schema.ts';
 import type { Variables } from './variables.ts';

@@ -1,7 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { coreLimit, memoryLimit, wholeCores } from '../../src/config/container-limits.ts';
 import { loadBoot } from '../../src/config/load.ts';
 import { whyItDoesNotFit } from '../../src/config/memory-fit.ts';
-import { memoryLimit } from '../../src/config/memory-limit.ts';
 
 const mebibyte = 2 ** 20;
 const gibibyte = 2 ** 30;
@@ -58,6 +63,59 @@ describe('the memory that the container allows', () => {
     ['nonsense', { '/proc/self/cgroup': ':\n0::\nx', '/sys/fs/cgroup/memory.max': '-1' }, undefined],
   ])('%s', (_, files, expected) => {
     expect(limitIn(files)).toBe(expected);
+    expect(heapMegabytesIn(files)).toBe(
+      expected === undefined ? '' : `${Math.max(64, Math.floor(expected / 5 / mebibyte))}\n`,
+    );
+  });
+});
+
+/** What the programs that start the gateway make of the same files. */
+function heapMegabytesIn(files: Record<string, string>): string {
+  const root = mkdtempSync(join(tmpdir(), 'tailgate-cgroup-'));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), text);
+  }
+  return execFileSync(fileURLToPath(new URL('../../bin/heap-megabytes', import.meta.url)), [root], {
+    encoding: 'utf8',
+  });
+}
+
+describe('the cores that the container allows', () => {
+  const v2 = (text: string) => ({ '/proc/self/cgroup': '0::/pod/app\n', '/sys/fs/cgroup/pod/app/cpu.max': text });
+  it.each<[string, Record<string, string>, number | undefined, number]>([
+    ['v2, one and a half', v2('150000 100000\n'), 1.5, 1],
+    ['v2, two and a half', v2('250000 100000\n'), 2.5, 2],
+    ['v2, less than one', v2('10000 100000\n'), 0.1, 1],
+    ['v2, more than there are', v2('6400000 100000\n'), 64, 8],
+    ['v2 without a limit', v2('max 100000\n'), undefined, 8],
+    ['v2 below a group with less', { ...v2('400000 100000\n'), '/sys/fs/cgroup/pod/cpu.max': '300000 100000\n' }, 3, 3],
+    [
+      'v1',
+      {
+        '/proc/self/cgroup': '12:cpu,cpuacct:/docker/abc\n0::/\n',
+        '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '200000\n',
+        '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '50000\n',
+      },
+      4,
+      4,
+    ],
+    [
+      'v1 without a limit',
+      {
+        '/proc/self/cgroup': '2:cpu:/\n',
+        '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n',
+        '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n',
+      },
+      undefined,
+      8,
+    ],
+    ['no cgroups', {}, undefined, 8],
+    ['nonsense', v2('0 0\n'), undefined, 8],
+  ])('%s', (_, files, limit, shards) => {
+    expect(coreLimit((path) => files[path])).toBe(limit);
+    expect(wholeCores(8, limit)).toBe(shards);
   });
 });
 

@@ -48,13 +48,16 @@ it.runIf(group)(
     const gateway = await startGatewayProcess({
       args: home.args,
       group: directory,
-      env: { NODE_OPTIONS: '--max-old-space-size=102' },
     });
     onTestFinished(() => gateway.kill());
     const { memory, buffer } = JSON.parse(await gateway.get('/api/status'));
     expect(memory.limitBytes).toBe(limitBytes);
     // Less what remembered decisions may take, a sixteenth.
     expect(buffer.limitBytes / (204 << 20)).toBeCloseTo(15 / 16, 2);
+    // A fifth, and the young generation beside it.
+    const [, heapLimit] = /^tailgate_process_heap_limit_bytes (\d+)$/m.exec(await gateway.get('/metrics'))!;
+    expect(Number(heapLimit)).toBeGreaterThan(102 << 20);
+    expect(Number(heapLimit)).toBeLessThan(300 << 20);
     expect(gateway.events('memory_too_small')).toEqual([]);
     for (const [padding, spans] of [
       [0, 2_000],
