@@ -11,7 +11,7 @@
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-names=(consul tempo otelcol otelcol-kafka helm kubectl-validate telemetrygen h2spec kafka)
+names=(consul tempo otelcol otelcol-kafka helm kubectl-validate kube-apiserver helm-unittest telemetrygen h2spec kafka)
 cache=${TAILGATE_CACHE:-${HOME:-/tmp}/.cache/tailgate}/servers
 goflags="-p=2 -buildvcs=false -mod=readonly"
 
@@ -36,7 +36,14 @@ recipe() {
         link+=" -X helm.sh/helm/v3/pkg/$k8s.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/$k8s.k8sVersionMinor=36"
       done
       ;;
+    helm-unittest) package=github.com/helm-unittest/helm-unittest/cmd/helm-unittest ;;
     kubectl-validate) package=sigs.k8s.io/kubectl-validate ;;
+    kube-apiserver)
+      package=k8s.io/kubernetes/cmd/kube-apiserver
+      # what it says it is; charts ask for it
+      local version=k8s.io/component-base/version
+      link+=" -X $version.gitVersion=v1.36.3 -X $version.gitMajor=1 -X $version.gitMinor=36"
+      ;;
     h2spec) package=github.com/summerwind/h2spec/cmd/h2spec; link+=" -X main.VERSION=2.2.1" ;;
     *) die "unknown name '$1' (known: ${names[*]})" 2 ;;
   esac

@@ -1,110 +1,92 @@
-{{/* The pod, the same for a Deployment and a DaemonSet. */}}
+{{/* The pod of a role. */}}
 {{- define "tailgate.pod" -}}
-{{- $scheme := ternary ", scheme: HTTPS" "" .Values.tls.admin.enabled -}}
+{{- $v := .root.Values -}}
+{{- $files := include "tailgate.secretFiles" . | fromJsonArray -}}
+{{- $asksKubernetes := $v.enrich.kubernetes.enabled -}}
 metadata:
   labels:
-    {{- include "tailgate.labels" . | nindent 4 }}
-    {{- with .Values.podLabels }}
+    {{- include "tailgate.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .role }}
+    {{- with .v.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   annotations:
     # The boot file is read once: a change of it starts new pods. The rules are live and have no such sum.
-    checksum/gateway: {{ include "tailgate.gatewayYaml" . | sha256sum }}
-    {{- with .Values.podAnnotations }}
+    checksum/boot: {{ include "tailgate.bootYaml" . | sha256sum }}
+    {{- with .v.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-  serviceAccountName: {{ include "tailgate.serviceAccountName" . }}
-  automountServiceAccountToken: false
+  serviceAccountName: {{ include "tailgate.serviceAccountName" .root }}
+  automountServiceAccountToken: {{ $asksKubernetes }}
   terminationGracePeriodSeconds: {{ include "tailgate.gracePeriod" . }}
-  {{- with .Values.imagePullSecrets }}
+  {{- with $v.imagePullSecrets }}
   imagePullSecrets:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   securityContext:
-    {{- toYaml .Values.podSecurityContext | nindent 4 }}
-  {{- with .Values.priorityClassName }}
+    {{- toYaml $v.podSecurityContext | nindent 4 }}
+  {{- with .v.priorityClassName }}
   priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .v.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
   {{- end }}
   containers:
     - name: tailgate
-      image: {{ include "tailgate.image" . }}
-      imagePullPolicy: {{ .Values.image.pullPolicy }}
-      args: [run, --config, /etc/tailgate/gateway.yaml]
+      image: {{ include "tailgate.image" .root }}
+      imagePullPolicy: {{ $v.image.pullPolicy }}
+      args: [run, --config, /etc/tailgate/boot/gateway.yaml]
       env:
-        - name: NODE_OPTIONS
-          value: --max-old-space-size={{ include "tailgate.share" (dict "root" . "percent" 20) }}
-        - name: TAILGATE_ADMIN
-          value: {{ printf "%s:8888" .Values.listenHost | quote }}
-        {{- with .Values.consul.tokenSecret.name }}
-        - name: CONSUL_HTTP_TOKEN
-          valueFrom:
-            secretKeyRef:
-              name: {{ . }}
-              key: {{ $.Values.consul.tokenSecret.key }}
-        {{- end }}
-        {{- with .Values.extraEnv }}
+        {{- include "tailgate.env" . | nindent 8 }}
+        {{- with .v.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with .Values.extraEnvFrom }}
+      {{- with .v.extraEnvFrom }}
       envFrom:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       ports:
-        - name: otlp-grpc
-          containerPort: 4317
-          {{- if .Values.hostPorts }}
-          hostPort: 4317
-          {{- end }}
-        - name: otlp-http
-          containerPort: 4318
-          {{- if .Values.hostPorts }}
-          hostPort: 4318
-          {{- end }}
-        - name: admin
-          containerPort: 8888
-      startupProbe:
-        httpGet: { path: /livez, port: admin{{ $scheme }} }
-        periodSeconds: 1
-        failureThreshold: 60
-      livenessProbe:
-        httpGet: { path: /livez, port: admin{{ $scheme }} }
-        periodSeconds: 10
-        timeoutSeconds: 5
-        failureThreshold: 3
-      readinessProbe:
-        httpGet: { path: /readyz, port: admin{{ $scheme }} }
-        periodSeconds: 5
-        timeoutSeconds: 3
-        failureThreshold: 2
-      {{- if .Values.preStopSeconds }}
+        {{- include "tailgate.ports" . | trim | nindent 8 }}
+      {{- include "tailgate.probes" . | nindent 6 }}
+      {{- if .v.preStopSeconds }}
       lifecycle:
         preStop:
           exec:
-            command: [sleep, {{ .Values.preStopSeconds | quote }}]
+            command: [sleep, {{ .v.preStopSeconds | quote }}]
       {{- end }}
       resources:
-        {{- toYaml .Values.resources | nindent 8 }}
+        {{- toYaml .v.resources | nindent 8 }}
       securityContext:
-        {{- toYaml .Values.securityContext | nindent 8 }}
+        {{- toYaml $v.securityContext | nindent 8 }}
       volumeMounts:
-        - { name: gateway, mountPath: /etc/tailgate/gateway.yaml, subPath: gateway.yaml, readOnly: true }
+        - { name: boot, mountPath: /etc/tailgate/boot, readOnly: true }
+        {{- if eq .role "gateway" }}
         - { name: rules, mountPath: /etc/tailgate/rules, readOnly: true }
+        {{- end }}
         - { name: data, mountPath: /data }
-        {{- range (include "tailgate.secretFiles" . | fromJsonArray) }}
+        {{- range $files }}
         - { name: {{ .name }}, mountPath: {{ .path }}, readOnly: true }
         {{- end }}
-        {{- with .Values.extraVolumeMounts }}
+        {{- with .v.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
+    {{- with .v.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   volumes:
-    - name: gateway
-      configMap: { name: {{ include "tailgate.fullname" . }}-gateway }
+    - name: boot
+      configMap: { name: {{ include "tailgate.roleName" (merge (dict "suffix" "-boot") .) }} }
+    {{- if eq .role "gateway" }}
     - name: rules
-      configMap: { name: {{ include "tailgate.fullname" . }}-rules }
+      configMap: { name: {{ include "tailgate.rulesConfigMap" .root }} }
+    {{- end }}
+    {{- if not (and (eq .role "gateway") .v.persistence.enabled) }}
     - name: data
       emptyDir: {}
-    {{- range (include "tailgate.secretFiles" . | fromJsonArray) }}
+    {{- end }}
+    {{- range $files }}
     - name: {{ .name }}
       secret:
         secretName: {{ .secret }}
@@ -114,52 +96,106 @@ spec:
           {{- toYaml . | nindent 10 }}
         {{- end }}
     {{- end }}
-    {{- with .Values.extraVolumes }}
+    {{- with .v.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- with .Values.nodeSelector }}
-  nodeSelector:
+  {{- range $key := list "nodeSelector" "tolerations" "affinity" }}
+  {{- with get $.v $key }}
+  {{ $key }}:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with .Values.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with .Values.affinity }}
-  affinity:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .Values.topologySpreadConstraints }}
-  topologySpreadConstraints:
-    {{- toYaml . | nindent 4 }}
+  {{- with include "tailgate.spread" . | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
 {{- end }}
 
-{{/*
-Secrets that are mounted as folders, so that the kubelet exchanges what is in them: their files are read while it runs.
-Of the one for Tempo only what is used, so that one with an authority alone will do.
-*/}}
-{{- define "tailgate.secretFiles" -}}
-{{- $files := list -}}
-{{- range $port := list "receive" "admin" -}}
-{{- with include "tailgate.tlsSecret" (dict "root" $ "port" $port) -}}
-{{- $files = append $files (dict "name" (printf "tls-%s" $port) "path" (printf "/etc/tailgate/tls/%s" $port) "secret" .) -}}
-{{- end -}}
-{{- with get $.Values.auth $port -}}
-{{- if .existingSecret -}}
-{{- $items := list (dict "key" .key "path" "tokens") -}}
-{{- $files = append $files (dict "name" (printf "auth-%s" $port) "path" (printf "/etc/tailgate/auth/%s" $port) "secret" .existingSecret "items" $items) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- with .Values.tempo.tls -}}
-{{- if .existingSecret -}}
-{{- $items := list (dict "key" "ca.crt" "path" "ca.crt") -}}
-{{- if .clientCertificate -}}
-{{- $items = concat $items (list (dict "key" "tls.crt" "path" "tls.crt") (dict "key" "tls.key" "path" "tls.key")) -}}
-{{- end -}}
-{{- $files = append $files (dict "name" "tls-tempo" "path" "/etc/tailgate/tls/tempo" "secret" .existingSecret "items" $items) -}}
-{{- end -}}
-{{- end -}}
-{{- toJson $files -}}
+{{/* What the pod and its node are called, and what the memory limit leaves for JavaScript. */}}
+{{- define "tailgate.env" -}}
+- name: NODE_OPTIONS
+  value: --max-old-space-size={{ include "tailgate.share" (merge (dict "percent" 20) .) }}
+- name: TAILGATE_ADMIN
+  value: {{ printf "%s:8888" .root.Values.listenHost | quote }}
+{{- if .root.Values.tls.admin.enabled }}
+- { name: TAILGATE_ADMIN_SCHEME, value: https }
+{{- end }}
+- name: POD_NAME
+  valueFrom: { fieldRef: { fieldPath: metadata.name } }
+- name: POD_NAMESPACE
+  valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
+- name: POD_IP
+  valueFrom: { fieldRef: { fieldPath: status.podIP } }
+- name: NODE_NAME
+  valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
+{{- if eq .role "agent" }}
+# Kubernetes 1.35 and newer copies these labels from the node; before that they are empty, and nothing is added.
+- name: NODE_ZONE
+  valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/zone']" } }
+- name: NODE_REGION
+  valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/region']" } }
+{{- else }}
+{{- with .root.Values.consul }}
+{{- if .tokenSecret.name }}
+- name: CONSUL_HTTP_TOKEN
+  valueFrom: { secretKeyRef: { name: {{ .tokenSecret.name }}, key: {{ .tokenSecret.key }} } }
+{{- end }}
+{{- if .caSecret.name }}
+- { name: CONSUL_CACERT, value: /etc/tailgate/tls/consul/ca.crt }
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "tailgate.ports" -}}
+{{- range $name, $port := dict "otlp-grpc" 4317 "otlp-http" 4318 }}
+- name: {{ $name }}
+  containerPort: {{ $port }}
+  {{- if and (eq $.role "agent") $.v.hostPorts }}
+  hostPort: {{ $port }}
+  {{- end }}
+{{- end }}
+{{- if and (eq .role "gateway") (include "tailgate.clustered" .root) }}
+- name: cluster
+  containerPort: 4319
+{{- end }}
+- name: admin
+  containerPort: 8888
+{{- end }}
+
+{{/* Alive by the shards alone: neither Tempo nor Consul nor a peer makes a pod restart. */}}
+{{- define "tailgate.probes" -}}
+{{- $scheme := ternary ", scheme: HTTPS" "" .root.Values.tls.admin.enabled -}}
+startupProbe:
+  httpGet: { path: /livez, port: admin{{ $scheme }} }
+  periodSeconds: 1
+  failureThreshold: {{ .v.startupSeconds }}
+livenessProbe:
+  httpGet: { path: /livez, port: admin{{ $scheme }} }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+readinessProbe:
+  httpGet: { path: /readyz, port: admin{{ $scheme }} }
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 2
+{{- end }}
+
+{{- define "tailgate.spread" -}}
+{{- if kindIs "slice" .v.topologySpreadConstraints }}
+{{- with .v.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- else if .v.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - maxSkew: 1
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "tailgate.selector" $ | nindent 8 }}
+  {{- end }}
+{{- end }}
 {{- end }}
