@@ -6,6 +6,7 @@ import { wholeCores } from './config/container-limits.ts';
 import { createLiveRules } from './config/live.ts';
 import type { LiveFiles } from './config/live-files.ts';
 import { whyItDoesNotFit } from './config/memory-fit.ts';
+import type { RulesLayer } from './config/rules.ts';
 import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
 import { openCredentials } from './credentials.ts';
@@ -106,7 +107,10 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const { createAdminServer } = await import('./telemetry/server.ts');
     const ofStore: AdminSources['tempo'] =
       tempo && ((method, url, accept, over, { name }) => tempo.handle(method, url, accept, over, name));
-    const window = await openWindow(config, ofStore, shards, () => rules.current.document);
+    const window = await openWindow(config, ofStore, shards, {
+      today: () => rules.current.document,
+      fileLayer: () => rules.fileLayer,
+    });
     const readApi = window?.readApi ?? ofStore;
     const adminAccess = new AdminAccess(credentials.admin?.value, config.admin.auth?.clientSubjects);
     credentials.admin?.onChange('the admin port', (changed) => adminAccess.renew(changed));
@@ -185,7 +189,7 @@ async function openWindow(
   config: BootConfig,
   ofStore: AdminSources['tempo'],
   shards: Shards,
-  today: () => RulesDocument,
+  rules: { readonly today: () => RulesDocument; readonly fileLayer: () => RulesLayer | undefined },
 ) {
   if (config.window.maxBytes === 0) return undefined;
   const { WindowSearch } = await import('./window-search.ts');
@@ -196,7 +200,7 @@ async function openWindow(
   return {
     readApi: withWindow(ofStore, search, shards, config.tenants),
     keep: keeper(shards, search, systemClock),
-    simulate: simulator({ config, shards, clock: systemClock, today }),
+    simulate: simulator({ config, shards, clock: systemClock, ...rules }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from './clock.ts';
-import { mergeLayers, parseRules } from './config/rules.ts';
+import { mergeLayers, parseRules, type RulesLayer } from './config/rules.ts';
 import type { BootConfig } from './config/schema.ts';
 import { compileRules } from './decide/compile.ts';
 import { tenantProblems } from './decide/tenant-rules.ts';
@@ -26,6 +26,8 @@ interface Simulating {
   readonly clock: Clock;
   /** Those in force. */
   readonly today: () => RulesDocument;
+  /** What the rules file says. */
+  readonly fileLayer: () => RulesLayer | undefined;
 }
 
 /** What rules would keep of the window of one tenant, beside today's: POST /api/simulate. */
@@ -34,7 +36,7 @@ export function simulator(parts: Simulating): NonNullable<AdminSources['simulate
   let waiting = 0;
   const turns = new Turns();
   return async (asked, tenant, over) => {
-    const candidate = documentOf(asked, parts.config);
+    const candidate = documentOf(asked, asked.overFile ? parts.fileLayer() : undefined, parts.config);
     if ('errors' in candidate) return refused(candidate.errors);
     if (waiting > mostWaiting) return { status: 429, body: { error: 'too many simulations at a time: try again' } };
     waiting++;
@@ -52,12 +54,13 @@ type Valid = {
 
 /** The candidate by the very code that loads a rules file, or what is wrong with it, line by line. */
 function documentOf(
-  { rules }: SimulateRequest,
+  { rules }: Pick<SimulateRequest, 'rules'>,
+  under: RulesLayer | undefined,
   { environment, traceDebug: debug, tenants, rules: { maxBytes } }: Simulating['config'],
 ): Valid | { readonly errors: readonly string[] } {
   const parsed = parseRules(rules, 'rules', maxBytes);
   if ('errors' in parsed) return parsed;
-  const { document, report } = mergeLayers([parsed.layer]);
+  const { document, report } = mergeLayers(under === undefined ? [parsed.layer] : [under, parsed.layer]);
   const compiled = compileRules(document, environment, { debug });
   const names = tenants?.each.map(({ name }) => name) ?? [];
   const problems = [

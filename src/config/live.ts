@@ -83,6 +83,11 @@ export class LiveRules<T> {
     return this.#current;
   }
 
+  /** What the rules file says, over which Consul's keys lie; undefined where there is none. */
+  get fileLayer(): RulesLayer | undefined {
+    return this.#file;
+  }
+
   status(): RulesStatus {
     return {
       ...this.#inForce,

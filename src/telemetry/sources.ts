@@ -13,6 +13,8 @@ export interface TempoAnswer {
 /** Rules to be tried, as the text of a rules file, on what came in the last so many milliseconds, or on all there is. */
 export interface SimulateRequest {
   readonly rules: string;
+  /** They are keys of Consul: they lie over the gateway's rules file. */
+  readonly overFile: boolean;
   readonly lastMs: number | undefined;
 }
 

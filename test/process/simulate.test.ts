@@ -62,6 +62,9 @@ describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) =
     expect(found.lost.examples.map(({ traceId }) => traceId)).toEqual([traceIdHex('t7')]);
     const asDocument = (await (await simulate({ rules: { baseline_percent: 100 } })).json()) as Answer;
     expect(asDocument.candidate.keptTraces).toBe(10);
+    // As keys over the rules file, which has no baseline and no routes.
+    const over = (await (await simulate({ rules: 'routes: [/upload]\n', over: 'file' })).json()) as Answer;
+    expect([over.candidate.keptTraces, over.won.examples.length]).toEqual([2, 1]);
     const file = join(mkdtempSync(join(tmpdir(), 'simulate-')), 'rules.yaml');
     writeFileSync(file, rules);
     const gateways = ['--gateway', `http://${gateway.admin}`];

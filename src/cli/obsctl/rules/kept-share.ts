@@ -1,5 +1,4 @@
 import * as v from 'valibot';
-import type { RulesDocument } from '../../../model/rules.ts';
 import { CommandError, exit } from '../../exit.ts';
 import type { Place } from '../http-json.ts';
 import type { Settings } from '../settings.ts';
@@ -10,16 +9,20 @@ const simulated = v.looseObject({
   candidate: v.looseObject({ keptTraces: v.pipe(v.number(), v.minValue(0)) }),
 });
 
+/** Longer than a gateway looks at its window. */
+const answerWithinMs = 45_000;
+
 /**
- * The share of the window's traces that these rules would keep, 0 to 1, by the gateway's own simulation; undefined where
- * the window holds no trace.
+ * The share of the window's traces that would be kept with these rules as keys over the gateway's rules file, 0 to 1, by
+ * its own simulation; undefined where the window holds no trace.
  */
 export async function keptShare(
-  { client }: Pick<Settings, 'client'>,
+  { client, timeoutMs }: Pick<Settings, 'client' | 'timeoutMs'>,
   gateway: Place,
-  document: RulesDocument,
+  rules: string,
 ): Promise<number | undefined> {
-  const { status, body } = await client.post(gateway, '/api/simulate', { rules: document }, [404, 405, 501]);
+  const within = Math.max(timeoutMs, answerWithinMs);
+  const { status, body } = await client.post(gateway, '/api/simulate', { rules, over: 'file' }, without, within);
   if (status !== 200) throw new CommandError(`${gateway.base} ${noWindow}`);
   const answer = v.safeParse(simulated, body);
   if (!answer.success) throw new CommandError(`${gateway.base} answered something that is not a simulation`);
@@ -27,6 +30,8 @@ export async function keptShare(
   return traces === 0 ? undefined : candidate.keptTraces / traces;
 }
 
+/** Answers of a gateway that has none. */
+const without = [404, 405, 501];
 const noWindow =
   'has no window of past traces to try rules on (window in its boot file): leave --max-kept out, or say --yes to write without';
 

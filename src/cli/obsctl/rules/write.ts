@@ -1,5 +1,4 @@
 import type { PastRevision } from '../../../config/rules-history.ts';
-import type { RulesDocument } from '../../../model/rules.ts';
 import { CommandError, type ExitCode, exit } from '../../exit.ts';
 import { printable } from '../cells.ts';
 import { paint } from '../colors.ts';
@@ -39,14 +38,14 @@ export async function write(flags: WriteFlags, settings: Settings, make: Make): 
     const [standing, past] = [await store.standing(), await store.revisions(note)];
     const { keys, why, notes = [] } = make(standing, past, store);
     const written = authorOf(flags, io, why);
-    const { document, hash, text, warnings } = validate(keys, store);
+    const { hash, text, warnings } = validate(keys, store);
     [...notes, ...warnings.map((each) => `is this meant? ${each}`)].forEach(note);
     if (sameKeys(keys, standing.keys)) return unchanged(store, note);
     if (Object.keys(keys).length === 0) throw new CommandError(`${store.folder}: ${noneLeft}`, exit.usage);
     const before = textOf(standing.keys, store);
     const changes = diffText(diffLines(before.text, text), paint(settings.color));
     if (!flags.fromCi) io.stderr.write(changes);
-    if (mostKept !== '' && mostKept !== undefined && !flags.yes) await limit(settings, document, mostKept);
+    if (mostKept !== '' && mostKept !== undefined && !flags.yes) await limit(settings, text, mostKept);
     if (!(await agreed(flags, settings, store))) return exit.failed;
     const index = await store.write(steps(store, { standing, past, keys, hash, hashBefore: before.hash, written }));
     const revision = revisionName({ index, hash });
@@ -85,9 +84,9 @@ function textOf(keys: Keys, store: RulesStore): { text: string; hash: string } {
   }
 }
 
-async function limit(settings: Settings, document: RulesDocument, most: number): Promise<void> {
+async function limit(settings: Settings, rules: string, most: number): Promise<void> {
   for (const gateway of settings.gateways) {
-    const share = await keptShare(settings, gateway, document);
+    const share = await keptShare(settings, gateway, rules);
     if (share === undefined)
       throw new CommandError(`${gateway.base}: its window holds no trace to try the rules on: --yes writes without`);
     const percent = (of: number) => `${Number((of * 100).toPrecision(3))} %`;
