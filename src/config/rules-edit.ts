@@ -2,14 +2,14 @@ import { isCollection, isMap, isSeq, parseDocument } from 'yaml';
 
 /** What is changed in a rules document's text; comments stay. */
 export type RulesEdit =
-  | { readonly field: string; readonly value: unknown }
+  | { readonly path: readonly string[]; readonly value: unknown }
   | { readonly removePolicy: string }
   | { readonly addPolicy: Readonly<Record<string, unknown>> };
 
 /** The text with the change made. */
 export function edited(text: string, edit: RulesEdit): string {
   const document = parseDocument(text, { schema: 'core' });
-  if ('field' in edit) document.set(edit.field, document.createNode(edit.value));
+  if ('path' in edit) document.setIn(edit.path, document.createNode(edit.value));
   else if ('addPolicy' in edit) {
     const policies = document.get('policies');
     if (isSeq(policies)) {

@@ -88,7 +88,7 @@ describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) =
       candidate: { keptTraces: 1, keptSpans: 20 },
     });
     const own =
-      '# ours\nbaseline_percent: 100\nroutes: [/never]\npolicies:\n  - { name: idle, type: latency, latency: { threshold_ms: 90000 } }\n';
+      '# ours\nbaseline_percent: { home: 100, production: 3 }\nroutes: [/never]\npolicies:\n  - { name: idle, type: latency, latency: { threshold_ms: 90000 } }\n';
     writeFileSync(file, own);
     await fetch(`http://${gateway.http}/v1/traces`, {
       method: 'POST',
@@ -100,6 +100,9 @@ describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) =
     const advice = JSON.parse(advised.out) as { why: string; diff: string; lostTraces: number }[];
     expect(advice.map(({ why }) => why.split(' ')[0])).toEqual(
       expect.arrayContaining(['routes', 'idle', 'probes', 'even']),
+    );
+    expect(advice.find(({ why }) => why.startsWith('even'))?.diff).toContain(
+      '+baseline_percent: { home: 0, production: 3 }',
     );
     const applies = advice.map(({ diff }) => spawnSync('git', ['apply'], { cwd: dirname(file), input: diff }).status);
     expect(applies[0]).toBe(0);

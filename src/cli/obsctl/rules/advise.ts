@@ -5,13 +5,15 @@ import { readYaml } from '../../../config/document.ts';
 import { parseRules } from '../../../config/rules.ts';
 import { edited, type RulesEdit } from '../../../config/rules-edit.ts';
 import type { Simulation } from '../../../simulate/simulation.ts';
-import { parseSize } from '../../../units.ts';
+import { isBlock, parseSize } from '../../../units.ts';
 import { CommandError, type ExitCode, exit } from '../../exit.ts';
+import { readStatus } from '../answers.ts';
 import { printable } from '../cells.ts';
 import type { Run } from '../command.ts';
 import type { Settings } from '../settings.ts';
 import { sizeText } from '../status.ts';
 import { jsonText } from '../terminal.ts';
+import { largestShare } from './largest-share.ts';
 import { simulateText } from './simulate.ts';
 import { unifiedDiff } from './unified-diff.ts';
 import { readFile } from './validate.ts';
@@ -45,7 +47,6 @@ const noise = {
     ],
   },
 };
-const bisections = 7;
 /** A service that takes so much of what is kept is named. */
 const muchOfAll = 0.25;
 
@@ -84,7 +85,7 @@ async function advise(file: string, { target, last }: AdviseFlags, settings: Set
     const edit = isListed
       ? { removePolicy: policy }
       : policy in knobs
-        ? { field: knobs[policy], value: null }
+        ? { path: [knobs[policy]], value: null }
         : undefined;
     if (edit === undefined || alone.traces > 0 || overrules > 0) continue;
     const dropsNothing =
@@ -98,10 +99,13 @@ async function advise(file: string, { target, last }: AdviseFlags, settings: Set
   await propose('probes and scrapers are noise', { addPolicy: noise });
   if (advice.at(-1)!.lostTraces === 0) advice.pop();
   if (targetBytes !== undefined && now.candidate.perDay.bytes > targetBytes) {
-    const share = await baselineFor(targetBytes, text, tryOn);
+    const path = await baselinePath(text, settings);
+    const bytesWith = async (value: number): Promise<number> =>
+      (await tryOn(edited(text, { path, value }))).candidate.perDay.bytes;
+    const share = await largestShare(targetBytes, bytesWith);
     const why =
       share === 0 ? `even without a baseline it is more than ${target}` : `a baseline of ${share} % comes to ${target}`;
-    await propose(why, { field: 'baseline_percent', value: share });
+    await propose(why, { path, value: share });
   }
   if (output === 'table') io.stdout.write(advice.map(adviceText).join('\n'));
   else io.stdout.write(`${jsonText(advice, output === 'json' ? 2 : 0)}\n`);
@@ -113,20 +117,13 @@ async function advise(file: string, { target, last }: AdviseFlags, settings: Set
   return advice.length === 0 ? exit.nothing : exit.found;
 }
 
-/** The largest baseline, of two digits, that comes to the target; found by halving. */
-async function baselineFor(
-  target: number,
-  text: string,
-  tryOn: (rules: string) => Promise<Simulation>,
-): Promise<number> {
-  let [low, high] = [0, 100];
-  for (let n = 0; n < bisections; n++) {
-    const middle = (low + high) / 2;
-    const { candidate } = await tryOn(edited(text, { field: 'baseline_percent', value: middle }));
-    if (candidate.perDay.bytes <= target) low = middle;
-    else high = middle;
-  }
-  return Math.floor(low * 100) / 100;
+/** Where the baseline stands of the gateways' environment; others' shares are none of this advice's business. */
+async function baselinePath(text: string, { client, gateway }: Settings): Promise<readonly string[]> {
+  const shares: unknown = readYaml(text, '').value;
+  const { baseline_percent: share } = isBlock(shares) ? shares : {};
+  if (!isBlock(share)) return ['baseline_percent'];
+  const { environment } = readStatus((await client.get(gateway, '/api/status')).body, gateway);
+  return ['baseline_percent', environment];
 }
 
 const adviceOf = (why: string, diff: string, before: Simulation, after: Simulation): Advice => ({
