@@ -1,15 +1,18 @@
 import { fraction } from '../model/inclusion.ts';
 import type { TraceTest } from '../model/predicates.ts';
 
-/** One chance of a trace: `luck` where its randomness is `from` or more. */
+/** One chance of a trace: `luck` where its randomness is `from` or more, and less than `until`. */
 interface Chance {
   from: number;
+  until: number;
   luck: number;
   /** Lucks of the same source, not 0, contain each other: a hash of the same salt. Others are independent. */
   source: number;
   /** To be dropped, not kept. */
   drops: boolean;
 }
+
+type ChanceOfTest = TraceTest & { readonly source: number; readonly until: number };
 
 /**
  * What chances come to together, over all randomness (0 to 1): a trace is kept where some keeper keeps it and no dropper
@@ -35,18 +38,25 @@ export class Chances {
   }
 
   /** The chance that a test has said. */
-  addTest({ thresholdHigh, thresholdLow, luck, source }: TraceTest & { readonly source: number }, drops = false): void {
-    this.add(fraction(thresholdHigh, thresholdLow), luck, source, drops);
+  addTest({ thresholdHigh, thresholdLow, luck, source, until }: ChanceOfTest, drops = false): void {
+    this.add(fraction(thresholdHigh, thresholdLow), luck, source, drops, until);
+  }
+
+  add(from: number, luck: number, source = 0, drops = false, until = 1): void {
+    if (luck <= 0 || from >= until) return;
+    if (luck < 1 || drops || until < 1) this.isPlain = false;
+    this.#insert(from, until, luck, source, drops);
+    // Another stretch begins where it ends.
+    if (until < 1) this.#insert(until, 1, 0, 0, false);
   }
 
   /** Kept in the order of `from`. Nothing is allocated once there were as many. */
-  add(from: number, luck: number, source = 0, drops = false): void {
-    if (luck <= 0 || from >= 1) return;
-    if (luck < 1 || drops) this.isPlain = false;
+  #insert(from: number, until: number, luck: number, source: number, drops: boolean): void {
     const chances = this.#chances;
-    if (this.#count === chances.length) chances.push({ from: 0, luck: 0, source: 0, drops: false });
+    if (this.#count === chances.length) chances.push({ from: 0, until: 1, luck: 0, source: 0, drops: false });
     const added = chances[this.#count];
     added.from = from;
+    added.until = until;
     added.luck = luck;
     added.source = source;
     added.drops = drops;
@@ -73,13 +83,15 @@ export class Chances {
     return total;
   }
 
-  /** Where the first `count` chances apply. */
+  /** Where the first `count` chances have begun. */
   #kept(count: number): number {
     const chances = this.#chances;
+    const { from } = chances[count - 1];
     let none = 1;
     let undropped = 1;
     for (let i = 0; i < count; i++) {
-      const { drops } = chances[i];
+      const { drops, until } = chances[i];
+      if (until <= from) continue;
       const luck = this.#luckBeyondItsKin(i, count);
       if (drops) undropped *= 1 - luck;
       else none *= 1 - luck;

@@ -87,6 +87,8 @@ export class Decisions {
   readonly #ring: Int32Array;
   #next = 0;
   evicted = 0;
+  /** When the last one was made, in monotonic ms. */
+  newestAt = Number.NEGATIVE_INFINITY;
 
   constructor(limit: number, hash: IdHash) {
     this.limit = limit;
@@ -119,6 +121,7 @@ export class Decisions {
    */
   remember(ids: Int32Array, at: number, verdict: Verdict, facts: DecisionFacts): void {
     if (this.records.size === this.limit) this.#forgetOldest();
+    this.newestAt = facts.decidedAt;
     const slot = this.records.allocate();
     const words = this.records.page(slot);
     const to = this.records.at(slot);
@@ -191,6 +194,16 @@ export class Decisions {
     if (index >= 32) return this.#wideVotes.has(slot, kind, index);
     const word = kind === 'keep' ? Decision.keepVotes : Decision.dropVotes;
     return hasVote(this.records.page(slot), this.records.at(slot) + word, index);
+  }
+
+  /** The slots there are now, in order of decision. */
+  oldestFirst(): Int32Array {
+    const ring = this.#ring;
+    if (this.records.size < this.limit) return ring.slice(0, this.#next);
+    const slots = new Int32Array(ring.length);
+    slots.set(ring.subarray(this.#next));
+    slots.set(ring.subarray(0, this.#next), ring.length - this.#next);
+    return slots;
   }
 
   /** When a decision's first span came, and when it was made, in monotonic ms. */

@@ -75,12 +75,12 @@ class Asked implements AskedPolicy {
   vote(facts: TraceFacts): Vote {
     const test = this.#test;
     if (!test.ask(facts)) return Vote.abstain;
-    const { thresholdHigh, thresholdLow, luck } = test;
-    if (luck === 1) {
+    const { thresholdHigh, thresholdLow, luck, until } = test;
+    if (luck === 1 && until === 1) {
       this.thresholdHigh = thresholdHigh;
       this.thresholdLow = thresholdLow;
     } else {
-      const threshold = roundedThreshold(luck * (1 - fraction(thresholdHigh, thresholdLow)));
+      const threshold = roundedThreshold(luck * (until - fraction(thresholdHigh, thresholdLow)));
       this.thresholdHigh = highOf(threshold);
       this.thresholdLow = lowOf(threshold);
     }

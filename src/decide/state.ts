@@ -1,7 +1,11 @@
-import type { PolicyState } from '../model/predicates.ts';
+import type { KeyOptions, PolicyState, TraceKeys } from '../model/predicates.ts';
+import { TraceKey } from './rates/trace-key.ts';
 
 /** Numbers that all shards see, by the identity of what they belong to. */
 export type SharedNumbers = ReadonlyMap<string, SharedArrayBuffer>;
+
+/** The numbers that all shards hash keys of traces under. */
+const seedIdentity = 'seed';
 
 /** What the numbers of one tenant's policies may take together. */
 export const maxPolicyBytes = 64 << 20;
@@ -13,11 +17,14 @@ export const maxPolicyBytes = 64 << 20;
  */
 export class PolicyMemory {
   readonly #shards: number;
+  readonly #seed: number;
   #numbers: ReadonlyMap<string, Int32Array<SharedArrayBuffer>> = new Map();
   #objects: ReadonlyMap<string, unknown> = new Map();
 
-  constructor(shards: number) {
+  /** `seed`, not 0, differs between processes; that of whoever starts the shards is the seed of all of them. */
+  constructor(shards: number, seed: number) {
     this.#shards = shards;
+    this.#seed = seed;
   }
 
   /** All numbers, to be sent to shards. */
@@ -32,6 +39,7 @@ export class PolicyMemory {
   renew<T>(open: (state: PolicyState) => T, given?: SharedNumbers): T {
     const numbers = new Map<string, Int32Array<SharedArrayBuffer>>();
     const objects = new Map<string, unknown>();
+    const [seed] = this.#seedOfAll(numbers, given);
     const result = open({
       shards: this.#shards,
       of: <S>(identity: string, make: () => S): S => {
@@ -43,10 +51,18 @@ export class PolicyMemory {
         numbers.set(identity, known);
         return known;
       },
+      keys: (options) => new TraceKey(options, seed),
     });
     this.#numbers = numbers;
     this.#objects = objects;
     return result;
+  }
+
+  #seedOfAll(numbers: Map<string, Int32Array<SharedArrayBuffer>>, given: SharedNumbers | undefined): Int32Array {
+    const seed = this.#known(seedIdentity, 1, given);
+    if (seed[0] === 0) seed[0] = this.#seed;
+    numbers.set(seedIdentity, seed);
+    return seed;
   }
 
   #known(identity: string, words: number, given: SharedNumbers | undefined): Int32Array<SharedArrayBuffer> {
@@ -65,7 +81,12 @@ export function noState(): PolicyState {
     if (!known.has(identity)) known.set(identity, open());
     return known.get(identity) as T;
   };
-  return { shards: 1, of, shared: (identity, words) => of(`shared ${identity}`, () => new Int32Array(words)) };
+  return {
+    shards: 1,
+    of,
+    shared: (identity, words) => of(`shared ${identity}`, () => new Int32Array(words)),
+    keys: (options) => new TraceKey(options, 0),
+  };
 }
 
 /** A state that counts the bytes that are asked of it; where they are too many, who asks for more gets none. */
@@ -92,6 +113,10 @@ export class MeasuredState implements PolicyState {
     if (this.bytes > maxPolicyBytes) return new Int32Array(0);
     return this.#state.shared(identity, words);
   }
+
+  keys(options: KeyOptions): TraceKeys {
+    return this.#state.keys(options);
+  }
 }
 
 /** The same state, where nothing that is asked has the identity of what is asked elsewhere. */
@@ -99,4 +124,5 @@ export const apart = (state: PolicyState, place: string): PolicyState => ({
   shards: state.shards,
   of: (identity, open) => state.of(`${place} ${identity}`, open),
   shared: (identity, words) => state.shared(`${place} ${identity}`, words),
+  keys: (options) => state.keys(options),
 });

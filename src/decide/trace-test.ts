@@ -1,4 +1,4 @@
-import { fraction } from '../model/inclusion.ts';
+import { fraction, highOf, lowOf } from '../model/inclusion.ts';
 import type { NumberRange, PolicyState, TraceFacts, TracePredicate, TraceTest } from '../model/predicates.ts';
 import { reaches, thresholdOf } from '../model/threshold.ts';
 import { Chances } from './chances.ts';
@@ -18,6 +18,8 @@ export interface CompiledTest extends TraceTest {
   readonly isFree: boolean;
   /** Of its luck, see Chances. */
   readonly source: number;
+  /** After either answer: from this randomness on, 0 to 1, nothing would have made it a yes; 1 = there is no such one. */
+  readonly until: number;
   /** It asks a limiter. */
   readonly limits: boolean;
 }
@@ -44,7 +46,7 @@ export function traceTest(predicate: TracePredicate, conditions: ConditionsBuild
     case 'first':
       return new First(predicate.of.map(({ when, decides }) => ({ when: compile(when), decides: compile(decides) })));
     case 'not':
-      return not(compile(predicate.of));
+      return new Not(compile(predicate.of));
     case 'and':
       return new Every(predicate.of.map(compile));
     case 'or':
@@ -53,7 +55,7 @@ export function traceTest(predicate: TracePredicate, conditions: ConditionsBuild
 }
 
 const stateful = (test: TraceTest): CompiledTest =>
-  Object.assign(test, { varies: true, isFree: false, source: 0, limits: test.limits ?? false });
+  Object.assign(test, { varies: true, isFree: false, source: 0, until: 1, limits: test.limits ?? false });
 
 const certain = (ask: (facts: TraceFacts) => boolean): CompiledTest => ({
   thresholdHigh: 0,
@@ -62,6 +64,7 @@ const certain = (ask: (facts: TraceFacts) => boolean): CompiledTest => ({
   varies: false,
   isFree: true,
   source: 0,
+  until: 1,
   limits: false,
   ask(facts) {
     const isSo = ask(facts);
@@ -83,7 +86,7 @@ const within = (range: NumberRange, numberOf: (facts: TraceFacts) => number) => 
 
 function share(part: number, salt: string | undefined): CompiledTest {
   if (isNever(part)) return certain(() => false);
-  const common = { varies: true, isFree: true, limits: false };
+  const common = { varies: true, isFree: true, until: 1, limits: false };
   if (salt !== undefined) {
     // What a hash of the id says has nothing to do with its last bytes.
     const luck = { thresholdHigh: 0, thresholdLow: 0, luck: part, source: sourceOf(salt) };
@@ -101,30 +104,58 @@ function sourceOf(salt: string): number {
   return hash || 1;
 }
 
-const chanceOf = ({ thresholdHigh, thresholdLow, luck }: TraceTest): number =>
-  luck * (1 - fraction(thresholdHigh, thresholdLow));
+const chanceOf = ({ thresholdHigh, thresholdLow, luck, until }: CompiledTest): number =>
+  luck * Math.max(0, until - fraction(thresholdHigh, thresholdLow));
 
-/** Who has a yes with a chance of 10 % has a no with 90 %. */
-const not = (test: CompiledTest): CompiledTest => ({
-  thresholdHigh: 0,
-  thresholdLow: 0,
-  luck: 0,
-  varies: test.varies,
-  isFree: test.isFree,
-  source: 0,
-  limits: test.limits,
-  ask(facts) {
+/** What is sure of a part of all randomness. */
+const isSure = ({ luck }: CompiledTest): boolean => luck === 1;
+
+/**
+ * Who has a yes from some randomness on has a no below it, and the other way round; of luck, who has a yes with a chance
+ * of 10 % has a no with 90 %.
+ */
+class Not implements CompiledTest {
+  thresholdHigh = 0;
+  thresholdLow = 0;
+  luck = 0;
+  until = 1;
+  readonly varies: boolean;
+  readonly isFree: boolean;
+  readonly source = 0;
+  readonly limits: boolean;
+  readonly #test: CompiledTest;
+
+  constructor(test: CompiledTest) {
+    this.#test = test;
+    this.varies = test.varies;
+    this.isFree = test.isFree;
+    this.limits = test.limits;
+  }
+
+  ask(facts: TraceFacts): boolean {
+    const test = this.#test;
     const isSo = !test.ask(facts);
-    this.luck = 1 - chanceOf(test);
+    const from = fraction(test.thresholdHigh, test.thresholdLow);
+    this.thresholdHigh = this.thresholdLow = 0;
+    this.until = 1;
+    if (isSure(test) && from > 0 && test.until === 1) {
+      this.luck = 1;
+      this.until = from;
+    } else if (isSure(test) && from === 0 && test.until < 1) {
+      this.luck = 1;
+      this.thresholdHigh = highOf(test.until);
+      this.thresholdLow = lowOf(test.until);
+    } else this.luck = 1 - chanceOf(test);
     return isSo;
-  },
-});
+  }
+}
 
 /** What several tests come to. */
 abstract class Several implements CompiledTest {
   thresholdHigh = 0;
   thresholdLow = 0;
   luck = 0;
+  until = 1;
   readonly varies: boolean;
   readonly isFree: boolean;
   source = 0;
@@ -154,10 +185,12 @@ class Every extends Several {
   ask(facts: TraceFacts): boolean {
     this.thresholdHigh = this.thresholdLow = 0;
     this.luck = 1;
+    this.until = 1;
     let isSo = true;
     for (const test of this.#tests) {
       if ((isSo || test.isFree) && !test.ask(facts)) isSo = false;
       this.luck *= test.luck;
+      this.until = Math.min(this.until, test.until);
       if (this.luck === 0) return false;
       if (reaches(test.thresholdHigh, test.thresholdLow, this.thresholdHigh, this.thresholdLow)) take(this, test);
     }
@@ -186,12 +219,19 @@ class Some extends Several {
       chances.addTest(test);
     }
     this.luck = 0;
-    let least: TraceTest | undefined;
-    for (const test of this.#tests) if (test.luck > 0 && (least === undefined || isLower(test, least))) least = test;
+    this.until = 1;
+    let least: CompiledTest | undefined;
+    let until = 0;
+    for (const test of this.#tests) {
+      if (test.luck === 0) continue;
+      if (least === undefined || isLower(test, least)) least = test;
+      until = Math.max(until, test.until);
+    }
     if (least === undefined) return isSo;
     take(this, least);
+    this.until = until;
     // Where luck has no part in it, the lowest threshold says all.
-    this.luck = chances.isPlain ? 1 : chances.total() / (1 - fraction(this.thresholdHigh, this.thresholdLow));
+    this.luck = chances.isPlain ? 1 : chances.total() / (until - fraction(this.thresholdHigh, this.thresholdLow));
     return isSo;
   }
 }
@@ -223,6 +263,7 @@ class First extends Several {
     if (first === undefined) return false;
     const isSo = first.ask(facts);
     take(this, first);
+    this.until = first.until;
     this.luck = first.luck * chances.total();
     return isSo;
   }

@@ -175,6 +175,23 @@ export interface PolicyState {
   of<T>(identity: string, open: () => T): T;
   /** Numbers that all shards see and change with Atomics, zero at first; one shard alone has its own. */
   shared(identity: string, words: number): Int32Array;
+  /** Tells traces apart; all shards tell the same ones apart by the same keys. */
+  keys(options: KeyOptions): TraceKeys;
   /** How many shards there are. */
   readonly shards: number;
+}
+
+/** What traces are told apart by. */
+export interface KeyOptions {
+  /** Attributes of spans and of their resources; a span's own comes first. */
+  readonly attributes: readonly string[];
+  /** The set of services and span names, too. */
+  readonly shape: boolean;
+  /** `root`: of the root alone, or where there is none, of the span that came first. `all`: the set of all values. */
+  readonly from: 'root' | 'all';
+}
+
+export interface TraceKeys {
+  /** The key of a trace; never 0. */
+  of(facts: TraceFacts): number;
 }

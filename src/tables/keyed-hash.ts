@@ -27,14 +27,26 @@ export class KeyedHash {
 
   /** Adds a piece. */
   add(bytes: Uint8Array): this {
-    const whole = bytes.length & ~3;
-    for (let i = 0; i < whole; i += 4) {
-      this.#word(bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
+    return this.addRange(bytes, 0, bytes.length);
+  }
+
+  /** Adds bytes[start, end) as a piece. */
+  addRange(bytes: Uint8Array, start: number, end: number): this {
+    const whole = end - ((end - start) & 3);
+    for (let i = start; i < whole; i += 4) {
+      this.addWord(bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
     }
     let last = 0;
-    for (let i = bytes.length - 1; i >= whole; i--) last = (last << 8) | bytes[i];
-    this.#word(last);
-    this.#word(bytes.length);
+    for (let i = end - 1; i >= whole; i--) last = (last << 8) | bytes[i];
+    this.addWord(last);
+    return this.addWord(end - start);
+  }
+
+  /** Adds a number of 32 bits. */
+  addWord(word: number): this {
+    this.#v3 ^= word;
+    this.#round();
+    this.#v0 ^= word;
     return this;
   }
 
@@ -52,12 +64,6 @@ export class KeyedHash {
     this.#v2 = v2;
     this.#v3 = v3;
     return hash;
-  }
-
-  #word(word: number): void {
-    this.#v3 ^= word;
-    this.#round();
-    this.#v0 ^= word;
   }
 
   #round(): void {

@@ -273,7 +273,7 @@ export class LocalShard implements Shards {
   }
 
   #compile(rules: RulesRevision, tenant: Tenant): PolicySet {
-    const memory = (this.#memories[tenant.index] ??= new PolicyMemory(this.#shards));
+    const memory = (this.#memories[tenant.index] ??= new PolicyMemory(this.#shards, randomInt(1, 2 ** 31)));
     return compileFor(this.#config, rules, tenant, memory, rules.numbers?.[tenant.index]);
   }
 }

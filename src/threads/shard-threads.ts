@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import type { Credentials } from '../access/credential.ts';
@@ -65,7 +66,7 @@ export class ShardThreads implements Shards {
     this.#turns = new Int32Array(turns).fill((systemClock.monotonicMs() + loadWithinMs) | 0);
     const tenants = tenantsOf(config.tenants);
     this.#tenants = tenants;
-    this.#memories = tenants.map(() => new PolicyMemory(shards));
+    this.#memories = tenants.map(() => new PolicyMemory(shards, randomInt(1, 2 ** 31)));
     const common = {
       config: this.#config,
       rules: this.#withNumbers(rules),

@@ -38,7 +38,7 @@ function run(
   seed: number,
 ): { stoodFor: number[]; came: number[] } {
   const next = random(seed);
-  const memory = new PolicyMemory(1);
+  const memory = new PolicyMemory(1, 1);
   const compile = (document: Partial<RulesDocument>) => memory.renew((state) => compiled(document, 'home', state));
   let set = compile(rules);
   const verdict = undecided();
@@ -132,6 +132,31 @@ const stories: Record<string, Story> = {
   }),
   'a share, beside a limiter, half of it dropped': of(
     policy('drop', { drop_sub_policy: [salted(50, 's', 'some')] }),
+    share(20),
+    limit,
+  ),
+  'a share, but for what another does not keep': of(
+    policy('drop', { drop_sub_policy: [policy('not', { not_sub_policy: share(6, 'some') })] }),
+    share(20),
+  ),
+  'what a share does not keep': of(policy('not', { not_sub_policy: share(70) })),
+  'what a share does not keep, and a smaller share': of(policy('not', { not_sub_policy: share(70) }), share(5, 'less')),
+  'a stretch of randomness': of(
+    policy('and', { and_sub_policy: [policy('not', { not_sub_policy: share(10) }), share(40, 'more')] }),
+  ),
+  'what a stretch leaves': of(
+    policy('not', {
+      not_sub_policy: policy(
+        'and',
+        { and_sub_policy: [policy('not', { not_sub_policy: share(10) }), share(90, 'more')] },
+        'stretch',
+      ),
+    }),
+  ),
+  'of large ones less, of the others more': of(
+    policy('drop', {
+      drop_sub_policy: [large, policy('not', { not_sub_policy: share(5, 'some') })],
+    }),
     share(20),
     limit,
   ),

@@ -128,8 +128,8 @@ export class Story {
       ...(workPerStep !== undefined && { workPerStep }),
       seed: 1,
     } satisfies ShardOptions;
-    this.#memory = new PolicyMemory(shards);
-    this.#memories = Array.from({ length: shards }, () => new PolicyMemory(shards));
+    this.#memory = new PolicyMemory(shards, 1);
+    this.#memories = Array.from({ length: shards }, () => new PolicyMemory(shards, 2));
     const sets = this.#compile(rules, environment);
     const tell = (notice: SlabNotice, to: number): void =>
       this.channels.send(`${notice.lender} to ${to}`, () => this.shards[to].shard.neighbours?.learn(notice));

@@ -1,7 +1,6 @@
 import type { TraceFacts, TraceTest } from '../../model/predicates.ts';
 import { reaches } from '../../model/threshold.ts';
 import { type AdaptiveOptions, AdaptiveRates } from '../rates/adaptive-rates.ts';
-import { TraceKey } from '../rates/trace-key.ts';
 import { keyOf, keyParameters, maxKeys } from './keys.ts';
 import { kind } from './kind.ts';
 import { duration, number, optional } from './parameters.ts';
@@ -32,10 +31,10 @@ export const adaptive = kind({
       return [
         { path: [], message: 'expected one of spans_per_second, traces_per_second, bytes_per_second, percentage' },
       ];
-    const { max_keys: keys, adjustment_interval: intervalMs, weight } = values;
+    const { max_keys: most, adjustment_interval: intervalMs, weight } = values;
     const perSecond = bytes === undefined ? (spans ?? traces ?? 0) : bytes / unitBytes;
     const target = percentage === undefined ? { perSecond } : { share: percentage / 100 };
-    const options: AdaptiveOptions = { target, intervalMs, weight, keys };
+    const options: AdaptiveOptions = { target, intervalMs, weight, keys: most };
     const units = (facts: TraceFacts): number => {
       if (traces !== undefined) return 1;
       return bytes === undefined ? facts.spans : Math.max(1, Math.round(facts.bytes / unitBytes));
@@ -45,14 +44,14 @@ export const adaptive = kind({
       op: 'stateful',
       asked: identity,
       open: (state): TraceTest => {
-        const rates = new AdaptiveRates(state.shared(identity, AdaptiveRates.words(keys)), options);
-        const keyOfTrace = new TraceKey(key);
+        const rates = new AdaptiveRates(state.shared(identity, AdaptiveRates.words(most)), options);
+        const keys = state.keys(key);
         return {
           thresholdHigh: 0,
           thresholdLow: 0,
           luck: 1,
           ask(facts) {
-            rates.ask(keyOfTrace.of(facts), units(facts), facts.now);
+            rates.ask(keys.of(facts), units(facts), facts.now);
             this.thresholdHigh = rates.thresholdHigh;
             this.thresholdLow = rates.thresholdLow;
             return reaches(facts.randomnessHigh, facts.randomnessLow, this.thresholdHigh, this.thresholdLow);

@@ -1,4 +1,4 @@
-import type { KeyOptions } from '../rates/trace-key.ts';
+import type { KeyOptions } from '../../model/predicates.ts';
 import { bool, oneOf, optional, type Parameter, strings, whole } from './parameters.ts';
 
 /** What traces are told apart by, for kinds that do so. */

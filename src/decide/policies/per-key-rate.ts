@@ -1,6 +1,5 @@
 import { KeyTable } from '../rates/key-table.ts';
 import { Limiter, limiterWords } from '../rates/limiter.ts';
-import { TraceKey } from '../rates/trace-key.ts';
 import { keyOf, keyParameters, maxKeys } from './keys.ts';
 import { kind } from './kind.ts';
 import { limiting } from './limited.ts';
@@ -26,7 +25,7 @@ export const perKeyRate = kind({
     max_keys: maxKeys(1000),
   },
   compile(values, { identity }) {
-    const { traces_per_second: traces, spans_per_second: spans, max_keys: keys } = values;
+    const { traces_per_second: traces, spans_per_second: spans, max_keys: most } = values;
     const rate = traces ?? spans;
     if (rate === undefined || (traces !== undefined && spans !== undefined))
       return [{ path: [], message: 'expected either traces_per_second or spans_per_second' }];
@@ -38,12 +37,12 @@ export const perKeyRate = kind({
       op: 'stateful',
       asked: identity,
       open: (state) => {
-        const words = state.shared(identity, KeyTable.words(keys, entryWords));
-        const table = new KeyTable(words, 0, keys, entryWords);
+        const words = state.shared(identity, KeyTable.words(most, entryWords));
+        const table = new KeyTable(words, 0, most, entryWords);
         const limiter = new Limiter(words, rate, burst);
-        const keyOfTrace = new TraceKey(key);
+        const keys = state.keys(key);
         return limiting((facts) => {
-          const at = table.at(keyOfTrace.of(facts), Math.floor(facts.now / 1000), longIdle);
+          const at = table.at(keys.of(facts), Math.floor(facts.now / 1000), longIdle);
           return limiter.ask(at + headWords, traces === undefined ? facts.spans : 1, facts.now);
         });
       },

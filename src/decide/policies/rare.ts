@@ -1,6 +1,5 @@
 import { Limiter, limiterWords } from '../rates/limiter.ts';
 import { RecentlySeen } from '../rates/recently-seen.ts';
-import { TraceKey } from '../rates/trace-key.ts';
 import { keyOf, keyParameters } from './keys.ts';
 import { kind } from './kind.ts';
 import { limiting } from './limited.ts';
@@ -26,17 +25,17 @@ export const rare = kind({
     ),
   },
   compile(values, { identity }) {
-    const { not_seen_for: quietMs, traces_per_second: rate, max_keys: keys } = values;
+    const { not_seen_for: quietMs, traces_per_second: rate, max_keys: most } = values;
     const key = keyOf(values, { attributes: [], shape: true, from: 'all' });
     return {
       op: 'stateful',
       asked: identity,
       open: (state) => {
-        const seen = new RecentlySeen(state.shared(identity, RecentlySeen.words(keys)), keys, quietMs / 1000);
+        const seen = new RecentlySeen(state.shared(identity, RecentlySeen.words(most)), most, quietMs / 1000);
         const limiter = new Limiter(state.shared(`${identity}\nlimit`, limiterWords), rate, Math.max(1, 2 * rate));
-        const keyOfTrace = new TraceKey(key);
+        const keys = state.keys(key);
         return limiting((facts) => {
-          const key = keyOfTrace.of(facts);
+          const key = keys.of(facts);
           // Zero is no time at all: the first second of a clock counts as the next one.
           const seconds = Math.floor(facts.now / 1000) + 1;
           const at = seen.placeOf(key);

@@ -1,5 +1,7 @@
 /** Places that a key may have, side by side. */
 const places = 8;
+/** Entries that are looked at for one that nobody uses any more, when a new key finds none among its own. */
+const looks = 16;
 
 /**
  * Keys in memory that all shards see, at most so many: open addressing in which a key has one of eight places, so that
@@ -12,6 +14,8 @@ export class KeyTable {
   readonly #entryWords: number;
   readonly #mask: number;
   readonly #keys: number;
+  /** The entry that is looked at next for one that nobody uses. */
+  #hand = 0;
 
   /** Words that a table of `keys` keys needs, `entryWords` each. */
   static words(keys: number, entryWords: number): number {
@@ -56,7 +60,10 @@ export class KeyTable {
       if (found === 0) free = free < 0 ? at : free;
       else if (nowSeconds - words[at + 1] > idleSeconds) idle = at;
     }
-    return this.#enter(key, free, idle, nowSeconds);
+    if (free >= 0 && (this.#hasRoom() || (idle < 0 && this.#letOneGo(nowSeconds, idleSeconds))))
+      return this.#enter(key, free, 0, nowSeconds);
+    const before = idle < 0 ? 0 : words[idle];
+    return before === 0 ? this.others : this.#enter(key, idle, before, nowSeconds);
   }
 
   /** Goes through all entries but that of the others. */
@@ -73,16 +80,32 @@ export class KeyTable {
     Atomics.sub(this.#words, this.#from, 1);
   }
 
-  #enter(key: number, free: number, idle: number, nowSeconds: number): number {
+  /** Counts one more, where there may be one. */
+  #hasRoom(): boolean {
+    if (Atomics.add(this.#words, this.#from, 1) < this.#keys) return true;
+    Atomics.sub(this.#words, this.#from, 1);
+    return false;
+  }
+
+  /** Of some entries, the first that nobody has used for so long falls free; it counts still, for the one that comes. */
+  #letOneGo(nowSeconds: number, idleSeconds: number): boolean {
     const words = this.#words;
-    const isNew = free >= 0 && Atomics.add(words, this.#from, 1) < this.#keys;
-    if (free >= 0 && !isNew) Atomics.sub(words, this.#from, 1);
-    const at = isNew ? free : idle;
-    if (at < 0) return this.others;
-    const before = words[at];
+    for (let i = 0; i < looks; i++) {
+      this.#hand = (this.#hand + 1) % (this.#mask + places);
+      const at = this.#from + 1 + (1 + this.#hand) * this.#entryWords;
+      const key = words[at];
+      if (key === 0 || nowSeconds - words[at + 1] <= idleSeconds) continue;
+      if (Atomics.compareExchange(words, at, key, 0) === key) return true;
+    }
+    return false;
+  }
+
+  /** `before`: the key that was there, 0 = it was free, and counts already. */
+  #enter(key: number, at: number, before: number, nowSeconds: number): number {
+    const words = this.#words;
     // Somebody else may have taken the place in this very moment; then this trace is one of the others.
-    if ((isNew && before !== 0) || Atomics.compareExchange(words, at, before, key) !== before) {
-      if (isNew) Atomics.sub(words, this.#from, 1);
+    if (Atomics.compareExchange(words, at, before, key) !== before) {
+      if (before === 0) Atomics.sub(words, this.#from, 1);
       return this.others;
     }
     words[at + 1] = nowSeconds;

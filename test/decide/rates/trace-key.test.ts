@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type KeyOptions, TraceKey } from '../../../src/decide/rates/trace-key.ts';
+import { TraceKey } from '../../../src/decide/rates/trace-key.ts';
+import { PolicyMemory, type SharedNumbers } from '../../../src/decide/state.ts';
+import type { KeyOptions } from '../../../src/model/predicates.ts';
 import { factsOfSpans } from '../../support/facts.ts';
 import type { Told } from '../../support/spans.ts';
 
 const key = (options: Partial<KeyOptions>, ...spans: Omit<Told, 'trace'>[]): number =>
-  new TraceKey({ attributes: [], shape: false, from: 'all', ...options }).of(
+  new TraceKey({ attributes: [], shape: false, from: 'all', ...options }, 1).of(
     factsOfSpans(...spans.map((span) => ({ trace: 't', ...span }))),
   );
 
@@ -57,6 +59,29 @@ describe('the key of a trace', () => {
     expect(key({ shape: true }, ...of(64))).toBe(key({ shape: true }, ...of(900)));
     const long = (tail: string) => ({ attributes: { x: `${'x'.repeat(500)}${tail}` } });
     expect(key({ attributes: ['x'] }, long('a'))).toBe(key({ attributes: ['x'] }, long('b')));
+  });
+
+  it('is another one under another seed, so that nobody can choose values that are taken for the same', () => {
+    const of = (seed: number) =>
+      new TraceKey({ attributes: ['x'], shape: false, from: 'all' }, seed).of(
+        factsOfSpans({ trace: 't', attributes: { x: 'v' } }),
+      );
+    expect(of(1)).toBe(of(1));
+    expect(of(1)).not.toBe(of(2));
+  });
+
+  it('is the same in all shards, and in all revisions of their rules', () => {
+    const asked = { attributes: ['x'], shape: false, from: 'all' } as const;
+    const facts = factsOfSpans({ trace: 't', attributes: { x: 'v' } });
+    const main = new PolicyMemory(2, 7);
+    const keyIn = (memory: PolicyMemory, given?: SharedNumbers) =>
+      memory.renew((state) => state.keys(asked).of(facts), given);
+    const first = keyIn(main);
+    const shards = [new PolicyMemory(2, 8), new PolicyMemory(2, 9)];
+    expect(shards.map((shard) => keyIn(shard, main.numbers))).toEqual([first, first]);
+    expect(keyIn(main)).toBe(first);
+    expect(shards.map((shard) => keyIn(shard, main.numbers))).toEqual([first, first]);
+    expect(keyIn(new PolicyMemory(2, 8))).not.toBe(first);
   });
 
   it('is never 0, and rarely another’s', () => {
