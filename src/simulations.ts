@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from './clock.ts';
 import { mergeLayers, parseRules, type RulesLayer } from './config/rules.ts';
+import { rulesText } from './config/rules-text.ts';
 import type { BootConfig } from './config/schema.ts';
 import { compileRules } from './decide/compile.ts';
-import { tenantProblems } from './decide/tenant-rules.ts';
+import { rulesOf, tenantProblems } from './decide/tenant-rules.ts';
 import type { RulesDocument } from './model/rules.ts';
 import type { Tenant } from './model/tenant.ts';
 import { join } from './simulate/join.ts';
@@ -15,6 +16,8 @@ import type { Shards } from './threads/shards.ts';
 
 /** Of all shards together; each trace takes some 150 bytes in each shard that has a part of it. */
 const maxTraces = 131_072;
+/** What came so long before what is asked for counts for what policies remember, where some do. */
+const warmMs = 10 * 60_000;
 /** How long a question holds this thread at a time. */
 const stepMs = 2;
 /** Simulations that wait for their turn: one runs at a time. */
@@ -36,14 +39,16 @@ export function simulator(parts: Simulating): NonNullable<AdminSources['simulate
   let waiting = 0;
   const turns = new Turns();
   return async (asked, tenant, over) => {
-    const candidate = documentOf(asked, asked.overFile ? parts.fileLayer() : undefined, parts.config);
+    const { rules = rulesText(rulesOf(parts.today(), tenant.name)) } = asked;
+    const candidate = documentOf(rules, asked.overFile ? parts.fileLayer() : undefined, parts.config);
     if ('errors' in candidate) return refused(candidate.errors);
     if (waiting > mostWaiting) return { status: 429, body: { error: 'too many simulations at a time: try again' } };
     waiting++;
     const pace = Pace.until(over, turns, stepMs);
     const mine = line.then(() => run(candidate, { ...asked, tenant, over }, parts, pace));
     line = mine.catch(() => {});
-    return await mine.finally(() => waiting--);
+    const answer = await mine.finally(() => waiting--);
+    return asked.rules === undefined && answer.status === 200 ? { ...answer, body: { rules, ...answer.body } } : answer;
   };
 }
 
@@ -54,7 +59,7 @@ type Valid = {
 
 /** The candidate by the very code that loads a rules file, or what is wrong with it, line by line. */
 function documentOf(
-  { rules }: Pick<SimulateRequest, 'rules'>,
+  rules: string,
   under: RulesLayer | undefined,
   { environment, traceDebug: debug, tenants, rules: { maxBytes } }: Simulating['config'],
 ): Valid | { readonly errors: readonly string[] } {
@@ -89,20 +94,21 @@ async function run(
   const documents = [today(), document];
   const place = { environment: config.environment, debug: config.traceDebug, tenant: tenant.name };
   try {
-    const { conditions, tried } = compileJointly(documents, place);
+    const { conditions, keys, tried } = compileJointly(documents, place);
     const seed = randomInt(2 ** 31);
     const waits = { waitMs, afterRootMs, maxTraceBytes };
     // What began before is seen, too, so that it is not taken for what begins then.
+    const beforeMs = tried.some(({ stateful }) => stateful.length > 0) ? Math.max(warmMs, waitMs) : waitMs;
     const asked = {
       documents,
       seed,
       maxTraces,
       waits,
       originMs,
-      fromMs: fromMs === undefined ? null : fromMs - waitMs,
+      fromMs: fromMs === undefined ? null : fromMs - beforeMs,
     };
     const gathered = await shards.gather(asked, tenant.index, over);
-    const traces = await join(gathered, { conditions, seed, maxTraces, waits }, { originMs, fromMs, pace });
+    const traces = await join(gathered, { conditions, keys, seed, maxTraces, waits }, { originMs, fromMs, pace });
     return { status: 200, body: await simulate(tried[0], tried[1], traces, pace) };
   } catch (error) {
     if (error instanceof RulesProblems) return refused(report(error.index, error.problems));

@@ -1,5 +1,5 @@
 import type { Pace } from '../shard/window-reader.ts';
-import type { GatheredTraces } from './gather.ts';
+import { Decided, decidedWords, type GatheredTraces } from './gather.ts';
 import { SpanNames } from './names.ts';
 import { type TableOptions, TraceTable } from './trace-table.ts';
 
@@ -9,8 +9,12 @@ const rowsAStep = 512;
 export interface JoinedTraces {
   readonly table: TraceTable;
   readonly names: SpanNames;
+  /** The numbers of rows of traces that were decided, shard by shard in the order of their decisions. */
+  readonly decided: Int32Array;
   /** Monotonic ms that the table counts from. */
   readonly originMs: number;
+  /** When the first of them began; up to `fromMs` they only count for what policies remember. */
+  readonly firstMs: number;
   /** The stretch of time that the traces began in, in monotonic ms. */
   readonly fromMs: number;
   readonly toMs: number;
@@ -39,12 +43,25 @@ export async function join(
       if (pace.isOver) await pace.next();
     }
   }
+  const decided: number[] = [];
+  for (const { decided: words } of gathered) {
+    for (let at = 0; at < words.length; at += decidedWords) {
+      const row = table.find(words, at + Decided.id);
+      if (row < 0) continue;
+      table.setDecided(row, words[at + Decided.after]);
+      decided.push(row / table.stride);
+      if (at % rowsAStep === 0 && pace.isOver) await pace.next();
+    }
+  }
+  const firstMs = Math.min(...gathered.map(({ firstAt }) => firstAt));
   const cut = gathered.filter(({ isWhole }) => !isWhole);
   return {
     table,
     names,
+    decided: Int32Array.from(decided),
     originMs,
-    fromMs: Math.max(fromMs, Math.min(...gathered.map(({ firstAt }) => firstAt))),
+    firstMs,
+    fromMs: Math.max(fromMs, firstMs),
     toMs: Math.min(originMs, ...cut.map(({ lastAt }) => lastAt)),
     isWhole: cut.length === 0,
   };

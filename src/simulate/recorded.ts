@@ -24,8 +24,8 @@ export async function simulateRecorded(
   candidate: RulesDocument,
   place: RulesPlace,
 ): Promise<Simulation> {
-  const { conditions, tried } = compileJointly([today, candidate], place);
-  const options = { conditions, seed: 1, maxTraces, waits };
+  const { conditions, keys, tried } = compileJointly([today, candidate], place);
+  const options = { conditions, keys, seed: 1, maxTraces, waits };
   const requests = [...requestsIn(file)];
   const [first = 0, last = 0] = [startMs(requests[0], conditions), startMs(requests.at(-1), conditions)];
   const originMs = Math.max(first, last) || 0;
@@ -34,6 +34,7 @@ export async function simulateRecorded(
     names: new SpanNames(),
     originMs,
     pace: neverOver,
+    fromMs: Number.NEGATIVE_INFINITY,
     isLate: () => false,
   });
   const traces = await join([gathered], options, { originMs, pace: neverOver });

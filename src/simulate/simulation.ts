@@ -14,7 +14,7 @@ export interface RulesOutcome {
   readonly keptBytes: number;
   readonly perDay: Amount;
   readonly policies: readonly PolicyTally[];
-  /** Policies whose numbers are an estimate: they go by what came before, or by what is not looked at here. */
+  /** Policies whose numbers are an estimate: they go by what came before, and begin with nothing remembered. */
   readonly approximate: readonly string[];
 }
 
@@ -51,7 +51,11 @@ export interface ServiceOutcome {
 
 /** The answer of POST /api/simulate. Bytes are those of spans as they came; numbers of a sample are scaled up. */
 export interface Simulation {
+  /** The text of today's rules, where they were asked for. */
+  readonly rules?: string;
   readonly seconds: number;
+  /** For so long before, what came counted for what policies remember, and for nothing else. */
+  readonly warmSeconds: number;
   readonly traces: number;
   readonly spans: number;
   readonly bytes: number;
@@ -98,6 +102,7 @@ export async function simulate(
   const [first, second] = tallies.map((tally, i) => outcomeOf(tally, [today, candidate][i], { seconds, scale }));
   return {
     seconds,
+    warmSeconds: Math.max(0, (traces.fromMs - traces.firstMs) / 1000) || 0,
     ...scaled(all, scale),
     sampled: 1 / scale,
     complete: traces.isWhole,

@@ -11,6 +11,7 @@ export function sumOf([first, ...others]: readonly Simulation[]): Simulation {
 function sum(a: Simulation, b: Simulation): Simulation {
   return {
     seconds: Math.max(a.seconds, b.seconds),
+    warmSeconds: Math.min(a.warmSeconds, b.warmSeconds),
     ...plus(a, b),
     sampled: Math.min(a.sampled, b.sampled),
     complete: a.complete && b.complete,

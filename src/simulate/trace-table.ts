@@ -1,10 +1,12 @@
 import { addTimes, durationOf } from '../buffer/trace-columns.ts';
 import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
+import { emptyPlace, type KeyOptions } from '../model/predicates.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import { IdHash } from '../tables/id-hash.ts';
+import { KeyColumns, seenWords } from './key-columns.ts';
 import type { Waits } from './waits.ts';
 
-/** A trace's row, in Int32 words, with the words of its bits behind them. Times are ms since the table's origin. */
+/** A trace's row, in Int32 words, with the words of its bits and then its keys behind them. Times are ms since the table's origin. */
 export const Column = {
   /** Four words. */
   id: 0,
@@ -14,7 +16,7 @@ export const Column = {
   spans: 6,
   bytes: 7,
   firstAfter: 8,
-  /** When it is decided. */
+  /** When it is decided, or was. */
   dueAfter: 9,
   /** Of its root, or else of its first span: numbers of names; the name 0 = not known. */
   service: 10,
@@ -23,7 +25,9 @@ export const Column = {
   parts: 12,
   /** First start and last end, see buffer/trace-columns.ts. */
   times: 13,
-  bits: 17,
+  /** 1: it was decided, at that time. */
+  isDecided: 17,
+  bits: 18,
 } as const;
 
 /** What a service has of a trace, late spans too, in Int32 words. */
@@ -37,6 +41,8 @@ const mostLevels = 30;
 
 export interface TableOptions {
   readonly conditions: SpanConditions;
+  /** What policies tell traces apart by. */
+  readonly keys: readonly KeyOptions[];
   /** Of the sample, see `level`; the same in all tables that are to be joined. */
   readonly seed: number;
   readonly maxTraces: number;
@@ -49,6 +55,8 @@ export interface TableRows {
   readonly count: number;
   readonly rows: Int32Array<ArrayBuffer>;
   readonly parts: Int32Array<ArrayBuffer>;
+  /** See KeyColumns. */
+  readonly seen: Int32Array<ArrayBuffer>;
 }
 
 /**
@@ -63,6 +71,8 @@ export class TraceTable {
   count = 0;
   /** One in 2^level traces is here. */
   level = 0;
+  readonly keys: KeyColumns;
+  readonly #place = emptyPlace();
   readonly #hash: IdHash;
   readonly #index: Int32Array;
   readonly #mask: number;
@@ -73,7 +83,9 @@ export class TraceTable {
   constructor(options: TableOptions) {
     this.#options = options;
     this.#hash = new IdHash(options.seed);
-    this.stride = Column.bits + options.conditions.words;
+    const bitsEnd = Column.bits + options.conditions.words;
+    this.keys = new KeyColumns(options.keys, bitsEnd, options);
+    this.stride = bitsEnd + this.keys.words;
     this.rows = new Int32Array(options.maxTraces * this.stride);
     this.parts = new Int32Array(options.maxTraces * partsATrace * partWords);
     const places = 2 ** Math.ceil(Math.log2(options.maxTraces * 2));
@@ -83,7 +95,8 @@ export class TraceTable {
 
   /** Where the row of the trace with the id at ids[from … from + 4) starts; -1 where it is not in the sample. */
   rowOf(ids: Int32Array, from: number, after: number): number {
-    while (this.#partCount * partWords === this.parts.length && this.level < mostLevels) this.#halve();
+    const isFull = (): boolean => this.#partCount * partWords === this.parts.length || this.keys.isFull;
+    while (isFull() && this.level < mostLevels) this.#halve();
     if (this.#last >= 0 && this.#isAt(this.#last, ids, from)) return this.#last;
     const hash = this.#hash.of(ids[from], ids[from + 1], ids[from + 2], ids[from + 3]);
     while (this.#isIn(hash)) {
@@ -99,8 +112,29 @@ export class TraceTable {
     return -1;
   }
 
-  /** Adds a slice to its trace's row. */
-  add(at: number, rows: Int32Array, row: number, after: number, service: number): void {
+  /** Where the row of the trace with this id starts; -1 where it is not here. */
+  find(ids: Int32Array, from: number): number {
+    const hash = this.#hash.of(ids[from], ids[from + 1], ids[from + 2], ids[from + 3]);
+    for (let i = hash & this.#mask; this.#index[i] !== 0; i = (i + 1) & this.#mask) {
+      const at = (this.#index[i] - 1) * this.stride;
+      if (this.#isAt(at, ids, from)) return at;
+    }
+    return -1;
+  }
+
+  /** Would the trace with this id be in the sample? */
+  samples(ids: Int32Array, from: number): boolean {
+    return this.#isIn(this.#hash.of(ids[from], ids[from + 1], ids[from + 2], ids[from + 3]));
+  }
+
+  /** It was decided then. */
+  setDecided(at: number, after: number): void {
+    this.rows[at + Column.dueAfter] = after;
+    this.rows[at + Column.isDecided] = 1;
+  }
+
+  /** Adds a slice, which lies in `buf`, to its trace's row. */
+  add(at: number, buf: Uint8Array, rows: Int32Array, row: number, after: number, service: number): void {
     const mine = this.rows;
     const bytes = rows[row + Slice.length];
     this.#addPart(at, service, 1, bytes);
@@ -114,11 +148,22 @@ export class TraceTable {
     mine[at + Column.bits] |= bits;
     for (let i = 1; i < words; i++) mine[at + Column.bits + i] |= rows[row + sliceWords + i - 1];
     if (timesAt > 0) addTimes(mine, at + Column.times, rows, row + timesAt);
+    if (this.keys.words > 0) this.#addKeys(at, buf, rows, row, after);
     mine[at + Column.spans]++;
     mine[at + Column.bytes] += bytes;
     const { afterRootMs, maxTraceBytes } = this.#options.waits;
     if ((bits & rootBit) !== 0 && afterRootMs > 0) this.#dueBy(at, after + afterRootMs);
     if (mine[at + Column.bytes] >>> 0 > maxTraceBytes) this.#dueBy(at, after);
+  }
+
+  #addKeys(at: number, buf: Uint8Array, rows: Int32Array, row: number, after: number): void {
+    const place = this.#place;
+    place.buf = buf;
+    place.start = rows[row + Slice.start];
+    place.end = place.start + rows[row + Slice.length];
+    place.resourceSpansAt = rows[row + Slice.resourceSpans];
+    place.scopeSpansAt = rows[row + Slice.scopeSpans];
+    this.keys.add(this.rows, at, place, after, this.rows[at + Column.spans]);
   }
 
   /** Has nothing been added yet? */
@@ -129,6 +174,10 @@ export class TraceTable {
   setRoot(at: number, service: number, name: number): void {
     this.rows[at + Column.service] = service;
     this.rows[at + Column.rootName] = name;
+  }
+
+  get conditionWords(): number {
+    return this.#options.conditions.words;
   }
 
   durationNs(at: number): number {
@@ -155,6 +204,7 @@ export class TraceTable {
       count: this.count,
       rows: this.rows.slice(0, this.count * this.stride),
       parts: this.parts.slice(0, this.#partCount * partWords),
+      seen: this.keys.seen.slice(0, this.keys.seenCount * seenWords),
     };
   }
 
@@ -167,11 +217,13 @@ export class TraceTable {
     const service = services[theirs[from + Column.service]];
     const hasRoot = (theirs[from + Column.bits] & rootBit) !== 0;
     if (isNew || hasRoot) this.setRoot(to, service, names[theirs[from + Column.rootName]]);
-    const due = Math.min(mine[to + Column.dueAfter], theirs[from + Column.dueAfter]);
+    const [isDecided, due] = this.#dueOf(to, theirs, from);
+    mine[to + Column.isDecided] = isDecided;
+    mine[to + Column.dueAfter] = due;
     if (theirs[from + Column.firstAfter] >= due) return;
     if (!isNew && mine[to + Column.firstAfter] >= due) this.#forgetFacts(to);
-    mine[to + Column.dueAfter] = due;
     mine[to + Column.firstAfter] = Math.min(mine[to + Column.firstAfter], theirs[from + Column.firstAfter]);
+    this.keys.merge(mine, to, theirs, from, other.seen);
     if ((theirs[from + Column.bits] & randomnessBit) !== 0) {
       mine[to + Column.randomnessHigh] = theirs[from + Column.randomnessHigh];
       mine[to + Column.randomnessLow] = theirs[from + Column.randomnessLow];
@@ -179,13 +231,23 @@ export class TraceTable {
     mine[to + Column.spans] += theirs[from + Column.spans];
     mine[to + Column.bytes] += theirs[from + Column.bytes];
     addTimes(mine, to + Column.times, theirs, from + Column.times);
-    for (let i = Column.bits; i < this.stride; i++) mine[to + i] |= theirs[from + i];
+    const { words } = this.#options.conditions;
+    for (let i = Column.bits; i < Column.bits + words; i++) mine[to + i] |= theirs[from + i];
+  }
+
+  /** What is known of a decision is more than what two shards expect of it. */
+  #dueOf(to: number, theirs: Int32Array, from: number): readonly [isDecided: number, dueAfter: number] {
+    const [mine, other] = [this.rows[to + Column.dueAfter], theirs[from + Column.dueAfter]];
+    if (this.rows[to + Column.isDecided] === 1) return [1, mine];
+    if (theirs[from + Column.isDecided] === 1) return [1, other];
+    return [0, Math.min(mine, other)];
   }
 
   /** All that was here came after the decision. */
   #forgetFacts(at: number): void {
     this.rows[at + Column.spans] = this.rows[at + Column.bytes] = 0;
-    this.rows.fill(0, at + Column.times, at + this.stride);
+    this.rows.fill(0, at + Column.times, at + Column.isDecided);
+    this.rows.fill(0, at + Column.bits, at + this.stride);
   }
 
   #open(place: number, ids: Int32Array, from: number, after: number): number {
@@ -201,6 +263,7 @@ export class TraceTable {
   }
 
   #dueBy(at: number, after: number): void {
+    if (this.rows[at + Column.isDecided] === 1) return;
     this.rows[at + Column.dueAfter] = Math.min(this.rows[at + Column.dueAfter], after);
   }
 
@@ -247,6 +310,7 @@ export class TraceTable {
     this.#last = -1;
     this.#index.fill(0);
     const old = this.parts;
+    const oldSeen = this.keys.begin();
     const { rows, stride, count } = this;
     this.parts = new Int32Array(old.length);
     this.#partCount = 0;
@@ -260,6 +324,7 @@ export class TraceTable {
       rows[to + Column.parts] = -1;
       for (; part >= 0; part = old[part + Part.next])
         this.#addPart(to, old[part + Part.service], old[part + Part.spans], old[part + Part.bytes]);
+      this.keys.move(rows, to, oldSeen);
       let i = hash & this.#mask;
       while (this.#index[i] !== 0) i = (i + 1) & this.#mask;
       this.#index[i] = this.count;

@@ -41,11 +41,12 @@ function simulateRequest(body: unknown): SimulateRequest | string {
   >;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) return `${unknown.slice(0, 60)}: unknown; expected rules, over and last`;
-  const isDocument = typeof rules === 'object' && rules !== null && !Array.isArray(rules);
-  if (typeof rules !== 'string' && !isDocument)
-    return 'expected {"rules": …, "last": "10m"}: the text of a rules file, or the document as JSON';
   if (over !== undefined && over !== 'file') return 'over: expected file, or nothing';
   const lastMs = last === undefined ? undefined : parseDuration(last);
   if (last !== undefined && lastMs === undefined) return 'last: expected a duration such as 10m';
+  if (rules === undefined) return { rules, overFile: false, lastMs };
+  const isDocument = typeof rules === 'object' && rules !== null && !Array.isArray(rules);
+  if (typeof rules !== 'string' && !isDocument)
+    return 'expected {"rules": …, "last": "10m"}: the text of a rules file, or the document as JSON';
   return { rules: typeof rules === 'string' ? rules : JSON.stringify(rules), overFile: over === 'file', lastMs };
 }

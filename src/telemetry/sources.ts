@@ -12,7 +12,8 @@ export interface TempoAnswer {
 
 /** Rules to be tried, as the text of a rules file, on what came in the last so many milliseconds, or on all there is. */
 export interface SimulateRequest {
-  readonly rules: string;
+  /** Undefined = those in force; the answer has their text. */
+  readonly rules: string | undefined;
   /** They are keys of Consul: they lie over the gateway's rules file. */
   readonly overFile: boolean;
   readonly lastMs: number | undefined;

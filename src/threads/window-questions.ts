@@ -65,15 +65,17 @@ export class WindowQuestions {
   /** What is there of the window's traces, for rules to be tried on; cut short where it takes too long. Rejects likewise. */
   gather(shard: Shard, asked: GatherRequest, place: RulesPlace, over: AbortSignal): Promise<GatheredTraces> {
     const { seed, maxTraces, waits, originMs, fromMs } = asked;
-    const { conditions } = compileJointly(asked.documents, place);
+    const { conditions, keys } = compileJointly(asked.documents, place);
     const pace = Pace.until(over, this.#turns, stepMs);
     const range = { ...always, ...(fromMs !== null && { fromMs }) };
     const endMs = systemClock.monotonicMs() + longestMs;
     return gather(new WindowReader(shard, unpack).walk(range, { conditions, pace }), {
-      table: new TraceTable({ conditions, seed, maxTraces, waits }),
+      table: new TraceTable({ conditions, keys, seed, maxTraces, waits }),
       names: new SpanNames(this.#enricher),
       originMs,
       pace,
+      decisions: shard.decisions,
+      fromMs: range.fromMs,
       isLate: () => systemClock.monotonicMs() > endMs,
     });
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RulesDocument } from '../../src/model/rules.ts';
+import type { PolicyDocument, RulesDocument } from '../../src/model/rules.ts';
 import { type Pace, WindowReader } from '../../src/shard/window-reader.ts';
 import { gather } from '../../src/simulate/gather.ts';
 import { join } from '../../src/simulate/join.ts';
@@ -18,10 +18,14 @@ const neverOver: Pace = { isOver: false, next: () => Promise.resolve() };
 const place = { environment: 'home', debug: false, tenant: '' };
 
 /** What a gateway does with POST /api/simulate, over the shards of a story. */
-async function tryOn(story: Story, candidate: RulesDocument, { maxTraces = 10_000, pace = neverOver } = {}) {
+async function tryOn(
+  story: Story,
+  candidate: RulesDocument,
+  { maxTraces = 10_000, pace = neverOver, fromMs = Number.NEGATIVE_INFINITY } = {},
+) {
   const originMs = story.clock.monotonic;
-  const { conditions, tried } = compileJointly([seedRules, candidate], place);
-  const options = { conditions, seed: 7, maxTraces, waits };
+  const { conditions, keys, tried } = compileJointly([seedRules, candidate], place);
+  const options = { conditions, keys, seed: 7, maxTraces, waits };
   const gathered = await Promise.all(
     story.shards.map(({ shard }) => {
       const reader = new WindowReader(shard, () => Promise.reject(new Error('nothing was packed')));
@@ -31,11 +35,13 @@ async function tryOn(story: Story, candidate: RulesDocument, { maxTraces = 10_00
         names: new SpanNames(story.enricher),
         originMs,
         pace,
+        decisions: shard.decisions,
+        fromMs: range.fromMs,
         isLate: () => false,
       });
     }),
   );
-  const traces = await join(gathered, options, { originMs, pace });
+  const traces = await join(gathered, options, { originMs, fromMs, pace });
   const kept = { today: [] as string[], candidate: [] as string[] };
   await judge(tried, { ...traces, pace }, (at, [today, other]) => {
     const id = Buffer.alloc(16);
@@ -64,9 +70,10 @@ const withRandomness = (span: Told): Told => ({
   traceState: randomness[Number(span.trace.slice(6)) % 3],
 });
 type Step = { readonly spans: Told[]; readonly ms: number };
+/** Each in a millisecond of its own: which of two came first that came to two shards nobody knows. */
 const steps = (longestMs: number): fc.Arbitrary<Step[]> =>
   fc.array(
-    fc.record({ spans: fc.array(told, { minLength: 1, maxLength: 6 }), ms: fc.integer({ min: 0, max: longestMs }) }),
+    fc.record({ spans: fc.array(told, { minLength: 1, maxLength: 6 }), ms: fc.integer({ min: 1, max: longestMs }) }),
     {
       minLength: 1,
       maxLength: 25,
@@ -88,6 +95,32 @@ const policies = [
     },
   },
 ];
+/** Such as remember something of what came before. */
+const stateful: PolicyDocument[] = [
+  { name: 'spans', type: 'rate_limiting', rate_limiting: { spans_per_second: 3, burst_capacity: 5 } },
+  { name: 'bytes', type: 'bytes_limiting', bytes_limiting: { bytes_per_second: 500 } },
+  { name: 'by-service', type: 'per_key_rate', per_key_rate: { traces_per_second: 0.5, burst_capacity: 2 } },
+  {
+    name: 'by-all',
+    type: 'per_key_rate',
+    per_key_rate: { spans_per_second: 1, attributes: ['http.route', 'service.name'], from: 'all' },
+  },
+  { name: 'rare', type: 'rare', rare: { not_seen_for: '3s', traces_per_second: 1 } },
+  { name: 'rare-route', type: 'rare', rare: { not_seen_for: '2s', attributes: ['http.route'] } },
+  { name: 'adaptive', type: 'adaptive', adaptive: { spans_per_second: 2, adjustment_interval: '1s' } },
+  {
+    name: 'composite',
+    type: 'composite',
+    composite: {
+      max_total_spans_per_second: 4,
+      composite_sub_policy: [
+        { name: 'errors', type: 'status_code', status_code: { status_codes: ['ERROR'] } },
+        { name: 'all', type: 'always_sample' },
+      ],
+    },
+  },
+];
+
 const candidate: fc.Arbitrary<RulesDocument> = fc.record({
   ...Object.fromEntries(Object.entries(noRules).map(([key, value]) => [key, fc.constant(value)])),
   baseline_percent: fc.constantFrom(null, 0, 20, 100),
@@ -96,8 +129,13 @@ const candidate: fc.Arbitrary<RulesDocument> = fc.record({
 }) as unknown as fc.Arbitrary<RulesDocument>;
 
 describe('rules that are tried on the window', () => {
-  const same = async (shards: number, list: readonly Step[], rules: RulesDocument) => {
-    const [today, other] = [seedRules, rules].map((each) => new Story({ window, shards, rules: each }));
+  const same = async (
+    shards: number,
+    list: readonly Step[],
+    rules: RulesDocument,
+    buffer: { decisionWaitAfterRootMs?: number; maxTraceBytes?: number } = {},
+  ) => {
+    const [today, other] = [seedRules, rules].map((each) => new Story({ window, shards, rules: each, buffer }));
     for (const { spans, ms } of list)
       for (const story of [today!, other!]) {
         story.send(...spans.map(withRandomness));
@@ -169,31 +207,68 @@ describe('rules that are tried on the window', () => {
     ]);
   });
 
+  it.each([1, 2, 4])(
+    'decide trace for trace as a gateway of %i shards, where they go by what came before, too',
+    async (shards) => {
+      await fc.assert(
+        fc.asyncProperty(steps(300), fc.subarray(stateful, { minLength: 1 }), (list, policies) =>
+          same(shards, list, { ...noRules, policies }),
+        ),
+        { numRuns: Number(process.env.STORIES ?? 6) },
+      );
+    },
+    120_000,
+  );
+
+  it('decide so where traces are decided early and spans come late, in the order in which that was', async () => {
+    const buffer = { decisionWaitAfterRootMs: 500, maxTraceBytes: 2_000 };
+    await fc.assert(
+      fc.asyncProperty(steps(4_000), fc.subarray(stateful, { minLength: 1 }), (list, policies) =>
+        same(1, list, { ...noRules, policies }, buffer),
+      ),
+      { numRuns: Number(process.env.STORIES ?? 6) },
+    );
+  }, 120_000);
+
+  it('tell kinds of traces apart, each by its own name for it', async () => {
+    const story = new Story({ window, shards: 2 });
+    for (let n = 0; n < 60; n++) story.after(200).send({ trace: `t${n}`, service: `s${n % 3}`, name: `op-${n % 5}` });
+    story.after(20_000);
+    const keptOf = async (policy: PolicyDocument): Promise<number> =>
+      (await tryOn(story, { ...noRules, policies: [policy] })).kept.candidate.length;
+    expect(await keptOf({ name: 'rare', type: 'rare' })).toBe(15);
+    expect(await keptOf({ name: 'rare', type: 'rare', rare: { attributes: ['service.name'] } })).toBe(3);
+    const perKey = { traces_per_second: 0.001, burst_capacity: 4 };
+    expect(await keptOf({ name: 'p', type: 'per_key_rate', per_key_rate: perKey })).toBe(12);
+  });
+
+  it('remember what came before the traces that are counted, as far as the window goes back', async () => {
+    const story = new Story({ window });
+    const send = (n: number): void => {
+      story.after(200).send({ trace: `t${n}`, name: `op-${n % 5}` });
+    };
+    for (let n = 0; n < 30; n++) send(n);
+    const fromMs = story.clock.monotonic + 1;
+    for (let n = 30; n < 60; n++) send(n);
+    story.after(20_000);
+    const rules = { ...noRules, policies: [{ name: 'rare', type: 'rare' }] };
+    const { answer } = await tryOn(story, rules, { fromMs });
+    expect([answer.traces, answer.candidate.keptTraces, answer.warmSeconds]).toEqual([30, 0, 5.801]);
+    const { answer: whole } = await tryOn(story, rules);
+    expect([whole.traces, whole.candidate.keptTraces, whole.warmSeconds]).toEqual([60, 5, 0]);
+  });
+
   it('remember nothing of what is in force, and are told as estimates where they go by what came before', async () => {
     const story = new Story({ window, shards: 2 });
     for (let n = 0; n < 200; n++) {
       story.send({ trace: `t${n}`, id: 'a' }, { trace: `t${n}`, id: 'b', parent: 'a' });
       story.after(50);
     }
-    const limited = {
-      name: 'limited',
-      type: 'rate_limiting',
-      rate_limiting: { spans_per_second: 4, burst_capacity: 4 },
-    };
-    const others = [
-      { name: 'rare', type: 'rare' },
-      { name: 'adaptive', type: 'adaptive', adaptive: { spans_per_second: 4 } },
-      { name: 'by-service', type: 'per_key_rate', per_key_rate: { spans_per_second: 4 } },
-    ];
-    const once = await tryOn(story, { ...noRules, policies: [limited] });
-    const again = await tryOn(story, { ...noRules, policies: [limited] });
-    expect(once.answer.candidate.approximate).toEqual(['limited']);
-    // Ten seconds with two traces each, and what the bucket held.
-    expect(once.answer.candidate.keptTraces).toBeGreaterThanOrEqual(20);
-    expect(once.answer.candidate.keptTraces).toBeLessThanOrEqual(22);
-    expect(again.kept.candidate).toEqual(once.kept.candidate);
-    for (const each of others)
-      expect((await tryOn(story, { ...noRules, policies: [each] })).answer.candidate.approximate).toEqual([each.name]);
+    for (const policy of stateful) {
+      const [once, again] = [1, 2].map(() => tryOn(story, { ...noRules, policies: [policy] }));
+      expect((await once!).answer.candidate.approximate).toEqual([policy.name]);
+      expect((await again!).kept.candidate).toEqual((await once!).kept.candidate);
+    }
   });
 
   it('stop being tried at the next step when nobody waits for the answer', async () => {

@@ -53,7 +53,7 @@ function sums({ traces, spans, bytes, today, candidate }: Simulation): string {
   );
 }
 
-function policies({ today, candidate }: Simulation): string {
+function policies({ today, candidate, warmSeconds, sampled }: Simulation): string {
   const names = [...new Set([...candidate.policies, ...today.policies].map(({ policy }) => policy))];
   const approximate = new Set([...today.approximate, ...candidate.approximate]);
   const of = (outcome: Simulation['today'], name: string) => outcome.policies.find(({ policy }) => policy === name);
@@ -71,8 +71,16 @@ function policies({ today, candidate }: Simulation): string {
         { title: 'ALONE', text: (name) => count(of(candidate, name)?.alone.traces ?? 0), align: 'right' },
       ],
       names,
-    ) + (approximate.size > 0 ? '~ an estimate: it goes by what came before, of which the window says little\n' : '')
+    ) + (approximate.size > 0 ? aboutEstimates(warmSeconds, sampled) : '')
   );
+}
+
+/** What policies say that go by what came before depends on how far back the window goes. */
+function aboutEstimates(warmSeconds: number, sampled: number): string {
+  const since =
+    warmSeconds < 1 ? 'with these traces' : `${formatNs(Math.round(warmSeconds) * 1e9)} before these traces`;
+  const part = sampled < 1 ? ', and it saw a sample, in as much longer time' : '';
+  return `~ an estimate: it goes by what came before, and began ${since} with nothing remembered${part}\n`;
 }
 
 const services = ({ services }: Simulation, width: number | undefined): string =>
