@@ -92,3 +92,12 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length]!;
 }
+
+const longestLine = 500;
+
+/** A stranger's text as a part of one line, cut to `longest` characters. */
+export function toLine(text: string, longest = longestLine): string {
+  const cut = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+  const escaped = (each: string) => `\\u{${each.codePointAt(0)!.toString(16)}}`;
+  return cut.toWellFormed().replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escaped);
+}

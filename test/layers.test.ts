@@ -52,6 +52,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'in-time': [],
   options: ['units'],
   access: ['low-priority'],
+  consul: ['node-http', 'proxy', 'tls-client', 'units'],
   ...of(pureStages, [...foundations, 'regex']),
   ...of(rim, [
     'clock',
@@ -66,6 +67,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'tls-client',
     'low-priority',
     'access',
+    'consul',
   ]),
   ...of(settings, [
     'clock',
@@ -78,6 +80,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'tls-client',
     'low-priority',
     'access',
+    'consul',
   ]),
   ...Object.fromEntries(
     composition.map((part, i) => [
@@ -86,6 +89,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
         'clock',
         'in-time',
         'access',
+        'consul',
         'tls-client',
         ...foundations,
         'traceql',
@@ -114,7 +118,7 @@ const packageHomes: Readonly<Record<string, (file: string) => boolean>> = {
   '@prometheus-io/client': within('telemetry'),
   bcryptjs: within('access'),
   commander: within('cli'),
-  consul: within('config'),
+  consul: within('consul'),
   fastify: within('telemetry'),
   pino: within('telemetry'),
   re2js: within('regex'),

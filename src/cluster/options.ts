@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { isUnreachable, unreachable } from '../access/options.ts';
+import type { ConsulClient } from '../consul/client.ts';
 import type { Member } from '../model/member.ts';
-import { block, duration, expected, listenEndpoint, notYet, scalar, someOf, text } from '../options.ts';
+import { block, duration, expected, listenEndpoint, scalar, someOf, text } from '../options.ts';
 
 const memberName = /^[A-Za-z0-9_.-]{1,253}$/;
 const hostPort = /^(?:\[[\da-fA-F:.%]+\]|[^:=[\]\s/]+):(\d{1,5})$/;
@@ -34,6 +35,21 @@ const dnsName = scalar(
   },
 );
 
+const nameInConsul = text(/^[A-Za-z0-9_-]{1,64}$/, 'a name of letters, digits, - and _');
+
+const consul = block({
+  service: v.pipe(
+    v.optional(nameInConsul, 'tailgate'),
+    v.description('under which gateways register themselves, and find those whose checks pass'),
+  ),
+  address: v.pipe(
+    v.optional(v.string('expected an address such as http://127.0.0.1:8500')),
+    v.description('of the Consul agent (CONSUL_HTTP_ADDR, else 127.0.0.1:8500)'),
+  ),
+  namespace: v.pipe(v.optional(nameInConsul), v.description('of Consul Enterprise (CONSUL_NAMESPACE)')),
+  partition: v.pipe(v.optional(nameInConsul), v.description('of Consul Enterprise (CONSUL_PARTITION)')),
+});
+
 const members = v.pipe(
   block({
     static: v.pipe(
@@ -50,17 +66,28 @@ const members = v.pipe(
       v.optional(duration('1s', '1h')),
       v.description('how often the name server is asked (5s), sooner where its answer holds for less'),
     ),
-    consul: notYet(),
+    consul: v.optional(consul),
   }),
-  v.check((raw) => !raw.static !== !raw.dns, 'expected one of static and dns'),
+  v.check(
+    (raw) => [raw.static, raw.dns, raw.consul].filter(Boolean).length === 1,
+    'expected one of static, dns and consul',
+  ),
   v.forward(
     v.check((raw) => raw.refresh === undefined || raw.dns !== undefined, 'belongs to dns'),
     ['refresh'],
   ),
-  v.transform(({ static: listed, dns, refresh = 5_000 }) =>
-    dns ? { dns: { ...dns, refreshMs: refresh } satisfies DnsQuestion as DnsQuestion } : { static: listed! },
-  ),
+  v.transform(({ static: listed, dns, refresh = 5_000, consul: registry }) => ({
+    ...(listed && { static: listed }),
+    ...(dns && { dns: { ...dns, refreshMs: refresh } }),
+    ...(registry && { consul: registry }),
+  })),
 );
+
+/** Where the list of members comes from. */
+export type MembersConfig =
+  | { readonly static: readonly Member[] }
+  | { readonly dns: DnsQuestion }
+  | { readonly consul: { readonly service: string; readonly client: ConsulClient } };
 
 const file = (meaning: string) => v.pipe(v.optional(text(/./, 'a file name')), v.description(meaning));
 
@@ -129,6 +156,14 @@ const auth = v.pipe(
   })),
 );
 
+/** Port 0 = that of `listen`. An empty text is nothing. */
+const advertised = scalar('host or host:port, such as 10.0.0.1', (input) => {
+  const [, v6, host, port = '0'] =
+    typeof input === 'string' ? (/^(?:(?:\[([\da-fA-F:.%]+)\]|([^:[\]\s/=]*))(?::(\d{1,5}))?)$/.exec(input) ?? []) : [];
+  const name = v6 ?? host;
+  return name !== undefined && Number(port) <= 65_535 ? { host: name, port: Number(port) } : undefined;
+});
+
 /** `cluster:`. `name` is empty where it is to be the host's. */
 export const clusterOptions = v.pipe(
   block({
@@ -140,6 +175,12 @@ export const clusterOptions = v.pipe(
       v.optional(listenEndpoint(), '0.0.0.0:4319'),
       v.description('where members and agents reach this gateway; an agent needs none'),
     ),
+    advertise: v.pipe(
+      v.optional(advertised),
+      v.description(
+        'host or host:port at which others reach this gateway, where it registers itself; else listen, or the first address of the machine',
+      ),
+    ),
     members,
     tls: v.optional(tls),
     auth: v.optional(auth),
@@ -150,4 +191,7 @@ export const clusterOptions = v.pipe(
   ),
 );
 
-export type ClusterConfig = v.InferOutput<typeof clusterOptions>;
+type ClusterDocument = v.InferOutput<typeof clusterOptions>;
+
+/** What the boot file says of the fleet. */
+export type ClusterConfig = Omit<ClusterDocument, 'members'> & { readonly members: MembersConfig };

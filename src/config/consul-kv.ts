@@ -1,6 +1,6 @@
-import { ConsulConnection, ConsulRefusal, type ConsulResponse, type KvItem, TooLong } from './consul-connect.ts';
-import type { ConsulClient } from './consul-options.ts';
-import { indexOf, isFiltered } from './consul-read.ts';
+import { indexOf, isFiltered } from '../consul/answer.ts';
+import type { ConsulClient } from '../consul/client.ts';
+import { ConsulConnection, ConsulRefusal, type ConsulResponse, type KvItem, TooLong } from '../consul/connection.ts';
 import { decodeText, placed } from './decode-text.ts';
 
 /** A key's text and when it was last written. */

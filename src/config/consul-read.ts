@@ -1,6 +1,7 @@
+import { indexOf, isFiltered } from '../consul/answer.ts';
+import type { ConsulClient } from '../consul/client.ts';
+import { ConsulConnection, type ConsulResponse, type KvItem, notAList, TooLong } from '../consul/connection.ts';
 import type { ConsulAnswer, ReadFolder } from './consul.ts';
-import { ConsulConnection, type ConsulResponse, type KvItem, notAList, TooLong } from './consul-connect.ts';
-import type { ConsulClient } from './consul-options.ts';
 import { decodeText, placed } from './decode-text.ts';
 import type { KvEntry } from './rules-keys.ts';
 
@@ -73,11 +74,3 @@ function tooMuch(response: ConsulResponse, maxBytes: number): ConsulAnswer {
   const unusable = `: far more than the ${maxBytes} bytes that rules may have`;
   return { index: indexOf(response), entries: [], filtered: isFiltered(response), unusable };
 }
-
-export function indexOf({ statusCode, headers }: ConsulResponse): bigint {
-  const index = headers['x-consul-index'];
-  if (typeof index === 'string' && /^\d{1,20}$/.test(index)) return BigInt(index);
-  throw new Error(`answered ${statusCode} without X-Consul-Index: is this Consul, or a proxy that drops the header?`);
-}
-
-export const isFiltered = ({ headers }: ConsulResponse) => headers['x-consul-results-filtered-by-acls'] === 'true';

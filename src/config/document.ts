@@ -1,6 +1,7 @@
 import type { BaseIssue } from 'valibot';
 import { LineCounter, parseDocument, type YAMLError } from 'yaml';
 import type { Problem } from '../model/rules.ts';
+import { toLine } from '../units.ts';
 import { hideReferences, putVariables, showReferences, type Variables } from './variables.ts';
 import { readTree, type YamlTree } from './yaml-tree.ts';
 
@@ -95,7 +96,6 @@ function keyPath(path: readonly (string | number)[]): string {
 }
 
 const mostErrors = 20;
-const longestError = 500;
 
 /**
  * Errors as somebody is told them: as many as one reads and how many more there are, each a line of bounded length in
@@ -104,13 +104,6 @@ const longestError = 500;
 export function told(errors: readonly string[]): readonly string[] {
   const lines = errors.slice(0, mostErrors).map((each) => toLine(each));
   return errors.length > mostErrors ? [...lines, `and ${errors.length - mostErrors} more`] : lines;
-}
-
-/** A stranger's text as a part of one line, cut to `longest` characters. */
-export function toLine(text: string, longest = longestError): string {
-  const cut = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
-  const escaped = (each: string) => `\\u{${each.codePointAt(0)!.toString(16)}}`;
-  return cut.toWellFormed().replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escaped);
 }
 
 /** What valibot found, each with its path. */

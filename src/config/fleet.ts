@@ -1,14 +1,20 @@
-import type { ClusterConfig } from '../cluster/options.ts';
+import type { ClusterConfig, MembersConfig } from '../cluster/options.ts';
 import type { Problem } from '../model/rules.ts';
+import { clientAt } from './consul-at.ts';
 import type { BootDocument } from './schema.ts';
+import type { Variables } from './variables.ts';
 
 /** The fleet as the boot file has it, this gateway's name filled in; undefined where it is alone. */
-export function fleetIn({ cluster }: BootDocument, hostName = ''): ClusterConfig | undefined {
-  return cluster && { ...cluster, name: cluster.name || hostName };
+export function fleetIn({ cluster }: BootDocument, env: Variables, hostName = ''): ClusterConfig | undefined {
+  if (cluster === undefined) return undefined;
+  const { consul, ...others } = cluster.members;
+  const client = consul && clientAt(consul, env);
+  const members = consul && typeof client === 'object' ? { consul: { service: consul.service, client } } : others;
+  return { ...cluster, name: cluster.name || hostName, members: members as MembersConfig };
 }
 
 /** What is wrong with it, taken together with the rest of the boot file; without `hostName` a name may be left open. */
-export function fleetProblems(document: BootDocument, hostName?: string): Problem[] {
+export function fleetProblems(document: BootDocument, env: Variables, hostName?: string): Problem[] {
   const { mode, cluster, export: exporters } = document;
   const wrong: Problem[] = [];
   if (mode === 'gateway' && exporters === undefined)
@@ -23,18 +29,19 @@ export function fleetProblems(document: BootDocument, hostName?: string): Proble
       path: ['cluster', 'tls', 'cert_file'],
       message: 'missing: expected a file name, as others connect to a gateway',
     });
+  const consul = cluster?.members.consul && clientAt(cluster.members.consul, env);
+  if (typeof consul === 'string') wrong.push({ path: ['cluster', 'members', 'consul', 'address'], message: consul });
   return [...wrong, ...staticProblems(document, hostName)];
 }
 
 function staticProblems(document: BootDocument, hostName: string | undefined): Problem[] {
-  const members = document.cluster?.members;
-  const listed = members && 'static' in members ? members.static : [];
+  const listed = document.cluster?.members.static ?? [];
   const problems = listed.flatMap(({ name }, i): Problem[] => {
     const isTaken = listed.findIndex((other) => other.name === name) < i;
     const message = `"${name}" stands here twice: expected each gateway once, by a name of its own`;
     return isTaken ? [{ path: ['cluster', 'members', 'static', i], message }] : [];
   });
-  const self = fleetIn(document, hostName)?.name ?? '';
+  const self = document.cluster?.name || hostName || '';
   // Of those without a name it is the address that tells which one this is, when it listens.
   const isNamed = listed.length > 0 && listed.every(({ name, address }) => name !== address);
   if (document.mode === 'agent' || self === '' || !isNamed || listed.some(({ name }) => name === self)) return problems;

@@ -2,10 +2,10 @@ import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import type { AuthConfig } from '../access/options.ts';
 import type { ClusterConfig } from '../cluster/options.ts';
+import type { ConsulClient } from '../consul/client.ts';
 import type { ExporterConfig } from '../export/options.ts';
 import type { Problem } from '../model/rules.ts';
-import { show } from '../units.ts';
-import { type ConsulClient, consulClient } from './consul-options.ts';
+import { clientAt } from './consul-at.ts';
 import { problemsOf, readYaml, told } from './document.ts';
 import { fleetIn, fleetProblems } from './fleet.ts';
 import { sized } from './memory-defaults.ts';
@@ -41,7 +41,7 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   const wrong = [
     ...tooSmall,
     ...tenantProblems(parsed.output, (name) => placeOf(name, yaml.value as Written)),
-    ...fleetProblems(parsed.output, from.hostName),
+    ...fleetProblems(parsed.output, from.env, from.hostName),
   ];
   if (wrong.length > 0) return { errors: told(yaml.report(wrong)) };
   const client = consulOf(parsed.output, from.env);
@@ -70,31 +70,18 @@ function smallQueues({ export: exporters = [], batch }: BootDocument, written: W
 }
 
 /** How to reach Consul, undefined where it is off, or what is wrong with its address. */
-function consulOf({ rules }: BootDocument, env: Variables): ConsulClient | undefined | string {
-  if (!rules.consul || rules.consul.address === '') return undefined;
-  try {
-    const { address, datacenter, namespace, partition } = rules.consul;
-    const where = {
-      ...(datacenter && { datacenter }),
-      ...(namespace && { namespace }),
-      ...(partition && { partition }),
-    };
-    return { ...consulClient(env, address), ...where };
-  } catch (error) {
-    const address = rules.consul.address ?? `CONSUL_HTTP_ADDR=${env.CONSUL_HTTP_ADDR ?? ''}`;
-    return `${show(address.replace(/[^/]*@/, '…@'))}: ${(error as Error).message}`;
-  }
-}
+const consulOf = ({ rules }: BootDocument, env: Variables): ConsulClient | undefined | string =>
+  rules.consul && rules.consul.address !== '' ? clientAt(rules.consul, env) : undefined;
 
 function toConfig(
   raw: BootDocument,
-  { file, cwd, memoryLimitBytes, hostName }: BootSurroundings,
+  { file, env, cwd, memoryLimitBytes, hostName }: BootSurroundings,
   client?: ConsulClient,
 ): BootConfig {
   const dataDirectory = resolve(cwd, raw.data_directory);
   const beside = (path: string): string => resolve(cwd, dirname(file), path);
   const tenants = tenantsIn(raw);
-  const cluster = fleetIn(raw, hostName);
+  const cluster = fleetIn(raw, env, hostName);
   return {
     environment: raw.environment,
     traceDebug: raw.trace_debug,

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { batchOptions } from '../batch/options.ts';
 import { bufferOptions, windowOptions } from '../buffer/options.ts';
 import { type ClusterConfig, clusterOptions } from '../cluster/options.ts';
+import type { ConsulClient } from '../consul/client.ts';
 import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
 import type { Tenants } from '../model/tenant.ts';
@@ -9,7 +10,6 @@ import { block, duration, flag, notYet, numberOf, oneOf, scalar, size, text } fr
 import { receiveOptions } from '../receive/options.ts';
 import { tenantLimitsOptions } from '../receive/tenants/options.ts';
 import { adminOptions, logOptions } from '../telemetry/options.ts';
-import type { ConsulClient } from './consul-options.ts';
 
 const nameInConsul = text(/^[A-Za-z0-9_-]{1,64}$/, 'a name of letters, digits, - and _');
 

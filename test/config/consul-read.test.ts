@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { consulClient } from '../../src/config/consul-options.ts';
 import { readFolder } from '../../src/config/consul-read.ts';
+import { consulClient } from '../../src/consul/client.ts';
 import { type FakeConsul, fakeConsul } from './fake-consul.ts';
 
 const folder = 'tailgate/sampling/home';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { consulClient } from '../../src/config/consul-options.ts';
 import { readFolder } from '../../src/config/consul-read.ts';
+import { consulClient } from '../../src/consul/client.ts';
 import { certificateSet, type Issued } from '../support/certificates.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tailgate-consul-tls-'));

@@ -89,11 +89,44 @@ describe('members from a name server', () => {
     ['{ dns: tailgate.obs.svc }', 'expected host:port of a headless Service'],
     ['{ dns: "tailgate:0" }', 'expected host:port of a headless Service'],
     ['{ dns: "http://tailgate:1" }', 'expected host:port of a headless Service'],
-    ['{ dns: "a:1", static: ["a=b:1"] }', 'cluster.members: expected one of static and dns'],
+    ['{ dns: "a:1", static: ["a=b:1"] }', 'cluster.members: expected one of static, dns and consul'],
     ['{ static: ["x=b:1"], refresh: 5s }', 'cluster.members.refresh: belongs to dns'],
     ['{ dns: "a:1", refresh: 5 }', 'cluster.members.refresh: 5: expected a duration from 1s to 1h'],
   ])('%s is refused', (text, message) => {
     expect(errors(`${store}cluster: { members: ${text} }`, 'x')).toEqual([expect.stringContaining(message)]);
+  });
+});
+
+describe('members from Consul', () => {
+  const cluster = (text: string, env: Record<string, string> = {}) =>
+    config(`${store}cluster: ${text}`, { hostName: 'x', env }).cluster;
+
+  it('is found by the variables of Consul’s own tools, or where the block says', () => {
+    const env = { CONSUL_HTTP_ADDR: 'https://c', CONSUL_HTTP_TOKEN: 't' };
+    expect(cluster('{ members: { consul: { service: gw } } }', env)?.members).toMatchObject({
+      consul: { service: 'gw', client: { url: 'https://c:443', token: 't' } },
+    });
+    expect(cluster('{ members: { consul: { address: "d:8501", namespace: n } } }', env)?.members).toMatchObject({
+      consul: { service: 'tailgate', client: { url: 'http://d:8501', namespace: 'n' } },
+    });
+  });
+
+  it('goes in under the address that the operator says', () => {
+    const consul = 'members: { consul: {} }';
+    expect(cluster(`{ advertise: "10.0.0.9", ${consul} }`)?.advertise).toEqual({ host: '10.0.0.9', port: 0 });
+    expect(cluster(`{ advertise: "[fd00::9]:1", ${consul} }`)?.advertise).toEqual({ host: 'fd00::9', port: 1 });
+    expect(cluster(`{ advertise: "\${env:POD_IP:-}", ${consul} }`)?.advertise).toEqual({ host: '', port: 0 });
+  });
+
+  it.each([
+    [
+      '{ members: { consul: { address: "a:b:c" } } }',
+      ':2: cluster.members.consul.address: "a:b:c": expected host:port',
+    ],
+    ['{ members: { consul: { service: "a b" } } }', 'cluster.members.consul.service: "a b": expected a name'],
+    ['{ members: { consul: {} }, advertise: "a b" }', 'cluster.advertise: "a b": expected host or host:port'],
+  ])('%s is refused', (text, message) => {
+    expect(errors(`${store}cluster: ${text}`, 'x')).toEqual([expect.stringContaining(message)]);
   });
 });
 

@@ -3,8 +3,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { consulClient } from '../../src/config/consul-options.ts';
 import { readFolder } from '../../src/config/consul-read.ts';
+import { consulClient } from '../../src/consul/client.ts';
 import { findServer, freePort, type RunningConsul, startConsul } from '../../tools/servers/start.ts';
 
 /** Whatever variables somebody sets: `consul kv get` finds the key if and only if we do. */

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { consulClient } from '../../src/config/consul-options.ts';
 import { createLiveRules } from '../../src/config/live.ts';
 import { rulesSources } from '../../src/config/rules-sources.ts';
+import { consulClient } from '../../src/consul/client.ts';
 import { compileRules } from '../../src/decide/compile.ts';
 import { type RunningConsul, startConsul } from '../../tools/servers/start.ts';
 

@@ -1,8 +1,8 @@
-import { ConsulRefusal } from '../../../config/consul-connect.ts';
 import { ConsulKv, type KvFolder, type KvStep } from '../../../config/consul-kv.ts';
-import { consulClient } from '../../../config/consul-options.ts';
 import { historyFolder, type PastRevision, readHistory } from '../../../config/rules-history.ts';
 import { isFolder } from '../../../config/rules-keys.ts';
+import { consulClient } from '../../../consul/client.ts';
+import { ConsulRefusal } from '../../../consul/connection.ts';
 import { CommandError, exit } from '../../exit.ts';
 import { printable } from '../cells.ts';
 import type { Settings } from '../settings.ts';

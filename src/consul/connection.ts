@@ -7,13 +7,19 @@ import { Agent } from '../node-http.ts';
 import type { TlsNames } from '../tls-client/complaint.ts';
 import { tlsError } from '../tls-client/connect.ts';
 import { connectionOptions, readTlsClient, type TlsClient } from '../tls-client/files.ts';
-import type { ConsulClient } from './consul-options.ts';
-import { toLine } from './document.ts';
+import { toLine } from '../units.ts';
+import type { ConsulClient } from './client.ts';
 
 interface RequestLimits {
   /** How long token and certificates may take to be read. */
   readonly graceMs: number;
   readonly maxBodyBytes: number;
+}
+
+/** What is asked for: how an item of a list that comes back may look, and the rights that it takes. */
+export interface ConsulSubject {
+  readonly isItem: (item: object) => boolean;
+  readonly rights: string;
 }
 
 /** As Consul's tools have them. */
@@ -29,7 +35,7 @@ const maxReasonBytes = 4096;
 /** What a request is made with beside its own options: how it is ended, who asks, and that the whole answer is wanted. */
 interface RequestOptions {
   readonly timeout: number;
-  readonly token: string | undefined;
+  readonly token?: string;
   readonly ctx: EventEmitter & { readonly includeResponse: true };
 }
 
@@ -50,11 +56,13 @@ export class TooLong {
 export class ConsulConnection {
   readonly #client: ConsulClient;
   readonly #limits: RequestLimits;
+  readonly #subject: ConsulSubject;
   #connection: Connection | undefined;
 
-  constructor(client: ConsulClient, limits: RequestLimits) {
+  constructor(client: ConsulClient, limits: RequestLimits, subject = keys) {
     this.#client = client;
     this.#limits = limits;
+    this.#subject = subject;
   }
 
   /** `send` makes the request and reads its answer; whatever it throws ends the connection. */
@@ -65,10 +73,15 @@ export class ConsulConnection {
   ): Promise<T | TooLong> {
     const { graceMs, maxBodyBytes } = this.#limits;
     try {
-      const files = Promise.all([this.#connection ?? connect(this.#client, maxBodyBytes), tokenOf(this.#client)]);
+      const files = Promise.all([
+        this.#connection ?? connect(this.#client, maxBodyBytes, this.#subject),
+        tokenOf(this.#client),
+      ]);
       const [connection, token] = await within(files, graceMs, signal);
       this.#connection = connection;
-      return await answered(connection, signal, (ctx) => send(connection.consul, { timeout, token, ctx }));
+      return await answered(connection, { signal, rights: this.#subject.rights }, (ctx) =>
+        send(connection.consul, { timeout, ...(token && { token }), ctx }),
+      );
     } catch (error) {
       const tls = this.#connection?.tls;
       this.close();
@@ -126,7 +139,7 @@ interface PapiRequest {
 type Step = (request: PapiRequest, next: (error?: Error) => void) => void;
 type Extensible = { _ext: (event: 'onRequest' | 'onResponse', step: Step) => void };
 
-async function connect(client: ConsulClient, maxBodyBytes: number): Promise<Connection> {
+async function connect(client: ConsulClient, maxBodyBytes: number, { isItem }: ConsulSubject): Promise<Connection> {
   const tls = client.url.startsWith('https:') ? await readTlsClient(client.tls) : undefined;
   const options: Options = {
     baseUrl: `${client.url}/v1`,
@@ -152,19 +165,24 @@ async function connect(client: ConsulClient, maxBodyBytes: number): Promise<Conn
   });
   // The package asks each item for its own keys, and what it throws there nobody catches.
   steps._ext('onResponse', ({ res }, next) => {
-    const fit = !Array.isArray(res?.body) || res.body.every(isItem);
+    const fit =
+      !Array.isArray(res?.body) || res.body.every((item) => typeof item === 'object' && item !== null && isItem(item));
     next(fit ? undefined : notAList(res));
   });
   return connection;
 }
 
-function isItem(item: Partial<KvItem> | null): boolean {
-  const block = typeof item === 'object' && item !== null && !Object.hasOwn(item, 'hasOwnProperty');
-  return block && typeof item.Key === 'string' && (item.Value === null || typeof item.Value === 'string');
-}
+/** Of the KV store. */
+const keys: ConsulSubject = {
+  isItem: (item: Partial<KvItem>) =>
+    !Object.hasOwn(item, 'hasOwnProperty') &&
+    typeof item.Key === 'string' &&
+    (item.Value === null || typeof item.Value === 'string'),
+  rights: '`read` on the key prefix',
+};
 
 export const notAList = (response?: ConsulResponse) =>
-  new Error(`answered ${response?.statusCode} with a body that is not a list of keys`);
+  new Error(`answered ${response?.statusCode} with a body that is not a list of what was asked for`);
 
 function agentOf({ proxy }: ConsulClient, tls: TlsClient | undefined): HttpAgent {
   const pool = {
@@ -190,7 +208,7 @@ function watchBody(response: IncomingMessage, maxBytes: number, running: Running
 
 async function answered<T>(
   connection: Connection,
-  signal: AbortSignal,
+  { signal, rights }: { readonly signal: AbortSignal; readonly rights: string },
   send: (ctx: RequestOptions['ctx']) => Promise<T>,
 ): Promise<T | TooLong> {
   const ctx = Object.assign(new EventEmitter(), { includeResponse: true as const });
@@ -202,7 +220,7 @@ async function answered<T>(
     signal.throwIfAborted();
     return await send(ctx);
   } catch (error) {
-    if (signal.aborted || !running.tooMuch) throw explained(error as ResponseError, signal);
+    if (signal.aborted || !running.tooMuch) throw explained(error as ResponseError, signal, rights);
     const { tooMuch } = running;
     if (tooMuch.statusCode === 200) return new TooLong(tooMuch);
     throw new Error(`answered ${tooMuch.statusCode} and more than ${maxReasonBytes} bytes`);
@@ -221,9 +239,9 @@ export class ConsulRefusal extends Error {
   /** What it said, however long. */
   readonly said: string;
 
-  constructor({ statusCode, body = '' }: ConsulResponse, otherwise: string) {
+  constructor({ statusCode, body = '' }: ConsulResponse, otherwise: string, rights: string) {
     const said = typeof body === 'string' || Buffer.isBuffer(body) ? String(body) : (JSON.stringify(body) ?? '');
-    const hint = statusCode === 403 ? ': the token needs `read` on the key prefix' : '';
+    const hint = statusCode === 403 ? `: the token needs ${rights}` : '';
     super(`answered ${statusCode}: ${toLine(said.trim(), 300) || otherwise}${hint}`);
     this.status = statusCode;
     this.said = said;
@@ -231,9 +249,9 @@ export class ConsulRefusal extends Error {
 }
 
 /** With Consul's own reason, which is the only one that names the rule or the rate that was broken. */
-function explained(error: ResponseError, signal: AbortSignal): Error {
+function explained(error: ResponseError, signal: AbortSignal, rights: string): Error {
   const { response, name, message } = error;
-  if (response) return new ConsulRefusal(response, message);
+  if (response) return new ConsulRefusal(response, message, rights);
   return name === 'AbortError' && !signal.aborted ? new Error('the connection ended within the answer') : error;
 }
 

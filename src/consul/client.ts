@@ -1,6 +1,7 @@
 import { proxyFor } from '../proxy.ts';
 import type { TlsFiles } from '../tls-client/files.ts';
-import type { Variables } from './variables.ts';
+
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /** How to reach Consul. Files are only named here: they are read when connecting, so that a rotated one counts. */
 export interface ConsulClient {

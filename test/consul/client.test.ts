@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { consulClient } from '../../src/config/consul-options.ts';
+import { consulClient } from '../../src/consul/client.ts';
 
 const url = (address: string, env = {}) => consulClient({ CONSUL_HTTP_ADDR: address, ...env }).url;
 
