@@ -2,6 +2,7 @@ import { maxWords } from '../model/conditions.ts';
 import type { PolicyState, SpanPredicate, TracePredicate } from '../model/predicates.ts';
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
 import { type Ballot, maxPolicies, type PolicySet } from '../model/verdict.ts';
+import { compileTogether } from '../regex/regex.ts';
 import { ConditionsBuilder } from './conditions.ts';
 import { maskOf } from './mask.ts';
 import { type CompiledPolicy, compilePolicy } from './policies/index.ts';
@@ -66,8 +67,10 @@ export function lowerRules(
 } {
   const problems: Problem[] = [];
   const known = [...(debug ? [keep('debug', { op: 'always' })] : []), ...knobs(document, environment, problems)];
-  const policies = [...known, ...listed(document, 'policies', problems, known)];
-  return { policies, shadows: listed(document, 'shadow', problems), problems };
+  return compileTogether(() => {
+    const policies = [...known, ...listed(document, 'policies', problems, known)];
+    return { policies, shadows: listed(document, 'shadow', problems), problems };
+  });
 }
 
 /** The bits of policies that rescue, which say all that these do. */

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { RE2JS, RE2JSSyntaxException } from 're2js';
+import { programSize } from './program-size.ts';
 
 /** What is wrong with a pattern, and where: the number of a character, from 0. */
 export interface RegexProblem {
@@ -12,6 +13,11 @@ export interface RegexProblem {
  * character of text costs time for each of them.
  */
 const maxInstructions = 2000;
+/** What is about so many times as large is not compiled to find out: that takes 15 µs an instruction. */
+const surelyTooLarge = 4;
+/** Of all patterns that are compiled in one go: a second's work. */
+const maxTogether = 50_000;
+let left = Number.POSITIVE_INFINITY;
 /** The states of its automaton that are kept for each pattern; RE2's own default is 8 MiB. */
 const maxStateBytes = 512 * 1024;
 
@@ -29,22 +35,47 @@ export function plainProblem(pattern: string): RegexProblem | undefined {
   return stray < 0 ? undefined : { problem: 'half of a surrogate pair, which is no character', at: stray };
 }
 
+/** Runs `compile`, in which all patterns together may be no larger than one thread can bear to compile in one go. */
+export function compileTogether<T>(compile: () => T): T {
+  const before = left;
+  left = maxTogether;
+  try {
+    return compile();
+  } finally {
+    left = before;
+  }
+}
+
 /** The library is loaded with the first pattern that needs it: 260 KB of source, some milliseconds. */
 export function openEngine(pattern: string, { lookbehind = false } = {}): RE2JS | RegexProblem {
   const plain = plainProblem(pattern);
   if (plain !== undefined) return plain;
+  const about = programSize(pattern);
+  if (about > surelyTooLarge * maxInstructions) return tooLarge(`about ${about}`);
+  if (left < 0) return tooManyTogether;
   const { RE2JS } = load('re2js') as typeof import('re2js');
   try {
     const engine = RE2JS.compile(pattern, lookbehind ? RE2JS.LOOKBEHINDS : 0);
     const size = engine.programSize();
-    if (size > maxInstructions)
-      return { problem: `too large: ${size} instructions, of ${maxInstructions} that are allowed`, at: 0 };
+    left -= size;
+    if (size > maxInstructions) return tooLarge(String(size));
+    if (left < 0) return tooManyTogether;
     boundStates(engine);
     return engine;
   } catch (error) {
     return problemOf(error as RE2JSSyntaxException, pattern);
   }
 }
+
+const tooLarge = (size: string): RegexProblem => ({
+  problem: `too large: ${size} instructions, of ${maxInstructions} that are allowed`,
+  at: 0,
+});
+
+const tooManyTogether: RegexProblem = {
+  problem: `too large with the patterns before it: expected ${maxTogether} instructions together`,
+  at: 0,
+};
 
 /** Set before the first text is searched: states are made as texts need them. */
 function boundStates({ re2Input: { dfa } }: RE2JS): void {

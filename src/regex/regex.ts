@@ -15,7 +15,7 @@ export interface Regex {
   testText(text: string): boolean;
 }
 
-export type { RegexProblem } from './re2.ts';
+export { compileTogether, type RegexProblem } from './re2.ts';
 
 export const isProblem = (made: Regex | RegexProblem): made is RegexProblem => 'problem' in made;
 
