@@ -2,7 +2,7 @@ import { systemClock } from './clock.ts';
 import type { LiveFiles } from './config/live-files.ts';
 import type { FanOut } from './fan-out.ts';
 import type { ProcessMemory } from './memory-account.ts';
-import type { FilesStats, GatewayStats, RulesStatus } from './model/stats.ts';
+import type { FilesStats, GatewayStats, KubernetesStats, RulesStatus } from './model/stats.ts';
 import type { Tenant } from './model/tenant.ts';
 import type { AdminAccess } from './telemetry/admin-access.ts';
 import { sumStats } from './threads/shard-stats.ts';
@@ -20,6 +20,7 @@ interface StatsParts {
   readonly memory: ProcessMemory;
   readonly rules: () => RulesStatus;
   readonly files: readonly StandingFiles[];
+  readonly kubernetes: KubernetesStats | undefined;
   readonly admin: Pick<AdminAccess, 'letIn' | 'refused'>;
 }
 
@@ -31,6 +32,7 @@ export async function gatherStats({
   memory,
   rules,
   files,
+  kubernetes,
   admin,
 }: StatsParts): Promise<GatewayStats> {
   const each = await shards.stats();
@@ -45,6 +47,7 @@ export async function gatherStats({
     exporters,
     rules: rules(),
     files: files.map(filesStats),
+    ...(kubernetes && { kubernetes }),
   };
 }
 

@@ -85,6 +85,9 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const ofPorts = () => ({ senders: valuesOf(credentials), tls: valuesOf(certificates) });
     const shards = await openShards(config, ofPorts, rules.current, { emit, ...shardEvents(log, die) });
     undo.unshift(() => shards.end());
+    const { kubernetes } = config.enrich;
+    const pods = kubernetes && (await import('./known-pods.ts')).knowPods(kubernetes, shards, log);
+    undo.unshift(() => pods?.stop());
     rules.onSwap((revision) => shards.swap(revision));
     for (const port of ['grpc', 'http'] as const) {
       const whom = port === 'grpc' ? 'the gRPC port' : 'the HTTP port';
@@ -139,6 +142,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
             memory,
             rules: () => rules.status(),
             files: liveFiles,
+            kubernetes: pods?.stats(),
             admin: adminAccess,
           }),
         ...(window && { keep: window.keep, simulate: window.simulate }),
@@ -165,6 +169,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
       flushFailures();
       rules.stop();
+      pods?.stop();
       stopFiles();
       const ended = Promise.all([shards.end(), admin.stop(), rules.saved()]);
       await deadlines(systemClock)(ended, Math.max(endMs, now() + 100));

@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
  */
 const foundations = ['errors', 'model', 'tables', 'units', 'wire'];
 const pureStages = ['batch', 'buffer', 'decide', 'decode', 'enrich', 'observe', 'route'];
-const rim = ['cluster', 'export', 'receive', 'store'];
+const rim = ['cluster', 'export', 'kubernetes', 'receive', 'store'];
 const settings = ['config', 'telemetry'];
 const composition = [
   'why',
@@ -31,6 +31,7 @@ const composition = [
   'drain',
   'credentials',
   'explained',
+  'known-pods',
   'gateway',
   'cli',
   'main',

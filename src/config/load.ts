@@ -97,7 +97,7 @@ function toConfig(
       maxBytes: raw.rules.max_bytes,
       ...(client && { consul: { prefix: raw.rules.consul!.prefix, client } }),
     },
-    enrich: raw.enrich,
+    enrich: enrichedAt(raw.enrich, beside),
     redact: raw.redact,
     batch: raw.batch,
     mode: raw.mode,
@@ -131,6 +131,12 @@ function clusterAt(cluster: ClusterConfig, beside: Beside): ClusterConfig {
     ...(tls && { tls: { server: besideIt(tls.server, beside), client: besideIt(tls.client, beside) } }),
     ...(auth && { auth: authAt(auth, beside) }),
   };
+}
+
+function enrichedAt({ kubernetes, ...rest }: BootConfig['enrich'], beside: Beside): BootConfig['enrich'] {
+  if (!kubernetes) return rest;
+  const { tokenFile, caFile } = kubernetes;
+  return { ...rest, kubernetes: { ...kubernetes, tokenFile: beside(tokenFile), caFile: beside(caFile) } };
 }
 
 interface PortFiles {

@@ -3,20 +3,15 @@ import { mendText, spanTexts } from '../wire/mend-text.ts';
 import { ResourceSpans, ScopeSpans, Span } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
-import type { AttributeValue } from './attributes.ts';
 import { lastTraceState } from './last-tracestate.ts';
 import { Marks } from './marks.ts';
 import { Redactor } from './redactor.ts';
-import { ResourceAttributes } from './resource.ts';
+import { ResourceAttributes, type ResourceOptions } from './resource.ts';
 import type { RedactRule } from './rule.ts';
 import { scopeShape, spanShape } from './shapes.ts';
 import { thresholdFieldBytes, weighed, weighTraceState, writeThreshold } from './tracestate.ts';
 
-export interface EnrichOptions {
-  /** Resource attributes added where absent. */
-  readonly resource: Readonly<Record<string, AttributeValue>>;
-  /** Resource attributes written whether present or not. */
-  readonly set: Readonly<Record<string, AttributeValue>>;
+export interface EnrichOptions extends ResourceOptions {
   readonly redact: readonly RedactRule[];
 }
 
@@ -44,9 +39,9 @@ export class Enricher {
   readonly #marks = new Marks();
   readonly #resource: ResourceAttributes;
 
-  constructor({ resource, set, redact }: EnrichOptions) {
-    this.#redactor = new Redactor(redact);
-    this.#resource = new ResourceAttributes(resource, set, this.#redactor);
+  constructor(options: EnrichOptions) {
+    this.#redactor = new Redactor(options.redact);
+    this.#resource = new ResourceAttributes(options, this.#redactor);
     this.stats = {
       redactions: this.#redactor.counts,
       malformedTraceStates: 0,

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { block, expected, list, mapOf, scalar, someOf, text } from '../options.ts';
+import { block, count, expected, list, mapOf, scalar, someOf, text } from '../options.ts';
 import { compileReplacer } from '../regex/replacer.ts';
 import { isBlock, show } from '../units.ts';
 import { type BuiltInName, builtInRules, defaultRules } from './default-rules.ts';
@@ -67,14 +67,56 @@ const attribute = v.union(
   expected('text, a number, true or false'),
 );
 
+const inPod = '/var/run/secrets/kubernetes.io/serviceaccount';
+const file = text(/./, 'a file name');
+const names = list(text(/./, 'a name'));
+
+const kubernetes = v.pipe(
+  block({
+    address: v.pipe(
+      v.optional(
+        text(/^https?:\/\/[^/\s]+$/, 'a URL such as https://kubernetes.default.svc'),
+        'https://kubernetes.default.svc',
+      ),
+      v.description(
+        'of the API server, which is asked for pods; resources that name theirs by k8s.pod.uid or k8s.pod.ip get its k8s.* attributes',
+      ),
+    ),
+    token_file: v.pipe(v.optional(file, `${inPod}/token`), v.description('read again for every request')),
+    ca_file: v.pipe(v.optional(file, `${inPod}/ca.crt`), v.description('PEM of the authority that vouches for it')),
+    node: v.pipe(
+      v.optional(text(/^[a-z0-9.-]*$/, "a node's name"), ''),
+      v.description('only pods of this node; empty: of all'),
+    ),
+    labels: v.pipe(v.optional(names, []), v.description('labels of pods that become k8s.pod.label.NAME')),
+    annotations: v.pipe(v.optional(names, []), v.description('annotations that become k8s.pod.annotation.NAME')),
+    max_pods: v.pipe(
+      v.optional(count(1, 200_000), 20_000),
+      v.description('so many are known, by some 2 kB each and shard; others are left out'),
+    ),
+  }),
+  v.transform(({ token_file, ca_file, max_pods, ...rest }) => ({
+    ...rest,
+    tokenFile: token_file,
+    caFile: ca_file,
+    maxPods: max_pods,
+  })),
+);
+
 /** `enrich:`. */
 export const enrichOptions = block({
   resource: v.pipe(
     v.optional(mapOf(attribute), {}),
-    v.description('resource attributes added to kept traces where absent'),
+    v.description('resource attributes added to kept traces where absent; an empty text adds nothing'),
   ),
-  set: v.pipe(v.optional(mapOf(attribute), {}), v.description('resource attributes written whether present or not')),
+  set: v.pipe(
+    v.optional(mapOf(attribute), {}),
+    v.description('resource attributes written whether present or not; an empty text writes nothing'),
+  ),
+  kubernetes: v.optional(kubernetes),
 });
+
+export type KubernetesConfig = v.InferOutput<typeof kubernetes>;
 
 function whyNot(pattern: unknown): string {
   if (typeof pattern !== 'string') return `${show(pattern)}: expected a regular expression`;

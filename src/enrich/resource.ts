@@ -2,8 +2,18 @@ import { Resource } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { type AttributeValue, attributeBytes, keyOf } from './attributes.ts';
+import type { PodAttribute, Pods } from './pods.ts';
 import type { Redactor } from './redactor.ts';
 import { resourceShape } from './shapes.ts';
+
+export interface ResourceOptions {
+  /** Resource attributes added where absent. */
+  readonly resource: Readonly<Record<string, AttributeValue>>;
+  /** Resource attributes written whether present or not. */
+  readonly set: Readonly<Record<string, AttributeValue>>;
+  /** Whose attributes resources get that name one of them. */
+  readonly pods?: Pods | undefined;
+}
 
 interface Addition {
   readonly key: string;
@@ -13,30 +23,29 @@ interface Addition {
   readonly overwrites: boolean;
 }
 
-/** Writes resources: the configured attributes where absent or, of `set`, always; then redacted. */
+/** Writes resources: the configured attributes where absent or, of `set`, always, then those of its pod where absent; then redacted. */
 export class ResourceAttributes {
   readonly #additions: readonly Addition[];
+  readonly #pods: Pods | undefined;
   readonly #redactor: Redactor;
   readonly #merged = new Writer();
 
-  constructor(
-    resource: Readonly<Record<string, AttributeValue>>,
-    set: Readonly<Record<string, AttributeValue>>,
-    redactor: Redactor,
-  ) {
-    const absent = Object.entries(resource).filter(([key]) => !Object.hasOwn(set, key));
+  constructor({ resource, set, pods }: ResourceOptions, redactor: Redactor) {
+    const absent = Object.entries(resource).filter(([key, value]) => value !== '' && !Object.hasOwn(set, key));
     this.#additions = [
       ...absent.map(([key, value]) => addition(key, value, false)),
-      ...Object.entries(set).map(([key, value]) => addition(key, value, true)),
+      ...Object.entries(set).flatMap(([key, value]) => (value === '' ? [] : [addition(key, value, true)])),
     ];
+    this.#pods = pods;
     this.#redactor = redactor;
   }
 
   /** Writes buf[start, end), a Resource message, as `field`; nothing where it is empty and stays so. */
   write(out: Writer, field: number, buf: Uint8Array, start: number, end: number): void {
-    if (this.#additions.length === 0) this.#redacted(out, field, buf, start, end);
+    const ofPod = this.#pods?.attributesFor(buf, start, end) ?? [];
+    if (this.#additions.length === 0 && ofPod.length === 0) this.#redacted(out, field, buf, start, end);
     else {
-      this.#merge(new Reader(buf, start, end));
+      this.#merge(new Reader(buf, start, end), ofPod);
       this.#redacted(out, field, this.#merged.buf, 0, this.#merged.pos);
     }
   }
@@ -46,7 +55,7 @@ export class ResourceAttributes {
     this.#redactor.whole(out, field, buf, start, end, resourceShape);
   }
 
-  #merge(r: Reader): void {
+  #merge(r: Reader, ofPod: readonly PodAttribute[]): void {
     const out = this.#merged.reset();
     const present = new Set<string>();
     for (let from = r.pos; r.next(); from = r.pos) {
@@ -55,7 +64,12 @@ export class ResourceAttributes {
       else r.skip();
       if (!this.#additions.some((added) => added.overwrites && added.key === key)) out.raw(r.buf, from, r.pos);
     }
-    for (const added of this.#additions) if (added.overwrites || !present.has(added.key)) out.raw(added.encoded);
+    for (const added of this.#additions) {
+      if (!added.overwrites && present.has(added.key)) continue;
+      present.add(added.key);
+      out.raw(added.encoded);
+    }
+    for (const { key, encoded } of ofPod) if (!present.has(key)) out.raw(encoded);
   }
 }
 

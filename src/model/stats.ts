@@ -100,6 +100,15 @@ export interface FilesStats {
   readonly expiresAt?: number;
 }
 
+/** Of enrich.kubernetes. */
+export interface KubernetesStats {
+  /** That are there now. */
+  readonly pods: number;
+  readonly failures: number;
+  /** Since the API server last said something. */
+  readonly ageSeconds: number;
+}
+
 /** How often a policy voted so that is judged and decides nothing. */
 export interface ShadowCount {
   readonly policy: string;
@@ -150,6 +159,8 @@ export interface GatewayStats {
   readonly exporters: readonly { readonly name: string; readonly stats: ExporterStats }[];
   readonly rules: RulesStatus;
   readonly files?: readonly FilesStats[];
+  /** Absent: it is not asked for pods. */
+  readonly kubernetes?: KubernetesStats;
 }
 
 /** The first part of /api/status that is not numbers. */

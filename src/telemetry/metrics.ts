@@ -4,6 +4,7 @@ import { decisionsMetrics } from './metrics/decisions.ts';
 import { exportMetrics } from './metrics/export.ts';
 import { filesMetrics } from './metrics/files.ts';
 import { intakeMetrics } from './metrics/intake.ts';
+import { kubernetesMetrics } from './metrics/kubernetes.ts';
 import { memoryMetrics } from './metrics/memory.ts';
 import type { Metric } from './metrics/metric.ts';
 import { processMetrics } from './metrics/process.ts';
@@ -19,6 +20,7 @@ export const metrics: readonly Metric[] = [
   ...decisionsMetrics,
   ...exportMetrics,
   ...rulesMetrics,
+  ...kubernetesMetrics,
   ...filesMetrics,
   ...accessMetrics,
   ...processMetrics,

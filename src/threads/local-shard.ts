@@ -3,10 +3,12 @@ import type { Credentials } from '../access/credential.ts';
 import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
 import { Enricher } from '../enrich/enrich.ts';
+import { Pods } from '../enrich/pods.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
+import type { PodChanges } from '../model/pod.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { Histogram } from '../model/stats.ts';
 import { type Tenant, tenantsOf } from '../model/tenant.ts';
@@ -62,6 +64,7 @@ export class LocalShard implements Shards {
   readonly count = 1;
   readonly tenants: readonly TenantPipeline[];
   readonly enricher: Enricher;
+  readonly #pods = new Pods();
   readonly admission: Admission;
   readonly senders: SenderAccess;
   readonly refused = new ReceiveStats();
@@ -90,8 +93,9 @@ export class LocalShard implements Shards {
     this.#tls = { ...config.tls };
     this.#events = events;
     if (member !== undefined) this.ballast = allocateBallast();
-    this.enricher = new Enricher({ ...config.enrich, redact: config.redact });
-    this.#windows = new WindowQuestions({ ...config.enrich, redact: config.redact });
+    const enrich = { ...config.enrich, redact: config.redact, pods: this.#pods };
+    this.enricher = new Enricher(enrich);
+    this.#windows = new WindowQuestions(enrich);
     this.admission = new Admission(config.receive, member?.inflight);
     this.#shards = member?.neighbours[0].shared.lendings.length ?? 1;
     this.tenants = tenantsOf(config.tenants).map((tenant) => this.#openTenant(tenant, rules, member));
@@ -186,6 +190,11 @@ export class LocalShard implements Shards {
     if (now - this.#toldFullAt < tellFullEveryMs) return;
     this.#toldFullAt = now;
     this.#events.full(protocol);
+  }
+
+  /** Pods that are known from now on, and that are not. */
+  knowPods(changes: PodChanges): void {
+    this.#pods.change(changes);
   }
 
   /** Other certificates for connections that come from now on. */

@@ -2,6 +2,7 @@ import type { Credentials } from '../access/credential.ts';
 import type { SlabNotice } from '../buffer/lending.ts';
 import type { Way } from '../model/brought-back.ts';
 import type { ExportRequest } from '../model/export-request.ts';
+import type { PodChanges } from '../model/pod.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
@@ -53,6 +54,7 @@ export type ToThread =
   | { readonly type: 'swap'; readonly rules: RulesRevision }
   | { readonly type: 'renewSenders'; readonly port: Protocol; readonly credentials: Credentials }
   | { readonly type: 'renewTls'; readonly port: Protocol; readonly credentials: ServerCredentials }
+  | { readonly type: 'knowPods'; readonly changes: PodChanges }
   | { readonly type: 'exportQueue'; readonly shares: readonly number[] }
   | { readonly type: 'reuse'; readonly body: Uint8Array; readonly tenant: number }
   | { readonly type: 'slab'; readonly notice: SlabNotice; readonly tenant: number };

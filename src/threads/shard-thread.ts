@@ -58,6 +58,7 @@ port.on('message', (message: ToThread) => {
   else if (message.type === 'swap') shard.swap(message.rules);
   else if (message.type === 'renewSenders') shard.renewSenders(message.port, message.credentials);
   else if (message.type === 'renewTls') shard.renewTls(message.port, message.credentials);
+  else if (message.type === 'knowPods') shard.knowPods(message.changes);
   else if (message.type === 'exportQueue') shard.exportQueue(message.shares);
   else if (message.type === 'reuse') shard.reuse(message.body, message.tenant);
   else void answer(message.id, message.question);

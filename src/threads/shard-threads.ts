@@ -8,6 +8,7 @@ import { PolicyMemory } from '../decide/state.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
+import type { PodChanges } from '../model/pod.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import { type Tenant, tenantsOf } from '../model/tenant.ts';
 import { listen } from '../receive/listen.ts';
@@ -123,6 +124,10 @@ export class ShardThreads implements Shards {
 
   renewTls(port: Protocol, credentials: ServerCredentials): void {
     if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewTls', port, credentials });
+  }
+
+  knowPods(changes: PodChanges): void {
+    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'knowPods', changes });
   }
 
   exportQueue(shares: readonly number[]): void {

@@ -6,6 +6,7 @@ import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
+import type { PodChanges } from '../model/pod.ts';
 import type { RulesDocument } from '../model/rules.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { OverloadStats } from '../model/stats.ts';
@@ -72,6 +73,8 @@ export interface Shards {
   swap(rules: RulesRevision): void;
   /** Others may send, from the next request on. */
   renewSenders(port: Protocol, credentials: Credentials): void;
+  /** Pods that are known from now on, and that are not. */
+  knowPods(changes: PodChanges): void;
   /** Other certificates for connections that come from now on. */
   renewTls(port: Protocol, credentials: ServerCredentials): void;
   /** How full the queue is of the exporter that is furthest behind, 0 to 1, for each tenant: told now and then. */

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { makeHome, sinkExporter } from '../support/boot-file.ts';
+import { eventually, startGatewayProcess } from '../support/gateway.ts';
+import { senderTo } from '../support/otlp-send.ts';
+import { startSink } from '../support/otlp-sink.ts';
+import { json, page, pod, scriptedApi, watching } from '../support/scripted-api.ts';
+
+/** A span of a trace of its own, from a pod. */
+const from = (uid: string, n: number): string =>
+  JSON.stringify({
+    resourceSpans: [
+      {
+        resource: { attributes: [{ key: 'k8s.pod.uid', value: { stringValue: uid } }] },
+        scopeSpans: [{ spans: [{ traceId: `${n}`.padStart(32, 'a'), spanId: `${n}`.padStart(16, 'b'), name: 'x' }] }],
+      },
+    ],
+  });
+
+describe.each([1, 2])('enrich.kubernetes in a gateway of %d shards', (shards) => {
+  it('names the pods of kept spans, goes on while the API server is away, and knows pods that came since', async () => {
+    await using sink = await startSink();
+    const { address, tokenFile, next } = await scriptedApi();
+    using home = makeHome(
+      {
+        shards,
+        buffer: { decision_wait: '100ms' },
+        batch: { max_age: '100ms' },
+        enrich: { kubernetes: { address, token_file: tokenFile } },
+        export: [sinkExporter(sink.url)],
+      },
+      'baseline_percent: 100\n',
+    );
+    const gateway = await startGatewayProcess({ args: home.args });
+    const sender = senderTo(gateway);
+    const sent = async (uid: string, n: number) => {
+      await sender.http(from(uid, n));
+      const resource = () => sink.taken.flatMap((request) => request.resourceSpans ?? []).at(-1)?.resource;
+      await eventually(async () => expect(sink.taken.length).toBeGreaterThanOrEqual(n));
+      const attributes = (resource() as { attributes: { key: string; value: { stringValue: string } }[] }).attributes;
+      return Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue]));
+    };
+
+    // Nobody has answered yet: the gateway is ready, and spans pass.
+    const list = await next();
+    expect(await sent('a', 1)).toEqual({ 'k8s.pod.uid': 'a' });
+    page(list, '1', [pod('a', '10.0.0.1')]);
+    const named = { 'k8s.pod.name': 'a-name', 'k8s.namespace.name': 'shop', 'k8s.node.name': 'n1' };
+    const watch = await next();
+    await eventually(async () => expect(await gateway.get('/metrics')).toMatch(/^tailgate_kubernetes_pods 1$/m));
+    expect(await sent('a', 2)).toEqual({ 'k8s.pod.uid': 'a', ...named });
+
+    // It breaks off, and refuses.
+    watch.answer.destroy();
+    json(await next(), {}, 503);
+    expect(await sent('a', 3)).toEqual({ 'k8s.pod.uid': 'a', ...named });
+    expect(gateway.events('kubernetes_failing')).toHaveLength(1);
+
+    watching(await next()).send('ADDED', pod('b', '10.0.0.2'));
+    await eventually(async () => expect(await gateway.get('/metrics')).toMatch(/^tailgate_kubernetes_pods 2$/m));
+    expect(await sent('b', 4)).toMatchObject({ 'k8s.pod.name': 'b-name' });
+    expect(gateway.events('kubernetes_recovered')).toHaveLength(1);
+    sender.close();
+    expect(await gateway.stop()).toBe(0);
+  });
+});
