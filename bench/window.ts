@@ -30,7 +30,7 @@ async function run(name: string, windowBytes: number): Promise<Run> {
   const options = { ...shardOptions(300), window: { maxBytes: windowBytes, maxAgeMs: 900_000 }, compressAfterMs: 0 };
   let pipeline: TenantPipeline;
   const events = {
-    emit: (request: { readonly body: Uint8Array }) => pipeline.pipeline.shard.batch.reuse(request.body),
+    emit: (request: { readonly body: Uint8Array }) => pipeline.pipeline.shard.batches.reuse(request.body),
     lost: () => {},
     overload: () => {},
   };

@@ -1,3 +1,4 @@
+import { everyExporter } from './model/destinations.ts';
 import type { Exporter, ExporterStats, ExportRequest } from './model/export-request.ts';
 
 interface Held {
@@ -10,6 +11,8 @@ const getsNowhereMs = 5_000;
 /** What the fan-out knows of one exporter. */
 class Exit {
   readonly exporter: Exporter;
+  /** Of requests that were for others only. */
+  elsewhereSpans = 0;
   /** Requests that wait for room in its queue; only while the gateway drains. */
   readonly held: Held[] = [];
   heldSpans = 0;
@@ -68,7 +71,7 @@ class Exit {
 }
 
 /**
- * Hands every request to every exporter. At work an exporter whose queue is full gives the request up, so that it holds
+ * Hands every request to every exporter that it is for. At work an exporter whose queue is full gives the request up, so that it holds
  * back nobody; while the gateway drains, when nobody waits any more but for the end, the request waits here for room.
  */
 export class FanOut {
@@ -84,11 +87,15 @@ export class FanOut {
   /** Calls `reuse` when every exporter is done with the body. */
   emit(request: ExportRequest, reuse: () => void): void {
     this.offeredSpans += request.spans;
-    let users = this.#exits.length;
+    const { exporters = everyExporter, spans } = request;
+    const exits = this.#exits.filter((_, at) => (exporters & (1 << at)) !== 0);
+    for (const exit of this.#exits) if (!exits.includes(exit)) exit.elsewhereSpans += spans;
+    let users = exits.length;
+    if (users === 0) reuse();
     const done = (): void => {
       if (--users === 0) reuse();
     };
-    for (const exit of this.#exits) {
+    for (const exit of exits) {
       if (this.#draining && (exit.held.length > 0 || !exit.fits(request))) exit.hold({ request, done });
       else exit.exporter.offer(request, done);
     }
@@ -107,8 +114,9 @@ export class FanOut {
 
   /** What the exporters count; what waits here is theirs too. */
   stats(): { readonly name: string; readonly stats: ExporterStats }[] {
-    return this.#exits.map(({ exporter: { name, stats }, heldSpans, heldBytes }) => {
+    return this.#exits.map(({ exporter: { name, stats }, elsewhereSpans, heldSpans, heldBytes }) => {
       const copy = structuredClone(stats);
+      if (elsewhereSpans > 0) copy.elsewhereSpans = elsewhereSpans;
       copy.queuedSpans += heldSpans;
       copy.queuedBytes += heldBytes;
       return { name, stats: copy };

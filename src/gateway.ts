@@ -249,7 +249,10 @@ async function openShards(
 ): Promise<Shards> {
   const count = shardsFor(config, wholeCores(availableParallelism()));
   const { environment, traceDebug, receive, tenants, buffer, window, batch, enrich, redact } = config;
-  const own = { environment, traceDebug, receive, ...(tenants && { tenants }), buffer, window, batch, enrich, redact };
+  const whens = config.export.map(({ when }) => when);
+  const destinations = whens.some((when) => when !== undefined) ? whens : undefined;
+  const given = { ...(tenants && { tenants }), ...(destinations && { destinations }) };
+  const own = { environment, traceDebug, receive, ...given, buffer, window, batch, enrich, redact };
   // Files may change while modules are loaded: what ports are opened with is asked for behind that.
   const each = (): ShardConfig => ({ ...own, ...ofPorts() });
   if (count === 1) {

@@ -132,7 +132,7 @@ export class Pipeline implements Intake {
    */
   tick(limit: number): boolean {
     const now = this.#now();
-    const { buffer, judge, emission, batch, lateness, overload, relief, upkeep } = this.shard;
+    const { buffer, judge, emission, batches, lateness, overload, relief, upkeep } = this.shard;
     overload.tick(now);
     emission.step(now);
     const more = this.#takeOver(now);
@@ -142,7 +142,7 @@ export class Pipeline implements Intake {
       const slot = buffer.due(now);
       if (slot < 0) {
         const isRelieving = relief.tick(limit, now);
-        batch.tick(now);
+        batches.tick(now);
         return isRelieving || more;
       }
       observe(lateness, buffer.overdue(slot, now) / 1000);
@@ -160,12 +160,12 @@ export class Pipeline implements Intake {
     this.close();
     this.#draining = true;
     const now = this.#now();
-    const { buffer, judge, emission, batch, neighbours } = this.shard;
+    const { buffer, judge, emission, batches, neighbours } = this.shard;
     emission.step(now);
     this.#takeOver(now);
-    const untilBytes = batch.writtenBytes + maxBytes;
+    const untilBytes = batches.writtenBytes + maxBytes;
     let steps = stepsAtTheEnd;
-    for (let n = 0; n < limit && batch.writtenBytes < untilBytes; ) {
+    for (let n = 0; n < limit && batches.writtenBytes < untilBytes; ) {
       if (emission.isBehind) {
         if (--steps === 0) return true;
         emission.step(now);
@@ -174,7 +174,7 @@ export class Pipeline implements Intake {
       n++;
       const slot = buffer.first();
       if (slot < 0) {
-        batch.flush();
+        batches.flush();
         return neighbours?.expects ?? false;
       }
       judge.judge(slot, 'shutdown', now);

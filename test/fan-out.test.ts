@@ -213,3 +213,32 @@ describe('while the gateway drains', () => {
     balance(fanOut);
   });
 });
+
+describe('a request that is for some exporters', () => {
+  it('goes to these, counts as elsewhere for the others, and is free when these are done', () => {
+    const exporters = ['a', 'b', 'c'].map((name) => new HandExporter(name, 1000));
+    const fanOut = new FanOut(exporters);
+    let freed = 0;
+    const request = (exporters?: number): ExportRequest => ({
+      body: new Uint8Array(10),
+      spans: 3,
+      traces: 1,
+      ...(exporters !== undefined && { exporters }),
+    });
+    fanOut.emit(request(0b101), () => freed++);
+    fanOut.emit(request(), () => freed++);
+    fanOut.emit(request(0), () => freed++);
+    expect(freed).toBe(1);
+    expect(exporters.map(({ queue }) => queue.length)).toEqual([2, 1, 2]);
+    for (const exporter of exporters) exporter.takes(2);
+    expect(freed).toBe(3);
+    const stats = fanOut
+      .stats()
+      .map(({ stats: { exportedSpans, elsewhereSpans = 0 } }) => [exportedSpans, elsewhereSpans]);
+    expect(stats).toEqual([
+      [6, 3],
+      [3, 6],
+      [6, 3],
+    ]);
+  });
+});

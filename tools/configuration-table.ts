@@ -19,7 +19,8 @@ export function configurationTable(): string[] {
 }
 
 function rowsOf(key: Key, path: string): string[] {
-  const [inner, { item }] = [key.wrapped ?? key, key];
+  const inner = key.wrapped ?? key;
+  const { item } = inner;
   if (item && keysOf(item).length > 0) return rowsOf(item, `${path}[]`);
   const children = keysOf(inner);
   if (children.length === 0) return [rowOf(key, path)];

@@ -12,6 +12,12 @@ export interface BatchOptions {
   readonly maxAgeMs: number;
 }
 
+/** Memory that batches have left, for those to come. */
+export interface SpareMemory {
+  readonly bodies: Bodies;
+  readonly writers: SpareWriters;
+}
+
 /** Two headers of at most 6 bytes may be needed beside what a group holds. */
 const frameBytes = 12;
 
@@ -24,8 +30,7 @@ export class Batch {
   readonly #options: BatchOptions;
   readonly #write: EnvelopeWriter;
   readonly #emit: (request: ExportRequest) => void;
-  readonly #writers = new SpareWriters();
-  readonly #bodies: Bodies;
+  readonly #spare: SpareMemory;
   readonly #hash: KeyedHash;
   #groups: Groups;
   /** At least the bytes of the request so far; the exact number is worked out near the limit only. */
@@ -38,12 +43,18 @@ export class Batch {
   #unitSpans = 0;
   #spanStart = 0;
 
-  /** `seed` differs between processes: see tables/keyed-hash.ts. */
-  constructor(options: BatchOptions, write: EnvelopeWriter, emit: (request: ExportRequest) => void, seed: number) {
+  /** `seed` differs between processes: see tables/keyed-hash.ts. `spare` may be shared with other batches. */
+  constructor(
+    options: BatchOptions,
+    write: EnvelopeWriter,
+    emit: (request: ExportRequest) => void,
+    seed: number,
+    spare: SpareMemory = { bodies: new Bodies(options.maxBytes), writers: new SpareWriters() },
+  ) {
     this.#options = options;
     this.#write = write;
     this.#emit = emit;
-    this.#bodies = new Bodies(options.maxBytes);
+    this.#spare = spare;
     this.#hash = new KeyedHash(seed, Math.imul(seed, 0x9e3779b1));
     this.#groups = this.#newGroups();
   }
@@ -57,9 +68,9 @@ export class Batch {
     return this.#atMostBytes;
   }
 
-  /** Bytes held, for this batch and for the next ones; bodies that left are the exporters' to count. */
+  /** Bytes held, beside what is spare. */
   get heldBytes(): number {
-    return this.#groups.heldBytes + this.#writers.bytes + this.#bodies.spareBytes;
+    return this.#groups.heldBytes;
   }
 
   /** About the bytes that were written so far, emitted or not; it only grows, but for a few bytes. */
@@ -123,22 +134,12 @@ export class Batch {
   /** Emits what there is. */
   flush(): void {
     if (this.#spans > 0) {
-      const body = this.#groups.finish(this.#bodies.take(this.#groups.bytes()));
+      const body = this.#groups.finish(this.#spare.bodies.take(this.#groups.bytes()));
       this.#emittedBytes += body.length;
       this.#emit({ body, spans: this.#spans, traces: Math.max(1, this.#traces) });
     }
     this.#groups.release();
     this.#reset(this.#newGroups());
-  }
-
-  /** Everybody is done with a body that was emitted: its memory is for the next ones. */
-  reuse(body: Uint8Array): void {
-    this.#bodies.giveBack(body);
-  }
-
-  /** Lets go of the memory that no batch has needed since the last call. */
-  trim(): void {
-    this.#bodies.trim();
   }
 
   #isTooLarge(): boolean {
@@ -205,7 +206,7 @@ export class Batch {
   }
 
   #newGroups(): Groups {
-    return new Groups(this.#write, this.#writers, this.#hash);
+    return new Groups(this.#write, this.#spare.writers, this.#hash);
   }
 
   #reset(groups: Groups): void {

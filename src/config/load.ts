@@ -7,6 +7,7 @@ import type { ExporterConfig } from '../export/options.ts';
 import type { Problem } from '../model/rules.ts';
 import { clientAt } from './consul-at.ts';
 import { problemsOf, readYaml, told } from './document.ts';
+import { whenProblems } from './export-when.ts';
 import { fleetIn, fleetProblems } from './fleet.ts';
 import { sized } from './memory-defaults.ts';
 import { type BootConfig, type BootDocument, bootSchema } from './schema.ts';
@@ -38,9 +39,11 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   const parsed = v.safeParse(bootSchema, sized(yaml.value ?? {}, from.memoryLimitBytes));
   if (!parsed.success) return { errors: told(yaml.report(problemsOf(parsed.issues))) };
   const tooSmall = smallQueues(parsed.output, yaml.value as Written);
+  const place = (name: string): number => placeOf(name, yaml.value as Written);
   const wrong = [
     ...tooSmall,
-    ...tenantProblems(parsed.output, (name) => placeOf(name, yaml.value as Written)),
+    ...tenantProblems(parsed.output, place),
+    ...whenProblems(parsed.output, place),
     ...fleetProblems(parsed.output, from.env, from.hostName),
   ];
   if (wrong.length > 0) return { errors: told(yaml.report(wrong)) };

@@ -1,9 +1,11 @@
 import { maxWords } from '../model/conditions.ts';
+import type { ExportWhen } from '../model/destinations.ts';
 import type { PolicyState, SpanPredicate, TracePredicate } from '../model/predicates.ts';
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
 import { type Ballot, maxPolicies, type PolicySet } from '../model/verdict.ts';
 import { compileTogether } from '../regex/regex.ts';
 import { ConditionsBuilder } from './conditions.ts';
+import { compileDestinations } from './destinations.ts';
 import { maskOf } from './mask.ts';
 import { type CompiledPolicy, compilePolicy } from './policies/index.ts';
 import { routePredicate } from './policies/route.ts';
@@ -21,6 +23,8 @@ export function compileRules(
   options: {
     readonly debug: boolean;
     readonly state?: PolicyState;
+    /** `export[].when` of each exporter, for the traces of this tenant. */
+    readonly destinations?: { readonly whens: readonly (ExportWhen | undefined)[]; readonly tenant: string };
     /** Where several sets are asked of the same spans: what they ask together is `conditions.build()` in the end. */
     readonly conditions?: ConditionsBuilder;
   },
@@ -47,12 +51,15 @@ export function compileRules(
     const message = `what policies remember takes ${taken}, expected at most ${most}: lower some max_keys`;
     return { problems: [{ path: ['policies'], message }] };
   }
+  const to = options.destinations;
+  const destinations = to && compileDestinations(to.whens, to.tenant, conditions);
   if (conditions.isFull) {
     const message = `more than ${maxWords * 32} different questions about spans: expected fewer`;
     return { problems: [{ path: ['policies'], message }] };
   }
   const rescues = { errors: document.late.rescue, bits: rescuingBits(counting) };
-  return { policies: { ...counting, shadow, rescues, conditions: conditions.build(), debug } };
+  const policies = { ...counting, shadow, rescues, ...(destinations && { destinations }), debug };
+  return { policies: { ...policies, conditions: conditions.build() } };
 }
 
 /** The policies in the words of model/predicates.ts: knobs first, then those that are listed, as far as they have no problem. */

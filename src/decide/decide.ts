@@ -1,3 +1,4 @@
+import { everyExporter } from '../model/destinations.ts';
 import type { TraceFacts } from '../model/predicates.ts';
 import { noFloor, reaches, type Threshold } from '../model/threshold.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type VoteTable,
   voteWords,
 } from '../model/verdict.ts';
+import { exportersOf } from './destinations.ts';
 import { offered } from './rates/limiter.ts';
 import { addVote, compareKeepers } from './vote-table.ts';
 import { weigh, withoutLuck } from './weigh.ts';
@@ -24,6 +26,7 @@ export const undecided = (): Verdict => ({
   randomnessHigh: -1,
   randomnessLow: 0,
   erasesThreshold: false,
+  exporters: everyExporter,
   keepVotes: new Int32Array(voteWords),
   dropVotes: new Int32Array(voteWords),
   shadowKeepVotes: new Int32Array(voteWords),
@@ -53,6 +56,7 @@ export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floo
   if (verdict.keep && !isWeighed) raise(verdict, bounded);
   offered.clear();
   collectVotes(shadow, facts, verdict.shadowKeepVotes, verdict.shadowDropVotes);
+  verdict.exporters = exportersOf(set.destinations, facts);
 }
 
 /** Every policy's vote; the best keeper, or -1. */

@@ -4,6 +4,7 @@ import { Blocks } from '../tables/blocks.ts';
 import type { IdHash } from '../tables/id-hash.ts';
 import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
+import { RememberedExporters } from './remembered-exporters.ts';
 import { RememberedLuck } from './remembered-luck.ts';
 import { VoteColumns } from './vote-columns.ts';
 import { hasVote } from './vote-table.ts';
@@ -79,6 +80,7 @@ export class Decisions {
   readonly #wideVotes: VoteColumns;
   readonly #shadowVotes: VoteColumns;
   readonly #luck: RememberedLuck;
+  readonly #exporters: RememberedExporters;
   readonly #index: IdIndex;
   readonly limit: number;
   /**
@@ -99,6 +101,7 @@ export class Decisions {
     this.#wideVotes = new VoteColumns(1, blocks);
     this.#shadowVotes = new VoteColumns(0, blocks);
     this.#luck = new RememberedLuck(blocks);
+    this.#exporters = new RememberedExporters(blocks);
   }
 
   get size(): number {
@@ -107,7 +110,7 @@ export class Decisions {
 
   /** Bytes held. */
   get bytes(): number {
-    const columns = this.#wideVotes.bytes + this.#shadowVotes.bytes + this.#luck.bytes;
+    const columns = this.#wideVotes.bytes + this.#shadowVotes.bytes + this.#luck.bytes + this.#exporters.bytes;
     return this.records.bytes + this.#index.bytes + columns + this.#ring.byteLength;
   }
 
@@ -145,6 +148,7 @@ export class Decisions {
       words[to + Decision.flags] |= luckFlag | (verdict.erasesThreshold ? erasesFlag : 0);
       this.#luck.remember(slot, verdict);
     }
+    this.#exporters.remember(slot, verdict.exporters);
     this.#index.insert(slot);
     this.#ring[this.#next] = slot;
     this.#next = this.#next + 1 === this.limit ? 0 : this.#next + 1;
@@ -175,6 +179,7 @@ export class Decisions {
     stamp.erasesThreshold = (flags & erasesFlag) !== 0;
     stamp.luckFrom = stamp.luckTo = stamp.randomnessLow = 0;
     stamp.randomnessHigh = -1;
+    stamp.exporters = this.#exporters.at(slot);
     if ((flags & luckFlag) !== 0) this.#luck.recall(slot, stamp);
   }
 

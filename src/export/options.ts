@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { block, duration, list, mapOf, notYet, oneOf, ownNames, size, text } from '../options.ts';
+import { type ExportWhen, mostExporters } from '../model/destinations.ts';
+import { block, duration, expected, fields, list, mapOf, notYet, oneOf, ownNames, size, text } from '../options.ts';
 
 /** What is wrong may be a secret, and is not repeated. */
 const header = v.pipe(
@@ -105,6 +106,33 @@ const store = block({
   ),
 });
 
+/** What its type asks for, decide/ knows. */
+const policy = fields(
+  {
+    name: v.pipe(v.optional(text(/\S/, 'a name, or none')), v.description('for whoever reads it; may be left out')),
+    type: v.pipe(
+      text(/\S/, 'a policy type, such as string_attribute or status_code'),
+      v.description('a kind of policy; beside it the block of that name, as in the rules'),
+    ),
+  },
+  () => v.unknown(),
+  expected('a policy: a block with type, and perhaps a name'),
+);
+
+const when = v.pipe(
+  block({
+    tenants: v.pipe(
+      v.optional(list(text(/./, 'the name of a tenant'))),
+      v.description('whose traces it gets, of `receive.tenants.allow`'),
+    ),
+    policies: v.pipe(
+      v.optional(list(policy)),
+      v.description('in the language of the rules: it gets kept traces that one of these keeps, and none drops'),
+    ),
+  }),
+  v.check((raw) => raw.tenants !== undefined || raw.policies !== undefined, 'expected tenants, policies, or both'),
+);
+
 const notOfAStore = 'belongs to an otlp exporter: the store writes at once';
 
 const exporter = v.pipe(
@@ -117,6 +145,7 @@ const exporter = v.pipe(
     queue: v.optional(queue),
     retry: v.optional(retry),
     store: v.optional(store),
+    when: v.pipe(v.optional(when), v.description('which of the kept traces this exporter gets; not given: all')),
   }),
   v.check((raw) => !raw.otlp !== !raw.store, 'expected either an otlp or a store block'),
   v.forward(
@@ -136,8 +165,13 @@ interface ExporterTls {
   readonly reloadIntervalMs: number;
 }
 
-export interface OtlpExporterConfig {
+interface ExporterPlace {
   readonly name: string;
+  /** Absent: it gets all. */
+  readonly when?: ExportWhen;
+}
+
+export interface OtlpExporterConfig extends ExporterPlace {
   readonly otlp: {
     readonly endpoint: string;
     readonly protocol: 'grpc' | 'http';
@@ -153,8 +187,7 @@ export interface OtlpExporterConfig {
   readonly retry: { readonly initialMs: number; readonly maxMs: number; readonly giveUpAfterMs: number };
 }
 
-interface StoreExporterConfig {
-  readonly name: string;
+interface StoreExporterConfig extends ExporterPlace {
   /** `directory` is absolute. */
   readonly store: { readonly directory: string; readonly retentionMs: number; readonly maxBytes: number };
 }
@@ -169,19 +202,24 @@ export const exportOptions = v.pipe(
     (exporters) => exporters.some((each) => each.otlp?.endpoint !== ''),
     'kept traces would go nowhere: expected at least one exporter with an endpoint, or a store',
   ),
+  v.check(
+    (exporters) => exporters.length <= mostExporters || exporters.every((each) => each.when === undefined),
+    `expected at most ${mostExporters} exporters where one has a when`,
+  ),
   v.transform((exporters) => exporters.filter((each) => each.otlp?.endpoint !== '').map(toConfig)),
 );
 
 function toConfig(raw: v.InferOutput<typeof exporter>): ExporterConfig {
+  const place: ExporterPlace = { name: raw.name, ...(raw.when && { when: raw.when as ExportWhen }) };
   if (raw.store) {
     const { directory = '', retention, max_bytes } = raw.store;
-    return { name: raw.name, store: { directory, retentionMs: retention, maxBytes: max_bytes } };
+    return { ...place, store: { directory, retentionMs: retention, maxBytes: max_bytes } };
   }
   const { timeout, tls, ...target } = raw.otlp!;
   const { max_bytes } = raw.queue ?? v.parse(queue, {});
   const { initial, max, give_up_after } = raw.retry ?? v.parse(retry, {});
   return {
-    name: raw.name,
+    ...place,
     otlp: { ...target, timeoutMs: timeout, ...(tls && { tls: toFiles(tls) }) },
     queue: { maxBytes: max_bytes },
     retry: { initialMs: initial, maxMs: max, giveUpAfterMs: give_up_after },

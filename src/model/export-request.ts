@@ -6,11 +6,13 @@ export interface ExportRequest {
   readonly body: Uint8Array;
   readonly spans: number;
   readonly traces: number;
+  /** For these, as a set (model/destinations.ts); absent: for all. */
+  readonly exporters?: number;
   /** Whose they all are; absent where the boot file allows no tenants. */
   readonly tenant?: string;
 }
 
-/** An exporter's books and health. For each exporter: kept + late_kept = exported + queued + failed, in spans. */
+/** An exporter's books and health. For each exporter: kept + late_kept = exported + queued + failed + elsewhere, in spans. */
 export interface ExporterStats {
   exportedSpans: number;
   exportedRequests: number;
@@ -18,6 +20,8 @@ export interface ExporterStats {
   queuedSpans: number;
   queuedBytes: number;
   queueLimitBytes: number;
+  /** Kept spans that its `when` left to others. */
+  elsewhereSpans?: number;
   /** Of what is under way: compressed, or copied for another thread. */
   copiedBytes?: number;
   /** Of the embedded store: of its database that was read or written since the start, at most. */

@@ -1,3 +1,4 @@
+import { everyExporter } from './destinations.ts';
 import type { Inclusion } from './inclusion.ts';
 
 /** What a verdict writes on the spans it keeps. One object is reused for all traces of a shard. */
@@ -10,6 +11,8 @@ export interface Stamp extends Inclusion {
   randomnessLow: number;
   /** The trace's own explicit randomness contradicts the threshold: none is written, and what there is goes. */
   erasesThreshold: boolean;
+  /** Where the span goes, as a set of exporters. */
+  exporters: number;
   policy: string;
   revision: string;
   /** Decided without a root. */
@@ -30,6 +33,7 @@ export const emptyStamp = (): Stamp => ({
   randomnessHigh: -1,
   randomnessLow: 0,
   erasesThreshold: false,
+  exporters: everyExporter,
   policy: '',
   revision: '',
   incomplete: false,

@@ -1,4 +1,5 @@
 import type { SpanConditions } from './conditions.ts';
+import type { Destinations } from './destinations.ts';
 import type { Inclusion } from './inclusion.ts';
 import type { TraceFacts, TracePredicate, TraceTest } from './predicates.ts';
 
@@ -98,6 +99,8 @@ export interface PolicySet extends Ballot {
   /** Policies that vote, and are counted, and decide nothing. */
   readonly shadow: Ballot;
   readonly rescues: Rescues;
+  /** Absent: every kept trace goes to every exporter. */
+  readonly destinations?: Destinations;
   readonly conditions: SpanConditions;
   readonly debug: boolean;
 }
@@ -115,6 +118,8 @@ export interface Verdict extends Inclusion {
   randomnessLow: number;
   /** The trace's explicit randomness contradicts the threshold. */
   erasesThreshold: boolean;
+  /** Where the trace goes if it is kept, now or later: a set of exporters. */
+  exporters: number;
   /** Who voted so, in `voteWords` words. */
   readonly keepVotes: Int32Array;
   readonly dropVotes: Int32Array;

@@ -33,7 +33,7 @@ export async function bringBack(
     ({ body, spans }) => parts.push({ body: body.slice(), spans }),
     0,
   );
-  const emitter = new Emitter(batch, asItCame, workPerStep);
+  const emitter = new Emitter({ of: () => batch }, asItCame, workPerStep);
   const wanted = new Set(ids.map((id) => id[3]));
   const found = ids.map(() => 0);
   let last: Uint8Array | undefined;

@@ -1,6 +1,8 @@
 import type { Batch } from '../batch/batch.ts';
+import type { Batches } from '../batch/batches.ts';
 import type { ScopeGroup } from '../batch/group.ts';
 import { bytesOf } from '../buffer/slices.ts';
+import { everyExporter } from '../model/destinations.ts';
 import { Slice } from '../model/slice.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { Writer } from '../wire/writer.ts';
@@ -28,7 +30,9 @@ const otherReasons = 'other errors';
  * looked up when it changes.
  */
 export class Emitter {
-  readonly #batch: Batch;
+  readonly #batches: Pick<Batches, 'of'>;
+  #batch: Batch;
+  #exporters = everyExporter;
   readonly #enrich: SpanWriter;
   readonly #envelopes = new Envelopes();
   #buf: Uint8Array | undefined;
@@ -45,8 +49,9 @@ export class Emitter {
   /** The same by error, since `takeFailures`. */
   #failures = new Map<string, number>();
 
-  constructor(batch: Batch, enrich: SpanWriter, workPerStep: number) {
-    this.#batch = batch;
+  constructor(batches: Pick<Batches, 'of'>, enrich: SpanWriter, workPerStep: number) {
+    this.#batches = batches;
+    this.#batch = batches.of(everyExporter);
     this.#enrich = enrich;
     this.#workPerStep = workPerStep;
     this.#enough = workPerStep;
@@ -101,6 +106,7 @@ export class Emitter {
    * could not be written.
    */
   slice(buf: Uint8Array, rows: Int32Array, row: number, stamp: Stamp, marked: boolean): boolean {
+    if (stamp.exporters !== this.#exporters) this.#turnTo(stamp.exporters);
     const searched = this.#enrich.searchedBytes;
     const group = this.#groupOf(buf, rows[row + Slice.resourceSpans], rows[row + Slice.scopeSpans]);
     const start = rows[row + Slice.start];
@@ -130,6 +136,14 @@ export class Emitter {
     const failures = this.#failures;
     this.#failures = new Map();
     return failures;
+  }
+
+  /** What is under way goes elsewhere than what was before it. */
+  #turnTo(exporters: number): void {
+    this.#exporters = exporters;
+    this.#batch = this.#batches.of(exporters);
+    this.#group = undefined;
+    this.#batch.begin(this.#now);
   }
 
   #fail(error: string): void {

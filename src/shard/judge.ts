@@ -135,4 +135,5 @@ function copyWeight(verdict: Verdict, { id }: TraceFacts, stamp: Stamp): void {
   stamp.randomnessHigh = verdict.randomnessHigh;
   stamp.randomnessLow = verdict.randomnessLow;
   stamp.erasesThreshold = verdict.erasesThreshold;
+  stamp.exporters = verdict.exporters;
 }

@@ -66,7 +66,7 @@ class Found {
   constructor(write: ShownWriter) {
     const options = { maxBytes: partBytes, maxSpans: Number.POSITIVE_INFINITY, maxAgeMs: 0 };
     this.#batch = new Batch(options, write, ({ body }) => this.#parts.push(body.slice()), 0);
-    this.#emitter = new Emitter(this.#batch, asShown(write), workPerStep);
+    this.#emitter = new Emitter({ of: () => this.#batch }, asShown(write), workPerStep);
     this.#emitter.begin(0);
   }
 

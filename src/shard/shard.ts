@@ -1,4 +1,5 @@
-import { Batch, type BatchOptions } from '../batch/batch.ts';
+import type { BatchOptions } from '../batch/batch.ts';
+import { Batches } from '../batch/batches.ts';
 import type { EnvelopeWriter } from '../batch/group.ts';
 import { type BufferOptions, TraceBuffer } from '../buffer/trace-buffer.ts';
 import { Window, type WindowOptions } from '../buffer/window.ts';
@@ -85,8 +86,8 @@ export function createShard(
   const ledger = new Ledger();
   const revisions = new Revisions(rules, ledger);
   buffer.ask(rules.set.conditions, revisions.current.conditions);
-  const batch = new Batch(options.batch, enrich, emit, options.seed);
-  const emitter = new Emitter(batch, enrich, options.workPerStep ?? workPerStep);
+  const batches = new Batches(options.batch, enrich, emit, options.seed);
+  const emitter = new Emitter(batches, enrich, options.workPerStep ?? workPerStep);
   const emission = new Emission(buffer, emitter, ledger);
   const overload = new OverloadWatch(() => {
     const share = blocks.inUseBytes / blocks.maxBytes;
@@ -99,7 +100,7 @@ export function createShard(
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
   const earlyDecisions = new EarlyDecisions({ buffer, judge, emitter, emission }, onFull);
   const relief = new Relief({ buffer, judge, emission, overload, neighbours }, onFull);
-  const upkeep = new Upkeep({ buffer, window, batch, scan, neighbours });
+  const upkeep = new Upkeep({ buffer, window, batches, scan, neighbours });
   const lateness = histogram(latenessBounds);
   return {
     scan,
@@ -109,7 +110,7 @@ export function createShard(
     decisions,
     ledger,
     revisions,
-    batch,
+    batches,
     emitter,
     emission,
     judge,

@@ -1,4 +1,4 @@
-import type { Batch } from '../batch/batch.ts';
+import type { Batches } from '../batch/batches.ts';
 import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import type { Window } from '../buffer/window.ts';
 import type { RequestScan } from '../decode/scan.ts';
@@ -7,7 +7,7 @@ import type { Neighbours } from './neighbours.ts';
 interface Parts {
   readonly buffer: TraceBuffer;
   readonly window: Window | undefined;
-  readonly batch: Batch;
+  readonly batches: Batches;
   readonly scan: RequestScan;
   readonly neighbours: Neighbours | undefined;
 }
@@ -29,11 +29,11 @@ export class Upkeep {
   tick(now: number): void {
     if (now - this.#shrunkAt < shrinkEveryMs) return;
     this.#shrunkAt = now;
-    const { buffer, window, batch, scan, neighbours } = this.#parts;
+    const { buffer, window, batches, scan, neighbours } = this.#parts;
     if (now - this.#trimmedAt >= trimEveryMs) {
       this.#trimmedAt = now;
       buffer.segments.trim();
-      batch.trim();
+      batches.trim();
       scan.trim();
       neighbours?.trim();
     }

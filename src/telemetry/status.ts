@@ -97,13 +97,15 @@ function exportersOf({ exporters, batching }: GatewayStats, kept: number) {
   return exporters.map(({ name, stats }) => {
     const queued = stats.queuedSpans + (batching?.spans ?? 0);
     const failed = total(Object.values(stats.failedSpans));
+    const elsewhere = stats.elsewhereSpans ?? 0;
     return {
       name,
       kept,
       exported: stats.exportedSpans,
       queued,
       failed,
-      balanced: kept === stats.exportedSpans + queued + failed,
+      ...(elsewhere > 0 && { elsewhere }),
+      balanced: kept === stats.exportedSpans + queued + failed + elsewhere,
     };
   });
 }

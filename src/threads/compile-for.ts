@@ -10,14 +10,23 @@ import type { RulesRevision, ShardConfig } from './shards.ts';
  * PolicyMemory.renew.
  */
 export function compileFor(
-  { environment, traceDebug: debug }: Pick<ShardConfig, 'environment' | 'traceDebug'>,
+  {
+    environment,
+    traceDebug: debug,
+    destinations: whens,
+  }: Pick<ShardConfig, 'environment' | 'traceDebug' | 'destinations'>,
   { document }: RulesRevision,
   { name }: Tenant,
   memory: PolicyMemory,
   given?: SharedNumbers,
 ): PolicySet {
   return memory.renew((state) => {
-    const result = compileRules(rulesOf(document, name), environment, { debug, state });
+    const destinations = whens && { whens, tenant: name };
+    const result = compileRules(rulesOf(document, name), environment, {
+      debug,
+      state,
+      ...(destinations && { destinations }),
+    });
     if ('problems' in result)
       throw new Error(`rules that were found good do not compile: ${JSON.stringify(result.problems)}`);
     return result.policies;

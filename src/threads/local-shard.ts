@@ -278,7 +278,7 @@ export class LocalShard implements Shards {
 
   /** The body of an emitted request came back. */
   reuse(body: Uint8Array, tenant: number): void {
-    this.tenants[tenant].pipeline.shard.batch.reuse(body);
+    this.tenants[tenant].pipeline.shard.batches.reuse(body);
   }
 
   #compile(rules: RulesRevision, tenant: Tenant): PolicySet {

@@ -26,7 +26,7 @@ interface Counting {
 
 function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
   const parts = tenants.map(({ pipeline: { shard } }) => {
-    const { buffer, window, scan, neighbours, decisions, batch } = shard;
+    const { buffer, window, scan, neighbours, decisions, batches } = shard;
     return {
       ...buffer.memory,
       spare: buffer.blocks.spareBytes,
@@ -34,7 +34,7 @@ function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
       scan: scan.bytes + (neighbours?.bytes ?? 0),
       rings: neighbours?.ringBytes ?? 0,
       decisions: decisions.bytes,
-      batches: batch.heldBytes,
+      batches: batches.heldBytes,
     };
   });
   const sum = addRecords(parts);
@@ -66,7 +66,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
 }
 
 function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): PipelineStats {
-  const { buffer, window, decisions, ledger, neighbours, batch } = shard;
+  const { buffer, window, decisions, ledger, neighbours, batches } = shard;
   const first = buffer.first();
   return {
     // What comes while the others' are asked for belongs to the next time.
@@ -89,7 +89,7 @@ function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): Pip
     overload: overloadStats(shard.overload.ladder),
     lateness: shard.lateness,
     remembered: { decisions: decisions.size, limit: decisions.limit, evicted: decisions.evicted },
-    batching: { spans: batch.spans, bytes: batch.bytes },
+    batching: { spans: batches.spans, bytes: batches.bytes },
     emittedSpans,
     handedOver: neighbours?.handedOver ?? 0,
     takenOver: neighbours?.takenOver ?? 0,

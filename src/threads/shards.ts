@@ -3,6 +3,7 @@ import type { BootConfig } from '../config/schema.ts';
 import type { SharedNumbers } from '../decide/state.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
+import type { ExportWhen } from '../model/destinations.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
@@ -20,6 +21,8 @@ export type ShardConfig = Pick<
   BootConfig,
   'environment' | 'traceDebug' | 'receive' | 'tenants' | 'buffer' | 'window' | 'batch' | 'enrich' | 'redact'
 > & {
+  /** `export[].when`, exporter by exporter; absent: nobody has one. */
+  readonly destinations?: readonly (ExportWhen | undefined)[];
   /** Who may send; absent: whoever reaches the port. */
   readonly senders?: OfProtocols<Credentials>;
   /** What ports with TLS are opened with; absent: it is plain. */

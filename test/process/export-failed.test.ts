@@ -65,3 +65,36 @@ it('a span that is refused for good: the others arrive, and every one is account
   ).toEqual(['legacy 2', 'legacy 3']);
   expect(lines.reduce((sum, { spans }) => sum + spans, 0)).toBe(3);
 });
+
+it('an exporter with a when gets what it asks for, another all, and the books of both balance', async () => {
+  const arrived: string[] = [];
+  const sink = await httpServer((_, response, { body }) => {
+    arrived.push(...namesIn(body));
+    response.writeHead(200).end();
+  });
+  const key = { key: 'service.name', values: ['payments'] };
+  const when = { policies: [{ type: 'string_attribute', string_attribute: key }] };
+  const { gateway, sender } = await gatewayWith([
+    { name: 'store', store: {} },
+    { name: 'payments', otlp: { endpoint: sink.url, protocol: 'http' }, when },
+  ]);
+  const spans = Array.from({ length: 60 }, (_, i) => ({
+    trace: `t${i % 20}`,
+    name: `${i % 20}.${i}`,
+    service: i % 20 < 5 && i < 20 ? 'payments' : 'shop',
+  }));
+  await sender.grpc(requestBytes(...spans));
+  const due = spans.filter((_, i) => i % 20 < 5).map(({ name }) => name);
+  await eventually(async () => expect(arrived.toSorted()).toEqual(due.toSorted()));
+  await eventually(async () => {
+    const { books } = (await (await fetch(`http://${gateway.admin}/api/status`)).json()) as BooksAnswer;
+    const of = (name: string) => books.exporters.find((each) => each.name === name);
+    expect(of('payments')).toMatchObject({ kept: 60, exported: 15, elsewhere: 45, balanced: true });
+    expect(of('store')).toMatchObject({ kept: 60, exported: 60, balanced: true });
+  });
+  expect(await gateway.stop()).toBe(0);
+});
+
+interface BooksAnswer {
+  readonly books: { readonly exporters: readonly { readonly name: string }[] };
+}

@@ -7,6 +7,7 @@ import { PolicyMemory } from '../../src/decide/state.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { KeepState, Way } from '../../src/model/brought-back.ts';
+import { type ExportWhen, everyExporter } from '../../src/model/destinations.ts';
 import type { ExportRequest } from '../../src/model/export-request.ts';
 import type { Message, Receipt } from '../../src/model/intake.ts';
 import type { Protocol } from '../../src/model/outcome.ts';
@@ -49,8 +50,15 @@ export const seedRules: RulesDocument = {
   routes: ['/login', '/upload'],
 };
 
-export function compiled(rules: Partial<RulesDocument>, environment = 'home', state?: PolicyState): PolicySet {
-  const result = compileRules({ ...noRules, ...rules }, environment, { debug: false, ...(state && { state }) });
+export function compiled(
+  rules: Partial<RulesDocument>,
+  environment = 'home',
+  state?: PolicyState,
+  whens?: readonly (ExportWhen | undefined)[],
+): PolicySet {
+  const destinations = whens && { whens, tenant: '' };
+  const options = { debug: false, ...(state && { state }), ...(destinations && { destinations }) };
+  const result = compileRules({ ...noRules, ...rules }, environment, options);
   if ('problems' in result) throw new Error(JSON.stringify(result.problems));
   return result.policies;
 }
@@ -65,6 +73,8 @@ export interface Setting {
   /** Default: there is none. */
   window?: WindowOptions;
   enrich?: Partial<EnrichOptions>;
+  /** `export[].when`, exporter by exporter. */
+  whens?: readonly (ExportWhen | undefined)[];
   /** The one of other stories, as the tenants of a shard have one. */
   enricher?: Enricher;
   /** Default: the usual. */
@@ -91,6 +101,7 @@ export class Story {
   readonly foreign: string[] = [];
   /** Bodies that left and are still an exporter's to read, until `giveBack`. */
   readonly lent: { readonly pipeline: Pipeline; readonly body: Uint8Array; readonly copy: Uint8Array }[] = [];
+  readonly #whens: Setting['whens'];
   readonly #memory: PolicyMemory;
   readonly #memories: readonly PolicyMemory[];
   #sent = 0;
@@ -103,6 +114,7 @@ export class Story {
     batch,
     window,
     enrich,
+    whens,
     enricher = new Enricher({ resource: {}, set: {}, redact: [], ...enrich }),
     workPerStep,
     shards = Number(process.env.SHARDS ?? 1),
@@ -110,6 +122,7 @@ export class Story {
     ringWords = 1 << 16,
   }: Setting = {}) {
     this.enricher = enricher;
+    this.#whens = whens;
     const shared = shards > 1 ? shareMemory(shards, lendingMemory, ringWords) : undefined;
     const options = {
       buffer: {
@@ -283,7 +296,7 @@ export class Story {
   giveBack(nth: number): void {
     const [{ pipeline, body, copy }] = this.lent.splice(nth, 1);
     expect(Buffer.compare(body, copy), 'a body that was lent has changed').toBe(0);
-    pipeline.shard.batch.reuse(body);
+    pipeline.shard.batches.reuse(body);
   }
 
   drain(): this {
@@ -307,14 +320,22 @@ export class Story {
 
   /** For each shard; what policies remember is common to all. */
   #compile(rules: Partial<RulesDocument>, environment?: string): PolicySet[] {
-    this.#memory.renew((state) => compiled(rules, environment, state));
+    this.#memory.renew((state) => compiled(rules, environment, state, this.#whens));
     const { numbers } = this.#memory;
-    return this.#memories.map((memory) => memory.renew((state) => compiled(rules, environment, state), numbers));
+    return this.#memories.map((memory) =>
+      memory.renew((state) => compiled(rules, environment, state, this.#whens), numbers),
+    );
   }
 
   /** Every span that left so far, in order. */
   left(): SpanObject[] {
     return this.requests.flatMap((request) => spansIn(decodeRequest(request.body)));
+  }
+
+  /** Of those, the ones that left for an exporter, by its place. */
+  leftFor(exporter: number): SpanObject[] {
+    const own = this.requests.filter(({ exporters = everyExporter }) => (exporters & (1 << exporter)) !== 0);
+    return own.flatMap((request) => spansIn(decodeRequest(request.body)));
   }
 
   /** The spans of one trace that left. */
@@ -369,7 +390,7 @@ export class Story {
     expect(this.received, 'received = every outcome + waiting').toBe(out + this.waiting);
     expect(this.foreign, 'spans that left, and had not come or had left before').toEqual([]);
     const emitted = this.requests.reduce((sum, request) => sum + request.spans, 0);
-    const batched = this.#total(({ shard }) => shard.batch.spans);
+    const batched = this.#total(({ shard }) => shard.batches.spans);
     expect(this.spans('kept') + this.spans('late_kept'), 'kept = emitted + in the batch').toBe(emitted + batched);
   }
 

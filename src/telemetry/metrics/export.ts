@@ -24,6 +24,14 @@ export const exportMetrics: readonly Metric[] = [
       ),
   },
   {
+    name: 'tailgate_export_elsewhere_spans_total',
+    type: 'counter',
+    labels: ['exporter'],
+    help: 'Kept spans that went to other exporters only, as the `when` of this one says.',
+    advice: 'With exported, queued and failed ones they are all that were kept.',
+    read: (sample) => each(sample, (stats) => stats.elsewhereSpans ?? 0),
+  },
+  {
     name: 'tailgate_export_queue_spans',
     type: 'gauge',
     labels: ['exporter'],

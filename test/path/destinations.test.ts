@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import type { ExportWhen } from '../../src/model/destinations.ts';
+import type { SpanObject } from '../support/otlp.ts';
+import type { Told } from '../support/spans.ts';
+import { Story } from '../support/story.ts';
+
+const checkout: ExportWhen = {
+  policies: [
+    { name: 'own', type: 'string_attribute', string_attribute: { key: 'team', values: ['checkout'] } },
+    {
+      name: 'not probes',
+      type: 'drop',
+      drop: { drop_sub_policy: [{ type: 'route', route: { routes: ['/health'] } }] },
+    },
+  ],
+};
+const errors: ExportWhen = { policies: [{ name: '', type: 'status_code', status_code: { status_codes: ['ERROR'] } }] };
+const everything = { baseline_percent: 100 };
+
+/** 0 gets all, 1 what a team owns, 2 what has an error. */
+const story = (rules: object = everything) => new Story({ rules, whens: [undefined, checkout, errors] });
+const names = (spans: readonly SpanObject[]): string[] => spans.map(({ name }) => String(name)).sort();
+const own = (trace: string, name: string, more: Partial<Told> = {}): Told => ({
+  trace,
+  name,
+  attributes: { team: 'checkout' },
+  ...more,
+});
+
+describe('a kept trace', () => {
+  it('leaves whole for each exporter whose when it is as asks, and for those without', () => {
+    const told = story();
+    told.send(
+      own('a', 'a1'),
+      { trace: 'a', name: 'a2' },
+      { trace: 'b', name: 'b1' },
+      { trace: 'c', name: 'c1', status: 'ERROR' },
+    );
+    told.send({ trace: 'b', name: 'b2' }, { trace: 'c', name: 'c2' }, own('c', 'c3'));
+    told.after(10_000);
+    expect(names(told.leftFor(0))).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2', 'c3']);
+    expect(names(told.leftFor(1))).toEqual(['a1', 'a2', 'c1', 'c2', 'c3']);
+    expect(names(told.leftFor(2))).toEqual(['c1', 'c2', 'c3']);
+    expect(told.spans('kept')).toBe(7);
+  });
+
+  it('is left out where a policy of the when drops it', () => {
+    const told = story();
+    told.send(own('a', 'a1', { attributes: { team: 'checkout', 'http.route': '/health' } }));
+    told.after(10_000);
+    expect([names(told.leftFor(0)), names(told.leftFor(1))]).toEqual([['a1'], []]);
+  });
+
+  it('goes where it went with its late spans, whatever these say, also beside others in one request', () => {
+    const told = story();
+    told.send(own('a', 'a1'), { trace: 'b', name: 'b1' });
+    told.after(10_000);
+    told.send(
+      { trace: 'a', name: 'a2' },
+      own('b', 'b2', { status: 'ERROR' }),
+      { trace: 'a', name: 'a3' },
+      own('d', 'd1', { status: 'ERROR' }),
+      { trace: 'b', name: 'b3' },
+      { trace: 'a', name: 'a4' },
+    );
+    told.after(10_000);
+    expect(names(told.leftFor(0))).toEqual(['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3', 'd1']);
+    expect(names(told.leftFor(1))).toEqual(['a1', 'a2', 'a3', 'a4', 'd1']);
+    expect(names(told.leftFor(2))).toEqual(['d1']);
+  });
+
+  it('goes by the same when after a change of rules in between', () => {
+    const told = story({ baseline_percent: 0 });
+    told.send(own('a', 'a1'), { trace: 'b', name: 'b1', status: 'ERROR' });
+    told.swap({ error_status_codes: ['ERROR'], baseline_percent: 100 });
+    told.after(10_000);
+    expect(names(told.leftFor(0))).toEqual(['a1', 'b1']);
+    expect(names(told.leftFor(1))).toEqual(['a1']);
+    expect(names(told.leftFor(2))).toEqual(['b1']);
+  });
+
+  it('is in no exporter where none is for it, and balances', () => {
+    const told = new Story({ rules: everything, whens: [errors] });
+    told.send({ trace: 'a', name: 'a1' }, { trace: 'b', name: 'b1', status: 'ERROR' });
+    told.after(10_000);
+    expect(names(told.leftFor(0))).toEqual(['b1']);
+    expect(told.spans('kept')).toBe(2);
+  });
+});
+
+describe('batches of many sets of exporters', () => {
+  it('are closed in their turn, and lose nothing', () => {
+    const keys = ['k0', 'k1', 'k2', 'k3', 'k4'];
+    const whens = keys.map((key) => ({
+      policies: [{ name: key, type: 'string_attribute', string_attribute: { key, values: ['1'] } }],
+    }));
+    const told = new Story({ rules: everything, whens, batch: { maxAgeMs: 60_000 } });
+    const sets = Array.from({ length: 96 }, (_, i) => (i * 7) % 32);
+    sets.forEach((set, i) => {
+      const attributes = Object.fromEntries(keys.flatMap((key, bit) => ((set >> bit) & 1 ? [[key, '1']] : [])));
+      told.send({ trace: `t${i}`, name: `${i}`, attributes }, { trace: `t${i}`, name: `${i}` });
+    });
+    told.after(10_000).drain();
+    keys.forEach((_, bit) => {
+      const due = sets.flatMap((set, i) => ((set >> bit) & 1 ? [`${i}`, `${i}`] : [])).sort();
+      expect(names(told.leftFor(bit))).toEqual(due);
+    });
+  });
+});
