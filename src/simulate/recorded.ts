@@ -10,7 +10,9 @@ import { SpanNames } from './names.ts';
 import { type Simulation, simulate } from './simulation.ts';
 import { TraceTable } from './trace-table.ts';
 
-const maxTraces = 524_288;
+const mostTraces = 524_288;
+/** No span is smaller: its id and its trace's. */
+const leastSpanBytes = 24;
 /** Nobody waits for the thread. */
 const neverOver: Pace = { isOver: false, next: () => Promise.resolve() };
 /** All spans of a file are there before anything is decided. */
@@ -25,9 +27,10 @@ export async function simulateRecorded(
   place: RulesPlace,
 ): Promise<Simulation> {
   const { conditions, keys, tried } = compileJointly([today, candidate], place);
+  const maxTraces = Math.min(mostTraces, Math.max(64, Math.ceil(file.length / leastSpanBytes)));
   const options = { conditions, keys, seed: 1, maxTraces, waits };
   const requests = [...requestsIn(file)];
-  const [first = 0, last = 0] = [startMs(requests[0], conditions), startMs(requests.at(-1), conditions)];
+  const [first = 0, last = 0] = [0, requests.length - 1].map((at) => startMs(requests, at, conditions));
   const originMs = Math.max(first, last) || 0;
   const gathered = await gather(slicesOf(requests, conditions, originMs), {
     table: new TraceTable(options),
@@ -66,13 +69,14 @@ function* slicesOf(
   requests: readonly Uint8Array[],
   conditions: SpanConditions,
   originMs: number,
+  firstNumber = 1,
 ): Generator<PastSlices> {
   const scan = new RequestScan();
   for (const [i, bytes] of requests.entries()) {
     try {
       scan.run(bytes, 0, bytes.length, conditions);
     } catch (error) {
-      throw new Error(`request ${i + 1}: ${(error as Error).message}`);
+      throw new Error(`request ${firstNumber + i}: ${(error as Error).message}`);
     }
     const { slices: rows, stride, count } = scan;
     const landedAt = firstStartMs(scan, conditions) ?? originMs;
@@ -80,9 +84,10 @@ function* slicesOf(
   }
 }
 
-function startMs(request: Uint8Array | undefined, conditions: SpanConditions): number {
+function startMs(requests: readonly Uint8Array[], at: number, conditions: SpanConditions): number {
+  const request = requests[at];
   if (request === undefined) return 0;
-  const [slices] = slicesOf([request], conditions, 0);
+  const [slices] = slicesOf([request], conditions, 0, at + 1);
   return slices.landedAt;
 }
 

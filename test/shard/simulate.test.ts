@@ -15,14 +15,19 @@ import { noRules, Story, seedRules } from '../support/story.ts';
 const window = { maxBytes: 64 << 20, maxAgeMs: 3_600_000 };
 const waits = { waitMs: 10_000, afterRootMs: 0, maxTraceBytes: 5_000_000 };
 const neverOver: Pace = { isOver: false, next: () => Promise.resolve() };
-const place = { environment: 'home', debug: false, tenant: '' };
-
 /** What a gateway does with POST /api/simulate, over the shards of a story. */
 async function tryOn(
   story: Story,
   candidate: RulesDocument,
-  { maxTraces = 10_000, pace = neverOver, fromMs = Number.NEGATIVE_INFINITY } = {},
+  {
+    maxTraces = 10_000,
+    pace = neverOver,
+    fromMs = Number.NEGATIVE_INFINITY,
+    isLate = (): boolean => false,
+    tenant = '',
+  } = {},
 ) {
+  const place = { environment: 'home', debug: false, tenant };
   const originMs = story.clock.monotonic;
   const { conditions, keys, tried } = compileJointly([seedRules, candidate], place);
   const options = { conditions, keys, seed: 7, maxTraces, waits };
@@ -37,7 +42,7 @@ async function tryOn(
         pace,
         decisions: shard.decisions,
         fromMs: range.fromMs,
-        isLate: () => false,
+        isLate,
       });
     }),
   );
@@ -269,6 +274,28 @@ describe('rules that are tried on the window', () => {
       expect((await once!).answer.candidate.approximate).toEqual([policy.name]);
       expect((await again!).kept.candidate).toEqual((await once!).kept.candidate);
     }
+  });
+
+  it('say that it is not all where there is no time for the rest: it is the older part', async () => {
+    const story = new Story({ window, shards: 2 });
+    for (let n = 0; n < 40; n++) story.after(100).send({ trace: `t${n}` });
+    story.after(20_000);
+    let looks = 0;
+    const { answer } = await tryOn(story, { ...noRules, baseline_percent: 100 }, { isLate: () => ++looks > 12 });
+    expect([answer.complete, answer.candidate.keptTraces]).toEqual([false, answer.traces]);
+    expect(answer.traces).toBeLessThan(20);
+    // Of both shards as far as the one that is behind: in a day like it there is as much as in a day like the whole.
+    expect(answer.seconds).toBeLessThan(2);
+    const ofAll = (await tryOn(story, { ...noRules, baseline_percent: 100 })).answer;
+    expect([ofAll.complete, ofAll.traces]).toEqual([true, 40]);
+  });
+
+  it('are those of one tenant', async () => {
+    const story = new Story({ window });
+    for (let n = 0; n < 10; n++) story.send({ trace: `t${n}` });
+    const rules = { ...noRules, tenants: { acme: { baseline_percent: 100 } } };
+    expect((await tryOn(story, rules, { tenant: 'acme' })).answer.candidate.keptTraces).toBe(10);
+    expect((await tryOn(story, rules, { tenant: 'other' })).answer.candidate.keptTraces).toBe(0);
   });
 
   it('stop being tried at the next step when nobody waits for the answer', async () => {

@@ -2,9 +2,9 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { collectorBlock } from '../../../config/collector-rules.ts';
 import { readYaml } from '../../../config/document.ts';
-import { parseRules } from '../../../config/rules.ts';
 import { edited, type RulesEdit } from '../../../config/rules-edit.ts';
 import type { Simulation } from '../../../simulate/simulation.ts';
+import { sumOf } from '../../../simulate/sum.ts';
 import { isBlock, parseSize } from '../../../units.ts';
 import { CommandError, type ExitCode, exit } from '../../exit.ts';
 import { readStatus } from '../answers.ts';
@@ -14,7 +14,8 @@ import type { Settings } from '../settings.ts';
 import { sizeText } from '../status.ts';
 import { jsonText } from '../terminal.ts';
 import { largestShare } from './largest-share.ts';
-import { simulateText } from './simulate.ts';
+import { type Cap, caps, muchOfAll, noise, withoutEffect } from './proposals.ts';
+import { simulateInForce, simulateText } from './simulate.ts';
 import { unifiedDiff } from './unified-diff.ts';
 import { readFile } from './validate.ts';
 
@@ -27,42 +28,64 @@ interface AdviseFlags {
 interface Advice {
   readonly why: string;
   readonly diff: string;
+  /** The whole text with the change made. */
+  readonly rules: string;
   readonly bytesPerDay: { readonly before: number; readonly after: number };
   readonly wonTraces: number;
   readonly lostTraces: number;
 }
 
-/** Errors and slow spans are waited for, though minutes may pass without one. */
-const knobs: Readonly<Record<string, string>> = { routes: 'routes' };
-/** What probes and scrapers ask for. */
-const noiseRoutes = ['/health', '/healthz', '/livez', '/live', '/readyz', '/ready', '/ping', '/metrics'];
-/** A longer trace does something, though a probe is in it. */
-const noise = {
-  name: 'drop-probes',
-  type: 'drop',
-  drop: {
-    drop_sub_policy: [
-      { name: 'probes', type: 'route', route: { routes: noiseRoutes } },
-      { name: 'short', type: 'span_count', span_count: { min_spans: 1, max_spans: 3 } },
-    ],
-  },
-};
-/** A service that takes so much of what is kept is named. */
-const muchOfAll = 0.25;
+/** Rules that advice is of. */
+interface Advised {
+  /** As it is called in diffs. */
+  readonly name: string;
+  readonly text: string;
+  /** What they keep. */
+  readonly now: Simulation;
+  /** What others would keep, which are a change of them. */
+  tryOn(text: string): Promise<Simulation>;
+}
 
 export function registerAdvise(parent: Command, run: Run): void {
   parent
-    .command('advise <file>')
-    .description('changes of a rules file, each as a diff, with what they would do by the windows of the gateways')
+    .command('advise [file]')
+    .description(
+      'changes of a rules file, or of the rules in force, each as a diff, with what they would do by the windows of the gateways',
+    )
     .option('--target <size/day>', 'kept bytes a day to come to, by a lower baseline, e.g. 50GB/day')
     .option('--last <time>', 'by what came in so long, e.g. 10m (default: all there is)')
-    .action((file: string, flags: AdviseFlags, command: Command) => run(command, (it) => advise(file, flags, it)));
+    .action((file: string | undefined, flags: AdviseFlags, command: Command) =>
+      run(command, (it) => advise(file, flags, it)),
+    );
 }
 
-/** `obsctl sampling advise FILE`: exit code 3 where there is nothing to advise. */
-async function advise(file: string, { target, last }: AdviseFlags, settings: Settings): Promise<ExitCode> {
+/** `obsctl sampling advise [FILE]`: exit code 3 where there is nothing to advise. */
+async function advise(file: string | undefined, { target, last }: AdviseFlags, settings: Settings): Promise<ExitCode> {
   const { io, output } = settings;
-  const targetBytes = target === undefined ? undefined : bytesOf(target);
+  const mostBytes = target === undefined ? undefined : bytesOf(target);
+  const rules = file === undefined ? await inForce(last, settings) : await ofFile(file, last, settings);
+  if (rules.now.traces === 0) throw new CommandError('there is no trace in the window to go by: try again in a minute');
+  const { text, now } = rules;
+  const advice: Advice[] = [];
+  for (const { why, edit } of withoutEffect(text, now)) advice.push(await adviceOf(why, edit, rules));
+  for (const { why, edit } of noise(text)) {
+    const found = await adviceOf(why, edit, rules);
+    if (found.lostTraces > 0) advice.push(found);
+  }
+  for (const cap of caps(text, now)) advice.push(...(await capped(cap, rules)));
+  if (mostBytes !== undefined && now.candidate.perDay.bytes > mostBytes)
+    advice.push(await toTarget({ target: target!, mostBytes }, rules, settings));
+  if (output === 'table') io.stdout.write(advice.map(adviceText).join('\n'));
+  else io.stdout.write(`${jsonText(advice, output === 'json' ? 2 : 0)}\n`);
+  for (const { service, candidate } of now.services)
+    if (candidate.bytes > muchOfAll * now.candidate.keptBytes)
+      io.stderr.write(
+        `obsctl: ${printable(service)} takes ${percentOf(candidate.bytes / now.candidate.keptBytes)} of the kept bytes\n`,
+      );
+  return advice.length === 0 ? exit.nothing : exit.found;
+}
+
+async function ofFile(file: string, last: string | undefined, settings: Settings): Promise<Advised> {
   const text = readFile(file);
   if (collectorBlock(readYaml(text, file).value))
     throw new CommandError(
@@ -70,51 +93,47 @@ async function advise(file: string, { target, last }: AdviseFlags, settings: Set
       exit.usage,
     );
   const tryOn = (rules: string): Promise<Simulation> => simulateText(rules, file, last, settings);
-  const now = await tryOn(text);
-  if (now.traces === 0) throw new CommandError('there is no trace in the window to go by: try again in a minute');
-  const advice: Advice[] = [];
-  const propose = async (why: string, edit: RulesEdit): Promise<void> => {
-    const changed = edited(text, edit);
-    const then = await tryOn(changed);
-    advice.push(adviceOf(why, unifiedDiff(basename(file), text, changed), now, then));
+  return { name: basename(file), text, now: await tryOn(text), tryOn };
+}
+
+/** What the gateways have in force, which must be the same everywhere. */
+async function inForce(last: string | undefined, settings: Settings): Promise<Advised> {
+  const each = await simulateInForce(last, settings);
+  const texts = new Set(each.map(({ rules }) => rules));
+  const [text] = texts;
+  if (text === undefined)
+    throw new CommandError('the gateway does not say which rules are in force: name a rules file', exit.usage);
+  if (texts.size > 1)
+    throw new CommandError('the gateways have different rules in force: name one of them, or a rules file', exit.usage);
+  const name = 'rules.yaml';
+  return { name, text, now: sumOf(each), tryOn: (rules) => simulateText(rules, name, last, settings) };
+}
+
+/** Less of a service that takes much: errors and slow traces stay, so it may take much still. */
+async function capped(cap: Cap, rules: Advised): Promise<Advice[]> {
+  const { service, share, mostBytes } = cap;
+  const bytesWith = async (percent: number): Promise<number> => {
+    const { services } = await rules.tryOn(edited(rules.text, cap.edit(percent)));
+    return services.find((each) => each.service === service)?.candidate.bytes ?? 0;
   };
-  const parsed = parseRules(text, file);
-  const policies = 'layer' in parsed ? (parsed.layer.fields.policies ?? []) : [];
-  for (const { policy, votes, alone, overrules } of now.candidate.policies) {
-    const isListed = policies.some(({ name }) => name === policy);
-    const edit = isListed
-      ? { removePolicy: policy }
-      : policy in knobs
-        ? { path: [knobs[policy]], value: null }
-        : undefined;
-    if (edit === undefined || alone.traces > 0 || overrules > 0) continue;
-    const dropsNothing =
-      votes === 0 || now.candidate.policies.some((other) => other.policy !== policy && other.votes > 0);
-    if (dropsNothing)
-      await propose(
-        votes === 0 ? `${policy} is met by no trace` : `${policy} keeps only what others keep already`,
-        edit,
-      );
-  }
-  await propose('probes and scrapers are noise', { addPolicy: noise });
-  if (advice.at(-1)!.lostTraces === 0) advice.pop();
-  if (targetBytes !== undefined && now.candidate.perDay.bytes > targetBytes) {
-    const path = await baselinePath(text, settings);
-    const bytesWith = async (value: number): Promise<number> =>
-      (await tryOn(edited(text, { path, value }))).candidate.perDay.bytes;
-    const share = await largestShare(targetBytes, bytesWith);
-    const why =
-      share === 0 ? `even without a baseline it is more than ${target}` : `a baseline of ${share} % comes to ${target}`;
-    await propose(why, { path, value: share });
-  }
-  if (output === 'table') io.stdout.write(advice.map(adviceText).join('\n'));
-  else io.stdout.write(`${jsonText(advice, output === 'json' ? 2 : 0)}\n`);
-  for (const { service, candidate } of now.services)
-    if (candidate.bytes > muchOfAll * now.candidate.keptBytes)
-      io.stderr.write(
-        `obsctl: ${printable(service)} takes ${Math.round((100 * candidate.bytes) / now.candidate.keptBytes)} % of the kept bytes\n`,
-      );
-  return advice.length === 0 ? exit.nothing : exit.found;
+  const percent = await largestShare(mostBytes, bytesWith);
+  if (percent === 0) return [];
+  const why = `${service} takes ${percentOf(share)} of what is kept: ${percent} % of its healthy and quick traces come to ${percentOf(muchOfAll)}`;
+  return [await adviceOf(why, cap.edit(percent), rules)];
+}
+
+async function toTarget(
+  { target, mostBytes }: { readonly target: string; readonly mostBytes: number },
+  rules: Advised,
+  settings: Settings,
+): Promise<Advice> {
+  const path = await baselinePath(rules.text, settings);
+  const bytesWith = async (value: number): Promise<number> =>
+    (await rules.tryOn(edited(rules.text, { path, value }))).candidate.perDay.bytes;
+  const share = await largestShare(mostBytes, bytesWith);
+  const why =
+    share === 0 ? `even without a baseline it is more than ${target}` : `a baseline of ${share} % comes to ${target}`;
+  return await adviceOf(why, { path, value: share }, rules);
 }
 
 /** Where the baseline stands of the gateways' environment; others' shares are none of this advice's business. */
@@ -126,13 +145,21 @@ async function baselinePath(text: string, { client, gateway }: Settings): Promis
   return ['baseline_percent', environment];
 }
 
-const adviceOf = (why: string, diff: string, before: Simulation, after: Simulation): Advice => ({
-  why,
-  diff,
-  bytesPerDay: { before: before.candidate.perDay.bytes, after: after.candidate.perDay.bytes },
-  wonTraces: Math.max(0, after.candidate.keptTraces - before.candidate.keptTraces),
-  lostTraces: Math.max(0, before.candidate.keptTraces - after.candidate.keptTraces),
-});
+async function adviceOf(why: string, edit: RulesEdit, { name, text, now, tryOn }: Advised): Promise<Advice> {
+  const changed = edited(text, edit);
+  const { candidate: after } = await tryOn(changed);
+  const { candidate: before } = now;
+  return {
+    why,
+    diff: unifiedDiff(name, text, changed),
+    rules: changed,
+    bytesPerDay: { before: before.perDay.bytes, after: after.perDay.bytes },
+    wonTraces: Math.max(0, after.keptTraces - before.keptTraces),
+    lostTraces: Math.max(0, before.keptTraces - after.keptTraces),
+  };
+}
+
+const percentOf = (share: number): string => `${Math.round(100 * share)} %`;
 
 const adviceText = ({ why, diff, bytesPerDay: { before, after }, lostTraces }: Advice): string =>
   `# ${printable(why)}: ${sizeText(before)} a day becomes ${sizeText(after)}, ${lostTraces} traces of the window fewer\n${diff}`;

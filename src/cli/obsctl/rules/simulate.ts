@@ -76,6 +76,11 @@ export async function simulateText(
   return sumOf(await Promise.all(settings.gateways.map((gateway) => ask(gateway, file, { rules, last }, settings))));
 }
 
+/** Those in force on each gateway, with their text; what they keep of its window. */
+export async function simulateInForce(last: string | undefined, settings: Settings): Promise<Simulation[]> {
+  return await Promise.all(settings.gateways.map((gateway) => ask(gateway, 'rules', { last }, settings)));
+}
+
 async function ask(gateway: Place, file: string, asked: object, { client, timeoutMs }: Settings): Promise<Simulation> {
   const within = Math.max(timeoutMs, answerWithinMs);
   const { status, body } = await client.post(gateway, '/api/simulate', asked, [400, 404, 405], within);
