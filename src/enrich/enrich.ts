@@ -7,7 +7,7 @@ import { lastTraceState } from './last-tracestate.ts';
 import { Marks } from './marks.ts';
 import { Redactor } from './redactor.ts';
 import { ResourceAttributes, type ResourceOptions } from './resource.ts';
-import type { RedactRule } from './rule.ts';
+import { mask, type RedactRule } from './rule.ts';
 import { scopeShape, spanShape } from './shapes.ts';
 import { thresholdFieldBytes, weighed, weighTraceState, writeThreshold } from './tracestate.ts';
 
@@ -48,6 +48,11 @@ export class Enricher {
       inconsistentTraceStates: 0,
       mendedSpans: 0,
     };
+  }
+
+  /** May the text stand in what it writes without having come? */
+  writes(text: string): boolean {
+    return text.includes(mask) || this.#resource.writes(text);
   }
 
   /** Bytes of texts that rules were applied to, so far. */

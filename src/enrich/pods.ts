@@ -54,6 +54,14 @@ export class Pods {
     return this.#attributes(this.#byIp.get(ip));
   }
 
+  /** Does the text stand in an attribute of some pod? */
+  writes(text: string): boolean {
+    for (const { pod } of this.#byUid.values())
+      for (const [key, value] of Object.entries(pod.attributes))
+        if (key.includes(text) || value.includes(text)) return true;
+    return false;
+  }
+
   #attributes(known: Known | undefined): readonly PodAttribute[] {
     if (known === undefined) return none;
     known.attributes ??= Object.entries(known.pod.attributes).map(([key, value]) => ({

@@ -40,6 +40,12 @@ export class ResourceAttributes {
     this.#redactor = redactor;
   }
 
+  /** Does the text stand in what it writes itself? */
+  writes(text: string): boolean {
+    const isAdded = this.#additions.some(({ encoded }) => Buffer.from(encoded).includes(text));
+    return isAdded || (this.#pods?.writes(text) ?? false);
+  }
+
   /** Writes buf[start, end), a Resource message, as `field`; nothing where it is empty and stays so. */
   write(out: Writer, field: number, buf: Uint8Array, start: number, end: number): void {
     const ofPod = this.#pods?.attributesFor(buf, start, end) ?? [];

@@ -45,7 +45,7 @@ export async function pastCandidates(
   { spansets, pace, write }: { readonly spansets: SpansetExpression; readonly pace: Pace; readonly write: ShownWriter },
 ): Promise<PastCandidates> {
   const mayMatch = compileAnySpan(spansets);
-  const hints = new Hints(hintsOf(spansets));
+  const hints = new Hints(hintsOf(spansets), write);
   const wants = (bytes: Uint8Array, start: number, end: number): boolean => hints.look(bytes, start, end);
   const found = new Set<string>();
   let isWhole = true;
@@ -71,9 +71,10 @@ class Hints {
   /** Bits of the status codes that may match in the message looked at last. */
   status = anyStatus;
 
-  constructor(hints: readonly Hint[]) {
+  /** What is written for whoever looks is not sought in what came. */
+  constructor(hints: readonly Hint[], write: Pick<ShownWriter, 'writes'>) {
     this.#ways = hints.map(({ texts, status }) => ({
-      texts: texts.map((text) => Buffer.from(text)),
+      texts: texts.filter((text) => !write.writes(text)).map((text) => Buffer.from(text)),
       status: status === undefined ? anyStatus : 1 << statuses.findIndex(({ name }) => name === status),
     }));
   }

@@ -12,6 +12,8 @@ import { always, type Pace, type WindowReader } from './window-reader.ts';
 /** Writes spans for whoever looks at them: redacted and enriched, and with nothing of a verdict. */
 export interface ShownWriter extends EnvelopeWriter {
   readonly searchedBytes: number;
+  /** May the text stand in what it writes without having come? */
+  writes(text: string): boolean;
   shown(out: Writer, buf: Uint8Array, start: number, end: number): void;
 }
 

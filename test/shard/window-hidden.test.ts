@@ -10,7 +10,11 @@ import { WindowSearch } from '../../src/window-search.ts';
 import { readerOf, Story } from '../support/story.ts';
 
 const pace = { isOver: false, next: async () => {} };
-const write = new Enricher({ resource: {}, set: {}, redact: [{ name: 'p', keys: ['user.password'] }] });
+const write = new Enricher({
+  resource: { cluster: 'eu-1' },
+  set: { region: 'north' },
+  redact: [{ name: 'p', keys: ['user.password'] }],
+});
 
 /** What a search of the window answers, of a trace whose span and resource have this secret. */
 async function answers(secret: string, queries: readonly string[]): Promise<string[]> {
@@ -64,4 +68,15 @@ it('a search answers alike whatever a hidden value is', async () => {
       .replaceAll(/\{ (span|resource)[^}]*\}/g, ''),
   ).not.toContain('hunter');
   expect(found.at(-1)).toContain('"rootTraceName":"login"');
+});
+
+it('a search finds what is shown without having come: attributes that the gateway adds, and masks', async () => {
+  const queries = [
+    '{ resource.cluster = "eu-1" }',
+    '{ .region != "south" && span.color = "red" }',
+    '{ resource.region =~ "no.*" }',
+    '{ span.user.password = "****" }',
+  ];
+  for (const answer of await answers('hunter2', queries)) expect(answer).toContain('"rootTraceName":"login"');
+  expect((await answers('hunter2', ['{ resource.cluster = "eu-2" }']))[0]).toContain('"traces":[]');
 });
