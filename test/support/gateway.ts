@@ -52,10 +52,10 @@ export interface Status {
 
 /** Starts one and waits for its ready line; what it printed is in the error when there is none. */
 export async function startGatewayProcess(
-  options: { env?: Record<string, string>; args?: string[]; group?: string } = {},
+  options: { env?: Record<string, string>; args?: string[]; group?: string; program?: string } = {},
 ): Promise<GatewayProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'tailgate-'));
-  const run = [tailgate, 'run', ...(options.args ?? [])];
+  const run = [options.program ?? tailgate, 'run', ...(options.args ?? [])];
   // Into a cgroup before anything of it runs, as a container's first process is.
   const [command, ...args] =
     options.group === undefined
