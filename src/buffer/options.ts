@@ -9,8 +9,8 @@ const durable = block({
   ),
 });
 
-/** As many as late spans and questions ever need, in a sixteenth of the buffer at 88 bytes each. */
-const usualDecisions = (maxBytes: number): number => Math.min(262_144, Math.floor(maxBytes / 16 / 88));
+/** As many as late spans and questions ever need, in a sixteenth of the buffer at 102 bytes each. */
+const usualDecisions = (maxBytes: number): number => Math.min(262_144, Math.floor(maxBytes / 16 / 102));
 
 /** `window:`. */
 export const windowOptions = v.pipe(

@@ -35,8 +35,10 @@ export const Trace = {
   previous: 15,
   next: 16,
   bucket: 17,
+  /** Nanoseconds that its longest span took, as tables/float-bits.ts has them. */
+  longestNs: 18,
 } as const;
-const traceWords = 18;
+const traceWords = 19;
 /** Instead of a bucket: the trace is on its way out, and nothing points to it but who sees it out. */
 const unlisted = -1;
 

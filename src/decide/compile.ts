@@ -12,6 +12,7 @@ import { routePredicate } from './policies/route.ts';
 import { policyOf } from './policy.ts';
 import { apart, MeasuredState, maxPolicyBytes, noState } from './state.ts';
 import { voteTable } from './vote-table.ts';
+import { witnessTest } from './witness.ts';
 
 /**
  * Rules document → policy set, or everything that is wrong with it. Pure: the same document always compiles to the same
@@ -42,7 +43,8 @@ export function compileRules(
   const state = new MeasuredState(options.state ?? noState());
   const ballot = (all: readonly NamedPolicy[], own: PolicyState): Ballot => {
     const policies = all.map(({ name, ...policy }) => policyOf(name, policy, conditions, own));
-    return { policies, votes: voteTable(policies), said: all };
+    const witnesses = all.map(({ when, drops }) => (drops ? undefined : witnessTest(when, conditions)));
+    return { policies, votes: voteTable(policies), said: all, witnesses };
   };
   // What a shadow policy takes from a limiter, another of the same words must not miss.
   const [counting, shadow] = [ballot(named, state), ballot(shadows, apart(state, 'shadow'))];

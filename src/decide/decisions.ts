@@ -9,7 +9,7 @@ import { RememberedLuck } from './remembered-luck.ts';
 import { VoteColumns } from './vote-columns.ts';
 import { hasVote } from './vote-table.ts';
 
-/** The record of a decided trace, in Int32 words: 64 bytes. */
+/** The record of a decided trace, in Int32 words: 76 bytes. */
 export const Decision = {
   /** Four words. */
   id: 0,
@@ -33,10 +33,17 @@ export const Decision = {
   /** Of the first 32 policies; the others' are in VoteColumns. */
   keepVotes: 14,
   dropVotes: 15,
+  /**
+   * Why it was so: what its longest span took, and the trace, in ns as tables/float-bits.ts has them; who made the
+   * policy keep it, see shard/witnesses.ts.
+   */
+  longestNs: 16,
+  durationNs: 17,
+  witness: 18,
 } as const;
-const decisionWords = 16;
+const decisionWords = 19;
 /** What one takes with its place in the ring and in the index. */
-export const decisionBytes = 88;
+export const decisionBytes = 100;
 
 export const keepFlag = 1 << 16;
 export const completeFlag = 1 << 17;
@@ -59,6 +66,10 @@ interface DecisionFacts {
   /** Monotonic ms. */
   firstSpanAt: number;
   decidedAt: number;
+  /** Words as Decision has them. */
+  longestNs: number;
+  durationNs: number;
+  witness: number;
 }
 
 export const unremembered = (): DecisionFacts => ({
@@ -69,6 +80,9 @@ export const unremembered = (): DecisionFacts => ({
   bytes: 0,
   firstSpanAt: 0,
   decidedAt: 0,
+  longestNs: 0,
+  durationNs: 0,
+  witness: 0,
 });
 
 /**
@@ -142,6 +156,9 @@ export class Decisions {
     words[to + Decision.lateSpans] = 0;
     words[to + Decision.keepVotes] = verdict.keepVotes[0];
     words[to + Decision.dropVotes] = verdict.dropVotes[0];
+    words[to + Decision.longestNs] = facts.longestNs;
+    words[to + Decision.durationNs] = facts.durationNs;
+    words[to + Decision.witness] = facts.witness;
     this.#wideVotes.remember(slot, { keep: verdict.keepVotes, drop: verdict.dropVotes });
     this.#shadowVotes.remember(slot, { keep: verdict.shadowKeepVotes, drop: verdict.shadowDropVotes });
     if (verdict.luckTo > 0) {

@@ -39,6 +39,8 @@ export class SpanScan {
   /** Where its times stand, if anybody asks; −1 = it has none. */
   startAt = -1;
   endAt = -1;
+  /** End − start, not less than 0; 0 where one is missing. */
+  tookNs = 0;
   /** Explicit randomness, where `randomnessBit` is set. */
   randomnessHigh = 0;
   randomnessLow = 0;
@@ -177,6 +179,7 @@ export class SpanScan {
     bits |= conditions.statusBits[code === 0 || code === 1 || code === 2 ? code : 3];
     const lastedNs = startAt >= 0 && endAt >= 0 ? durationNs(buf, startAt, endAt) : 0;
     if (lastedNs > conditions.slowNs) bits |= conditions.slowBits;
+    this.tookNs = Math.max(lastedNs, 0);
     if (conditions.timesAt > 0) {
       this.startAt = startAt;
       this.endAt = endAt;

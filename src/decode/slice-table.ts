@@ -1,11 +1,12 @@
 import type { SpanConditions } from '../model/conditions.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
+import { floatBits } from '../tables/float-bits.ts';
 import { skippable } from '../wire/envelope.ts';
 import type { SpanScan } from './scan-span.ts';
 
 const fewestRows = 1024;
 
-/** Of one request, of rows as they usually are: 46 MB. Spans with all that an SDK writes are so many in 64 MiB, and seven times as long. */
+/** Of one request, of rows as they usually are: 50 MB. Spans with all that an SDK writes are so many in 64 MiB, and seven times as long. */
 const maxSpans = 1024 * 1024;
 const maxWords = maxSpans * sliceWords;
 
@@ -68,6 +69,7 @@ export class SliceTable {
     rows[row + Slice.bits] = of.bits;
     rows[row + Slice.randomnessHigh] = of.randomnessHigh;
     rows[row + Slice.randomnessLow] = of.randomnessLow;
+    rows[row + Slice.tookNs] = floatBits(of.tookNs);
     if (this.stride > sliceWords) this.#addMore(buf, row + sliceWords, of);
     return row;
   }

@@ -4,7 +4,7 @@ import type { Trigger } from './outcome.ts';
 export interface PolicyVote {
   readonly policy: string;
   readonly vote: 'keep' | 'drop' | 'abstain';
-  /** In words, where spans of the trace are left to look at. */
+  /** In words: from the spans of the trace, where some are left, and from what is remembered. */
   readonly why?: string;
 }
 

@@ -18,9 +18,11 @@ export const Slice = {
   /** Explicit randomness: upper 24 and lower 32 bits, where `randomnessBit` is set. */
   randomnessHigh: 9,
   randomnessLow: 10,
+  /** Nanoseconds that it took, as tables/float-bits.ts has them; 0 where that is not known. */
+  tookNs: 11,
 } as const;
 /** Words of a row where the rules ask for no more than the first word of bits; else see SpanConditions. */
-export const sliceWords = 11;
+export const sliceWords = 12;
 
 /** Slices of one request that lie in one segment. */
 export interface SliceRows {
@@ -33,4 +35,11 @@ export interface SliceRows {
   readonly count: number;
   /** Which conditions the bits are of, see shard/revision.ts. */
   readonly conditions: number;
+}
+
+/** Does the row at rows[row …] have one of these bits, in words? */
+export function isAnySet(wanted: Int32Array, rows: Int32Array, row: number): boolean {
+  if ((rows[row + Slice.bits] & wanted[0]) !== 0) return true;
+  for (let i = 1; i < wanted.length; i++) if ((rows[row + sliceWords + i - 1] & wanted[i]) !== 0) return true;
+  return false;
 }

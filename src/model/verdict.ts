@@ -1,7 +1,7 @@
 import type { SpanConditions } from './conditions.ts';
 import type { Destinations } from './destinations.ts';
 import type { Inclusion } from './inclusion.ts';
-import type { TraceFacts, TracePredicate, TraceTest } from './predicates.ts';
+import type { SpanPredicate, TraceFacts, TracePredicate, TraceTest } from './predicates.ts';
 
 /** What a policy says of a trace. `keep` counts with the policy's threshold; `drop` beats every keep. */
 export const Vote = { abstain: 0, keep: 1, drop: 2 } as const;
@@ -78,12 +78,22 @@ interface SaidPolicy {
   readonly rescues?: boolean;
 }
 
+/** Of a policy that a span makes keep its trace: what is asked of it, and the bits of which it sets one. */
+export interface WitnessTest {
+  readonly span: SpanPredicate;
+  readonly bits: Int32Array;
+  /** The longest span is one, where any is. */
+  readonly isOfLongest: boolean;
+}
+
 /** Policies that vote together. */
 export interface Ballot {
   readonly policies: readonly Policy[];
   readonly votes: VoteTable;
   /** What each of them says, as it was lowered: for whoever explains a vote. */
   readonly said: readonly SaidPolicy[];
+  /** Of each of them, which spans made it keep its trace. */
+  readonly witnesses: readonly (WitnessTest | undefined)[];
 }
 
 /** Which late spans bring back a trace that was dropped. */

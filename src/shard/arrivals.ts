@@ -56,6 +56,7 @@ export class Arrivals {
     const words = buffer.traces.page(trace);
     const at = buffer.traces.at(trace);
     words[at + Trace.bits] |= bits;
+    if (rows[row + Slice.tookNs] > words[at + Trace.longestNs]) words[at + Trace.longestNs] = rows[row + Slice.tookNs];
     if (words[at + Trace.conditions] !== conditions) words[at + Trace.conditions] = mixedConditions;
     else if (buffer.columns?.conditions === conditions) buffer.columns.add(trace, rows, row + sliceWords);
     if ((bits & randomnessBit) !== 0) {

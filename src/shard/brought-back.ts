@@ -2,7 +2,7 @@ import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import { undecided } from '../decide/decide.ts';
 import { type Decisions, keepFlag, policyOf, unremembered } from '../decide/decisions.ts';
 import { type KeepState, nameOfWay, type Way, ways } from '../model/brought-back.ts';
-import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
+import { isAnySet, Slice, type SliceRows } from '../model/slice.ts';
 import { byOverload } from '../model/verdict.ts';
 import { Span, Status } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
@@ -152,13 +152,6 @@ const keyOf = (ids: Int32Array, at: number): string => `${ids[at]},${ids[at + 1]
 function isByPolicy(flags: number): boolean {
   const policy = policyOf(flags);
   return policy >= 0 && policy !== byOverload;
-}
-
-/** `words`: bits, of which the first word of those in the row at rows[row …], and the further ones behind it. */
-function isAnySet(wanted: Int32Array, rows: Int32Array, row: number): boolean {
-  if ((rows[row + Slice.bits] & wanted[0]) !== 0) return true;
-  for (let i = 1; i < wanted.length; i++) if ((rows[row + sliceWords + i - 1] & wanted[i]) !== 0) return true;
-  return false;
 }
 
 function isError(r: Reader): boolean {

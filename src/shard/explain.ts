@@ -7,15 +7,24 @@ import { triggers } from '../model/outcome.ts';
 import { adjustedCount, thresholdText } from '../model/threshold.ts';
 import { wordsOf } from '../model/trace-id.ts';
 import type { Ballot } from '../model/verdict.ts';
-import { whyVotes } from '../why/why.ts';
+import { floatOf } from '../tables/float-bits.ts';
+import { type Remembered, whyVotes } from '../why/why.ts';
 import { noPolicy, policyName, type Revisions } from './revision.ts';
+import type { Witnesses } from './witnesses.ts';
+
+interface ExplainParts {
+  readonly buffer: TraceBuffer;
+  readonly decisions: Decisions;
+  readonly revisions: Revisions;
+  readonly witnesses: Witnesses;
+}
 
 /**
  * Why the trace was kept or dropped, or that it waits; undefined where it is not known. `epochOffsetMs`: what to add to
  * a moment to show it. `parts`: what is left of its spans, as export requests.
  */
 export function explain(
-  { buffer, decisions, revisions }: { buffer: TraceBuffer; decisions: Decisions; revisions: Revisions },
+  { buffer, decisions, revisions, witnesses }: ExplainParts,
   traceId: string,
   epochOffsetMs: number,
   parts: readonly Uint8Array[],
@@ -25,14 +34,15 @@ export function explain(
   const waiting = buffer.find(id, 0);
   if (waiting >= 0) return explainWaiting(traceId, waiting, buffer, revisions, epochOffsetMs);
   const decided = decisions.find(id, 0);
-  return decided < 0 ? undefined : explainDecided(traceId, decided, decisions, revisions, epochOffsetMs, parts);
+  return decided < 0
+    ? undefined
+    : explainDecided(traceId, decided, { decisions, revisions, witnesses }, epochOffsetMs, parts);
 }
 
 function explainDecided(
   traceId: string,
   slot: number,
-  decisions: Decisions,
-  revisions: Revisions,
+  { decisions, revisions, witnesses }: Omit<ExplainParts, 'buffer'>,
   epochOffsetMs: number,
   parts: readonly Uint8Array[],
 ): Explanation {
@@ -48,6 +58,13 @@ function explainDecided(
   const { firstSpanAt, decidedAt } = decisions.timesAt(slot);
   const high = word('thresholdHigh');
   const low = word('thresholdLow') >>> 0;
+  const known = {
+    spans: word('spans'),
+    longestNs: floatOf(word('longestNs')),
+    durationNs: floatOf(word('durationNs')),
+  };
+  const [test, seen] = [revision?.set.witnesses[policyOf(flags)], witnesses.of(word('witness'))];
+  const witness = test && seen && { of: test.span, ...seen };
   return {
     traceId: traceId.toLowerCase().padStart(32, '0'),
     verdict: kept ? 'keep' : 'drop',
@@ -57,11 +74,13 @@ function explainDecided(
       revision?.set,
       policies.map((policy, i) => ({ policy: policy.name, vote: decisions.voteAt(slot, i) })),
       parts,
+      { ...known, witness },
     ),
     shadowVotes: withReasons(
       revision?.set.shadow,
       shadows.map((policy, i) => ({ policy: policy.name, vote: decisions.shadowVoteAt(slot, i) })),
       parts,
+      known,
     ),
     threshold: kept ? thresholdText(high, low) : '',
     adjustedCount: kept ? adjustedCount(high, low) : 0,
@@ -76,16 +95,18 @@ function explainDecided(
   };
 }
 
-/** Where spans of the trace are left, each vote with its reason in words. */
+/** Each vote with its reason in words. */
 function withReasons(
   ballot: Ballot | undefined,
   votes: readonly PolicyVote[],
   parts: readonly Uint8Array[],
+  remembered: Remembered,
 ): readonly PolicyVote[] {
-  if (ballot === undefined || parts.length === 0) return votes;
+  if (ballot === undefined) return votes;
   const whys = whyVotes(
     votes.map(({ vote }, i) => ({ vote, when: ballot.said[i].when })),
     parts,
+    remembered,
   );
   return votes.map((vote, i) => ({ ...vote, why: whys[i] }));
 }

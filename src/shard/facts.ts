@@ -3,10 +3,15 @@ import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import { addTimes, durationOf } from '../buffer/trace-columns.ts';
 import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
 import { emptyPlace, type SpanPlace, type TraceFacts, type TraceSpans } from '../model/predicates.ts';
-import { Slice, sliceWords } from '../model/slice.ts';
+import { isAnySet, Slice, sliceWords } from '../model/slice.ts';
+import type { WitnessTest } from '../model/verdict.ts';
 import type { Emitter } from './emit.ts';
 import { Rescan } from './rescan.ts';
 import type { Revision } from './revision.ts';
+
+/** Spans, and bytes of them, that are looked at for a witness: some microseconds. */
+const mostWitnesses = 32;
+const mostLookedBytes = 32 * 1024;
 
 /** What a decision looks at, gathered from a waiting trace. One object is reused for all traces of a shard. */
 export class GatheredFacts implements TraceFacts {
@@ -17,9 +22,13 @@ export class GatheredFacts implements TraceFacts {
   spans = 0;
   bytes = 0;
   durationNs = 0;
+  /** As Trace has it. */
+  longestNs = 0;
   now = 0;
   readonly trace: TraceSpans = { forEach: (visit) => this.#forEach(visit) };
   readonly #buffer: TraceBuffer;
+  /** Bytes that the last search for a witness went through. */
+  lookedBytes = 0;
   readonly #times = new Int32Array(4);
   readonly #rescan: Rescan;
   readonly #place = emptyPlace();
@@ -38,6 +47,7 @@ export class GatheredFacts implements TraceFacts {
     this.#head = words[at + Trace.head];
     this.spans = words[at + Trace.spans];
     this.bytes = words[at + Trace.bytes] >>> 0;
+    this.longestNs = words[at + Trace.longestNs];
     this.now = now;
     for (let i = 0; i < 4; i++) this.id[i] = words[at + i];
     const explicit = (words[at + Trace.bits] & randomnessBit) !== 0;
@@ -53,6 +63,23 @@ export class GatheredFacts implements TraceFacts {
     this.durationNs = 0;
     if (conditions.rowWords > sliceWords) this.#readColumns(slot, conditions);
     return false;
+  }
+
+  /**
+   * A span that is as a policy asks, if there is one among the first; its place is good until the
+   * next one.
+   */
+  witness({ bits, isOfLongest }: WitnessTest, conditions: SpanConditions): SpanPlace | undefined {
+    let left = mostWitnesses;
+    let found: SpanPlace | undefined;
+    this.lookedBytes = 0;
+    this.#forEach((span) => {
+      this.lookedBytes += span.end - span.start;
+      const rows = this.#rescan.rowOf(span, conditions);
+      if (isAnySet(bits, rows, 0) && (!isOfLongest || rows[Slice.tookNs] === this.longestNs)) found = span;
+      return found === undefined && --left > 0 && this.lookedBytes < mostLookedBytes;
+    });
+    return found;
   }
 
   #readColumns(slot: number, { words, timesAt }: SpanConditions): void {

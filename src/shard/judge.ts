@@ -6,7 +6,8 @@ import { rootBit } from '../model/conditions.ts';
 import { type Trigger, triggers } from '../model/outcome.ts';
 import type { TraceFacts } from '../model/predicates.ts';
 import { emptyStamp, type Stamp } from '../model/stamp.ts';
-import type { Verdict } from '../model/verdict.ts';
+import type { PolicySet, Verdict } from '../model/verdict.ts';
+import { floatBits } from '../tables/float-bits.ts';
 import type { Emission, Piece } from './emission.ts';
 import type { Emitter } from './emit.ts';
 import { GatheredFacts } from './facts.ts';
@@ -15,6 +16,7 @@ import { localRoot } from './local-root.ts';
 import type { OverloadWatch } from './overload-watch.ts';
 import { policyName, type Revisions, rowOf } from './revision.ts';
 import { ShadowCounts } from './shadow-counts.ts';
+import type { Witnesses } from './witnesses.ts';
 
 interface JudgeParts {
   readonly buffer: TraceBuffer;
@@ -24,6 +26,7 @@ interface JudgeParts {
   readonly revisions: Revisions;
   readonly ledger: Ledger;
   readonly overload: OverloadWatch;
+  readonly witnesses: Witnesses;
 }
 
 /** What a span costs that is scanned again, beside its bytes, in bytes that are looked through: 0.3 µs. */
@@ -82,6 +85,9 @@ export class Judge {
     about.bytes = bytes;
     about.firstSpanAt = buffer.firstSpanAt(slot);
     about.decidedAt = now;
+    about.longestNs = facts.longestNs;
+    about.durationNs = floatBits(facts.durationNs);
+    about.witness = verdict.keep ? this.#witness(revision.set, verdict.policy) : 0;
     decisions.remember(words, at, verdict, about);
     this.triggers[trigger]++;
     const row = rowOf(revision, verdict.policy);
@@ -91,6 +97,16 @@ export class Judge {
       ledger.add(row, 'dropped', spans, 1);
       buffer.free(slot);
     }
+  }
+
+  /** Who made the policy keep the trace, as Witnesses has it. */
+  #witness({ witnesses, conditions }: PolicySet, policy: number): number {
+    const test = witnesses[policy];
+    if (test === undefined) return 0;
+    const { emitter, witnesses: names } = this.#parts;
+    const span = this.#facts.witness(test, conditions);
+    emitter.charge(this.#facts.lookedBytes);
+    return span === undefined ? 0 : names.note(span);
   }
 
   #emit(slot: number, counted: number, complete: boolean, now: number): void {

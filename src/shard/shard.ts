@@ -20,15 +20,20 @@ import { latenessBounds } from './lateness.ts';
 import { Ledger } from './ledger.ts';
 import { type NeighbourOptions, Neighbours } from './neighbours.ts';
 import { OverloadWatch } from './overload-watch.ts';
+import type { ShownWriter } from './past-trace.ts';
 import { Relief } from './relief.ts';
 import { type NamedRules, Revisions } from './revision.ts';
 import { Upkeep } from './upkeep.ts';
+import { Witnesses, witnessBytes } from './witnesses.ts';
 
 /** Verdicts that may be remembered count as well as what waits, from the start, and must leave room for it. */
 const mostOfDecisions = 1 / 4;
 
 /** Below the share at which the ladder refuses. */
 const mostWithoutRefusing = 0.98;
+
+/** Of a decision, with why it was made so. */
+const rememberedBytes = decisionBytes + witnessBytes;
 
 export interface ShardOptions {
   readonly buffer: BufferOptions & {
@@ -54,7 +59,7 @@ export interface ShardOptions {
   readonly neighbours?: NeighbourOptions;
 }
 
-export type KeptWriter = SpanWriter & EnvelopeWriter;
+export type KeptWriter = SpanWriter & EnvelopeWriter & Pick<ShownWriter, 'shown'>;
 
 /**
  * The parts of one shard, the sole owner of the traces that come to it. pipeline.ts is what happens in them, step by
@@ -72,8 +77,8 @@ export function createShard(
   const { maxBytes, maxTraceBytes, onFull, rememberedDecisions } = options.buffer;
   const scan = new RequestScan(options.maxEnvelopeBytes, options.maxSpanBytes);
   const neighbours = options.neighbours && new Neighbours(options.neighbours);
-  const most = Math.min(rememberedDecisions, Math.floor((maxBytes * mostOfDecisions) / decisionBytes));
-  const blocks = new Blocks(maxBytes - most * decisionBytes, {
+  const most = Math.min(rememberedDecisions, Math.floor((maxBytes * mostOfDecisions) / rememberedBytes));
+  const blocks = new Blocks(maxBytes - most * rememberedBytes, {
     // What other shards can read must be shared, and a block is used for anything.
     ...(neighbours && { allocate: (bytes: number) => new SharedArrayBuffer(bytes) }),
     ...(options.collect && { collect: options.collect }),
@@ -94,7 +99,8 @@ export function createShard(
     // Where room can be made by deciding, a full buffer alone is no reason to refuse.
     return onFull === 'decide_oldest' && !emission.isBehind ? Math.min(mostWithoutRefusing, share) : share;
   });
-  const judge = new Judge({ buffer, decisions, revisions, ledger, emission, emitter, overload });
+  const witnesses = new Witnesses(most, emitter, enrich);
+  const judge = new Judge({ buffer, decisions, revisions, ledger, emission, emitter, overload, witnesses });
   const broughtBack = new BroughtBack({ buffer, decisions, revisions, ledger, emitter });
   const late = new Late({ buffer, decisions, revisions, ledger, emitter, emission, broughtBack });
   const arrivals = new Arrivals({ buffer, decisions, judge, late, maxTraceBytes, self: neighbours?.self ?? 0 });
@@ -114,6 +120,7 @@ export function createShard(
     emitter,
     emission,
     judge,
+    witnesses,
     broughtBack,
     arrivals,
     earlyDecisions,

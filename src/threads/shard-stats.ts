@@ -33,7 +33,7 @@ function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
       window: window?.bytes ?? 0,
       scan: scan.bytes + (neighbours?.bytes ?? 0),
       rings: neighbours?.ringBytes ?? 0,
-      decisions: decisions.bytes,
+      decisions: decisions.bytes + shard.witnesses.bytes,
       batches: batches.heldBytes,
     };
   });

@@ -21,18 +21,32 @@ interface Voted {
   readonly vote: Vote;
 }
 
+/** What is remembered of a decision, whether or not its spans are left. */
+export interface Remembered {
+  readonly spans: number;
+  /** What its longest span took, and the trace; 0 where that is not known. */
+  readonly longestNs: number;
+  readonly durationNs: number;
+  /** Of what was asked of some span: who was so. */
+  readonly witness?: { readonly of: SpanPredicate; readonly name: string; readonly service: string } | undefined;
+}
+
 /** Spans looked at for a reason: some 100 ms at worst. */
 const mostSpans = 20_000;
 
 /**
  * Why each policy voted as it did, in words, from the spans that are left of the trace: which span it was, or what came
- * nearest. `parts`: export requests. The votes are what they are; where spans are missing, or what was asked for is
- * hidden now, a sentence says what is seen no longer.
+ * nearest; where they are gone, from what is remembered. `parts`: export requests. The votes are what they are; where
+ * spans are missing, or what was asked for is hidden now, a sentence says what is seen no longer.
  */
-export function whyVotes(voted: readonly Voted[], parts: readonly Uint8Array[]): readonly string[] {
+export function whyVotes(
+  voted: readonly Voted[],
+  parts: readonly Uint8Array[],
+  remembered: Remembered,
+): readonly string[] {
   const asked = new Asked(voted);
   const spans = asked.scan(parts);
-  return voted.map(({ when, vote }) => new Sentence(asked, spans).of(when, vote !== 'abstain'));
+  return voted.map(({ when, vote }) => new Sentence(asked, spans, remembered).of(when, vote !== 'abstain'));
 }
 
 /** Every question about a span that the policies ask, with its bits. */
@@ -99,10 +113,12 @@ interface SeenRow {
 class Sentence {
   readonly #asked: Asked;
   readonly #spans: readonly SeenRow[];
+  readonly #remembered: Remembered;
 
-  constructor(asked: Asked, spans: readonly SeenRow[]) {
+  constructor(asked: Asked, spans: readonly SeenRow[], remembered: Remembered) {
     this.#asked = asked;
     this.#spans = spans;
+    this.#remembered = remembered;
   }
 
   of(when: TracePredicate, isSo: boolean): string {
@@ -117,7 +133,7 @@ class Sentence {
       case 'traceDuration':
         return this.#took(when.ns, isSo);
       case 'spans':
-        return `it has ${isSo ? '' : 'not '}${rangeWords(when.count, String)} spans`;
+        return `it has ${this.#remembered.spans} spans, ${isSo ? '' : 'not '}${rangeWords(when.count, String)}`;
       case 'share':
         return isSo ? traceWords(when) : traceWords(when).replace('it is among', 'it is not among');
       case 'first':
@@ -164,7 +180,8 @@ class Sentence {
   #isSo(when: TracePredicate): boolean | undefined {
     if (when.op === 'always' || when.op === 'never') return when.op === 'always';
     if (when.op === 'traceDuration') return isWithin(this.#traceNs(), when.ns);
-    if (when.op === 'any') return this.#spans.some((span) => this.#asked.holds(when.span, span));
+    if (when.op === 'spans') return isWithin(this.#remembered.spans, when.count);
+    if (when.op === 'any') return this.#holdsOfSome(when.span);
     if (when.op === 'not') {
       const inner = this.#isSo(when.of);
       return inner === undefined ? undefined : !inner;
@@ -178,8 +195,20 @@ class Sentence {
 
   #witness(predicate: SpanPredicate): string {
     const span = this.#spans.find((each) => this.#asked.holds(predicate, each));
-    if (span === undefined) return `a span ${spanWords(predicate)}, which is not seen any more`;
+    if (span === undefined) return this.#rememberedWitness(predicate);
     return `${nameOf(span)} ${this.#evidence(predicate, span)}`;
+  }
+
+  #rememberedWitness(predicate: SpanPredicate): string {
+    const { witness, longestNs } = this.#remembered;
+    const isOfLongest = predicate.op === 'duration' && predicate.ns.max === undefined && longestNs > 0;
+    const what = isOfLongest ? this.#tookWords(longestNs, predicate.ns) : spanWords(predicate);
+    if (witness?.of === predicate) return `${nameWords(witness)} ${what}`;
+    return isOfLongest ? `a span ${what}` : `a span ${what}, which is not seen any more`;
+  }
+
+  #tookWords(ns: number, range: NumberRange): string {
+    return `took ${durationText(ns)}, ${rangeWords(range, durationText)}`;
   }
 
   /** What of a predicate a span fulfils, with the values that it has. */
@@ -189,8 +218,7 @@ class Sentence {
       const one = predicate.of.find((each) => this.#asked.holds(each, span));
       return one === undefined ? spanWords(predicate) : this.#evidence(one, span);
     }
-    if (predicate.op === 'duration')
-      return `took ${durationText(seenSpan(span.place).ns)}, ${rangeWords(predicate.ns, durationText)}`;
+    if (predicate.op === 'duration') return this.#tookWords(seenSpan(span.place).ns, predicate.ns);
     if (predicate.op !== 'attribute') return spanWords(predicate);
     const value = attributeText(span.place, predicate.of, predicate.key);
     const owner = predicate.of === 'span' ? '' : `the ${predicate.of}’s `;
@@ -198,7 +226,11 @@ class Sentence {
   }
 
   #none(predicate: SpanPredicate): string {
-    if (this.#spans.length === 0) return `no span ${spanWords(predicate)}`;
+    const { longestNs } = this.#remembered;
+    if (this.#spans.length === 0) {
+      const nearest = predicate.op === 'duration' && longestNs > 0;
+      return `no span ${spanWords(predicate)}${nearest ? `: the longest took ${durationText(longestNs)}` : ''}`;
+    }
     // The vote is what it is: what holds of a span now came late.
     const unlike = this.#spans.filter((span) => !this.#asked.holds(predicate, span));
     const when = unlike.length < this.#spans.length ? ', when it was decided' : '';
@@ -221,7 +253,16 @@ class Sentence {
     return `: it is ${[first, second].filter(Boolean).join(', ')}${others.length > 0 ? ', …' : ''}`;
   }
 
+  /** Where no spans are left, only the witness tells. */
+  #holdsOfSome(predicate: SpanPredicate): boolean | undefined {
+    if (this.#spans.length > 0) return this.#spans.some((span) => this.#asked.holds(predicate, span));
+    return this.#remembered.witness?.of === predicate ? true : undefined;
+  }
+
+  /** What is remembered is what was decided on. */
   #traceNs(): number {
+    const { durationNs } = this.#remembered;
+    if (durationNs > 0) return durationNs;
     const times = this.#spans
       .map(({ place }) => seenSpan(place))
       .filter(({ startNs, endNs }) => startNs > 0n && endNs > 0n);
@@ -232,7 +273,8 @@ class Sentence {
   }
 }
 
-function nameOf({ place }: SeenRow): string {
-  const { name, service } = seenSpan(place);
+const nameOf = ({ place }: SeenRow): string => nameWords(seenSpan(place));
+
+function nameWords({ name, service }: { readonly name: string; readonly service: string }): string {
   return `span ${JSON.stringify(name)}${service === '' ? '' : ` of ${service.replaceAll('"', '')}`}`;
 }

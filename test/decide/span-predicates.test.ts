@@ -291,7 +291,7 @@ describe('what is asked of spans', () => {
         builder.bitsOf({ op: 'attribute', of: 'span', key: 'k', is: { is: 'string', values: [`${i}`] } });
       return builder.build();
     };
-    expect([0, 1, firstWordBits].map((count) => named(count).rowWords)).toEqual([11, 11, 11]);
+    expect([0, 1, firstWordBits].map((count) => named(count).rowWords)).toEqual([sliceWords, sliceWords, sliceWords]);
     expect([29, 60, 61, 92].map((count) => named(count).words)).toEqual([2, 2, 3, 3]);
   });
 

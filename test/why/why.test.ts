@@ -11,6 +11,7 @@ function why(rules: Partial<RulesDocument>, keepers: readonly string[], ...spans
   const whys = whyVotes(
     votes,
     spans.map((span) => requestBytes(span)),
+    { spans: spans.length, longestNs: 0, durationNs: 0 },
   );
   return Object.fromEntries(said.map(({ name }, i) => [name, whys[i]]));
 }
@@ -97,7 +98,10 @@ it('says that a rate is not asked of what is dropped', () => {
   const drop = { name: 'd', type: 'drop', drop: { drop_sub_policy: [{ name: 'all', type: 'always_sample' }] } };
   const { said } = compiled({ policies: [limit, drop] });
   const votes = said.map(({ name, when }) => ({ when, vote: name === 'd' ? 'drop' : 'abstain' }) as const);
-  expect(whyVotes(votes, [requestBytes(fast)])).toEqual(['it is not asked, as the trace is dropped', 'every trace']);
+  expect(whyVotes(votes, [requestBytes(fast)], { spans: 1, longestNs: 0, durationNs: 0 })).toEqual([
+    'it is not asked, as the trace is dropped',
+    'every trace',
+  ]);
 });
 
 it('does not take what came late for what was there at the decision', () => {
