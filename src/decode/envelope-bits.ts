@@ -15,6 +15,11 @@ export class EnvelopeBits {
     this.#attributes = of === 'resource' ? Resource.attributes : Scope.attributes;
   }
 
+  /** Another resource, or scope, begins; it may come in several parts. */
+  begin(): void {
+    this.#keys.begin();
+  }
+
   /** The bits of the message at buf[start, end), well-formed, beside those that are set already. */
   of(buf: Uint8Array, start: number, end: number, set: number, wide: Int32Array): number {
     const { name, version } = this.#conditions;

@@ -70,6 +70,7 @@ export class MoreBits {
   #event(buf: Uint8Array, start: number, end: number, wide: Int32Array): number {
     if (this.#more.eventName === undefined && this.#more.eventAttributes.length === 0) return 0;
     let bits = 0;
+    this.#eventKeys.begin();
     for (let pos = start; pos < end; ) {
       pos = readTag(buf, pos, end);
       const [number, type] = [fieldNumber, fieldType];

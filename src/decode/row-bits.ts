@@ -55,11 +55,13 @@ export class RowBits {
 
   beginResource(): void {
     this.resource.clear();
+    this.#ofResource?.begin();
     this.#place.resourceNumber = ++envelopes;
   }
 
   beginScope(): void {
     this.scope.clear();
+    this.#ofScope?.begin();
     this.#place.scopeNumber = ++envelopes;
   }
 

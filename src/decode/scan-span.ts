@@ -53,7 +53,8 @@ export class SpanScan {
   run(buf: Uint8Array, pos: number, end: number, conditions: SpanConditions): void {
     if (conditions !== this.#conditions) this.#ask(conditions);
     const named = this.#named;
-    const { bucketOf, buckets } = named;
+    const { bucketOf } = named;
+    named.begin();
     const { wide } = this;
     if (conditions.words > 1) wide.fill(0);
     const spanAt = pos;
@@ -88,7 +89,7 @@ export class SpanScan {
         ) {
           if (!isPlainValue(buf, valueAt, to)) validate(anyValueKind, buf, valueAt, to, spanDepth + 2);
           const bucket = bucketOf[keyHash(keyBytes, buf[pos + 4], buf[valueAt - 3])];
-          if (bucket !== 0) bits |= namedBits(buckets[bucket], buf, pos + 4, keyBytes, valueAt, to, bits, wide);
+          if (bucket !== 0) bits |= namedBits(named, bucket, buf, pos + 4, keyBytes, valueAt, to, bits, wide);
           pos = to;
         } else {
           pos = open(buf, pos + 1, end);

