@@ -48,6 +48,8 @@ export async function drain(parts: DrainParts, timeoutMs: number): Promise<Losse
   const closed = fanOut.close(deliverUntil);
   if (undecided) await decideRest(shards, began + timeoutMs, clock);
   await by(closed, began + timeoutMs);
+  // What was read from a topic and could not be delivered stays uncommitted, and is read again by others.
+  await by(shards.finishReading(), began + timeoutMs);
   const after = await by(shards.stats(), Math.max(began + timeoutMs, clock.monotonicMs() + answerMs / 5));
   return since({ ...failures(fanOut), gateway: ownLosses(await before, after) }, failedBefore);
 }

@@ -30,6 +30,8 @@ export const refusals = {
   tls_on_plain: { grpc: 14, http: 400, retryable: false },
   client_certificate: { grpc: 16, http: 403, retryable: false },
   calls_full: { grpc: 8, http: 429, retryable: false },
+  broker_unavailable: { grpc: 14, http: 503, retryable: true },
+  broker_behind: { grpc: 14, http: 503, retryable: true },
   overloaded: { grpc: 14, http: 503, retryable: true },
   draining: { grpc: 14, http: 503, retryable: true },
   timeout: { grpc: 4, http: 408, retryable: true },

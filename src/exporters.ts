@@ -1,9 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { exporterFiles } from './certificates.ts';
 import { systemClock } from './clock.ts';
 import type { LiveFiles } from './config/live-files.ts';
 import type { BootConfig } from './config/schema.ts';
 import { UsageError } from './errors.ts';
-import { openOtlpExporter } from './export/export.ts';
+import { createOtlpExporter, openOtlpExporter } from './export/export.ts';
 import type { Exporter, ExportFailure } from './model/export-request.ts';
 import { partsOf } from './model/tenant.ts';
 import { openFiles } from './open-files.ts';
@@ -14,6 +15,7 @@ import { type Log, limitLog } from './telemetry/log.ts';
 import type { TlsClient } from './tls-client/files.ts';
 
 const logEveryMs = 10_000;
+const attemptWrites = 3;
 /** Of what waits for the store; at least two batches, whatever their size. */
 const storeQueueBytes = 64 * 1024 * 1024;
 
@@ -62,6 +64,12 @@ export async function openExporters(
       });
       tempo ??= createTempoApi(store.read);
       exporters.push(store);
+    } else if ('kafka' in config) {
+      const { KafkaClient } = await import('./kafka/export.ts');
+      const client = new KafkaClient(config.kafka, randomInt(2 ** 31));
+      // Its own timeout is that of a write, of which a request may need several.
+      const otlp = { timeoutMs: attemptWrites * config.kafka.timeoutMs, compression: 'none' } as const;
+      exporters.push(createOtlpExporter({ ...config, otlp }, client, { ...reports, ...(parts && { tenants: parts }) }));
     } else {
       const named = exporterFiles(config);
       const live = named && (await openFiles(named, log));

@@ -4,7 +4,17 @@ import type { Exporter, ExporterStats, ExportRequest } from './model/export-requ
 interface Held {
   readonly request: ExportRequest;
   readonly done: () => void;
+  readonly ended: () => void;
 }
+
+/** Requests that were emitted one after the other, of which some are on their way. */
+interface Epoch {
+  underWay: number;
+  readonly over: (() => void)[];
+}
+
+/** Reasons of failures that another try would not mend; all others pass. */
+const forGood: ReadonlySet<string> = new Set(['rejected', 'too_large', 'partial']);
 
 const getsNowhereMs = 5_000;
 
@@ -40,10 +50,10 @@ class Exit {
   /** Offers what waits, first come first, as long as it fits; all of it where `all` is true. */
   release(all: boolean): void {
     while (this.held.length > 0 && (all || this.fits(this.held[0].request))) {
-      const { request, done } = this.held.shift()!;
+      const { request, done, ended } = this.held.shift()!;
       this.heldSpans -= request.spans;
       this.heldBytes -= request.body.length;
-      this.exporter.offer(request, done);
+      this.exporter.offer(request, done, ended);
     }
   }
 
@@ -79,6 +89,8 @@ export class FanOut {
   readonly #exits: readonly Exit[];
   #patienceMs = 0;
   #draining = false;
+  /** Of what is on its way, the oldest first; the last one is open. */
+  readonly #epochs: Epoch[] = [{ underWay: 0, over: [] }];
 
   constructor(exporters: readonly Exporter[]) {
     this.#exits = exporters.map((exporter) => new Exit(exporter));
@@ -95,10 +107,37 @@ export class FanOut {
     const done = (): void => {
       if (--users === 0) reuse();
     };
+    const epoch = this.#epochs.at(-1) as Epoch;
+    epoch.underWay += exits.length;
+    const ended = (): void => {
+      epoch.underWay--;
+      this.#closeEpochs();
+    };
     for (const exit of exits) {
-      if (this.#draining && (exit.held.length > 0 || !exit.fits(request))) exit.hold({ request, done });
-      else exit.exporter.offer(request, done);
+      if (this.#draining && (exit.held.length > 0 || !exit.fits(request))) exit.hold({ request, done, ended });
+      else exit.exporter.offer(request, done, ended);
     }
+  }
+
+  /** Resolves when every exporter is done with all that was emitted by now, whatever came of it. */
+  ended(): Promise<void> {
+    const open = this.#epochs.at(-1) as Epoch;
+    return new Promise((resolve) => {
+      open.over.push(resolve);
+      this.#epochs.push({ underWay: 0, over: [] });
+      this.#closeEpochs();
+    });
+  }
+
+  /** Spans that failed so far for a reason that passes. */
+  get passinglyFailedSpans(): number {
+    const failed = this.#exits.flatMap(({ exporter }) => Object.entries(exporter.stats.failedSpans));
+    return failed.reduce((sum, [reason, spans]) => sum + (forGood.has(reason) ? 0 : spans), 0);
+  }
+
+  #closeEpochs(): void {
+    while (this.#epochs.length > 1 && this.#epochs[0].underWay === 0)
+      for (const over of this.#epochs.shift()!.over) over();
   }
 
   /**

@@ -13,6 +13,7 @@ import { openCredentials } from './credentials.ts';
 import { compileRules } from './decide/compile.ts';
 import { lintRules } from './decide/lint/lint.ts';
 import { tenantProblems } from './decide/tenant-rules.ts';
+import { deliveries } from './delivered.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
 import { UsageError } from './errors.ts';
 import { explained } from './explained.ts';
@@ -83,7 +84,9 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const emit = (request: ExportRequest, reuse: () => void): void => fanOut.emit(request, reuse);
     const { promise: died, resolve: die } = Promise.withResolvers<void>();
     const ofPorts = () => ({ senders: valuesOf(credentials), tls: valuesOf(certificates) });
-    const shards = await openShards(config, ofPorts, rules.current, { emit, ...shardEvents(log, die) });
+    let delivered = async (): Promise<boolean> => false;
+    const events: ShardEvents = { emit, delivered: () => delivered(), ...shardEvents(log, die) };
+    const shards = await openShards(config, ofPorts, rules.current, events);
     undo.unshift(() => shards.end());
     const { kubernetes } = config.enrich;
     const pods = kubernetes && (await import('./known-pods.ts')).knowPods(kubernetes, shards, log);
@@ -98,6 +101,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
     liveFiles.push(...files);
     fanOut = new FanOut(exporters);
+    delivered = deliveries(shards, fanOut);
     const tenants = tenantsOf(config.tenants);
     const names = tenants.map(({ name }) => name);
     const tellPressure = (): void => shards.exportQueue(fanOut.pressure(now(), names));
@@ -248,10 +252,10 @@ async function openShards(
   events: ShardEvents,
 ): Promise<Shards> {
   const count = shardsFor(config, wholeCores(availableParallelism()));
-  const { environment, traceDebug, receive, tenants, buffer, window, batch, enrich, redact } = config;
+  const { environment, traceDebug, receive, tenants, kafka, buffer, window, batch, enrich, redact } = config;
   const whens = config.export.map(({ when }) => when);
   const destinations = whens.some((when) => when !== undefined) ? whens : undefined;
-  const given = { ...(tenants && { tenants }), ...(destinations && { destinations }) };
+  const given = { ...(tenants && { tenants }), ...(kafka && { kafka }), ...(destinations && { destinations }) };
   const own = { environment, traceDebug, receive, ...given, buffer, window, batch, enrich, redact };
   // Files may change while modules are loaded: what ports are opened with is asked for behind that.
   const each = (): ShardConfig => ({ ...own, ...ofPorts() });
@@ -270,10 +274,11 @@ const valuesOf = <T>({ grpc, http }: OfPorts<LiveFiles<T>>): OfProtocols<T> => (
 });
 
 /** What shards say of themselves, for the log. */
-function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit'> {
+function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit' | 'delivered'> {
   const limited = limitLog(log, logEveryMs, now);
   return {
     fault: (error) => limited.error('receive_error', { err: error }),
+    kafka: (level, fields, message) => limited[level]('kafka', fields, message),
     // A shard says each reason as rarely as it should be read.
     lost: (reason, spans) => log.error('spans_lost', { reason, spans }, 'spans could not be written: a defect'),
     full: (protocol) =>

@@ -7,7 +7,7 @@ import type { Explanation } from './model/explanation.ts';
 import type { ExportRequest } from './model/export-request.ts';
 import { observe } from './model/histogram.ts';
 import type { Intake, Message, Receipt } from './model/intake.ts';
-import type { Protocol, Source } from './model/outcome.ts';
+import type { Produced, Protocol, Source } from './model/outcome.ts';
 import type { SliceRows } from './model/slice.ts';
 import type { PolicySet } from './model/verdict.ts';
 import { fromWindow } from './shard/brought-back.ts';
@@ -38,6 +38,7 @@ export class Pipeline implements Intake {
     grpc: tally(),
     http_protobuf: tally(),
     http_json: tally(),
+    kafka: tally(),
     window: tally(),
   };
   /** Why no request may come in at present; empty = it may. */
@@ -94,6 +95,18 @@ export class Pipeline implements Intake {
     const bytes = buffer.segments.bytesFor(message.length) + buffer.bytesForSlices(spans);
     if (bytes > buffer.blocks.freeBytes) return false;
     return !(this.accept(message, 'window') instanceof Refusal);
+  }
+
+  /** A request that went elsewhere to be decided counts here; `invalid` of its spans were not taken. */
+  produced({ protocol, bytes, spans, invalid }: Produced): void {
+    const { ledger } = this.shard;
+    const tally = this.received[protocol];
+    tally.requests++;
+    tally.bytes += bytes;
+    tally.spans += spans;
+    const row = ledger.row(noPolicy);
+    ledger.add(row, 'produced', spans - invalid, 0);
+    if (invalid > 0) ledger.add(row, 'invalid', invalid, 0);
   }
 
   /** One that was dropped is to be kept; the four words of its id. Whoever asks has it brought where that is said. */
@@ -179,6 +192,14 @@ export class Pipeline implements Intake {
       }
       judge.judge(slot, 'shutdown', now);
     }
+    return true;
+  }
+
+  /** Hands what is in the open batch to the exporters; false while a trace is being written to it. */
+  flush(): boolean {
+    const { batch, emission } = this.shard;
+    if (!emission.isIdle) return false;
+    batch.flush();
     return true;
   }
 

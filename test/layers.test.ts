@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
  */
 const foundations = ['errors', 'model', 'tables', 'units', 'wire'];
 const pureStages = ['batch', 'buffer', 'decide', 'decode', 'enrich', 'observe', 'route'];
-const rim = ['cluster', 'export', 'kubernetes', 'receive', 'store'];
+const rim = ['cluster', 'export', 'kafka', 'kubernetes', 'receive', 'store'];
 const settings = ['config', 'telemetry'];
 const composition = [
   'why',
@@ -29,6 +29,7 @@ const composition = [
   'keep-traces',
   'simulations',
   'drain',
+  'delivered',
   'credentials',
   'explained',
   'known-pods',
@@ -104,18 +105,20 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Every folder describes its own settings in options.ts, with the words of src/options.ts; config puts them together.
+ * Every folder describes its own settings in options.ts, with the words of src/options.ts, and of other folders where a
+ * block is of two kinds; config puts them together.
  */
 const isOptions = (file: string) => file.endsWith('/options.ts');
 const mayImportOptions = (file: string, target: string) =>
   target === 'options.ts'
     ? isOptions(file) || partOf(file) === 'config'
-    : isOptions(target) && partOf(file) === 'config';
+    : isOptions(target) && (partOf(file) === 'config' || isOptions(file));
 
 /** Each third-party package is named in one folder only, so that it can be replaced there. */
 const packageHomes: Readonly<Record<string, (file: string) => boolean>> = {
   '@grpc/grpc-js': within('receive'),
   '@grpc/proto-loader': within('receive'),
+  '@platformatic/kafka': within('kafka'),
   '@prometheus-io/client': within('telemetry'),
   bcryptjs: within('access'),
   commander: within('cli'),

@@ -12,11 +12,30 @@ interface Bom {
   readonly components: readonly { readonly name: string; readonly version: string }[];
 }
 
+interface Locked {
+  readonly dev?: boolean;
+  readonly devOptional?: boolean;
+  readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+}
+
 interface Lock {
-  readonly packages: Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>;
+  readonly packages: Record<string, Locked>;
 }
 
 const read = (file: string) => JSON.parse(readFileSync(join(root, file), 'utf8'));
+
+const nameOf = (place: string): string => place.split('node_modules/').at(-1) as string;
+
+/** What production has, with what development needs as well where a package of production may have it. */
+function withOptional(packages: Lock['packages']): [string, Locked][] {
+  const entries = Object.entries(packages).filter(([, { dev }]) => !dev);
+  const sure = entries.filter(([, { devOptional }]) => !devOptional);
+  const needed = new Set(
+    sure.flatMap(([, each]) => Object.keys({ ...each.dependencies, ...each.optionalDependencies })),
+  );
+  return entries.filter(([place, { devOptional }]) => !devOptional || needed.has(nameOf(place)));
+}
 
 /**
  * npm's own (`npm sbom`), of a lockfile without what is for development: asked to omit that, npm 11 omits what
@@ -25,7 +44,7 @@ const read = (file: string) => JSON.parse(readFileSync(join(root, file), 'utf8')
 export function sbom(): Bom {
   const { devDependencies: _, ...own } = read('package.json');
   const lock: Lock = read('package-lock.json');
-  const inProduction = Object.entries(lock.packages).filter(([, { dev, devOptional }]) => !dev && !devOptional);
+  const inProduction = withOptional(lock.packages);
   const packages = { ...Object.fromEntries(inProduction), '': { ...lock.packages[''], devDependencies: undefined } };
   const folder = mkdtempSync(join(tmpdir(), 'sbom-'));
   try {

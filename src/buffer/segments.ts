@@ -96,6 +96,8 @@ export class Segments {
   #onRetired: () => void = () => {};
   #open = -1;
   #sequence = 0;
+  /** Of the segment that was reserved last, see Segment.sequence. */
+  lastSequence = -1;
 
   constructor(blocks: Blocks, onFree: (segment: Segment) => void, lender?: Lender, window?: Window) {
     this.#blocks = blocks;
@@ -134,6 +136,7 @@ export class Segments {
   reserve(length: number, now: number): number {
     const number = this.#fitsOpen(length) ? this.#open : this.#next(length);
     const segment = this.get(number);
+    this.lastSequence = segment.sequence;
     if (segment.used === 0) this.#begin(segment, now);
     segment.used += length;
     segment.pending++;
@@ -198,6 +201,24 @@ export class Segments {
       this.#blocks.hold(-segment.packed.length);
       this.list[number] = undefined;
     }
+  }
+
+  /**
+   * Every own segment with a smaller `sequence` has nothing in it that waits, here or in another shard; Infinity where
+   * none has.
+   */
+  get lowestInUse(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const segment of this.list) {
+      if (segment === undefined || segment.loan !== undefined || segment.used === 0 || segment.isRetired) continue;
+      if (segment.sequence < lowest) lowest = segment.sequence;
+    }
+    return lowest;
+  }
+
+  /** What lands from now on lies in another segment, so that this one's end does not wait for theirs. */
+  seal(): void {
+    if (this.#open >= 0 && this.get(this.#open).used > 0) this.#open = -1;
   }
 
   /** Calls `wake` when there is something to compress for the window. */

@@ -15,9 +15,9 @@ export function fleetIn({ cluster }: BootDocument, env: Variables, hostName = ''
 
 /** What is wrong with it, taken together with the rest of the boot file; without `hostName` a name may be left open. */
 export function fleetProblems(document: BootDocument, env: Variables, hostName?: string): Problem[] {
-  const { mode, cluster, export: exporters } = document;
+  const { mode, cluster, kafka, export: exporters } = document;
   const wrong: Problem[] = [];
-  if (mode === 'gateway' && exporters === undefined)
+  if (mode === 'gateway' && kafka?.role !== 'produce' && exporters === undefined)
     wrong.push({ path: ['export'], message: 'missing: expected a list' });
   if (mode === 'agent' && cluster === undefined)
     wrong.push({

@@ -4,6 +4,7 @@ import type { AuthConfig } from '../access/options.ts';
 import type { ClusterConfig } from '../cluster/options.ts';
 import type { ConsulClient } from '../consul/client.ts';
 import type { ExporterConfig } from '../export/options.ts';
+import type { KafkaConnection } from '../kafka/options.ts';
 import type { Problem } from '../model/rules.ts';
 import { clientAt } from './consul-at.ts';
 import { problemsOf, readYaml, told } from './document.ts';
@@ -42,6 +43,7 @@ export function loadBoot(text: string, from: BootSurroundings): BootResult {
   const place = (name: string): number => placeOf(name, yaml.value as Written);
   const wrong = [
     ...tooSmall,
+    ...kafkaProblems(parsed.output),
     ...tenantProblems(parsed.output, place),
     ...whenProblems(parsed.output, place),
     ...fleetProblems(parsed.output, from.env, from.hostName),
@@ -70,6 +72,16 @@ function smallQueues({ export: exporters = [], batch }: BootDocument, written: W
     const message = `${maxBytes}: smaller than batch.max_bytes (${batch.maxBytes}), so that a full batch never fits: expected at least as much`;
     return [{ path: ['export', placeOf(exporter.name, written), 'queue', 'max_bytes'], message }];
   });
+}
+
+/** A record of a topic says nothing of whose it is; and a trace's owner is whoever reads its partition. */
+function kafkaProblems({ kafka, receive, cluster }: BootDocument): Problem[] {
+  if (kafka === undefined) return [];
+  const others = [...(receive.tenants ? ['receive.tenants'] : []), ...(cluster ? ['cluster'] : [])];
+  return others.map((other) => ({
+    path: ['kafka'],
+    message: `cannot be used with ${other} in this version: leave one of them out`,
+  }));
 }
 
 /** How to reach Consul, undefined where it is off, or what is wrong with its address. */
@@ -108,10 +120,21 @@ function toConfig(
     export: (raw.export ?? []).map((exporter) =>
       withTenant(withPaths(exporter, { cwd, dataDirectory, beside }), tenants?.header),
     ),
+    ...(raw.kafka && {
+      kafka: { ...withPem(raw.kafka, beside), setAsideDirectory: join(dataDirectory, 'kafka-set-aside') },
+    }),
     admin: portAt(raw.admin, beside),
     log: raw.log,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   };
+}
+
+/** Connection files with absolute paths. */
+function withPem<T extends KafkaConnection>(connection: T, beside: Beside): T {
+  const { tls } = connection;
+  if (tls === undefined) return connection;
+  const files = Object.entries(tls).map(([key, file]) => [key, beside(file)]);
+  return { ...connection, tls: Object.fromEntries(files) };
 }
 
 /** The absolute path of what the boot file names relative to its own folder. */
@@ -171,6 +194,7 @@ interface Folders {
 }
 
 function withPaths(exporter: ExporterConfig, { cwd, dataDirectory, beside }: Folders): ExporterConfig {
+  if ('kafka' in exporter) return { ...exporter, kafka: withPem(exporter.kafka, beside) };
   if (!('store' in exporter)) {
     const { tls } = exporter.otlp;
     return tls ? { ...exporter, otlp: { ...exporter.otlp, tls: besideIt(tls, beside) } } : exporter;

@@ -5,6 +5,7 @@ import { type ClusterConfig, clusterOptions } from '../cluster/options.ts';
 import type { ConsulClient } from '../consul/client.ts';
 import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
+import { type KafkaConfig, kafkaOptions } from '../kafka/options.ts';
 import type { Tenants } from '../model/tenant.ts';
 import { block, duration, flag, notYet, numberOf, oneOf, scalar, size, text } from '../options.ts';
 import { receiveOptions } from '../receive/options.ts';
@@ -93,7 +94,10 @@ export const bootFields = {
     v.description('must be empty: metrics from spans before sampling are not supported in this version'),
   ),
   cluster: v.optional(clusterOptions),
-  kafka: notYet(),
+  kafka: v.pipe(
+    v.optional(kafkaOptions),
+    v.description('Apache Kafka between receiving and deciding, see docs/kafka.md'),
+  ),
   admin: v.optional(adminOptions, {}),
   log: v.optional(logOptions, {}),
 };
@@ -130,6 +134,8 @@ export interface BootConfig {
   readonly mode: 'gateway' | 'agent';
   /** Absent: this gateway is alone. */
   readonly cluster?: ClusterConfig;
+  /** Absent: what is received is decided here. */
+  readonly kafka?: KafkaConfig;
   readonly admin: v.InferOutput<typeof adminOptions>;
   readonly log: v.InferOutput<typeof logOptions>;
   /** What the process may use, by the container; absent where it has no limit. */

@@ -28,6 +28,11 @@ interface OtlpExporterDeps extends Partial<Reports> {
   readonly tls?: () => TlsClient;
 }
 
+/** What the chain round a client goes by. */
+interface ChainConfig extends Pick<OtlpExporterConfig, 'name' | 'queue' | 'retry'> {
+  readonly otlp: Pick<OtlpExporterConfig['otlp'], 'timeoutMs' | 'compression'>;
+}
+
 const defaultConsumers = 4;
 
 /**
@@ -39,7 +44,7 @@ export async function openOtlpExporter(config: OtlpExporterConfig, deps: OtlpExp
 }
 
 /** The same round a client that is there already. */
-export function createOtlpExporter(config: OtlpExporterConfig, client: Client, deps: OtlpExporterDeps = {}): Exporter {
+export function createOtlpExporter(config: ChainConfig, client: Client, deps: OtlpExporterDeps = {}): Exporter {
   const { clock = exportClock, onError = () => {}, onFailure = () => {}, consumers = defaultConsumers } = deps;
   const { name, otlp, queue, retry } = config;
   const books = new Books(queue.maxBytes, clock, { onError, onFailure });

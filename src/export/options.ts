@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { type KafkaConnection, kafkaExportOptions } from '../kafka/options.ts';
 import { type ExportWhen, mostExporters } from '../model/destinations.ts';
 import { block, duration, expected, fields, list, mapOf, notYet, oneOf, ownNames, size, text } from '../options.ts';
 
@@ -133,7 +134,7 @@ const when = v.pipe(
   v.check((raw) => raw.tenants !== undefined || raw.policies !== undefined, 'expected tenants, policies, or both'),
 );
 
-const notOfAStore = 'belongs to an otlp exporter: the store writes at once';
+const notOfAStore = 'belongs to an otlp or kafka exporter: the store writes at once';
 
 const exporter = v.pipe(
   block({
@@ -144,10 +145,14 @@ const exporter = v.pipe(
     otlp: v.optional(otlp),
     queue: v.optional(queue),
     retry: v.optional(retry),
+    kafka: v.optional(kafkaExportOptions),
     store: v.optional(store),
     when: v.pipe(v.optional(when), v.description('which of the kept traces this exporter gets; not given: all')),
   }),
-  v.check((raw) => !raw.otlp !== !raw.store, 'expected either an otlp or a store block'),
+  v.check(
+    ({ otlp, kafka, store }) => [otlp, kafka, store].filter(Boolean).length === 1,
+    'expected either an otlp, a kafka or a store block',
+  ),
   v.forward(
     v.check((raw) => !raw.store || !raw.queue, notOfAStore),
     ['queue'],
@@ -192,7 +197,12 @@ interface StoreExporterConfig extends ExporterPlace {
   readonly store: { readonly directory: string; readonly retentionMs: number; readonly maxBytes: number };
 }
 
-export type ExporterConfig = OtlpExporterConfig | StoreExporterConfig;
+/** Kept traces go to a topic; queue and retry as with OTLP. */
+interface KafkaExporterConfig extends ExporterPlace, Pick<OtlpExporterConfig, 'queue' | 'retry'> {
+  readonly kafka: KafkaConnection;
+}
+
+export type ExporterConfig = OtlpExporterConfig | KafkaExporterConfig | StoreExporterConfig;
 
 /** `export:`. Exporters whose otlp.endpoint is empty are left out, so that a variable can switch one on. */
 export const exportOptions = v.pipe(
@@ -215,14 +225,18 @@ function toConfig(raw: v.InferOutput<typeof exporter>): ExporterConfig {
     const { directory = '', retention, max_bytes } = raw.store;
     return { ...place, store: { directory, retentionMs: retention, maxBytes: max_bytes } };
   }
-  const { timeout, tls, ...target } = raw.otlp!;
   const { max_bytes } = raw.queue ?? v.parse(queue, {});
   const { initial, max, give_up_after } = raw.retry ?? v.parse(retry, {});
-  return {
+  const common = {
     ...place,
-    otlp: { ...target, timeoutMs: timeout, ...(tls && { tls: toFiles(tls) }) },
     queue: { maxBytes: max_bytes },
     retry: { initialMs: initial, maxMs: max, giveUpAfterMs: give_up_after },
+  };
+  if (raw.kafka) return { ...common, kafka: raw.kafka };
+  const { timeout, tls, ...target } = raw.otlp!;
+  return {
+    ...common,
+    otlp: { ...target, timeoutMs: timeout, ...(tls && { tls: toFiles(tls) }) },
   };
 }
 

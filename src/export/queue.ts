@@ -27,6 +27,7 @@ interface Delivery {
 interface Waiting {
   readonly request: ExportRequest;
   readonly done: (() => void) | undefined;
+  readonly ended: (() => void) | undefined;
 }
 
 /** First in, first out, bounded in bytes. When it is full the newest request is given up, and the books say so. */
@@ -55,7 +56,7 @@ export class Queue implements Exporter {
     return this.#options.shares.partTaken(tenant);
   }
 
-  offer(request: ExportRequest, done?: () => void): void {
+  offer(request: ExportRequest, done?: () => void, ended?: () => void): void {
     const { maxBytes, shares } = this.#options;
     const room = maxBytes - this.stats.queuedBytes;
     const givingWay = this.#open ? shares.givingWay(request, this.#waiting, room) : undefined;
@@ -63,12 +64,13 @@ export class Queue implements Exporter {
       for (const one of givingWay) this.#giveUp(one);
       this.#books.enqueued(request);
       shares.put(request);
-      this.#waiting.push({ request, done });
+      this.#waiting.push({ request, done, ended });
       this.#start();
       return;
     }
     if (this.#open) this.#refuse(request);
     else this.#books.failed('shutdown', request.spans, 'offered after the exporter was shut down');
+    ended?.();
     done?.();
   }
 
@@ -96,6 +98,7 @@ export class Queue implements Exporter {
     this.#waiting.splice(this.#waiting.indexOf(one), 1);
     this.#books.gaveWay(one.request);
     this.#release(one.request);
+    one.ended?.();
     one.done?.();
   }
 
@@ -106,10 +109,11 @@ export class Queue implements Exporter {
     }
   }
 
-  async #consume({ request, done }: Waiting): Promise<void> {
+  async #consume({ request, done, ended }: Waiting): Promise<void> {
     await this.#delivery.deliver(request);
     this.#inFlight--;
     this.#release(request);
+    ended?.();
     if (!this.#delivery.isInUse(request)) done?.();
     this.#start();
     this.#settleDrain();
@@ -127,9 +131,10 @@ export class Queue implements Exporter {
   /** The deadline has come: what waits is given up, what is under way is cut off. */
   #abandon(): void {
     const message = 'the shutdown deadline came before it was sent';
-    for (const { request } of this.#waiting.splice(0)) {
+    for (const { request, ended } of this.#waiting.splice(0)) {
       this.#books.settled(request, { kind: 'shutdown', message });
       this.#release(request);
+      ended?.();
     }
     this.#delivery.closing.stop.abort();
   }

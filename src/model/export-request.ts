@@ -59,9 +59,10 @@ export interface Exporter {
   partTaken(tenant: string): number;
   /**
    * Takes the request or counts it as failed (queue_full); never throws, never blocks. Calls `done` once when nothing
-   * here will look at the body again; never where that is not sure.
+   * here will look at the body again; never where that is not sure. Calls `ended` once when all of its spans are
+   * counted as exported or failed.
    */
-  offer(request: ExportRequest, done?: () => void): void;
+  offer(request: ExportRequest, done?: () => void, ended?: () => void): void;
   /** The gateway ends: from now on there is no long pause between two tries. */
   hurry(): void;
   /**

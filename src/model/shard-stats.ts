@@ -1,7 +1,7 @@
 import type { Way } from './brought-back.ts';
 import type { ShardMemory } from './memory.ts';
 import type { Outcome, Source, Trigger } from './outcome.ts';
-import type { Histogram, LoopStats, OverloadStats, ShadowCount } from './stats.ts';
+import type { Histogram, KafkaStats, LoopStats, OverloadStats, ShadowCount } from './stats.ts';
 
 type Tally = { spans: number; bytes: number; requests: number };
 
@@ -54,6 +54,7 @@ export interface ShardStats {
   readonly turns: Histogram;
   /** Of the shard's own thread, where it has one. */
   readonly loop?: LoopStats;
+  readonly kafka?: KafkaStats;
   readonly redactions: Record<string, number>;
   readonly malformedTraceStates: number;
   readonly inconsistentTraceStates: number;

@@ -49,6 +49,32 @@ interface WindowStats {
   readonly keptTraces: Readonly<Record<Way, number>>;
 }
 
+/** What a gateway writes to a Kafka topic, and reads from it; absent where it does not. */
+export interface KafkaStats {
+  readonly written?: {
+    /** Records that wait for brokers, and what is spent on them. */
+    readonly heldBytes: number;
+    readonly writtenRecords: number;
+    readonly writtenBytes: number;
+    readonly failedRecords: number;
+  };
+  readonly read?: {
+    readonly messages: number;
+    readonly bytes: number;
+    readonly commits: number;
+    readonly failedCommits: number;
+    /** Records that were set aside. */
+    readonly poison: number;
+    readonly rebalances: number;
+    /** How often it went back to what is committed, for what could not be delivered. */
+    readonly rewinds: number;
+    readonly connected: boolean;
+    readonly paused: boolean;
+    /** Of each partition that is read here: messages that are not committed. */
+    readonly lag: Readonly<Record<number, number>>;
+  };
+}
+
 /** What is known about the rules in force and about their source. Times are Unix milliseconds, 0 = never. */
 export interface RulesStatus {
   readonly revision: string;
@@ -140,6 +166,8 @@ export interface GatewayStats {
   readonly overload: readonly OverloadStats[];
   /** Where the boot file allows tenants. */
   readonly tenants?: readonly TenantStats[];
+  /** Where the boot file names a topic. */
+  readonly kafka?: KafkaStats;
   readonly lateness: Histogram;
   /** Seconds for which each turn of deciding held its event loop. */
   readonly turns: Histogram;

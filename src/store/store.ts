@@ -47,6 +47,7 @@ export interface Store extends Exporter {
 interface Queued {
   readonly request: ExportRequest;
   readonly done: (() => void) | undefined;
+  readonly ended: (() => void) | undefined;
 }
 
 const retainEveryMs = 60_000;
@@ -109,13 +110,14 @@ class EmbeddedStore implements Store, ThreadReports {
     return this.#shares.partTaken(tenant);
   }
 
-  offer(request: ExportRequest, done?: () => void): void {
+  offer(request: ExportRequest, done?: () => void, ended?: () => void): void {
     const { stats } = this;
     // The first one is being written.
     const givingWay = this.#shares.givingWay(request, this.#queue.slice(1), stats.queueLimitBytes - stats.queuedBytes);
     if (this.#closed || givingWay === undefined) {
       if (this.#closed) this.#fail(request, 'shutdown', 'offered after the store was shut down');
       else this.#fail(request, 'queue_full', `queue full: ${stats.queuedBytes} of ${stats.queueLimitBytes} bytes wait`);
+      ended?.();
       done?.();
       return;
     }
@@ -123,7 +125,7 @@ class EmbeddedStore implements Store, ThreadReports {
     stats.queuedBytes += request.body.length;
     stats.queuedSpans += request.spans;
     this.#shares.put(request);
-    this.#queue.push({ request, done });
+    this.#queue.push({ request, done, ended });
     this.#writing ??= this.#writeAll();
   }
 
@@ -242,10 +244,11 @@ class EmbeddedStore implements Store, ThreadReports {
 
   /** The worker had a copy of the body. */
   #unqueue(at = 0): ExportRequest {
-    const [{ request, done }] = this.#queue.splice(at, 1);
+    const [{ request, done, ended }] = this.#queue.splice(at, 1);
     this.stats.queuedBytes -= request.body.length;
     this.stats.queuedSpans -= request.spans;
     this.#shares.take(request);
+    ended?.();
     done?.();
     return request;
   }

@@ -4,6 +4,7 @@ import { decisionsMetrics } from './metrics/decisions.ts';
 import { exportMetrics } from './metrics/export.ts';
 import { filesMetrics } from './metrics/files.ts';
 import { intakeMetrics } from './metrics/intake.ts';
+import { kafkaMetrics } from './metrics/kafka.ts';
 import { kubernetesMetrics } from './metrics/kubernetes.ts';
 import { memoryMetrics } from './metrics/memory.ts';
 import type { Metric } from './metrics/metric.ts';
@@ -19,6 +20,7 @@ export const metrics: readonly Metric[] = [
   ...memoryMetrics,
   ...decisionsMetrics,
   ...exportMetrics,
+  ...kafkaMetrics,
   ...rulesMetrics,
   ...kubernetesMetrics,
   ...filesMetrics,

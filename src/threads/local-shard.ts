@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credentials } from '../access/credential.ts';
 import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
@@ -33,6 +34,7 @@ import { amongTenants } from './divide.ts';
 import { InTurn } from './in-turn.ts';
 import { unpack } from './packer.ts';
 import { SenderAccess } from './sender-access.ts';
+import type { ShardKafka } from './shard-kafka.ts';
 import { shardStats } from './shard-stats.ts';
 import type { Addresses, Protocol, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 import { TenantPipeline } from './tenant-pipeline.ts';
@@ -46,6 +48,9 @@ const tellFullEveryMs = 60_000;
 const tellTurnedAwayEveryMs = 10_000;
 
 const noConnections = (): ConnectionStats => ({ open: 0, sentAway: 0, refused: 0 });
+
+/** A trace is being written to a batch that is to be handed over. */
+const flushAgainMs = 5;
 
 /** Traces decided at a stretch: less than a millisecond's worth. */
 const tracesPerStep = 200;
@@ -87,6 +92,9 @@ export class LocalShard implements Shards {
   /** By tenant. */
   readonly #bringing: readonly BringBack[];
   readonly #deciding: InTurn<TenantPipeline>;
+  /** Where the boot file names a topic. */
+  kafka: ShardKafka | undefined;
+  readonly #self: number;
 
   constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
     this.#config = config;
@@ -104,7 +112,8 @@ export class LocalShard implements Shards {
       pipeline.shard.broughtBack.onBring = (id) => bring(hexOf(id), index);
       return this.#windows.bringBack(pipeline);
     });
-    this.senders = new SenderAccess(config, this.tenants, this.#shards);
+    this.#self = member?.neighbours[0].self ?? 0;
+    this.senders = new SenderAccess(config, this.tenants, this.#shards, () => this.kafka?.intake);
     this.#deciding = new InTurn(this.tenants);
     const turns = new InTurn(this.tenants);
     this.#ticker = new Ticker(() => {
@@ -120,6 +129,15 @@ export class LocalShard implements Shards {
         chunks.returnedBytes,
       );
     this.#compacting = compactHeapAfterBursts(returned, isIdle);
+  }
+
+  /** Loaded where it is asked for. */
+  async #openKafka(): Promise<void> {
+    if (this.#config.kafka === undefined) return;
+    const { ShardKafka } = await import('./shard-kafka.ts');
+    const { delivered, kafka: tell } = this.#events;
+    const place = { self: this.#self, shards: this.#shards, delivered, tell };
+    this.kafka = new ShardKafka(this.#config, this.#config.kafka, this.tenants[0].pipeline, place);
   }
 
   #openTenant(tenant: Tenant, rules: RulesRevision, member: Membership | undefined): TenantPipeline {
@@ -164,6 +182,8 @@ export class LocalShard implements Shards {
       return address;
     };
     const serving = (): boolean => !this.#stopping;
+    await this.#openKafka();
+    this.kafka?.startReading();
     return {
       ...(grpc && {
         grpc: await listen('grpc', createGrpcReceiver({ ...grpc, ...ports('grpc'), serving })),
@@ -214,11 +234,21 @@ export class LocalShard implements Shards {
     for (const { pipeline, tenant } of this.tenants) pipeline.swap(this.#compile(rules, tenant), rules.name);
   }
 
+  async flush(): Promise<void> {
+    for (const { pipeline } of this.tenants) while (!pipeline.flush()) await sleep(flushAgainMs);
+  }
+
+  async finishReading(): Promise<void> {
+    await this.kafka?.finishReading();
+  }
+
   async stopReceiving(deadlineMs: number): Promise<void> {
     this.#stopping = true;
+    this.kafka?.stopReading();
     await Promise.all([...this.#receivers.values()].map((receiver) => receiver.stopReceiving(deadlineMs)));
     // What was cut but is still being unpacked would come to shards that have decided all they had.
     for (const { pipeline } of this.tenants) pipeline.close();
+    await this.kafka?.closeWriting();
   }
 
   /** Takes part of what waits to its end; the ticker goes on, for other shards may still need this one. */
@@ -233,6 +263,7 @@ export class LocalShard implements Shards {
 
   end(): void {
     this.#ticker.stop();
+    this.kafka?.end();
     clearInterval(this.#compacting);
     for (const bringing of this.#bringing) bringing.stop();
     for (const tenant of this.tenants) tenant.stop();

@@ -43,6 +43,8 @@ export type Question =
       readonly isSure: boolean;
     }
   | { readonly ask: 'bringBack'; readonly traceId: string; readonly tenant: number }
+  | { readonly ask: 'flush' }
+  | { readonly ask: 'finishReading' }
   | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }
   | { readonly ask: 'decideWaiting'; readonly maxBytes: number };
 
@@ -56,6 +58,8 @@ export type ToThread =
   | { readonly type: 'renewTls'; readonly port: Protocol; readonly credentials: ServerCredentials }
   | { readonly type: 'knowPods'; readonly changes: PodChanges }
   | { readonly type: 'exportQueue'; readonly shares: readonly number[] }
+  /** The answer to the question `delivered`. */
+  | { readonly type: 'delivered'; readonly id: number; readonly isDelivered: boolean }
   | { readonly type: 'reuse'; readonly body: Uint8Array; readonly tenant: number }
   | { readonly type: 'slab'; readonly notice: SlabNotice; readonly tenant: number };
 
@@ -67,6 +71,8 @@ export type FromThread =
   | { readonly type: 'slab'; readonly notice: SlabNotice; readonly tenant: number; readonly to: number }
   /** To all shards, this one too. */
   | { readonly type: 'bringBack'; readonly traceId: string; readonly tenant: number }
+  | { readonly type: 'delivered'; readonly id: number }
+  | { readonly type: 'kafka'; readonly told: Parameters<ShardEvents['kafka']> }
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'overload'; readonly stats: OverloadStats; readonly tenant: string }
   | { readonly type: 'full'; readonly protocol: string }

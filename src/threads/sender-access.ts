@@ -9,6 +9,9 @@ import { LimitedIntake } from '../receive/tenants/limited-intake.ts';
 import type { Protocol, ShardConfig } from './shards.ts';
 import type { TenantPipeline } from './tenant-pipeline.ts';
 
+/** Where all requests go that are decided by others; undefined: they are decided here. */
+type Elsewhere = () => Intake | undefined;
+
 /** Whose requests come in at a shard, and to which tenant's pipeline: client certificate → credentials → tenant. */
 export class SenderAccess {
   readonly #receive: ShardConfig['receive'];
@@ -17,10 +20,10 @@ export class SenderAccess {
   readonly #checked: Partial<Record<Protocol, CheckedAccess>>;
 
   /** `shards`: how many there are, which share what a tenant may send. */
-  constructor(config: ShardConfig, pipelines: readonly TenantPipeline[], shards: number) {
+  constructor(config: ShardConfig, pipelines: readonly TenantPipeline[], shards: number, elsewhere: Elsewhere) {
     const { receive, senders = {} } = config;
     this.#receive = receive;
-    this.#everybody = accessOfAll(config, pipelines, shards);
+    this.#everybody = accessOfAll(config, pipelines, shards, elsewhere);
     const checked = (credentials: Credentials | undefined): CheckedAccess | undefined =>
       credentials && new CheckedAccess(credentials, this.#everybody);
     const [grpc, http] = [checked(senders.grpc), checked(senders.http)];
@@ -45,8 +48,14 @@ export class SenderAccess {
 }
 
 /** Says which tenant's pipeline a request goes to; with one, there is nothing to say. */
-function accessOfAll({ tenants }: ShardConfig, pipelines: readonly TenantPipeline[], shards: number): Access {
-  if (tenants === undefined) return openAccess(pipelines[0].pipeline);
+function accessOfAll(
+  { tenants }: ShardConfig,
+  pipelines: readonly TenantPipeline[],
+  shards: number,
+  elsewhere: Elsewhere,
+): Access {
+  const [{ pipeline }] = pipelines;
+  if (tenants === undefined) return { ...openAccess(pipeline), admit: () => elsewhere() ?? pipeline };
   const intakes = pipelines.map(({ pipeline, tenant }): Intake => {
     const { maxBytesPerSecond } = tenants.each[tenant.index];
     return maxBytesPerSecond === 0 ? pipeline : new LimitedIntake(pipeline, maxBytesPerSecond / shards, systemClock);

@@ -2,7 +2,15 @@ import type { Enricher } from '../enrich/enrich.ts';
 import type { ShardMemory } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { PipelineStats, ShardStats } from '../model/shard-stats.ts';
-import type { GatewayStats, Histogram, LoopStats, OverloadStats, ShadowCount, TenantStats } from '../model/stats.ts';
+import type {
+  GatewayStats,
+  Histogram,
+  KafkaStats,
+  LoopStats,
+  OverloadStats,
+  ShadowCount,
+  TenantStats,
+} from '../model/stats.ts';
 import { onlyTenant, type Tenant } from '../model/tenant.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
@@ -22,6 +30,7 @@ interface Counting {
   readonly senders: { readonly letIn: ShardStats['letIn'] };
   readonly connections: Record<'grpc' | 'http', ConnectionStats>;
   readonly turns: Histogram;
+  readonly kafka: { readonly stats: KafkaStats } | undefined;
 }
 
 function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
@@ -57,6 +66,7 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     connections: { grpc: { ...counting.connections.grpc }, http: { ...counting.connections.http } },
     arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
     turns,
+    ...(counting.kafka && { kafka: counting.kafka.stats }),
     ...(loop && { loop }),
     redactions: enricher.stats.redactions,
     malformedTraceStates: enricher.stats.malformedTraceStates,
@@ -146,6 +156,7 @@ export function sumStats(
     silentShards: shards.flatMap(({ silentMs }, number) => (silentMs === undefined ? [] : [number])),
     turns: addHistograms(shards.map((shard) => shard.turns)),
     loops: shards.flatMap(({ loop }, number) => (loop === undefined ? [] : [{ thread: `shard ${number}`, loop }])),
+    ...(shards.some(({ kafka }) => kafka) && { kafka: addKafka(shards.flatMap(({ kafka }) => kafka ?? [])) }),
     redactions: addRecords(shards.map((shard) => shard.redactions)),
     malformedTraceStates: total((shard) => shard.malformedTraceStates),
     inconsistentTraceStates: total((shard) => shard.inconsistentTraceStates),
@@ -194,6 +205,36 @@ function sumPipelines(pipelines: readonly PipelineStats[], now: number): Omit<Te
   };
 }
 
+/** A partition is read by one shard at a time; numbers and whether it works are added. */
+function addKafka(all: readonly KafkaStats[]): KafkaStats {
+  const written = all.flatMap((each) => each.written ?? []);
+  const read = all.flatMap((each) => each.read ?? []);
+  return {
+    ...(written.length > 0 && {
+      written: {
+        heldBytes: sumOf(written, (it) => it.heldBytes),
+        writtenRecords: sumOf(written, (it) => it.writtenRecords),
+        writtenBytes: sumOf(written, (it) => it.writtenBytes),
+        failedRecords: sumOf(written, (it) => it.failedRecords),
+      },
+    }),
+    ...(read.length > 0 && {
+      read: {
+        messages: sumOf(read, (it) => it.messages),
+        bytes: sumOf(read, (it) => it.bytes),
+        commits: sumOf(read, (it) => it.commits),
+        failedCommits: sumOf(read, (it) => it.failedCommits),
+        poison: sumOf(read, (it) => it.poison),
+        rebalances: sumOf(read, (it) => it.rebalances),
+        rewinds: sumOf(read, (it) => it.rewinds),
+        connected: read.every((it) => it.connected),
+        paused: read.some((it) => it.paused),
+        lag: Object.assign({}, ...read.map((it) => it.lag)),
+      },
+    }),
+  };
+}
+
 function addShadow(counts: readonly ShadowCount[]): ShadowCount[] {
   const sums = new Map<string, ShadowCount>();
   for (const { policy, vote, traces } of counts) {
@@ -203,8 +244,8 @@ function addShadow(counts: readonly ShadowCount[]): ShadowCount[] {
   return [...sums.values()];
 }
 
-function sumOf(pipelines: readonly PipelineStats[], of: (pipeline: PipelineStats) => number): number {
-  return pipelines.reduce((sum, pipeline) => sum + of(pipeline), 0);
+function sumOf<T>(all: readonly T[], of: (each: T) => number): number {
+  return all.reduce((sum, each) => sum + of(each), 0);
 }
 
 function hardestPressed(pipelines: readonly PipelineStats[]): OverloadStats {

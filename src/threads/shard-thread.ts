@@ -17,6 +17,10 @@ const lastTurns = new Int32Array(turns);
 // there is none (docs/decisions/0005).
 new ArrayBuffer(1).transfer();
 
+/** Questions to the thread that has the exporters, under way. */
+const deliveries = new Map<number, (isDelivered: boolean) => void>();
+let asked = 0;
+
 const shard = new LocalShard(
   config,
   rules,
@@ -25,6 +29,13 @@ const shard = new LocalShard(
     fault: (error) => tell({ type: 'fault', message: String(error) }),
     lost: (reason, spans) => tell({ type: 'lost', reason, spans }),
     full: (protocol) => tell({ type: 'full', protocol }),
+    delivered: () => {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      deliveries.set(++asked, resolve);
+      tell({ type: 'delivered', id: asked });
+      return promise;
+    },
+    kafka: (...told) => tell({ type: 'kafka', told }),
     turnedAway: (...told) => tell({ type: 'turnedAway', told }),
     overload: (_, stats, tenant) => tell({ type: 'overload', stats, tenant }),
     // Whoever started this thread sees it by itself.
@@ -60,7 +71,10 @@ port.on('message', (message: ToThread) => {
   else if (message.type === 'renewTls') shard.renewTls(message.port, message.credentials);
   else if (message.type === 'knowPods') shard.knowPods(message.changes);
   else if (message.type === 'exportQueue') shard.exportQueue(message.shares);
-  else if (message.type === 'reuse') shard.reuse(message.body, message.tenant);
+  else if (message.type === 'delivered') {
+    deliveries.get(message.id)?.(message.isDelivered);
+    deliveries.delete(message.id);
+  } else if (message.type === 'reuse') shard.reuse(message.body, message.tenant);
   else void answer(message.id, message.question);
 });
 
@@ -94,6 +108,10 @@ function answerTo(question: Question, over: AbortSignal): unknown {
       return shard.keep(question.traceId, question.tenant, question.way, question.isSure);
     case 'bringBack':
       return shard.bringBack(question.traceId, question.tenant);
+    case 'flush':
+      return shard.flush();
+    case 'finishReading':
+      return shard.finishReading();
     case 'stopReceiving':
       return shard.stopReceiving(question.deadlineMs);
     case 'decideWaiting':

@@ -174,6 +174,14 @@ export class ShardThreads implements Shards {
     await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'stopReceiving', deadlineMs })));
   }
 
+  async flush(): Promise<void> {
+    await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'flush' })));
+  }
+
+  async finishReading(): Promise<void> {
+    await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'finishReading' })));
+  }
+
   async decideWaiting(maxBytes: number): Promise<boolean> {
     const each = maxBytes / this.count;
     const more = this.#questions.map((shard) => shard.ask<boolean>({ ask: 'decideWaiting', maxBytes: each }));
@@ -232,6 +240,12 @@ export class ShardThreads implements Shards {
       case 'lost':
         this.#events.lost(message.reason, message.spans);
         return;
+      case 'delivered':
+        void this.#tellDelivered(from, message.id);
+        return;
+      case 'kafka':
+        this.#events.kafka(...message.told);
+        return;
       case 'full':
         this.#events.full(message.protocol);
         return;
@@ -244,6 +258,11 @@ export class ShardThreads implements Shards {
       default:
         this.#questions[from].answered(message);
     }
+  }
+
+  async #tellDelivered(shard: number, id: number): Promise<void> {
+    const isDelivered = await this.#events.delivered().catch(() => false);
+    if (!this.#ending) post(this.#workers[shard], { type: 'delivered', id, isDelivered });
   }
 
   /** To the shard that wrote it. */

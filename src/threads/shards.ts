@@ -19,7 +19,7 @@ import type { GatheredTraces, GatherRequest } from '../simulate/gather.ts';
 /** What a shard needs of the boot file; plain values, so that it can be sent to another thread. */
 export type ShardConfig = Pick<
   BootConfig,
-  'environment' | 'traceDebug' | 'receive' | 'tenants' | 'buffer' | 'window' | 'batch' | 'enrich' | 'redact'
+  'environment' | 'traceDebug' | 'receive' | 'tenants' | 'buffer' | 'window' | 'batch' | 'enrich' | 'redact' | 'kafka'
 > & {
   /** `export[].when`, exporter by exporter; absent: nobody has one. */
   readonly destinations?: readonly (ExportWhen | undefined)[];
@@ -62,6 +62,10 @@ export interface ShardEvents {
   full(protocol: string): void;
   /** Connections came to nothing; told now and then, with the newest one's reason. */
   turnedAway(port: Protocol, reason: RefusalReason, why: string, address: string): void;
+  /** Resolves when all that was decided by now, in any shard, has left; false where some of it is to be read again. */
+  delivered(): Promise<boolean>;
+  /** Something is wrong with Kafka, or with a record of its topic; told now and then. */
+  kafka(level: 'warn' | 'error', fields: Readonly<Record<string, unknown>>, message: string): void;
   /** A tenant's part of a shard stands on another rung of the ladder than before; its name is empty where there is one. */
   overload(shard: number, stats: OverloadStats, tenant: string): void;
   /** The thread of a shard ended, and with it what waited there. */
@@ -107,6 +111,10 @@ export interface Shards {
   keep(traceId: string, tenant: number, way: Way, isSure: boolean): KeepState | Promise<KeepState>;
   /** How many spans of a trace that is brought back the shards had in their windows. */
   bringBack(traceId: string, tenant: number): Promise<number>;
+  /** Hands the open batches to the exporters: what was decided before has been emitted when this resolves. */
+  flush(): void | Promise<void>;
+  /** What was read from a topic and is over is committed, and its group left; nothing is read any more. */
+  finishReading(): void | Promise<void>;
   /** Takes no new request; those under way are finished or cut at `deadlineMs` of the monotonic clock. */
   stopReceiving(deadlineMs: number): Promise<void>;
   /**

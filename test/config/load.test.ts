@@ -236,11 +236,29 @@ describe('a boot file with mistakes', () => {
     ['exporters that all are empty', 'export: [{ name: a, otlp: { endpoint: "" } }]', 'kept traces would go nowhere'],
     ['an empty list of exporters', 'export: []', 'kept traces would go nowhere'],
     ['two exporters of a name', 'export: [{name: a, store: {}}, {name: a, store: {}}]', 'export[1].name: "a" is taken'],
-    ['an exporter of nothing', 'export: [{name: a}]', 'export[0]: expected either an otlp or a store block'],
+    ['no brokers', `${withStore}kafka: { brokers: [], role: produce }`, 'kafka.brokers: []: expected at least one'],
+    ['a broker without a port', `${withStore}kafka: { brokers: [k1], role: produce }`, 'kafka.brokers[0]: "k1"'],
+    ['no role', `${withStore}kafka: { brokers: ["k1:9092"] }`, 'kafka.role: missing: expected one of produce'],
+    [
+      'a password in the clear',
+      `${withStore}kafka: { brokers: ["k1:9092"], role: both, sasl: { mechanism: PLAIN, username: u, password: p } }`,
+      'PLAIN sends the password as it is',
+    ],
+    [
+      'half a certificate for brokers',
+      `${withStore}kafka: { brokers: ["k1:9092"], role: both, tls: { key_file: k.pem } }`,
+      'kafka.tls.key_file: ',
+    ],
+    [
+      'Kafka and tenants',
+      `${withStore}kafka: { brokers: ["k1:9092"], role: both }\nreceive: { grpc: {}, tenants: { header: X-Org, allow: [a] } }`,
+      'kafka: cannot be used with receive.tenants',
+    ],
+    ['an exporter of nothing', 'export: [{name: a}]', 'export[0]: expected either an otlp, a kafka or a store block'],
     [
       'a store with a queue',
       'export: [{name: a, store: {}, queue: {}}]',
-      'export[0].queue: belongs to an otlp exporter',
+      'export[0].queue: belongs to an otlp or kafka exporter',
     ],
     [
       'retries that shrink',
@@ -282,7 +300,7 @@ describe('a boot file with mistakes', () => {
     expect(found[0]).toContain(message);
   });
 
-  it.each(['kafka: {}', 'buffer: { durable: { directory: data/wal } }'])(
+  it.each(['buffer: { durable: { directory: data/wal } }'])(
     'refuses, rather than ignores, what is still to come: %s',
     (text) => {
       const found = errors(`${withStore}\n${text}`);

@@ -53,6 +53,8 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
     overload: () => {},
     full: () => {},
     turnedAway: () => {},
+    delivered: async () => true,
+    kafka: () => {},
   };
   const faults: unknown[] = [];
   const shard = new LocalShard(config, { document: noRules, name: 'r1' }, events);

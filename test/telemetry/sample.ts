@@ -24,6 +24,7 @@ export function statsAfterTraffic(): GatewayStats {
       grpc: { spans: 900, bytes: 400_000, requests: 9 },
       http_protobuf: { spans: 100, bytes: 45_000, requests: 2 },
       http_json: { spans: 5, bytes: 3_000, requests: 1 },
+      kafka: { spans: 0, bytes: 0, requests: 0 },
       window: { spans: 0, bytes: 0, requests: 0 },
     },
     refused: { too_large: { requests: 2, bytes: 140_000_000 } },
@@ -125,7 +126,13 @@ export function statsAtStart(): GatewayStats {
   const none = { spans: 0, bytes: 0, requests: 0 };
   return {
     ...statsAfterTraffic(),
-    received: { grpc: { ...none }, http_protobuf: { ...none }, http_json: { ...none }, window: { ...none } },
+    received: {
+      grpc: { ...none },
+      http_protobuf: { ...none },
+      http_json: { ...none },
+      kafka: { ...none },
+      window: { ...none },
+    },
     refused: {},
     letIn: {},
     adminRefused: {},

@@ -14,12 +14,13 @@ describe('the books', () => {
         dropped: 700,
         late_kept: 10,
         late_dropped: 0,
+        produced: 0,
         invalid: 5,
         lost: 0,
         waiting: 150,
         balanced: true,
       },
-      traces: { kept: 15, dropped: 80, late_kept: 0, late_dropped: 0, invalid: 0, lost: 0, waiting: 12 },
+      traces: { kept: 15, dropped: 80, late_kept: 0, late_dropped: 0, produced: 0, invalid: 0, lost: 0, waiting: 12 },
       exporters: [{ name: 'tempo', kept: 150, exported: 100, queued: 40, failed: 10, balanced: true }],
     });
   });

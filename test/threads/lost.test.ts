@@ -41,6 +41,8 @@ it('spans that could not be written are told with their cause: once, however man
     overload: () => {},
     full: () => {},
     turnedAway: () => {},
+    delivered: async () => true,
+    kafka: () => {},
     lost: (reason: string, spans: number) => void told.push([reason, spans]),
   };
   const shard = new LocalShard(config, { document: noRules, name: 'r1' }, events);

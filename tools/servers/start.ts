@@ -16,7 +16,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-export type ServerName = 'consul' | 'tempo' | 'otelcol' | 'telemetrygen' | 'helm' | 'kubectl-validate' | 'h2spec';
+export type ServerName =
+  | 'consul'
+  | 'tempo'
+  | 'otelcol'
+  | 'otelcol-kafka'
+  | 'telemetrygen'
+  | 'helm'
+  | 'kubectl-validate'
+  | 'h2spec'
+  | 'kafka';
 
 /** A process that was started and was ready. */
 export interface Running {
@@ -470,6 +479,8 @@ export interface CollectorOptions {
    */
   config: string;
   env?: Record<string, string>;
+  /** The one that has the Kafka receiver and exporter, and is older. */
+  withKafka?: boolean;
   /** Ports for ${env:OTLP_GRPC} and ${env:OTLP_HTTP}; free ones when not given. */
   ports?: { otlpGrpc?: number; otlpHttp?: number };
   extraArgs?: string[];
@@ -492,12 +503,13 @@ export function startCollector(options: CollectorOptions): Promise<RunningCollec
     const health = await freePort();
     const metrics = await freePort();
     const url = `http://127.0.0.1:${health}`;
-    serverBinary('otelcol'); // before a folder is made
+    const name = options.withKafka ? 'otelcol-kafka' : 'otelcol';
+    serverBinary(name); // before a folder is made
     const dir = temporaryDir('otelcol');
     const file = join(dir, 'config.yaml');
     writeFileSync(file, options.config);
     const running = await launch({
-      name: 'otelcol',
+      name,
       args: ['--config', join(here, 'conf', 'collector.yaml'), '--config', file, ...(options.extraArgs ?? [])],
       url,
       ports: [otlpGrpc, otlpHttp, health, metrics],
@@ -525,3 +537,109 @@ export function startCollector(options: CollectorOptions): Promise<RunningCollec
     };
   });
 }
+
+// ------------------------------------------------------------------------------------------------- Kafka
+
+export interface KafkaOptions {
+  port?: number;
+  /** Its log; kept, so that a restart with the same folder and port has the same topics. Default: a temporary one. */
+  dir?: string;
+  /** How long a member of a group may be silent; the broker's own default is 45 s. */
+  sessionTimeoutMs?: number;
+  /** PEM of a certificate and its key: clients come by TLS. */
+  tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Clients come with SASL (SCRAM-SHA-256) as this user. */
+  scram?: { readonly username: string; readonly password: string };
+  readyTimeoutMs?: number;
+}
+
+export interface RunningKafka extends Running {
+  /** host:port */
+  readonly broker: string;
+  readonly port: number;
+  readonly dir: string;
+}
+
+/** One broker that is its own controller (KRaft). Topics are made by whoever needs them. */
+export function startKafka(options: KafkaOptions = {}): Promise<RunningKafka> {
+  return withPorts(async () => {
+    const port = options.port ?? (await freePort());
+    const program = serverBinary('kafka'); // before a folder is made
+    const dir = options.dir ?? temporaryDir('kafka');
+    const controller = await controllerPort(dir);
+    const temporary = options.dir === undefined;
+    const file = join(dir, 'server.properties');
+    const broker = `127.0.0.1:${port}`;
+    writeFileSync(file, kafkaProperties(options, { dir, broker, controller: `127.0.0.1:${controller}` }));
+    const { scram } = options;
+    const users = scram ? ['--add-scram', `SCRAM-SHA-256=[name=${scram.username},password=${scram.password}]`] : [];
+    const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', '--standalone'];
+    const formatted = spawnSync(program, [...format, '-t', 'AAAAAAAAQkSAAAAAAAAAAA', '-c', file, ...users]);
+    if (formatted.status !== 0) throw new Error(`kafka cannot format ${dir}: ${formatted.stdout}${formatted.stderr}`);
+    const running = await launch({
+      name: 'kafka',
+      args: ['kafka.Kafka', file],
+      url: `kafka://${broker}`,
+      ports: [port, controller],
+      readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
+      stopTimeoutMs: 10_000,
+      ready: () => accepts(port),
+      cleanup: temporary ? () => rmSync(dir, { recursive: true, force: true }) : undefined,
+    });
+    return { ...running, broker, port, dir };
+  });
+}
+
+/** A controller with data finds itself again by its address. */
+async function controllerPort(dir: string): Promise<number> {
+  const file = join(dir, 'controller-port');
+  if (existsSync(file)) return Number(readFileSync(file, 'utf8'));
+  mkdirSync(dir, { recursive: true });
+  const port = await freePort();
+  writeFileSync(file, String(port));
+  return port;
+}
+
+function kafkaProperties(
+  { sessionTimeoutMs, tls, scram }: KafkaOptions,
+  { dir, broker, controller }: { dir: string; broker: string; controller: string },
+): string {
+  const protocol = `${scram ? 'SASL_' : ''}${tls ? 'SSL' : 'PLAINTEXT'}`;
+  const lines = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.bootstrap.servers': controller,
+    listeners: `CLIENTS://${broker},CONTROLLER://${controller}`,
+    'advertised.listeners': `CLIENTS://${broker}`,
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'CLIENTS',
+    'listener.security.protocol.map': `CLIENTS:${protocol},CONTROLLER:PLAINTEXT`,
+    'log.dirs': join(dir, 'log'),
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    'auto.create.topics.enable': false,
+    ...(sessionTimeoutMs !== undefined && {
+      'group.consumer.min.session.timeout.ms': sessionTimeoutMs,
+      'group.consumer.session.timeout.ms': sessionTimeoutMs,
+      'group.consumer.min.heartbeat.interval.ms': Math.floor(sessionTimeoutMs / 6),
+      'group.consumer.heartbeat.interval.ms': Math.floor(sessionTimeoutMs / 6),
+    }),
+    ...(tls && {
+      'ssl.keystore.type': 'PEM',
+      'ssl.keystore.certificate.chain': onOneLine(tls.certFile),
+      'ssl.keystore.key': onOneLine(tls.keyFile),
+    }),
+    ...(scram && {
+      'sasl.enabled.mechanisms': 'SCRAM-SHA-256',
+      'sasl.mechanism.inter.broker.protocol': 'SCRAM-SHA-256',
+      'listener.name.clients.scram-sha-256.sasl.jaas.config': `org.apache.kafka.common.security.scram.ScramLoginModule required username="${scram.username}" password="${scram.password}";`,
+    }),
+  };
+  return Object.entries(lines)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
+}
+
+/** A PEM file as the value of a property. */
+const onOneLine = (file: string): string => readFileSync(file, 'utf8').trimEnd().replaceAll('\n', '\\n');

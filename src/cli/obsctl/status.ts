@@ -124,7 +124,17 @@ function refusalLine({ lastRefusal, loadedAt }: Status['rules'], now: number, pa
   return isSettled ? [['refused', `${text}, before the rules in force`]] : [['refused', paint.red(text)]];
 }
 
-const outcomes = ['received', 'kept', 'dropped', 'late_kept', 'late_dropped', 'invalid', 'lost', 'waiting'] as const;
+const outcomes = [
+  'received',
+  'kept',
+  'dropped',
+  'late_kept',
+  'late_dropped',
+  'produced',
+  'invalid',
+  'lost',
+  'waiting',
+] as const;
 
 function booksTable({ books }: Status, paint: Paint): string {
   const spans: Readonly<Record<string, unknown>> = books.spans;
@@ -136,7 +146,8 @@ function booksTable({ books }: Status, paint: Paint): string {
       { title: 'SPANS', text: (name) => String(spans[name] ?? '-'), align: 'right', paint: alarm },
       { title: 'TRACES', text: (name) => String(traces[name] ?? '-'), align: 'right' },
     ],
-    outcomes,
+    // Few gateways hand on what others decide.
+    outcomes.filter((name) => name !== 'produced' || spans.produced),
   );
 }
 

@@ -1,0 +1,194 @@
+import type { Outgoing, RecordWriter } from './client.ts';
+import { partitionOf } from './partition.ts';
+import type { TraceRecord } from './split.ts';
+
+/** Writes under way at once; what comes meanwhile goes together with the next one. */
+const mostUnderWay = 3;
+
+/** Records of one request, or of a part of it, of which the last that is over says how it went. */
+interface Delivery {
+  left: number;
+  failure: Error | undefined;
+  readonly over: (failure: Error | undefined) => void;
+}
+
+interface Waiting extends Outgoing {
+  readonly delivery: Delivery;
+}
+
+interface OutboxOptions {
+  readonly topic: string;
+  /** Of all that is held, until brokers have it. */
+  readonly maxBytes: number;
+  /** Of a partition's records in one write. */
+  readonly maxBatchBytes: number;
+  /** What brokers have to take a write. */
+  readonly timeoutMs: number;
+}
+
+/** What an outbox counts. */
+interface OutboxStats {
+  heldBytes: number;
+  writtenRecords: number;
+  writtenBytes: number;
+  /** Records that the brokers did not take in time, or refused. */
+  failedRecords: number;
+  lastError: string;
+}
+
+/** Beside its bytes, what a record costs until it is over: objects of ours and of the library. */
+const recordBytes = 512;
+
+/**
+ * Records on their way to brokers, bounded in bytes. A write takes what waits for each partition, as much as one batch
+ * may hold; so the more comes the fewer writes there are for it. Writes overtake each other: nothing orders the spans
+ * of a trace but their times.
+ */
+export class Outbox {
+  readonly stats: OutboxStats = { heldBytes: 0, writtenRecords: 0, writtenBytes: 0, failedRecords: 0, lastError: '' };
+  readonly #options: OutboxOptions;
+  readonly #writer: RecordWriter;
+  readonly #waiting: (readonly [TraceRecord, Delivery])[] = [];
+  readonly #byPartition = new Map<number, Waiting[]>();
+  #underWay = 0;
+  #scheduled = false;
+
+  constructor(options: OutboxOptions, writer: RecordWriter) {
+    this.#options = options;
+    this.#writer = writer;
+  }
+
+  /** Is there room for so many bytes more? */
+  fits(bytes: number): boolean {
+    return this.stats.heldBytes + bytes <= this.#options.maxBytes;
+  }
+
+  /** Resolves when brokers have all of it: undefined, or why they have not. */
+  put(records: readonly TraceRecord[]): Promise<Error | undefined> {
+    if (records.length === 0) return Promise.resolve(undefined);
+    for (const record of records) this.stats.heldBytes += sizeOf(record);
+    return new Promise((over) => {
+      const delivery: Delivery = { left: records.length, failure: undefined, over };
+      for (const record of records) this.#waiting.push([record, delivery]);
+      this.#schedule();
+    });
+  }
+
+  /** Closes the connections; what is under way has failed then. */
+  async close(): Promise<void> {
+    await this.#writer.close();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay >= mostUnderWay) return;
+    this.#scheduled = true;
+    setImmediate(() => void this.#write());
+  }
+
+  async #write(): Promise<void> {
+    this.#underWay++;
+    let records: Waiting[] = [];
+    let failure: Error | undefined;
+    try {
+      const partitions = await this.#writer.partitions();
+      this.#sort(partitions);
+      records = this.#take();
+    } catch (error) {
+      failure = error as Error;
+      records = this.#takeAll();
+    }
+    this.#scheduled = false;
+    if (records.length > 0) {
+      if (this.#waits) this.#schedule();
+      failure ??= await this.#inTime(records);
+      this.#settle(records, failure);
+    }
+    this.#underWay--;
+    if (this.#waits) this.#schedule();
+  }
+
+  get #waits(): boolean {
+    return this.#waiting.length > 0 || this.#byPartition.size > 0;
+  }
+
+  #sort(partitions: number): void {
+    const { topic } = this.#options;
+    for (const [{ key, value, hash }, delivery] of this.#waiting) {
+      const partition = partitionOf(hash, partitions);
+      const list = this.#byPartition.get(partition);
+      const waiting = { topic, partition, key, value, delivery };
+      if (list === undefined) this.#byPartition.set(partition, [waiting]);
+      else list.push(waiting);
+    }
+    this.#waiting.length = 0;
+  }
+
+  /** Of each partition as much as one batch may hold. */
+  #take(): Waiting[] {
+    const taken: Waiting[] = [];
+    for (const [partition, list] of this.#byPartition) {
+      let bytes = 0;
+      let count = 0;
+      while (count < list.length && (count === 0 || bytes + sizeOf(list[count]) <= this.#options.maxBatchBytes))
+        bytes += sizeOf(list[count++]);
+      taken.push(...list.splice(0, count));
+      if (list.length === 0) this.#byPartition.delete(partition);
+    }
+    return taken;
+  }
+
+  #takeAll(): Waiting[] {
+    this.#sort(1);
+    const all = [...this.#byPartition.values()].flat();
+    this.#byPartition.clear();
+    return all;
+  }
+
+  /**
+   * Why the records are not written, after `timeoutMs` at the latest. What is under way then may still arrive: the
+   * sender's next try doubles it. It is held until the library is done with it.
+   */
+  async #inTime(records: Waiting[]): Promise<Error | undefined> {
+    const { timeoutMs } = this.#options;
+    const written = this.#writer.write(records).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Error>((resolve) => {
+      timer = setTimeout(() => resolve(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    });
+    const failure = await Promise.race([written, late]);
+    clearTimeout(timer);
+    if (failure !== undefined) this.#answer(records, failure);
+    await written;
+    return failure;
+  }
+
+  /** Whoever waits for the records is told, once; they are held all the same. */
+  #answer(records: readonly Waiting[], failure: Error): void {
+    for (const { delivery } of records) {
+      if (delivery.failure !== undefined) continue;
+      delivery.failure = failure;
+      delivery.over(failure);
+    }
+  }
+
+  #settle(records: readonly Waiting[], failure: Error | undefined): void {
+    const { stats } = this;
+    for (const record of records) {
+      const { delivery, key, value } = record;
+      stats.heldBytes -= sizeOf(record);
+      if (failure === undefined) stats.writtenBytes += key.length + value.length;
+      if (--delivery.left === 0 && failure === undefined && delivery.failure === undefined) delivery.over(undefined);
+    }
+    if (failure === undefined) stats.writtenRecords += records.length;
+    else {
+      stats.failedRecords += records.length;
+      stats.lastError = failure.message;
+      this.#answer(records, failure);
+    }
+  }
+}
+
+const sizeOf = ({ key, value }: { key: Buffer; value: Buffer }): number => key.length + value.length + recordBytes;

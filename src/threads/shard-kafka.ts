@@ -1,0 +1,102 @@
+import { randomInt } from 'node:crypto';
+import { systemClock } from '../clock.ts';
+import { openWriter } from '../kafka/client.ts';
+import type { KafkaConfig } from '../kafka/options.ts';
+import { Outbox } from '../kafka/outbox.ts';
+import { ProduceIntake } from '../kafka/produce-intake.ts';
+import { TopicReader } from '../kafka/read-topic.ts';
+import { SetAsideFiles } from '../kafka/set-aside.ts';
+import { TraceSplitter } from '../kafka/split.ts';
+import type { KafkaStats } from '../model/stats.ts';
+import type { Pipeline } from '../pipeline.ts';
+import type { ShardConfig, ShardEvents } from './shards.ts';
+
+/** A shard's place among others, and whom it tells and asks. */
+interface Place {
+  readonly self: number;
+  readonly shards: number;
+  readonly delivered: ShardEvents['delivered'];
+  readonly tell: ShardEvents['kafka'];
+}
+
+/** What a shard has to do with a Kafka topic: it writes what it receives to it, or is a member of the group that reads it. */
+export class ShardKafka {
+  /** Where requests go that others decide; undefined where they are decided here. */
+  readonly intake: ProduceIntake | undefined;
+  readonly #outbox: Outbox | undefined;
+  readonly #reader: TopicReader | undefined;
+
+  constructor(shard: ShardConfig, config: KafkaConfig, pipeline: Pipeline, place: Place) {
+    if (config.role !== 'consume') {
+      const { receive } = shard;
+      const maxBytes = Math.floor(config.maxBytes / place.shards);
+      const { topic, maxRecordBytes, timeoutMs } = config;
+      this.#outbox = new Outbox({ topic, maxBytes, maxBatchBytes: maxRecordBytes, timeoutMs }, openWriter(config));
+      const limits = {
+        maxEnvelopeBytes: receive.maxEnvelopeBytes,
+        maxSpanBytes: receive.maxSpanBytes,
+        maxRecordBytes,
+        maxBytes,
+      };
+      const splitter = new TraceSplitter(limits, randomInt(2 ** 31));
+      this.intake = new ProduceIntake(splitter, this.#outbox, maxBytes, (produced) => pipeline.produced(produced));
+    }
+    if (config.role !== 'produce') this.#reader = openReader(config, pipeline, place);
+  }
+
+  startReading(): void {
+    this.#reader?.start();
+  }
+
+  stopReading(): void {
+    this.#reader?.stop();
+  }
+
+  /** Behind the receivers' end: nobody waits for brokers any more. */
+  async closeWriting(): Promise<void> {
+    this.intake?.close();
+    await this.#outbox?.close().catch(() => {});
+  }
+
+  async finishReading(): Promise<void> {
+    await this.#reader?.finish();
+  }
+
+  end(): void {
+    this.#reader?.stop();
+  }
+
+  get stats(): KafkaStats {
+    const written = this.#outbox?.stats;
+    const read = this.#reader?.stats;
+    return { ...(written && { written: { ...written } }), ...(read && { read: { ...read, lag: { ...read.lag } } }) };
+  }
+}
+
+function openReader(config: KafkaConfig, pipeline: Pipeline, { self, delivered, tell }: Place): TopicReader {
+  const { segments } = pipeline.shard.buffer;
+  return new TopicReader({
+    config,
+    member: `-${self}`,
+    landing: {
+      take: (message) => pipeline.accept(message, 'kafka'),
+      get lastSequence() {
+        return segments.lastSequence;
+      },
+      get lowestInUse() {
+        return segments.lowestInUse;
+      },
+      seal: () => segments.seal(),
+    },
+    setAside: new SetAsideFiles(config.setAsideDirectory, ({ topic, partition, offset, why }, file) =>
+      tell(
+        'error',
+        { topic, partition, offset: String(offset), file },
+        `a record that cannot be read was set aside: ${why}`,
+      ),
+    ),
+    delivered,
+    onTrouble: (what) => tell('warn', { topic: config.topic }, what),
+    clock: systemClock,
+  });
+}

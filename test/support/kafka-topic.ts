@@ -1,0 +1,73 @@
+import { Admin, Consumer, Producer } from '@platformatic/kafka';
+import { partitionOf } from '../../src/kafka/partition.ts';
+import { spanIdentities } from './identity.ts';
+
+/** A message as it lies in its topic. */
+export interface TopicMessage {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: string;
+  readonly value: Buffer;
+}
+
+export async function createTopic(broker: string, topic: string, partitions = 4): Promise<void> {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [broker], retries: 20 });
+  await admin.createTopics({ topics: [topic], partitions, replicas: 1 });
+  await admin.close();
+}
+
+/** Writes values as they are, one message each. */
+export async function writeMessages(
+  broker: string,
+  topic: string,
+  partition: number,
+  values: Uint8Array[],
+): Promise<void> {
+  const producer = new Producer({ clientId: 'test', bootstrapBrokers: [broker] });
+  const messages = values.map((value) => ({ topic, partition, key: Buffer.from('test'), value: Buffer.from(value) }));
+  await producer.send({ messages, acks: -1 });
+  await producer.close();
+}
+
+/** All that is in the topic until nothing came for a second. */
+export async function readTopic(broker: string, topic: string): Promise<TopicMessage[]> {
+  const consumer = new Consumer({ clientId: 'test', groupId: `test-${Math.random()}`, bootstrapBrokers: [broker] });
+  const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false, maxWaitTime: 100 });
+  const found: TopicMessage[] = [];
+  let lastAt = Date.now();
+  stream.on('data', ({ partition, offset, key, value }) => {
+    lastAt = Date.now();
+    found.push({ partition, offset, key: String(key), value });
+  });
+  while (Date.now() - lastAt < (found.length > 0 ? 1000 : 8000))
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  await consumer.close(true);
+  return found;
+}
+
+/** What a group has committed, by partition; 0n where nothing. */
+export async function committedOffsets(
+  broker: string,
+  topic: string,
+  group: string,
+  partitions = 4,
+): Promise<bigint[]> {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [broker] });
+  const numbers = Array.from({ length: partitions }, (_, partition) => partition);
+  const groups = await admin.listConsumerGroupOffsets({
+    groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes: numbers }] }],
+  });
+  await admin.close();
+  const found = numbers.map(() => 0n);
+  for (const { partitionIndex, committedOffset } of groups
+    .flatMap(({ topics }) => topics)
+    .flatMap((each) => each.partitions))
+    if (committedOffset > 0n) found[partitionIndex] = committedOffset;
+  return found;
+}
+
+/** Every span of every message, by itself. */
+export const identitiesIn = (messages: readonly TopicMessage[]): string[] =>
+  messages.flatMap(({ value }) => spanIdentities(value));
+
+export { partitionOf };
