@@ -7,7 +7,7 @@ import { enrichOptions, redactOptions } from '../enrich/options.ts';
 import { exportOptions } from '../export/options.ts';
 import { type KafkaConfig, kafkaOptions } from '../kafka/options.ts';
 import type { Tenants } from '../model/tenant.ts';
-import { block, duration, flag, notYet, numberOf, oneOf, scalar, size, text } from '../options.ts';
+import { block, duration, flag, numberOf, oneOf, scalar, size, text } from '../options.ts';
 import { receiveOptions } from '../receive/options.ts';
 import { tenantLimitsOptions } from '../receive/tenants/options.ts';
 import { adminOptions, logOptions } from '../telemetry/options.ts';

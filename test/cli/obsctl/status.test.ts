@@ -4,7 +4,16 @@ import { type Memory, memoryParts } from '../../../src/model/memory.ts';
 import type { Status } from '../../../src/telemetry/status.ts';
 
 const now = Date.parse('2026-11-25T17:00:00Z');
-const counts = { kept: 120, dropped: 800, late_kept: 3, late_dropped: 7, produced: 0, invalid: 1, lost: 0, waiting: 69 };
+const counts = {
+  kept: 120,
+  dropped: 800,
+  late_kept: 3,
+  late_dropped: 7,
+  produced: 0,
+  invalid: 1,
+  lost: 0,
+  waiting: 69,
+};
 const none = Object.fromEntries(memoryParts.map((part) => [part, 0])) as Memory;
 const memory = {
   parts: { ...none, segments: 4 << 20, heap: 12 << 20, scan: 53_248 },

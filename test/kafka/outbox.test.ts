@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import type { Outgoing, RecordWriter } from '../../src/kafka/client.ts';
+import { Outbox } from '../../src/kafka/outbox.ts';
+import type { TraceRecord } from '../../src/kafka/split.ts';
+
+interface Write {
+  readonly records: Outgoing[];
+  readonly end: (failure?: Error) => void;
+}
+
+/** Brokers that take what they are told to take, when they are told. */
+class HandBrokers implements RecordWriter {
+  readonly writes: Write[] = [];
+  down: Error | undefined;
+  async partitions(): Promise<number> {
+    if (this.down) throw this.down;
+    return 4;
+  }
+  write(records: Outgoing[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.writes.push({ records: [...records], end: (failure) => (failure ? reject(failure) : resolve()) });
+    });
+  }
+  async close(): Promise<void> {}
+}
+
+const record = (hash: number, bytes = 100): TraceRecord => ({
+  key: Buffer.from(`key-${hash}`.padEnd(32)),
+  value: Buffer.alloc(bytes, hash),
+  hash,
+});
+
+const outboxOf = (brokers: HandBrokers, more = {}): Outbox =>
+  new Outbox({ topic: 't', maxBytes: 100_000, maxBatchBytes: 10_000, timeoutMs: 10_000, ...more }, brokers);
+
+/** Until all that is due has run: writes begin in the next round of the loop. */
+async function rounds(): Promise<void> {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('the outbox', () => {
+  it('answers when brokers have it, and holds it until then', async () => {
+    const brokers = new HandBrokers();
+    const outbox = outboxOf(brokers);
+    let answer: unknown = 'none';
+    void outbox.put([record(1), record(2)]).then((it) => (answer = it));
+    await rounds();
+    expect(brokers.writes.map(({ records }) => records.map(({ partition }) => partition))).toEqual([[1, 2]]);
+    expect([answer, outbox.stats.heldBytes > 264]).toEqual(['none', true]);
+    brokers.writes[0].end();
+    await rounds();
+    expect([answer, outbox.stats.heldBytes, outbox.stats.writtenRecords]).toEqual([undefined, 0, 2]);
+  });
+
+  it('has three writes under way, and what comes meanwhile goes together with the next', async () => {
+    const brokers = new HandBrokers();
+    const outbox = outboxOf(brokers);
+    for (let i = 0; i < 8; i++) {
+      void outbox.put([record(i)]);
+      await rounds();
+    }
+    expect(brokers.writes.map(({ records }) => records.length)).toEqual([1, 1, 1]);
+    brokers.writes[1].end();
+    await rounds();
+    expect(brokers.writes.map(({ records }) => records.length)).toEqual([1, 1, 1, 5]);
+  });
+
+  it('gives no partition more than one batch may hold', async () => {
+    const brokers = new HandBrokers();
+    const outbox = outboxOf(brokers);
+    const answer = outbox.put(Array.from({ length: 30 }, () => record(4, 1_000)));
+    await rounds();
+    expect(brokers.writes.length).toBe(3);
+    for (const { records } of brokers.writes)
+      expect(records.reduce((sum, { value }) => sum + value.length, 0)).toBeLessThanOrEqual(10_000);
+    while (outbox.stats.heldBytes > 0) {
+      for (const { end } of brokers.writes) end();
+      await rounds();
+    }
+    expect(await answer).toBeUndefined();
+    expect(brokers.writes.flatMap(({ records }) => records).length).toBe(30);
+  });
+
+  it('tells of a failure everyone whose record it was, once, and nobody else', async () => {
+    const brokers = new HandBrokers();
+    const outbox = outboxOf(brokers);
+    const first = outbox.put([record(1), record(2)]);
+    await rounds();
+    const second = outbox.put([record(1)]);
+    await rounds();
+    brokers.writes[0].end(new Error('leader moved'));
+    brokers.writes[1].end();
+    expect((await first)?.message).toBe('leader moved');
+    expect(await second).toBeUndefined();
+    await rounds();
+    expect([outbox.stats.failedRecords, outbox.stats.writtenRecords, outbox.stats.heldBytes]).toEqual([2, 1, 0]);
+  });
+
+  it('fails what waits where not even the topic is known, and holds nothing of it', async () => {
+    const brokers = new HandBrokers();
+    brokers.down = new Error('connect ECONNREFUSED');
+    const outbox = outboxOf(brokers);
+    expect((await outbox.put([record(1), record(2)]))?.message).toBe('connect ECONNREFUSED');
+    await rounds();
+    expect(outbox.stats.heldBytes).toBe(0);
+    brokers.down = undefined;
+    const again = outbox.put([record(1)]);
+    await rounds();
+    brokers.writes[0].end();
+    expect(await again).toBeUndefined();
+  });
+
+  it('answers after its timeout, and holds what is under way until the brokers are done with it', async () => {
+    const brokers = new HandBrokers();
+    const outbox = outboxOf(brokers, { timeoutMs: 20 });
+    expect((await outbox.put([record(1)]))?.message).toBe('no answer within 20 ms');
+    expect(outbox.stats.heldBytes).toBeGreaterThan(0);
+    expect(outbox.fits(100_000)).toBe(false);
+    brokers.writes[0].end();
+    await rounds();
+    expect([outbox.stats.heldBytes, outbox.fits(99_000)]).toEqual([0, true]);
+  });
+});
