@@ -197,9 +197,9 @@ export class Pipeline implements Intake {
 
   /** Hands what is in the open batch to the exporters; false while a trace is being written to it. */
   flush(): boolean {
-    const { batch, emission } = this.shard;
+    const { batches, emission } = this.shard;
     if (!emission.isIdle) return false;
-    batch.flush();
+    batches.flush();
     return true;
   }
 
