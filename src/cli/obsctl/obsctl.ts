@@ -5,6 +5,7 @@ import { collect, type Run } from './command.ts';
 import { registerExplain } from './explain.ts';
 import { registerRules } from './rules/register.ts';
 import { type GlobalFlags, openSettings, outputs, type Settings } from './settings.ts';
+import { registerSize } from './size/size.ts';
 import { registerStatus } from './status.ts';
 import { safeSink } from './terminal.ts';
 import { registerTraceFind } from './trace-find.ts';
@@ -80,6 +81,7 @@ function program(io: Io, run: Run): Command {
   registerTraceKeep(trace, run);
   registerExplain(root, run);
   registerStatus(root, run);
+  registerSize(root, run);
   registerRules(root.command('sampling').description('changes the rules in Consul, and tries them'), run);
   return root;
 }
