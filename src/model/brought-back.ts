@@ -24,4 +24,6 @@ export type KeepRequest =
 export interface KeepAnswer {
   readonly traces: readonly KeptTrace[];
   readonly isWhole?: boolean;
+  /** Gateways of a fleet that did not answer. */
+  readonly unanswered?: readonly { readonly member: string; readonly why: string }[];
 }

@@ -27,4 +27,6 @@ export interface Explanation {
   readonly firstSpanAt: number;
   readonly decidedAt: number;
   readonly lateSpans: number;
+  /** Which gateway of a fleet said so, where it is not the one that was asked. */
+  readonly gateway?: string;
 }

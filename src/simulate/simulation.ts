@@ -68,6 +68,9 @@ export interface Simulation {
   readonly services: readonly ServiceOutcome[];
   readonly won: Changes;
   readonly lost: Changes;
+  /** Of a fleet: whose windows it is of, and who did not answer. */
+  readonly gateways?: readonly string[];
+  readonly unanswered?: readonly { readonly member: string; readonly why: string }[];
 }
 
 const mostExamples = 100;

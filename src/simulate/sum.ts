@@ -15,6 +15,8 @@ function sum(a: Simulation, b: Simulation): Simulation {
     ...plus(a, b),
     sampled: Math.min(a.sampled, b.sampled),
     complete: a.complete && b.complete,
+    ...(a.gateways && { gateways: [...a.gateways, ...(b.gateways ?? [])] }),
+    ...(a.unanswered && { unanswered: a.unanswered }),
     today: outcomes(a.today, b.today),
     candidate: outcomes(a.candidate, b.candidate),
     services: services([...a.services, ...b.services]),

@@ -4,6 +4,7 @@ import { Checker } from '../access/checker.ts';
 import { type Credential, type Credentials, grants, type Scope } from '../access/credential.ts';
 import { PasswordQueue } from '../access/password-queue.ts';
 import { subjectMatcher } from '../access/subjects.ts';
+import { askedBy } from '../model/member.ts';
 import { headerOf } from '../receive/http/header-of.ts';
 import { peerOf } from '../receive/peer.ts';
 
@@ -39,6 +40,8 @@ export class AdminAccess {
   readonly #mayBe: ReturnType<typeof subjectMatcher> | undefined;
   #credentials: Credentials | undefined;
   #checker: Checker | undefined = undefined;
+  /** Of the other gateways, which ask for what they were asked by somebody who may. */
+  #members: Checker | undefined = undefined;
 
   /** `clientSubjects`: names of client certificates that may; absent: that is not looked at. */
   constructor(credentials?: Credentials, clientSubjects?: readonly string[]) {
@@ -51,6 +54,11 @@ export class AdminAccess {
   renew(credentials: Credentials): void {
     this.#credentials = credentials;
     this.#checker = new Checker(credentials, this.#passwords, true, this.#checker);
+  }
+
+  /** What gateways of a fleet show each other, from the next request on. */
+  renewMembers(credentials: Credentials): void {
+    this.#members = new Checker(credentials, this.#passwords);
   }
 
   /** Whose request it is, undefined where that is all the same, or why it is not answered. */
@@ -70,6 +78,8 @@ export class AdminAccess {
   async #judge(request: IncomingMessage, need: Scope, ofTenant: boolean): Promise<Credential | undefined | Denial> {
     if (need === 'change' && isCrossSite(request)) return crossSite;
     const peer = peerOf(request.socket);
+    const member = await this.#memberOf(request, peer);
+    if (member !== undefined) return member;
     if (this.#mayBe?.(peer.subject) === false) return unknownClient;
     if (this.#checker === undefined) return need === 'change' && !this.#mayBe ? nobodyMay : undefined;
     const found = await this.#checker.findInTime(headerOf(request, 'authorization'), peer);
@@ -77,6 +87,12 @@ export class AdminAccess {
     if (found === 'missing' || found === 'wrong') return this.#unauthenticated(found === 'wrong');
     if (!grants(found, need)) return tooNarrow(found, need);
     return found.tenant === undefined || ofTenant ? found : ofAll(found);
+  }
+
+  async #memberOf({ headers }: IncomingMessage, peer: ReturnType<typeof peerOf>): Promise<Credential | undefined> {
+    if (this.#members === undefined || headers[askedBy] === undefined) return undefined;
+    const found = await this.#members.findInTime(headers.authorization, peer);
+    return typeof found === 'string' ? undefined : { name: found.name };
   }
 
   #unauthenticated(isWrong: boolean): Denial {

@@ -3,7 +3,7 @@ import type { KeepRequest } from '../model/brought-back.ts';
 import { isTenant, type NoTenant, type Tenant } from '../model/tenant.ts';
 import { BadRequest } from '../store/bad-request.ts';
 import { parseDuration } from '../units.ts';
-import type { AdminSources } from './sources.ts';
+import { type AdminSources, askedOf } from './sources.ts';
 
 /** Of one request: what a page of search results has, many times over. */
 const mostIds = 1000;
@@ -18,9 +18,10 @@ interface Answering {
 }
 
 /** `POST /api/keep`: traces that were dropped come back out of the window. */
-export function keepRoute(app: FastifyInstance, { keep }: AdminSources, { tenantOf, overOf, refuse }: Answering): void {
+export function keepRoute(app: FastifyInstance, sources: AdminSources, { tenantOf, overOf, refuse }: Answering): void {
   const options = { bodyLimit: maxBodyBytes, config: { need: 'change', ofTenant: true } };
   app.post('/api/keep', options, async (request, reply) => {
+    const { keep } = askedOf(sources, request.headers);
     if (keep === undefined)
       return refuse(reply, 404, 'there is no window to bring traces back from: set window.max_bytes in the boot file');
     const tenant = tenantOf(request);

@@ -11,7 +11,7 @@ import { page, pageHeaders } from './page.ts';
 import type { ProcessProbe } from './process.ts';
 import { prefersOpenMetrics, renderMetrics } from './render.ts';
 import { simulateRoute } from './simulate.ts';
-import type { AdminSources } from './sources.ts';
+import { type AdminSources, askedOf, type ClusterStatus } from './sources.ts';
 import { statusOf } from './status.ts';
 
 /** A question to the store, and the reading of its answer. */
@@ -54,19 +54,24 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
   });
   const status = oneAtATime(async () => statusOf(sources.identity, await sources.stats(), sources.uptimeMs()));
   app.get('/api/status', reads, () => status());
+  app.get('/api/cluster', reads, () => sources.cluster?.() ?? aloneInCluster);
   const tenantOf = askedTenant(sources.tenants);
   app.get<{ Params: { id: string } }>('/api/explain/:id', readsTenant, (request, reply) => {
     const tenant = tenantOf(request);
-    return isTenant(tenant) ? answerExplain(sources, request.params.id, tenant, reply) : refuseTenant(reply, tenant);
+    if (!isTenant(tenant)) return refuseTenant(reply, tenant);
+    return answerExplain(askedOf(sources, request.headers), request.params.id, tenant, reply);
   });
   keepRoute(app, sources, { tenantOf, overOf, refuse });
   simulateRoute(app, sources, { tenantOf, overOf, refuse });
   app.get('/api/*', readsTenant, (request, reply) => {
     const tenant = tenantOf(request);
     if (!isTenant(tenant) && !ofNobody.has(request.url)) return refuseTenant(reply, tenant);
-    return answerTempo(sources, request, isTenant(tenant) ? tenant : onlyTenant, reply);
+    return answerTempo(askedOf(sources, request.headers), request, isTenant(tenant) ? tenant : onlyTenant, reply);
   });
 }
+
+/** A gateway without others has all traces. */
+const aloneInCluster: ClusterStatus = { self: '', epoch: '', members: [], owned: 1 };
 
 /** What they say is not of any trace: Grafana asks them before it knows more. */
 const ofNobody = new Set(['/api/echo', '/api/status/buildinfo']);
@@ -207,7 +212,7 @@ function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     return refuse(
       reply,
       404,
-      `no such path; there are /, /metrics, /livez, /readyz, /api/status, /api/explain/{traceId} and Tempo's /api/search and /api/traces/{id}`,
+      `no such path; there are /, /metrics, /livez, /readyz, /api/status, /api/cluster, /api/explain/{traceId} and Tempo's /api/search and /api/traces/{id}`,
     );
   }
   return refuse(

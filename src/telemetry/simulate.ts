@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isTenant, type NoTenant, type Tenant } from '../model/tenant.ts';
 import { parseDuration } from '../units.ts';
-import type { AdminSources, SimulateRequest } from './sources.ts';
+import { type AdminSources, askedOf, type SimulateRequest } from './sources.ts';
 
 /** A rules document of the usual size, in JSON. */
 const maxBodyBytes = 1024 * 1024;
@@ -16,11 +16,12 @@ interface Answering {
 /** `POST /api/simulate`: rules are tried on the window. It changes nothing. */
 export function simulateRoute(
   app: FastifyInstance,
-  { simulate }: AdminSources,
+  sources: AdminSources,
   { tenantOf, refuse, overOf }: Answering,
 ): void {
   const options = { bodyLimit: maxBodyBytes, config: { need: 'read', ofTenant: true } };
   app.post('/api/simulate', options, async (request, reply) => {
+    const { simulate } = askedOf(sources, request.headers);
     if (simulate === undefined)
       return refuse(reply, 404, 'there is no window to try rules on: set window.max_bytes in the boot file');
     const tenant = tenantOf(request);

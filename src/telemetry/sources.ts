@@ -1,7 +1,23 @@
+import type { IncomingMessage } from 'node:http';
 import type { KeepAnswer, KeepRequest } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
+import { askedBy } from '../model/member.ts';
 import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
 import type { Tenant, Tenants } from '../model/tenant.ts';
+
+/** The answer of /api/cluster. */
+export interface ClusterStatus {
+  readonly self: string;
+  /** The same for all who have the same list in force. */
+  readonly epoch: string;
+  readonly members: readonly { readonly name: string; readonly address: string; readonly state: string }[];
+  /** The part of all traces that this gateway owns, 0 to 1. */
+  readonly owned: number;
+}
+
+/** What is asked may be answered by the fleet, but for what another gateway of it asks. */
+export const askedOf = ({ fleet, ...own }: AdminSources, headers: IncomingMessage['headers']): AdminSources =>
+  fleet === undefined || headers[askedBy] !== undefined ? own : { ...own, ...fleet };
 
 /** An answer of the embedded store. */
 export interface TempoAnswer {
@@ -28,6 +44,10 @@ export interface SimulateAnswer {
 export interface AdminSources {
   /** Those that the boot file allows: questions about traces say whose. */
   readonly tenants?: Tenants;
+  /** The same questions about traces, answered by the whole fleet; absent where this gateway is alone. */
+  readonly fleet?: Required<Pick<AdminSources, 'explain' | 'keep' | 'simulate' | 'tempo'>>;
+  /** Who is in the fleet; absent where this gateway is alone. */
+  readonly cluster?: () => ClusterStatus;
   readonly identity: GatewayIdentity;
   uptimeMs(): number;
   stats(): Promise<GatewayStats>;

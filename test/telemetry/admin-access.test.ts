@@ -73,6 +73,7 @@ const needs: Readonly<Record<string, 'nothing' | 'metrics' | 'read' | 'change'>>
   '/readyz': 'nothing',
   '/metrics': 'metrics',
   '/api/status': 'read',
+  '/api/cluster': 'read',
   '/api/explain/:id': 'read',
   '/api/keep': 'change',
   '/api/simulate': 'read',

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Explanation } from '../../model/explanation.ts';
+import type { ClusterStatus } from '../../telemetry/sources.ts';
 import type { Status } from '../../telemetry/status.ts';
 import { CommandError } from '../exit.ts';
 import type { Place } from './http-json.ts';
@@ -13,6 +14,9 @@ export const readExplanation = (body: unknown, place: Place): Explanation =>
 
 export const readStatus = (body: unknown, place: Place): Status => checked(status, body, place, 'a status') as Status;
 
+export const readCluster = (body: unknown, place: Place): ClusterStatus =>
+  checked(cluster, body, place, 'a list of members') as ClusterStatus;
+
 function checked(schema: v.GenericSchema, body: unknown, { base, name, flag }: Place, what: string): unknown {
   const result = v.safeParse(schema, body, { abortEarly: true });
   if (result.success) return body;
@@ -22,6 +26,13 @@ function checked(schema: v.GenericSchema, body: unknown, { base, name, flag }: P
     `${base} answered something that is not ${what} (${where ? `${where}: ` : ''}${issue.message}): is this ${name}? Set ${flag}`,
   );
 }
+
+const cluster = v.looseObject({
+  self: v.string(),
+  epoch: v.string(),
+  members: v.array(v.looseObject({ name: v.string(), address: v.string(), state: v.string() })),
+  owned: v.number(),
+});
 
 const moment = v.nullable(v.pipe(v.string(), v.isoTimestamp()));
 /** Unix milliseconds that a date can have. */
@@ -44,6 +55,7 @@ const explanation = v.looseObject({
   firstSpanAt: unixMs,
   decidedAt: unixMs,
   lateSpans: v.number(),
+  gateway: v.optional(v.string()),
 });
 
 const status = v.looseObject({

@@ -53,7 +53,8 @@ export function explanationText(it: Explanation, color: boolean, timeZone?: stri
     ['first span', localTime(it.firstSpanAt, timeZone, true)],
     ...(it.decidedAt > 0 ? [['decided', localTime(it.decidedAt, timeZone, true)]] : []),
   ];
-  const lines = [['trace', paint.bold(it.traceId)], ['verdict', verdictText(it, paint)], ...facts, ...times];
+  const where = it.gateway === undefined ? [] : [['gateway', printable(it.gateway)]];
+  const lines = [['trace', paint.bold(it.traceId)], ...where, ['verdict', verdictText(it, paint)], ...facts, ...times];
   return lines.map(([key, value]) => `${key.padEnd(12)}${value}\n`).join('') + votesText(it, paint);
 }
 

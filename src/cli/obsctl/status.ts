@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import type { ClusterStatus } from '../../telemetry/sources.ts';
 import type { Status } from '../../telemetry/status.ts';
 import { type ExitCode, exit } from '../exit.ts';
-import { readStatus } from './answers.ts';
+import { readCluster, readStatus } from './answers.ts';
 import { printable } from './cells.ts';
 import { type Paint, paint as paintFor } from './colors.ts';
 import type { Run } from './command.ts';
@@ -21,10 +22,46 @@ export function registerStatus(parent: Command, run: Run): void {
 async function status(settings: Settings): Promise<ExitCode> {
   const { io, client, gateway, output } = settings;
   const { body } = await client.get(gateway, '/api/status');
-  if (output === 'ids') io.stdout.write(`${printable(readStatus(body, gateway).rules.revision)}\n`);
-  else if (output === 'table') io.stdout.write(statusText(readStatus(body, gateway), io.now(), settings.color));
-  else io.stdout.write(`${jsonText(body, output === 'json' ? 2 : 0)}\n`);
+  if (output === 'ids') {
+    io.stdout.write(`${printable(readStatus(body, gateway).rules.revision)}\n`);
+    return exit.found;
+  }
+  const cluster = await clusterOf(settings);
+  if (output === 'table') {
+    io.stdout.write(statusText(readStatus(body, gateway), io.now(), settings.color));
+    if (cluster) io.stdout.write(`\n${clusterText(cluster, settings.color)}`);
+  } else {
+    const all = { ...(body as object), ...(cluster && { cluster }) };
+    io.stdout.write(`${jsonText(all, output === 'json' ? 2 : 0)}\n`);
+  }
   return exit.found;
+}
+
+/** Who is in the fleet; undefined where the gateway is alone, or older than fleets. */
+async function clusterOf({ client, gateway }: Settings): Promise<ClusterStatus | undefined> {
+  const { status, body } = await client.get(gateway, '/api/cluster', [400, 404]);
+  const cluster = status === 200 ? readCluster(body, gateway) : undefined;
+  return cluster && cluster.members.length > 0 ? cluster : undefined;
+}
+
+/** The fleet as a table. Pure. */
+export function clusterText({ self, epoch, members, owned }: ClusterStatus, color: boolean): string {
+  const paint = paintFor(color);
+  const there = members.filter(({ state }) => state === 'self' || state === 'reachable').length;
+  const head = `fleet     ${there} of ${members.length} members, list ${printable(epoch)}; ${printable(self)} owns ${(100 * owned).toPrecision(3)} % of all traces\n\n`;
+  const rows = table(
+    [
+      { title: 'MEMBER', text: ({ name }) => name },
+      { title: 'ADDRESS', text: ({ address }) => address },
+      {
+        title: 'STATE',
+        text: ({ state }) => state,
+        paint: (text, { state }) => (state === 'unreachable' ? paint.red(text) : text),
+      },
+    ],
+    members,
+  );
+  return head + rows;
 }
 
 /** The status as text; `now` (Unix ms) turns moments into ages. Pure. */

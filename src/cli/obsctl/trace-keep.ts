@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CommandError, type ExitCode, exit } from '../exit.ts';
+import { printable } from './cells.ts';
 import type { Run } from './command.ts';
 import { listOf, objectOf, textOf } from './otlp-json.ts';
 import type { Settings } from './settings.ts';
@@ -66,6 +67,11 @@ async function traceKeep(asked: object, settings: Settings): Promise<ExitCode> {
       ),
     );
   const count = kept.filter(isKept).length;
+  const unanswered = listOf(objectOf(body).unanswered).map(({ member }) => printable(textOf(member)));
+  if (unanswered.length > 0) {
+    io.stderr.write(`obsctl: of these gateways it is not known: ${unanswered.join(', ')}\n`);
+    return exit.partial;
+  }
   if (objectOf(body).isWhole === false) {
     io.stderr.write('obsctl: there is more that the query finds: ask again, or for a shorter time (--last)\n');
     return exit.partial;

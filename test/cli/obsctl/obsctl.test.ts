@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Io } from '../../../src/cli/io.ts';
 import { obsctl } from '../../../src/cli/obsctl/obsctl.ts';
+import { clusterText } from '../../../src/cli/obsctl/status.ts';
 import { fakeProcess } from '../fake-process.ts';
 
 const id = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -276,6 +277,52 @@ describe('explain and status', () => {
   it('asks the gateway, not Tempo', async () => {
     answers['/api/status'] = { body: { version: '1' } };
     expect((await run(['status', '-o', 'json', '--tempo', 'http://127.0.0.1:1'])).code).toBe(0);
+  });
+});
+
+describe('of a fleet', () => {
+  const cluster = {
+    self: 'a',
+    epoch: '1a2b3c4d',
+    members: [
+      { name: 'a', address: '10.0.0.1:4319', state: 'self' },
+      { name: 'b\u001b[2J', address: '10.0.0.2:4319', state: 'unreachable' },
+    ],
+    owned: 0.5012,
+  };
+
+  it('status shows who is in it, and in JSON too', async () => {
+    answers['/api/status'] = { body: { version: '1' } };
+    answers['/api/cluster'] = { body: cluster };
+    expect(JSON.parse((await run(['status', '-o', 'json'])).out)).toMatchObject({ version: '1', cluster });
+    const text = clusterText(cluster, false);
+    expect(text).toContain('fleet     1 of 2 members, list 1a2b3c4d; a owns 50.1 % of all traces\n');
+    expect(text).toMatch(/^a +10\.0\.0\.1:4319 +self$/m);
+    expect(text).not.toContain('\u001b');
+  });
+
+  it('keep says whose traces it is not known of, with 4', async () => {
+    const traces = [{ traceId: id, state: 'brought', spans: 3 }];
+    const unanswered = [{ member: 'b', why: 'nobody listens there' }];
+    answers['/api/keep'] = { body: { traces, isWhole: false, unanswered } };
+    const { code, err } = await run(['trace', 'keep', id]);
+    expect([code, err]).toEqual([4, 'obsctl: of these gateways it is not known: b\n']);
+  });
+
+  it('a simulation counts once what two of its gateways both say', async () => {
+    const none = { traces: 0, spans: 0, bytes: 0 };
+    const outcome = { keptTraces: 5, keptSpans: 5, keptBytes: 5, perDay: none, policies: [], approximate: [] };
+    const changes = { ...none, examples: [] };
+    const common = { seconds: 60, warmSeconds: 0, traces: 10, spans: 10, bytes: 10, sampled: 1, complete: true };
+    const both = { today: outcome, candidate: outcome, services: [], won: changes, lost: changes };
+    answers['/api/simulate'] = { body: { ...common, ...both, gateways: ['a', 'b'] } };
+    const directory = mkdtempSync(join(tmpdir(), 'obsctl-'));
+    const file = join(directory, 'rules.yaml');
+    writeFileSync(file, 'baseline_percent: 50\n');
+    const gateways = { OBSCTL_GATEWAY: `${base},${base.replace('127.0.0.1', 'localhost')}` };
+    const { out } = await run(['sampling', 'simulate', file, '-o', 'json'], { env: gateways });
+    rmSync(directory, { recursive: true });
+    expect(JSON.parse(out)).toMatchObject({ traces: 10, today: { keptTraces: 5 }, gateways: ['a', 'b'] });
   });
 });
 

@@ -55,7 +55,10 @@ async function simulate(file: string, flags: SimulateFlags, settings: Settings):
   for (const { policy, votes } of simulation.candidate.policies)
     if (votes === 0 && simulation.traces > 0)
       io.stderr.write(`obsctl: warning: ${printable(policy)}: no trace of these meets it\n`);
-  if (!simulation.complete) io.stderr.write('obsctl: there was no time for all of the window: ask for less (--last)\n');
+  const unanswered = (simulation.unanswered ?? []).map(({ member }) => printable(member));
+  if (unanswered.length > 0) io.stderr.write(`obsctl: without these gateways: ${unanswered.join(', ')}\n`);
+  else if (!simulation.complete)
+    io.stderr.write('obsctl: there was no time for all of the window: ask for less (--last)\n');
   if (simulation.traces === 0) return exit.nothing;
   return simulation.complete ? exit.found : exit.partial;
 }
@@ -73,7 +76,18 @@ export async function simulateText(
   last: string | undefined,
   settings: Settings,
 ): Promise<Simulation> {
-  return sumOf(await Promise.all(settings.gateways.map((gateway) => ask(gateway, file, { rules, last }, settings))));
+  const each = await Promise.all(settings.gateways.map((gateway) => ask(gateway, file, { rules, last }, settings)));
+  return sumOf(eachOnce(each));
+}
+
+/** Any gateway of a fleet answers for all of it: of those that say the same gateways' the first counts. */
+function eachOnce(each: readonly Simulation[]): readonly Simulation[] {
+  const covered = new Set<string>();
+  return each.filter(({ gateways = [] }) => {
+    const isNew = gateways.length === 0 || gateways.some((name) => !covered.has(name));
+    for (const name of gateways) covered.add(name);
+    return isNew;
+  });
 }
 
 /** Those in force on each gateway, with their text; what they keep of its window. */
