@@ -3,6 +3,7 @@ import { getHeapStatistics } from 'node:v8';
 import { certificateBlocks } from './certificates.ts';
 import { systemClock, unixMsOf } from './clock.ts';
 import { wholeCores } from './config/container-limits.ts';
+import { placeOf } from './config/last-good.ts';
 import { createLiveRules } from './config/live.ts';
 import type { LiveFiles } from './config/live-files.ts';
 import { whyItDoesNotFit } from './config/memory-fit.ts';
@@ -239,6 +240,7 @@ async function liveRules(config: BootConfig, log: Log) {
     },
     policyNames: ({ names }) => names,
     lastGoodFile: `${dataDirectory}/rules.last-good.json`,
+    place: placeOf(config.rules.consul?.client ?? {}),
     clock: systemClock,
     log: (level, message, fields) => log[level]('rules', fields, message),
   });

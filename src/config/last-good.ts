@@ -9,6 +9,8 @@ import type { KvEntry } from './rules-keys.ts';
 export interface LastGood {
   /** `consul:…` and the environment: those of another place are of no use. */
   readonly source: string;
+  /** Where in Consul that is, see placeOf. */
+  readonly place: string;
   readonly environment: string;
   readonly revision: string;
   readonly index: number;
@@ -18,11 +20,24 @@ export interface LastGood {
   readonly document: RulesDocument;
 }
 
-/** What was written for this source and environment; undefined where there is nothing, or nothing whole. */
-export function readLastGood(file: string, source: string, environment: string): LastGood | undefined {
+/** Whose rules they are. */
+type RulesOwner = Pick<LastGood, 'source' | 'place' | 'environment'>;
+
+/**
+ * Datacenter, partition and namespace, as far as they are named: a folder of the same name in another one is another.
+ * The agent's address is not part of it, for it changes with the machine.
+ */
+export const placeOf = ({ datacenter = '', partition = '', namespace = '' }: ConsulPlace): string =>
+  [datacenter, partition, namespace].map(encodeURIComponent).join('/');
+
+type ConsulPlace = Readonly<Partial<Record<'datacenter' | 'partition' | 'namespace', string>>>;
+
+/** What was written for this owner; undefined where there is nothing, or nothing whole. */
+export function readLastGood(file: string, owner: RulesOwner): LastGood | undefined {
   try {
     const saved = JSON.parse(readFileSync(file, 'utf8'));
-    const fits = saved.source === source && saved.environment === environment;
+    const { source, place, environment } = owner;
+    const fits = saved.source === source && saved.place === place && saved.environment === environment;
     const whole = Array.isArray(saved.keys) && saved.keys.every(isEntry) && isBlock(saved.document);
     return fits && whole ? saved : undefined;
   } catch {

@@ -5,7 +5,7 @@ import type { RulesStatus } from '../model/stats.ts';
 import type { ConsulAnswer } from './consul.ts';
 import { placed } from './decode-text.ts';
 import { told } from './document.ts';
-import { type LastGood, readLastGood, writeLastGood } from './last-good.ts';
+import { type LastGood, placeOf, readLastGood, writeLastGood } from './last-good.ts';
 import type { FileText } from './read-text.ts';
 import { LoadRecord, type Log, type Origin } from './record.ts';
 import { hashOf, type LayerResult, mergeLayers, noRulesFile, parseRules, type RulesLayer } from './rules.ts';
@@ -36,6 +36,8 @@ interface LiveRulesOptions<T> {
   readonly compile: Compile<T>;
   readonly policyNames: (policies: T) => readonly string[];
   readonly lastGoodFile: string;
+  /** Where in Consul the keys are, see placeOf. */
+  readonly place?: string;
   /** Of the rules file; 256 KiB where left out. */
   readonly maxBytes?: number;
   readonly clock: Clock;
@@ -71,10 +73,10 @@ export class LiveRules<T> {
   #inForce = { revision: '', hash: '', source: '', modifyIndex: 0, loadedAt: 0, debug: false };
 
   constructor(options: LiveRulesOptions<T>) {
-    const { consul, environment, lastGoodFile, log, clock } = options;
+    const { consul, environment, lastGoodFile, place = placeOf({}), log, clock } = options;
     this.#options = options;
     this.#record = new LoadRecord(log, clock);
-    this.#lastGood = consul && readLastGood(lastGoodFile, consul.name, environment);
+    this.#lastGood = consul && readLastGood(lastGoodFile, { source: consul.name, place, environment });
   }
 
   /** The policies in force. */
@@ -275,8 +277,8 @@ export class LiveRules<T> {
 
   /** Rules are in force when they are swapped, not when the disk has them: it may be slow, or away. */
   #save({ entries: keys, index, source }: Keys, document: RulesDocument): void {
-    const { environment } = this.#options;
-    this.#unsaved = { source, environment, revision: this.#inForce.revision, index, keys, document };
+    const { environment, place = placeOf({}) } = this.#options;
+    this.#unsaved = { source, place, environment, revision: this.#inForce.revision, index, keys, document };
     this.#saving ??= this.#saveNewest();
   }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConsulAnswer } from '../../src/config/consul.ts';
+import { placeOf } from '../../src/config/last-good.ts';
 import { type Compile, createLiveRules, type LiveRules } from '../../src/config/live.ts';
 import type { FileText } from '../../src/config/read-text.ts';
 import { noRulesFile } from '../../src/config/rules.ts';
@@ -84,11 +85,12 @@ interface Setting {
   file?: FileText | Error | null;
   consul?: ConsulAnswer | Error | 'silent';
   environment?: string;
+  place?: Parameters<typeof placeOf>[0];
   writtenBy?: (index: number) => Promise<Written | undefined>;
 }
 
 /** `file: null`: there is none. `consul` left out: not configured. */
-function setting({ file = '{}', consul, environment = 'home', writtenBy }: Setting = {}) {
+function setting({ file = '{}', consul, environment = 'home', place = {}, writtenBy }: Setting = {}) {
   const world = { now: 1_000 };
   const logged: string[] = [];
   const swaps: string[] = [];
@@ -110,6 +112,7 @@ function setting({ file = '{}', consul, environment = 'home', writtenBy }: Setti
     compile,
     policyNames: ({ document }) => (document.routes ?? []).map((route) => `routes ${route}`),
     lastGoodFile: join(directory, 'data', 'rules.last-good.json'),
+    place: placeOf(place),
     clock: { monotonicMs: () => world.now, unixMs: () => world.now },
     log: (level, message, fields) => logged.push(`${level}: ${message} ${JSON.stringify(fields)}`),
     startWaitMs: 10,
@@ -264,7 +267,7 @@ describe('a start', () => {
     '{"keys":[{"key":7,"value":"x"}],"document":{}}',
     '{"keys":[{"key":"debug","value":"true"}],"document":{"baseline_percent":{"toString":1},"policies":7}}',
   ])('beside a damaged file of last good rules, %s, goes by what the sources say', async (text) => {
-    const where = { source: folder, environment: 'home', revision: '1-a', index: 1 };
+    const where = { source: folder, place: '//', environment: 'home', revision: '1-a', index: 1 };
     const saved = text.startsWith('{"') ? JSON.stringify({ ...where, ...JSON.parse(text) }) : text;
     mkdirSync(join(directory, 'data'));
     writeFileSync(join(directory, 'data', 'rules.last-good.json'), saved);
@@ -491,6 +494,24 @@ describe('the last good rules on disk', () => {
     const { routes } = await started({ file: 'routes: [/file]', consul: 'silent', environment: 'production' });
     expect(routes()).toEqual(['/file']);
   });
+
+  it.each([{ datacenter: 'dc2' }, { partition: 'p' }, { namespace: 'n' }])(
+    'of %o are not those of another',
+    async (place) => {
+      await firstLife('{}', { routes: '/here' });
+      const there = await started({ file: 'routes: [/file]', consul: 'silent', place });
+      expect(there.routes()).toEqual(['/file']);
+      there.rules.stop();
+      const first = await started({ file: '{}', consul: keys(3, { routes: '/there' }), place });
+      await first.rules.saved();
+      first.rules.stop();
+      const again = await started({ file: 'routes: [/file]', consul: 'silent', place });
+      expect(again.routes()).toEqual(['/there']);
+      again.rules.stop();
+      const here = await started({ file: 'routes: [/file]', consul: 'silent' });
+      expect(here.routes()).toEqual(['/file']);
+    },
+  );
 
   it('may be half written or nonsense: the file counts alone', async () => {
     await firstLife('{}', { routes: '/good' });
