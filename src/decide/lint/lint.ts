@@ -1,6 +1,7 @@
 import type { TracePredicate } from '../../model/predicates.ts';
 import type { Problem, RulesDocument } from '../../model/rules.ts';
 import { lowerRules } from '../compile.ts';
+import { rulesOf } from '../tenant-rules.ts';
 import { Implication } from './implication.ts';
 import { idleRegexes } from './regexes.ts';
 
@@ -29,21 +30,56 @@ const knobs: Readonly<Record<string, keyof RulesDocument>> = {
  */
 export function lintRules(document: RulesDocument, environment: string): Problem[] {
   const about = new Implication();
-  const policies = placed(document, environment, about);
-  if (policies === undefined || document.debug === true) return [];
+  const common = lintOne(document, environment, about);
+  return common === undefined ? [] : [...common, ...tenantDoubts(document, environment, about)];
+}
+
+/** Of rules that are somebody's alone: what they have from the document is told there. */
+function tenantDoubts(document: RulesDocument, environment: string, about: Implication): Problem[] {
+  return Object.entries(document.tenants ?? {}).flatMap(([name, own]): Problem[] => {
+    const doubts = lintOne(rulesOf(document, name), environment, about) ?? [];
+    const isOwn = ({ path }: Problem): boolean => path.length === 0 || Object.hasOwn(own, String(path[0]));
+    return doubts.filter(isOwn).map((doubt) => ({ ...doubt, path: ['tenants', name, ...doubt.path] }));
+  });
+}
+
+/** Undefined for rules that do not compile. */
+function lintOne(document: RulesDocument, environment: string, about: Implication): Problem[] | undefined {
+  const { policies: lowered, shadows, problems } = lowerRules(document, environment, false);
+  if (problems.length > 0) return undefined;
+  const policies = placed(lowered, document, about);
+  const shadow = shadowDoubts(shadows, policies, about);
+  const regexes = (list: 'policies' | 'shadow') =>
+    document[list].flatMap((policy, at) => idleRegexes(policy, [list, at]));
+  if (document.debug === true) return [...shadow, ...regexes('shadow')];
   const keeps = policies.filter(({ drops }) => !drops);
-  if (keeps.every(({ never }) => never)) return [{ path: [], message: 'no policy keeps anything' }];
+  if (keeps.every(({ never }) => never))
+    return [{ path: [], message: 'no policy keeps anything' }, ...shadow, ...regexes('shadow')];
   const telling = policies.filter(({ never, always }) => !never && !always);
   return [
     ...policies.flatMap((policy) => ofOne(policy, keeps.length > 1)),
     ...telling.flatMap((policy, at) => ofOthers(policy, telling, at, about)),
-    ...document.policies.flatMap((policy, at) => idleRegexes(policy, ['policies', at])),
+    ...regexes('policies'),
+    ...shadow,
+    ...regexes('shadow'),
   ];
 }
 
-function placed(document: RulesDocument, environment: string, about: Implication): Placed[] | undefined {
-  const { policies, problems } = lowerRules(document, environment, false);
-  if (problems.length > 0) return undefined;
+type Lowered = ReturnType<typeof lowerRules>['policies'];
+
+/** Policies that are watched beside those that count. */
+function shadowDoubts(shadows: Lowered, policies: readonly Placed[], about: Implication): Problem[] {
+  return shadows.flatMap(({ when, drops }, at): Problem[] => {
+    const tell = (message: string): Problem[] => [{ path: ['shadow', at], message }];
+    const verb = drops ? 'drop' : 'keep';
+    if (about.never(when)) return tell(`can never hold, so that it would ${verb} nothing`);
+    if (about.always(when)) return tell(`would ${verb} every trace`);
+    const same = policies.find((policy) => policy.drops === drops && about.same(policy.when, when));
+    return same === undefined ? [] : tell(`says the same as '${same.name}', which counts already`);
+  });
+}
+
+function placed(policies: Lowered, document: RulesDocument, about: Implication): Placed[] {
   const first = policies.length - document.policies.length;
   return policies.map((policy, at) => ({
     ...policy,

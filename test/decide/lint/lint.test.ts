@@ -159,3 +159,40 @@ describe('implication', () => {
     expect([about.implies(not(any(3)), not(any(5))), about.implies(not(any(5)), not(any(3)))]).toEqual([true, false]);
   });
 });
+
+describe('shadow policies', () => {
+  const shadowed = (...shadow: PolicyDocument[]) => lint({ error_status_codes: ['ERROR'], shadow });
+
+  it('are told where nothing would be learnt of them', () => {
+    expect(shadowed(errors('new'))).toEqual(["shadow.0: says the same as 'errors', which counts already"]);
+    expect(shadowed(always('all'))).toEqual(['shadow.0: would keep every trace']);
+    expect(shadowed(share('none', 0))).toEqual(['shadow.0: can never hold, so that it would keep nothing']);
+    expect(shadowed(text('any', 'k', ['.*'], { enabled_regex_matching: true }))).toEqual([
+      expect.stringMatching('^shadow.0.string_attribute.values.0: ".\\*" matches every text'),
+    ]);
+  });
+
+  it('are passed over where they differ, whatever other shadow policies say', () => {
+    expect(shadowed(text('a', 'k', ['v']), text('b', 'k', ['v']), drop('c', errors('e')))).toEqual([]);
+  });
+});
+
+describe("a tenant's rules", () => {
+  it('are told of what is their own, where it stands', () => {
+    const twice = [text('one', 'k', ['a']), text('two', 'k', ['a', 'b'])];
+    const found = lint({
+      error_status_codes: ['ERROR'],
+      policies: [errors('mine')],
+      tenants: {
+        shop: { policies: twice },
+        bank: { latency_threshold_ms: 500 },
+        none: { policies: [], error_status_codes: null },
+      },
+    });
+    expect(found).toEqual([
+      "policies.0: says the same as 'errors'",
+      "tenants.shop.policies.0: keeps nothing that 'two' does not keep as well",
+      'tenants.none: no policy keeps anything',
+    ]);
+  });
+});
