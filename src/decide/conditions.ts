@@ -10,7 +10,7 @@ import {
 } from '../model/conditions.ts';
 import type { SpanAtom, SpanPredicate } from '../model/predicates.ts';
 import { sliceWords } from '../model/slice.ts';
-import { follows } from './compound.ts';
+import { atomsOf, follows } from './compound.ts';
 import { maskOf } from './mask.ts';
 import { numberBits } from './number-bits.ts';
 import { tracestateBits } from './tracestate-bits.ts';
@@ -26,7 +26,10 @@ type Asked<Op extends SpanAtom['op']> = { readonly atom: Extract<SpanAtom, { op:
 export class ConditionsBuilder {
   readonly #bits = new Map<string, number>();
   readonly #asked: { readonly atom: SpanAtom; readonly bit: number }[] = [];
-  readonly #compounds: Compound[] = [];
+  /** In the order in which their bits are set: those that others ask for come first. */
+  readonly #compounds: { readonly predicate: SpanPredicate; readonly bit: number }[] = [];
+  /** What must be asked of the span's bytes: in how many compounds, and whether for itself. */
+  readonly #asks = new Map<number, { inside: number; alone: boolean }>();
   #asksTimes = false;
   /** More was asked than there are bits. */
   isFull = false;
@@ -34,7 +37,10 @@ export class ConditionsBuilder {
   /** The bits of which a span sets at least one where it fulfils the predicate, and none where it does not. */
   bitsOf(predicate: SpanPredicate): readonly number[] {
     if (predicate.op === 'or') return [...new Set(predicate.of.flatMap((each) => this.bitsOf(each)))];
-    return [this.#bitOf(predicate)];
+    const bit = this.#bitOf(predicate);
+    const ask = this.#asks.get(bit);
+    if (predicate.op === 'ask' && ask) ask.alone = true;
+    return [bit];
   }
 
   /** When the first span of a trace started and the last one ended will be known. */
@@ -57,7 +63,7 @@ export class ConditionsBuilder {
       more: this.#more(words, slow !== undefined),
       resource: this.#envelope('resource'),
       scope: this.#envelope('scope'),
-      compounds: this.#compounds,
+      compounds: this.#builtCompounds(),
       identity: [...this.#bits.keys(), this.#asksTimes ? 'times' : ''].join('\n'),
     };
   }
@@ -67,15 +73,40 @@ export class ConditionsBuilder {
     const known = this.#bits.get(asked);
     if (known !== undefined) return known;
     if (predicate.op === 'and' || predicate.op === 'or' || predicate.op === 'not') {
-      const test = follows(predicate, (atom) => this.#bitOf(atom));
+      const bits = new Set(atomsOf(predicate).map((atom) => this.#bitOf(atom)));
+      for (const atom of bits) {
+        const ask = this.#asks.get(atom);
+        if (ask) ask.inside++;
+      }
       const bit = this.#next(asked);
-      this.#compounds.push({ bit, follows: test });
+      this.#compounds.push({ bit, predicate });
       return bit;
     }
     const bit = this.#next(asked);
-    if (predicate.op === 'ask') this.#compounds.push({ bit, follows: (_, __, ___, span) => predicate.test(span) });
-    else this.#asked.push({ atom: predicate, bit });
+    if (predicate.op === 'ask') {
+      this.#compounds.push({ bit, predicate });
+      this.#asks.set(bit, { inside: 0, alone: false });
+    } else this.#asked.push({ atom: predicate, bit });
     return bit;
+  }
+
+  /** What only one compound asks has no bit of its own: it is asked there, if what costs less has not decided. */
+  #builtCompounds(): Compound[] {
+    const isInside = (bit: number): boolean => {
+      const ask = this.#asks.get(bit);
+      return ask !== undefined && !ask.alone && ask.inside === 1;
+    };
+    const bitOf = (atom: SpanAtom): number | undefined => {
+      const bit = this.#bitOf(atom);
+      return isInside(bit) ? undefined : bit;
+    };
+    return this.#compounds
+      .filter(({ bit }) => !isInside(bit))
+      .map(({ bit, predicate }) =>
+        predicate.op === 'ask'
+          ? { bit, follows: (_, __, ___, span) => predicate.test(span) }
+          : { bit, follows: follows(predicate, bitOf) },
+      );
   }
 
   #next(asked: string): number {

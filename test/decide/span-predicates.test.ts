@@ -7,6 +7,7 @@ import type { AttributeOwner, NumberRange, SpanAtom, SpanPredicate, ValueTest } 
 import { Slice, sliceWords } from '../../src/model/slice.ts';
 import { WireType } from '../../src/wire/otlp.ts';
 import { Writer } from '../../src/wire/writer.ts';
+import { requestBytes } from '../support/spans.ts';
 
 type Value = string | boolean | bigint | number;
 
@@ -307,5 +308,31 @@ describe('what is asked of spans', () => {
       builder.bitsOf({ op: 'attribute', of: 'resource', key: 'k', is: { is: 'string', values: [value] } });
     expect(ask('a')).toEqual(ask('a'));
     expect(ask('a')).not.toEqual(ask('b'));
+  });
+
+  it('asks of the bytes where nothing cheaper has decided, and once where two want to know', () => {
+    let asked = 0;
+    const costly = (name: string): SpanAtom => ({ op: 'ask', asked: name, test: () => ++asked > 0 });
+    const error: SpanAtom = { op: 'status', codes: ['ERROR'] };
+    const root: SpanAtom = { op: 'root' };
+    const run = (...predicates: SpanPredicate[]): number => {
+      const builder = new ConditionsBuilder();
+      for (const predicate of predicates) builder.bitsOf(predicate);
+      const conditions = builder.build();
+      const scan = new RequestScan();
+      const bytes = requestBytes({ trace: 'a', status: 'ERROR' }, { trace: 'a' }, { trace: 'a', parent: 'x' });
+      const buf = new Uint8Array(bytes.length + 64);
+      buf.set(bytes);
+      asked = 0;
+      scan.run(buf, 0, bytes.length, conditions);
+      return asked;
+    };
+    const both = (...of: SpanPredicate[]): SpanPredicate => ({ op: 'and', of });
+    expect(run(both(costly('x'), error))).toBe(1);
+    expect(run(both({ op: 'not', of: costly('x') }, { op: 'or', of: [costly('y'), root] }, error))).toBe(1);
+    expect(run({ op: 'not', of: { op: 'or', of: [costly('x'), root] } })).toBe(1);
+    expect(run(costly('x'))).toBe(3);
+    expect(run(both(costly('x'), error), both(costly('x'), root))).toBe(3);
+    expect(run(both(costly('x'), error), costly('x'))).toBe(3);
   });
 });
