@@ -3,14 +3,13 @@ import { readResource, readScope } from '../../wire/envelope.ts';
 import { foundEnd, nextMessage } from '../../wire/fields.ts';
 import { Span } from '../../wire/otlp.ts';
 import { type Condition, type Truth, truthOf } from './condition.ts';
-import { readsPath } from './expression.ts';
+import { readsEvent } from './expression.ts';
 import type { Context, Path } from './paths.ts';
-import { resolve } from './resolve.ts';
 import type { Value } from './value.ts';
 
 /**
  * Asks a whole condition of a span's bytes, path by path: for what no atom says. `paths` is what the condition reads, in
- * the order in which it wants the values; of events, one for which it is so is enough.
+ * the order in which it wants the values; of events, one for which it is so is enough. `ofSpan`: see Paths.
  */
 export function ask(
   condition: Condition,
@@ -18,11 +17,12 @@ export function ask(
   context: Context,
   want: Truth,
   asked: string,
+  ofSpan: readonly (() => void)[] = [],
 ): SpanPredicate {
   const ofEvents = paths.flatMap((path, slot) => (path.owner === 'event' ? [slot] : []));
   const values: Value[] = paths.map(() => null);
   const known = new KnownOwners(paths);
-  const forgets: (() => void)[] = [];
+  const forgets = [...ofSpan];
   const once = context === 'span' ? condition : remembering(condition, forgets);
   const holds = () => truthOf(once, values) === want;
   const eventHolds = (buf: Uint8Array, start: number, end: number) => {
@@ -49,7 +49,7 @@ function remembering(condition: Condition, forgets: (() => void)[]): Condition {
   if (condition.is === 'constant') return condition;
   if (condition.is === 'not') return { is: 'not', of: within(condition.of) };
   if (condition.is !== 'leaf') return { is: condition.is, of: condition.of.map(within) };
-  if (readsPath(condition.node, (path) => resolve(path, 'spanevent').path.owner === 'event')) return condition;
+  if (readsEvent(condition.node)) return condition;
   let known: Truth | undefined;
   forgets.push(() => (known = undefined));
   return { ...condition, test: (values) => (known ??= condition.test(values)) };

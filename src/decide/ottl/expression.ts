@@ -13,6 +13,24 @@ import { fault, type Value, type ValueOrFault } from './value.ts';
 /** The paths that an expression reads; their values are handed over in the same order. */
 export class Paths {
   readonly all: Path[] = [];
+  /** Told that another span comes; undefined where nothing is remembered of one. */
+  readonly forgets: (() => void)[] | undefined;
+
+  /** `remembers`: what is said of the span alone is reckoned once, for all of its events. */
+  constructor(remembers = false) {
+    this.forgets = remembers ? [] : undefined;
+  }
+
+  /** The same, reckoned once a span where that is remembered. */
+  once(get: Get): Get {
+    if (this.forgets === undefined) return get;
+    let known: ValueOrFault | undefined;
+    this.forgets.push(() => (known = undefined));
+    return (values) => {
+      if (known === undefined) known = get(values);
+      return known;
+    };
+  }
 
   slot(path: Path): number {
     const found = this.all.findIndex(({ id }) => id === path.id);
@@ -39,7 +57,9 @@ const enums: Readonly<Record<string, bigint>> = {
 /** Compiles a value; adds what it reads to `paths`. Throws OttlError. */
 export function compileValue(node: Node, context: Context, paths: Paths): Get {
   const before = paths.all.length;
-  const get = read(node as ValueNode, context, paths);
+  const made = read(node as ValueNode, context, paths);
+  const isCostly = node.is !== 'path' && context === 'spanevent' && readsPath(node) && !readsEvent(node);
+  const get = isCostly ? paths.once(made) : made;
   if (paths.all.length > before || readsPath(node)) return get;
   const value = get([]);
   if (value === fault) throw new OttlError(node.at, 'never has a value');
@@ -123,6 +143,10 @@ function matchOf(node: CallNode, context: Context, paths: Paths): Get {
     return text === null ? false : text === fault ? fault : regex.testText(text);
   });
 }
+
+/** Whether it differs from one event of a span to another. */
+export const readsEvent = (node: Node): boolean =>
+  readsPath(node, (path) => resolve(path, 'spanevent').path.owner === 'event');
 
 /** Whether an expression depends on anything but itself; with `which`, on a path of that kind. */
 export function readsPath(node: Node, which: (path: PathNode) => boolean = () => true): boolean {

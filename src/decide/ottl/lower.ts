@@ -5,7 +5,7 @@ import { atomOf } from './atoms.ts';
 import { type Condition, compileCondition, type Leaf, mayFault, type Truth } from './condition.ts';
 import { Paths } from './expression.ts';
 import { parseCondition } from './parser.ts';
-import type { Context, Path } from './paths.ts';
+import type { Context } from './paths.ts';
 import { fault } from './value.ts';
 
 /** A condition as the predicates of one span: where it holds, and where it is neither true nor false. */
@@ -32,15 +32,15 @@ class Lowering {
   readonly #source: string;
   readonly #context: Context;
   readonly #condition: Condition;
-  readonly #whole: { readonly condition: Condition; readonly paths: readonly Path[] };
+  readonly #whole: { readonly condition: Condition; readonly paths: Paths };
   #parts = 0;
 
   constructor(source: string, node: Node, context: Context) {
     this.#source = source;
     this.#context = context;
     this.#condition = compileCondition(node, context);
-    const paths = new Paths();
-    this.#whole = { condition: compileCondition(node, context, paths), paths: paths.all };
+    const paths = new Paths(context === 'spanevent');
+    this.#whole = { condition: compileCondition(node, context, paths), paths };
   }
 
   holds(): SpanPredicate {
@@ -54,7 +54,8 @@ class Lowering {
 
   #askWhole(want: Truth): SpanPredicate {
     const { condition, paths } = this.#whole;
-    return ask(condition, paths, this.#context, want, this.#identity(want, this.#source));
+    const identity = this.#identity(want, this.#source);
+    return ask(condition, paths.all, this.#context, want, identity, paths.forgets);
   }
 
   /**

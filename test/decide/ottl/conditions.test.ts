@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ask } from '../../../src/decide/ottl/ask.ts';
 import { compileCondition } from '../../../src/decide/ottl/condition.ts';
 import { Paths } from '../../../src/decide/ottl/expression.ts';
+import { functions } from '../../../src/decide/ottl/functions.ts';
 import { lowerCondition } from '../../../src/decide/ottl/lower.ts';
 import { parseCondition } from '../../../src/decide/ottl/parser.ts';
 import { OttlError } from '../../../src/decide/ottl/problem.ts';
@@ -376,3 +377,25 @@ function wholly(source: string, context: 'span' | 'spanevent'): SpanPredicate {
   const paths = new Paths();
   return ask(compileCondition(parseCondition(source), context, paths), paths.all, context, true, source);
 }
+
+describe('what is said of the span alone, beside its events', () => {
+  const withEvents = (name: string, events: readonly string[]) =>
+    placeOf({
+      resourceSpans: [
+        { scopeSpans: [{ spans: [{ ...checkout, name, events: events.map((each) => ({ name: each })) }] }] },
+      ],
+    });
+
+  it('is reckoned once a span, however many events it has', () => {
+    const lower = vi.spyOn(functions.ToLowerCase!, 'call');
+    const { holds } = lowerCondition('ToLowerCase(span.name) == spanevent.name', 'spanevent');
+    const events = Array.from({ length: 500 }, (_, i) => `e${i}`);
+    lower.mockClear();
+    expect(asked(holds, withEvents('LAST', [...events, 'last']))).toBe(true);
+    expect(lower).toHaveBeenCalledTimes(1);
+    expect(asked(holds, withEvents('OTHER', [...events, 'last']))).toBe(false);
+    expect(asked(holds, withEvents('Last', ['last']))).toBe(true);
+    expect(lower).toHaveBeenCalledTimes(3);
+    lower.mockRestore();
+  });
+});
