@@ -146,7 +146,7 @@ function errorsOf({ block, paths, parse }: FilesBlock<unknown>): string[] {
 }
 
 /** `file:line: warning: …`, as compilers say it and tools read it. */
-const asWarning = (line: string): string => line.replace(/^(.*?:\d+: )?/, '$1warning: ');
+export const asWarning = (line: string): string => line.replace(/^(.*?:\d+: )?/, '$1warning: ');
 
 /** Without an environment, the rules must compile for each that they name. */
 function rulesFinding(

@@ -31,6 +31,8 @@ export interface Settings {
   readonly gateway: Place;
   /** All that were named; `gateway` is the last of them. */
   readonly gateways: readonly Place[];
+  /** On the command line, not by a variable or by default. */
+  readonly namesGateway: boolean;
   /** Where traces are read: Tempo, or the gateway with its own store. */
   readonly tempo: Place;
   readonly client: JsonClient;
@@ -60,6 +62,7 @@ export function openSettings(flags: GlobalFlags, io: Io): Settings {
     io,
     gateway,
     gateways,
+    namesGateway: (flags.gateway ?? []).length > 0,
     tempo: tempo ?? gateway,
     timeoutMs,
     client: new JsonClient(connections, headersOf(flags, io), timeoutMs, io.signal),

@@ -12,6 +12,7 @@ import type { ScopeFlags } from './flags.ts';
 import { diffLines, diffText } from './line-diff.ts';
 import { findRevision, revisionName } from './revision-name.ts';
 import { RulesStore } from './store.ts';
+import { tellUnmet } from './unmet.ts';
 import { type Keys, keysOfFile, validate } from './validate.ts';
 
 /** `obsctl sampling show [REVISION]`: the keys as a document, and on stderr who wrote them. */
@@ -117,15 +118,20 @@ function sides(
   return [now, keysOfFile(other, store.environment).keys, `${here} → ${other}`];
 }
 
-/** `obsctl sampling check FILE…`: what `tailgate check` does. */
+/** `obsctl sampling check FILE…`: what `tailgate check` does; with `--gateway`, beside the traffic of its window. */
 export async function check(
   files: readonly string[],
   flags: ScopeFlags & { readonly strict?: boolean },
-  { io }: Settings,
+  settings: Settings,
 ): Promise<ExitCode> {
+  const { io, namesGateway } = settings;
   const env = flags.environment ? { ...io.env, DEPLOYMENT_ENVIRONMENT: flags.environment } : io.env;
   const argv = flags.strict ? ['--strict', ...files] : files;
-  return (await checkFiles(argv, { ...io, env })) as ExitCode;
+  const code = (await checkFiles(argv, { ...io, env })) as ExitCode;
+  if (code !== exit.found || !namesGateway) return code;
+  let unmet = 0;
+  for (const file of files) unmet += await tellUnmet(file, settings);
+  return flags.strict && unmet > 0 ? exit.usage : code;
 }
 
 function textOf(keys: Keys, store: RulesStore): string {
