@@ -1,63 +1,29 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
-import { loadBoot } from '../../src/config/load.ts';
-import type { BootConfig } from '../../src/config/schema.ts';
+import { parse } from 'yaml';
 import { serverBinary } from '../../tools/servers/start.ts';
 import { makeHome } from '../support/boot-file.ts';
 import { certificateSet } from '../support/certificates.ts';
+import { bootConfig, chart, find, type Manifest, manifests, render, run, valuesOf } from '../support/chart.ts';
 import { gatewayAt } from '../support/gateway-at.ts';
 
-const chart = fileURLToPath(new URL('../../helm/tailgate', import.meta.url));
 const scenarios = readdirSync(join(chart, 'ci')).map((file) => file.replace('-values.yaml', ''));
 
-// biome-ignore lint/suspicious/noExplicitAny: Kubernetes objects of every kind
-type Manifest = any;
-
-let helm: string;
 let validate: string;
 let temporary: string;
 beforeAll(() => {
-  helm = serverBinary('helm');
   validate = serverBinary('kubectl-validate');
   temporary = mkdtempSync(join(tmpdir(), 'tailgate-helm-'));
 });
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-function run(program: string, ...args: string[]): { ok: boolean; stdout: string; output: string } {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
-  if (error) throw error;
-  return { ok: status === 0, stdout, output: stdout + stderr };
-}
-
-const render = (...args: string[]) => run(helm, 'template', 'tailgate', chart, '-n', 'observability', ...args);
-const valuesOf = (scenario: string) => ['-f', join(chart, 'ci', `${scenario}-values.yaml`)];
-
-function manifests(...args: string[]): Manifest[] {
-  const { ok, stdout, output } = render(...args);
-  if (!ok) throw new Error(output);
-  return parseAllDocuments(stdout).map((document) => (document as { toJS(): Manifest }).toJS());
-}
-
-const find = (all: Manifest[], kind: string, name = 'tailgate') =>
-  all.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
-
-/** What the gateway itself makes of the boot file in the chart. */
-function bootConfig(all: Manifest[], env: Record<string, string> = {}, name = 'tailgate'): BootConfig {
-  const text = find(all, 'ConfigMap', `${name}-boot`).data['gateway.yaml'];
-  const result = loadBoot(text, { file: '/etc/tailgate/gateway.yaml', env, cwd: '/app' });
-  if ('errors' in result) throw new Error(result.errors.join('\n'));
-  return result.config;
-}
-
 describe.each(scenarios)('the chart with ci/%s-values.yaml', (scenario) => {
   it('passes helm lint', () => {
-    const { ok, output } = run(helm, 'lint', '--strict', chart, ...valuesOf(scenario));
+    const { ok, output } = run(serverBinary('helm'), ['lint', '--strict', chart, ...valuesOf(scenario)]);
     expect(ok, output).toBe(true);
   });
 
@@ -78,13 +44,13 @@ describe.each(scenarios)('the chart with ci/%s-values.yaml', (scenario) => {
         .map((text) => text.replace(/^ +trafficDistribution:.*\n/m, ''));
       const file = join(temporary, `${scenario}.yaml`);
       writeFileSync(file, known.join('---\n'));
-      const { ok, output } = run(validate, '--version', version, file);
+      const { ok, output } = run(validate, ['--version', version, file]);
       expect(ok, output).toBe(true);
     }
   });
 
   it('gives the gateway a boot file that it takes', () => {
-    expect(bootConfig(manifests(...valuesOf(scenario)), { TENANT: '42' }).admin.endpoint.port).toBe(8888);
+    expect(bootConfig(manifests(...valuesOf(scenario))).admin.endpoint.port).toBe(8888);
   });
 
   it('runs without privileges, on a file system that it cannot write', () => {
@@ -204,7 +170,7 @@ describe('what the chart derives', () => {
 
   it('asks Consul where and as whom it is told to', () => {
     const all = manifests(...valuesOf('tempo'));
-    expect(bootConfig(all, { TENANT: '42' }).rules.consul).toMatchObject({
+    expect(bootConfig(all).rules.consul).toMatchObject({
       prefix: 'tailgate/sampling',
       client: { datacenter: 'eu-1', namespace: 'observability', partition: 'shop' },
     });
@@ -222,6 +188,46 @@ describe('what the chart derives', () => {
     );
     expect(config.buffer).toMatchObject({ maxBytes: 64 * 2 ** 20, decisionWaitMs: 15_000 });
     expect(config.batch.maxSpans).toBe(10);
+  });
+});
+
+/** deploy/kubernetes, for people without Helm: what the chart renders, without its own marks. */
+describe.each([['gateway', []]])('deploy/kubernetes/%s.yaml', (name, settings) => {
+  it('is what the chart renders; UPDATE=1 renews it', () => {
+    const file = join(chart, '../../deploy/kubernetes', `${name}.yaml`);
+    const { ok, stdout, output } = render('--no-hooks', ...settings.flatMap((each) => ['--set', each]));
+    expect(ok, output).toBe(true);
+    const marks = /^# Source: .*\n|^ +(?:helm\.sh\/chart|app\.kubernetes\.io\/managed-by): .*\n/gm;
+    const before = `# kubectl apply -f deploy/kubernetes/${name}.yaml   (rendered from helm/tailgate)
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: observability
+`;
+    const text = before + stdout.replace(marks, '');
+    if (process.env.UPDATE) writeFileSync(file, text);
+    expect(text).toBe(readFileSync(file, 'utf8'));
+    expect(text).not.toMatch(/helm(?!\/tailgate)/i);
+  });
+});
+
+describe('enrich.kubernetes', () => {
+  const args = ['--set', 'enrich.kubernetes.enabled=true,enrich.kubernetes.labels[0]=app'];
+
+  it('is asked of the gateway, with a token in its pod', () => {
+    const all = manifests(...args);
+    expect(bootConfig(all).enrich.kubernetes).toMatchObject({ node: '', labels: ['app'], annotations: [] });
+    expect(find(all, 'StatefulSet').spec.template.spec.automountServiceAccountToken).toBe(true);
+  });
+
+  it('may list and watch pods, and nothing else', () => {
+    const all = manifests(...args);
+    const role = all.find(({ kind }) => kind === 'ClusterRole');
+    expect(role.rules).toEqual([{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }]);
+    const { roleRef, subjects } = all.find(({ kind }) => kind === 'ClusterRoleBinding');
+    expect(roleRef.name).toBe(role.metadata.name);
+    expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'tailgate', namespace: 'observability' }]);
+    expect(manifests().filter(({ kind }) => /Role/.test(kind))).toEqual([]);
   });
 });
 

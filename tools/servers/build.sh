@@ -11,7 +11,7 @@
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-names=(consul tempo otelcol otelcol-kafka helm kubectl-validate kube-apiserver helm-unittest telemetrygen h2spec kafka)
+names=(consul tempo otelcol otelcol-kafka helm kubectl-validate etcd kube-apiserver helm-unittest telemetrygen h2spec kafka)
 cache=${TAILGATE_CACHE:-${HOME:-/tmp}/.cache/tailgate}/servers
 goflags="-p=2 -buildvcs=false -mod=readonly"
 
@@ -36,6 +36,7 @@ recipe() {
         link+=" -X helm.sh/helm/v3/pkg/$k8s.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/$k8s.k8sVersionMinor=36"
       done
       ;;
+    etcd) package=go.etcd.io/etcd/server/v3 ;;
     helm-unittest) package=github.com/helm-unittest/helm-unittest/cmd/helm-unittest ;;
     kubectl-validate) package=sigs.k8s.io/kubectl-validate ;;
     kube-apiserver)

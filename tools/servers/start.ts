@@ -24,6 +24,9 @@ export type ServerName =
   | 'telemetrygen'
   | 'helm'
   | 'kubectl-validate'
+  | 'etcd'
+  | 'kube-apiserver'
+  | 'helm-unittest'
   | 'h2spec'
   | 'kafka';
 
@@ -157,7 +160,7 @@ function dieWithParent(): string[] {
   return prefix;
 }
 
-async function launch(options: LaunchOptions): Promise<Running> {
+export async function launch(options: LaunchOptions): Promise<Running> {
   const { name, args, url, ready, readyTimeoutMs, stopTimeoutMs, cleanup } = options;
   for (const port of options.ports) {
     if (!(await accepts(port))) continue;
@@ -247,7 +250,7 @@ async function launch(options: LaunchOptions): Promise<Running> {
 }
 
 /** Starts again, with other ports where they are chosen here, when one was taken in between. */
-async function withPorts<T>(start: () => Promise<T>): Promise<T> {
+export async function withPorts<T>(start: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await start();
@@ -259,7 +262,7 @@ async function withPorts<T>(start: () => Promise<T>): Promise<T> {
 }
 
 /** One request on a connection of its own, so that no idle connection delays the end of the server. */
-function get(url: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
+export function get(url: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     // Whoever asks here started it, and knows who it is.
     const how = { headers, agent: false, timeout: 2000, rejectUnauthorized: false };
@@ -276,7 +279,7 @@ function get(url: string, headers: Record<string, string> = {}): Promise<{ statu
   });
 }
 
-function temporaryDir(name: string): string {
+export function temporaryDir(name: string): string {
   return mkdtempSync(join(tmpdir(), `tailgate-${name}-`));
 }
 

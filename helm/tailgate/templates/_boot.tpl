@@ -64,7 +64,15 @@ whatever is in it.
 {{- $_ := set $resource "cloud.availability_zone" "${env:NODE_ZONE:-}" -}}
 {{- $_ := set $resource "cloud.region" "${env:NODE_REGION:-}" -}}
 {{- end -}}
-{{- toJson (dict "resource" (mergeOverwrite $resource (deepCopy $v.enrich.resource)) "set" $v.enrich.set) -}}
+{{- $enrich := dict "resource" (mergeOverwrite $resource (deepCopy $v.enrich.resource)) "set" $v.enrich.set -}}
+{{- with $v.enrich.kubernetes -}}
+{{- if .enabled -}}
+{{- $asked := dict "labels" .labels "annotations" .annotations -}}
+{{- if eq $.role "agent" }}{{ $_ := set $asked "node" "${env:NODE_NAME}" }}{{ end -}}
+{{- $_ := set $enrich "kubernetes" $asked -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $enrich -}}
 {{- end }}
 
 {{- define "tailgate.bootCluster" -}}
