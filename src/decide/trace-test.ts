@@ -14,8 +14,9 @@ export const isNever = (share: number): boolean => share < smallestShare;
 export interface CompiledTest extends TraceTest {
   /** Its chance may be anything; else it is 1 or 0, as it answers. */
   readonly varies: boolean;
-  /** Asking changes nothing, so it may also be asked for its chance alone. */
+  /** Asking changes nothing, so it may also be asked for its chance alone; others are peeked at for that. */
   readonly isFree: boolean;
+  peek(facts: TraceFacts): void;
   /** Of its luck, see Chances. */
   readonly source: number;
   /** After either answer: from this randomness on, 0 to 1, nothing would have made it a yes; 1 = there is no such one. */
@@ -55,7 +56,17 @@ export function traceTest(predicate: TracePredicate, conditions: ConditionsBuild
 }
 
 const stateful = (test: TraceTest): CompiledTest =>
-  Object.assign(test, { varies: true, isFree: false, source: 0, until: 1, limits: test.limits ?? false });
+  Object.assign(test, {
+    ...{ varies: true, isFree: false, source: 0, until: 1, limits: test.limits ?? false },
+    peek: test.peek ?? ((facts: TraceFacts) => void test.ask(facts)),
+  });
+
+/** Asks what may be asked; of what is not, the chance alone is of interest, and the answer is no. */
+function answer(test: CompiledTest, facts: TraceFacts, isAsked: boolean): boolean {
+  if (isAsked || test.isFree) return test.ask(facts);
+  test.peek(facts);
+  return false;
+}
 
 const certain = (ask: (facts: TraceFacts) => boolean): CompiledTest => ({
   thresholdHigh: 0,
@@ -70,6 +81,9 @@ const certain = (ask: (facts: TraceFacts) => boolean): CompiledTest => ({
     const isSo = ask(facts);
     this.luck = isSo ? 1 : 0;
     return isSo;
+  },
+  peek(facts) {
+    this.ask(facts);
   },
 });
 
@@ -86,7 +100,7 @@ const within = (range: NumberRange, numberOf: (facts: TraceFacts) => number) => 
 
 function share(part: number, salt: string | undefined): CompiledTest {
   if (isNever(part)) return certain(() => false);
-  const common = { varies: true, isFree: true, until: 1, limits: false };
+  const common = { varies: true, isFree: true, until: 1, limits: false, peek: () => {} };
   if (salt !== undefined) {
     // What a hash of the id says has nothing to do with its last bytes.
     const luck = { thresholdHigh: 0, thresholdLow: 0, luck: part, source: sourceOf(salt) };
@@ -133,8 +147,18 @@ class Not implements CompiledTest {
   }
 
   ask(facts: TraceFacts): boolean {
+    const isSo = !this.#test.ask(facts);
+    this.#reckon();
+    return isSo;
+  }
+
+  peek(facts: TraceFacts): void {
+    this.#test.peek(facts);
+    this.#reckon();
+  }
+
+  #reckon(): void {
     const test = this.#test;
-    const isSo = !test.ask(facts);
     const from = fraction(test.thresholdHigh, test.thresholdLow);
     this.thresholdHigh = this.thresholdLow = 0;
     this.until = 1;
@@ -146,7 +170,6 @@ class Not implements CompiledTest {
       this.thresholdHigh = highOf(test.until);
       this.thresholdLow = lowOf(test.until);
     } else this.luck = 1 - chanceOf(test);
-    return isSo;
   }
 }
 
@@ -167,7 +190,15 @@ abstract class Several implements CompiledTest {
     this.isFree = tests.every((test) => test.isFree);
   }
 
-  abstract ask(facts: TraceFacts): boolean;
+  ask(facts: TraceFacts): boolean {
+    return this.answer(facts, true);
+  }
+
+  peek(facts: TraceFacts): void {
+    this.answer(facts, false);
+  }
+
+  protected abstract answer(facts: TraceFacts, isAsked: boolean): boolean;
 }
 
 /** All say yes. Shares contain each other, so the smallest one's threshold is theirs; lucks are independent. */
@@ -181,14 +212,14 @@ class Every extends Several {
     if (sources.length === 1) this.source = sources[0];
   }
 
-  /** Behind a no only what changes nothing is asked, for its chance. */
-  ask(facts: TraceFacts): boolean {
+  /** Behind a no only what changes nothing is asked, and others are peeked at, for their chance. */
+  protected answer(facts: TraceFacts, isAsked: boolean): boolean {
     this.thresholdHigh = this.thresholdLow = 0;
     this.luck = 1;
     this.until = 1;
-    let isSo = true;
+    let isSo = isAsked;
     for (const test of this.#tests) {
-      if ((isSo || test.isFree) && !test.ask(facts)) isSo = false;
+      if (!answer(test, facts, isSo)) isSo = false;
       this.luck *= test.luck;
       this.until = Math.min(this.until, test.until);
       if (this.luck === 0) return false;
@@ -208,14 +239,16 @@ class Some extends Several {
     this.#tests = tests;
   }
 
-  ask(facts: TraceFacts): boolean {
+  protected answer(facts: TraceFacts, isAsked: boolean): boolean {
     let isSo = false;
     const chances = this.#chances.clear();
     this.thresholdHigh = this.thresholdLow = 0;
     this.luck = 1;
+    this.until = 1;
     for (const test of this.#tests) {
-      if (test.ask(facts)) isSo = true;
-      if (isSo && !test.varies) return true;
+      const says = answer(test, facts, isAsked);
+      if (says && !test.varies) return true;
+      isSo ||= says;
       chances.addTest(test);
     }
     this.luck = 0;
@@ -249,19 +282,19 @@ class First extends Several {
     this.#of = of;
   }
 
-  ask(facts: TraceFacts): boolean {
+  protected answer(facts: TraceFacts, isAsked: boolean): boolean {
     const chances = this.#chances.clear();
     let first: CompiledTest | undefined;
     this.thresholdHigh = this.thresholdLow = this.luck = 0;
     for (const { when, decides } of this.#of) {
       if (first !== undefined && !when.isFree) continue;
-      const holds = when.ask(facts);
+      const holds = answer(when, facts, isAsked);
       chances.addTest(when);
       if (holds) first ??= decides;
       if (holds && !when.varies) break;
     }
     if (first === undefined) return false;
-    const isSo = first.ask(facts);
+    const isSo = answer(first, facts, isAsked);
     take(this, first);
     this.until = first.until;
     this.luck = first.luck * chances.total();

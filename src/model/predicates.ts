@@ -162,6 +162,8 @@ export interface TraceTest {
    * given what came before there is no luck in it.
    */
   luck: number;
+  /** Sets its chance as `ask` would, takes nothing and counts nothing; needed where asking does. */
+  peek?(facts: TraceFacts): void;
   /** It asks a limiter, which refuses traces that nothing else may stand for; see decide/rates/limiter.ts. */
   readonly limits?: boolean;
 }

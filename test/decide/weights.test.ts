@@ -115,6 +115,14 @@ const stories: Record<string, Story> = {
     policy('and', { and_sub_policy: [share(40, 'some'), limit] }),
     share(5, 'baseline'),
   ),
+  'a limiter of a hash, beside a share': of(
+    policy('and', { and_sub_policy: [salted(40, 's', 'some'), limit] }),
+    share(5, 'baseline'),
+  ),
+  'a limiter by key of a hash, beside a share': of(
+    policy('and', { and_sub_policy: [salted(40, 's', 'some'), policy('per_key_rate', { spans_per_second: 20 })] }),
+    share(5, 'baseline'),
+  ),
   'a share of what is large, beside a limiter': limited(
     0.002,
     policy('and', { and_sub_policy: [large, share(30, 'some')] }),

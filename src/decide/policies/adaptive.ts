@@ -56,6 +56,11 @@ export const adaptive = kind({
             this.thresholdLow = rates.thresholdLow;
             return reaches(facts.randomnessHigh, facts.randomnessLow, this.thresholdHigh, this.thresholdLow);
           },
+          peek(facts) {
+            rates.peek(keys.of(facts));
+            this.thresholdHigh = rates.thresholdHigh;
+            this.thresholdLow = rates.thresholdLow;
+          },
         };
       },
     };

@@ -63,13 +63,16 @@ function budget(identity: string, name: string, rate: number, total: number): Tr
     open: (state) => {
       const limiter = new Limiter(state.shared(own, limiterWords), rate, rate);
       const all = new TokenBucket(state.shared(identity, 1), total, total);
-      return limiting(({ spans, now }) => {
-        const hasOwn = limiter.take(0, spans, now);
-        const passed = hasOwn && all.take(0, spans, now);
-        if (hasOwn && !passed) limiter.giveBack(0, spans);
-        limiter.offer(0, spans);
-        return passed;
-      });
+      return limiting(
+        ({ spans, now }) => {
+          const hasOwn = limiter.take(0, spans, now);
+          const passed = hasOwn && all.take(0, spans, now);
+          if (hasOwn && !passed) limiter.giveBack(0, spans);
+          limiter.offer(0, spans);
+          return passed;
+        },
+        ({ spans, now }) => limiter.wouldPass(0, spans, now) && all.has(0, spans, now),
+      );
     },
   };
 }

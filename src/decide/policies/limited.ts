@@ -18,13 +18,19 @@ export function limited(identity: string, { rate, burst, smallest, size }: Limit
     asked: identity,
     open: (state) => {
       const limiter = new Limiter(state.shared(identity, limiterWords), rate, burst, smallest);
-      return limiting((facts) => limiter.ask(0, size(facts), facts.now));
+      return limiting(
+        (facts) => limiter.ask(0, size(facts), facts.now),
+        (facts) => limiter.wouldPass(0, size(facts), facts.now),
+      );
     },
   };
 }
 
 /** A test of a limiter: given what came before, a trace's chance is 1 or 0, as it answers. */
-export const limiting = (passes: (facts: TraceFacts) => boolean): TraceTest => ({
+export const limiting = (
+  passes: (facts: TraceFacts) => boolean,
+  wouldPass: (facts: TraceFacts) => boolean,
+): TraceTest => ({
   thresholdHigh: 0,
   thresholdLow: 0,
   luck: 0,
@@ -33,5 +39,8 @@ export const limiting = (passes: (facts: TraceFacts) => boolean): TraceTest => (
     const passed = passes(facts);
     this.luck = passed ? 1 : 0;
     return passed;
+  },
+  peek(facts) {
+    this.luck = wouldPass(facts) ? 1 : 0;
   },
 });

@@ -1,3 +1,4 @@
+import type { TraceFacts } from '../../model/predicates.ts';
 import { KeyTable } from '../rates/key-table.ts';
 import { Limiter, limiterWords } from '../rates/limiter.ts';
 import { keyOf, keyParameters, maxKeys } from './keys.ts';
@@ -41,10 +42,17 @@ export const perKeyRate = kind({
         const table = new KeyTable(words, 0, most, entryWords);
         const limiter = new Limiter(words, rate, burst);
         const keys = state.keys(key);
-        return limiting((facts) => {
-          const at = table.at(keys.of(facts), Math.floor(facts.now / 1000), longIdle);
-          return limiter.ask(at + headWords, traces === undefined ? facts.spans : 1, facts.now);
-        });
+        const tokens = (facts: TraceFacts): number => (traces === undefined ? facts.spans : 1);
+        return limiting(
+          (facts) => {
+            const at = table.at(keys.of(facts), Math.floor(facts.now / 1000), longIdle);
+            return limiter.ask(at + headWords, tokens(facts), facts.now);
+          },
+          (facts) => {
+            const at = table.find(keys.of(facts));
+            return limiter.wouldPass(at < 0 ? at : at + headWords, tokens(facts), facts.now);
+          },
+        );
       },
     };
   },

@@ -1,3 +1,4 @@
+import type { TraceFacts } from '../../model/predicates.ts';
 import { Limiter, limiterWords } from '../rates/limiter.ts';
 import { RecentlySeen } from '../rates/recently-seen.ts';
 import { keyOf, keyParameters } from './keys.ts';
@@ -34,18 +35,25 @@ export const rare = kind({
         const seen = new RecentlySeen(state.shared(identity, RecentlySeen.words(most)), most, quietMs / 1000);
         const limiter = new Limiter(state.shared(`${identity}\nlimit`, limiterWords), rate, Math.max(1, 2 * rate));
         const keys = state.keys(key);
-        return limiting((facts) => {
-          const key = keys.of(facts);
-          // Zero is no time at all: the first second of a clock counts as the next one.
-          const seconds = Math.floor(facts.now / 1000) + 1;
-          const at = seen.placeOf(key);
-          if (!seen.isNew(at, key, seconds)) {
-            seen.see(at, key, seconds);
-            return false;
-          }
-          // One that the limit refuses was not seen: the next of its kind is tried.
-          return limiter.ask(0, 1, facts.now) && seen.see(at, key, seconds);
-        });
+        // Zero is no time at all: the first second of a clock counts as the next one.
+        const secondsOf = ({ now }: TraceFacts): number => Math.floor(now / 1000) + 1;
+        return limiting(
+          (facts) => {
+            const key = keys.of(facts);
+            const seconds = secondsOf(facts);
+            const at = seen.placeOf(key);
+            if (!seen.isNew(at, key, seconds)) {
+              seen.see(at, key, seconds);
+              return false;
+            }
+            // One that the limit refuses was not seen: the next of its kind is tried.
+            return limiter.ask(0, 1, facts.now) && seen.see(at, key, seconds);
+          },
+          (facts) => {
+            const key = keys.of(facts);
+            return seen.isNew(seen.placeOf(key), key, secondsOf(facts)) && limiter.wouldPass(0, 1, facts.now);
+          },
+        );
       },
     };
   },

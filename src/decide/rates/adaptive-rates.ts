@@ -73,7 +73,20 @@ export class AdaptiveRates {
     if (Atomics.load(words, Header.nextAt) === 0) this.#begin(time);
     else if (this.#isDue(time)) this.#adjust(time);
     const at = this.#table.at(key, Math.floor(now / 1000), Number.POSITIVE_INFINITY);
-    const threshold = this.#count(at, units);
+    this.#tell(this.#count(at, units));
+  }
+
+  /** Sets the threshold that would hold for `key` now; nothing is counted. */
+  peek(key: number): void {
+    const words = this.#words;
+    const at = this.#table.find(key);
+    const isKnown = at >= 0 && this.#floats[at + Entry.average] > 0;
+    const threshold = words[isKnown ? at + Entry.threshold : Header.newThreshold] >>> 0;
+    const before = Atomics.load(words, isKnown ? at + Entry.count : Header.newCount);
+    this.#tell(held(threshold, before, this.#floats[isKnown ? at + Entry.budget : Header.newBudget]));
+  }
+
+  #tell(threshold: number): void {
     this.thresholdHigh = threshold >>> 8;
     this.thresholdLow = (threshold << 24) >>> 0;
   }

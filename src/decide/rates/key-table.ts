@@ -66,6 +66,14 @@ export class KeyTable {
     return before === 0 ? this.others : this.#enter(key, idle, before, nowSeconds);
   }
 
+  /** The same where it is there already; -1 = it is not. */
+  find(key: number): number {
+    const first = this.#firstOf(key);
+    const end = first + places * this.#entryWords;
+    for (let at = first; at < end; at += this.#entryWords) if (this.#words[at] === key) return at;
+    return -1;
+  }
+
   /** Goes through all entries but that of the others. */
   forEach(visit: (at: number) => void): void {
     const end = this.#from + 1 + (this.#mask + places) * this.#entryWords;

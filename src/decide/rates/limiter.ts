@@ -40,6 +40,11 @@ export class Limiter {
     return passed;
   }
 
+  /** What `ask` would say; nothing is taken, and nothing owed. Of one that nobody has asked yet: `at` < 0. */
+  wouldPass(at: number, tokens: number, now: number): boolean {
+    return at < 0 ? this.#bucket.holds(tokens) : this.#bucket.has(at, tokens, now);
+  }
+
   take(at: number, tokens: number, now: number): boolean {
     return this.#bucket.take(at, tokens, now);
   }

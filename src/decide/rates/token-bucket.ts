@@ -46,6 +46,12 @@ export class TokenBucket {
     }
   }
 
+  /** Are there so many now? */
+  has(at: number, tokens: number, now: number): boolean {
+    const come = start + Math.floor(now * this.#unitsPerMs);
+    return this.#left(Atomics.load(this.#words, at), come) >= this.#units(tokens);
+  }
+
   /** What was taken was not needed. */
   giveBack(at: number, tokens: number): void {
     Atomics.sub(this.#words, at, this.#units(tokens));
