@@ -1,4 +1,4 @@
-import type { Landed } from './landed.ts';
+import { Landed } from './landed.ts';
 
 /** A segment in which nothing waits any more. */
 interface PastSegment {
@@ -16,8 +16,13 @@ export interface WindowOptions {
   readonly maxAgeMs: number;
 }
 
-/** What one takes beside its bytes and what is known of them: objects, and the places where they are listed. */
-const segmentBytes = 400;
+/** What one takes beside its bytes and what is known of them: objects, three small buffers, places where it is listed. */
+const segmentBytes = 1300;
+/** So many places of segments that went stand before the first, and the list is moved up. */
+const mostGone = 1024;
+
+/** Stands where one was. */
+const gone: PastSegment = { sequence: -1, landed: new Landed(0, 0), bytes: new Uint8Array(0), isPacked: false };
 
 const bytesOf = ({ bytes, landed }: PastSegment): number => bytes.length + landed.bytes + segmentBytes;
 
@@ -29,7 +34,13 @@ const bytesOf = ({ bytes, landed }: PastSegment): number => bytes.length + lande
 export class Window {
   readonly maxBytes: number;
   readonly #maxAgeMs: number;
-  readonly #segments: PastSegment[] = [];
+  /**
+   * In the order in which they came in, from `#first` on. There may be very many: each late request is one, where
+   * nothing else waits.
+   */
+  #segments: PastSegment[] = [];
+  #first = 0;
+  readonly #bySequence = new Map<number, PastSegment>();
   /** Of segments that are in use still: what landed there. */
   #landingBytes = 0;
   #packedBytes = 0;
@@ -48,16 +59,16 @@ export class Window {
 
   /** When the oldest message landed, in monotonic ms; undefined when there is none. */
   get oldestAt(): number | undefined {
-    return this.#segments[0]?.landed.firstAt;
+    return this.#segments[this.#first]?.landed.firstAt;
   }
 
   /** The segments there are now, oldest first. */
   get segments(): readonly PastSegment[] {
-    return this.#segments;
+    return this.#segments.slice(this.#first);
   }
 
   find(sequence: number): PastSegment | undefined {
-    return this.#segments.find((segment) => segment.sequence === sequence);
+    return this.#bySequence.get(sequence);
   }
 
   /** Takes a segment in; what is oldest makes room for it. */
@@ -68,6 +79,7 @@ export class Window {
       return;
     }
     this.#segments.push(segment);
+    this.#bySequence.set(segment.sequence, segment);
     this.#packedBytes += bytesOf(segment);
     this.spans += segment.landed.spans;
     this.#fit();
@@ -76,23 +88,24 @@ export class Window {
   /** What is too old goes. `landingBytes`: held for what lies in segments in use, which counts as well. */
   tick(now: number, landingBytes: number): void {
     this.#landingBytes = landingBytes;
-    const young = this.#segments.findIndex(({ landed }) => now - landed.lastAt <= this.#maxAgeMs);
-    this.#forget(young < 0 ? this.#segments.length : young);
+    const isOld = ({ landed }: PastSegment): boolean => now - landed.lastAt > this.#maxAgeMs;
+    while (this.#first < this.#segments.length && isOld(this.#segments[this.#first])) this.#forgetFirst();
     this.#fit();
   }
 
   #fit(): void {
-    let count = 0;
-    for (let excess = this.bytes - this.maxBytes; excess > 0 && count < this.#segments.length; count++)
-      excess -= bytesOf(this.#segments[count]);
-    this.#forget(count);
+    while (this.bytes > this.maxBytes && this.#first < this.#segments.length) this.#forgetFirst();
   }
 
-  #forget(count: number): void {
-    if (count === 0) return;
-    for (const segment of this.#segments.splice(0, count)) {
-      this.#packedBytes -= bytesOf(segment);
-      this.spans -= segment.landed.spans;
-    }
+  #forgetFirst(): void {
+    const segment = this.#segments[this.#first];
+    this.#packedBytes -= bytesOf(segment);
+    this.spans -= segment.landed.spans;
+    this.#bySequence.delete(segment.sequence);
+    // What goes is let go at once; the list is moved up now and then.
+    this.#segments[this.#first++] = gone;
+    if (this.#first < mostGone && this.#first < this.#segments.length) return;
+    this.#segments = this.#segments.slice(this.#first);
+    this.#first = 0;
   }
 }
