@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-readme build sbom audit clean
+.PHONY: help setup run check test test-real stories fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-readme build sbom audit clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,10 @@ test-real: setup ## tests against real Consul, Tempo, Collector and SDKs; builds
 	@tools/servers/build.sh all
 	@tools/clients/setup.sh
 	@$(NODE) node_modules/vitest/vitest.mjs run --config vitest.real.config.ts
+
+stories: setup ## random stories in great number: books, simulations, weights (some 20 min); or STORIES=1000
+	@STORIES=$(or $(STORIES),100) $(NODE) node_modules/vitest/vitest.mjs run --config vitest.config.ts --testTimeout 3600000 \
+	  test/path/conservation.test.ts test/shard/simulate.test.ts test/shard/weights.test.ts
 
 fuzz: setup ## hostile inputs, a minute of each kind, and test/hostile in full (16 min); or FUZZ="--target scan --seconds 600"
 	@$(NODE) test/fuzz/main.ts $(FUZZ)

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RulesDocument } from '../../src/model/rules.ts';
 import type { Told } from '../support/spans.ts';
 import { Story, seedRules } from '../support/story.ts';
 
@@ -9,7 +10,22 @@ type Step =
   | { kind: 'garbage'; bytes: Uint8Array }
   | { kind: 'broken'; length: number }
   | { kind: 'wait'; ms: number }
-  | { kind: 'rules'; percent: number };
+  | { kind: 'rules'; rules: Partial<RulesDocument> };
+
+/** Policies that remember something, with little room for it. */
+const stateful = [
+  { name: 'spans', type: 'rate_limiting', rate_limiting: { spans_per_second: 3 } },
+  { name: 'bytes', type: 'bytes_limiting', bytes_limiting: { bytes_per_second: 9_000 } },
+  { name: 'key', type: 'per_key_rate', per_key_rate: { traces_per_second: 1, max_keys: 8 } },
+  { name: 'rare', type: 'rare', rare: { not_seen_for: '2s', max_keys: 8 } },
+  { name: 'adaptive', type: 'adaptive', adaptive: { spans_per_second: 5, adjustment_interval: '1s', max_keys: 8 } },
+];
+/** What comes into force in a story. */
+const changes: readonly Partial<RulesDocument>[] = [
+  ...[0, 10, 100].map((baseline_percent) => ({ baseline_percent })),
+  { baseline_percent: 0, policies: stateful },
+  { baseline_percent: null, error_status_codes: null, policies: stateful.slice(2), shadow: stateful },
+];
 
 const told: fc.Arbitrary<Told> = fc
   .record({
@@ -28,7 +44,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 60 }).map((bytes): Step => ({ kind: 'garbage', bytes })) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 70_000 }).map((length): Step => ({ kind: 'broken', length })) },
   { weight: 3, arbitrary: fc.integer({ min: 0, max: 4_000 }).map((ms): Step => ({ kind: 'wait', ms })) },
-  { weight: 1, arbitrary: fc.constantFrom(0, 10, 100).map((percent): Step => ({ kind: 'rules', percent })) },
+  { weight: 1, arbitrary: fc.constantFrom(...changes).map((rules): Step => ({ kind: 'rules', rules })) },
 );
 
 /** What is written in one step: a span, some, or all that there is. */
@@ -48,7 +64,7 @@ function tell(buffer: ConstructorParameters<typeof Story>[0], steps: readonly St
     if (it.kind === 'send') story.trySend(...it.spans);
     else if (it.kind === 'garbage') story.sendBytes(it.bytes);
     else if (it.kind === 'wait') story.after(it.ms);
-    else if (it.kind === 'rules') story.swap({ ...seedRules, baseline_percent: it.percent });
+    else if (it.kind === 'rules') story.swap({ ...seedRules, ...it.rules });
     else story.sendBytes(new Uint8Array(it.length).fill(0xff));
   }
   return story;

@@ -170,15 +170,19 @@ describe('rules that are tried on the window', () => {
         { numRuns: Number(process.env.STORIES ?? 10) },
       );
     },
-    120_000,
+    Math.max(120_000, Number(process.env.STORIES ?? 0) * 2_000),
   );
 
-  it('keep the same where spans come after the decision, too', async () => {
-    await fc.assert(
-      fc.asyncProperty(steps(4_000), candidate, (list, rules) => same(1, list, rules)),
-      { numRuns: Number(process.env.STORIES ?? 10) },
-    );
-  }, 120_000);
+  it(
+    'keep the same where spans come after the decision, too',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(steps(4_000), candidate, (list, rules) => same(1, list, rules)),
+        { numRuns: Number(process.env.STORIES ?? 10) },
+      );
+    },
+    Math.max(120_000, Number(process.env.STORIES ?? 0) * 2_000),
+  );
 
   it('are tried on a fair sample where there are more traces, each with all of its spans', async () => {
     const story = new Story({ window, shards: 2 });
@@ -222,18 +226,22 @@ describe('rules that are tried on the window', () => {
         { numRuns: Number(process.env.STORIES ?? 6) },
       );
     },
-    120_000,
+    Math.max(120_000, Number(process.env.STORIES ?? 0) * 2_000),
   );
 
-  it('decide so where traces are decided early and spans come late, in the order in which that was', async () => {
-    const buffer = { decisionWaitAfterRootMs: 500, maxTraceBytes: 2_000 };
-    await fc.assert(
-      fc.asyncProperty(steps(4_000), fc.subarray(stateful, { minLength: 1 }), (list, policies) =>
-        same(1, list, { ...noRules, policies }, buffer),
-      ),
-      { numRuns: Number(process.env.STORIES ?? 6) },
-    );
-  }, 120_000);
+  it(
+    'decide so where traces are decided early and spans come late, in the order in which that was',
+    async () => {
+      const buffer = { decisionWaitAfterRootMs: 500, maxTraceBytes: 2_000 };
+      await fc.assert(
+        fc.asyncProperty(steps(4_000), fc.subarray(stateful, { minLength: 1 }), (list, policies) =>
+          same(1, list, { ...noRules, policies }, buffer),
+        ),
+        { numRuns: Number(process.env.STORIES ?? 6) },
+      );
+    },
+    Math.max(120_000, Number(process.env.STORIES ?? 0) * 2_000),
+  );
 
   it('tell kinds of traces apart, each by its own name for it', async () => {
     const story = new Story({ window, shards: 2 });
