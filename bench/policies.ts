@@ -4,7 +4,7 @@ import { voteTable } from '../src/decide/vote-table.ts';
 import { RequestScan } from '../src/decode/scan.ts';
 import type { RulesDocument, StatusCodeName } from '../src/model/rules.ts';
 import { type PolicySet, Vote } from '../src/model/verdict.ts';
-import { factsOf } from '../test/support/facts.ts';
+import { factsOf, factsOfSpans } from '../test/support/facts.ts';
 import { benchRules } from './path.ts';
 import { print, report, requests, spansInRequests } from './turns.ts';
 
@@ -18,6 +18,14 @@ export function compiled(changes: Partial<RulesDocument> = {}): PolicySet {
 /** So many policies, of the kinds that people have in such lists, no two alike. */
 const mixed = (count: number): RulesDocument['policies'] =>
   Array.from({ length: count }, (_, i) => ({ name: `policy-${i}`, ...kinds[i % kinds.length](i) }));
+
+/** Those that remember something; what they tell traces apart by is read from the spans. */
+const remembering: Readonly<Record<string, object>> = {
+  rate_limiting: { spans_per_second: 1000 },
+  per_key_rate: { traces_per_second: 100 },
+  rare: {},
+  adaptive: { traces_per_second: 100 },
+};
 
 type Kind = (i: number) => { readonly type: string; readonly [block: string]: unknown };
 const codes: readonly StatusCodeName[][] = [['ERROR'], ['OK'], ['ERROR', 'OK']];
@@ -54,6 +62,12 @@ export function reportPolicies(): void {
       decisions(compiled({ ...knobsOff, policies: mixed(count) })),
       0.5,
     );
+  for (const [name, block] of Object.entries(remembering))
+    report(
+      `decide: ${name}; a trace of 8 spans`,
+      decisions(compiled({ ...knobsOff, policies: [{ name, type: name, [name]: block }] }), true),
+      0.5,
+    );
   const hundredAsked = report('decide: 100 that vote for themselves; a trace', decisions(asked(100)), 0.5);
   print('decide: one more that votes for itself', hundredAsked / 100);
 
@@ -88,11 +102,18 @@ function asked(count: number): PolicySet {
 }
 
 /** Decisions on traces as they come: any randomness, one in 64 with an error. */
-function decisions(set: PolicySet): () => number {
-  const facts = factsOf({ spans: 8, bytes: 3600, bits: new Int32Array(set.conditions.words) });
+function decisions(set: PolicySet, withSpans = false): () => number {
+  const told = Array.from({ length: 8 }, (_, i) => ({
+    trace: 't',
+    name: `operation ${i}`,
+    ...(i > 0 && { parent: 'p' }),
+  }));
+  const { trace } = withSpans ? factsOfSpans(...told) : factsOf();
+  const facts = factsOf({ spans: 8, bytes: 3600, bits: new Int32Array(set.conditions.words), trace });
   const verdict = undecided();
   let random = 1;
   return () => {
+    facts.now += 10;
     for (let i = 0; i < 8192; i++) {
       random = (Math.imul(random, 1_664_525) + 1_013_904_223) | 0;
       facts.bits[0] = i % 64 === 0 ? 1 : 0;
