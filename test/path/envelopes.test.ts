@@ -72,7 +72,7 @@ describe('envelopes', () => {
   });
 
   it('by the thousand in one request are each found at once', () => {
-    const story = new Story({ ...keepAll, batch: { maxAgeMs: 60_000, maxSpans: 100_000 } });
+    const story = new Story({ ...keepAll, batch: { maxAgeMs: 60_000, maxSpans: 100_000 }, ringWords: 1 << 17 });
     // Every trace has a span in every hundredth scope: each look-up of a group is one among all scopes.
     const scopes = Array.from({ length: 6_000 }, (_, i) => [
       { trace: `t-${i % 100}`, id: `a-${i}`, name: `n-${i}` },
