@@ -1,6 +1,6 @@
 # Tailgate's image. tools/image-steps.sh carries out these same steps without a container engine, so keep RUN lines
 # relative to their WORKDIR and free of root; CI runs it.
-ARG NODE_IMAGE=node:26-bookworm-slim
+ARG NODE_IMAGE=node:26.10.0-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build

@@ -231,6 +231,12 @@ describe('enrich.kubernetes', () => {
   });
 });
 
+it('has its own tests, for whoever changes it with Helm alone', () => {
+  const { ok, output } = run(serverBinary('helm-unittest'), [chart]);
+  expect(ok, output).toBe(true);
+  expect(output).toMatch(/Tests: +\d+ passed/);
+});
+
 describe('what comes with the chart', () => {
   const own = (path: string) => readFileSync(join(chart, path), 'utf8');
   const shared = (path: string) => readFileSync(join(chart, '../../deploy', path), 'utf8');
