@@ -24,7 +24,6 @@ function baseOptions({ brokers, clientId, tls, sasl, timeoutMs }: KafkaConnectio
         ...(tls.certFile && { cert: readPem(tls.certFile) }),
         ...(tls.keyFile && { key: readPem(tls.keyFile) }),
       },
-      tlsServerName: true,
     }),
     ...(sasl && { sasl: { ...sasl } }),
   };

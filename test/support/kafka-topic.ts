@@ -1,5 +1,4 @@
-import { Admin, Consumer, Producer } from '@platformatic/kafka';
-import { partitionOf } from '../../src/kafka/partition.ts';
+import { Admin, type AdminOptions, Consumer, Producer } from '@platformatic/kafka';
 import { spanIdentities } from './identity.ts';
 
 /** A message as it lies in its topic. */
@@ -10,8 +9,14 @@ export interface TopicMessage {
   readonly value: Buffer;
 }
 
-export async function createTopic(broker: string, topic: string, partitions = 4): Promise<void> {
-  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [broker], retries: 20 });
+/** `access`: how the broker is reached where it is not plain. */
+export async function createTopic(
+  broker: string,
+  topic: string,
+  partitions = 4,
+  access: Partial<AdminOptions> = {},
+): Promise<void> {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [broker], retries: 20, ...access });
   await admin.createTopics({ topics: [topic], partitions, replicas: 1 });
   await admin.close();
 }
@@ -69,5 +74,3 @@ export async function committedOffsets(
 /** Every span of every message, by itself. */
 export const identitiesIn = (messages: readonly TopicMessage[]): string[] =>
   messages.flatMap(({ value }) => spanIdentities(value));
-
-export { partitionOf };

@@ -570,10 +570,19 @@ export function startKafka(options: KafkaOptions = {}): Promise<RunningKafka> {
     const program = serverBinary('kafka'); // before a folder is made
     const dir = options.dir ?? temporaryDir('kafka');
     const controller = await controllerPort(dir);
+    const internal = await freePort();
     const temporary = options.dir === undefined;
     const file = join(dir, 'server.properties');
     const broker = `127.0.0.1:${port}`;
-    writeFileSync(file, kafkaProperties(options, { dir, broker, controller: `127.0.0.1:${controller}` }));
+    writeFileSync(
+      file,
+      kafkaProperties(options, {
+        dir,
+        broker,
+        controller: `127.0.0.1:${controller}`,
+        internal: `127.0.0.1:${internal}`,
+      }),
+    );
     const { scram } = options;
     const users = scram ? ['--add-scram', `SCRAM-SHA-256=[name=${scram.username},password=${scram.password}]`] : [];
     const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', '--standalone'];
@@ -583,7 +592,7 @@ export function startKafka(options: KafkaOptions = {}): Promise<RunningKafka> {
       name: 'kafka',
       args: ['kafka.Kafka', file],
       url: `kafka://${broker}`,
-      ports: [port, controller],
+      ports: [port, controller, internal],
       readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
       stopTimeoutMs: 10_000,
       ready: () => accepts(port),
@@ -605,18 +614,18 @@ async function controllerPort(dir: string): Promise<number> {
 
 function kafkaProperties(
   { sessionTimeoutMs, tls, scram }: KafkaOptions,
-  { dir, broker, controller }: { dir: string; broker: string; controller: string },
+  { dir, broker, controller, internal }: Readonly<Record<'dir' | 'broker' | 'controller' | 'internal', string>>,
 ): string {
   const protocol = `${scram ? 'SASL_' : ''}${tls ? 'SSL' : 'PLAINTEXT'}`;
   const lines = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.bootstrap.servers': controller,
-    listeners: `CLIENTS://${broker},CONTROLLER://${controller}`,
-    'advertised.listeners': `CLIENTS://${broker}`,
+    listeners: `CLIENTS://${broker},CONTROLLER://${controller},INTERNAL://${internal}`,
+    'advertised.listeners': `CLIENTS://${broker},INTERNAL://${internal}`,
     'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'CLIENTS',
-    'listener.security.protocol.map': `CLIENTS:${protocol},CONTROLLER:PLAINTEXT`,
+    'inter.broker.listener.name': 'INTERNAL',
+    'listener.security.protocol.map': `CLIENTS:${protocol},CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT`,
     'log.dirs': join(dir, 'log'),
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 1,
@@ -635,8 +644,7 @@ function kafkaProperties(
     }),
     ...(scram && {
       'sasl.enabled.mechanisms': 'SCRAM-SHA-256',
-      'sasl.mechanism.inter.broker.protocol': 'SCRAM-SHA-256',
-      'listener.name.clients.scram-sha-256.sasl.jaas.config': `org.apache.kafka.common.security.scram.ScramLoginModule required username="${scram.username}" password="${scram.password}";`,
+      'listener.name.clients.scram-sha-256.sasl.jaas.config': `org.apache.kafka.common.security.scram.ScramLoginModule required;`,
     }),
   };
   return Object.entries(lines)
