@@ -29,6 +29,8 @@ interface Simulating {
   readonly clock: Clock;
   /** Those in force. */
   readonly today: () => RulesDocument;
+  /** How many gateways share the fleet's targets. */
+  readonly members?: () => number;
   /** What the rules file says. */
   readonly fileLayer: () => RulesLayer | undefined;
 }
@@ -84,7 +86,7 @@ interface Running extends Pick<SimulateRequest, 'lastMs'> {
 async function run(
   { document, report }: Valid,
   { lastMs, tenant, over }: Running,
-  { config, shards, clock, today }: Simulating,
+  { config, shards, clock, today, members = () => 1 }: Simulating,
   pace: Pace,
 ): Promise<SimulateAnswer> {
   over.throwIfAborted();
@@ -92,7 +94,7 @@ async function run(
   const { decisionWaitMs: waitMs, decisionWaitAfterRootMs: afterRootMs, maxTraceBytes } = config.buffer;
   const fromMs = lastMs === undefined ? undefined : originMs - lastMs;
   const documents = [today(), document];
-  const place = { environment: config.environment, debug: config.traceDebug, tenant: tenant.name };
+  const place = { environment: config.environment, debug: config.traceDebug, tenant: tenant.name, members: members() };
   try {
     const { conditions, keys, tried } = compileJointly(documents, place);
     const seed = randomInt(2 ** 31);

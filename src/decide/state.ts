@@ -7,6 +7,9 @@ export type SharedNumbers = ReadonlyMap<string, SharedArrayBuffer>;
 /** The numbers that all shards hash keys of traces under. */
 const seedIdentity = 'seed';
 
+/** The number of gateways that share what is the fleet's. */
+const membersIdentity = 'members';
+
 /** What the numbers of one tenant's policies may take together. */
 export const maxPolicyBytes = 64 << 20;
 
@@ -18,6 +21,7 @@ export const maxPolicyBytes = 64 << 20;
 export class PolicyMemory {
   readonly #shards: number;
   readonly #seed: number;
+  #members = 1;
   #numbers: ReadonlyMap<string, Int32Array<SharedArrayBuffer>> = new Map();
   #objects: ReadonlyMap<string, unknown> = new Map();
 
@@ -25,6 +29,13 @@ export class PolicyMemory {
   constructor(shards: number, seed: number) {
     this.#shards = shards;
     this.#seed = seed;
+  }
+
+  /** So many gateways share targets of the fleet from now on. */
+  set members(count: number) {
+    this.#members = count;
+    const words = this.#numbers.get(membersIdentity);
+    if (words !== undefined) Atomics.store(words, 0, count);
   }
 
   /** All numbers, to be sent to shards. */
@@ -40,8 +51,12 @@ export class PolicyMemory {
     const numbers = new Map<string, Int32Array<SharedArrayBuffer>>();
     const objects = new Map<string, unknown>();
     const [seed] = this.#seedOfAll(numbers, given);
+    const members = this.#known(membersIdentity, 1, given);
+    if (given === undefined) Atomics.store(members, 0, this.#members);
+    numbers.set(membersIdentity, members);
     const result = open({
       shards: this.#shards,
+      members,
       of: <S>(identity: string, make: () => S): S => {
         if (!objects.has(identity)) objects.set(identity, this.#objects.get(identity) ?? make());
         return objects.get(identity) as S;
@@ -83,6 +98,7 @@ export function noState(): PolicyState {
   };
   return {
     shards: 1,
+    members: new Int32Array(1),
     of,
     shared: (identity, words) => of(`shared ${identity}`, () => new Int32Array(words)),
     keys: (options) => new TraceKey(options, 0),
@@ -92,12 +108,14 @@ export function noState(): PolicyState {
 /** A state that counts the bytes that are asked of it; where they are too many, who asks for more gets none. */
 export class MeasuredState implements PolicyState {
   readonly shards: number;
+  readonly members: Int32Array;
   readonly #state: PolicyState;
   readonly #bytes = new Map<string, number>();
 
   constructor(state: PolicyState) {
     this.#state = state;
     this.shards = state.shards;
+    this.members = state.members;
   }
 
   get bytes(): number {
@@ -122,6 +140,7 @@ export class MeasuredState implements PolicyState {
 /** The same state, where nothing that is asked has the identity of what is asked elsewhere. */
 export const apart = (state: PolicyState, place: string): PolicyState => ({
   shards: state.shards,
+  members: state.members,
   of: (identity, open) => state.of(`${place} ${identity}`, open),
   shared: (identity, words) => state.shared(`${place} ${identity}`, words),
   keys: (options) => state.keys(options),

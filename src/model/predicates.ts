@@ -181,6 +181,8 @@ export interface PolicyState {
   keys(options: KeyOptions): TraceKeys;
   /** How many shards there are. */
   readonly shards: number;
+  /** Word 0: how many gateways share a target that is the fleet's; 0 and 1: this one is alone. It may change at any time. */
+  readonly members: Int32Array;
 }
 
 /** What traces are told apart by. */

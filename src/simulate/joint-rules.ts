@@ -13,6 +13,8 @@ export interface RulesPlace {
   readonly debug: boolean;
   /** The tenant's name; '' where there is one alone. */
   readonly tenant: string;
+  /** How many gateways share the fleet's targets, of whose traces these are a part; 1 where they are all. */
+  readonly members?: number;
 }
 
 /** Rules that are tried, compiled. */
@@ -55,7 +57,7 @@ export function compileJointly(
   const keys: KeyOptions[] = [];
   builder.askTimes();
   const compile = (document: RulesDocument, index: number): TriedRules => {
-    const state = new TrialState(keys);
+    const state = new TrialState(keys, place.members);
     const own = rulesOf(document, place.tenant);
     const result = compileRules(own, place.environment, { debug: place.debug, state, conditions: builder });
     if ('problems' in result) throw new RulesProblems(index, result.problems);
@@ -72,11 +74,13 @@ export function compileJointly(
 /** What policies remember while they are tried: nothing of what they remember in force. */
 class TrialState implements PolicyState {
   readonly shards = 1;
+  readonly members: Int32Array;
   readonly keyValues: number[] = [];
   readonly #states = new Map<string, unknown>();
   readonly #keys: KeyOptions[];
 
-  constructor(keys: KeyOptions[]) {
+  constructor(keys: KeyOptions[], members = 1) {
+    this.members = Int32Array.of(members);
     this.#keys = keys;
   }
 

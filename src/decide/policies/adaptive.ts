@@ -4,6 +4,7 @@ import { type AdaptiveOptions, AdaptiveRates } from '../rates/adaptive-rates.ts'
 import { keyOf, keyParameters, maxKeys } from './keys.ts';
 import { kind } from './kind.ts';
 import { duration, number, optional } from './parameters.ts';
+import { per, sharedBy } from './per.ts';
 
 /** Bytes are counted in units of so many, which keeps a count in 32 bits. */
 const unitBytes = 64;
@@ -24,6 +25,7 @@ export const adaptive = kind({
     max_keys: maxKeys(500),
     adjustment_interval: optional(duration('how often chances are reckoned anew', 1000, 3_600_000), 15_000),
     weight: optional(number('of the newest interval in the moving average of traffic', 0.01, 1), 0.5),
+    per,
   },
   compile(values, { identity }) {
     const { spans_per_second: spans, traces_per_second: traces, bytes_per_second: bytes, percentage } = values;
@@ -44,7 +46,11 @@ export const adaptive = kind({
       op: 'stateful',
       asked: identity,
       open: (state): TraceTest => {
-        const rates = new AdaptiveRates(state.shared(identity, AdaptiveRates.words(most)), options);
+        const rates = new AdaptiveRates(
+          state.shared(identity, AdaptiveRates.words(most)),
+          options,
+          sharedBy(state, values.per),
+        );
         const keys = state.keys(key);
         return {
           thresholdHigh: 0,

@@ -1,6 +1,7 @@
 import { kind } from './kind.ts';
 import { limited } from './limited.ts';
 import { number, optional } from './parameters.ts';
+import { per } from './per.ts';
 
 /** Traces of up to so many bytes count as small. */
 const smallestBytes = 128;
@@ -14,7 +15,8 @@ export const bytesLimiting = kind({
       number('bytes that it holds; twice `bytes_per_second` where left out', 1, 1e12),
       undefined,
     ),
+    per,
   },
-  compile: ({ bytes_per_second: rate, burst_capacity: burst = 2 * rate }, { identity }) =>
-    limited(identity, { rate, burst, smallest: smallestBytes, size: (facts) => facts.bytes }),
+  compile: ({ bytes_per_second: rate, burst_capacity: burst = 2 * rate, per: its }, { identity }) =>
+    limited(identity, { rate, burst, per: its, smallest: smallestBytes, size: (facts) => facts.bytes }),
 });

@@ -6,6 +6,7 @@ import { TokenBucket } from '../rates/token-bucket.ts';
 import { kind, type SubPolicy } from './kind.ts';
 import { limiting } from './limited.ts';
 import { anything, number, optional, strings } from './parameters.ts';
+import { per, sharedBy, type Whose } from './per.ts';
 
 /**
  * Sub-policies in order, each with its part of the spans a second that all of them may have. The first one that keeps a
@@ -25,6 +26,7 @@ export const composite = kind({
       anything('parts in per cent of the total; who has none or 0 has an equal part', 'a list of { policy, percent }'),
       [],
     ),
+    per,
   },
   compile(values, { identity, sub }) {
     const { max_total_spans_per_second: total, policy_order: order } = values;
@@ -49,20 +51,30 @@ export const composite = kind({
     const rateOf = (name: string): number => (total * (percents.get(name) || 100 / names.length)) / 100;
     return {
       op: 'first',
-      of: inOrder.map(({ name, when }) => ({ when, decides: budget(identity, name, rateOf(name), total) })),
+      of: inOrder.map(({ name, when }) => ({
+        when,
+        decides: budget(identity, name, { rate: rateOf(name), total, per: values.per }),
+      })),
     };
   },
 });
 
+interface Budget {
+  readonly rate: number;
+  readonly total: number;
+  readonly per: Whose;
+}
+
 /** A sub-policy's budget, with the total behind it: both must have room. */
-function budget(identity: string, name: string, rate: number, total: number): TracePredicate {
+function budget(identity: string, name: string, { rate, total, per: its }: Budget): TracePredicate {
   const own = `${identity}\n${name}`;
   return {
     op: 'stateful',
     asked: own,
     open: (state) => {
-      const limiter = new Limiter(state.shared(own, limiterWords), rate, rate);
-      const all = new TokenBucket(state.shared(identity, 1), total, total);
+      const members = sharedBy(state, its);
+      const limiter = new Limiter(state.shared(own, limiterWords), rate, rate, 1, members);
+      const all = new TokenBucket(state.shared(identity, 1), total, total, members);
       return limiting(
         ({ spans, now }) => {
           const hasOwn = limiter.take(0, spans, now);

@@ -5,6 +5,7 @@ import { keyOf, keyParameters, maxKeys } from './keys.ts';
 import { kind } from './kind.ts';
 import { limiting } from './limited.ts';
 import { number, optional } from './parameters.ts';
+import { per, sharedBy } from './per.ts';
 
 /** Key and last use. */
 const headWords = 2;
@@ -24,9 +25,10 @@ export const perKeyRate = kind({
     ),
     ...keyParameters,
     max_keys: maxKeys(1000),
+    per,
   },
   compile(values, { identity }) {
-    const { traces_per_second: traces, spans_per_second: spans, max_keys: most } = values;
+    const { traces_per_second: traces, spans_per_second: spans, max_keys: most, per: its } = values;
     const rate = traces ?? spans;
     if (rate === undefined || (traces !== undefined && spans !== undefined))
       return [{ path: [], message: 'expected either traces_per_second or spans_per_second' }];
@@ -40,7 +42,7 @@ export const perKeyRate = kind({
       open: (state) => {
         const words = state.shared(identity, KeyTable.words(most, entryWords));
         const table = new KeyTable(words, 0, most, entryWords);
-        const limiter = new Limiter(words, rate, burst);
+        const limiter = new Limiter(words, rate, burst, 1, sharedBy(state, its));
         const keys = state.keys(key);
         const tokens = (facts: TraceFacts): number => (traces === undefined ? facts.spans : 1);
         return limiting(

@@ -1,6 +1,7 @@
 import { kind } from './kind.ts';
 import { limited } from './limited.ts';
 import { number, optional } from './parameters.ts';
+import { per } from './per.ts';
 
 export const rateLimiting = kind({
   type: 'rate_limiting',
@@ -8,7 +9,8 @@ export const rateLimiting = kind({
   parameters: {
     spans_per_second: number('how fast the bucket fills', 1e-3, 1e9),
     burst_capacity: optional(number('spans that it holds; twice `spans_per_second` where left out', 1, 1e9), undefined),
+    per,
   },
-  compile: ({ spans_per_second: rate, burst_capacity: burst = 2 * rate }, { identity }) =>
-    limited(identity, { rate, burst, smallest: 1, size: (facts) => facts.spans }),
+  compile: ({ spans_per_second: rate, burst_capacity: burst = 2 * rate, per: its }, { identity }) =>
+    limited(identity, { rate, burst, per: its, smallest: 1, size: (facts) => facts.spans }),
 });

@@ -51,6 +51,7 @@ export class AdaptiveRates {
   readonly #floats: Float32Array;
   readonly #table: KeyTable;
   readonly #options: AdaptiveOptions;
+  readonly #members: Int32Array | undefined;
   /** The threshold of the trace that was asked about last, in 56 bits. */
   thresholdHigh = 0;
   thresholdLow = 0;
@@ -59,11 +60,13 @@ export class AdaptiveRates {
     return headerWords + KeyTable.words(keys, entryWords);
   }
 
-  constructor(words: Int32Array, options: AdaptiveOptions) {
+  /** `members`: word 0 has how many gateways share a target in units a second; undefined: each has its own. */
+  constructor(words: Int32Array, options: AdaptiveOptions, members?: Int32Array) {
     this.#words = words;
     this.#floats = new Float32Array(words.buffer, words.byteOffset, words.length);
     this.#table = new KeyTable(words, headerWords, options.keys, entryWords);
     this.#options = options;
+    this.#members = members;
   }
 
   /** Counts `units` of `key`, and sets the threshold that holds for them. */
@@ -116,14 +119,20 @@ export class AdaptiveRates {
     const { target } = this.#options;
     words[Header.lastAt] = time;
     if ('share' in target) words[Header.newThreshold] = thresholdWord(target.share);
-    else this.#floats[Header.newBudget] = (target.perSecond * soonestMs) / 1000;
+    else this.#floats[Header.newBudget] = this.#goalOf(target.perSecond, soonestMs);
     Atomics.compareExchange(words, Header.nextAt, 0, (time + soonestMs) | 0 || 1);
   }
 
   /** Units to keep of an interval in which `sum` come. */
   #goal(sum: number): number {
     const { target, intervalMs } = this.#options;
-    return 'share' in target ? target.share * sum : (target.perSecond * intervalMs) / 1000;
+    return 'share' in target ? target.share * sum : this.#goalOf(target.perSecond, intervalMs);
+  }
+
+  /** This gateway's part of a rate, in so much time. */
+  #goalOf(perSecond: number, ms: number): number {
+    const sharers = this.#members === undefined ? 1 : Math.max(1, Atomics.load(this.#members, 0));
+    return (perSecond * ms) / 1000 / sharers;
   }
 
   #adjust(time: number): void {

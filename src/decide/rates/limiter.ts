@@ -26,10 +26,10 @@ export class Limiter {
   /** Of the trace that was asked about last. */
   #owedAt = 0;
 
-  /** `smallest`: the size up to which traces count as of the smallest size. */
-  constructor(words: Int32Array, tokensPerSecond: number, capacity: number, smallest = 1) {
+  /** `smallest`: the size up to which traces count as of the smallest size; `members`: see TokenBucket. */
+  constructor(words: Int32Array, tokensPerSecond: number, capacity: number, smallest = 1, members?: Int32Array) {
     this.#words = words;
-    this.#bucket = new TokenBucket(words, tokensPerSecond, capacity);
+    this.#bucket = new TokenBucket(words, tokensPerSecond, capacity, members);
     this.#smallest = smallest;
   }
 
