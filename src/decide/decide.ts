@@ -55,7 +55,8 @@ export function decide(set: PolicySet, facts: TraceFacts, verdict: Verdict, floo
   const isWeighed = set.votes.chances.length > 0 && weigh(set.votes, facts, verdict, bounded);
   if (verdict.keep && !isWeighed) raise(verdict, bounded);
   offered.clear();
-  collectVotes(shadow, facts, verdict.shadowKeepVotes, verdict.shadowDropVotes);
+  if (shadow.policies.length > 0) collectVotes(shadow, facts, verdict.shadowKeepVotes, verdict.shadowDropVotes);
+  else clear(verdict.shadowKeepVotes, verdict.shadowDropVotes);
   verdict.exporters = exportersOf(set.destinations, facts);
 }
 
@@ -66,8 +67,7 @@ function collectVotes(
   keepVotes: Int32Array,
   dropVotes: Int32Array,
 ): number {
-  // Calling fill() would take longer than all the rest.
-  for (let word = 0; word < voteWords; word++) keepVotes[word] = dropVotes[word] = 0;
+  clear(keepVotes, dropVotes);
   for (let word = 0; word < votes.bits.length; word++) {
     for (let bits = facts.bits[word] & votes.bits[word]; bits !== 0; bits &= bits - 1)
       addRow(keepVotes, votes.byBit, word * 32 + lowest(bits));
@@ -92,6 +92,11 @@ function collectVotes(
     }
   }
   return keeper;
+}
+
+function clear(keepVotes: Int32Array, dropVotes: Int32Array): void {
+  // Calling fill() would take longer than all the rest.
+  for (let word = 0; word < voteWords; word++) keepVotes[word] = dropVotes[word] = 0;
 }
 
 /** Did a span say ERROR? Known where a policy asks for that and nothing else. */

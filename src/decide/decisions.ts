@@ -159,8 +159,8 @@ export class Decisions {
     words[to + Decision.longestNs] = facts.longestNs;
     words[to + Decision.durationNs] = facts.durationNs;
     words[to + Decision.witness] = facts.witness;
-    this.#wideVotes.remember(slot, { keep: verdict.keepVotes, drop: verdict.dropVotes });
-    this.#shadowVotes.remember(slot, { keep: verdict.shadowKeepVotes, drop: verdict.shadowDropVotes });
+    this.#wideVotes.remember(slot, verdict.keepVotes, verdict.dropVotes);
+    this.#shadowVotes.remember(slot, verdict.shadowKeepVotes, verdict.shadowDropVotes);
     if (verdict.luckTo > 0) {
       words[to + Decision.flags] |= luckFlag | (verdict.erasesThreshold ? erasesFlag : 0);
       this.#luck.remember(slot, verdict);

@@ -4,12 +4,6 @@ import { Pages } from '../tables/pages.ts';
 import { pageRows } from '../tables/records.ts';
 import { hasVote } from './vote-table.ts';
 
-/** The votes of one kind and the other, in words of 32 policies. */
-interface Votes {
-  readonly keep: Int32Array;
-  readonly drop: Int32Array;
-}
-
 /**
  * Votes that few rules have, beyond those that the records of decisions hold: they stand beside the records, under the
  * same slots, in pages that are made when the first such vote is remembered.
@@ -32,14 +26,16 @@ export class VoteColumns {
     return this.#memory.bytes;
   }
 
-  remember(slot: number, votes: Votes): void {
+  /** The votes of one kind and the other, in words of 32 policies. */
+  remember(slot: number, keep: Int32Array, drop: Int32Array): void {
+    if (this.#memory.size === 0 && this.#isNone(keep, drop)) return;
     const page = Math.floor(slot / pageRows);
-    if (this.#pages[page] === undefined && this.#isNone(votes)) return;
+    if (this.#pages[page] === undefined && this.#isNone(keep, drop)) return;
     const words = (this.#pages[page] ??= this.#memory.take().fill(0));
     const at = (slot % pageRows) * 2 * this.#words;
     for (let word = 0; word < this.#words; word++) {
-      words[at + word] = votes.keep[this.#firstWord + word];
-      words[at + this.#words + word] = votes.drop[this.#firstWord + word];
+      words[at + word] = keep[this.#firstWord + word];
+      words[at + this.#words + word] = drop[this.#firstWord + word];
     }
   }
 
@@ -51,8 +47,9 @@ export class VoteColumns {
     return hasVote(words, at, index - 32 * this.#firstWord);
   }
 
-  #isNone({ keep, drop }: Votes): boolean {
-    for (let word = this.#firstWord; word < voteWords; word++) if (keep[word] !== 0 || drop[word] !== 0) return false;
-    return true;
+  #isNone(keep: Int32Array, drop: Int32Array): boolean {
+    let some = 0;
+    for (let word = this.#firstWord; word < voteWords; word++) some |= keep[word] | drop[word];
+    return some === 0;
   }
 }

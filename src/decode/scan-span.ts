@@ -25,6 +25,10 @@ const eventKind = kindOf('event');
 const linkKind = kindOf('link');
 const statusKind = kindOf('status');
 
+const nothing = new Uint8Array(0);
+const viewOf = ({ buffer, byteOffset, length }: Uint8Array): DataView => new DataView(buffer, byteOffset, length);
+const nothingThere = viewOf(nothing);
+
 /**
  * Reads one span in one walk over its fields, in whatever order they come; the last of a repeated scalar wins. Results
  * stand in the fields of this object until the next run.
@@ -36,6 +40,11 @@ export class SpanScan {
   /** The first word of bits, and the further ones. */
   bits = 0;
   wide = new Int32Array(0);
+  /** The four words of the trace id, where it is valid. */
+  traceIdA = 0;
+  traceIdB = 0;
+  traceIdC = 0;
+  traceIdD = 0;
   /** Where its times stand, if anybody asks; −1 = it has none. */
   startAt = -1;
   endAt = -1;
@@ -48,6 +57,15 @@ export class SpanScan {
   #named = new NamedKeys([]);
   #more: MoreBits | undefined = undefined;
   readonly #scanned = nothingScanned();
+  /** The buffer of the last span, and a view of it: four bytes at once take a quarter of what they do one by one. */
+  #buf: Uint8Array = nothing;
+  #view = nothingThere;
+
+  /** Lets go of the buffer: a segment may be gone after the turn. */
+  forget(): void {
+    this.#buf = nothing;
+    this.#view = nothingThere;
+  }
 
   /** Throws MalformedError for a span that is not well formed. */
   run(buf: Uint8Array, pos: number, end: number, conditions: SpanConditions): void {
@@ -57,6 +75,11 @@ export class SpanScan {
     named.begin();
     const { wide } = this;
     if (conditions.words > 1) wide.fill(0);
+    if (buf !== this.#buf) {
+      this.#buf = buf;
+      this.#view = viewOf(buf);
+    }
+    const view = this.#view;
     const spanAt = pos;
     let traceIdAt = -1;
     let traceIdBytes = 0;
@@ -171,14 +194,14 @@ export class SpanScan {
           pos = otherField(buf, pos, end);
       }
     }
-    if (traceIdBytes !== 16 || isZero(buf, traceIdAt, 16)) fault ||= 'no trace_id, or all zero';
+    if (traceIdBytes !== 16 || !this.#readTraceId(view, traceIdAt)) fault ||= 'no trace_id, or all zero';
     else if (spanIdBytes !== 8 || isZero(buf, spanIdAt, 8)) fault ||= 'no span_id, or all zero';
     this.fault = fault;
     this.traceIdAt = fault === '' ? traceIdAt : -1;
     const isRoot = parentBytes === 0 || isZero(buf, parentAt, parentBytes);
     if (isRoot) bits |= rootBit;
     bits |= conditions.statusBits[code === 0 || code === 1 || code === 2 ? code : 3];
-    const lastedNs = startAt >= 0 && endAt >= 0 ? durationNs(buf, startAt, endAt) : 0;
+    const lastedNs = startAt >= 0 && endAt >= 0 ? durationNs(view, startAt, endAt) : 0;
     if (lastedNs > conditions.slowNs) bits |= conditions.slowBits;
     this.tookNs = Math.max(lastedNs, 0);
     if (conditions.timesAt > 0) {
@@ -195,6 +218,19 @@ export class SpanScan {
       bits |= this.#more.of(buf, scanned, wide);
     }
     this.bits = bits;
+  }
+
+  /** False where it is all zero. */
+  #readTraceId(view: DataView, at: number): boolean {
+    const a = view.getInt32(at);
+    const b = view.getInt32(at + 4);
+    const c = view.getInt32(at + 8);
+    const d = view.getInt32(at + 12);
+    this.traceIdA = a;
+    this.traceIdB = b;
+    this.traceIdC = c;
+    this.traceIdD = d;
+    return (a | b | c | d) !== 0;
   }
 
   #ask(conditions: SpanConditions): void {
@@ -228,16 +264,12 @@ function isZero(buf: Uint8Array, at: number, length: number): boolean {
 }
 
 /** end − start; a missing (zero) time or an end before its start is no duration at all. Exact below 104 days. */
-function durationNs(buf: Uint8Array, startAt: number, endAt: number): number {
-  const startHigh = word(buf, startAt + 4);
-  const startLow = word(buf, startAt);
-  const endHigh = word(buf, endAt + 4);
+function durationNs(view: DataView, startAt: number, endAt: number): number {
+  const startHigh = view.getUint32(startAt + 4, true);
+  const startLow = view.getUint32(startAt, true);
+  const endHigh = view.getUint32(endAt + 4, true);
   if (startHigh === 0 && startLow === 0) return 0;
-  return (endHigh - startHigh) * 4294967296 + (word(buf, endAt) - startLow);
-}
-
-function word(buf: Uint8Array, at: number): number {
-  return (buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)) >>> 0;
+  return (endHigh - startHigh) * 4294967296 + (view.getUint32(endAt, true) - startLow);
 }
 
 function statusCode(buf: Uint8Array, pos: number, end: number, code: number): number {

@@ -137,6 +137,7 @@ export class RequestScan {
     }
     if (this.#pos < this.#end) return false;
     this.#buf = nothing;
+    this.#span.forget();
     return true;
   }
 

@@ -55,17 +55,16 @@ export class SliceTable {
     of: SpanScan,
   ): number {
     if ((this.count + 1) * this.stride > this.rows.length) this.#grow();
-    const at = of.traceIdAt;
     const { rows } = this;
     const row = this.count++ * this.stride;
     rows[row + Slice.start] = start;
     rows[row + Slice.length] = length;
     rows[row + Slice.resourceSpans] = resourceSpansAt;
     rows[row + Slice.scopeSpans] = scopeSpansAt;
-    rows[row + Slice.traceIdA] = (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3];
-    rows[row + Slice.traceIdB] = (buf[at + 4] << 24) | (buf[at + 5] << 16) | (buf[at + 6] << 8) | buf[at + 7];
-    rows[row + Slice.traceIdC] = (buf[at + 8] << 24) | (buf[at + 9] << 16) | (buf[at + 10] << 8) | buf[at + 11];
-    rows[row + Slice.traceIdD] = (buf[at + 12] << 24) | (buf[at + 13] << 16) | (buf[at + 14] << 8) | buf[at + 15];
+    rows[row + Slice.traceIdA] = of.traceIdA;
+    rows[row + Slice.traceIdB] = of.traceIdB;
+    rows[row + Slice.traceIdC] = of.traceIdC;
+    rows[row + Slice.traceIdD] = of.traceIdD;
     rows[row + Slice.bits] = of.bits;
     rows[row + Slice.randomnessHigh] = of.randomnessHigh;
     rows[row + Slice.randomnessLow] = of.randomnessLow;

@@ -31,6 +31,7 @@ export class Rescan {
     }
     this.#table.begin(conditions);
     this.#span.run(buf, start, end, conditions);
+    this.#span.forget();
     const row = this.#table.add(buf, start, end - start, resourceSpansAt, scopeSpansAt, this.#span);
     if (this.#rowBits !== undefined) {
       this.#readEnvelope(this.#rowBits, buf, resourceSpansAt, scopeSpansAt);

@@ -29,7 +29,9 @@ export const overload = 'overload';
 
 /** The row that a decision counts in, by the index of its policy. */
 export function rowOf({ rows, noneRow, overloadRow }: Revision, policy: number): number {
-  return policy === byOverload ? overloadRow : (rows[policy] ?? noneRow);
+  if (policy === byOverload) return overloadRow;
+  // An array asked for its member -1 looks for a property of that name, for longer than a decision takes.
+  return policy < 0 ? noneRow : (rows[policy] ?? noneRow);
 }
 
 /** The name of a decision's policy. */

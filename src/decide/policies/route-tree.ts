@@ -8,19 +8,22 @@ const closeBrace = 0x7d;
 /** How a route ends at a node: the path must end there too, or may go on below. */
 const exact = 1;
 const below = 2;
+/** From here a route goes on over a whole segment, whatever it is. */
+const anySegment = 4;
 
 /**
  * Routes as a tree of their bytes: a path is compared with all of them at once, and most paths leave it after a few
  * bytes. Node 0 is the root, before the first byte; a node's children are a list linked by `#sibling`, 0 = none.
- * `#anySegment` leads over a whole segment of the path, whatever it is. A node is reached at one place of a path at
+ * `#overSegment` leads over a whole segment of the path, whatever it is. A node is reached at one place of a path at
  * most, as there is one way to it, so that a comparison takes no more steps than there are nodes.
  */
 export class RouteTree {
   readonly #byte: Uint8Array;
   readonly #child: Int32Array;
   readonly #sibling: Int32Array;
-  readonly #anySegment: Int32Array;
-  readonly #ends: Uint8Array;
+  readonly #overSegment: Int32Array;
+  /** What there is at a node beside its children; nothing at most of them. */
+  readonly #marks: Uint8Array;
   #size = 1;
 
   /**
@@ -33,8 +36,8 @@ export class RouteTree {
     this.#byte = new Uint8Array(most);
     this.#child = new Int32Array(most);
     this.#sibling = new Int32Array(most);
-    this.#anySegment = new Int32Array(most);
-    this.#ends = new Uint8Array(most);
+    this.#overSegment = new Int32Array(most);
+    this.#marks = new Uint8Array(most);
     texts.forEach((text, i) => {
       this.#add(text, routes[i].endsWith('/*') ? below : exact);
     });
@@ -51,26 +54,38 @@ export class RouteTree {
   #leads(from: number, buf: Uint8Array, start: number, end: number, hasQuery: boolean): boolean {
     let node = from;
     for (let pos = start; ; pos++) {
-      const ends = this.#ends[node];
-      if (ends !== 0 && (isPathEnd(buf, pos, end, hasQuery) || (ends >= below && buf[pos] === slash))) return true;
+      const marks = this.#marks[node];
+      if (marks !== 0 && this.#isMet(node, marks, buf, pos, end, hasQuery)) return true;
       if (pos >= end) return false;
-      const over = this.#anySegment[node];
-      const past = over === 0 ? pos : segmentEnd(buf, pos, end, hasQuery);
-      if (past > pos && this.#leads(over, buf, past, end, hasQuery)) return true;
       node = this.#next(node, buf[pos]);
       if (node === 0) return false;
     }
+  }
+
+  /** Does a route end here as the path does, or lead on over a segment of it? */
+  #isMet(node: number, marks: number, buf: Uint8Array, pos: number, end: number, hasQuery: boolean): boolean {
+    if ((marks & exact) !== 0 && isPathEnd(buf, pos, end, hasQuery)) return true;
+    if ((marks & below) !== 0 && (isPathEnd(buf, pos, end, hasQuery) || buf[pos] === slash)) return true;
+    if ((marks & anySegment) === 0 || pos >= end) return false;
+    const past = segmentEnd(buf, pos, end, hasQuery);
+    return past > pos && this.#leads(this.#overSegment[node], buf, past, end, hasQuery);
   }
 
   #add(text: Uint8Array, how: number): void {
     let node = 0;
     for (let pos = 0; pos < text.length; ) {
       const past = templateEnd(text, pos);
-      if (past > pos) node = this.#anySegment[node] ||= this.#size++;
+      if (past > pos) node = this.#passSegment(node);
       else node = this.#next(node, text[pos]) || this.#grow(node, text[pos]);
       pos = Math.max(past, pos + 1);
     }
-    this.#ends[node] |= how;
+    this.#marks[node] |= how;
+  }
+
+  /** The node behind any segment that begins at this one. */
+  #passSegment(node: number): number {
+    this.#marks[node] |= anySegment;
+    return (this.#overSegment[node] ||= this.#size++);
   }
 
   #next(node: number, byte: number): number {
