@@ -101,6 +101,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
         ...rim,
         ...settings,
         ...composition.slice(0, i),
+        // Whoever has others work for a thread says behind whom they stand.
+        ...(part === 'threads' ? ['low-priority'] : []),
       ],
     ]),
   ),
