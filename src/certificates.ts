@@ -8,19 +8,22 @@ import { type TlsClient, type TlsTexts, tlsClient } from './tls-client/files.ts'
 /** The certificates and keys of each port that is for TLS. */
 export function certificateBlocks({
   receive,
+  cluster,
   admin,
-}: Pick<BootConfig, 'receive' | 'admin'>): OfPorts<FilesBlock<ServerCredentials>> {
+}: Pick<BootConfig, 'receive' | 'cluster' | 'admin'>): OfPorts<FilesBlock<ServerCredentials>> {
   const ports = [
     ['grpc', receive.grpc?.tls],
     ['http', receive.http?.tls],
+    ['cluster', cluster?.tls?.server],
     ['admin', admin.tls],
   ] as const;
   const parse: FilesBlock<ServerCredentials>['parse'] = (texts) =>
     serverCredentials(texts, (key, message) => new FileProblem(key, message));
   return Object.fromEntries(
     ports.flatMap(([port, tls]) => {
-      if (tls === undefined) return [];
-      const { block, files: paths, reloadIntervalMs } = tls;
+      // An agent shows a certificate where others ask for one, and nobody connects to it.
+      if (tls?.files.cert_file === undefined) return [];
+      const { block, files: paths, reloadIntervalMs } = tls as typeof tls & { files: Record<string, string> };
       return [[port, { block, paths, reloadIntervalMs, parse }]];
     }),
   );
@@ -39,3 +42,15 @@ export function exporterFiles({ name, otlp: { tls } }: OtlpExporterConfig): File
 
 const textsOf = (texts: Readonly<Record<string, string>>): TlsTexts =>
   Object.fromEntries(Object.entries(texts).map(([key, text]) => [key.replace(/_file$/, ''), text]));
+
+/** The certificates and keys that other gateways are reached with; undefined where they speak without TLS. */
+export function memberFiles({ cluster }: Pick<BootConfig, 'cluster'>): FilesBlock<TlsTexts> | undefined {
+  if (cluster?.tls === undefined) return undefined;
+  const { block, files, serverName = '', reloadIntervalMs } = cluster.tls.client;
+  const parse = (texts: Readonly<Record<string, string>>): TlsTexts => {
+    const found = textsOf(texts);
+    tlsClient(found, { serverName }, (text, message) => new FileProblem(`${text}_file`, message));
+    return found;
+  };
+  return { block, paths: files as Readonly<Record<string, string>>, reloadIntervalMs, parse };
+}

@@ -14,7 +14,7 @@ const reloadIntervalMs = 60_000;
 /** All of a file is read in one go, in which nothing else happens: this takes 0.2 s. */
 const maxFileBytes = 1024 * 1024;
 
-type Ports = Pick<BootConfig, 'receive' | 'admin' | 'tenants'>;
+type Ports = Pick<BootConfig, 'receive' | 'cluster' | 'admin' | 'tenants'>;
 type Blocks = OfPorts<FilesBlock<Credentials>>;
 
 /** Reads the files of every `auth` block: who may come in at which port. Throws UsageError where one is no good. */
@@ -26,8 +26,9 @@ export async function openCredentials(config: Ports, log: Log): Promise<OfPorts<
 }
 
 /** Whoever is on the network reads what comes without TLS. */
-function warnOfClear({ receive, admin }: Ports, blocks: Blocks, log: Log): void {
-  const ports = { grpc: receive.grpc, http: receive.http, admin };
+function warnOfClear({ receive, cluster, admin }: Ports, blocks: Blocks, log: Log): void {
+  const members = cluster && { endpoint: cluster.listen, tls: cluster.tls };
+  const ports = { grpc: receive.grpc, http: receive.http, cluster: members, admin };
   for (const port of Object.keys(blocks) as (keyof Blocks)[]) {
     const { endpoint, tls } = ports[port] ?? admin;
     if (tls === undefined && !/^(?:localhost|127\..*|::1)$/i.test(endpoint.host))
@@ -40,7 +41,7 @@ function warnOfClear({ receive, admin }: Ports, blocks: Blocks, log: Log): void 
 }
 
 /** Of each port that has a file; protocols that share one have the same block. */
-export function credentialBlocks({ receive, admin, tenants }: Ports): Blocks {
+export function credentialBlocks({ receive, cluster, admin, tenants }: Ports): Blocks {
   const key = newKey();
   const names = tenants?.each.map(({ name }) => name);
   const blockOf = (block: string, auth: AuthConfig | undefined): FilesBlock<Credentials> | undefined => {
@@ -53,8 +54,14 @@ export function credentialBlocks({ receive, admin, tenants }: Ports): Blocks {
   const [ofGrpc, ofHttp] = [receive.grpc?.auth, receive.http?.auth];
   const grpc = ofGrpc === undefined ? receive.grpc && shared : blockOf('receive.grpc.auth', ofGrpc);
   const http = ofHttp === undefined ? receive.http && shared : blockOf('receive.http.auth', ofHttp);
+  const ofCluster = blockOf('cluster.auth', cluster?.auth);
   const ofAdmin = blockOf('admin.auth', admin.auth);
-  return { ...(grpc && { grpc }), ...(http && { http }), ...(ofAdmin && { admin: ofAdmin }) };
+  return {
+    ...(grpc && { grpc }),
+    ...(http && { http }),
+    ...(ofCluster && { cluster: ofCluster }),
+    ...(ofAdmin && { admin: ofAdmin }),
+  };
 }
 
 function pathsOf({ bearerTokenFile, basicHtpasswdFile }: AuthConfig): Record<string, string> {
@@ -76,4 +83,13 @@ function credentialsOf(texts: Readonly<Record<string, string>>, key: string, rul
   } catch (error) {
     throw new FileProblem(file, (error as Error).message);
   }
+}
+
+/** The first token in the file that members show each other; undefined where there is none. */
+export function memberToken({ cluster }: Pick<BootConfig, 'cluster'>): FilesBlock<string> | undefined {
+  const file = cluster?.auth?.bearerTokenFile;
+  if (file === undefined) return undefined;
+  const parse = ({ bearer_token_file: text }: Readonly<Record<string, string>>): string =>
+    /^[ \t]*[\w.-]+:[ \t]+(\S+)/m.exec(text)?.[1] ?? '';
+  return { block: 'cluster.auth', paths: { bearer_token_file: file }, reloadIntervalMs, parse };
 }

@@ -33,6 +33,8 @@ export const refusals = {
   broker_unavailable: { grpc: 14, http: 503, retryable: true },
   broker_behind: { grpc: 14, http: 503, retryable: true },
   overloaded: { grpc: 14, http: 503, retryable: true },
+  forward_full: { grpc: 14, http: 503, retryable: true },
+  owner_refused: { grpc: 14, http: 503, retryable: true },
   draining: { grpc: 14, http: 503, retryable: true },
   timeout: { grpc: 4, http: 408, retryable: true },
   internal: { grpc: 13, http: 500, retryable: false },

@@ -16,7 +16,6 @@ import { lintRules } from './decide/lint/lint.ts';
 import { tenantProblems } from './decide/tenant-rules.ts';
 import { deliveries } from './delivered.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
-import { UsageError } from './errors.ts';
 import { explained } from './explained.ts';
 import { openExporters } from './exporters.ts';
 import { FanOut } from './fan-out.ts';
@@ -62,7 +61,6 @@ type Live = Pick<LiveFiles<unknown>, 'reload' | 'status' | 'stop' | 'value'>;
  * cannot start.
  */
 export async function startGateway(config: BootConfig, version: string, log: Log): Promise<Gateway> {
-  if (config.cluster) throw new UsageError('cluster: not supported in this version: leave the key out');
   const startedAt = now();
   const undo: (() => unknown)[] = [];
   warnOfMemory(config, log);
@@ -80,21 +78,35 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const credentials = await openCredentials(config, log);
     liveFiles.push(...new Set(Object.values(credentials)));
 
+    const fleet = config.cluster && (await (await import('./open-fleet.ts')).openFleet(config, log));
+    if (fleet !== undefined) {
+      liveFiles.push(...fleet.files);
+      undo.unshift(() => fleet.stop());
+    }
+
     // Threads load their modules while this one loads what follows; nothing comes before they are told to listen.
     let fanOut: FanOut;
     const emit = (request: ExportRequest, reuse: () => void): void => fanOut.emit(request, reuse);
     const { promise: died, resolve: die } = Promise.withResolvers<void>();
-    const ofPorts = () => ({ senders: valuesOf(credentials), tls: valuesOf(certificates) });
+    const ofPorts = () => ({
+      senders: valuesOf(credentials),
+      tls: valuesOf(certificates),
+      ...(fleet && { fleet: fleet.config() }),
+    });
     let delivered = async (): Promise<boolean> => false;
-    const events: ShardEvents = { emit, delivered: () => delivered(), ...shardEvents(log, die) };
+    const events: ShardEvents = {
+      emit,
+      delivered: () => delivered(),
+      ...shardEvents(log, die),
+      ...(fleet?.events ?? alone),
+    };
     const shards = await openShards(config, ofPorts, rules.current, events);
     undo.unshift(() => shards.end());
     const { kubernetes } = config.enrich;
     const pods = kubernetes && (await import('./known-pods.ts')).knowPods(kubernetes, shards, log);
     undo.unshift(() => pods?.stop());
     rules.onSwap((revision) => shards.swap(revision));
-    for (const port of ['grpc', 'http'] as const) {
-      const whom = port === 'grpc' ? 'the gRPC port' : 'the HTTP port';
+    for (const [port, whom] of Object.entries(portNames) as [keyof typeof portNames, string][]) {
       credentials[port]?.onChange(whom, (changed) => shards.renewSenders(port, changed));
       certificates[port]?.onChange(whom, (changed) => shards.renewTls(port, changed));
     }
@@ -161,7 +173,9 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const adminAddress = await admin.start();
     undo.unshift(() => admin.stop());
     certificates.admin?.onChange('the admin port', (changed) => admin.renew(changed));
+    await fleet?.join(shards);
     const addresses = { ...(await shards.start()), admin: adminAddress };
+    await fleet?.start(addresses.cluster);
     await watchMemory({ shards, memory });
     notReady = '';
 
@@ -171,7 +185,10 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       clearInterval(telling);
       shards.exportQueue(names.map(() => 0));
       log.info('draining', { deadlineMs: config.shutdownTimeoutMs });
-      const losses = await drain({ shards, fanOut, clock: systemClock }, config.shutdownTimeoutMs);
+      // Traces that began here end here, and others go to the other gateways.
+      await fleet?.leave(shards, config.shutdownTimeoutMs);
+      const losses = await drain({ shards, fanOut, clock: systemClock }, endMs - now());
+      await fleet?.stop();
       flushFailures();
       rules.stop();
       pods?.stop();
@@ -249,7 +266,7 @@ async function liveRules(config: BootConfig, log: Log) {
 /** In this thread where there is one shard, else in a thread each; what is not used is not loaded. */
 async function openShards(
   config: BootConfig,
-  ofPorts: () => Pick<ShardConfig, 'senders' | 'tls'>,
+  ofPorts: () => Pick<ShardConfig, 'senders' | 'tls' | 'fleet'>,
   rules: RulesRevision,
   events: ShardEvents,
 ): Promise<Shards> {
@@ -263,20 +280,29 @@ async function openShards(
   const each = (): ShardConfig => ({ ...own, ...ofPorts() });
   if (count === 1) {
     const { LocalShard } = await import('./threads/local-shard.ts');
-    return new LocalShard(each(), rules, events);
+    const now = each();
+    const Fleet = now.fleet && (await import('./threads/fleet-part.ts')).FleetPart;
+    return new LocalShard(now, rules, events, undefined, Fleet);
   }
   const { ShardThreads } = await import('./threads/shard-threads.ts');
   return new ShardThreads(count, each(), rules, events);
 }
 
 /** As the files of the receivers' ports say now. */
-const valuesOf = <T>({ grpc, http }: OfPorts<LiveFiles<T>>): OfProtocols<T> => ({
+const valuesOf = <T>({ grpc, http, cluster }: OfPorts<LiveFiles<T>>): OfProtocols<T> => ({
   ...(grpc && { grpc: grpc.value }),
   ...(http && { http: http.value }),
+  ...(cluster && { cluster: cluster.value }),
 });
 
+/** As the log has them. */
+const portNames = { grpc: 'the gRPC port', http: 'the HTTP port', cluster: 'the port of the fleet' } as const;
+
+/** Nobody is there to be heard of. */
+const alone: Pick<ShardEvents, 'heard' | 'unreachable'> = { heard: () => {}, unreachable: () => {} };
+
 /** What shards say of themselves, for the log. */
-function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit' | 'delivered'> {
+function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit' | 'delivered' | keyof typeof alone> {
   const limited = limitLog(log, logEveryMs, now);
   return {
     fault: (error) => limited.error('receive_error', { err: error }),

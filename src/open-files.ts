@@ -4,7 +4,7 @@ import type { Log } from './telemetry/log.ts';
 /** Files that one block of the boot file names, and what they mean. */
 export type FilesBlock<T> = Omit<LiveFilesOptions<T>, 'tell'>;
 
-type Port = 'grpc' | 'http' | 'admin';
+type Port = 'grpc' | 'http' | 'cluster' | 'admin';
 /** What there is for each port; absent where the port needs none. */
 export type OfPorts<T> = Partial<Record<Port, T>>;
 

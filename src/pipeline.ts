@@ -7,7 +7,7 @@ import type { Explanation } from './model/explanation.ts';
 import type { ExportRequest } from './model/export-request.ts';
 import { observe } from './model/histogram.ts';
 import type { Intake, Message, Receipt } from './model/intake.ts';
-import type { Produced, Protocol, Source } from './model/outcome.ts';
+import type { Produced, Source } from './model/outcome.ts';
 import type { SliceRows } from './model/slice.ts';
 import type { PolicySet } from './model/verdict.ts';
 import { fromWindow } from './shard/brought-back.ts';
@@ -30,7 +30,8 @@ const stepsAtTheEnd = 16;
  *   receive ─▶ land ─▶ decode ─▶ route ─▶ buffer … wait … decide ─▶ enrich ─▶ batch ─▶ export
  *              └───────── accept() ────────────┘    └───────── tick() ──────────┘
  *
- * This is one shard's pipeline; threads/ runs one in each thread, and route/ says which trace is whose.
+ * This is one shard's pipeline; threads/ runs one in each thread, and route/ says which trace is whose. In a fleet what
+ * is another gateway's goes there before: forward/.
  */
 export class Pipeline implements Intake {
   readonly shard: Shard;
@@ -39,6 +40,7 @@ export class Pipeline implements Intake {
     http_protobuf: tally(),
     http_json: tally(),
     kafka: tally(),
+    cluster: tally(),
     window: tally(),
   };
   /** Why no request may come in at present; empty = it may. */
@@ -109,13 +111,41 @@ export class Pipeline implements Intake {
     if (invalid > 0) ledger.add(row, 'invalid', invalid, 0);
   }
 
+  /**
+   * Whether a trace waits here, or its verdict is remembered; the four words of its id at ids[at]. To be asked behind
+   * `catchUp`.
+   */
+  knows(ids: Int32Array, at: number): boolean {
+    const { buffer, decisions } = this.shard;
+    return buffer.find(ids, at) >= 0 || decisions.find(ids, at) >= 0;
+  }
+
+  /** What other shards have handed over so far is with its traces. */
+  catchUp(): void {
+    while (this.#takeOver(this.#now()));
+  }
+
+  /** Another gateway has spans that came here. */
+  forwarded(source: Source, spans: number, bytes: number): void {
+    const { ledger } = this.shard;
+    this.received[source].spans += spans;
+    this.received[source].bytes += bytes;
+    ledger.add(ledger.row(noPolicy), 'forwarded', spans, 0);
+  }
+
+  /** The rest of the books on a request that was cut: `parts` of it came in here, each like a request. */
+  passedOn(source: Source, scanned: Scanned, parts: number): Receipt {
+    this.received[source].requests -= parts;
+    return this.#receipt(0, source, scanned);
+  }
+
   /** One that was dropped is to be kept; the four words of its id. Whoever asks has it brought where that is said. */
   keep(id: Int32Array, way: Way, isSure: boolean): KeepState {
     return this.shard.broughtBack.keep(id, way, isSure, this.#now());
   }
 
   /** The same, step by step; what is once on its way to its traces gets there, by `close` if need be. */
-  *acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Receipt | Refusal> {
+  *acceptInSteps(message: Message, source: Source, isGone: () => boolean): Generator<undefined, Receipt | Refusal> {
     const { segments } = this.shard.buffer;
     const segment = this.#land(message);
     if (segment instanceof Refusal) return segment;
@@ -123,7 +153,7 @@ export class Pipeline implements Intake {
     let taken: Receipt | Refusal | undefined;
     try {
       yield;
-      taken = yield* this.#takeInSteps({ bytes, segment, end: used, length: message.length }, protocol, isGone);
+      taken = yield* this.#takeInSteps({ bytes, segment, end: used, length: message.length }, source, isGone);
       return taken;
     } finally {
       // Others may have come to lie behind it.
@@ -253,7 +283,7 @@ export class Pipeline implements Intake {
 
   *#takeInSteps(
     { bytes, segment, end, length }: { bytes: Uint8Array; segment: number; end: number; length: number },
-    protocol: Protocol,
+    source: Source,
     isGone: () => boolean,
   ): Generator<undefined, Receipt | Refusal> {
     const { conditions, set } = this.shard.revisions.current;
@@ -272,11 +302,11 @@ export class Pipeline implements Intake {
     const slices: SliceRows = { bytes, segment, rows: scan.slices, stride: scan.stride, count: scan.count, conditions };
     const staying = this.#commit(slices, { length, end }, this.#now());
     if (staying instanceof Refusal) return staying;
-    const tally = this.received[protocol];
+    const tally = this.received[source];
     const arriving = { arrival: new StepwiseArrival(this.shard, slices, staying), tally };
     tally.spans += slices.count - staying;
     this.#arriving.add(arriving);
-    const receipt = this.#receipt(length, protocol, scan);
+    const receipt = this.#receipt(length, source, scan);
     while (!arriving.arrival.isOver) {
       tally.spans += arriving.arrival.step(this.#now());
       yield;
@@ -305,7 +335,7 @@ export class Pipeline implements Intake {
   }
 
   /** Slices count as received where they are taken. */
-  #receipt(bytes: number, source: Source, { count: taken, invalid, reason }: RequestScan): Receipt {
+  #receipt(bytes: number, source: Source, { count: taken, invalid, reason }: Scanned): Receipt {
     const { ledger } = this.shard;
     const tally = this.received[source];
     tally.requests++;
@@ -335,13 +365,16 @@ export class Pipeline implements Intake {
   }
 }
 
+/** What is told of a request. */
+type Scanned = Pick<RequestScan, 'count' | 'invalid' | 'reason'>;
+
 /** Of a message in its segment. */
 interface Place {
   readonly length: number;
   readonly end: number;
 }
 
-function refusalFor(error: unknown): Refusal {
+export function refusalFor(error: unknown): Refusal {
   if (error instanceof MalformedError) return new Refusal('malformed', error.message);
   if (error instanceof TooManySpansError) return new Refusal('too_large', error.message);
   throw error;

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { isUnreachable, unreachable } from '../access/options.ts';
 import type { ConsulClient } from '../consul/client.ts';
 import type { Member } from '../model/member.ts';
-import { block, duration, expected, listenEndpoint, scalar, someOf, text } from '../options.ts';
+import { block, duration, expected, listenEndpoint, scalar, size, someOf, text } from '../options.ts';
 
 const memberName = /^[A-Za-z0-9_.-]{1,253}$/;
 const hostPort = /^(?:\[[\da-fA-F:.%]+\]|[^:=[\]\s/]+):(\d{1,5})$/;
@@ -184,7 +184,20 @@ export const clusterOptions = v.pipe(
     members,
     tls: v.optional(tls),
     auth: v.optional(auth),
+    forward_timeout: v.pipe(
+      v.optional(duration('100ms', '1m'), '5s'),
+      v.description('how long it is tried to bring spans to their owner; then they are judged here, and counted'),
+    ),
+    max_forward_bytes: v.pipe(
+      v.optional(size('1MiB', '64GiB'), '128MiB'),
+      v.description('of requests on their way to other gateways; above it senders are told to try again'),
+    ),
   }),
+  v.transform(({ forward_timeout, max_forward_bytes, ...raw }) => ({
+    ...raw,
+    forwardTimeoutMs: forward_timeout,
+    maxForwardBytes: max_forward_bytes,
+  })),
   v.forward(
     v.check((raw) => !isUnreachable(raw.auth, raw.tls?.server), unreachable),
     ['auth'],

@@ -1,5 +1,5 @@
 import type { Refusal } from '../errors.ts';
-import type { Protocol } from './outcome.ts';
+import type { Source } from './outcome.ts';
 
 /** The bytes of one request message that has come whole, wherever they lie. */
 export interface Message {
@@ -36,10 +36,10 @@ export interface Intake {
    * Takes the message, of which nothing is kept but the copy that is made before this returns; nothing of it is taken
    * when a Refusal comes back.
    */
-  accept(message: Message, protocol: Protocol): Answer;
+  accept(message: Message, source: Source): Answer;
   /**
    * The same for a large message, in steps of some tenths of a millisecond. All of it is taken or none; nobody waits for
    * the answer any more when `isGone` says so, and what is not decided by then is that none is.
    */
-  acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Answer>;
+  acceptInSteps(message: Message, source: Source, isGone: () => boolean): Generator<undefined, Answer>;
 }

@@ -1,13 +1,25 @@
 /** How a span left, or that it has not left yet. The books: received = the sum of these + waiting. */
-export const outcomes = ['kept', 'dropped', 'late_kept', 'late_dropped', 'produced', 'invalid', 'lost'] as const;
+export const outcomes = [
+  'kept',
+  'dropped',
+  'late_kept',
+  'late_dropped',
+  'produced',
+  'forwarded',
+  'invalid',
+  'lost',
+] as const;
 export type Outcome = (typeof outcomes)[number];
 
 /** The three ways in. */
 export const protocols = ['grpc', 'http_protobuf', 'http_json'] as const;
 export type Protocol = (typeof protocols)[number];
 
-/** Where spans come from that are received: over a protocol, from a topic, or once more, brought back out of the window. */
-export const sources = [...protocols, 'kafka', 'window'] as const;
+/**
+ * Where spans come from that are received: over a protocol, from a topic, from a member of the fleet, or once more, brought
+ * back out of the window.
+ */
+export const sources = [...protocols, 'kafka', 'cluster', 'window'] as const;
 export type Source = (typeof sources)[number];
 
 /** What made a trace's decision fall due. */

@@ -1,7 +1,7 @@
 import type { Way } from './brought-back.ts';
 import type { ShardMemory } from './memory.ts';
 import type { Outcome, Source, Trigger } from './outcome.ts';
-import type { Histogram, KafkaStats, LoopStats, OverloadStats, ShadowCount } from './stats.ts';
+import type { ForwardStats, Histogram, KafkaStats, LoopStats, OverloadStats, ShadowCount } from './stats.ts';
 
 type Tally = { spans: number; bytes: number; requests: number };
 
@@ -45,10 +45,12 @@ export interface ShardStats {
   readonly pipelines: readonly PipelineStats[];
   readonly refused: Record<string, { requests: number; bytes: number }>;
   /** By protocol, where it asks for credentials, and by the names of those. */
-  readonly letIn: Record<'grpc' | 'http', Record<string, { requests: number }>>;
+  readonly letIn: Record<'grpc' | 'http' | 'cluster', Record<string, { requests: number }>>;
   readonly inflightBytes: number;
+  /** Where there are other gateways. */
+  readonly forward?: ForwardStats;
   readonly memory: ShardMemory;
-  readonly connections: Record<'grpc' | 'http', { open: number; sentAway: number; refused: number }>;
+  readonly connections: Record<'grpc' | 'http' | 'cluster', { open: number; sentAway: number; refused: number }>;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
   readonly turns: Histogram;

@@ -26,6 +26,21 @@ export interface LoopStats {
   readonly gc: Readonly<Record<GcKind, { count: number; seconds: number }>>;
 }
 
+/** What is sent on to the other gateways of a fleet, and what became of it, since the start. */
+export interface ForwardStats {
+  /**
+   * By member: spans that it said it has, with their bytes; spans that it refused or that could not be sent; and of
+   * the first, those that were lost at most with it, when it went without a word.
+   */
+  readonly members: Record<string, { spans: number; bytes: number; failedSpans: number; atRiskSpans: number }>;
+  /** Spans that came in here though they are another's, since it could not take them. */
+  adoptedSpans: number;
+  /** Spans that may have come twice: a connection broke under them, and they were sent again. */
+  uncertainSpans: number;
+  /** Of what is on its way. */
+  heldBytes: number;
+}
+
 /** Where a shard stands on the ladder of overload: 0 is the ground. */
 export interface OverloadStats {
   readonly rung: number;
@@ -157,9 +172,13 @@ export interface GatewayStats {
   readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly oldestSeconds: number };
   readonly window: WindowStats;
   readonly inflightBytes: number;
+  /** Where there are other gateways. */
+  readonly forward?: ForwardStats;
   readonly memory: MemoryAccount;
   /** Open, and since the start sent away while idle or refused for want of room, by protocol. */
-  readonly connections: Readonly<Record<'grpc' | 'http', { open: number; sentAway: number; refused: number }>>;
+  readonly connections: Readonly<
+    Record<'grpc' | 'http' | 'cluster', { open: number; sentAway: number; refused: number }>
+  >;
   /** Memory for requests that have not come whole: what they hold of it, and what waits for the next ones. */
   readonly arriving: { readonly heldBytes: number; readonly pooledBytes: number };
   /** By shard; of several tenants, that of the one which is pressed hardest. */

@@ -36,8 +36,8 @@ export interface LetIn {
 export interface Access {
   /** Lower-case name of the header that may name a tenant; undefined where none does. */
   readonly tenantHeader: string | undefined;
-  /** Where the request's spans go, or why it may not come in. */
-  admit(head: RequestHead): Intake | Refusal;
+  /** Where the request's spans go, or why it may not come in. `headers`: all of them, where it is HTTP/2. */
+  admit(head: RequestHead, headers?: Readonly<Record<string, string | undefined>>): Intake | Refusal;
   /** Why whoever asks may not ask at all, for what is no tenant's; undefined = he may. */
   refuses(head: RequestHead): Refusal | undefined;
 }

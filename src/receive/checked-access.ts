@@ -41,8 +41,8 @@ export class CheckedAccess implements Access {
     );
   }
 
-  admit(head: RequestHead): Intake | Refusal {
-    return this.refuses(head) ?? this.#next.admit(head);
+  admit(head: RequestHead, headers?: Parameters<Access['admit']>[1]): Intake | Refusal {
+    return this.refuses(head) ?? this.#next.admit(head, headers);
   }
 
   refuses(head: RequestHead): Refusal | undefined {

@@ -45,8 +45,12 @@ export type HttpReceiver = Receiver;
 
 export interface GrpcReceiverOptions extends Ports {
   readonly endpoint: Endpoint;
+  /** Where the endpoint stands in the boot file; `receive.grpc` where it is not said. */
+  readonly where?: string;
   /** `http2`: our own unary receiver, the default. `grpc-js`: the reference. Both pass the same protocol tests. */
   readonly server: 'http2' | 'grpc-js';
   /** What the health service answers. */
   readonly serving: () => boolean;
+  /** At the port of a fleet's members: one's word for another's; throws MalformedError. */
+  readonly exchange?: (request: Uint8Array) => Uint8Array;
 }

@@ -25,8 +25,8 @@ export class SubjectAccess implements Access {
     return this.#next.tenantHeader;
   }
 
-  admit(head: RequestHead): Intake | Refusal {
-    return this.#isKnown(head) ? this.#next.admit(head) : denied;
+  admit(head: RequestHead, headers?: Parameters<Access['admit']>[1]): Intake | Refusal {
+    return this.#isKnown(head) ? this.#next.admit(head, headers) : denied;
   }
 
   refuses(head: RequestHead): Refusal | undefined {

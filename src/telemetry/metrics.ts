@@ -3,6 +3,7 @@ import { bufferMetrics } from './metrics/buffer.ts';
 import { decisionsMetrics } from './metrics/decisions.ts';
 import { exportMetrics } from './metrics/export.ts';
 import { filesMetrics } from './metrics/files.ts';
+import { fleetMetrics } from './metrics/fleet.ts';
 import { intakeMetrics } from './metrics/intake.ts';
 import { kafkaMetrics } from './metrics/kafka.ts';
 import { kubernetesMetrics } from './metrics/kubernetes.ts';
@@ -18,6 +19,7 @@ export const metrics: readonly Metric[] = [
   ...bufferMetrics,
   ...windowMetrics,
   ...memoryMetrics,
+  ...fleetMetrics,
   ...decisionsMetrics,
   ...exportMetrics,
   ...kafkaMetrics,

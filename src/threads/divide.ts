@@ -3,7 +3,12 @@ import type { ShardConfig } from './shards.ts';
 
 /** Each shard's part: what one shard owns is divided, and the sum is what the operator set. */
 export function amongShards(config: ShardConfig, shards: number): ShardConfig {
-  return { ...config, ...part(config, 1 / shards) };
+  const { fleet } = config;
+  return {
+    ...config,
+    ...part(config, 1 / shards),
+    ...(fleet && { fleet: { ...fleet, maxForwardBytes: Math.floor(fleet.maxForwardBytes / shards) } }),
+  };
 }
 
 type Divided = Pick<ShardConfig, 'buffer' | 'window'>;

@@ -8,6 +8,7 @@ import { Pods } from '../enrich/pods.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
+import type { FleetView } from '../model/fleet.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { PodChanges } from '../model/pod.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
@@ -21,7 +22,7 @@ import { ConnectionLimit, type ConnectionStats } from '../receive/connection-lim
 import { createGrpcReceiver } from '../receive/grpc.ts';
 import { createHttpReceiver } from '../receive/http.ts';
 import { connectionsByOpenFiles } from '../receive/open-files.ts';
-import type { Receiver } from '../receive/receiver.ts';
+import type { Endpoint, Ports, Receiver } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
@@ -31,12 +32,22 @@ import type { BringBack } from './bring-back.ts';
 import { collectNow, compactHeapAfterBursts } from './compact-heap.ts';
 import { compileFor } from './compile-for.ts';
 import { amongTenants } from './divide.ts';
+import type { FleetPart } from './fleet-part.ts';
 import { InTurn } from './in-turn.ts';
 import { unpack } from './packer.ts';
 import { SenderAccess } from './sender-access.ts';
 import type { ShardKafka } from './shard-kafka.ts';
 import { shardStats } from './shard-stats.ts';
-import type { Addresses, Protocol, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
+import type {
+  Addresses,
+  FleetLink,
+  FleetShardConfig,
+  Protocol,
+  RulesRevision,
+  ShardConfig,
+  ShardEvents,
+  Shards,
+} from './shards.ts';
 import { TenantPipeline } from './tenant-pipeline.ts';
 import { Ticker } from './ticker.ts';
 import { WindowQuestions } from './window-questions.ts';
@@ -55,6 +66,8 @@ const flushAgainMs = 5;
 /** Traces decided at a stretch: less than a millisecond's worth. */
 const tracesPerStep = 200;
 
+type Relay = ConstructorParameters<typeof FleetPart>[3]['relay'];
+
 /** Its place among several; by tenant. */
 interface Membership {
   readonly neighbours: readonly NeighbourOptions[];
@@ -62,6 +75,8 @@ interface Membership {
   readonly inflight: SharedArrayBuffer;
   /** Has all shards bring a trace back, this one too. */
   readonly bringBack: (traceId: string, tenant: number) => void;
+  /** Has another shard judge where a part of a request belongs. */
+  readonly relay: Relay;
 }
 
 /** The one shard of this thread: receivers, a pipeline for each tenant, and ticker. A gateway of one shard is this alone. */
@@ -73,7 +88,9 @@ export class LocalShard implements Shards {
   readonly admission: Admission;
   readonly senders: SenderAccess;
   readonly refused = new ReceiveStats();
-  readonly connections = { grpc: noConnections(), http: noConnections() };
+  readonly connections = { grpc: noConnections(), http: noConnections(), cluster: noConnections() };
+  /** Where there are other gateways. */
+  readonly fleet: FleetPart | undefined;
   /** What policies remember, by tenant. */
   readonly #memories: PolicyMemory[] = [];
   readonly #shards: number;
@@ -96,7 +113,14 @@ export class LocalShard implements Shards {
   kafka: ShardKafka | undefined;
   readonly #self: number;
 
-  constructor(config: ShardConfig, rules: RulesRevision, events: ShardEvents, member?: Membership) {
+  /** `Fleet`: where the boot file names other gateways, since it need not be loaded else. */
+  constructor(
+    config: ShardConfig,
+    rules: RulesRevision,
+    events: ShardEvents,
+    member?: Membership,
+    Fleet?: typeof FleetPart,
+  ) {
     this.#config = config;
     this.#tls = { ...config.tls };
     this.#events = events;
@@ -113,7 +137,9 @@ export class LocalShard implements Shards {
       return this.#windows.bringBack(pipeline);
     });
     this.#self = member?.neighbours[0].self ?? 0;
-    this.senders = new SenderAccess(config, this.tenants, this.#shards, () => this.kafka?.intake);
+    this.fleet = config.fleet && Fleet && this.#joinFleet(Fleet, config.fleet, member);
+    const elsewhere = () => this.kafka?.intake;
+    this.senders = new SenderAccess(config, this.#intakes(), this.#shards, elsewhere, this.fleet?.members);
     this.#deciding = new InTurn(this.tenants);
     const turns = new InTurn(this.tenants);
     this.#ticker = new Ticker(() => {
@@ -138,6 +164,28 @@ export class LocalShard implements Shards {
     const { delivered, kafka: tell } = this.#events;
     const place = { self: this.#self, shards: this.#shards, delivered, tell };
     this.kafka = new ShardKafka(this.#config, this.#config.kafka, this.tenants[0].pipeline, place);
+  }
+
+  #joinFleet(Fleet: typeof FleetPart, config: FleetShardConfig, member: Membership | undefined): FleetPart {
+    const self = this.#self;
+    const relay = member?.relay ?? (() => Promise.reject(new Error('there is no other shard')));
+    return new Fleet(config, this.tenants, this.#config.tenants, { self, shards: this.#shards, relay }, this.#events);
+  }
+
+  /** What is before the pipelines: nothing, where there are no other gateways. */
+  #intakes() {
+    return this.tenants.map(({ tenant, pipeline }) => ({
+      tenant,
+      intake: this.fleet?.intakes[tenant.index] ?? pipeline,
+    }));
+  }
+
+  renewFleet(view: FleetView): void {
+    this.fleet?.renew(view);
+  }
+
+  renewLink(link: FleetLink): void {
+    this.fleet?.renewLink(link);
   }
 
   #openTenant(tenant: Tenant, rules: RulesRevision, member: Membership | undefined): TenantPipeline {
@@ -165,7 +213,7 @@ export class LocalShard implements Shards {
   }
 
   /** Listens at the addresses given, or at the configured ones. */
-  async start({ grpc, http } = this.#config.receive): Promise<Addresses> {
+  async start({ grpc, http } = this.#config.receive, listen = this.#config.fleet?.listen): Promise<Addresses> {
     const ports = (protocol: Protocol) => ({
       access: this.senders.of(protocol),
       admission: this.admission,
@@ -176,7 +224,7 @@ export class LocalShard implements Shards {
         this.#tellTurnedAway(protocol, reason, why, address),
       onError: (error: unknown) => this.#events.fault(error),
     });
-    const listen = async (protocol: Protocol, receiver: Receiver) => {
+    const open = async (protocol: Protocol, receiver: Receiver) => {
       const address = await receiver.start();
       this.#receivers.set(protocol, receiver);
       return address;
@@ -186,10 +234,19 @@ export class LocalShard implements Shards {
     this.kafka?.startReading();
     return {
       ...(grpc && {
-        grpc: await listen('grpc', createGrpcReceiver({ ...grpc, ...ports('grpc'), serving })),
+        grpc: await open('grpc', createGrpcReceiver({ ...grpc, ...ports('grpc'), serving })),
       }),
-      ...(http && { http: await listen('http', createHttpReceiver({ ...http, ...ports('http') })) }),
+      ...(http && { http: await open('http', createHttpReceiver({ ...http, ...ports('http') })) }),
+      ...(listen && { cluster: await open('cluster', this.#memberReceiver({ ...ports('cluster'), serving }, listen)) }),
     };
+  }
+
+  #memberReceiver(ports: Ports & { readonly serving: () => boolean }, endpoint: Endpoint): Receiver {
+    const exchange = (word: Uint8Array): Uint8Array => {
+      this.#events.heard(word.slice());
+      return this.fleet?.shard.word ?? new Uint8Array(0);
+    };
+    return createGrpcReceiver({ ...ports, server: 'http2', endpoint, where: 'cluster.listen', exchange });
   }
 
   /** Others may send, from the next request on. */

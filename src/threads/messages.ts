@@ -1,14 +1,24 @@
 import type { Credentials } from '../access/credential.ts';
 import type { SlabNotice } from '../buffer/lending.ts';
+import type { Refusal } from '../errors.ts';
+import type { Relayed } from '../forward/fleet-shard.ts';
 import type { Way } from '../model/brought-back.ts';
 import type { ExportRequest } from '../model/export-request.ts';
+import type { FleetView } from '../model/fleet.ts';
+import type { Receipt } from '../model/intake.ts';
 import type { PodChanges } from '../model/pod.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
+import type { Endpoint } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
 import type { GatherRequest } from '../simulate/gather.ts';
-import type { Protocol, RulesRevision, ShardConfig, ShardEvents } from './shards.ts';
+import type { FleetLink, Protocol, RulesRevision, ShardConfig, ShardEvents } from './shards.ts';
+
+/** A receipt or a refusal as it travels: an object's class does not. */
+export type RelayAnswer =
+  | { readonly receipt: Receipt }
+  | { readonly refused: Pick<Refusal, 'reason' | 'message' | 'retryAfterMs'> };
 
 /** What a shard's thread is started with. */
 export interface ThreadData {
@@ -24,7 +34,12 @@ export interface ThreadData {
 
 /** Questions, each with an answer. */
 export type Question =
-  | { readonly ask: 'start'; readonly config: ShardConfig['receive'] }
+  | {
+      readonly ask: 'start';
+      readonly config: ShardConfig['receive'];
+      /** Where other gateways come in. */
+      readonly listen: Endpoint | undefined;
+    }
   | { readonly ask: 'stats' }
   | {
       readonly ask: 'explain';
@@ -45,6 +60,9 @@ export type Question =
   | { readonly ask: 'bringBack'; readonly traceId: string; readonly tenant: number }
   | { readonly ask: 'flush' }
   | { readonly ask: 'finishReading' }
+  | { readonly ask: 'relay'; readonly relayed: Relayed }
+  /** The first of two steps, see FleetShard.prepare; the second is `renewFleet`. */
+  | { readonly ask: 'prepareFleet'; readonly view: FleetView }
   | { readonly ask: 'stopReceiving'; readonly deadlineMs: number }
   | { readonly ask: 'decideWaiting'; readonly maxBytes: number };
 
@@ -53,6 +71,10 @@ export type ToThread =
   /** Nobody waits for the answer to a question; it has one all the same, or a failure. */
   | { readonly type: 'abandon'; readonly id: number }
   | { readonly type: 'bringBack'; readonly traceId: string; readonly tenant: number }
+  | { readonly type: 'renewFleet'; readonly view: FleetView }
+  | { readonly type: 'renewLink'; readonly link: FleetLink }
+  /** What came of what this shard had relayed. */
+  | { readonly type: 'relayed'; readonly id: number; readonly answer: RelayAnswer }
   | { readonly type: 'swap'; readonly rules: RulesRevision }
   | { readonly type: 'renewSenders'; readonly port: Protocol; readonly credentials: Credentials }
   | { readonly type: 'renewTls'; readonly port: Protocol; readonly credentials: ServerCredentials }
@@ -73,6 +95,10 @@ export type FromThread =
   | { readonly type: 'bringBack'; readonly traceId: string; readonly tenant: number }
   | { readonly type: 'delivered'; readonly id: number }
   | { readonly type: 'kafka'; readonly told: Parameters<ShardEvents['kafka']> }
+  /** To be passed on to shard `to`, which judges where a part of a request belongs. */
+  | { readonly type: 'relay'; readonly id: number; readonly to: number; readonly relayed: Relayed }
+  | { readonly type: 'heard'; readonly word: Uint8Array }
+  | { readonly type: 'unreachable'; readonly name: string }
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'overload'; readonly stats: OverloadStats; readonly tenant: string }
   | { readonly type: 'full'; readonly protocol: string }

@@ -1,13 +1,19 @@
 import type { Credentials } from '../access/credential.ts';
 import { systemClock } from '../clock.ts';
 import type { Intake } from '../model/intake.ts';
+import type { Tenant } from '../model/tenant.ts';
 import { type Access, type LetIn, openAccess } from '../receive/access.ts';
 import { CheckedAccess } from '../receive/checked-access.ts';
 import { SubjectAccess } from '../receive/subject-access.ts';
 import { intakeFinder, tenantAccess } from '../receive/tenants/intakes.ts';
 import { LimitedIntake } from '../receive/tenants/limited-intake.ts';
 import type { Protocol, ShardConfig } from './shards.ts';
-import type { TenantPipeline } from './tenant-pipeline.ts';
+
+/** A tenant's way in: its pipeline, or in a fleet what is before it. */
+interface TenantIntake {
+  readonly tenant: Tenant;
+  readonly intake: Intake;
+}
 
 /** Where all requests go that are decided by others; undefined: they are decided here. */
 type Elsewhere = () => Intake | undefined;
@@ -17,23 +23,41 @@ export class SenderAccess {
   readonly #receive: ShardConfig['receive'];
   /** Of whoever may send, over both protocols: limits are a tenant's, not a listener's. */
   readonly #everybody: Access;
+  readonly #members: Access;
+  readonly #memberSubjects: readonly string[] | undefined;
   readonly #checked: Partial<Record<Protocol, CheckedAccess>>;
 
-  /** `shards`: how many there are, which share what a tenant may send. */
-  constructor(config: ShardConfig, pipelines: readonly TenantPipeline[], shards: number, elsewhere: Elsewhere) {
+  /**
+   * `shards`: how many there are, which share what a tenant may send. `members`: whoever comes from other gateways.
+   */
+  constructor(
+    config: ShardConfig,
+    intakes: readonly TenantIntake[],
+    shards: number,
+    elsewhere: Elsewhere,
+    members?: Access,
+  ) {
     const { receive, senders = {} } = config;
     this.#receive = receive;
-    this.#everybody = accessOfAll(config, pipelines, shards, elsewhere);
-    const checked = (credentials: Credentials | undefined): CheckedAccess | undefined =>
-      credentials && new CheckedAccess(credentials, this.#everybody);
-    const [grpc, http] = [checked(senders.grpc), checked(senders.http)];
-    this.#checked = { ...(grpc && { grpc }), ...(http && { http }) };
+    this.#everybody = accessOfAll(config, intakes, shards, elsewhere);
+    this.#members = members ?? this.#everybody;
+    this.#memberSubjects = config.fleet?.clientSubjects;
+    const checked = (credentials: Credentials | undefined, next: Access): CheckedAccess | undefined =>
+      credentials && new CheckedAccess(credentials, next);
+    const [grpc, http] = [checked(senders.grpc, this.#everybody), checked(senders.http, this.#everybody)];
+    const cluster = checked(senders.cluster, this.#members);
+    this.#checked = { ...(grpc && { grpc }), ...(http && { http }), ...(cluster && { cluster }) };
   }
 
   of(protocol: Protocol): Access {
-    const { clientSubjects } = this.#receive[protocol]?.auth ?? this.#receive.auth ?? {};
-    const checked = this.#checked[protocol] ?? this.#everybody;
-    return clientSubjects === undefined ? checked : new SubjectAccess(clientSubjects, checked);
+    const subjects = this.#subjectsOf(protocol);
+    const checked = this.#checked[protocol] ?? (protocol === 'cluster' ? this.#members : this.#everybody);
+    return subjects === undefined ? checked : new SubjectAccess(subjects, checked);
+  }
+
+  #subjectsOf(protocol: Protocol): readonly string[] | undefined {
+    if (protocol === 'cluster') return this.#memberSubjects;
+    return (this.#receive[protocol]?.auth ?? this.#receive.auth)?.clientSubjects;
   }
 
   /** Others may send, from the next request on. */
@@ -43,22 +67,23 @@ export class SenderAccess {
 
   /** By the name of the token or user. */
   get letIn(): Record<Protocol, Readonly<Record<string, LetIn>>> {
-    return { grpc: this.#checked.grpc?.letIn ?? {}, http: this.#checked.http?.letIn ?? {} };
+    const { grpc, http, cluster } = this.#checked;
+    return { grpc: grpc?.letIn ?? {}, http: http?.letIn ?? {}, cluster: cluster?.letIn ?? {} };
   }
 }
 
 /** Says which tenant's pipeline a request goes to; with one, there is nothing to say. */
 function accessOfAll(
   { tenants }: ShardConfig,
-  pipelines: readonly TenantPipeline[],
+  all: readonly TenantIntake[],
   shards: number,
   elsewhere: Elsewhere,
 ): Access {
-  const [{ pipeline }] = pipelines;
-  if (tenants === undefined) return { ...openAccess(pipeline), admit: () => elsewhere() ?? pipeline };
-  const intakes = pipelines.map(({ pipeline, tenant }): Intake => {
+  const [{ intake }] = all;
+  if (tenants === undefined) return { ...openAccess(intake), admit: () => elsewhere() ?? intake };
+  const intakes = all.map(({ intake, tenant }): Intake => {
     const { maxBytesPerSecond } = tenants.each[tenant.index];
-    return maxBytesPerSecond === 0 ? pipeline : new LimitedIntake(pipeline, maxBytesPerSecond / shards, systemClock);
+    return maxBytesPerSecond === 0 ? intake : new LimitedIntake(intake, maxBytesPerSecond / shards, systemClock);
   });
   return tenantAccess(tenants.header, intakeFinder(tenants, intakes));
 }

@@ -3,6 +3,7 @@ import type { ShardMemory } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { PipelineStats, ShardStats } from '../model/shard-stats.ts';
 import type {
+  ForwardStats,
   GatewayStats,
   Histogram,
   KafkaStats,
@@ -28,12 +29,13 @@ interface Counting {
   readonly admission: Admission;
   readonly refused: ReceiveStats;
   readonly senders: { readonly letIn: ShardStats['letIn'] };
-  readonly connections: Record<'grpc' | 'http', ConnectionStats>;
+  readonly connections: Record<'grpc' | 'http' | 'cluster', ConnectionStats>;
+  readonly fleet: { readonly stats: ForwardStats } | undefined;
   readonly turns: Histogram;
   readonly kafka: { readonly stats: KafkaStats } | undefined;
 }
 
-function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
+function memoryOf({ tenants, admission, fleet }: Counting, heap: number): ShardMemory {
   const parts = tenants.map(({ pipeline: { shard } }) => {
     const { buffer, window, scan, neighbours, decisions, batches } = shard;
     return {
@@ -48,7 +50,8 @@ function memoryOf({ tenants, admission }: Counting, heap: number): ShardMemory {
   });
   const sum = addRecords(parts);
   return {
-    inflight: Math.max(chunks.heldBytes, admission.inflightBytes) + senders.waiting.bytes,
+    inflight:
+      Math.max(chunks.heldBytes, admission.inflightBytes) + senders.waiting.bytes + (fleet?.stats.heldBytes ?? 0),
     ...sum,
     spare: sum.spare + chunks.freeBytes,
     heap,
@@ -62,8 +65,9 @@ export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
     refused: refused.refused,
     letIn: counting.senders.letIn,
     inflightBytes: admission.inflightBytes,
+    ...(counting.fleet && { forward: structuredClone(counting.fleet.stats) }),
     memory: memoryOf(counting, loop ? heapBytes() : 0),
-    connections: { grpc: { ...counting.connections.grpc }, http: { ...counting.connections.http } },
+    connections: structuredClone(counting.connections),
     arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
     turns,
     ...(counting.kafka && { kafka: counting.kafka.stats }),
@@ -145,8 +149,10 @@ export function sumStats(
     letIn: {
       grpc: addLetIn(shards.map(({ letIn }) => letIn.grpc)),
       http: addLetIn(shards.map(({ letIn }) => letIn.http)),
+      cluster: addLetIn(shards.map(({ letIn }) => letIn.cluster)),
     },
     inflightBytes: total((shard) => shard.inflightBytes),
+    ...(shards[0].forward && { forward: addForward(shards.flatMap(({ forward }) => forward ?? [])) }),
     memory: addRecords(shards.map(({ memory }) => memory)),
     connections: addTables(shards.map((shard) => shard.connections)),
     arriving: {
@@ -232,6 +238,15 @@ function addKafka(all: readonly KafkaStats[]): KafkaStats {
         lag: Object.assign({}, ...read.map((it) => it.lag)),
       },
     }),
+  };
+}
+
+function addForward(all: readonly ForwardStats[]): ForwardStats {
+  const names = new Set(all.flatMap(({ members }) => Object.keys(members)));
+  const ofMember = (name: string) => addRecords(all.flatMap(({ members }) => members[name] ?? []));
+  return {
+    members: Object.fromEntries([...names].map((name) => [name, ofMember(name)])),
+    ...addRecords(all.map(({ members, ...numbers }) => numbers)),
   };
 }
 

@@ -5,6 +5,7 @@ import { LoopProbe } from '../telemetry/loop.ts';
 import { compactHeapSoon } from './compact-heap.ts';
 import { LocalShard } from './local-shard.ts';
 import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
+import { asAnswer, Relays } from './relays.ts';
 import { shardStats } from './shard-stats.ts';
 
 /** The thread of one shard: a shard that is asked and told by messages. Everything else it shares is memory. */
@@ -20,6 +21,8 @@ new ArrayBuffer(1).transfer();
 /** Questions to the thread that has the exporters, under way. */
 const deliveries = new Map<number, (isDelivered: boolean) => void>();
 let asked = 0;
+const relays = new Relays();
+const Fleet = config.fleet && (await import('./fleet-part.ts')).FleetPart;
 
 const shard = new LocalShard(
   config,
@@ -37,6 +40,8 @@ const shard = new LocalShard(
     },
     kafka: (...told) => tell({ type: 'kafka', told }),
     turnedAway: (...told) => tell({ type: 'turnedAway', told }),
+    heard: (word) => tell({ type: 'heard', word }),
+    unreachable: (name) => tell({ type: 'unreachable', name }),
     overload: (_, stats, tenant) => tell({ type: 'overload', stats, tenant }),
     // Whoever started this thread sees it by itself.
     died: () => {},
@@ -44,12 +49,14 @@ const shard = new LocalShard(
   {
     inflight,
     bringBack: (traceId, tenant) => tell({ type: 'bringBack', traceId, tenant }),
+    relay: (to, relayed) => relays.send((id) => tell({ type: 'relay', id, to, relayed })),
     neighbours: shared.map((memory, tenant) => ({
       self,
       shared: memory,
       tell: (notice, to) => tell({ type: 'slab', notice, tenant, to }),
     })),
   },
+  Fleet,
 );
 const probe = new LoopProbe(systemClock.monotonicMs());
 const reportTurn = (): void =>
@@ -66,6 +73,9 @@ port.on('message', (message: ToThread) => {
   if (message.type === 'slab') shard.tenants[message.tenant].pipeline.shard.neighbours?.learn(message.notice);
   else if (message.type === 'abandon') open.get(message.id)?.abort();
   else if (message.type === 'bringBack') void shard.bringBack(message.traceId, message.tenant);
+  else if (message.type === 'renewFleet') shard.renewFleet(message.view);
+  else if (message.type === 'renewLink') shard.renewLink(message.link);
+  else if (message.type === 'relayed') relays.answered(message.id, message.answer);
   else if (message.type === 'swap') shard.swap(message.rules);
   else if (message.type === 'renewSenders') shard.renewSenders(message.port, message.credentials);
   else if (message.type === 'renewTls') shard.renewTls(message.port, message.credentials);
@@ -93,7 +103,7 @@ async function answer(id: number, question: Question): Promise<void> {
 function answerTo(question: Question, over: AbortSignal): unknown {
   switch (question.ask) {
     case 'start':
-      return shard.start(question.config);
+      return shard.start(question.config, question.listen);
     case 'stats':
       return shardStats(shard, probe.read(systemClock.monotonicMs()));
     case 'explain':
@@ -112,6 +122,10 @@ function answerTo(question: Question, over: AbortSignal): unknown {
       return shard.flush();
     case 'finishReading':
       return shard.finishReading();
+    case 'relay':
+      return shard.fleet?.relayed(question.relayed).then(asAnswer);
+    case 'prepareFleet':
+      return shard.fleet?.shard.prepare(question.view);
     case 'stopReceiving':
       return shard.stopReceiving(question.deadlineMs);
     case 'decideWaiting':

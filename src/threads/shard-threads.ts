@@ -7,6 +7,7 @@ import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
+import type { FleetView } from '../model/fleet.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { PodChanges } from '../model/pod.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
@@ -20,9 +21,9 @@ import type { GatheredTraces, GatherRequest } from '../simulate/gather.ts';
 import { compactHeapAfterBursts } from './compact-heap.ts';
 import { compileFor } from './compile-for.ts';
 import { amongShards } from './divide.ts';
-import type { FromThread, ThreadData, ToThread } from './messages.ts';
+import type { FromThread, RelayAnswer, ThreadData, ToThread } from './messages.ts';
 import { Questions } from './questions.ts';
-import type { Addresses, Protocol, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
+import type { Addresses, FleetLink, Protocol, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 
 /** Beside this file, as it is run: TypeScript in a checkout, JavaScript in the image. */
 const threadFile = new URL(
@@ -58,6 +59,7 @@ export class ShardThreads implements Shards {
   );
   readonly #dead = new Set<number>();
   #ending = false;
+  #renewing: Promise<void> = Promise.resolve();
 
   constructor(shards: number, config: ShardConfig, rules: RulesRevision, events: ShardEvents) {
     this.count = shards;
@@ -89,18 +91,24 @@ export class ShardThreads implements Shards {
   /** The first shard binds the addresses, which settles ports left open; the others join it there. */
   async start(): Promise<Addresses> {
     const { receive } = this.#config;
-    await this.#mustBeFree(receive);
+    await this.#mustBeFree(receive, this.#config.fleet?.listen);
     const shared = (endpoint: Endpoint) => ({ ...endpoint, reusePort: true });
     const at = (bound: Addresses): ShardConfig['receive'] => ({
       ...receive,
       ...(receive.grpc && { grpc: { ...receive.grpc, endpoint: shared(bound.grpc ?? receive.grpc.endpoint) } }),
       ...(receive.http && { http: { ...receive.http, endpoint: shared(bound.http ?? receive.http.endpoint) } }),
     });
-    const bound = await this.#questions[0].ask<Addresses>({ ask: 'start', config: at({}) });
+    const listen = this.#config.fleet?.listen;
+    const bound = await this.#questions[0].ask<Addresses>({
+      ask: 'start',
+      config: at({}),
+      listen: listen && shared(listen),
+    });
     const others = at(bound);
     // grpc-js cannot share a port: then the first shard receives for all, and hands over.
     if (others.grpc?.server === 'grpc-js') delete (others as { grpc?: unknown }).grpc;
-    await Promise.all(this.#questions.slice(1).map((shard) => shard.ask({ ask: 'start', config: others })));
+    const start = { ask: 'start', config: others, listen: bound.cluster && shared(bound.cluster) } as const;
+    await Promise.all(this.#questions.slice(1).map((shard) => shard.ask(start)));
     return bound;
   }
 
@@ -128,6 +136,20 @@ export class ShardThreads implements Shards {
 
   knowPods(changes: PodChanges): void {
     if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'knowPods', changes });
+  }
+
+  /** In two steps, the second when all shards have done the first; views come one after the other. */
+  renewFleet(view: FleetView): Promise<void> {
+    this.#renewing = this.#renewing.then(async () => {
+      if (this.#ending) return;
+      await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'prepareFleet', view }))).catch(() => {});
+      if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewFleet', view });
+    });
+    return this.#renewing;
+  }
+
+  renewLink(link: FleetLink): void {
+    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewLink', link });
   }
 
   exportQueue(shares: readonly number[]): void {
@@ -237,6 +259,15 @@ export class ShardThreads implements Shards {
       case 'bringBack':
         if (!this.#ending) for (const worker of this.#workers) post(worker, message);
         return;
+      case 'relay':
+        void this.#relay(from, message);
+        return;
+      case 'heard':
+        this.#events.heard(message.word);
+        return;
+      case 'unreachable':
+        this.#events.unreachable(message.name);
+        return;
       case 'lost':
         this.#events.lost(message.reason, message.spans);
         return;
@@ -265,6 +296,12 @@ export class ShardThreads implements Shards {
     if (!this.#ending) post(this.#workers[shard], { type: 'delivered', id, isDelivered });
   }
 
+  async #relay(from: number, { id, to, relayed }: Extract<FromThread, { type: 'relay' }>): Promise<void> {
+    const refused = { reason: 'internal', message: `shard ${to} is gone`, retryAfterMs: 0 } as const;
+    const answer = await this.#questions[to].ask<RelayAnswer>({ ask: 'relay', relayed }).catch(() => ({ refused }));
+    if (!this.#ending) post(this.#workers[from], { type: 'relayed', id, answer });
+  }
+
   /** To the shard that wrote it. */
   #giveBack(shard: number, { request: { body }, tenant }: Extract<FromThread, { type: 'emit' }>): void {
     const message: ToThread = { type: 'reuse', body, tenant: tenant.index };
@@ -275,12 +312,13 @@ export class ShardThreads implements Shards {
    * Sockets that share a port also share it with a gateway that runs already, and with this one's other protocol. Ones
    * that do not share, open at the same time, find it taken.
    */
-  async #mustBeFree({ grpc, http }: ShardConfig['receive']): Promise<void> {
+  async #mustBeFree({ grpc, http }: ShardConfig['receive'], listening: Endpoint | undefined): Promise<void> {
     const servers: Server[] = [];
     try {
       for (const [where, endpoint] of [
         ['receive.grpc', grpc?.endpoint],
         ['receive.http', http?.endpoint],
+        ['cluster.listen', listening],
       ] as const) {
         if (endpoint === undefined || endpoint.port === 0) continue;
         const server = createServer();

@@ -6,6 +6,7 @@ import type { KeepState, Way } from '../model/brought-back.ts';
 import type { ExportWhen } from '../model/destinations.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
+import type { FleetView } from '../model/fleet.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { PodChanges } from '../model/pod.ts';
 import type { RulesDocument } from '../model/rules.ts';
@@ -15,6 +16,7 @@ import type { Tenant } from '../model/tenant.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import type { GatheredTraces, GatherRequest } from '../simulate/gather.ts';
+import type { TlsTexts } from '../tls-client/files.ts';
 
 /** What a shard needs of the boot file; plain values, so that it can be sent to another thread. */
 export type ShardConfig = Pick<
@@ -27,10 +29,36 @@ export type ShardConfig = Pick<
   readonly senders?: OfProtocols<Credentials>;
   /** What ports with TLS are opened with; absent: it is plain. */
   readonly tls?: OfProtocols<ServerCredentials>;
+  /** Where there are other gateways. */
+  readonly fleet?: FleetShardConfig;
 };
 
-/** A port of the receivers. */
-export type Protocol = 'grpc' | 'http';
+/** A shard's part of a fleet. */
+export interface FleetShardConfig {
+  /** Where members and agents come in. */
+  readonly listen: Endpoint;
+  /** Names of certificates that may come in there; absent: any that the port takes. */
+  readonly clientSubjects?: readonly string[];
+  /** How long a trace waits for its decision. */
+  readonly waitMs: number;
+  /** Of what is on its way to other gateways; this shard's part. */
+  readonly maxForwardBytes: number;
+  /** How long it is tried to bring spans to their owner. */
+  readonly forwardTimeoutMs: number;
+  readonly link: FleetLink;
+  readonly view: FleetView;
+}
+
+/** What other gateways are reached with. */
+export interface FleetLink {
+  /** Sent with each call, such as `authorization`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Absent: they are reached without TLS. */
+  readonly tls?: { readonly texts: TlsTexts; readonly serverName?: string };
+}
+
+/** A port at which spans come in. */
+export type Protocol = 'grpc' | 'http' | 'cluster';
 
 export type OfProtocols<T> = Readonly<Partial<Record<Protocol, T>>>;
 
@@ -42,10 +70,7 @@ export interface RulesRevision {
   readonly numbers?: readonly SharedNumbers[];
 }
 
-export interface Addresses {
-  readonly grpc?: Endpoint;
-  readonly http?: Endpoint;
-}
+export type Addresses = OfProtocols<Endpoint>;
 
 /** What the shards tell whoever runs them. */
 export interface ShardEvents {
@@ -68,6 +93,10 @@ export interface ShardEvents {
   kafka(level: 'warn' | 'error', fields: Readonly<Record<string, unknown>>, message: string): void;
   /** A tenant's part of a shard stands on another rung of the ladder than before; its name is empty where there is one. */
   overload(shard: number, stats: OverloadStats, tenant: string): void;
+  /** A member of the fleet said a word of itself, see cluster/word.ts. */
+  heard(word: Uint8Array): void;
+  /** A member of the fleet could not be reached from a shard. */
+  unreachable(name: string): void;
   /** The thread of a shard ended, and with it what waited there. */
   died(shard: number, reason: unknown): void;
 }
@@ -84,6 +113,10 @@ export interface Shards {
   knowPods(changes: PodChanges): void;
   /** Other certificates for connections that come from now on. */
   renewTls(port: Protocol, credentials: ServerCredentials): void;
+  /** Who the members of the fleet are, from now on: all shards go by it from one moment on, see FleetShard.prepare. */
+  renewFleet(view: FleetView): void | Promise<void>;
+  /** How other gateways are reached from now on. */
+  renewLink(link: FleetLink): void;
   /** How full the queue is of the exporter that is furthest behind, 0 to 1, for each tenant: told now and then. */
   exportQueue(shares: readonly number[]): void;
   /** One entry a shard, in the order of their numbers. */

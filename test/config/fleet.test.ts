@@ -36,6 +36,8 @@ describe('a fleet in the boot file', () => {
           { name: 'b', address: '[fd00::2]:4319' },
         ],
       },
+      forwardTimeoutMs: 5_000,
+      maxForwardBytes: 128 * 2 ** 20,
     });
   });
 

@@ -52,6 +52,8 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
     lost: () => {},
     overload: () => {},
     full: () => {},
+    heard: () => {},
+    unreachable: () => {},
     turnedAway: () => {},
     delivered: async () => true,
     kafka: () => {},

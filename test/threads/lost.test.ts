@@ -40,6 +40,8 @@ it('spans that could not be written are told with their cause: once, however man
     died: () => {},
     overload: () => {},
     full: () => {},
+    heard: () => {},
+    unreachable: () => {},
     turnedAway: () => {},
     delivered: async () => true,
     kafka: () => {},

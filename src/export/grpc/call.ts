@@ -26,7 +26,7 @@ const prefixBytes = 5;
 export function call(
   session: ClientHttp2Session,
   headers: Readonly<Record<string, string>>,
-  { bytes, encoding }: Payload,
+  { bytes, encoding }: Pick<Payload, 'bytes' | 'encoding'>,
   signal: AbortSignal,
 ): Promise<Reply> {
   return new Promise((resolve) => {

@@ -91,10 +91,7 @@ export class Connections {
 
   #connect(address: Address): Promise<ClientHttp2Session> {
     const opening = address.connect();
-    opening.then(
-      (session) => session.once('close', () => this.#suspect()),
-      () => this.#suspect(),
-    );
+    opening.catch(() => this.#suspect());
     return opening;
   }
 
@@ -139,7 +136,10 @@ export class Connections {
 
   #addressOf(host: string): Address {
     const { timeoutMs, ...route } = this.#options;
-    const open = () => openSession({ ...route, address: host }, connectTimeoutMs(timeoutMs));
+    const open = async () => {
+      const session = await openSession({ ...route, address: host }, connectTimeoutMs(timeoutMs));
+      return session.once('close', () => this.#suspect());
+    };
     return new Address(open, this.#now);
   }
 }

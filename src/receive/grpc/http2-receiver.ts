@@ -23,7 +23,7 @@ import { idleMs, maxRequestMs, Watch } from '../watch.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
 import { type CallHost, ExportCall } from './export-call.ts';
 import type { CallKeeper } from './kept-calls.ts';
-import { exportPath, methodNeeds } from './services.ts';
+import { exchangePath, exportPath, methodNeeds } from './services.ts';
 import { SideCalls } from './side-calls.ts';
 
 /** Connections are asked to reconnect now and then, so that replicas added later get their share. */
@@ -61,7 +61,7 @@ export class Http2Receiver implements GrpcReceiver {
     this.#options = options;
     this.#turnedAway = turnedAway(options);
     this.#watch = new Watch((now) => this.#sweep(now));
-    this.#sideCalls = new SideCalls(options.serving, this.#watch, options.stats);
+    this.#sideCalls = new SideCalls(options, this.#watch);
     this.#listener = new Listener(
       {
         protocol: 'h2',
@@ -76,7 +76,7 @@ export class Http2Receiver implements GrpcReceiver {
   }
 
   async start(): Promise<Endpoint> {
-    const bound = await listen(this.#server, 'receive.grpc', this.#options.endpoint);
+    const bound = await listen(this.#server, this.#options.where ?? 'receive.grpc', this.#options.endpoint);
     this.#watch.start();
     return bound;
   }
@@ -187,7 +187,8 @@ export class Http2Receiver implements GrpcReceiver {
     if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
     if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
     if (path === exportPath) return this.#export(stream, headers, caller);
-    const need = methodNeeds.get(path);
+    const isExchange = path === exchangePath && this.#options.exchange !== undefined;
+    const need = isExchange ? 'caller' : methodNeeds.get(path);
     if (need === undefined) return this.#refuse(stream, unknownMethod(path));
     const refusal = need === 'nobody' ? undefined : this.#options.access.refuses(headIn(caller, headers));
     if (refusal !== undefined) return this.#refuse(stream, refusal);
@@ -198,7 +199,7 @@ export class Http2Receiver implements GrpcReceiver {
     const { access } = this.#options;
     const head = headIn(caller, headers);
     head.tenant = access.tenantHeader === undefined ? undefined : headers[access.tenantHeader];
-    const intake = access.admit(head);
+    const intake = access.admit(head, headers);
     return intake instanceof Refusal ? this.#refuse(stream, intake) : new ExportCall(stream, headers, caller, intake);
   }
 

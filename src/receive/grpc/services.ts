@@ -4,6 +4,9 @@ export const healthService = 'grpc.health.v1.Health';
 /** v1 and the name it had before: the same messages. Older clients know the latter alone. */
 export const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
 
+/** Members of a fleet ask each other by it; served at `cluster.listen` alone. */
+export const exchangePath = '/tailgate.fleet.v1.Fleet/Exchange';
+
 export const exportPath = `/${traceService}/Export`;
 export const healthCheckPath = `/${healthService}/Check`;
 export const healthWatchPath = `/${healthService}/Watch`;

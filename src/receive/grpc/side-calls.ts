@@ -3,6 +3,7 @@ import { Refusal } from '../../errors.ts';
 import { MalformedError } from '../../wire/reader.ts';
 import { ErrorCode } from '../http2/protocol.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
+import type { GrpcReceiverOptions } from '../receiver.ts';
 import type { ReceiveStats } from '../stats.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { answerOk, answerRefusal, answerStatus, endOk, frame, startMessages } from './answer.ts';
@@ -10,7 +11,7 @@ import { FrameReader } from './frame-reader.ts';
 import { encodeHealth, healthOf, readHealthRequest, ServingStatus } from './health.ts';
 import { type CallKeeper, KeptCalls } from './kept-calls.ts';
 import { reflect } from './reflection.ts';
-import { healthCheckPath, healthWatchPath, reflectionPaths } from './services.ts';
+import { exchangePath, healthCheckPath, healthWatchPath, reflectionPaths } from './services.ts';
 
 const NOT_FOUND = 5;
 
@@ -29,7 +30,8 @@ export class SideCalls {
   readonly #kept = new KeptCalls();
   readonly #methods: Readonly<Record<string, Method>>;
 
-  constructor(serving: () => boolean, watch: Watch, stats: ReceiveStats) {
+  /** `exchange`: a member's word for another's, at the port where members come in. */
+  constructor({ serving, stats, exchange }: Pick<GrpcReceiverOptions, 'serving' | 'stats' | 'exchange'>, watch: Watch) {
     this.#serving = serving;
     this.#watch = watch;
     this.#stats = stats;
@@ -40,6 +42,7 @@ export class SideCalls {
       end: (call) => call.finish(),
     };
     this.#methods = {
+      ...(exchange && { [exchangePath]: { message: answerBy(exchange), end: () => {} } }),
       [healthCheckPath]: check,
       [healthWatchPath]: watching,
       ...Object.fromEntries(reflectionPaths.map((path) => [path, reflection])),
@@ -102,6 +105,11 @@ export class SideCalls {
     call.send(encodeHealth(status));
   }
 }
+
+const answerBy =
+  (exchange: (request: Uint8Array) => Uint8Array): Method['message'] =>
+  (call, request) =>
+    answerOk(call.stream, frame(exchange(request)));
 
 /** One call of such a method. */
 class SideCall implements StreamHandler, Watched {

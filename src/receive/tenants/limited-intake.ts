@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import type { Answer, Intake, Message } from '../../model/intake.ts';
-import type { Protocol } from '../../model/outcome.ts';
+import type { Source } from '../../model/outcome.ts';
 
 /** What a tenant may send at once after a pause. */
 const burstMs = 1_000;
@@ -41,12 +41,12 @@ export class LimitedIntake implements Intake {
     this.#balance -= bytes;
   }
 
-  accept(message: Message, protocol: Protocol): Answer {
-    return this.#intake.accept(message, protocol);
+  accept(message: Message, source: Source): Answer {
+    return this.#intake.accept(message, source);
   }
 
-  acceptInSteps(message: Message, protocol: Protocol, isGone: () => boolean): Generator<undefined, Answer> {
-    return this.#intake.acceptInSteps(message, protocol, isGone);
+  acceptInSteps(message: Message, source: Source, isGone: () => boolean): Generator<undefined, Answer> {
+    return this.#intake.acceptInSteps(message, source, isGone);
   }
 
   #fill(): void {

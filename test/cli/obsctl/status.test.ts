@@ -10,6 +10,7 @@ const counts = {
   late_kept: 3,
   late_dropped: 7,
   produced: 0,
+  forwarded: 0,
   invalid: 1,
   lost: 0,
   waiting: 69,

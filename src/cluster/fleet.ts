@@ -1,0 +1,221 @@
+import type { FleetView } from '../model/fleet.ts';
+import type { Member } from '../model/member.ts';
+import { Lists } from './lists.ts';
+import { encodeWord, type Word } from './word.ts';
+
+/** Members are asked for their word so often; in large fleets less, so that it stays some per cent of a core. */
+export const beatMs = (members: number): number => Math.max(1_000, members * 20);
+/** A member at whose address nobody listened so many times in a row is not there. */
+const mostMisses = 2;
+/** The same of one that is silent: it may have too much to do, and its traces are with it. */
+const mostSilences = 4;
+
+/** Why a member did not say its word. */
+export type NoWord = 'silent' | 'unreachable';
+
+/** How a member stands, as this one sees it. */
+type MemberState = 'self' | 'reachable' | 'unreachable' | 'leaving';
+
+interface Seen {
+  run: string;
+  isReachable: boolean;
+  hasCrashed: boolean;
+  misses: number;
+  /** The run in which it said so; another run is a new beginning. */
+  leavingRun: string | undefined;
+}
+
+interface FleetOptions {
+  readonly self: string;
+  /** This member's name in a list, which may have another for it; undefined where it is not in it. */
+  readonly selfIn: (members: readonly Member[]) => string | undefined;
+  /** Of this process. */
+  readonly run: string;
+  /** How long a trace waits, and how far apart members hear of a change: so long a list counts after its end. */
+  readonly waitMs: number;
+  readonly skewMs: number;
+  /** A member's word for ours. */
+  readonly ask: (member: Member, word: Uint8Array) => Promise<Word | NoWord>;
+  /** There is something new for the shards. */
+  readonly publish: (view: FleetView) => void;
+  readonly log: (event: 'joined' | 'changed' | 'gone' | 'leaving', fields: Record<string, unknown>) => void;
+  readonly now: () => number;
+}
+
+/**
+ * Who is in the fleet, as this member sees it: of those that the source names, the ones that answer and do not leave.
+ * Each sees it for itself; that they do not see the same at the same moment is what paths are for
+ * (docs/decisions/0014-fleet.md).
+ */
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #lists: Lists;
+  readonly #seen = new Map<string, Seen>();
+  #self: string;
+  #source: readonly Member[] = [];
+  #isLeaving = false;
+  #hasJoined = false;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#self = options.self;
+    const countsMs = options.waitMs + options.skewMs;
+    this.#lists = new Lists([], { countsMs, remembersMs: countsMs + 2 * options.skewMs });
+  }
+
+  /** What the source of members says. */
+  name(members: readonly Member[]): void {
+    this.#source = members;
+    this.#self = this.#options.selfIn(members) ?? this.#self;
+    if (!this.#hasJoined) return;
+    for (const member of this.#others()) if (!this.#seen.has(member.name)) void this.#ask(member);
+    this.#update();
+  }
+
+  /** Asks everybody, so that lists of before our time are known, and only then is one of them. */
+  async join(): Promise<void> {
+    await Promise.all(this.#others().map((member) => this.#ask(member)));
+    this.#hasJoined = true;
+    const { now, log } = this.#options;
+    const list = this.#effective();
+    // Whoever was there had the traces until now.
+    this.#lists.change(
+      list.filter(({ name }) => name !== this.#self),
+      now() - 1,
+    );
+    this.#lists.change(list, now());
+    log('joined', { members: list.map(({ name }) => name) });
+    this.#publish();
+  }
+
+  /** From time to time, see beatMs. */
+  async beat(): Promise<void> {
+    await Promise.all(this.#others().map((member) => this.#ask(member)));
+    const wasChanging = this.#lists.past.length > 0;
+    this.#lists.expire(this.#options.now());
+    const others = new Set(this.#others().map(({ name }) => name));
+    for (const name of this.#seen.keys()) if (!others.has(name)) this.#seen.delete(name);
+    // What is told of a list's end is as old as the word.
+    if (wasChanging) this.#publish();
+  }
+
+  /** What another member said of itself, unasked. */
+  hear({ name, run, isLeaving }: Word): void {
+    const member = this.#others().find((it) => it.name === name);
+    if (member === undefined) return;
+    const seen = this.#of(name);
+    this.#note(seen, name, run, isLeaving);
+    if (!seen.isReachable && !isLeaving) void this.#ask(member);
+    this.#update();
+  }
+
+  /** A shard could not reach it: is it there? */
+  suspect(name: string): void {
+    const member = this.#others().find((it) => it.name === name);
+    if (member === undefined) return;
+    this.#of(name).misses = mostMisses - 1;
+    void this.#ask(member);
+  }
+
+  /** Says to everybody that this one takes no new traces; resolves when they know, or do not answer. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    this.#update();
+    await Promise.all(this.#others().map((member) => this.#ask(member)));
+  }
+
+  get lists(): Lists {
+    return this.#lists;
+  }
+
+  /** Every member that the source names. */
+  states(): (Member & { readonly state: MemberState })[] {
+    return this.#source.map((member) => ({ ...member, state: this.#stateOf(member) }));
+  }
+
+  #stateOf({ name }: Member): MemberState {
+    if (name === this.#self) return this.#isLeaving ? 'leaving' : 'self';
+    const seen = this.#seen.get(name);
+    if (seen === undefined || !seen.isReachable) return 'unreachable';
+    return isLeaving(seen) ? 'leaving' : 'reachable';
+  }
+
+  async #ask(member: Member): Promise<void> {
+    const { ask, run, now } = this.#options;
+    const word = await ask(member, encodeWord({ name: this.#self, run, isLeaving: this.#isLeaving, past: [] }));
+    const seen = this.#of(member.name);
+    if (typeof word === 'string' || word.name !== member.name) {
+      seen.misses += word === 'silent' ? mostMisses / mostSilences : 1;
+      if (seen.misses >= mostMisses) this.#lose(member, seen);
+    } else {
+      seen.misses = 0;
+      seen.isReachable = true;
+      seen.hasCrashed = false;
+      this.#note(seen, member.name, word.run, word.isLeaving);
+      let isNews = false;
+      for (const { members, endedAgoMs } of word.past) isNews = this.#lists.learn(members, endedAgoMs, now()) || isNews;
+      if (isNews && this.#hasJoined) this.#publish();
+    }
+    this.#update();
+  }
+
+  #note(seen: Seen, name: string, run: string, saysLeaving: boolean): void {
+    if (saysLeaving && seen.leavingRun !== run) this.#options.log('leaving', { member: name });
+    seen.run = run;
+    if (saysLeaving) seen.leavingRun = run;
+  }
+
+  #lose({ name }: Member, seen: Seen): void {
+    if (!seen.isReachable) return;
+    seen.isReachable = false;
+    seen.hasCrashed = !isLeaving(seen);
+    this.#options.log('gone', { member: name, ...(seen.hasCrashed && { withoutAWord: true }) });
+  }
+
+  #of(name: string): Seen {
+    let seen = this.#seen.get(name);
+    if (seen === undefined) {
+      seen = { run: '', isReachable: false, hasCrashed: false, misses: 0, leavingRun: undefined };
+      this.#seen.set(name, seen);
+    }
+    return seen;
+  }
+
+  /** Those that the source names, and those that it named when traces began that may still wait there. */
+  #others(): readonly Member[] {
+    const byName = new Map(this.#lists.past.flatMap(({ members }) => members.map((it) => [it.name, it] as const)));
+    for (const member of this.#source) byName.set(member.name, member);
+    byName.delete(this.#self);
+    return [...byName.values()];
+  }
+
+  #effective(): readonly Member[] {
+    return this.#source.filter((member) => ['self', 'reachable'].includes(this.#stateOf(member)));
+  }
+
+  #update(): void {
+    if (!this.#hasJoined) return;
+    const { now, log } = this.#options;
+    const list = this.#effective();
+    if (!this.#lists.change(list, now())) return;
+    log('changed', { members: list.map(({ name }) => name) });
+    this.#publish();
+  }
+
+  #publish(): void {
+    const { run, now, publish } = this.#options;
+    const at = now();
+    const past = this.#lists.past.map(({ members, endedAt }) => ({ members, endedAgoMs: at - endedAt }));
+    const others = this.#others().map(({ name }) => name);
+    publish({
+      self: this.#self,
+      lists: this.#lists.all,
+      first: this.#lists.first(at),
+      gone: others.filter((name) => this.#seen.get(name)?.isReachable !== true),
+      crashed: others.filter((name) => this.#seen.get(name)?.hasCrashed),
+      word: encodeWord({ name: this.#self, run, isLeaving: this.#isLeaving, past }),
+    });
+  }
+}
+
+const isLeaving = ({ run, leavingRun }: Seen): boolean => leavingRun !== undefined && leavingRun === run;

@@ -1,0 +1,92 @@
+import type { Member } from '../model/member.ts';
+import { WireType } from '../wire/otlp.ts';
+import { MalformedError, Reader } from '../wire/reader.ts';
+import { Writer } from '../wire/writer.ts';
+
+/** proto/tailgate/fleet.proto */
+const Field = { name: 1, run: 2, leaving: 3, past: 4 } as const;
+const PastField = { members: 1, endedAgoMs: 2 } as const;
+const MemberField = { name: 1, address: 2 } as const;
+
+/** What a foreign answer may have of each. */
+const mostPast = 32;
+const mostMembers = 10_000;
+
+/** What a member says of itself when it is asked, or asks. */
+export interface Word {
+  readonly name: string;
+  /** Differs from run to run. */
+  readonly run: string;
+  /** It takes no new traces any more. */
+  readonly isLeaving: boolean;
+  /** Lists of members that count though they were replaced; only in answers. */
+  readonly past: readonly { readonly members: readonly Member[]; readonly endedAgoMs: number }[];
+}
+
+export function encodeWord({ name, run, isLeaving, past }: Word): Uint8Array {
+  const out = new Writer();
+  out.string(Field.name, name);
+  out.string(Field.run, run);
+  if (isLeaving) {
+    out.tag(Field.leaving, WireType.varint);
+    out.varint(1);
+  }
+  for (const { members, endedAgoMs } of past) {
+    const list = out.open(Field.past);
+    for (const member of members) {
+      const one = out.open(PastField.members);
+      out.string(MemberField.name, member.name);
+      out.string(MemberField.address, member.address);
+      out.close(one);
+    }
+    out.tag(PastField.endedAgoMs, WireType.varint);
+    out.varint(Math.max(0, Math.floor(endedAgoMs)));
+    out.close(list);
+  }
+  return out.finish();
+}
+
+/** Throws MalformedError. */
+export function readWord(bytes: Uint8Array): Word {
+  let name = '';
+  let run = '';
+  let isLeaving = false;
+  const past: Word['past'][number][] = [];
+  const word = new Reader(bytes);
+  while (word.next()) {
+    if (word.field === Field.leaving && word.wireType === WireType.varint) isLeaving = word.varint() !== 0;
+    else if (word.wireType !== WireType.length) word.skip();
+    else if (word.field === Field.name) name = word.string();
+    else if (word.field === Field.run) run = word.string();
+    else if (word.field === Field.past) past.push(readPast(word.message()));
+    else word.skip();
+    if (past.length > mostPast) throw new MalformedError(`more than ${mostPast} lists of members`);
+  }
+  if (name === '') throw new MalformedError('a member without a name');
+  return { name, run, isLeaving, past };
+}
+
+function readPast(list: Reader): Word['past'][number] {
+  const members: Member[] = [];
+  let endedAgoMs = 0;
+  while (list.next()) {
+    if (list.field === PastField.endedAgoMs && list.wireType === WireType.varint) endedAgoMs = list.varint();
+    else if (list.field === PastField.members && list.wireType === WireType.length)
+      members.push(readMember(list.message()));
+    else list.skip();
+    if (members.length > mostMembers) throw new MalformedError(`more than ${mostMembers} members`);
+  }
+  return { members, endedAgoMs };
+}
+
+function readMember(member: Reader): Member {
+  let name = '';
+  let address = '';
+  while (member.next()) {
+    if (member.wireType !== WireType.length) member.skip();
+    else if (member.field === MemberField.name) name = member.string();
+    else if (member.field === MemberField.address) address = member.string();
+    else member.skip();
+  }
+  return { name, address };
+}

@@ -1,0 +1,13 @@
+import type { RequestScan } from '../decode/scan.ts';
+import type { Tenant } from '../model/tenant.ts';
+import type { Pipeline } from '../pipeline.ts';
+import type { FleetShard } from './fleet-shard.ts';
+
+/** What the intakes of one tenant in one shard have in common. */
+export interface FleetTenant {
+  readonly fleet: FleetShard;
+  readonly tenant: Tenant;
+  readonly pipeline: Pipeline;
+  /** With the pipeline's limits, and a table of its own: what is cut is not what the pipeline scans. */
+  readonly scan: RequestScan;
+}

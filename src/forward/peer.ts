@@ -1,0 +1,97 @@
+import { systemClock } from '../clock.ts';
+import { Code, describe } from '../export/answer.ts';
+import { call, type Reply } from '../export/grpc/call.ts';
+import { Connections } from '../export/grpc/connections.ts';
+import { requestHeaders } from '../export/grpc/headers.ts';
+import { judgeReply } from '../export/grpc/judge.ts';
+import type { Security } from '../export/security.ts';
+
+/** What became of a message to a member. */
+export type Sent =
+  | { readonly kind: 'taken'; readonly rejectedSpans: number; readonly message: string }
+  /** It has not taken it, and says so; worth another try, not before `waitMs`. */
+  | { readonly kind: 'refused'; readonly waitMs: number; readonly message: string }
+  /** It never takes this: too large, or a credential or certificate that is wrong. */
+  | { readonly kind: 'rejected'; readonly message: string }
+  /** It was not sent. */
+  | { readonly kind: 'unreachable'; readonly message: string }
+  /** It was sent, and nobody knows what became of it: the connection broke, or, where it is silent, time passed. */
+  | { readonly kind: 'uncertain'; readonly message: string; readonly isSilent: boolean };
+
+interface PeerOptions {
+  /** `host:port`. */
+  readonly address: string;
+  /** Where members speak TLS. */
+  readonly security: Security | null;
+  /** Sent with each call, such as `authorization`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of one call. */
+  readonly timeoutMs: number;
+}
+
+/** Nobody listens there; whatever else goes wrong may be a member that has too much to do. */
+const notThere = /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|closed the connection/;
+
+/** For what was cancelled to be told so. */
+const lingerMs = 1_000;
+
+/** One member, as this thread reaches it: a connection to each of its addresses, which come back by themselves. */
+export class Peer {
+  readonly address: string;
+  readonly #connections: Connections;
+  readonly #headers: Record<string, string>;
+  readonly #timeoutMs: number;
+
+  constructor({ address, security, headers, timeoutMs }: PeerOptions) {
+    this.address = address;
+    this.#timeoutMs = timeoutMs;
+    const endpoint = new URL(`${security === null ? 'http' : 'https'}://${address}`);
+    this.#headers = requestHeaders(endpoint, headers, timeoutMs);
+    this.#connections = new Connections({ endpoint, proxy: null, security, timeoutMs }, systemClock.monotonicMs);
+  }
+
+  /** An OTLP request. Always answers, in `timeoutMs` at most. */
+  async send(bytes: Uint8Array, metadata: Readonly<Record<string, string>>): Promise<Sent> {
+    const signal = AbortSignal.timeout(this.#timeoutMs);
+    try {
+      return judged(await this.#call(bytes, { ...this.#headers, ...metadata }, signal), signal.aborted);
+    } catch (error) {
+      return { kind: 'unreachable', message: describe(error) };
+    }
+  }
+
+  /** Another method's request; what came back, or why nothing did. */
+  async ask(path: string, bytes: Uint8Array): Promise<Uint8Array | 'silent' | 'unreachable'> {
+    try {
+      const signal = AbortSignal.timeout(this.#timeoutMs);
+      const { body, trailers } = await this.#call(bytes, { ...this.#headers, ':path': path }, signal);
+      return trailers?.['grpc-status'] === '0' && body.length >= 5 ? body.subarray(5) : 'silent';
+    } catch (error) {
+      return notThere.test(describe(error)) ? 'unreachable' : 'silent';
+    }
+  }
+
+  async #call(bytes: Uint8Array, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Reply> {
+    const session = await this.#connections.take();
+    const reply = await call(session, headers, { bytes, encoding: 'none' }, signal);
+    // A member that vanished without a word would hold up every call until the kernel notices.
+    if (signal.aborted) this.#connections.retire(session);
+    return reply;
+  }
+
+  close(): void {
+    this.#connections.close(lingerMs);
+  }
+}
+
+function judged(reply: Reply, isSilent: boolean): Sent {
+  if (reply.isUnprocessed) return { kind: 'refused', waitMs: 0, message: reply.error };
+  const status = reply.trailers?.['grpc-status'] ?? reply.head?.['grpc-status'];
+  const answer = judgeReply(reply);
+  if (answer.kind === 'accepted') return { ...answer, kind: 'taken' };
+  // A deadline that the member itself saw pass says nothing of what it took before.
+  if (status === undefined || Number(status) === Code.DEADLINE_EXCEEDED)
+    return { kind: 'uncertain', message: answer.message, isSilent };
+  if (answer.kind === 'retryable') return { kind: 'refused', waitMs: answer.waitMs, message: answer.message };
+  return { kind: 'rejected', message: answer.message };
+}

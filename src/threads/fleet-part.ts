@@ -1,0 +1,74 @@
+import { systemClock } from '../clock.ts';
+import type { Refusal } from '../errors.ts';
+import { FleetIntake } from '../forward/fleet-intake.ts';
+import { FleetShard, type FleetWays, type Relayed } from '../forward/fleet-shard.ts';
+import type { FleetTenant } from '../forward/fleet-tenant.ts';
+import { MemberAccess } from '../forward/member-access.ts';
+import type { FleetView } from '../model/fleet.ts';
+import type { Receipt } from '../model/intake.ts';
+import type { Tenants } from '../model/tenant.ts';
+import { messageOf } from '../receive/message.ts';
+import { connectTo } from './connect-to.ts';
+import type { FleetLink, FleetShardConfig, ShardEvents } from './shards.ts';
+import type { TenantPipeline } from './tenant-pipeline.ts';
+
+interface Place {
+  readonly self: number;
+  readonly shards: number;
+  /** Has another shard judge where a part of a request belongs. */
+  readonly relay: FleetWays['relay'];
+}
+
+/** A shard's part of a fleet, and the ways in that are before its pipelines; loaded where there is one. */
+export class FleetPart {
+  readonly shard: FleetShard;
+  /** For what senders bring, by tenant. */
+  readonly intakes: readonly FleetIntake[];
+  /** For what other gateways and agents bring. */
+  readonly members: MemberAccess;
+  readonly #of: readonly FleetTenant[];
+  #link: FleetLink;
+
+  constructor(
+    config: FleetShardConfig,
+    pipelines: readonly TenantPipeline[],
+    tenants: Tenants | undefined,
+    { self, shards, relay }: Place,
+    events: Pick<ShardEvents, 'unreachable' | 'fault'>,
+  ) {
+    this.#link = config.link;
+    const { maxForwardBytes: maxBytes, forwardTimeoutMs: timeoutMs, waitMs } = config;
+    const options = { self, shards, maxBytes, timeoutMs, waitMs };
+    const ways: FleetWays = {
+      connect: (address) => connectTo(address, () => this.#link, timeoutMs),
+      relay,
+      unreachable: (name) => events.unreachable(name),
+      fault: (error) => events.fault(error),
+    };
+    const fleet = new FleetShard(options, config.view, ways, systemClock.monotonicMs);
+    this.shard = fleet;
+    this.#of = pipelines.map(({ tenant, pipeline }) => {
+      return { fleet, tenant, pipeline, scan: pipeline.shard.scan.another() };
+    });
+    this.intakes = this.#of.map((of) => new FleetIntake(of));
+    this.members = new MemberAccess(this.#of, tenants);
+  }
+
+  get stats(): FleetShard['stats'] {
+    return this.shard.stats;
+  }
+
+  renew(view: FleetView): void {
+    this.shard.renew(view);
+  }
+
+  renewLink(link: FleetLink): void {
+    this.#link = link;
+    this.shard.reconnect();
+  }
+
+  /** Of another shard's request a part whose traces are this shard's. */
+  async relayed({ part, tenant, visited, source }: Relayed): Promise<Receipt | Refusal> {
+    return new FleetIntake(this.#of[tenant], visited).accept(messageOf([part.body]), source);
+  }
+}

@@ -1,0 +1,173 @@
+import { Agent } from 'node:http';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Home, makeHome, sinkExporter } from './boot-file.ts';
+import { type GatewayProcess, startGatewayProcess } from './gateway.ts';
+import { postTraces } from './post-traces.ts';
+import { requestBytes, type Told } from './spans.ts';
+
+/** Spans of each trace of the traffic; a trace is kept where so many of them met in one place, and only then. */
+export const spansPerTrace = 6;
+const tracesPerRequest = 20;
+const keepWhole = `baseline_percent: 0
+error_status_codes: []
+latency_threshold_ms: null
+policies:
+  - name: whole
+    type: span_count
+    span_count: { min_spans: ${spansPerTrace} }
+`;
+
+/** Gateways on loopback addresses, each a process; the list of members is the same for all, started or not. */
+export interface FleetOfProcesses {
+  readonly up: ReadonlyMap<string, GatewayProcess>;
+  start(name: string): Promise<GatewayProcess>;
+  /** Senders go to others from now on; then SIGTERM. The exit code. */
+  stop(name: string): Promise<number | null>;
+  /** Of members that senders may go to. */
+  readonly open: ReadonlySet<string>;
+  close(name: string): void;
+  kill(name: string): Promise<void>;
+  metric(name: string, gateway: GatewayProcess): Promise<number>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function makeFleet(
+  names: readonly string[],
+  sinkUrl: string,
+  more: {
+    readonly boot?: Record<string, unknown>;
+    readonly rules?: string;
+    readonly addresses?: Record<string, string>;
+  } = {},
+): Promise<FleetOfProcesses> {
+  const ports = await freePorts(names.length);
+  const addresses = Object.fromEntries(names.map((name, i) => [name, `127.0.0.1:${ports[i]}`]));
+  const homes = new Map<string, Home>();
+  const up = new Map<string, GatewayProcess>();
+  const open = new Set<string>();
+  for (const name of names) {
+    const seen = { ...addresses, ...more.addresses, [name]: addresses[name] };
+    const cluster = { name, listen: addresses[name], members: { static: names.map((it) => `${it}=${seen[it]}`) } };
+    const { cluster: moreOfCluster = {}, ...boot } = more.boot ?? {};
+    homes.set(
+      name,
+      makeHome(
+        {
+          shutdown_timeout: '30s',
+          buffer: { max_bytes: '128MiB', decision_wait: '10s' },
+          batch: { max_age: '100ms' },
+          export: [sinkExporter(sinkUrl)],
+          ...boot,
+          cluster: { ...cluster, ...(moreOfCluster as object) },
+        },
+        more.rules ?? keepWhole,
+      ),
+    );
+  }
+  const start = async (name: string): Promise<GatewayProcess> => {
+    const home = homes.get(name) as Home;
+    const gateway = await startGatewayProcess({ args: home.args });
+    up.set(name, gateway);
+    open.add(name);
+    return gateway;
+  };
+  return {
+    up,
+    open,
+    start,
+    close: (name) => void open.delete(name),
+    stop: async (name) => {
+      open.delete(name);
+      // As long as a load balancer needs to see it.
+      await sleep(100);
+      const code = await (up.get(name) as GatewayProcess).stop();
+      up.delete(name);
+      return code;
+    },
+    kill: async (name) => {
+      open.delete(name);
+      await (up.get(name) as GatewayProcess).kill();
+      up.delete(name);
+    },
+    metric: async (name, gateway) => {
+      const lines = (await gateway.get('/metrics')).split('\n').filter((line) => line.startsWith(name));
+      return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...up.values()].map((gateway) => gateway.kill()));
+      for (const home of homes.values()) home[Symbol.dispose]();
+    },
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** What was sent, and what became of it. */
+export interface Traffic {
+  /** Bodies that a gateway acknowledged. */
+  readonly acknowledged: Uint8Array[];
+  /** Answers other than 200, and connections that broke, after which a request was sent again. */
+  repeats: number;
+  /** Repeats whose first sending may have been taken: the connection broke under it. */
+  unsure: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Traces whose spans come one by one, each to another gateway, over `spreadMs`; a request is sent again, to another
+ * gateway, until one takes it.
+ */
+export function sendTraffic(fleet: FleetOfProcesses, { spreadMs = 1_500, everyMs = 100, name = 't' } = {}): Traffic {
+  const agent = new Agent({ keepAlive: true });
+  const under = new Set<Promise<void>>();
+  const traffic: Traffic = { acknowledged: [], repeats: 0, unsure: 0, stop: async () => {} };
+  let isOver = false;
+  const send = async (body: Uint8Array): Promise<void> => {
+    for (;;) {
+      const open = [...fleet.open];
+      const gateway = fleet.up.get(open[Math.floor(Math.random() * open.length)] ?? '');
+      const status = gateway && (await postTraces(gateway.http, agent, body).catch((error) => `${error.code}`));
+      if (status === 200) break;
+      traffic.repeats++;
+      if (status === 'ECONNRESET') traffic.unsure++;
+      await sleep(20);
+    }
+    traffic.acknowledged.push(body);
+  };
+  const group = async (g: number): Promise<void> => {
+    for (let k = 0; k < spansPerTrace; k++) {
+      const spans = Array.from({ length: tracesPerRequest }, (_, i): Told => {
+        const trace = `${name}-${g}-${i}`;
+        return { trace, id: `${trace}-${k}`, service: `service-${i % 3}`, ...(k > 0 && { parent: `${trace}-0` }) };
+      });
+      await send(requestBytes(...spans));
+      await sleep(Math.random() * 2 * (spreadMs / spansPerTrace));
+    }
+  };
+  const loop = (async () => {
+    for (let g = 0; !isOver; g++) {
+      const one: Promise<void> = group(g).finally(() => under.delete(one));
+      under.add(one);
+      await sleep(everyMs);
+    }
+  })();
+  traffic.stop = async () => {
+    isOver = true;
+    await loop;
+    await Promise.all(under);
+    agent.destroy();
+  };
+  return traffic;
+}
