@@ -17,6 +17,8 @@ interface Landing {
   readonly lowestInUse: number;
   /** What lands from now on lies in another segment. */
   seal(): void;
+  /** Traces would soon be judged worse than they deserve for want of time or memory. */
+  readonly isPressed: boolean;
 }
 
 interface ReaderOptions {
@@ -169,6 +171,7 @@ export class TopicReader {
     this.#stream = stream;
     stream.on('error', (error) => this.#fail(error));
     stream.on('data', ({ partition, offset, value }) => this.#came(partition, offset, value));
+    this.stats.paused = false;
     if (this.#stopped) stream.pause();
     this.stats.connected = true;
     await failed;
@@ -199,8 +202,8 @@ export class TopicReader {
       pending.bytes += value.length;
     }
     pending.offset = offset;
-    if (pending.bytes >= bytesTogether) this.#take(partition, pending);
-    else this.#takeSoon(0);
+    if (pending.bytes < bytesTogether) this.#takeSoon(0);
+    else if (!this.#take(partition, pending)) this.#takeSoon(tryAgainMs);
   }
 
   #takeSoon(waitMs: number): void {
@@ -219,7 +222,7 @@ export class TopicReader {
     this.#forgetOthers();
     for (const [partition, pending] of this.#pending) if (!this.#take(partition, pending)) break;
     const waits = this.#pending.size > 0;
-    this.#pause(waits || this.#isStuck);
+    this.#pause(waits || this.#isPressed);
     if (waits) this.#takeSoon(tryAgainMs);
   }
 
@@ -293,8 +296,9 @@ export class TopicReader {
     delete this.stats.lag[partition];
   }
 
-  /** What is decided does not get away: there is no use in reading on. */
-  get #isStuck(): boolean {
+  /** What is decided does not get away, or there is too much to do: the topic can wait, and loses nothing by it. */
+  get #isPressed(): boolean {
+    if (this.#options.landing.isPressed) return true;
     return this.#options.clock.monotonicMs() - this.#deliveringSince > longestDeliveryMs;
   }
 
@@ -306,7 +310,7 @@ export class TopicReader {
   }
 
   async #tick(): Promise<void> {
-    this.#pause(this.#pending.size > 0 || this.#isStuck);
+    this.#pause(this.#pending.size > 0 || this.#isPressed);
     this.#committing ??= this.#commit().finally(() => {
       this.#committing = undefined;
     });

@@ -19,6 +19,9 @@ interface Place {
   readonly tell: ShardEvents['kafka'];
 }
 
+/** `oldest_early`: what waits for Kafka to be read loses nothing, what waits here would. */
+const pausesAtRung = 2;
+
 /** What a shard has to do with a Kafka topic: it writes what it receives to it, or is a member of the group that reads it. */
 export class ShardKafka {
   /** Where requests go that others decide; undefined where they are decided here. */
@@ -74,7 +77,8 @@ export class ShardKafka {
 }
 
 function openReader(config: KafkaConfig, pipeline: Pipeline, { self, delivered, tell }: Place): TopicReader {
-  const { segments } = pipeline.shard.buffer;
+  const { buffer, overload } = pipeline.shard;
+  const { segments } = buffer;
   return new TopicReader({
     config,
     member: `-${self}`,
@@ -87,6 +91,9 @@ function openReader(config: KafkaConfig, pipeline: Pipeline, { self, delivered, 
         return segments.lowestInUse;
       },
       seal: () => segments.seal(),
+      get isPressed() {
+        return overload.ladder.rung >= pausesAtRung;
+      },
     },
     setAside: new SetAsideFiles(config.setAsideDirectory, ({ topic, partition, offset, why }, file) =>
       tell(
