@@ -8,7 +8,17 @@ import { parse } from 'yaml';
 import { serverBinary } from '../../tools/servers/start.ts';
 import { makeHome } from '../support/boot-file.ts';
 import { certificateSet } from '../support/certificates.ts';
-import { bootConfig, chart, find, type Manifest, manifests, render, run, valuesOf } from '../support/chart.ts';
+import {
+  bootConfig,
+  chart,
+  find,
+  type Manifest,
+  manifests,
+  podVariables,
+  render,
+  run,
+  valuesOf,
+} from '../support/chart.ts';
 import { gatewayAt } from '../support/gateway-at.ts';
 
 const scenarios = readdirSync(join(chart, 'ci')).map((file) => file.replace('-values.yaml', ''));
@@ -49,8 +59,16 @@ describe.each(scenarios)('the chart with ci/%s-values.yaml', (scenario) => {
     }
   });
 
-  it('gives the gateway a boot file that it takes', () => {
-    expect(bootConfig(manifests(...valuesOf(scenario))).admin.endpoint.port).toBe(8888);
+  it('gives each role a boot file that it takes', () => {
+    const all = manifests(...valuesOf(scenario));
+    const boots = all.filter(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.endsWith('-boot'));
+    expect(boots.length).toBeGreaterThan(0);
+    for (const { metadata } of boots) {
+      const { admin, mode, cluster } = bootConfig(all, podVariables, metadata.name.replace(/-boot$/, ''));
+      expect(admin.endpoint.port).toBe(8888);
+      expect(mode).toBe(metadata.labels['app.kubernetes.io/component']);
+      expect(cluster!.name).toBe('tailgate-0');
+    }
   });
 
   it('runs without privileges, on a file system that it cannot write', () => {
@@ -98,7 +116,7 @@ describe('what the chart derives', () => {
 
   it.each([
     ['15s', 30, 40],
-    ['1m30s', 105, 115],
+    ['1m30s', 155, 165],
     ['500ms', 30, 40],
     ['1h', 3600, 3610],
   ])('with a wait of %s takes up to %d s to stop, and gets %d s', (wait, shutdown, grace) => {
@@ -145,13 +163,10 @@ describe('what the chart derives', () => {
 
   it.each([
     ['15s', 300, 120],
-    ['2m', 480, 290],
+    ['2m', 480, 430],
     ['1h', 3600, 1800],
   ])('with a wait of %s takes a pod away after %d s of too many, and the next %d s later', (wait, window, period) => {
-    const all = manifests(
-      '--set',
-      `gateway.autoscaling.enabled=true,gateway.acceptSplitTraces=true,decisionWait=${wait}`,
-    );
+    const all = manifests('--set', `gateway.autoscaling.enabled=true,decisionWait=${wait}`);
     const { scaleDown } = find(all, 'HorizontalPodAutoscaler').spec.behavior;
     expect(scaleDown).toEqual({
       stabilizationWindowSeconds: window,
@@ -309,11 +324,13 @@ describe('who reaches what', () => {
   it('spans come in from anywhere, questions from its own namespace and from monitoring', () => {
     const { spec } = find(manifests(), 'NetworkPolicy');
     const { matchLabels } = find(manifests(), 'StatefulSet').spec.selector;
+    const { 'app.kubernetes.io/component': _, ...release } = matchLabels;
     expect(spec).toEqual({
       podSelector: { matchLabels },
       policyTypes: ['Ingress'],
       ingress: [
         { ports: [{ port: 'otlp-grpc' }, { port: 'otlp-http' }] },
+        { ports: [{ port: 'cluster' }], from: [{ podSelector: { matchLabels: release } }] },
         {
           ports: [{ port: 'admin' }],
           from: [
@@ -328,7 +345,7 @@ describe('who reaches what', () => {
   it('nobody asks where nobody is listed, and what leaves is closed but for names where it is listed', () => {
     const listed = ['--set', 'networkPolicy.egress[0].ports[0].port=4317', '--set-json', 'networkPolicy.adminFrom=[]'];
     const { spec } = find(manifests(...listed), 'NetworkPolicy');
-    expect(spec.ingress).toHaveLength(1);
+    expect(spec.ingress).toHaveLength(2);
     expect(spec.policyTypes).toEqual(['Ingress', 'Egress']);
     expect(spec.egress).toEqual([
       {
@@ -337,6 +354,7 @@ describe('who reaches what', () => {
           { port: 53, protocol: 'TCP' },
         ],
       },
+      { ports: [{ port: 4319 }], to: [expect.anything()] },
       { ports: [{ port: 4317 }] },
     ]);
   });
@@ -376,7 +394,7 @@ describe('TLS and tokens', () => {
     expect(spec.issuerRef).toEqual({ name: 'observability', kind: 'ClusterIssuer', group: 'cert-manager.io' });
     const own = [
       '--set',
-      'tls.receive.existingSecret=mine,tls.admin.existingSecret=mine,tls.certManager.enabled=false',
+      'tls.receive.existingSecret=mine,tls.admin.existingSecret=mine,tls.cluster.existingSecret=mine,tls.certManager.enabled=false',
     ];
     expect(find(manifests(...valuesOf('secure'), ...own), 'Certificate', 'tailgate-tls')).toBeUndefined();
   });
@@ -475,26 +493,19 @@ describe('the chart refuses', () => {
     ['gateway.resources.limits.memory=2Gb', /limits\/memory.*does not match pattern/s],
     ['gateway.resources.limits.memory=511Mi', /expected at least 512Mi/],
     ['gateway.resources.limits.memory=null', /gateway\.resources\.limits\.memory: missing/],
-    ['gateway.replicas=2', /replicas: 2: .*acceptSplitTraces=true/],
     ['store.enabled=false', /kept traces would go nowhere: set tempo\.endpoint/],
     ['gateway.terminationGracePeriodSeconds=39', /expected at least 40/],
     ['gateway.config.buffer.decision_wait=1s', /set decisionWait instead/],
     ['gateway.enabled=false', /nothing to install/],
     ['agent.enabled=true', /agents are not supported in this version/],
+    ['agent.replicas=2', /'replicas' not allowed/],
+    ['cluster.members.etcd=x', /'etcd' not allowed/],
+    ['tls.cluster.enabled=true', /tls\.cluster: no certificate/],
     ['gateway.hostPorts=true', /'hostPorts' not allowed/],
-    [
-      'gateway.autoscaling.enabled=true,gateway.acceptSplitTraces=true,gateway.autoscaling.minReplicas=11',
-      /minReplicas: 11: more than/,
-    ],
-    [
-      'gateway.autoscaling.enabled=true,gateway.keda.enabled=true,gateway.acceptSplitTraces=true',
-      /two would decide the number of pods/,
-    ],
-    ['gateway.keda.enabled=true,gateway.acceptSplitTraces=true', /keda: by what\?/],
-    [
-      'gateway.autoscaling.enabled=true,gateway.acceptSplitTraces=true,gateway.autoscaling.targetCPUUtilizationPercentage=0',
-      /autoscaling: by what\?/,
-    ],
+    ['gateway.autoscaling.enabled=true,gateway.autoscaling.minReplicas=11', /minReplicas: 11: more than/],
+    ['gateway.autoscaling.enabled=true,gateway.keda.enabled=true', /two would decide the number of pods/],
+    ['gateway.keda.enabled=true', /keda: by what\?/],
+    ['gateway.autoscaling.enabled=true,gateway.autoscaling.targetCPUUtilizationPercentage=0', /autoscaling: by what\?/],
     ['podMonitor.enabled=true,serviceMonitor.enabled=true', /scraped twice/],
     ['consul.address=http://consul:8500,consul.caSecret.name=ca', /begins with https/],
     ['redact[0].name=x,redact[0].regex=y', /redact/],

@@ -11,11 +11,9 @@ whatever is in it.
   "data_directory" "/data"
   "receive" (include "tailgate.bootReceive" . | fromJson)
   "enrich" (include "tailgate.bootEnrich" . | fromJson)
+  "cluster" (include "tailgate.bootCluster" . | fromJson)
   "admin" (include "tailgate.bootAdmin" . | fromJson)
   "log" (dict "level" .root.Values.logLevel) -}}
-{{- if include "tailgate.clustered" .root -}}
-{{- $_ := set $derived "cluster" (include "tailgate.bootCluster" . | fromJson) -}}
-{{- end -}}
 {{- if eq .role "gateway" -}}
 {{- $derived = merge $derived (include "tailgate.bootDeciding" . | fromJson) -}}
 {{- end -}}
@@ -39,7 +37,7 @@ whatever is in it.
 {{- if $tls.enabled -}}
 {{- $folder := printf "/etc/tailgate/tls/%s" .port -}}
 {{- $files := dict "cert_file" (printf "%s/tls.crt" $folder) "key_file" (printf "%s/tls.key" $folder) -}}
-{{- if $tls.clientCertificates -}}{{- $_ := set $files "client_ca_file" (printf "%s/ca.crt" $folder) -}}{{- end -}}
+{{- if or (eq .port "cluster") (get $tls "clientCertificates") -}}{{- $_ := set $files "client_ca_file" (printf "%s/ca.crt" $folder) -}}{{- end -}}
 {{- $_ := set .block "tls" $files -}}
 {{- end -}}
 {{- if (get .root.Values.auth .port).existingSecret -}}
@@ -76,10 +74,10 @@ whatever is in it.
 {{- end }}
 
 {{- define "tailgate.bootCluster" -}}
-{{- $dns := printf "%s.%s.svc.%s:4319" (include "tailgate.headlessName" .root) .root.Release.Namespace .root.Values.clusterDomain -}}
+{{- $dns := printf "_cluster._tcp.%s.%s.svc.%s" (include "tailgate.headlessName" .root) .root.Release.Namespace .root.Values.clusterDomain -}}
 {{- $cluster := dict "name" "${env:POD_NAME}" "members" (default (dict "dns" $dns) .root.Values.cluster.members) -}}
 {{- if eq .role "gateway" }}{{ $_ := set $cluster "listen" (printf "%s:4319" .root.Values.listenHost) }}{{ end -}}
-{{- toJson $cluster -}}
+{{- toJson (include "tailgate.bootPort" (dict "root" .root "port" "cluster" "block" $cluster) | fromJson) -}}
 {{- end }}
 
 {{/* What gateways alone have: they collect, decide, and send what is kept. */}}

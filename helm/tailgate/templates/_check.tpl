@@ -42,9 +42,6 @@
 {{- if and (not $v.tempo.endpoint) (not $v.store.enabled) (not (hasKey $v.gateway.config "export")) -}}
 {{- fail "kept traces would go nowhere: set tempo.endpoint, or store.enabled=true" -}}
 {{- end -}}
-{{- if and (include "tailgate.several" .) (not $v.gateway.acceptSplitTraces) -}}
-{{- fail (printf "gateway.replicas: %v: spans of one trace would be judged in several pods, each by itself; use one larger pod, or set gateway.acceptSplitTraces=true" $v.gateway.replicas) -}}
-{{- end -}}
 {{- if $v.agent.enabled -}}
 {{- fail "agent.enabled: agents are not supported in this version" -}}
 {{- end -}}
@@ -74,7 +71,7 @@
 {{- end }}
 
 {{- define "tailgate.checkTls" -}}
-{{- range $port := list "receive" "admin" -}}
+{{- range $port := list "receive" "admin" "cluster" -}}
 {{- $tls := get $.Values.tls $port -}}
 {{- if and $tls.enabled (not $tls.existingSecret) (not $.Values.tls.certManager.enabled) -}}
 {{- fail (printf "tls.%s: no certificate: set tls.%s.existingSecret, or tls.certManager.enabled=true" $port $port) -}}
@@ -84,7 +81,7 @@
 {{- end -}}
 {{- end -}}
 {{- if and .Values.tls.certManager.enabled (not (include "tailgate.issued" .)) -}}
-{{- fail "tls.certManager.enabled: nothing to issue: set tls.receive.enabled or tls.admin.enabled, without an existingSecret" -}}
+{{- fail "tls.certManager.enabled: nothing to issue: set tls.receive.enabled, tls.admin.enabled or tls.cluster.enabled, without an existingSecret" -}}
 {{- end -}}
 {{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) -}}
 {{- fail "tls.certManager.issuerRef.name: missing: which Issuer or ClusterIssuer" -}}

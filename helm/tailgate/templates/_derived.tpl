@@ -46,8 +46,9 @@ than the pod was meant to use, so twice the request, in whole cores.
 {{- end }}
 
 {{/*
-A gateway's stop may take the wait and 15 s to flush, 30 s at least and an hour at most; an agent, which waits for nothing, has
-30 s. config.shutdown_timeout says otherwise.
+A gateway that stops lets its traces finish their wait, for which it takes three fifths of shutdown_timeout (src/open-fleet.ts), and
+then flushes: the wait by 0.6 and 5 s, 30 s at least and an hour at most. An agent, which waits for nothing, has 30 s.
+config.shutdown_timeout says otherwise.
 */}}
 {{- define "tailgate.shutdownTimeout" -}}
 {{- if hasKey .v.config "shutdown_timeout" -}}
@@ -55,7 +56,8 @@ A gateway's stop may take the wait and 15 s to flush, 30 s at least and an hour 
 {{- else if eq .role "agent" -}}
 30s
 {{- else -}}
-{{- printf "%ds" (min 3600 (max 30 (add 15 (include "tailgate.seconds" .root.Values.decisionWait | int64)))) -}}
+{{- $wait := include "tailgate.seconds" .root.Values.decisionWait | float64 -}}
+{{- printf "%ds" (min 3600 (max 30 (add 5 (divf $wait 0.6 | ceil | int64)))) -}}
 {{- end -}}
 {{- end }}
 
@@ -87,18 +89,6 @@ scaleDown:
   {{- else }}
   selectPolicy: Disabled
   {{- end }}
-{{- end }}
-
-{{/* Whether there may be more than one gateway. */}}
-{{- define "tailgate.several" -}}
-{{- with .Values.gateway -}}
-{{- if and .enabled (or (gt (int .replicas) 1) .autoscaling.enabled .keda.enabled) -}}true{{- end -}}
-{{- end -}}
-{{- end }}
-
-{{/* Whether gateways listen for each other and for agents. */}}
-{{- define "tailgate.clustered" -}}
-{{- if and (not .Values.gateway.acceptSplitTraces) (or (include "tailgate.several" .) .Values.agent.enabled) -}}true{{- end -}}
 {{- end }}
 
 {{/* The status that a span of `helm test` gets: refused where it has not what senders must show. */}}

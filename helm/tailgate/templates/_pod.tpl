@@ -133,8 +133,13 @@ spec:
   valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/zone']" } }
 - name: NODE_REGION
   valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/region']" } }
-{{- else }}
+{{- end }}
 {{- with .root.Values.consul }}
+{{- $members := hasKey $.root.Values.cluster.members "consul" }}
+{{- if or $members (eq $.role "gateway") }}
+{{- if and $members .address }}
+- { name: CONSUL_HTTP_ADDR, value: {{ .address | quote }} }
+{{- end }}
 {{- if .tokenSecret.name }}
 - name: CONSUL_HTTP_TOKEN
   valueFrom: { secretKeyRef: { name: {{ .tokenSecret.name }}, key: {{ .tokenSecret.key }} } }
@@ -154,7 +159,7 @@ spec:
   hostPort: {{ $port }}
   {{- end }}
 {{- end }}
-{{- if and (eq .role "gateway") (include "tailgate.clustered" .root) }}
+{{- if eq .role "gateway" }}
 - name: cluster
   containerPort: 4319
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* Where the Secret of a port comes from: `receive` or `admin`. Empty without TLS. */}}
+{{/* Where the Secret of a port comes from: `receive`, `admin` or `cluster`. Empty without TLS. */}}
 {{- define "tailgate.tlsSecret" -}}
 {{- $port := get .root.Values.tls .port -}}
 {{- if $port.enabled -}}
@@ -9,9 +9,9 @@
 {{/* Whether cert-manager is to write a Secret. */}}
 {{- define "tailgate.issued" -}}
 {{- $tls := .Values.tls -}}
-{{- if and $tls.certManager.enabled (or (and $tls.receive.enabled (not $tls.receive.existingSecret)) (and $tls.admin.enabled (not $tls.admin.existingSecret))) -}}
-true
-{{- end -}}
+{{- $wanting := false -}}
+{{- range list $tls.receive $tls.admin $tls.cluster }}{{ if and .enabled (not .existingSecret) }}{{ $wanting = true }}{{ end }}{{ end -}}
+{{- if and $tls.certManager.enabled $wanting -}}true{{- end -}}
 {{- end }}
 
 {{/* http or https, of a port. */}}
@@ -27,7 +27,7 @@ Of those for Tempo and Consul only what is used, so that one with an authority a
 {{- $values := .root.Values -}}
 {{- $root := .root -}}
 {{- $files := list -}}
-{{- range $port := list "receive" "admin" -}}
+{{- range $port := list "receive" "admin" "cluster" -}}
 {{- with include "tailgate.tlsSecret" (dict "root" $root "port" $port) -}}
 {{- $files = append $files (dict "name" (printf "tls-%s" $port) "path" (printf "/etc/tailgate/tls/%s" $port) "secret" .) -}}
 {{- end -}}
@@ -48,6 +48,8 @@ Of those for Tempo and Consul only what is used, so that one with an authority a
 {{- $files = append $files (dict "name" "tls-tempo" "path" "/etc/tailgate/tls/tempo" "secret" .existingSecret "items" $items) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- if or (eq .role "gateway") (hasKey $values.cluster.members "consul") -}}
 {{- with $values.consul.caSecret -}}
 {{- if .name -}}
 {{- $files = append $files (dict "name" "tls-consul" "path" "/etc/tailgate/tls/consul" "secret" .name "items" (list (dict "key" .key "path" "ca.crt"))) -}}

@@ -1,0 +1,130 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../tools/servers/start.ts';
+import { bootConfig, find, type Manifest, manifests, valuesOf } from '../support/chart.ts';
+import { eventually, startGatewayProcess } from '../support/gateway.ts';
+import { senderTo } from '../support/otlp-send.ts';
+import { requestBytes, traceIdHex } from '../support/spans.ts';
+import { tempoApi } from '../support/tempo-api.ts';
+
+const container = (all: Manifest[]) => find(all, 'StatefulSet').spec.template.spec.containers[0];
+
+describe('gateways of the chart', () => {
+  it('find each other by the names that the headless Service gives their pods', () => {
+    const all = manifests('--set', 'gateway.replicas=3,clusterDomain=k8s.example');
+    const { name, listen, members } = bootConfig(all).cluster!;
+    expect(members).toMatchObject({
+      dns: { service: '_cluster._tcp.tailgate-headless.observability.svc.k8s.example' },
+    });
+    // The first label of such a name, and so the pod's.
+    expect(name).toBe('tailgate-0');
+    expect(container(all).env).toContainEqual({
+      name: 'POD_NAME',
+      valueFrom: { fieldRef: { fieldPath: 'metadata.name' } },
+    });
+    expect(listen.port).toBe(4319);
+    expect(container(all).ports).toContainEqual({ name: 'cluster', containerPort: 4319 });
+    const headless = find(all, 'Service', 'tailgate-headless').spec;
+    expect(headless.clusterIP).toBe('None');
+    expect(headless.ports[0]).toMatchObject({ name: 'cluster', port: 4319, targetPort: 'cluster' });
+    expect(find(all, 'StatefulSet').spec.serviceName).toBe('tailgate-headless');
+  });
+
+  it('do not know how many there are: scaling starts no new pods', () => {
+    const pod = (replicas: number) =>
+      find(manifests('--set', `gateway.replicas=${replicas}`), 'StatefulSet').spec.template;
+    expect(pod(1)).toEqual(pod(5));
+  });
+
+  it('show each other certificates and tokens where they are to', () => {
+    const all = manifests(...valuesOf('secure'));
+    const folder = '/etc/tailgate/tls/cluster';
+    expect(bootConfig(all).cluster).toMatchObject({
+      auth: { bearerTokenFile: '/etc/tailgate/auth/cluster/tokens' },
+      tls: {
+        server: { files: { client_ca_file: `${folder}/ca.crt`, cert_file: `${folder}/tls.crt` } },
+        client: { files: { ca_file: `${folder}/ca.crt`, cert_file: `${folder}/tls.crt` } },
+      },
+    });
+    const mounts = container(all).volumeMounts.map(({ mountPath }: Manifest) => mountPath);
+    expect(mounts).toEqual(expect.arrayContaining([folder, '/etc/tailgate/auth/cluster']));
+    const { dnsNames, usages } = find(all, 'Certificate', 'tailgate-tls').spec;
+    expect(dnsNames).toContain('*.tailgate-headless.observability.svc.cluster.local');
+    expect(usages).toContain('client auth');
+  });
+
+  it('ask the Consul that the rules are in, where members are there too', () => {
+    const all = manifests('--set', 'cluster.members.consul.service=tailgate,consul.address=http://consul:8500');
+    expect(container(all).env).toContainEqual({ name: 'CONSUL_HTTP_ADDR', value: 'http://consul:8500' });
+    expect(bootConfig(all).cluster!.members).toHaveProperty('consul');
+  });
+});
+
+describe('pods of the chart, each as a process on this machine', () => {
+  /** The boot file of the chart, with places of this machine in the place of a pod's. */
+  async function startPods(names: readonly string[]) {
+    const folder = mkdtempSync(join(tmpdir(), 'tailgate-pods-'));
+    const ports = await Promise.all(names.map(() => freePort()));
+    const members = names.map((name, i) => `${name}=127.0.0.1:${ports[i]}`);
+    const all = manifests(
+      '--set-json',
+      `cluster.members=${JSON.stringify({ static: members })}`,
+      '--set',
+      'decisionWait=2s,rules=baseline_percent: 100',
+    );
+    const boot = find(all, 'ConfigMap', 'tailgate-boot').data['gateway.yaml'];
+    const rules = find(all, 'ConfigMap', 'tailgate-rules').data['rules.yaml'];
+    const pods = await Promise.all(
+      names.map(async (name, i) => {
+        const own = join(folder, name);
+        mkdirSync(own);
+        writeFileSync(join(own, 'rules.yaml'), rules);
+        const here = boot
+          .replaceAll('/etc/tailgate/rules', own)
+          .replaceAll('/data', join(own, 'data'))
+          .replaceAll('0.0.0.0:4319', `127.0.0.1:${ports[i]}`)
+          .replaceAll(/0\.0\.0\.0:\d+/g, '127.0.0.1:0');
+        writeFileSync(join(own, 'gateway.yaml'), here);
+        return startGatewayProcess({ args: ['--config', join(own, 'gateway.yaml')], env: { POD_NAME: name } });
+      }),
+    );
+    onTestFinished(async () => {
+      await Promise.all(pods.map((pod) => pod.kill()));
+      rmSync(folder, { recursive: true, force: true });
+    });
+    return pods;
+  }
+
+  it('have each trace whole in one of them, whichever its spans reached', async () => {
+    const pods = await startPods(['tailgate-0', 'tailgate-1', 'tailgate-2']);
+    const traces: string[] = [];
+    const sendRound = async () => {
+      const round = Array.from({ length: 24 }, (_, n) => `trace ${traces.length + n}`);
+      traces.push(...round);
+      for (const [i, pod] of pods.entries()) {
+        const sender = senderTo(pod);
+        await sender.grpc(requestBytes(...round.map((trace) => ({ trace, name: `span ${i}` }))));
+        sender.close();
+      }
+    };
+    // Of a machine that is short of time some are dropped; one that is judged in two places is counted twice.
+    const decided = /^tailgate_outcome_traces_total\{outcome="(?:kept|dropped)".*\} (\d+)$/gm;
+    const decidedBy = async (pod: (typeof pods)[0]) =>
+      [...(await pod.get('/metrics')).matchAll(decided)].reduce((sum, [, count]) => sum + Number(count), 0);
+    const counts = () => Promise.all(pods.map(decidedBy));
+    // Whoever was there first owns what begins before the others have been there for a wait.
+    await eventually(async () => {
+      await sendRound();
+      expect((await counts()).filter((count) => count > 0)).toHaveLength(3);
+    });
+    await eventually(async () => expect((await counts()).reduce((a, b) => a + b)).toBe(traces.length));
+    const stores = pods.map(({ admin }) => tempoApi(`http://${admin}`));
+    for (const trace of traces) {
+      const found = await Promise.all(stores.map((store) => store.spans(traceIdHex(trace))));
+      for (const spans of found.filter(({ length }) => length > 0))
+        expect(spans.map(({ span }) => span.name).sort()).toEqual(['span 0', 'span 1', 'span 2']);
+    }
+  });
+});
