@@ -2,7 +2,7 @@ import { systemClock } from './clock.ts';
 import type { LiveFiles } from './config/live-files.ts';
 import type { FanOut } from './fan-out.ts';
 import type { ProcessMemory } from './memory-account.ts';
-import type { FilesStats, GatewayStats, KubernetesStats, RulesStatus } from './model/stats.ts';
+import type { FilesStats, FleetStats, GatewayStats, KubernetesStats, RulesStatus } from './model/stats.ts';
 import type { Tenant } from './model/tenant.ts';
 import type { AdminAccess } from './telemetry/admin-access.ts';
 import { sumStats } from './threads/shard-stats.ts';
@@ -22,6 +22,7 @@ interface StatsParts {
   readonly files: readonly StandingFiles[];
   readonly kubernetes: KubernetesStats | undefined;
   readonly admin: Pick<AdminAccess, 'letIn' | 'refused'>;
+  readonly fleet: FleetStats | undefined;
 }
 
 /** Gathers what every part counts; nothing is counted here. */
@@ -34,6 +35,7 @@ export async function gatherStats({
   files,
   kubernetes,
   admin,
+  fleet,
 }: StatsParts): Promise<GatewayStats> {
   const each = await shards.stats();
   // What follows is read in one go, so that it belongs together.
@@ -48,6 +50,7 @@ export async function gatherStats({
     rules: rules(),
     files: files.map(filesStats),
     ...(kubernetes && { kubernetes }),
+    ...(fleet && { fleet }),
   };
 }
 

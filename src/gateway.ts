@@ -27,7 +27,7 @@ import { tenantsOf } from './model/tenant.ts';
 import { type OfPorts, openPortFiles } from './open-files.ts';
 import { AdminAccess } from './telemetry/admin-access.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
-import type { AdminSources } from './telemetry/sources.ts';
+import type { AdminSources, OwnAnswers } from './telemetry/sources.ts';
 import type { Addresses, OfProtocols, RulesRevision, ShardConfig, ShardEvents, Shards } from './threads/shards.ts';
 import { shardsFor } from './threads/shards-for.ts';
 
@@ -130,10 +130,19 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const window = await openWindow(config, ofStore, shards, {
       today: () => rules.current.document,
       fileLayer: () => rules.fileLayer,
+      members: () => Math.max(1, fleet?.fleet.lists.inForce.length ?? 1),
     });
     const readApi = window?.readApi ?? ofStore;
+    const own: OwnAnswers = {
+      ...(window && { keep: window.keep, simulate: window.simulate }),
+      explain: (id, { index }, over) => explained({ shards, hasWindow: window !== undefined }, id, index, over),
+      ...(readApi && { tempo: readApi }),
+    };
+    const wide = fleet && (await import('./fleet-wide/open.ts')).openFleetWide(config, fleet, own);
     const adminAccess = new AdminAccess(credentials.admin?.value, config.admin.auth?.clientSubjects);
     credentials.admin?.onChange('the admin port', (changed) => adminAccess.renew(changed));
+    credentials.cluster?.onChange('the admin port', (changed) => adminAccess.renewMembers(changed));
+    if (credentials.cluster) adminAccess.renewMembers(credentials.cluster.value);
     const adminTls = certificates.admin?.value;
     const admin = createAdminServer({
       endpoint: config.admin.endpoint,
@@ -142,6 +151,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       access: adminAccess,
       log,
       sources: {
+        ...wide,
         identity: {
           version,
           environment: config.environment,
@@ -161,19 +171,18 @@ export async function startGateway(config: BootConfig, version: string, log: Log
             files: liveFiles,
             kubernetes: pods?.stats(),
             admin: adminAccess,
+            fleet: wide?.stats(),
           }),
-        ...(window && { keep: window.keep, simulate: window.simulate }),
-        explain: (id, { index }, over) => explained({ shards, hasWindow: window !== undefined }, id, index, over),
+        ...own,
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
-        ...(readApi && { tempo: readApi }),
         hasStore: tempo !== undefined,
       },
     });
     const adminAddress = await admin.start();
     undo.unshift(() => admin.stop());
     certificates.admin?.onChange('the admin port', (changed) => admin.renew(changed));
-    await fleet?.join(shards);
+    await fleet?.join(shards, adminAddress.port);
     const addresses = { ...(await shards.start()), admin: adminAddress };
     await fleet?.start(addresses.cluster);
     await watchMemory({ shards, memory });
@@ -216,7 +225,11 @@ async function openWindow(
   config: BootConfig,
   ofStore: AdminSources['tempo'],
   shards: Shards,
-  rules: { readonly today: () => RulesDocument; readonly fileLayer: () => RulesLayer | undefined },
+  rules: {
+    readonly today: () => RulesDocument;
+    readonly fileLayer: () => RulesLayer | undefined;
+    readonly members: () => number;
+  },
 ) {
   if (config.window.maxBytes === 0) return undefined;
   const { WindowSearch } = await import('./window-search.ts');

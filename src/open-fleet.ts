@@ -34,15 +34,17 @@ const leavingShare = 0.6;
 const lookMs = 100;
 
 /** The rest of a fleet, as one gateway has it. */
-interface OpenFleet {
+export interface OpenFleet {
   readonly fleet: Fleet;
   /** For the shards. */
   readonly config: () => FleetShardConfig;
   /** For the log and for what shards say. */
   readonly events: Pick<ShardEvents, 'heard' | 'unreachable'>;
   readonly files: readonly LiveFiles<unknown>[];
+  /** What other gateways are reached with. */
+  readonly link: () => FleetLink;
   /** Knows who is there, and tells the shards; before they listen. */
-  join(shards: Pick<Shards, 'renewFleet' | 'renewLink'>): Promise<void>;
+  join(shards: Pick<Shards, 'renewFleet' | 'renewLink'>, adminPort: number): Promise<void>;
   /** The ports are open: the others may know where. */
   start(bound: Endpoint | undefined): Promise<void>;
   /** Takes no new traces, and waits for those that are here, no longer than its share of `timeoutMs`. */
@@ -70,6 +72,7 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
     run: randomBytes(8).toString('hex'),
     waitMs: boot.buffer.decisionWaitMs,
     skewMs,
+    adminPort: () => adminPort,
     ask,
     publish: (next) => {
       view = next;
@@ -78,6 +81,7 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
     log: (event, fields) => log.info(`fleet_${event}`, fields),
     now,
   });
+  let adminPort = 0;
   let timer: NodeJS.Timeout | undefined;
   const beat = async (): Promise<void> => {
     await fleet.beat();
@@ -109,7 +113,9 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
       unreachable: (member) => fleet.suspect(member),
     },
     files: files.live,
-    join: async (all) => {
+    link: files.link,
+    join: async (all, port) => {
+      adminPort = port;
       shards = all;
       files.onChange((link) => all.renewLink(link));
       await inTime(named, namedWithinMs);

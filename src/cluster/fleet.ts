@@ -23,6 +23,8 @@ interface Seen {
   misses: number;
   /** The run in which it said so; another run is a new beginning. */
   leavingRun: string | undefined;
+  /** As it said last; 0 = not known. */
+  adminPort: number;
 }
 
 interface FleetOptions {
@@ -34,6 +36,8 @@ interface FleetOptions {
   /** How long a trace waits, and how far apart members hear of a change: so long a list counts after its end. */
   readonly waitMs: number;
   readonly skewMs: number;
+  /** Where this one answers operators; 0 before it does. */
+  readonly adminPort: () => number;
   /** A member's word for ours. */
   readonly ask: (member: Member, word: Uint8Array) => Promise<Word | NoWord>;
   /** There is something new for the shards. */
@@ -129,8 +133,17 @@ export class Fleet {
   }
 
   /** Every member that the source names. */
-  states(): (Member & { readonly state: MemberState })[] {
-    return this.#source.map((member) => ({ ...member, state: this.#stateOf(member) }));
+  states(): (Member & { readonly state: MemberState; readonly adminPort: number })[] {
+    return this.#source.map((member) => ({
+      ...member,
+      state: this.#stateOf(member),
+      adminPort: this.#seen.get(member.name)?.adminPort ?? 0,
+    }));
+  }
+
+  /** This one's name in the list. */
+  get self(): string {
+    return this.#self;
   }
 
   #stateOf({ name }: Member): MemberState {
@@ -142,7 +155,8 @@ export class Fleet {
 
   async #ask(member: Member): Promise<void> {
     const { ask, run, now } = this.#options;
-    const word = await ask(member, encodeWord({ name: this.#self, run, isLeaving: this.#isLeaving, past: [] }));
+    const own = { name: this.#self, run, isLeaving: this.#isLeaving, adminPort: this.#options.adminPort(), past: [] };
+    const word = await ask(member, encodeWord(own));
     const seen = this.#of(member.name);
     if (typeof word === 'string' || word.name !== member.name) {
       seen.misses += word === 'silent' ? mostMisses / mostSilences : 1;
@@ -151,6 +165,7 @@ export class Fleet {
       seen.misses = 0;
       seen.isReachable = true;
       seen.hasCrashed = false;
+      seen.adminPort = word.adminPort;
       this.#note(seen, member.name, word.run, word.isLeaving);
       let isNews = false;
       for (const { members, endedAgoMs } of word.past) isNews = this.#lists.learn(members, endedAgoMs, now()) || isNews;
@@ -175,7 +190,7 @@ export class Fleet {
   #of(name: string): Seen {
     let seen = this.#seen.get(name);
     if (seen === undefined) {
-      seen = { run: '', isReachable: false, hasCrashed: false, misses: 0, leavingRun: undefined };
+      seen = { run: '', isReachable: false, hasCrashed: false, misses: 0, leavingRun: undefined, adminPort: 0 };
       this.#seen.set(name, seen);
     }
     return seen;
@@ -213,7 +228,13 @@ export class Fleet {
       first: this.#lists.first(at),
       gone: others.filter((name) => this.#seen.get(name)?.isReachable !== true),
       crashed: others.filter((name) => this.#seen.get(name)?.hasCrashed),
-      word: encodeWord({ name: this.#self, run, isLeaving: this.#isLeaving, past }),
+      word: encodeWord({
+        name: this.#self,
+        run,
+        isLeaving: this.#isLeaving,
+        adminPort: this.#options.adminPort(),
+        past,
+      }),
     });
   }
 }

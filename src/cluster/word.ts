@@ -4,7 +4,7 @@ import { MalformedError, Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 
 /** proto/tailgate/fleet.proto */
-const Field = { name: 1, run: 2, leaving: 3, past: 4 } as const;
+const Field = { name: 1, run: 2, leaving: 3, past: 4, adminPort: 5 } as const;
 const PastField = { members: 1, endedAgoMs: 2 } as const;
 const MemberField = { name: 1, address: 2 } as const;
 
@@ -19,11 +19,13 @@ export interface Word {
   readonly run: string;
   /** It takes no new traces any more. */
   readonly isLeaving: boolean;
+  /** Where it answers questions of operators, at the host of its address; 0 = not known. */
+  readonly adminPort: number;
   /** Lists of members that count though they were replaced; only in answers. */
   readonly past: readonly { readonly members: readonly Member[]; readonly endedAgoMs: number }[];
 }
 
-export function encodeWord({ name, run, isLeaving, past }: Word): Uint8Array {
+export function encodeWord({ name, run, isLeaving, adminPort, past }: Word): Uint8Array {
   const out = new Writer();
   out.string(Field.name, name);
   out.string(Field.run, run);
@@ -31,6 +33,8 @@ export function encodeWord({ name, run, isLeaving, past }: Word): Uint8Array {
     out.tag(Field.leaving, WireType.varint);
     out.varint(1);
   }
+  out.tag(Field.adminPort, WireType.varint);
+  out.varint(adminPort);
   for (const { members, endedAgoMs } of past) {
     const list = out.open(Field.past);
     for (const member of members) {
@@ -51,10 +55,12 @@ export function readWord(bytes: Uint8Array): Word {
   let name = '';
   let run = '';
   let isLeaving = false;
+  let adminPort = 0;
   const past: Word['past'][number][] = [];
   const word = new Reader(bytes);
   while (word.next()) {
     if (word.field === Field.leaving && word.wireType === WireType.varint) isLeaving = word.varint() !== 0;
+    else if (word.field === Field.adminPort && word.wireType === WireType.varint) adminPort = word.varint() & 0xffff;
     else if (word.wireType !== WireType.length) word.skip();
     else if (word.field === Field.name) name = word.string();
     else if (word.field === Field.run) run = word.string();
@@ -63,7 +69,7 @@ export function readWord(bytes: Uint8Array): Word {
     if (past.length > mostPast) throw new MalformedError(`more than ${mostPast} lists of members`);
   }
   if (name === '') throw new MalformedError('a member without a name');
-  return { name, run, isLeaving, past };
+  return { name, run, isLeaving, adminPort, past };
 }
 
 function readPast(list: Reader): Word['past'][number] {

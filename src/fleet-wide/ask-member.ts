@@ -30,8 +30,8 @@ export type AskMember = (member: Member, question: Question, over: AbortSignal) 
 interface ReachMembers {
   /** This gateway's name. */
   readonly self: string;
-  /** Of every member's admin port. */
-  readonly port: number;
+  /** Of a member's admin port; undefined where it cannot be reached. */
+  readonly portOf: (name: string) => number | undefined;
   /** `Bearer …`, where members show each other a token. */
   readonly authorization: () => string | undefined;
   /** Where admin ports are for TLS. */
@@ -42,12 +42,14 @@ interface ReachMembers {
 const maxBodyBytes = 64 * 2 ** 20;
 const mostSockets = 4;
 
-/** Members are reached at the host of their address in the fleet, at the port that all of them have for admin. */
-export function askMembers({ self, port, authorization, tls }: ReachMembers): AskMember {
+/** Members are reached at the host of their address in the fleet. */
+export function askMembers({ self, portOf, authorization, tls }: ReachMembers): AskMember {
   const plain = new Agent({ keepAlive: true, maxSockets: mostSockets });
   const secure = tls && new HttpsAgent({ keepAlive: true, maxSockets: mostSockets });
-  return ({ address }, { method, path, accept, body, headers, withinMs }, over) => {
+  return ({ name, address }, { method, path, accept, body, headers, withinMs }, over) => {
     const host = hostOf(address);
+    const port = portOf(name);
+    if (port === undefined) return Promise.reject(new Error('cannot be reached'));
     const token = authorization();
     const options = {
       host,

@@ -5,14 +5,13 @@ import type { Member } from '../model/member.ts';
 import type { Tenant, Tenants } from '../model/tenant.ts';
 import type { Simulation } from '../simulate/simulation.ts';
 import { sumOf } from '../simulate/sum.ts';
-import type { AdminSources, SimulateAnswer, SimulateRequest, TempoAnswer } from '../telemetry/sources.ts';
+import type { OwnAnswers, SimulateAnswer, SimulateRequest, TempoAnswer } from '../telemetry/sources.ts';
 import type { AskMember, MemberAnswer, Question } from './ask-member.ts';
 import { type FleetSeen, firstOf, fromEach, othersFor, othersOf, type Unanswered, wordsOf } from './in-turn.ts';
 import { mergeKept } from './merge-kept.ts';
 import { mergeSearches } from './merge-search.ts';
 
-/** What is asked of traces, of one gateway or of the fleet. */
-type Asked = Pick<AdminSources, 'explain' | 'keep' | 'simulate' | 'tempo'>;
+type Asked = OwnAnswers;
 
 interface FleetParts {
   readonly fleet: FleetSeen;

@@ -17,3 +17,6 @@ export interface FleetView {
   /** What members are told who ask, see cluster/word.ts. */
   readonly word: Uint8Array;
 }
+
+/** How many gateways share what is the fleet's: those that take new traces. */
+export const sharersIn = ({ lists }: FleetView): number => Math.max(1, lists.at(-1)?.length ?? 1);

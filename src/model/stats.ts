@@ -13,6 +13,14 @@ export interface Histogram {
   sum: number;
 }
 
+/** Who is in the fleet, as this gateway sees it. */
+export interface FleetStats {
+  /** How many members are in each state. */
+  readonly members: Readonly<Record<string, number>>;
+  /** The part of all traces that this gateway owns, 0 to 1. */
+  readonly owned: number;
+}
+
 export type GcKind = 'minor' | 'major' | 'incremental' | 'weakcb';
 
 /** What a thread's event loop does. Seconds; counters run from the start of the thread. */
@@ -173,6 +181,7 @@ export interface GatewayStats {
   readonly window: WindowStats;
   readonly inflightBytes: number;
   /** Where there are other gateways. */
+  readonly fleet?: FleetStats;
   readonly forward?: ForwardStats;
   readonly memory: MemoryAccount;
   /** Open, and since the start sent away while idle or refused for want of room, by protocol. */

@@ -40,12 +40,15 @@ export interface SimulateAnswer {
   readonly body: object;
 }
 
+/** What a gateway says of the traces that it has itself. */
+export type OwnAnswers = Pick<AdminSources, 'explain' | 'keep' | 'simulate' | 'tempo'>;
+
 /** What the admin server asks of the gateway, when somebody asks it. None of these may block or be slow. */
 export interface AdminSources {
   /** Those that the boot file allows: questions about traces say whose. */
   readonly tenants?: Tenants;
   /** The same questions about traces, answered by the whole fleet; absent where this gateway is alone. */
-  readonly fleet?: Required<Pick<AdminSources, 'explain' | 'keep' | 'simulate' | 'tempo'>>;
+  readonly fleet?: Required<OwnAnswers>;
   /** Who is in the fleet; absent where this gateway is alone. */
   readonly cluster?: () => ClusterStatus;
   readonly identity: GatewayIdentity;

@@ -8,7 +8,7 @@ import { Pods } from '../enrich/pods.ts';
 import type { RefusalReason } from '../errors.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
-import type { FleetView } from '../model/fleet.ts';
+import { type FleetView, sharersIn } from '../model/fleet.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { PodChanges } from '../model/pod.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
@@ -182,6 +182,7 @@ export class LocalShard implements Shards {
 
   renewFleet(view: FleetView): void {
     this.fleet?.renew(view);
+    for (const memory of this.#memories) memory.members = sharersIn(view);
   }
 
   renewLink(link: FleetLink): void {

@@ -7,7 +7,7 @@ import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
-import type { FleetView } from '../model/fleet.ts';
+import { type FleetView, sharersIn } from '../model/fleet.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { PodChanges } from '../model/pod.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
@@ -143,6 +143,7 @@ export class ShardThreads implements Shards {
     this.#renewing = this.#renewing.then(async () => {
       if (this.#ending) return;
       await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'prepareFleet', view }))).catch(() => {});
+      for (const memory of this.#memories) memory.members = sharersIn(view);
       if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewFleet', view });
     });
     return this.#renewing;

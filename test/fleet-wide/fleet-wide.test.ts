@@ -120,7 +120,7 @@ async function start({ up = names, authorization, access = () => mayAll() }: Fle
   for (const name of up) {
     const own = ownOf(name);
     const fleet = { self: name, members: () => members, lists: () => [members] };
-    const ask = askMembers({ self: name, port, authorization: () => authorization });
+    const ask = askMembers({ self: name, portOf: () => port, authorization: () => authorization });
     const server = createAdminServer({
       endpoint: { host: hosts[name], port },
       log,

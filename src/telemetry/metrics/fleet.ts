@@ -4,6 +4,24 @@ import type { Metric, Row, Sample } from './metric.ts';
 /** What goes to the other gateways of a fleet. */
 export const fleetMetrics: readonly Metric[] = [
   {
+    name: 'tailgate_fleet_members',
+    type: 'gauge',
+    labels: ['state'],
+    help: 'Gateways in the list of members, by how this one sees them: self, reachable, leaving, unreachable.',
+    advice: 'Alert where `unreachable` stays above 0, or where two gateways say different sums for minutes.',
+    read: ({ gateway: { fleet } }) =>
+      Object.entries(fleet?.members ?? {}).map(([state, value]) => ({ labels: { state }, value })),
+  },
+  {
+    name: 'tailgate_fleet_owned_ratio',
+    type: 'gauge',
+    labels: [],
+    help: 'The part of all traces that this gateway owns.',
+    advice:
+      'About 1 / members, and the sum over the fleet is 1; otherwise lists differ: compare `epoch` of /api/cluster.',
+    read: ({ gateway: { fleet } }) => (fleet === undefined ? [] : [{ labels: {}, value: fleet.owned }]),
+  },
+  {
     name: 'tailgate_forwarded_spans_total',
     type: 'counter',
     labels: ['member'],
