@@ -61,9 +61,9 @@ it('what they said is not taken for what later rules say, which have none', () =
   story.swap({ policies: [failed], shadow: [fine] });
   story.send({ trace: 'c', status: 'OK' });
   story.after(10_000);
-  expect(story.explain('a')?.shadowVotes).toEqual([{ policy: 'all', vote: 'keep' }]);
+  expect(story.explain('a')?.shadowVotes).toEqual([{ policy: 'all', vote: 'keep', why: 'every trace' }]);
   expect(story.explain('b')?.shadowVotes).toEqual([]);
-  expect(story.explain('c')?.shadowVotes).toEqual([{ policy: 'fine', vote: 'keep' }]);
+  expect(story.explain('c')?.shadowVotes).toMatchObject([{ policy: 'fine', vote: 'keep' }]);
   expect(counts(story)).toMatchObject({ 'all keep': 1, 'fine keep': 1 });
 });
 
