@@ -62,7 +62,7 @@ export const bootFields = {
   mode: v.pipe(
     v.optional(oneOf('gateway', 'agent'), 'gateway'),
     v.description(
-      'gateway = decides on the traces it owns; agent = decides nothing, sends each trace’s spans to its owner',
+      'gateway = decides on the traces it owns; agent, which decides nothing, is not supported in this version',
     ),
   ),
   shards: v.pipe(

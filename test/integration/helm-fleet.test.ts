@@ -97,6 +97,15 @@ describe('pods of the chart, each as a process on this machine', () => {
     return pods;
   }
 
+  it('are no agents: those are refused, as the chart refuses them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tailgate-agent-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'gateway.yaml');
+    writeFileSync(file, 'mode: agent\ncluster: { members: { static: ["a=127.0.0.1:1"] } }\n');
+    const started = startGatewayProcess({ args: ['--config', file] });
+    await expect(started).rejects.toThrow(/ended with code 2:.*mode: agent: not supported in this version/s);
+  });
+
   it('have each trace whole in one of them, whichever its spans reached', async () => {
     const pods = await startPods(['tailgate-0', 'tailgate-1', 'tailgate-2']);
     const traces: string[] = [];
