@@ -369,4 +369,22 @@ describe('a group of deciders', () => {
       if (offset >= ends[partition]) ends[partition] = offset + 1n;
     await eventually(async () => expect(await committedOffsets(broker, 'group', 'group', 6)).toEqual(ends), 60_000);
   }, 400_000);
+
+  it('has a member back that was killed, under its own name, when its session is over', async () => {
+    const topic = await newTopic();
+    const sink = await newSink();
+    const producer = await start({ topic, role: 'produce' });
+    const named = { topic, role: 'consume', sink, kafka: { instance: 'decider-0' } } as const;
+    const sender = senderTo(producer);
+    stops.push(() => sender.close());
+    const sent: string[] = [];
+    for (const n of [1, 2]) {
+      const decider = await start(named);
+      const body = requestBytes(...request(n));
+      await sender.http(body);
+      sent.push(...spanIdentities(body));
+      await eventually(async () => expect(difference(identitiesAt(sink), sent).missing).toEqual([]), 60_000);
+      await decider.kill();
+    }
+  });
 });
