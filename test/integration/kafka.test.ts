@@ -387,4 +387,30 @@ describe('a group of deciders', () => {
       await decider.kill();
     }
   });
+
+  it('reads again what an exporter gave up because its destination was away', async () => {
+    const topic = await newTopic();
+    const sink = await newSink();
+    sink.answers(() => ({ status: 503 }));
+    const producer = await start({ topic, role: 'produce' });
+    const retry = { initial: '50ms', max: '200ms', give_up_after: '1s' };
+    const boot = { export: [sinkExporter(sink.url, { retry })] };
+    const decider = await start({ topic, role: 'consume', boot });
+    const sender = senderTo(producer);
+    stops.push(() => sender.close());
+    const bodies = [1, 2, 3].map((n) => requestBytes(...request(n)));
+    for (const body of bodies) await sender.http(body);
+    await eventually(
+      async () => expect(await decider.get('/metrics')).toMatch(/\ntailgate_kafka_rewinds_total [1-9]/),
+      60_000,
+    );
+    expect(await committedOffsets(kafka.broker, topic, topic)).toEqual([0n, 0n, 0n, 0n]);
+    sink.answers(() => ({ status: 200 }));
+    const sent = bodies.flatMap((body) => spanIdentities(body));
+    await eventually(async () => expect(difference(identitiesAt(sink), sent).missing).toEqual([]), 60_000);
+    await eventually(async () => {
+      const committed = await committedOffsets(kafka.broker, topic, topic);
+      expect(committed.some((offset) => offset > 0n)).toBe(true);
+    });
+  });
 });
