@@ -8,6 +8,9 @@ import { readMembers } from '../../src/cluster/members/consul-read.ts';
 import { registerMember } from '../../src/cluster/members/register.ts';
 import { consulClient } from '../../src/consul/client.ts';
 import { type RunningConsul, startConsul } from '../../tools/servers/start.ts';
+import { makeFleet } from '../support/fleet.ts';
+import { eventually } from '../support/gateway.ts';
+import { startSink } from '../support/otlp-sink.ts';
 
 const timing = { ttlMs: 10_000, beatMs: 200, retryMs: 200, farewellMs: 2_000 };
 const stops: (() => unknown)[] = [];
@@ -181,4 +184,28 @@ describe('gateways that register themselves in a real Consul', () => {
     await vi.waitFor(() => expect(blind.troubles.length).toBeGreaterThan(0), { timeout: 30_000 });
     expect(blind.told).toEqual([]);
   });
+});
+
+it('whole gateways find each other there, and one that ends is out of the list at once', async () => {
+  const consul = await started();
+  const sink = await startSink();
+  const names = ['a', 'b', 'c'];
+  const members = { consul: { address: consul.url } };
+  const boot = { buffer: { max_bytes: '64MiB', decision_wait: '1s' }, cluster: { members } };
+  const fleet = await makeFleet(names, sink.url, { boot });
+  stops.push(async () => {
+    await fleet[Symbol.asyncDispose]();
+    await sink[Symbol.asyncDispose]();
+  });
+  const seen = async (name: string): Promise<string[]> => {
+    const { members: all } = JSON.parse(await fleet.up.get(name)!.get('/api/cluster'));
+    return all.map((it: { name: string; state: string }) => `${it.name} ${it.state}`);
+  };
+  for (const name of names) await fleet.start(name);
+  await eventually(async () => {
+    expect(await seen('a')).toEqual(['a self', 'b reachable', 'c reachable']);
+    expect(await seen('c')).toEqual(['a reachable', 'b reachable', 'c self']);
+  });
+  expect(await fleet.stop('b')).toBe(0);
+  await vi.waitFor(async () => expect(await seen('a')).toEqual(['a self', 'c reachable']), { timeout: 5_000 });
 });
