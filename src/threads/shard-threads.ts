@@ -202,6 +202,8 @@ export class ShardThreads implements Shards {
   }
 
   async finishReading(): Promise<void> {
+    // No question more, at the end, for shards that read nothing.
+    if (this.#config.kafka === undefined) return;
     await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'finishReading' })));
   }
 
