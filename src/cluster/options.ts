@@ -11,7 +11,7 @@ const hostPort = /^(?:\[[\da-fA-F:.%]+\]|[^:=[\]\s/]+):(\d{1,5})$/;
 const member = scalar('name=host:port or host:port, such as a=10.0.0.1:4319', (input): Member | undefined => {
   const [, name, address] = typeof input === 'string' ? (/^(?:([^=]*)=)?(.*)$/.exec(input) ?? []) : [];
   const port = Number(address === undefined ? 0 : hostPort.exec(address)?.[1]);
-  if (address === undefined || !(port >= 1 && port <= 65_535)) return undefined;
+  if (address === undefined || !(port >= 1 && port <= 65_535) || !URL.canParse(`http://${address}`)) return undefined;
   if (name === undefined) return { name: address, address };
   return memberName.test(name) ? { name, address } : undefined;
 });

@@ -1,3 +1,4 @@
+import { describe } from '../export/answer.ts';
 import type { Part } from '../route/split.ts';
 import type { Peer, Sent } from './peer.ts';
 
@@ -5,6 +6,8 @@ import type { Peer, Sent } from './peer.ts';
 const maxCalls = 4;
 /** Of one call, where it is of several parts: under every receiver's limit. */
 const maxCallBytes = 1024 * 1024;
+
+type Away = Extract<Sent, { kind: 'unreachable' | 'uncertain' }>;
 
 interface Waiting {
   readonly part: Part;
@@ -61,9 +64,27 @@ export class Outbox {
   /** Messages of protobuf one after the other are one with the fields of all. */
   async #call(together: readonly Waiting[]): Promise<void> {
     const bodies = together.map(({ part }) => part.body);
-    const sent = await this.#peer().send(bodies.length === 1 ? bodies[0] : Buffer.concat(bodies), this.#metadata);
+    const sent = await this.#send(bodies.length === 1 ? bodies[0] : Buffer.concat(bodies));
     this.#calls--;
     for (const { resolve } of together) resolve(sent);
+    if (isAway(sent)) this.#giveBack(sent.message);
     this.#callAll();
   }
+
+  /** An address that is none comes from whoever names the members, and is nobody's fault here. */
+  async #send(bytes: Uint8Array): Promise<Sent> {
+    try {
+      return await this.#peer().send(bytes, this.#metadata);
+    } catch (error) {
+      return { kind: 'unreachable', message: describe(error) };
+    }
+  }
+
+  /** What waits behind a call to a member that is away was not sent, and does not wait for its own time to pass. */
+  #giveBack(message: string): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ kind: 'unreachable', message });
+  }
 }
+
+const isAway = (sent: Sent): sent is Away =>
+  sent.kind === 'unreachable' || (sent.kind === 'uncertain' && sent.isSilent);

@@ -30,7 +30,7 @@ interface PeerOptions {
 }
 
 /** Nobody listens there; whatever else goes wrong may be a member that has too much to do. */
-const notThere = /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|closed the connection/;
+const notThere = /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|closed the connection|not an address/;
 
 /** For what was cancelled to be told so. */
 const lingerMs = 1_000;
@@ -38,14 +38,20 @@ const lingerMs = 1_000;
 /** One member, as this thread reaches it: a connection to each of its addresses, which come back by themselves. */
 export class Peer {
   readonly address: string;
-  readonly #connections: Connections;
+  /** undefined: the address is none, as registries may have. */
+  readonly #connections: Connections | undefined;
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
 
   constructor({ address, security, headers, timeoutMs }: PeerOptions) {
     this.address = address;
     this.#timeoutMs = timeoutMs;
-    const endpoint = new URL(`${security === null ? 'http' : 'https'}://${address}`);
+    const url = `${security === null ? 'http' : 'https'}://${address}`;
+    if (!URL.canParse(url)) {
+      this.#headers = {};
+      return;
+    }
+    const endpoint = new URL(url);
     this.#headers = requestHeaders(endpoint, headers, timeoutMs);
     this.#connections = new Connections({ endpoint, proxy: null, security, timeoutMs }, systemClock.monotonicMs);
   }
@@ -72,6 +78,7 @@ export class Peer {
   }
 
   async #call(bytes: Uint8Array, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Reply> {
+    if (this.#connections === undefined) throw new Error(`${this.address} is not an address`);
     const session = await this.#connections.take();
     const reply = await call(session, headers, { bytes, encoding: 'none' }, signal);
     // A member that vanished without a word would hold up every call until the kernel notices.
@@ -80,7 +87,7 @@ export class Peer {
   }
 
   close(): void {
-    this.#connections.close(lingerMs);
+    this.#connections?.close(lingerMs);
   }
 }
 

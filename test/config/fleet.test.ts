@@ -146,6 +146,11 @@ describe('a fleet that cannot be', () => {
       'static[0]: "a=b:0": expected name=host:port',
     ],
     [
+      'an address that is none',
+      `${store}cluster: { members: { static: ["a=10.0.0.300:4319"] } }`,
+      'static[0]: "a=10.0.0.300:4319": expected name=host:port',
+    ],
+    [
       'a name with a blank',
       `${store}cluster: { members: { static: ["a b=c:1"] } }`,
       'static[0]: "a b=c:1": expected name=host:port',
