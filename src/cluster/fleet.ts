@@ -168,7 +168,8 @@ export class Fleet {
       seen.adminPort = word.adminPort;
       this.#note(seen, member.name, word.run, word.isLeaving);
       let isNews = false;
-      for (const { members, endedAgoMs } of word.past) isNews = this.#lists.learn(members, endedAgoMs, now()) || isNews;
+      for (const { members, endedAgoMs } of word.past)
+        isNews = this.#lists.learn(members, endedAgoMs, now(), this.#hasJoined) || isNews;
       if (isNews && this.#hasJoined) this.#publish();
     }
     this.#update();

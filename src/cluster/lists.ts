@@ -1,7 +1,9 @@
 import type { Member } from '../model/member.ts';
 
-/** More than change in a window in any orderly restart; of more, the oldest are forgotten. */
+/** More than change in a window in any orderly restart; of more, the oldest count no longer. */
 const mostPast = 12;
+/** Those are known still, so that they do not come back from members that had fewer. */
+const mostKnown = 100;
 /** What another member says of a list that ended here is of the same end where the times differ by no more. */
 const sameEndMs = 5_000;
 
@@ -20,7 +22,8 @@ interface PastList {
 export class Lists {
   readonly #countsMs: number;
   readonly #remembersMs: number;
-  #past: PastList[] = [];
+  /** Those before it, oldest first. */
+  #known: PastList[] = [];
   #inForce: readonly Member[];
 
   constructor(inForce: readonly Member[], { countsMs, remembersMs }: { countsMs: number; remembersMs: number }) {
@@ -41,11 +44,15 @@ export class Lists {
     return true;
   }
 
-  /** A list that another member had, and that ended so long ago. True where that is news. */
-  learn(members: readonly Member[], endedAgoMs: number, now: number): boolean {
+  /**
+   * A list that another member had, and that ended so long ago. True where that is news. Words are somewhat old when they
+   * are heard, so a list ends later for whoever hears of it; one that was here (`hasJoined`) when it ended learns of it
+   * only while it counts, else those that forget it hear of it from each other for ever.
+   */
+  learn(members: readonly Member[], endedAgoMs: number, now: number, hasJoined: boolean): boolean {
     const endedAt = now - Math.max(0, endedAgoMs);
-    if (endedAgoMs >= this.#remembersMs || members.length === 0) return false;
-    const known = this.#past.find((it) => isSame(it.members, members) && Math.abs(it.endedAt - endedAt) <= sameEndMs);
+    if (endedAgoMs >= (hasJoined ? this.#countsMs : this.#remembersMs) || members.length === 0) return false;
+    const known = this.#known.find((it) => isSame(it.members, members) && Math.abs(it.endedAt - endedAt) <= sameEndMs);
     if (known !== undefined) return false;
     this.#add({ members, endedAt });
     return true;
@@ -53,26 +60,26 @@ export class Lists {
 
   /** Forgets what is too old. */
   expire(now: number): void {
-    this.#past = this.#past.filter(({ endedAt }) => now - endedAt < this.#remembersMs);
+    this.#known = this.#known.filter(({ endedAt }) => now - endedAt < this.#remembersMs);
   }
 
   /** Oldest first. */
   get past(): readonly PastList[] {
-    return this.#past;
+    return this.#known.slice(-mostPast);
   }
 
   /** Oldest first, the one in force last. */
   get all(): readonly (readonly Member[])[] {
-    return [...this.#past.map(({ members }) => members), this.#inForce];
+    return [...this.past.map(({ members }) => members), this.#inForce];
   }
 
   /** Which of them is the oldest that counts. */
   first(now: number): number {
-    return this.#past.filter(({ endedAt }) => now - endedAt >= this.#countsMs).length;
+    return this.past.filter(({ endedAt }) => now - endedAt >= this.#countsMs).length;
   }
 
   #add(list: PastList): void {
-    this.#past = [...this.#past, list].sort((a, b) => a.endedAt - b.endedAt).slice(-mostPast);
+    this.#known = [...this.#known, list].sort((a, b) => a.endedAt - b.endedAt).slice(-mostKnown);
   }
 }
 

@@ -107,7 +107,7 @@ function simulate(seed: number, { leastApartMs, traces = 150 }: { leastApartMs: 
     // What joins hears from the others of the lists that count.
     const lists = new Lists(members(inForce.replace(name, '')), windows);
     for (const [, other] of fleet)
-      for (const { members: list, endedAt } of other.lists.past) lists.learn(list, now - endedAt, now);
+      for (const { members: list, endedAt } of other.lists.past) lists.learn(list, now - endedAt, now, false);
     fleet.set(name, { lists, traces: own });
   };
   for (const name of inForce) fleet.set(name, { lists: new Lists(members(inForce), windows), traces: new Set() });
