@@ -59,7 +59,9 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
   const files = await openLinkFiles(boot, log);
   const self = cluster.name;
   const peers = new Map<string, Peer>();
-  const ask = async (member: Member, word: Uint8Array): Promise<Word | NoWord> => {
+  const ask = async (member: Member, word: Uint8Array, anew: boolean): Promise<Word | NoWord> => {
+    // What failed to connect waits before it tries again, and there is somebody now.
+    if (anew) forget(peers, member);
     const peer = peerOf(peers, member, () => connectTo(member.address, files.link, 2 * askMs));
     const answer = await peer.ask(exchangePath, word);
     return typeof answer === 'string' ? answer : (wordIn(answer) ?? 'silent');
@@ -68,7 +70,9 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
   let view: FleetShardConfig['view'] = { self, lists: [[]], first: 0, gone: [], crashed: [], word: new Uint8Array(0) };
   const fleet = new Fleet({
     self,
-    selfIn: (members) => members[selfIn(members, { name: cluster.name, port: cluster.listen.port })]?.name,
+    // An agent is in no list, whatever its name.
+    selfIn: (members) =>
+      boot.mode === 'agent' ? '' : members[selfIn(members, { name: cluster.name, port: cluster.listen.port })]?.name,
     run: randomBytes(8).toString('hex'),
     waitMs: boot.buffer.decisionWaitMs,
     skewMs,
@@ -97,7 +101,7 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
   return {
     fleet,
     config: () => ({
-      listen: cluster.listen,
+      ...(boot.mode === 'gateway' && { listen: cluster.listen }),
       ...(cluster.auth?.clientSubjects && { clientSubjects: cluster.auth.clientSubjects }),
       waitMs: boot.buffer.decisionWaitMs,
       maxForwardBytes: cluster.maxForwardBytes,
@@ -122,7 +126,8 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
       await fleet.join();
     },
     start: async (bound) => {
-      void beat();
+      // The others hear of this one with the first beat, before senders do.
+      await beat();
       if (bound !== undefined) watches.push(await registerMember(cluster, bound, tell));
     },
     leave: async (all, timeoutMs) => {
@@ -169,6 +174,11 @@ async function openLinkFiles(boot: BootConfig, log: Log) {
     for (const files of live) files.onChange('other gateways', () => renew(link()));
   };
   return { link, live, onChange };
+}
+
+function forget(peers: Map<string, Peer>, { name }: Member): void {
+  peers.get(name)?.close();
+  peers.delete(name);
 }
 
 function peerOf(peers: Map<string, Peer>, { name, address }: Member, connect: () => Peer): Peer {

@@ -5,10 +5,10 @@ import { encodeWord, type Word } from './word.ts';
 
 /** Members are asked for their word so often; in large fleets less, so that it stays some per cent of a core. */
 export const beatMs = (members: number): number => Math.max(1_000, members * 20);
-/** A member at whose address nobody listened so many times in a row is not there. */
-const mostMisses = 2;
-/** The same of one that is silent: it may have too much to do, and its traces are with it. */
-const mostSilences = 4;
+/** A member that was silent so many times in a row is not there; it may have had too much to do. */
+const mostSilences = 6;
+/** Where nobody listens at its address, twice is enough. */
+const silencesAMiss = 3;
 
 /** Why a member did not say its word. */
 export type NoWord = 'silent' | 'unreachable';
@@ -38,8 +38,8 @@ interface FleetOptions {
   readonly skewMs: number;
   /** Where this one answers operators; 0 before it does. */
   readonly adminPort: () => number;
-  /** A member's word for ours. */
-  readonly ask: (member: Member, word: Uint8Array) => Promise<Word | NoWord>;
+  /** A member's word for ours; `anew`: by a new connection, since it has just been heard of. */
+  readonly ask: (member: Member, word: Uint8Array, anew: boolean) => Promise<Word | NoWord>;
   /** There is something new for the shards. */
   readonly publish: (view: FleetView) => void;
   readonly log: (event: 'joined' | 'changed' | 'gone' | 'leaving', fields: Record<string, unknown>) => void;
@@ -109,7 +109,7 @@ export class Fleet {
     if (member === undefined) return;
     const seen = this.#of(name);
     this.#note(seen, name, run, isLeaving);
-    if (!seen.isReachable && !isLeaving) void this.#ask(member);
+    if (!seen.isReachable && !isLeaving) void this.#ask(member, true);
     this.#update();
   }
 
@@ -117,7 +117,7 @@ export class Fleet {
   suspect(name: string): void {
     const member = this.#others().find((it) => it.name === name);
     if (member === undefined) return;
-    this.#of(name).misses = mostMisses - 1;
+    this.#of(name).misses = mostSilences - silencesAMiss;
     void this.#ask(member);
   }
 
@@ -153,14 +153,14 @@ export class Fleet {
     return isLeaving(seen) ? 'leaving' : 'reachable';
   }
 
-  async #ask(member: Member): Promise<void> {
+  async #ask(member: Member, anew = false): Promise<void> {
     const { ask, run, now } = this.#options;
     const own = { name: this.#self, run, isLeaving: this.#isLeaving, adminPort: this.#options.adminPort(), past: [] };
-    const word = await ask(member, encodeWord(own));
+    const word = await ask(member, encodeWord(own), anew);
     const seen = this.#of(member.name);
     if (typeof word === 'string' || word.name !== member.name) {
-      seen.misses += word === 'silent' ? mostMisses / mostSilences : 1;
-      if (seen.misses >= mostMisses) this.#lose(member, seen);
+      seen.misses += word === 'silent' ? 1 : silencesAMiss;
+      if (seen.misses >= mostSilences) this.#lose(member, seen);
     } else {
       seen.misses = 0;
       seen.isReachable = true;

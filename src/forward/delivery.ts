@@ -79,11 +79,15 @@ export class Delivery {
       if (full !== undefined && !this.#isTaken) return full.refusal;
       const leftMs = this.#untilMs - systemClock.monotonicMs();
       const isWorthIt = ({ ended }: Try): boolean => ended !== 'never' && leftMs > 0;
-      this.#adopt(failed.filter((it) => !isWorthIt(it)).map(({ part }) => part));
+      const hopeless = failed.filter((it) => !isWorthIt(it));
+      if (hopeless.length > 0 && this.#of.fleet.options.isAgent) return hopeless[0].refusal;
+      this.#adopt(hopeless.map(({ part }) => part));
       const again = failed.filter(isWorthIt);
       // Of one that is gone, whoever comes after it is asked at once.
       if (again.some(({ ended }) => ended !== 'gone')) await sleep(Math.min(leftMs, pauseMs));
-      left = this.#cutAgain(again.map(({ part }) => part));
+      const cut = this.#cutAgain(again.map(({ part }) => part));
+      if (cut instanceof Refusal) return cut;
+      left = cut;
     }
     return undefined;
   }
@@ -105,16 +109,17 @@ export class Delivery {
   }
 
   /** Lists may have changed, and a member may be gone. */
-  #cutAgain(parts: readonly Part[]): Away[] {
-    return parts.flatMap((part) => {
+  #cutAgain(parts: readonly Part[]): Away[] | Refusal {
+    const left: Away[] = [];
+    for (const part of parts) {
       const cut = this.#cutter.again(part);
-      if (cut instanceof Refusal) {
-        this.#adopt([part]);
-        return [];
-      }
-      this.#here.push(...cut.here);
-      return cut.away;
-    });
+      if (!(cut instanceof Refusal)) {
+        this.#here.push(...cut.here);
+        left.push(...cut.away);
+      } else if (this.#of.fleet.options.isAgent) return cut;
+      else this.#adopt([part]);
+    }
+    return left;
   }
 
   /** Nobody else took it in time: its traces are judged here, as far as they come here. */

@@ -106,8 +106,9 @@ export class FleetIntake implements Intake {
     if (this.#of.fleet.isChanging) this.#of.pipeline.catchUp();
     const groups = new Int32Array(count);
     const targets = this.#group({ rows, stride, count }, groups);
-    if (targets.length === 0) return undefined;
     const { fleet } = this.#of;
+    if (fleet.options.isAgent && groups.includes(0)) return noOwner();
+    if (targets.length === 0) return undefined;
     const { heldBytes } = fleet.stats;
     const room = fleet.options.maxBytes - heldBytes;
     const parts = splitter.split({ bytes, rows, stride, count }, groups, targets.length + 1, room);
@@ -170,6 +171,9 @@ function memoryFor(length: number): Uint8Array {
   if (length <= scratch.length) return scratch;
   return new Uint8Array(length);
 }
+
+const noOwner = (): Refusal =>
+  new Refusal('owner_refused', 'no gateway can be reached that owns these traces: try again later');
 
 const overBudget = (): Refusal =>
   new Refusal('forward_full', 'too much is on its way to other gateways: try again later');

@@ -35,6 +35,8 @@ export interface FleetWays {
 }
 
 interface FleetShardOptions {
+  /** It decides nothing: what it cannot bring to an owner, its sender keeps. */
+  readonly isAgent: boolean;
   /** This shard's number among `shards`. */
   readonly self: number;
   readonly shards: number;
@@ -90,14 +92,15 @@ export class FleetShard {
 
   renew(view: FleetView): void {
     for (const name of view.crashed) if (!this.#view.crashed.includes(name)) this.#countLost(name);
+    // Those that are back are connected to at once: what failed to connect waits before it tries again.
+    for (const name of new Set([...this.#view.gone, ...this.#goneUntil.keys()]))
+      if (!view.gone.includes(name)) this.#disconnect(name);
     this.#view = view;
     this.#goneUntil.clear();
     this.#addresses.clear();
     for (const { name, address } of view.lists.flat()) this.#addresses.set(name, address);
     for (const [name, peer] of this.#peers) {
-      if (this.#addresses.get(name) === peer.address) continue;
-      peer.close();
-      this.#peers.delete(name);
+      if (this.#addresses.get(name) !== peer.address) this.#disconnect(name);
     }
     this.#paths = this.#pathsOf(view);
     this.#coming = undefined;
@@ -161,6 +164,11 @@ export class FleetShard {
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
     this.#peers.clear();
+  }
+
+  #disconnect(name: string): void {
+    this.#peers.get(name)?.close();
+    this.#peers.delete(name);
   }
 
   get #isAlone(): boolean {

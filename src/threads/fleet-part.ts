@@ -38,7 +38,7 @@ export class FleetPart {
   ) {
     this.#link = config.link;
     const { maxForwardBytes: maxBytes, forwardTimeoutMs: timeoutMs, waitMs } = config;
-    const options = { self, shards, maxBytes, timeoutMs, waitMs };
+    const options = { isAgent: config.listen === undefined, self, shards, maxBytes, timeoutMs, waitMs };
     const ways: FleetWays = {
       connect: (address) => connectTo(address, () => this.#link, timeoutMs),
       relay,

@@ -35,8 +35,8 @@ export type ShardConfig = Pick<
 
 /** A shard's part of a fleet. */
 export interface FleetShardConfig {
-  /** Where members and agents come in. */
-  readonly listen: Endpoint;
+  /** Where members and agents come in; absent: this is an agent, which decides nothing. */
+  readonly listen?: Endpoint;
   /** Names of certificates that may come in there; absent: any that the port takes. */
   readonly clientSubjects?: readonly string[];
   /** How long a trace waits for its decision. */

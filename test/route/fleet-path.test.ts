@@ -95,7 +95,7 @@ interface Simulated {
 }
 
 /** Spans of traces over members whose lists change at different moments; how many members judge each trace. */
-function simulate(seed: number, { leastApartMs, traces = 150 }: { leastApartMs: number; traces?: number }) {
+function simulate(seed: number, { leastApartMs = 1_500, traces = 150, remembers = true } = {}) {
   const next = random(seed);
   const below = (n: number): number => Math.floor(next() * n);
   const events: { at: number; run: (at: number) => void }[] = [];
@@ -119,7 +119,9 @@ function simulate(seed: number, { leastApartMs, traces = 150 }: { leastApartMs: 
       member.lists.first(now),
     );
     const high = Math.imul(trace, 0x9e3779b1);
-    const to = nextOn(paths.of(high, trace), self, visited, member.traces.has(trace));
+    const path = paths.of(high, trace);
+    const owner = { names: path.names.slice(-1), start: 0 };
+    const to = nextOn(remembers ? path : owner, self, visited, remembers && member.traces.has(trace));
     if (to === undefined) member.traces.add(trace);
     else at(now + below(callMs), (then) => route(trace, to, [...visited, to], then));
   };
@@ -156,7 +158,12 @@ function simulate(seed: number, { leastApartMs, traces = 150 }: { leastApartMs: 
 
 describe('a fleet whose members come and go', () => {
   it.each(Array.from({ length: 12 }, (_, seed) => seed))('keeps every trace whole, seed %d', (seed) => {
-    const judges = simulate(seed, { leastApartMs: 1_500 });
+    const judges = simulate(seed);
     expect(judges.filter((count) => count !== 1)).toEqual([]);
+  });
+
+  it('would split many, if each span went to the owner of the moment', () => {
+    const judges = simulate(1, { remembers: false });
+    expect(judges.filter((count) => count > 1).length).toBeGreaterThan(10);
   });
 });

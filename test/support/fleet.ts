@@ -20,13 +20,15 @@ policies:
 
 /** Gateways on loopback addresses, each a process; the list of members is the same for all, started or not. */
 export interface FleetOfProcesses {
-  readonly up: ReadonlyMap<string, GatewayProcess>;
+  readonly up: Map<string, GatewayProcess>;
   start(name: string): Promise<GatewayProcess>;
   /** Senders go to others from now on; then SIGTERM. The exit code. */
   stop(name: string): Promise<number | null>;
   /** Of members that senders may go to. */
-  readonly open: ReadonlySet<string>;
+  readonly open: Set<string>;
   close(name: string): void;
+  /** An agent before them. */
+  startAgent(): Promise<GatewayProcess>;
   kill(name: string): Promise<void>;
   metric(name: string, gateway: GatewayProcess): Promise<number>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -54,6 +56,7 @@ export async function makeFleet(
       name,
       makeHome(
         {
+          shards: 1,
           shutdown_timeout: '30s',
           buffer: { max_bytes: '128MiB', decision_wait: '10s' },
           batch: { max_age: '100ms' },
@@ -76,6 +79,12 @@ export async function makeFleet(
     up,
     open,
     start,
+    startAgent: async () => {
+      const members = { static: names.map((it) => `${it}=${addresses[it]}`) };
+      const home = makeHome({ mode: 'agent', export: undefined, cluster: { name: 'agent', members } }, keepWhole);
+      homes.set('agent', home);
+      return startGatewayProcess({ args: home.args });
+    },
     close: (name) => void open.delete(name),
     stop: async (name) => {
       open.delete(name);
@@ -129,7 +138,7 @@ export interface Traffic {
  * Traces whose spans come one by one, each to another gateway, over `spreadMs`; a request is sent again, to another
  * gateway, until one takes it.
  */
-export function sendTraffic(fleet: FleetOfProcesses, { spreadMs = 1_500, everyMs = 100, name = 't' } = {}): Traffic {
+export function sendTraffic(fleet: FleetOfProcesses, { spreadMs = 1_500, everyMs = 300, name = 't' } = {}): Traffic {
   const agent = new Agent({ keepAlive: true });
   const under = new Set<Promise<void>>();
   const traffic: Traffic = { acknowledged: [], repeats: 0, unsure: 0, stop: async () => {} };

@@ -1,0 +1,138 @@
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { Fleet, type NoWord } from '../../src/cluster/fleet.ts';
+import { encodeWord, readWord, type Word } from '../../src/cluster/word.ts';
+import type { FleetView } from '../../src/model/fleet.ts';
+import { HandClock } from '../support/hand-clock.ts';
+
+const members = (names: string) => [...names].map((name) => ({ name, address: `${name}:4319` }));
+const namesOf = (list: FleetView['lists'][number]) => list.map(({ name }) => name).join('');
+
+/** A member `a` among others that answer as `says` has it. */
+async function among(names: string, says: Record<string, Word | NoWord>) {
+  const clock = new HandClock();
+  const views: FleetView[] = [];
+  const told: [string, string][] = [];
+  const fleet = new Fleet({
+    self: 'a',
+    selfIn: () => undefined,
+    run: 'run',
+    waitMs: 3_000,
+    skewMs: 1_000,
+    adminPort: () => 8888,
+    ask: async ({ name }, word: Uint8Array) => {
+      told.push([name, readWord(word).isLeaving ? 'leaving' : 'there']);
+      return says[name] ?? 'unreachable';
+    },
+    publish: (view) => void views.push(view),
+    log: () => {},
+    now: clock.monotonicMs,
+  });
+  fleet.name(members(names));
+  await fleet.join();
+  const inForce = () => namesOf(views.at(-1)!.lists.at(-1)!);
+  const counting = () => views.at(-1)!.lists.slice(views.at(-1)!.first).map(namesOf);
+  return { clock, fleet, views, told, inForce, counting };
+}
+
+const word = (name: string, more: Partial<Word> = {}): Word => ({
+  name,
+  run: '1',
+  isLeaving: false,
+  adminPort: 0,
+  past: [],
+  ...more,
+});
+
+describe('a word', () => {
+  it('comes back as it was', () => {
+    const said = word('b', { isLeaving: true, past: [{ members: members('abc'), endedAgoMs: 1_234 }] });
+    expect(readWord(encodeWord(said))).toEqual(said);
+  });
+
+  it('without a name, or of what is no protobuf, is none', () => {
+    expect(() => readWord(new Uint8Array(0))).toThrow('without a name');
+    expect(() => readWord(Uint8Array.of(0x0a, 0xff))).toThrow();
+  });
+});
+
+describe('a member that joins', () => {
+  it('has those that answer in its list, and was not in the one before', async () => {
+    const { inForce, counting } = await among('abc', { b: word('b') });
+    expect(inForce()).toBe('ab');
+    expect(counting()).toContain('b');
+  });
+
+  it('hears of lists that count from before its time', async () => {
+    const past = [{ members: members('bc'), endedAgoMs: 500 }];
+    const { counting, clock, fleet } = await among('ab', { b: word('b', { past }) });
+    expect(counting()[0]).toBe('bc');
+    clock.pass(3_600);
+    await fleet.beat();
+    expect(counting()).not.toContain('bc');
+  });
+});
+
+describe('a member', () => {
+  it('at whose address nobody listens is out of the list at the second try, and in it again at the first answer', async () => {
+    const says: Record<string, Word | NoWord> = { b: word('b') };
+    const { fleet, inForce, views } = await among('ab', says);
+    says.b = 'unreachable';
+    await fleet.beat();
+    expect(inForce()).toBe('ab');
+    await fleet.beat();
+    expect(inForce()).toBe('a');
+    expect(views.at(-1)).toMatchObject({ gone: ['b'], crashed: ['b'] });
+    says.b = word('b', { run: '2' });
+    await fleet.beat();
+    expect(inForce()).toBe('ab');
+    expect(views.at(-1)).toMatchObject({ gone: [], crashed: [] });
+  });
+
+  it('that is silent is given more time', async () => {
+    const says: Record<string, Word | NoWord> = { b: word('b') };
+    const { fleet, inForce } = await among('ab', says);
+    says.b = 'silent';
+    for (let i = 0; i < 5; i++) await fleet.beat();
+    expect(inForce()).toBe('ab');
+    await fleet.beat();
+    expect(inForce()).toBe('a');
+  });
+
+  it('that says that it leaves is out of the list at once, and its traces are still asked for there', async () => {
+    const says = { b: word('b') };
+    const { fleet, inForce, counting, views } = await among('ab', says);
+    fleet.hear(word('b', { isLeaving: true }));
+    expect(inForce()).toBe('a');
+    expect(counting()).toContain('ab');
+    expect(views.at(-1)).toMatchObject({ gone: [], crashed: [] });
+    fleet.hear(word('b', { run: '2' }));
+    await setImmediate();
+    expect(inForce()).toBe('ab');
+  });
+
+  it('that leaves tells everybody, and takes no new traces', async () => {
+    const { fleet, inForce, told } = await among('abc', { b: word('b'), c: word('c') });
+    told.length = 0;
+    await fleet.leave();
+    expect(told).toEqual([
+      ['b', 'leaving'],
+      ['c', 'leaving'],
+    ]);
+    expect(inForce()).toBe('bc');
+  });
+
+  it('that its source no longer names is asked as long as traces may wait there', async () => {
+    const { fleet, told, clock, inForce } = await among('ab', { b: word('b') });
+    fleet.name(members('a'));
+    expect(inForce()).toBe('a');
+    told.length = 0;
+    await fleet.beat();
+    expect(told.map(([name]) => name)).toEqual(['b']);
+    clock.pass(60_000);
+    await fleet.beat();
+    told.length = 0;
+    await fleet.beat();
+    expect(told).toEqual([]);
+  });
+});
