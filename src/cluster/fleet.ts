@@ -108,8 +108,9 @@ export class Fleet {
     const member = this.#others().find((it) => it.name === name);
     if (member === undefined) return;
     const seen = this.#of(name);
-    this.#note(seen, name, run, isLeaving);
-    if (!seen.isReachable && !isLeaving) void this.#ask(member, true);
+    if (isLeaving) this.#note(seen, name, run, true);
+    // What it was before is told by what it answers at its address.
+    else if (!seen.isReachable || seen.run !== run) void this.#ask(member, !seen.isReachable);
     this.#update();
   }
 
@@ -117,7 +118,8 @@ export class Fleet {
   suspect(name: string): void {
     const member = this.#others().find((it) => it.name === name);
     if (member === undefined) return;
-    this.#of(name).misses = mostSilences - silencesAMiss;
+    const seen = this.#of(name);
+    seen.misses = Math.max(seen.misses, mostSilences - silencesAMiss);
     void this.#ask(member);
   }
 
@@ -163,6 +165,7 @@ export class Fleet {
       if (seen.misses >= mostSilences) this.#lose(member, seen);
     } else {
       seen.misses = 0;
+      if (seen.isReachable && seen.run !== word.run && !isLeaving(seen)) this.#tellOfRestart(member, seen);
       seen.isReachable = true;
       seen.hasCrashed = false;
       seen.adminPort = word.adminPort;
@@ -186,6 +189,16 @@ export class Fleet {
     seen.isReachable = false;
     seen.hasCrashed = !isLeaving(seen);
     this.#options.log('gone', { member: name, ...(seen.hasCrashed && { withoutAWord: true }) });
+  }
+
+  /** It crashed and is there again before anybody missed it: what waited there is lost all the same. */
+  #tellOfRestart({ name }: Member, seen: Seen): void {
+    this.#options.log('gone', { member: name, withoutAWord: true });
+    if (!this.#hasJoined) return;
+    seen.hasCrashed = true;
+    this.#publish();
+    seen.hasCrashed = false;
+    this.#publish();
   }
 
   #of(name: string): Seen {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Fleet, type NoWord } from '../../src/cluster/fleet.ts';
 import { readWord, type Word } from '../../src/cluster/word.ts';
@@ -14,6 +15,9 @@ class Town {
   now = 1_000_000;
   readonly members: readonly Member[];
   readonly up = new Map<string, { readonly fleet: Fleet; view: FleetView; run: string }>();
+  readonly silent = new Set<string>();
+  /** Who was told to have crashed, by whom. */
+  readonly crashes: string[] = [];
   readonly #runs = new Map<string, number>();
 
   constructor(names: readonly string[]) {
@@ -32,6 +36,8 @@ class Town {
       ask: async (member, word) => this.#ask(member, word),
       publish: (view) => {
         const one = this.up.get(name);
+        for (const crashed of view.crashed)
+          if (!one?.view?.crashed.includes(crashed)) this.crashes.push(`${crashed} by ${name}`);
         if (one?.run === run) one.view = view;
       },
       log: () => {},
@@ -45,6 +51,7 @@ class Town {
 
   #ask({ name }: Member, word: Uint8Array): Word | NoWord {
     const asked = this.up.get(name);
+    if (this.silent.has(name)) return 'silent';
     if (asked?.view === undefined) return 'unreachable';
     asked.fleet.hear(readWord(word));
     return readWord(asked.view.word);
@@ -78,4 +85,39 @@ it('a list that was replaced is forgotten when its time is over, though each hea
   expect(town.view('a').lists.map((list) => list.length)).toEqual([9, 8]);
   await town.pass(waitMs + 3 * skewMs + 5_000);
   expect(names.slice(0, -1).map((name) => town.view(name).lists.length)).toEqual(Array(8).fill(1));
+});
+
+it('a gateway that crashed and is there again before anybody missed it has lost what waited there', async () => {
+  const town = new Town(['a', 'b', 'c']);
+  for (const name of ['a', 'b', 'c']) await town.start(name);
+  await town.pass(3_000);
+  await town.start('b');
+  await town.pass(3_000);
+  await town.start('b');
+  await town.pass(3_000);
+  expect(town.crashes.sort()).toEqual(['b by a', 'b by a', 'b by c', 'b by c']);
+});
+
+it('a gateway that says so before it stops, and is there again, has lost nothing', async () => {
+  const town = new Town(['a', 'b', 'c']);
+  for (const name of ['a', 'b', 'c']) await town.start(name);
+  await town.pass(3_000);
+  await town.up.get('b')?.fleet.leave();
+  await town.start('b');
+  await town.pass(3_000);
+  expect(town.crashes).toEqual([]);
+  expect(town.view('a').lists.at(-1)).toHaveLength(3);
+});
+
+it('a silent gateway is not there longer for being suspected', async () => {
+  const town = new Town(['a', 'b', 'c']);
+  for (const name of ['a', 'b', 'c']) await town.start(name);
+  await town.pass(1_000);
+  town.silent.add('c');
+  const { fleet } = town.up.get('a') as { fleet: Fleet };
+  for (let n = 0; n < 3; n++) await fleet.beat();
+  expect(town.view('a').lists.at(-1)).toHaveLength(3);
+  fleet.suspect('c');
+  await turn();
+  expect(town.view('a').gone).toEqual(['c']);
 });
