@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
-import { Refusal } from '../errors.ts';
+import { Refusal, refusals } from '../errors.ts';
 import type { Answer, Receipt } from '../model/intake.ts';
 import type { Source } from '../model/outcome.ts';
 import { maxBytesAtOnce } from '../receive/inflate.ts';
@@ -130,10 +130,22 @@ export class Delivery {
 
   async #takeIn(): Promise<Refusal | undefined> {
     for (const { body } of this.#here) {
-      const receipt = await this.#takeOne(body);
+      const receipt = await this.#takeInTime(body);
       if (receipt instanceof Refusal) return receipt;
+      this.#isTaken = true;
     }
     return undefined;
+  }
+
+  /** Of a request that was taken in part, the rest is tried here as it is elsewhere: to ask for all of it doubles that part. */
+  async #takeInTime(body: Uint8Array): Promise<Receipt | Refusal> {
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, 2 * pauseMs)) {
+      const receipt = await this.#takeOne(body);
+      const leftMs = this.#untilMs - systemClock.monotonicMs();
+      if (!(receipt instanceof Refusal) || !this.#isTaken || leftMs <= 0) return receipt;
+      if (receipt.reason === 'draining' || !refusals[receipt.reason].retryable) return receipt;
+      await sleep(Math.min(leftMs, pauseMs));
+    }
   }
 
   #takeOne(body: Uint8Array): Answer {

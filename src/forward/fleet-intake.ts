@@ -89,7 +89,7 @@ export class FleetIntake implements Intake {
   /** A part of a request that this intake cut before, by what is known now. */
   again({ body, spans }: Part): Cut | Refusal {
     this.#of.scan.run(body, 0, body.length, noConditions);
-    return this.#cut(body, this.#of.scan) ?? { here: [{ body, spans }], away: [] };
+    return this.#cut(body, this.#of.scan, body.length) ?? { here: [{ body, spans }], away: [] };
   }
 
   #deliver(cut: Cut, source: Source, { count, invalid, reason }: RequestScan): Promise<Receipt | Refusal> {
@@ -101,15 +101,15 @@ export class FleetIntake implements Intake {
     return this.visited.length > 0 ? 'cluster' : protocol;
   }
 
-  /** undefined: all of it stays here. */
-  #cut(bytes: Uint8Array, { slices: rows, stride, count }: RequestScan): Cut | Refusal | undefined {
+  /** undefined: all of it stays here. `ownBytes`: what is held of it already, which its parts take the place of. */
+  #cut(bytes: Uint8Array, { slices: rows, stride, count }: RequestScan, ownBytes = 0): Cut | Refusal | undefined {
     if (this.#of.fleet.isChanging) this.#of.pipeline.catchUp();
     const groups = new Int32Array(count);
     const targets = this.#group({ rows, stride, count }, groups);
     const { fleet } = this.#of;
     if (fleet.options.isAgent && groups.includes(0)) return noOwner();
     if (targets.length === 0) return undefined;
-    const { heldBytes } = fleet.stats;
+    const heldBytes = fleet.stats.heldBytes - ownBytes;
     const room = fleet.options.maxBytes - heldBytes;
     const parts = splitter.split({ bytes, rows, stride, count }, groups, targets.length + 1, room);
     if (parts === undefined) return fleet.refuses(heldBytes === 0 ? room + 1 : room) ?? overBudget();

@@ -115,7 +115,7 @@ it('a silent gateway is not there longer for being suspected', async () => {
   await town.pass(1_000);
   town.silent.add('c');
   const { fleet } = town.up.get('a') as { fleet: Fleet };
-  for (let n = 0; n < 3; n++) await fleet.beat();
+  for (let n = 0; n < 5; n++) await fleet.beat();
   expect(town.view('a').lists.at(-1)).toHaveLength(3);
   fleet.suspect('c');
   await turn();

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { Refusal } from '../../src/errors.ts';
+import { Delivery } from '../../src/forward/delivery.ts';
+import type { FleetTenant } from '../../src/forward/fleet-tenant.ts';
+import type { Sent } from '../../src/forward/peer.ts';
+import type { Receipt } from '../../src/model/intake.ts';
+import type { Part } from '../../src/route/split.ts';
+
+const part = (bytes: number): Part => ({ body: new Uint8Array(bytes), spans: 1 });
+const scanned = { count: 2, invalid: 0, reason: '' };
+const receipt: Receipt = { spans: 1, rejectedSpans: 0, message: '' };
+const full = new Refusal('buffer_full', 'full');
+
+/** A request with a part that stays here and one for b, where things go as told: one answer after the other. */
+async function deliver(b: Sent, here: readonly (Receipt | Refusal)[], timeoutMs = 5_000) {
+  const answers = [...here];
+  const calls = { here: 0, b: 0 };
+  const stats = { heldBytes: 0, adoptedSpans: 0 };
+  const of = {
+    tenant: { index: 0, name: '' },
+    fleet: {
+      options: { timeoutMs },
+      stats,
+      send: async () => {
+        calls.b++;
+        return b;
+      },
+      fault: (error: unknown) => expect.unreachable(String(error)),
+    },
+    pipeline: {
+      forwarded: () => {},
+      passedOn: () => receipt,
+      accept: () => {
+        calls.here++;
+        return answers.length > 1 ? answers.shift() : answers[0];
+      },
+    },
+  } as unknown as FleetTenant;
+  const cutter = { visited: [], again: (again: Part) => ({ here: [], away: [{ part: again, to: { member: 'b' } }] }) };
+  const cut = { here: [part(10)], away: [{ part: part(20), to: { member: 'b' } }] };
+  const answer = await new Delivery(cutter, of, 'grpc').run(cut, scanned);
+  expect(stats.heldBytes).toBe(0);
+  return { calls, reason: answer instanceof Refusal ? answer.reason : 'taken', adopted: stats.adoptedSpans };
+}
+
+const taken: Sent = { kind: 'taken', rejectedSpans: 0, message: '' };
+
+it('a request of which others have their part waits for room here, and is not asked for again', async () => {
+  expect(await deliver(taken, [full, full, receipt])).toEqual({
+    calls: { here: 3, b: 1 },
+    reason: 'taken',
+    adopted: 0,
+  });
+});
+
+it('it is asked for where there is no room in time, and at once where the gateway ends', async () => {
+  expect(await deliver(taken, [full], 200)).toMatchObject({ reason: 'buffer_full', calls: { b: 1 } });
+  const draining = new Refusal('draining', 'it ends');
+  expect(await deliver(taken, [draining])).toEqual({ calls: { here: 1, b: 1 }, reason: 'draining', adopted: 0 });
+});
+
+it('a request of which nothing was taken is refused at once, by its owner and here', async () => {
+  const refused: Sent = { kind: 'refused', waitMs: 0, message: 'full' };
+  expect(await deliver(refused, [receipt])).toEqual({ calls: { here: 0, b: 1 }, reason: 'owner_refused', adopted: 0 });
+  const never: Sent = { kind: 'rejected', message: 'too large' };
+  expect(await deliver(never, [full])).toEqual({ calls: { here: 1, b: 1 }, reason: 'buffer_full', adopted: 1 });
+});
