@@ -63,6 +63,35 @@ it('three gateways: every trace is whole, wherever its spans come in', async () 
   expect(missing).toEqual([]);
 });
 
+it('a rolling restart, a fourth gateway and its going: every trace is whole all the same', async () => {
+  const { fleet, compared } = await fleetOf(['a', 'b', 'c', 'd']);
+  for (const name of ['a', 'b', 'c']) await fleet.start(name);
+  await settled(fleet, 3);
+  const traffic = sendTraffic(fleet);
+  await sleep(3_000);
+  for (const name of ['a', 'b', 'c']) {
+    expect(await fleet.stop(name)).toBe(0);
+    await fleet.start(name);
+    // As long as a rolling update waits for the next one at least.
+    await sleep(5_000);
+  }
+  await fleet.start('d');
+  await sleep(5_000);
+  expect(await fleet.stop('d')).toBe(0);
+  await sleep(3_000);
+  await traffic.stop();
+  const { wanted, extra, missing } = await compared(traffic.acknowledged);
+  console.log({
+    wanted,
+    extra: extra.length,
+    missing: missing.length,
+    repeats: traffic.repeats,
+    unsure: traffic.unsure,
+  });
+  expect(wanted).toBeGreaterThan(5_000);
+  expect({ extra, missing }).toEqual({ extra: [], missing: [] });
+}, 600_000);
+
 it('kill -9: no more is lost than waited there, and the others say how much that was', async () => {
   const { fleet, compared } = await fleetOf(['a', 'b', 'c']);
   for (const name of ['a', 'b', 'c']) await fleet.start(name);
