@@ -18,12 +18,14 @@ interface Waiting {
 export class Outbox {
   readonly #peer: () => Peer;
   readonly #metadata: Readonly<Record<string, string>>;
+  readonly #withinMs: number;
   #waiting: Waiting[] = [];
   #calls = 0;
   #isDue = false;
 
-  /** `peer`: as it is reached when a call is made. */
-  constructor(peer: () => Peer, metadata: Readonly<Record<string, string>>) {
+  /** `peer`: as it is reached when a call is made. `withinMs`: of one call. */
+  constructor(peer: () => Peer, metadata: Readonly<Record<string, string>>, withinMs: number) {
+    this.#withinMs = withinMs;
     this.#peer = peer;
     this.#metadata = metadata;
   }
@@ -74,7 +76,7 @@ export class Outbox {
   /** An address that is none comes from whoever names the members, and is nobody's fault here. */
   async #send(bytes: Uint8Array): Promise<Sent> {
     try {
-      return await this.#peer().send(bytes, this.#metadata);
+      return await this.#peer().send(bytes, this.#metadata, this.#withinMs);
     } catch (error) {
       return { kind: 'unreachable', message: describe(error) };
     }

@@ -1,0 +1,39 @@
+import { createServer, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { Peer } from '../../src/forward/peer.ts';
+
+/** A member that answers what has one byte, and nothing else. */
+async function member() {
+  const server = createServer();
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.on('error', () => {});
+    let bytes = 0;
+    stream.on('data', (chunk: Uint8Array) => {
+      bytes += chunk.length;
+    });
+    stream.on('end', () => {
+      if (bytes !== 5 + 1) return;
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(new Uint8Array(5));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 5_000 });
+  onTestFinished(() => {
+    peer.close();
+    server.close();
+  });
+  return peer;
+}
+
+it('a member that does not answer a call in time is silent where it answers no other', async () => {
+  const peer = await member();
+  expect(await peer.send(new Uint8Array(1), {})).toMatchObject({ kind: 'taken' });
+  expect(await peer.send(new Uint8Array(2), {}, 200)).toMatchObject({ kind: 'uncertain', isSilent: true });
+  const slow = peer.send(new Uint8Array(2), {}, 500);
+  expect(await peer.send(new Uint8Array(1), {})).toMatchObject({ kind: 'taken' });
+  expect(await slow).toMatchObject({ kind: 'uncertain', isSilent: false });
+});
