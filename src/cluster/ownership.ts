@@ -41,15 +41,15 @@ export class Ownership {
   ownerOf(high: number, low: number): number {
     const seeds = this.#seeds;
     const key = keyOf(high, low);
-    let owner = -1;
-    let most = -1;
+    let owner = seeds.length === 0 ? -1 : 0;
+    let most = lowest;
     for (let i = 0; i < seeds.length; i += 2) {
       // lowbias32's steps, with a word of the name before each multiplication.
       let x = key ^ seeds[i];
       x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
       x = (x ^ (x >>> 15)) + seeds[i + 1];
       x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
-      const weight = (x ^ (x >>> 16)) >>> 0;
+      const weight = x ^ (x >>> 16) ^ lowest;
       if (weight > most) {
         most = weight;
         owner = i;
@@ -65,6 +65,9 @@ export class Ownership {
     return owned / sampledKeys;
   }
 }
+
+/** Weights are without a sign; with this bit the other way round signed numbers compare alike, and stay small integers. */
+const lowest = 1 << 31;
 
 /** MurmurHash3's body for two words. */
 function keyOf(high: number, low: number): number {
