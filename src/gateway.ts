@@ -16,7 +16,6 @@ import { lintRules } from './decide/lint/lint.ts';
 import { tenantProblems } from './decide/tenant-rules.ts';
 import { deliveries } from './delivered.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
-import { UsageError } from './errors.ts';
 import { explained } from './explained.ts';
 import { openExporters } from './exporters.ts';
 import { FanOut } from './fan-out.ts';
@@ -62,7 +61,6 @@ type Live = Pick<LiveFiles<unknown>, 'reload' | 'status' | 'stop' | 'value'>;
  * cannot start.
  */
 export async function startGateway(config: BootConfig, version: string, log: Log): Promise<Gateway> {
-  if (config.mode === 'agent') throw new UsageError('mode: agent: not supported in this version: send to a gateway');
   const startedAt = now();
   const undo: (() => unknown)[] = [];
   warnOfMemory(config, log);

@@ -1,9 +1,12 @@
 import { ConsulSource } from './consul.ts';
 import { FileSource } from './file.ts';
+import type { FileText } from './read-text.ts';
 import type { BootConfig } from './schema.ts';
+import type { Source } from './source.ts';
 
 /** The sources that a boot file names. Consul's client is loaded where it is asked for. */
-export async function rulesSources({ rules, environment }: Pick<BootConfig, 'rules' | 'environment'>) {
+export async function rulesSources({ mode, rules, environment }: Pick<BootConfig, 'mode' | 'rules' | 'environment'>) {
+  if (mode === 'agent') return { file: noRules };
   const file = new FileSource(rules.file);
   if (!rules.consul) return { file };
   const { readFolder } = await import('./consul-read.ts');
@@ -14,6 +17,14 @@ export async function rulesSources({ rules, environment }: Pick<BootConfig, 'rul
     writtenBy: await newestAuthor(rules.consul, environment),
   };
 }
+
+/** Of an agent, which decides nothing. */
+const noRules: Source<FileText> = {
+  name: 'file:none',
+  start: (listener) => listener.changed('{}'),
+  refresh: () => {},
+  stop: () => {},
+};
 
 /** The entry is a line or two. */
 const author = { timeoutMs: 5_000, maxBodyBytes: 65_536 };

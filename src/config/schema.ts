@@ -61,9 +61,7 @@ export const bootFields = {
   ),
   mode: v.pipe(
     v.optional(oneOf('gateway', 'agent'), 'gateway'),
-    v.description(
-      'gateway = decides on the traces it owns; agent, which decides nothing, is not supported in this version',
-    ),
+    v.description('gateway = decides on the traces it owns; agent = brings spans to their owners, see docs/fleet.md'),
   ),
   shards: v.pipe(
     v.optional(shards, 'auto'),

@@ -16,6 +16,7 @@ const folder = `consul:${prefix}/home`;
 async function liveRules(directory: string, env: Record<string, string>) {
   const client = consulClient(env);
   const config = {
+    mode: 'gateway' as const,
     environment: 'home',
     rules: { file: join(directory, 'rules.yaml'), maxBytes: 262_144, consul: { prefix, client } },
   };

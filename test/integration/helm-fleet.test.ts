@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../tools/servers/start.ts';
 import { bootConfig, find, type Manifest, manifests, valuesOf } from '../support/chart.ts';
-import { eventually, startGatewayProcess } from '../support/gateway.ts';
+import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
 import { senderTo } from '../support/otlp-send.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
 import { tempoApi } from '../support/tempo-api.ts';
@@ -72,42 +72,63 @@ describe('pods of the chart, each as a process on this machine', () => {
       '--set-json',
       `cluster.members=${JSON.stringify({ static: members })}`,
       '--set',
-      'decisionWait=4s,rules=baseline_percent: 100',
+      'agent.enabled=true,decisionWait=4s,rules=baseline_percent: 100',
     );
-    const boot = find(all, 'ConfigMap', 'tailgate-boot').data['gateway.yaml'];
+    const bootOf = (role: string) => find(all, 'ConfigMap', `${role}-boot`).data['gateway.yaml'];
     const rules = find(all, 'ConfigMap', 'tailgate-rules').data['rules.yaml'];
-    const pods = await Promise.all(
-      names.map(async (name, i) => {
-        const own = join(folder, name);
-        mkdirSync(own);
-        writeFileSync(join(own, 'rules.yaml'), rules);
-        const here = boot
-          .replaceAll('/etc/tailgate/rules', own)
-          .replaceAll('/data', join(own, 'data'))
-          .replaceAll('0.0.0.0:4319', `127.0.0.1:${ports[i]}`)
-          .replaceAll(/0\.0\.0\.0:\d+/g, '127.0.0.1:0');
-        writeFileSync(join(own, 'gateway.yaml'), here);
-        return startGatewayProcess({ args: ['--config', join(own, 'gateway.yaml')], env: { POD_NAME: name } });
-      }),
-    );
+    const started: GatewayProcess[] = [];
+    const start = async (name: string, boot: string) => {
+      const here = boot
+        .replaceAll('/etc/tailgate/rules', join(folder, name))
+        .replaceAll('/data', join(folder, name, 'data'))
+        .replaceAll(/0\.0\.0\.0:\d+/g, '127.0.0.1:0');
+      writeFileSync(join(folder, name, 'gateway.yaml'), here);
+      const args = ['--config', join(folder, name, 'gateway.yaml')];
+      const pod = await startGatewayProcess({ args, env: { POD_NAME: name } });
+      started.push(pod);
+      return pod;
+    };
     onTestFinished(async () => {
-      await Promise.all(pods.map((pod) => pod.kill()));
+      await Promise.all(started.map((pod) => pod.kill()));
       rmSync(folder, { recursive: true, force: true });
     });
-    return pods;
+    const pods = await Promise.all(
+      names.map((name, i) => {
+        mkdirSync(join(folder, name));
+        writeFileSync(join(folder, name, 'rules.yaml'), rules);
+        return start(name, bootOf('tailgate').replaceAll('0.0.0.0:4319', `127.0.0.1:${ports[i]}`));
+      }),
+    );
+    const startAgent = () => {
+      mkdirSync(join(folder, 'agent'));
+      return start('agent', bootOf('tailgate-agent'));
+    };
+    return { pods, startAgent };
   }
 
-  it('are no agents: those are refused, as the chart refuses them', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'tailgate-agent-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const file = join(folder, 'gateway.yaml');
-    writeFileSync(file, 'mode: agent\ncluster: { members: { static: ["a=127.0.0.1:1"] } }\n');
-    const started = startGatewayProcess({ args: ['--config', file] });
-    await expect(started).rejects.toThrow(/ended with code 2:.*mode: agent: not supported in this version/s);
+  it('are brought what an agent of the chart is sent, which has no rules', { timeout: 300_000 }, async () => {
+    const { pods, startAgent } = await startPods(['tailgate-0', 'tailgate-1']);
+    const agent = await startAgent();
+    const traces = Array.from({ length: 24 }, (_, n) => `of the agent ${n}`);
+    const sender = senderTo(agent);
+    for (const name of ['span 0', 'span 1'])
+      await eventually(() => sender.grpc(requestBytes(...traces.map((trace) => ({ trace, name })))));
+    sender.close();
+    const stores = pods.map(({ admin }) => tempoApi(`http://${admin}`));
+    for (const trace of traces) {
+      await eventually(async () => {
+        const found = await Promise.all(stores.map((store) => store.spans(traceIdHex(trace))));
+        const names = found.map((spans) => spans.map(({ span }) => span.name).sort());
+        expect(names.filter(({ length }) => length > 0)).toContainEqual(['span 0', 'span 1']);
+      });
+    }
+    expect(await agent.get('/metrics')).toMatch(/^tailgate_outcome_spans_total\{outcome="forwarded".*\} [1-9]/m);
+    expect((await fetch(`http://${agent.admin}/readyz`)).status).toBe(200);
+    expect(await agent.stop()).toBe(0);
   });
 
   it('have each trace whole in one of them, whichever its spans reached', { timeout: 300_000 }, async () => {
-    const pods = await startPods(['tailgate-0', 'tailgate-1', 'tailgate-2']);
+    const { pods } = await startPods(['tailgate-0', 'tailgate-1', 'tailgate-2']);
     const traces: string[] = [];
     const sendRound = async () => {
       const round = Array.from({ length: 24 }, (_, n) => `trace ${traces.length + n}`);

@@ -207,7 +207,16 @@ describe('what the chart derives', () => {
 });
 
 /** deploy/kubernetes, for people without Helm: what the chart renders, without its own marks. */
-describe.each([['gateway', []]])('deploy/kubernetes/%s.yaml', (name, settings) => {
+describe.each([
+  ['gateway', []],
+  [
+    'agent',
+    [
+      'gateway.enabled=false,agent.enabled=true',
+      'cluster.members.dns=_cluster._tcp.tailgate-headless.observability.svc.cluster.local',
+    ],
+  ],
+])('deploy/kubernetes/%s.yaml', (name, settings) => {
   it('is what the chart renders; UPDATE=1 renews it', () => {
     const file = join(chart, '../../deploy/kubernetes', `${name}.yaml`);
     const { ok, stdout, output } = render('--no-hooks', ...settings.flatMap((each) => ['--set', each]));
@@ -497,7 +506,9 @@ describe('the chart refuses', () => {
     ['gateway.terminationGracePeriodSeconds=39', /expected at least 40/],
     ['gateway.config.buffer.decision_wait=1s', /set decisionWait instead/],
     ['gateway.enabled=false', /nothing to install/],
-    ['agent.enabled=true', /agents are not supported in this version/],
+    ['gateway.enabled=false,agent.enabled=true', /agent\.enabled: no gateways: set gateway\.enabled=true/],
+    ['agent.enabled=true,agent.resources.limits.memory=255Mi', /expected at least 256Mi/],
+    ['agent.enabled=true,agent.hostPorts=true,agent.updateStrategy.rollingUpdate.maxSurge=1', /two pods would fight/],
     ['agent.replicas=2', /'replicas' not allowed/],
     ['cluster.members.etcd=x', /'etcd' not allowed/],
     ['tls.cluster.enabled=true', /tls\.cluster: no certificate/],

@@ -10,7 +10,6 @@ whatever is in it.
   "shutdown_timeout" (include "tailgate.shutdownTimeout" .)
   "data_directory" "/data"
   "receive" (include "tailgate.bootReceive" . | fromJson)
-  "enrich" (include "tailgate.bootEnrich" . | fromJson)
   "cluster" (include "tailgate.bootCluster" . | fromJson)
   "admin" (include "tailgate.bootAdmin" . | fromJson)
   "log" (dict "level" .root.Values.logLevel) -}}
@@ -52,22 +51,14 @@ whatever is in it.
 {{- toJson (include "tailgate.bootPort" (dict "root" .root "port" "admin" "block" $admin) | fromJson) -}}
 {{- end }}
 
-{{/* An agent adds what only its node knows. */}}
 {{- define "tailgate.bootEnrich" -}}
 {{- $v := .root.Values -}}
 {{- $resource := dict -}}
 {{- with $v.clusterName }}{{ $_ := set $resource "k8s.cluster.name" . }}{{ end -}}
-{{- if eq .role "agent" -}}
-{{- $_ := set $resource "k8s.node.name" "${env:NODE_NAME:-}" -}}
-{{- $_ := set $resource "cloud.availability_zone" "${env:NODE_ZONE:-}" -}}
-{{- $_ := set $resource "cloud.region" "${env:NODE_REGION:-}" -}}
-{{- end -}}
 {{- $enrich := dict "resource" (mergeOverwrite $resource (deepCopy $v.enrich.resource)) "set" $v.enrich.set -}}
 {{- with $v.enrich.kubernetes -}}
 {{- if .enabled -}}
-{{- $asked := dict "labels" .labels "annotations" .annotations -}}
-{{- if eq $.role "agent" }}{{ $_ := set $asked "node" "${env:NODE_NAME}" }}{{ end -}}
-{{- $_ := set $enrich "kubernetes" $asked -}}
+{{- $_ := set $enrich "kubernetes" (dict "labels" .labels "annotations" .annotations) -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $enrich -}}
@@ -99,6 +90,7 @@ whatever is in it.
     "on_full" $v.onFull)
   "window" (dict "max_bytes" (printf "%sMiB" (include "tailgate.share" (merge (dict "percent" 4) .))) "max_age" "15m")
   "rules" $rules
+  "enrich" (include "tailgate.bootEnrich" . | fromJson)
   "redact" $v.redact
   "export" (include "tailgate.bootExport" . | fromJsonArray)) -}}
 {{- end }}

@@ -42,9 +42,6 @@
 {{- if and (not $v.tempo.endpoint) (not $v.store.enabled) (not (hasKey $v.gateway.config "export")) -}}
 {{- fail "kept traces would go nowhere: set tempo.endpoint, or store.enabled=true" -}}
 {{- end -}}
-{{- if $v.agent.enabled -}}
-{{- fail "agent.enabled: agents are not supported in this version" -}}
-{{- end -}}
 {{- if hasKey (default dict $v.gateway.config.buffer) "decision_wait" -}}
 {{- fail "gateway.config.buffer.decision_wait: set decisionWait instead: the grace period is derived from it" -}}
 {{- end -}}

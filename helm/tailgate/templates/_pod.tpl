@@ -2,7 +2,7 @@
 {{- define "tailgate.pod" -}}
 {{- $v := .root.Values -}}
 {{- $files := include "tailgate.secretFiles" . | fromJsonArray -}}
-{{- $asksKubernetes := $v.enrich.kubernetes.enabled -}}
+{{- $asksKubernetes := and (eq .role "gateway") $v.enrich.kubernetes.enabled -}}
 metadata:
   labels:
     {{- include "tailgate.labels" .root | nindent 4 }}
@@ -127,13 +127,6 @@ spec:
   valueFrom: { fieldRef: { fieldPath: status.podIP } }
 - name: NODE_NAME
   valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
-{{- if eq .role "agent" }}
-# Kubernetes 1.35 and newer copies these labels from the node; before that they are empty, and nothing is added.
-- name: NODE_ZONE
-  valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/zone']" } }
-- name: NODE_REGION
-  valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/region']" } }
-{{- end }}
 {{- with .root.Values.consul }}
 {{- $members := hasKey $.root.Values.cluster.members "consul" }}
 {{- if or $members (eq $.role "gateway") }}
