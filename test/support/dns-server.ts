@@ -1,6 +1,6 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 
 /** A record under a name: an address, or a target of a service. */
 export type DnsRecord =
@@ -26,14 +26,6 @@ export async function startDnsServer(names: Map<string, DnsEntry>) {
     const whole = response(query.subarray(0, end), code, records);
     return whole.length <= maxBytes ? whole : response(query.subarray(0, end), code, [], 0x0200);
   };
-  const udp = createSocket('udp4');
-  udp.on('message', (query, from) => {
-    const said = answer(query, 512);
-    if (said) udp.send(said, from.port, from.address);
-  });
-  udp.bind(0, '127.0.0.1');
-  await once(udp, 'listening');
-  const { port } = udp.address();
   const open = new Set<Socket>();
   const tcp = createServer((socket) => {
     open.add(socket.on('error', () => {}));
@@ -46,8 +38,12 @@ export async function startDnsServer(names: Map<string, DnsEntry>) {
         if (said) socket.write(Buffer.concat([words(said.length), said]));
       }
     });
-  }).listen(port, '127.0.0.1');
-  await once(tcp, 'listening');
+  });
+  const { udp, port } = await onOnePort(tcp);
+  udp.on('message', (query, from) => {
+    const said = answer(query, 512);
+    if (said) udp.send(said, from.port, from.address);
+  });
   return {
     address: `127.0.0.1:${port}`,
     /** `TYPE name`, in the order in which they came. */
@@ -58,6 +54,22 @@ export async function startDnsServer(names: Map<string, DnsEntry>) {
       tcp.close();
     },
   };
+}
+
+/** A port that is free for UDP may be taken for TCP, by a client's connection too: then it is another. */
+async function onOnePort(tcp: Server): Promise<{ readonly udp: UdpSocket; readonly port: number }> {
+  for (let tries = 1; ; tries++) {
+    const udp = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(udp, 'listening');
+    const { port } = udp.address();
+    try {
+      await once(tcp.listen(port, '127.0.0.1'), 'listening');
+      return { udp, port };
+    } catch (error) {
+      udp.close();
+      if (tries === 50) throw error;
+    }
+  }
 }
 
 function questionOf(query: Buffer) {
