@@ -24,7 +24,7 @@ interface Telling {
   readonly rules: Partial<RulesDocument>;
   /** From the middle of the busy time on. */
   readonly later?: Partial<RulesDocument>;
-  /** How full the exporters' queue is while it is busy. */
+  /** How full the exporters' queue is for two of eight busy seconds: a floor that goes on rising lets one trace stand for hundreds. */
   readonly exportQueue?: number;
   /** The part that may be owed still at the end, where nothing but limiters keeps. */
   readonly owed?: number;
@@ -64,7 +64,8 @@ function tell({ rules, later, exportQueue = 0 }: Telling, run: number): number[]
   for (let turn = 0; turn < busyTurns + calmTurns + waitTurns; turn++) {
     if (later !== undefined && turn === busyTurns / 2) story.swap(later);
     const isBusy = turn < busyTurns;
-    for (const { shard } of story.shards) shard.overload.surroundings.exportQueue = isBusy ? exportQueue : 0;
+    const isPressed = isBusy && turn % 16 < 4;
+    for (const { shard } of story.shards) shard.overload.surroundings.exportQueue = isPressed ? exportQueue : 0;
     const spans: Told[] = [];
     classes.forEach(({ service, traces, spans: count }, i) => {
       for (let n = 0; n < traces && turn < busyTurns + calmTurns; n++) {
