@@ -108,8 +108,7 @@ export class Fleet {
     const member = this.#others().find((it) => it.name === name);
     if (member === undefined) return;
     const seen = this.#of(name);
-    // Of one that left in peace nothing is lost by another run.
-    if (isLeaving || this.#stateOf(member) === 'leaving') this.#note(seen, name, run, isLeaving);
+    if (isLeaving) this.#note(seen, name, run, true);
     // What it was before is told by what it answers at its address.
     else if (!seen.isReachable || seen.run !== run) void this.#ask(member, !seen.isReachable);
     this.#update();

@@ -18,14 +18,12 @@ interface Waiting {
 export class Outbox {
   readonly #peer: () => Peer;
   readonly #metadata: Readonly<Record<string, string>>;
-  readonly #withinMs: number;
   #waiting: Waiting[] = [];
   #calls = 0;
   #isDue = false;
 
-  /** `peer`: as it is reached when a call is made. `withinMs`: of one call. */
-  constructor(peer: () => Peer, metadata: Readonly<Record<string, string>>, withinMs: number) {
-    this.#withinMs = withinMs;
+  /** `peer`: as it is reached when a call is made. */
+  constructor(peer: () => Peer, metadata: Readonly<Record<string, string>>) {
     this.#peer = peer;
     this.#metadata = metadata;
   }
@@ -76,7 +74,7 @@ export class Outbox {
   /** An address that is none comes from whoever names the members, and is nobody's fault here. */
   async #send(bytes: Uint8Array): Promise<Sent> {
     try {
-      return await this.#peer().send(bytes, this.#metadata, this.#withinMs);
+      return await this.#peer().send(bytes, this.#metadata);
     } catch (error) {
       return { kind: 'unreachable', message: describe(error) };
     }

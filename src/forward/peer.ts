@@ -42,8 +42,6 @@ export class Peer {
   readonly #connections: Connections | undefined;
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
-  /** Calls that were answered; one that was not, while others were, is slow with this one, not silent. */
-  #answers = 0;
 
   constructor({ address, security, headers, timeoutMs }: PeerOptions) {
     this.address = address;
@@ -58,13 +56,11 @@ export class Peer {
     this.#connections = new Connections({ endpoint, proxy: null, security, timeoutMs }, systemClock.monotonicMs);
   }
 
-  /** An OTLP request. Always answers, in `withinMs` at most. */
-  async send(bytes: Uint8Array, metadata: Readonly<Record<string, string>>, withinMs = this.#timeoutMs): Promise<Sent> {
-    const signal = AbortSignal.timeout(withinMs);
-    const before = this.#answers;
+  /** An OTLP request. Always answers, in `timeoutMs` at most. */
+  async send(bytes: Uint8Array, metadata: Readonly<Record<string, string>>): Promise<Sent> {
+    const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      const reply = await this.#call(bytes, { ...this.#headers, ...metadata }, signal);
-      return judged(reply, signal.aborted && this.#answers === before);
+      return judged(await this.#call(bytes, { ...this.#headers, ...metadata }, signal), signal.aborted);
     } catch (error) {
       return { kind: 'unreachable', message: describe(error) };
     }
@@ -85,9 +81,8 @@ export class Peer {
     if (this.#connections === undefined) throw new Error(`${this.address} is not an address`);
     const session = await this.#connections.take();
     const reply = await call(session, headers, { bytes, encoding: 'none' }, signal);
-    if (!signal.aborted) this.#answers++;
     // A member that vanished without a word would hold up every call until the kernel notices.
-    else this.#connections.retire(session);
+    if (signal.aborted) this.#connections.retire(session);
     return reply;
   }
 

@@ -22,7 +22,7 @@ const silent: Sent = { kind: 'uncertain', message: 'no answer in time', isSilent
 
 it('what waits behind a call to a member that is silent comes back unsent, and is not tried there one after the other', async () => {
   const { calls, peer } = scripted();
-  const outbox = new Outbox(() => peer, {}, 100);
+  const outbox = new Outbox(() => peer, {});
   const sent = Array.from({ length: 40 }, () => outbox.send(part(large)));
   await turn();
   await turn();
@@ -43,7 +43,7 @@ it('what waits behind a call to a member that is silent comes back unsent, and i
 
 it('what waits behind a call that was refused, or whose connection broke, is sent', async () => {
   const { calls, peer } = scripted();
-  const outbox = new Outbox(() => peer, {}, 100);
+  const outbox = new Outbox(() => peer, {});
   for (let n = 0; n < 6; n++) void outbox.send(part(large));
   await turn();
   await turn();
@@ -57,7 +57,7 @@ it('a member whose address is none cannot be reached, and nothing else comes of 
   for (const address of ['10.0.0.300:4319', 'host%zz:4319', '[fe80::1%eth0]:4319']) {
     const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 100 });
     expect(await peer.ask('/tailgate.fleet.v1.Fleet/Exchange', new Uint8Array(1))).toBe('unreachable');
-    const outbox = new Outbox(() => peer, {}, 100);
+    const outbox = new Outbox(() => peer, {});
     expect(await outbox.send(part(10))).toMatchObject({ kind: 'unreachable' });
     expect(outbox.isIdle).toBe(true);
   }
