@@ -99,14 +99,14 @@ describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) =
     expect([advised.err, advised.code]).toEqual([expect.stringContaining('takes'), 0]);
     const advice = JSON.parse(advised.out) as { why: string; diff: string; lostTraces: number }[];
     expect(advice.map(({ why }) => why.split(' ')[0])).toEqual(
-      expect.arrayContaining(['routes', 'idle', 'probes', 'even']),
+      expect.arrayContaining(['routes', 'idle', 'short', 'even']),
     );
     expect(advice.find(({ why }) => why.startsWith('even'))?.diff).toContain(
       '+baseline_percent: { home: 0, production: 3 }',
     );
     const applies = advice.map(({ diff }) => spawnSync('git', ['apply'], { cwd: dirname(file), input: diff }).status);
     expect(applies[0]).toBe(0);
-    expect(advice.find(({ why }) => why.startsWith('probes'))?.lostTraces).toBe(1);
+    expect(advice.find(({ why }) => why.startsWith('short traces of health'))?.lostTraces).toBe(1);
     expect(readFileSync(file, 'utf8')).toMatch(/^# ours\n/);
     expect(readFileSync(file, 'utf8')).not.toBe(own);
     writeFileSync(file, 'routes: 5\n');
