@@ -106,7 +106,13 @@ describe('a member', () => {
     expect(inForce()).toBe('a');
     expect(counting()).toContain('ab');
     expect(views.at(-1)).toMatchObject({ gone: [], crashed: [] });
-    fleet.hear(word('b', { run: '2' }));
+    // What comes late from before is not believed, for its address says otherwise.
+    says.b = word('b', { isLeaving: true });
+    fleet.hear(word('b', { run: '0' }));
+    await setImmediate();
+    expect(inForce()).toBe('a');
+    says.b = word('b', { run: '2' });
+    fleet.hear(says.b);
     await setImmediate();
     expect(inForce()).toBe('ab');
   });
