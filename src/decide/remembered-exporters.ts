@@ -1,33 +1,26 @@
 import { everyExporter } from '../model/destinations.ts';
 import type { Blocks } from '../tables/blocks.ts';
-import { Pages } from '../tables/pages.ts';
-import { pageRows } from '../tables/records.ts';
+import { SidePages } from '../tables/side-pages.ts';
 
-/**
- * Which exporters late spans follow their trace to, where not to all: beside the records of decisions, under the same
- * slots, in pages that are made when the first such trace is remembered.
- */
+/** Which exporters late spans follow their trace to; a boot file without `export[].when` costs nothing here. */
 export class RememberedExporters {
-  readonly #pages: (Int32Array | undefined)[] = [];
-  readonly #memory: Pages;
+  readonly #pages: SidePages;
 
   constructor(blocks: Blocks) {
-    this.#memory = new Pages(pageRows, blocks);
+    this.#pages = new SidePages(1, everyExporter, blocks);
   }
 
   /** Bytes held. */
   get bytes(): number {
-    return this.#memory.bytes;
+    return this.#pages.bytes;
   }
 
   remember(slot: number, exporters: number): void {
-    const page = Math.floor(slot / pageRows);
-    if (exporters === everyExporter && this.#pages[page] === undefined) return;
-    const words = (this.#pages[page] ??= this.#memory.take().fill(everyExporter));
-    words[slot % pageRows] = exporters;
+    if (exporters === everyExporter && this.#pages.page(slot) === undefined) return;
+    this.#pages.open(slot)[this.#pages.at(slot)] = exporters;
   }
 
   at(slot: number): number {
-    return this.#pages[Math.floor(slot / pageRows)]?.[slot % pageRows] ?? everyExporter;
+    return this.#pages.page(slot)?.[this.#pages.at(slot)] ?? everyExporter;
   }
 }

@@ -1,7 +1,6 @@
 import type { Verdict } from '../model/verdict.ts';
 import type { Blocks } from '../tables/blocks.ts';
-import { Pages } from '../tables/pages.ts';
-import { pageRows } from '../tables/records.ts';
+import { SidePages } from '../tables/side-pages.ts';
 
 /** Randomness, upper and lower; where luck begins and ends, as 32-bit floats. */
 const rowWords = 4;
@@ -9,28 +8,24 @@ const rowWords = 4;
 /** A verdict in which luck had a part, without its threshold. */
 type Luck = Pick<Verdict, 'randomnessHigh' | 'randomnessLow' | 'luckFrom' | 'luckTo'>;
 
-/**
- * What late spans need of verdicts in which luck had a part. Most rules know no luck, so these words stand beside the
- * records of decisions, under the same slots, in pages that are made when the first such verdict is remembered.
- */
+/** What late spans need of verdicts in which luck had a part; most rules know no luck. */
 export class RememberedLuck {
-  readonly #pages: (Int32Array | undefined)[] = [];
-  readonly #memory: Pages;
+  readonly #pages: SidePages;
   readonly #floats = new Float32Array(2);
   readonly #bits = new Int32Array(this.#floats.buffer);
 
   constructor(blocks: Blocks) {
-    this.#memory = new Pages(pageRows * rowWords, blocks);
+    this.#pages = new SidePages(rowWords, 0, blocks);
   }
 
   /** Bytes held. */
   get bytes(): number {
-    return this.#memory.bytes;
+    return this.#pages.bytes;
   }
 
   remember(slot: number, { randomnessHigh, randomnessLow, luckFrom, luckTo }: Luck): void {
-    const words = (this.#pages[Math.floor(slot / pageRows)] ??= this.#memory.take());
-    const at = (slot % pageRows) * rowWords;
+    const words = this.#pages.open(slot);
+    const at = this.#pages.at(slot);
     this.#floats[0] = luckFrom;
     this.#floats[1] = luckTo;
     words[at] = randomnessHigh;
@@ -41,8 +36,8 @@ export class RememberedLuck {
 
   /** Of a slot that has been remembered here. */
   recall(slot: number, into: Luck): void {
-    const words = this.#pages[Math.floor(slot / pageRows)]!;
-    const at = (slot % pageRows) * rowWords;
+    const words = this.#pages.page(slot)!;
+    const at = this.#pages.at(slot);
     this.#bits[0] = words[at + 2];
     this.#bits[1] = words[at + 3];
     into.randomnessHigh = words[at];
