@@ -2,6 +2,7 @@ import type { TraceBuffer } from '../buffer/trace-buffer.ts';
 import { undecided } from '../decide/decide.ts';
 import { type Decisions, keepFlag, policyOf, unremembered } from '../decide/decisions.ts';
 import { type KeepState, nameOfWay, type Way, ways } from '../model/brought-back.ts';
+import { everyExporter } from '../model/destinations.ts';
 import { isAnySet, Slice, type SliceRows } from '../model/slice.ts';
 import { byOverload } from '../model/verdict.ts';
 import { Span, Status } from '../wire/otlp.ts';
@@ -62,14 +63,13 @@ export class BroughtBack {
 
   /** Somebody wants a trace; `isSure`: though nothing is remembered of it. Whoever asks has it brought. */
   keep(id: Int32Array, way: Way, isSure: boolean, now: number): KeepState {
-    const { buffer, decisions, revisions } = this.#parts;
+    const { buffer, decisions } = this.#parts;
     if (buffer.find(id, 0) >= 0) return 'waiting';
     const known = decisions.find(id, 0);
     if (known < 0 && !isSure) return 'forgotten';
     if (known >= 0 && (decisions.flagsAt(known) & keepFlag) !== 0) return 'kept';
     if (!this.#begin(keyOf(id, 0), now)) return 'busy';
-    const facts = { ...unremembered(), revision: revisions.current.number, firstSpanAt: now, decidedAt: now };
-    if (known < 0) decisions.remember(id, 0, undecided(), facts);
+    if (known < 0) this.#rememberAnew(id, now);
     this.#change(known < 0 ? decisions.find(id, 0) : known, way);
     return 'brought';
   }
@@ -121,6 +121,15 @@ export class BroughtBack {
     // More than can be remembered: then what is in the windows stays there, rather than leave twice.
     if (trace.spans.size > size && ++this.#spans > mostSpans) this.#end(key, trace);
     return true;
+  }
+
+  /** A verdict that is forgotten: where its trace was to go is, too, so it goes where all of its tenant's go. */
+  #rememberAnew(id: Int32Array, now: number): void {
+    const { decisions, revisions } = this.#parts;
+    const { number, set } = revisions.current;
+    const exporters = set.destinations?.always ?? everyExporter;
+    const facts = { ...unremembered(), revision: number, firstSpanAt: now, decidedAt: now };
+    decisions.remember(id, 0, { ...undecided(), exporters }, facts);
   }
 
   #change(slot: number, way: Way): void {

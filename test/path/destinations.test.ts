@@ -88,6 +88,33 @@ describe('a kept trace', () => {
   });
 });
 
+describe('a trace that was dropped and is kept after all', () => {
+  const window = { maxBytes: 32 << 20, maxAgeMs: 600_000 };
+  const others = { tenants: ['somebody else'] };
+  const dropping = (buffer: object = {}) =>
+    new Story({ rules: { baseline_percent: 0 }, whens: [undefined, checkout, others], window, buffer });
+  const keep = async (told: Story): Promise<void> => {
+    told.send(own('a', 'a1'), own('a', 'a2'));
+    told.after(10_000);
+    for (const trace of ['x', 'y', 'z', 'v', 'w']) told.send({ trace, name: trace });
+    told.after(10_000);
+    expect(told.keep('a', 'id', true)).toBe('brought');
+    await told.brought();
+  };
+
+  it('goes where it would have gone', async () => {
+    const told = dropping();
+    await keep(told);
+    expect([0, 1, 2].map((exporter) => names(told.leftFor(exporter)))).toEqual([['a1', 'a2'], ['a1', 'a2'], []]);
+  });
+
+  it('goes to those that ask nothing of a trace where its verdict is forgotten, and never where its tenant has no place', async () => {
+    const told = dropping({ rememberedDecisions: 1 });
+    await keep(told);
+    expect([0, 1, 2].map((exporter) => names(told.leftFor(exporter)))).toEqual([['a1', 'a2'], [], []]);
+  });
+});
+
 describe('batches of many sets of exporters', () => {
   it('are closed in their turn, and lose nothing', () => {
     const keys = ['k0', 'k1', 'k2', 'k3', 'k4'];
