@@ -1,4 +1,5 @@
 import type { Member } from '../model/member.ts';
+import { fnv1a, fnvBasis } from '../tables/fnv.ts';
 import { inOrder } from './members/list.ts';
 
 /** Keys that `shareOf` asks for; a member's share of n is off by √(n/keys) or so. */
@@ -25,7 +26,7 @@ export class Ownership {
     this.#seeds = new Int32Array(members.length * 2);
     members.forEach(({ name }, i) => {
       const bytes = new TextEncoder().encode(name);
-      this.#seeds[2 * i] = wordOf(bytes, 0x811c9dc5);
+      this.#seeds[2 * i] = wordOf(bytes, fnvBasis);
       this.#seeds[2 * i + 1] = wordOf(bytes, 0x2c1b3c6d);
     });
   }
@@ -86,8 +87,7 @@ function block(hash: number, word: number): number {
 
 /** FNV-1a of 32 bits from `basis`, mixed at the end so that names that differ in their last character differ in all bits. */
 function wordOf(bytes: Uint8Array, basis: number): number {
-  let hash = basis;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  let hash = fnv1a(bytes, 0, bytes.length, basis);
   hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad);
   hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97);
   return hash ^ (hash >>> 15);

@@ -1,6 +1,7 @@
 import { fraction, highOf, lowOf } from '../model/inclusion.ts';
 import type { NumberRange, PolicyState, TraceFacts, TracePredicate, TraceTest } from '../model/predicates.ts';
 import { reaches, thresholdOf } from '../model/threshold.ts';
+import { fnv1aOfText } from '../tables/fnv.ts';
 import { Chances } from './chances.ts';
 import type { ConditionsBuilder } from './conditions.ts';
 import { isWithin } from './number-bits.ts';
@@ -103,19 +104,12 @@ function share(part: number, salt: string | undefined): CompiledTest {
   const common = { varies: true, isFree: true, until: 1, limits: false, peek: () => {} };
   if (salt !== undefined) {
     // What a hash of the id says has nothing to do with its last bytes.
-    const luck = { thresholdHigh: 0, thresholdLow: 0, luck: part, source: sourceOf(salt) };
+    const luck = { thresholdHigh: 0, thresholdLow: 0, luck: part, source: fnv1aOfText(salt) || 1 };
     return { ...common, ...luck, ask: saltedShare(part, salt) };
   }
   const { high, low } = thresholdOf(part);
   const ask = (facts: TraceFacts): boolean => reaches(facts.randomnessHigh, facts.randomnessLow, high, low);
   return { ...common, thresholdHigh: high, thresholdLow: low, luck: 1, source: 0, ask };
-}
-
-/** A number, not 0, for a salt. */
-function sourceOf(salt: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < salt.length; i++) hash = Math.imul(hash ^ salt.charCodeAt(i), 0x01000193);
-  return hash || 1;
 }
 
 const chanceOf = ({ thresholdHigh, thresholdLow, luck, until }: CompiledTest): number =>

@@ -1,11 +1,11 @@
 import { noConditions } from '../decide/conditions.ts';
 import { RequestScan } from '../decode/scan.ts';
 import { Slice } from '../model/slice.ts';
+import { fnv1a } from '../tables/fnv.ts';
 import { IdHash } from '../tables/id-hash.ts';
 import { type Envelope, readEnvelope } from '../wire/envelope.ts';
 import { Request, ResourceSpans, ScopeSpans } from '../wire/otlp.ts';
 import { Writer } from '../wire/writer.ts';
-import { fnv1a } from './partition.ts';
 
 /** A record of a topic: one trace's spans of one request, as an ExportTraceServiceRequest. */
 export interface TraceRecord {

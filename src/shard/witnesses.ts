@@ -1,4 +1,5 @@
 import type { SpanPlace } from '../model/predicates.ts';
+import { fnv1a } from '../tables/fnv.ts';
 import { findAttribute, findField, foundEnd, nextMessage } from '../wire/fields.ts';
 import { AnyValue, Resource, ResourceSpans, ScopeSpans, Span } from '../wire/otlp.ts';
 import { Writer } from '../wire/writer.ts';
@@ -61,7 +62,8 @@ export class Witnesses {
     const serviceAt = valueAt < 0 ? -1 : findField(resource, valueAt, foundEnd, AnyValue.string, 2);
     const serviceEnd = serviceAt < 0 ? -1 : foundEnd;
     if (nameEnd - nameAt > longestRead || serviceEnd - serviceAt > longestRead) return 0;
-    const number = hash(hash(0x811c9dc5, buf, nameAt, nameEnd) ^ 0x2f, resource, serviceAt, serviceEnd) || 1;
+    const hash = fnv1a(resource, serviceAt, serviceEnd, fnv1a(buf, nameAt, nameEnd) ^ 0x2f);
+    const number = hash ^ (hash >>> 15) || 1;
     const at = this.#at(number);
     if (this.#numbers[at >> 2] !== number) {
       this.#numbers[at >> 2] = number;
@@ -126,10 +128,4 @@ export class Witnesses {
     const at = from < 0 ? -1 : find(from, foundEnd);
     return at < 0 ? new Uint8Array(0) : buf.subarray(at, foundEnd);
   }
-}
-
-function hash(seed: number, buf: Uint8Array, start: number, end: number): number {
-  let sum = seed;
-  for (let i = start; i < end; i++) sum = Math.imul(sum ^ buf[i], 0x01000193);
-  return sum ^ (sum >>> 15);
 }

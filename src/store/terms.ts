@@ -1,3 +1,4 @@
+import { fnv1a } from '../tables/fnv.ts';
 import { AnyValue, tag, WireType } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 
@@ -20,8 +21,7 @@ const scalar = new Reader(new Uint8Array(0));
 
 /** FNV-1a, with the end marked so that key and value do not run into each other; never 0, which means no term. */
 function mix(hash: number, bytes: Uint8Array, start: number, end: number): number {
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  return Math.imul(hash ^ 0x1ff, 0x01000193) || 1;
+  return Math.imul(fnv1a(bytes, start, end, hash) ^ 0x1ff, 0x01000193) || 1;
 }
 
 export const hashKey = (scope: TermScope, bytes: Uint8Array, start: number, end: number): number =>

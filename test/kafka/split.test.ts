@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fnv1a, partitionOf } from '../../src/kafka/partition.ts';
+import { partitionOf } from '../../src/kafka/partition.ts';
 import { type Split, TooMuchError, TraceSplitter } from '../../src/kafka/split.ts';
+import { fnv1a } from '../../src/tables/fnv.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { decodeRequest, spansIn } from '../support/otlp.ts';
 import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';

@@ -1,3 +1,5 @@
+import { fnv1aOfText } from '../../tables/fnv.ts';
+
 /** Turns text into coloured text, or leaves it alone. */
 export interface Paint {
   red(text: string): string;
@@ -20,7 +22,7 @@ const coloured: Paint = {
   green: ansi('32'),
   dim: ansi('2'),
   bold: ansi('1'),
-  service: (text, name) => palette[hash(name) % palette.length](text),
+  service: (text, name) => palette[(fnv1aOfText(name) >>> 0) % palette.length](text),
 };
 
 const plain: Paint = { red: same, green: same, dim: same, bold: same, service: same };
@@ -29,11 +31,4 @@ export const paint = (color: boolean): Paint => (color ? coloured : plain);
 
 function same(text: string): string {
   return text;
-}
-
-/** FNV-1a. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
-  return value >>> 0;
 }
