@@ -9,8 +9,9 @@ import {
   type VoteChance,
 } from '../model/verdict.ts';
 import type { ConditionsBuilder } from './conditions.ts';
+import type { CompiledTest } from './joined-tests.ts';
 import { isOfOneSpan } from './rescue.ts';
-import { type CompiledTest, isNever, traceTest } from './trace-test.ts';
+import { isNever, traceTest } from './trace-test.ts';
 
 /** Keeps traces of which some span set one of these bits. */
 export const whereBits = (name: string, bits: readonly number[]): BitsPolicy => ({

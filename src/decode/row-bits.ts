@@ -1,5 +1,5 @@
 import type { SpanConditions } from '../model/conditions.ts';
-import { emptyPlace } from '../model/predicates.ts';
+import { emptyPlace, moveTo } from '../model/predicates.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import { EnvelopeBits } from './envelope-bits.ts';
 
@@ -84,12 +84,7 @@ export class RowBits {
   /** Sets the bits that follow from others, and takes back those that do not. */
   follow(buf: Uint8Array, rows: Int32Array, row: number): void {
     const { compounds } = this.#conditions;
-    const place = this.#place;
-    place.buf = buf;
-    place.start = rows[row + Slice.start];
-    place.end = place.start + rows[row + Slice.length];
-    place.resourceSpansAt = rows[row + Slice.resourceSpans];
-    place.scopeSpansAt = rows[row + Slice.scopeSpans];
+    const place = moveTo(this.#place, buf, rows, row);
     for (let i = 0; i < compounds.length; i++) {
       const { bit, follows } = compounds[i];
       const at = bit < 32 ? row + Slice.bits : row + sliceWords + (bit >>> 5) - 1;

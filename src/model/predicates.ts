@@ -1,4 +1,5 @@
 import type { StatusCodeName } from './rules.ts';
+import { Slice } from './slice.ts';
 
 /**
  * What rules say, in two small trees. Every kind of policy, every knob and every OTTL condition is lowered to these, so
@@ -86,8 +87,10 @@ export interface SpanPlace {
   readonly scopeNumber: number;
 }
 
+type FilledPlace = { -readonly [K in keyof SpanPlace]: SpanPlace[K] };
+
 /** One that is filled in again for each span. */
-export const emptyPlace = (): { -readonly [K in keyof SpanPlace]: SpanPlace[K] } => ({
+export const emptyPlace = (): FilledPlace => ({
   buf: new Uint8Array(0),
   start: 0,
   end: 0,
@@ -96,6 +99,16 @@ export const emptyPlace = (): { -readonly [K in keyof SpanPlace]: SpanPlace[K] }
   resourceNumber: 0,
   scopeNumber: 0,
 });
+
+/** Fills in where the slice stands that rows[row …] describes, in `buf`. */
+export function moveTo(place: FilledPlace, buf: Uint8Array, rows: Int32Array, row: number): FilledPlace {
+  place.buf = buf;
+  place.start = rows[row + Slice.start];
+  place.end = place.start + rows[row + Slice.length];
+  place.resourceSpansAt = rows[row + Slice.resourceSpans];
+  place.scopeSpansAt = rows[row + Slice.scopeSpans];
+  return place;
+}
 
 export type TracePredicate =
   | { readonly op: 'and'; readonly of: readonly TracePredicate[] }

@@ -3,6 +3,7 @@ import { undecided } from '../decide/decide.ts';
 import { type Decisions, keepFlag, policyOf, unremembered } from '../decide/decisions.ts';
 import { type KeepState, nameOfWay, type Way, ways } from '../model/brought-back.ts';
 import { everyExporter } from '../model/destinations.ts';
+import { emptyPlace, moveTo } from '../model/predicates.ts';
 import { isAnySet, Slice, type SliceRows } from '../model/slice.ts';
 import { byOverload } from '../model/verdict.ts';
 import { Span, Status } from '../wire/otlp.ts';
@@ -44,6 +45,7 @@ interface UnderWay {
 export class BroughtBack {
   readonly #parts: Parts;
   readonly #rescan: Rescan;
+  readonly #place = emptyPlace();
   /** By their trace's id; the oldest first. */
   readonly #underWay = new Map<string, UnderWay>();
   #spans = 0;
@@ -99,9 +101,7 @@ export class BroughtBack {
   #hasBit(wanted: Int32Array, { bytes: buf, rows, conditions }: SliceRows, row: number): boolean {
     const { current } = this.#parts.revisions;
     if (conditions === current.conditions) return isAnySet(wanted, rows, row);
-    const start = rows[row + Slice.start];
-    const [resourceSpansAt, scopeSpansAt] = [rows[row + Slice.resourceSpans], rows[row + Slice.scopeSpans]];
-    const place = { buf, start, end: start + rows[row + Slice.length], resourceSpansAt, scopeSpansAt };
+    const place = moveTo(this.#place, buf, rows, row);
     return isAnySet(wanted, this.#rescan.rowOf(place, current.set.conditions), 0);
   }
 

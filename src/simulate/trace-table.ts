@@ -1,6 +1,6 @@
 import { addTimes, durationOf } from '../buffer/trace-columns.ts';
 import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
-import { emptyPlace, type KeyOptions } from '../model/predicates.ts';
+import { emptyPlace, type KeyOptions, moveTo } from '../model/predicates.ts';
 import { Slice, sliceWords } from '../model/slice.ts';
 import { IdHash } from '../tables/id-hash.ts';
 import { KeyColumns, seenWords } from './key-columns.ts';
@@ -157,12 +157,7 @@ export class TraceTable {
   }
 
   #addKeys(at: number, buf: Uint8Array, rows: Int32Array, row: number, after: number): void {
-    const place = this.#place;
-    place.buf = buf;
-    place.start = rows[row + Slice.start];
-    place.end = place.start + rows[row + Slice.length];
-    place.resourceSpansAt = rows[row + Slice.resourceSpans];
-    place.scopeSpansAt = rows[row + Slice.scopeSpans];
+    const place = moveTo(this.#place, buf, rows, row);
     this.keys.add(this.rows, at, place, after, this.rows[at + Column.spans]);
   }
 

@@ -4,6 +4,7 @@ import { RequestScan } from '../decode/scan.ts';
 import type { SpanConditions } from '../model/conditions.ts';
 import {
   emptyPlace,
+  moveTo,
   type NumberRange,
   type SpanPlace,
   type SpanPredicate,
@@ -72,10 +73,7 @@ class Asked {
       scan.run(buf, 0, part.length, this.#conditions);
       for (let i = 0; i < scan.count && rows.length < mostSpans; i++) {
         const row = scan.slices.slice(i * scan.stride, (i + 1) * scan.stride);
-        const start = row[Slice.start];
-        const end = start + row[Slice.length];
-        const at = { resourceSpansAt: row[Slice.resourceSpans], scopeSpansAt: row[Slice.scopeSpans] };
-        rows.push({ place: { ...emptyPlace(), buf, start, end, ...at }, row });
+        rows.push({ place: moveTo(emptyPlace(), buf, row, 0), row });
       }
     }
     return rows;
