@@ -3,7 +3,7 @@ import { RequestScan } from '../decode/scan.ts';
 import { Slice } from '../model/slice.ts';
 import { fnv1a } from '../tables/fnv.ts';
 import { IdHash } from '../tables/id-hash.ts';
-import { type Envelope, readEnvelope } from '../wire/envelope.ts';
+import { type Envelope, type ResourceEnvelope, readResource, readScope } from '../wire/envelope.ts';
 import { Request, ResourceSpans, ScopeSpans } from '../wire/otlp.ts';
 import { Writer } from '../wire/writer.ts';
 
@@ -81,12 +81,11 @@ export class TraceSplitter {
     let stepAt = bytesAStep;
     for (const first of traces.firsts) {
       writer.begin(slices, first * stride);
-      for (let row = first; row >= 0; row = traces.next[row]) writer.span(buf, slices, row * stride, marks);
-      writer.end(marks);
-      if (out.pos > this.#limits.maxBytes) {
-        this.#trim();
-        throw new TooMuchError(`cut by trace it is more than ${this.#limits.maxBytes} bytes (kafka.max_bytes)`);
+      for (let row = first; row >= 0; row = traces.next[row]) {
+        writer.span(buf, slices, row * stride, marks);
+        if (out.pos > this.#limits.maxBytes) this.#giveUp();
       }
+      writer.end(marks);
       if (out.pos < stepAt) continue;
       stepAt = out.pos + bytesAStep;
       yield;
@@ -122,6 +121,11 @@ export class TraceSplitter {
       }
     }
     return { firsts, next };
+  }
+
+  #giveUp(): never {
+    this.#trim();
+    throw new TooMuchError(`cut by trace it is more than ${this.#limits.maxBytes} bytes (kafka.max_bytes)`);
   }
 
   #hashOf(rows: Int32Array, row: number): number {
@@ -240,6 +244,8 @@ class RecordWriter {
 class Envelopes {
   readonly #buf: Uint8Array;
   readonly #byScope = new Map<number, Envelope>();
+  /** Whoever looks for a resource passes all scopes beside it: once, not for each of them. */
+  readonly #resources = new Map<number, ResourceEnvelope>();
 
   constructor(buf: Uint8Array) {
     this.#buf = buf;
@@ -249,7 +255,10 @@ class Envelopes {
   at(resourceSpansAt: number, scopeSpansAt: number): Envelope {
     let envelope = this.#byScope.get(scopeSpansAt);
     if (envelope === undefined) {
-      envelope = readEnvelope(this.#buf, resourceSpansAt, scopeSpansAt);
+      let resource = this.#resources.get(resourceSpansAt);
+      if (resource === undefined)
+        this.#resources.set(resourceSpansAt, (resource = readResource(this.#buf, resourceSpansAt)));
+      envelope = { ...resource, ...readScope(this.#buf, scopeSpansAt) };
       this.#byScope.set(scopeSpansAt, envelope);
     }
     return envelope;
