@@ -1,4 +1,5 @@
 import type { Member } from '../model/member.ts';
+import { isSame } from './members/list.ts';
 
 /** More than change in a window in any orderly restart; of more, the oldest count no longer. */
 const mostPast = 12;
@@ -82,7 +83,3 @@ export class Lists {
     this.#known = [...this.#known, list].sort((a, b) => a.endedAt - b.endedAt).slice(-mostKnown);
   }
 }
-
-/** Lists are sorted by name. */
-const isSame = (a: readonly Member[], b: readonly Member[]): boolean =>
-  a.length === b.length && a.every(({ name, address }, i) => name === b[i].name && address === b[i].address);

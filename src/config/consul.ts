@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
+import { type Backoff, nextIndex, pauseAfter } from '../consul/blocking-query.ts';
 import type { KvEntry } from './rules-keys.ts';
 import type { Source, SourceListener } from './source.ts';
 
@@ -23,11 +24,8 @@ export interface ConsulAnswer {
  */
 export type ReadFolder = (index: bigint, waitMs: number, signal: AbortSignal) => Promise<ConsulAnswer>;
 
-interface ConsulTiming {
+interface ConsulTiming extends Backoff {
   readonly waitMs: number;
-  /** Pause after the first failure; doubles up to the maximum. Each pause is a random part of it, at least half. */
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
   /** Reads that may follow each other at once, and how long one of them takes to be allowed again. */
   readonly burst: number;
   readonly refillMs: number;
@@ -124,10 +122,9 @@ export class ConsulSource implements Source<ConsulAnswer> {
   /** An index of before the failure may be one of another life of Consul: start anew. */
   async #backOff(error: Error, listener: SourceListener<ConsulAnswer>, signal: AbortSignal): Promise<void> {
     this.#index = 0n;
-    const { backoffMs, maxBackoffMs } = this.#timing;
-    const pause = Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(this.#failures++, 30));
+    const pauseMs = pauseAfter(this.#failures++, this.#timing, this.#world.random());
     listener.failed(error);
-    await this.#world.sleep(pause * (0.5 + this.#world.random() / 2), signal).catch(() => {});
+    await this.#world.sleep(pauseMs, signal).catch(() => {});
   }
 
   /**
@@ -142,10 +139,4 @@ export class ConsulSource implements Source<ConsulAnswer> {
     if (this.#tokens < 1) await this.#world.sleep((1 - this.#tokens) * refillMs, signal);
     this.#tokens -= 1;
   }
-}
-
-/** An index that went back belongs to a Consul that was restored or restarted; 0 would never block. */
-export function nextIndex(last: bigint, next: bigint): bigint {
-  if (next < last) return 0n;
-  return next < 1n ? 1n : next;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ConsulAnswer, ConsulSource, nextIndex } from '../../src/config/consul.ts';
+import { type ConsulAnswer, ConsulSource } from '../../src/config/consul.ts';
+import { nextIndex } from '../../src/consul/blocking-query.ts';
 
 /** A read or a pause that the source has begun, for the test to end. */
 interface Begun<T> {

@@ -1,6 +1,5 @@
-import { type ConsulConnection, ConsulRefusal, type KvItem, TooLong } from '../../consul/connection.ts';
+import { type ConsulConnection, ConsulRefusal, type KvItem } from '../../consul/connection.ts';
 
-const requestMs = 4_000;
 /** Consul takes no session that lives shorter. */
 const leastTtlMs = 10_000;
 
@@ -13,6 +12,9 @@ export interface Entry {
   readonly port: number;
 }
 
+/** Makes a request, and rejects where that is not answered as it should be. */
+type Request = (send: Parameters<ConsulConnection['request']>[2], signal: AbortSignal) => Promise<unknown>;
+
 /** What the package's types leave out: the answer beside the value. */
 type Answered<T> = Promise<[unknown, T]>;
 
@@ -21,14 +23,14 @@ type Answered<T> = Promise<[unknown, T]>;
  * Two gateways of one name would each take the traces of both for their own.
  */
 export class ConsulClaim {
-  readonly #connection: ConsulConnection;
+  readonly #request: Request;
   readonly #key: string;
   readonly #address: string;
   readonly #ttlMs: number;
   #session: string | undefined;
 
-  constructor(connection: ConsulConnection, { service, name, host, port }: Entry, ttlMs: number) {
-    this.#connection = connection;
+  constructor(request: Request, { service, name, host, port }: Entry, ttlMs: number) {
+    this.#request = request;
     this.#key = `tailgate/members/${service}/${name}`;
     this.#address = `${host}:${port}`;
     this.#ttlMs = Math.max(leastTtlMs, ttlMs);
@@ -96,11 +98,5 @@ export class ConsulClaim {
 
   #destroy(id: string, signal: AbortSignal): Promise<unknown> {
     return this.#request(({ session }, options) => session.destroy({ id, ...options }), signal);
-  }
-
-  async #request(send: Parameters<ConsulConnection['request']>[2], signal: AbortSignal): Promise<unknown> {
-    const answer = await this.#connection.request(requestMs, signal, send);
-    if (answer instanceof TooLong) throw new Error('answered more than anything that was asked for');
-    return answer;
   }
 }

@@ -39,7 +39,7 @@ export class ConsulEntry implements MembersWatch {
 
   constructor(client: ConsulClient, entry: Entry, timing = usualTiming) {
     this.#connection = new ConsulConnection(client, limits, { isItem: () => true, rights });
-    this.#claim = new ConsulClaim(this.#connection, entry, timing.ttlMs);
+    this.#claim = new ConsulClaim((send, signal) => this.#request(send, signal), entry, timing.ttlMs);
     this.#entry = entry;
     this.#timing = timing;
   }

@@ -1,29 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Backoff, nextIndex, pauseAfter } from '../../consul/blocking-query.ts';
 import type { Member } from '../../model/member.ts';
 import type { ReadMembers } from './consul-read.ts';
 import { inOrder, isSame, type MembersWatch, type OnMembers, type TellOfMembers } from './list.ts';
+import { realSurroundings, type Surroundings } from './surroundings.ts';
 
-interface WatchTiming {
+interface WatchTiming extends Backoff {
   readonly waitMs: number;
-  /** Pause after the first failure; doubles up to the maximum. Each is a random part of it, at least half. */
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
   /** Of questions that are answered at once: a registry that changes without end, or a proxy that never blocks. */
   readonly leastMs: number;
 }
 
 const usualTiming: WatchTiming = { waitMs: 25_000, backoffMs: 250, maxBackoffMs: 10_000, leastMs: 200 };
-
-/** What the loop needs from outside: the tests turn these by hand. */
-interface Surroundings {
-  readonly random: () => number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<unknown>;
-}
-
-const realSurroundings: Surroundings = {
-  random: Math.random,
-  sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
-};
 
 /**
  * Watches who is registered in Consul and passes, by one blocking query after another; the rules for the index are those
@@ -77,8 +64,7 @@ export class ConsulMembers implements MembersWatch {
     if (signal.aborted) return;
     if (isFiltered) throw new Error('the token may not see every member: it needs `read` on the service and on nodes');
     this.#failures = 0;
-    // An index that went back belongs to a Consul that was restored; 0 would never block.
-    this.#index = index < this.#index ? 0n : index < 1n ? 1n : index;
+    this.#index = nextIndex(this.#index, index);
     // What an anonymous token may not see is left out without a word.
     if (members.length === 0) return tell.failed(new Error('no member is registered and passes, or none may be seen'));
     const next = inOrder(members);
@@ -91,8 +77,6 @@ export class ConsulMembers implements MembersWatch {
   /** An index of before the failure may be one of another life of Consul: start anew. */
   #backOff(): number {
     this.#index = 0n;
-    const { backoffMs, maxBackoffMs } = this.#timing;
-    const pause = Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(this.#failures++, 30));
-    return pause * (0.5 + this.#world.random() / 2);
+    return pauseAfter(this.#failures++, this.#timing, this.#world.random());
   }
 }

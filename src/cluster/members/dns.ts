@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '../../model/member.ts';
 import type { DnsQuestion } from '../options.ts';
 import { inOrder, isSame, type MembersWatch, type OnMembers, type TellOfMembers } from './list.ts';
 import type { AskDns } from './resolve.ts';
+import { realSurroundings, type Surroundings } from './surroundings.ts';
 
 interface DnsTiming {
   /** The longest that one question may take, all names and retries together. */
@@ -12,17 +12,6 @@ interface DnsTiming {
 }
 
 const usualTiming: DnsTiming = { patienceMs: 10_000, leastMs: 1_000 };
-
-/** What the loop needs from outside: the tests turn these by hand. */
-interface Surroundings {
-  readonly random: () => number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<unknown>;
-}
-
-const realSurroundings: Surroundings = {
-  random: Math.random,
-  sleep: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
-};
 
 /**
  * Asks a name server again and again, every `refreshMs` or as soon as the answer's time to live is over, give or take a
