@@ -1,6 +1,7 @@
 // What a change of members costs a large fleet, with and without lists that still count: bin/node tools/churn.ts [members]
 import { Ownership } from '../src/cluster/ownership.ts';
 import { FleetPaths, nextOn } from '../src/route/fleet-path.ts';
+import { random } from '../test/support/random.ts';
 
 /** As a gateway has them: the wait, how far apart members hear of a change, and how long lists count and are known. */
 const [waitMs, skewMs] = [15_000, 10_000];
@@ -31,17 +32,6 @@ interface Result {
   /** Of all traces, those that a change gives another owner, and the fewest that it could be. */
   readonly moved: number;
   readonly leastMoved: number;
-}
-
-/** Numbers in [0, 1) that are the same in each run (splitmix32). */
-function random(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x9e3779b9) | 0;
-    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32;
-  };
 }
 
 const named = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `gw-${from + i}`);
