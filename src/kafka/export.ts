@@ -30,10 +30,7 @@ export class KafkaClient {
 
   async send({ bytes }: { readonly bytes: Uint8Array }): Promise<Answer> {
     try {
-      const work = this.#splitter.split(bytes, 0, bytes.length, false);
-      let step = work.next();
-      while (step.done !== true) step = work.next();
-      const { records, invalid, reason } = step.value;
+      const { records, invalid, reason } = this.#splitter.split(bytes, 0, bytes.length);
       const failure = await this.#outbox.put(records);
       if (failure !== undefined) return { kind: 'retryable', waitMs: 0, message: failure.message };
       return { kind: 'accepted', rejectedSpans: invalid, message: reason };

@@ -1,6 +1,6 @@
 import type { Outgoing, RecordWriter } from './client.ts';
 import { partitionOf } from './partition.ts';
-import type { TraceRecord } from './split.ts';
+import type { TraceRecord } from './record-writer.ts';
 
 /** Writes under way at once; what comes meanwhile goes together with the next one. */
 const mostUnderWay = 3;

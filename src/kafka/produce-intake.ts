@@ -46,12 +46,8 @@ export class ProduceIntake implements Intake {
     if (this.#scratch.length < message.length)
       this.#scratch = new Uint8Array(Math.max(message.length, Math.min(usualBytes, 2 * message.length)));
     message.copyTo(this.#scratch, 0);
-    const work = this.#splitter.split(this.#scratch, 0, message.length, true);
     try {
-      for (;;) {
-        const step = work.next();
-        if (step.done === true) return this.#put(step.value, message.length, protocol);
-      }
+      return this.#put(this.#splitter.split(this.#scratch, 0, message.length), message.length, protocol);
     } catch (error) {
       return refusalFor(error);
     } finally {
@@ -65,7 +61,7 @@ export class ProduceIntake implements Intake {
     if (refusal !== undefined) return refusal;
     const bytes = new Uint8Array(length);
     message.copyTo(bytes, 0);
-    const work = this.#splitter.split(bytes, 0, length, false);
+    const work = this.#splitter.inSteps(bytes, 0, length);
     try {
       for (;;) {
         const step = work.next();

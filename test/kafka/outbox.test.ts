@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Outgoing, RecordWriter } from '../../src/kafka/client.ts';
 import { Outbox } from '../../src/kafka/outbox.ts';
-import type { TraceRecord } from '../../src/kafka/split.ts';
+import type { TraceRecord } from '../../src/kafka/record-writer.ts';
 
 interface Write {
   readonly records: Outgoing[];

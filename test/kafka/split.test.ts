@@ -5,12 +5,15 @@ import { fnv1a } from '../../src/tables/fnv.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { decodeRequest, spansIn } from '../support/otlp.ts';
+import { random } from '../support/random.ts';
 import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
 
 const limits = { maxEnvelopeBytes: 1 << 18, maxSpanBytes: 1 << 22, maxRecordBytes: 1 << 20, maxBytes: 1 << 26 };
 
-function splitWith(body: Uint8Array, more: Partial<typeof limits> = {}, isAlone = true): Split {
-  const work = new TraceSplitter({ ...limits, ...more }, 1).split(body, 0, body.length, isAlone);
+function splitWith(body: Uint8Array, more: Partial<typeof limits> = {}, atOnce = true): Split {
+  const splitter = new TraceSplitter({ ...limits, ...more }, 1);
+  if (atOnce) return splitter.split(body, 0, body.length);
+  const work = splitter.inSteps(body, 0, body.length);
   let step = work.next();
   while (step.done !== true) step = work.next();
   return step.value;
@@ -28,9 +31,9 @@ const many = (count: number): Told[] =>
 describe('a request cut by trace', () => {
   it.each([true, false])(
     'has every span once, under its own resource and scope, in records of one trace each',
-    (isAlone) => {
+    (atOnce) => {
       const body = requestBytes(...many(500));
-      const { records, spans, invalid } = splitWith(body, {}, isAlone);
+      const { records, spans, invalid } = splitWith(body, {}, atOnce);
       expect([spans, invalid, records.length]).toEqual([500, 0, 9]);
       expect(
         difference(
@@ -74,6 +77,29 @@ describe('a request cut by trace', () => {
       spanIdentities(body),
     );
     expect([extra.length, missing.length]).toEqual([0, 1]);
+  });
+
+  it('has no record larger than it may be, whatever the envelopes of neighbours', () => {
+    const next = random(7);
+    const one = (n: number): number => Math.floor(next() * n);
+    const resources = [{}, { pad: 'r'.repeat(120) }, { pad: 'r'.repeat(130) }];
+    for (let round = 0; round < 8; round++) {
+      const maxRecordBytes = 600 + one(400);
+      const spans = Array.from({ length: 80 }, (_, i) => ({
+        trace: `t-${one(3)}`,
+        id: `${i}`,
+        service: `service-${one(3)}`,
+        scope: 's'.repeat(1 + one(140)),
+        resource: resources[one(3)],
+        padding: one(140),
+      }));
+      const body = requestBytes(...spans);
+      const { records, invalid } = splitWith(body, { maxRecordBytes });
+      expect(invalid).toBe(0);
+      expect(Math.max(...records.map(({ value }) => value.length))).toBeLessThanOrEqual(maxRecordBytes);
+      const left = records.flatMap(({ value }) => spanIdentities(value));
+      expect(difference(left, spanIdentities(body))).toEqual({ extra: [], missing: [] });
+    }
   });
 
   it('is refused when an envelope that every trace must bring makes it larger than may wait', () => {
