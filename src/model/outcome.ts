@@ -10,6 +10,11 @@ export const outcomes = [
   'lost',
 ] as const;
 export type Outcome = (typeof outcomes)[number];
+/** Others decide about these: gateways that are alone have none. */
+export const handedOn: readonly string[] = ['produced', 'forwarded'] satisfies Outcome[];
+
+/** The books as people read them. */
+export const bookRows: readonly string[] = ['received', ...outcomes, 'waiting'];
 
 /** The three ways in. */
 export const protocols = ['grpc', 'http_protobuf', 'http_json'] as const;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { bookRows, handedOn } from '../../model/outcome.ts';
 import type { ClusterStatus } from '../../telemetry/sources.ts';
 import type { Status } from '../../telemetry/status.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -161,18 +162,6 @@ function refusalLine({ lastRefusal, loadedAt }: Status['rules'], now: number, pa
   return isSettled ? [['refused', `${text}, before the rules in force`]] : [['refused', paint.red(text)]];
 }
 
-const outcomes = [
-  'received',
-  'kept',
-  'dropped',
-  'late_kept',
-  'late_dropped',
-  'produced',
-  'invalid',
-  'lost',
-  'waiting',
-] as const;
-
 function booksTable({ books }: Status, paint: Paint): string {
   const spans: Readonly<Record<string, unknown>> = books.spans;
   const traces: Readonly<Record<string, unknown>> = books.traces;
@@ -183,8 +172,7 @@ function booksTable({ books }: Status, paint: Paint): string {
       { title: 'SPANS', text: (name) => String(spans[name] ?? '-'), align: 'right', paint: alarm },
       { title: 'TRACES', text: (name) => String(traces[name] ?? '-'), align: 'right' },
     ],
-    // Few gateways hand on what others decide.
-    outcomes.filter((name) => name !== 'produced' || spans.produced),
+    bookRows.filter((name) => !handedOn.includes(name) || spans[name]),
   );
 }
 
@@ -212,7 +200,9 @@ function tenantsTable({ tenants = [] }: Status, paint: Paint): string {
 function exportersTable(it: Status, now: number, paint: Paint): string {
   const books = new Map(it.books.exporters.map((each) => [each.name, each]));
   type Row = Status['export'][number];
-  const number = (key: 'exported' | 'queued' | 'failed') => (row: Row) => String(books.get(row.name)?.[key] ?? '-');
+  const number = (key: 'exported' | 'queued' | 'failed' | 'elsewhere') => (row: Row) =>
+    String(books.get(row.name)?.[key] ?? '-');
+  const hasWhen = it.books.exporters.some(({ elsewhere = 0 }) => elsewhere > 0);
   return table<Row>(
     [
       { title: 'EXPORTER', text: (row) => row.name },
@@ -224,6 +214,7 @@ function exportersTable(it: Status, now: number, paint: Paint): string {
         align: 'right',
         paint: (text, row) => (books.get(row.name)?.failed ? paint.red(text) : text),
       },
+      ...(hasWhen ? [{ title: 'ELSEWHERE', text: number('elsewhere'), align: 'right' } as const] : []),
       { title: 'QUEUE', text: (row) => sizeText(row.queueBytes), align: 'right' },
       { title: 'LAST SUCCESS', text: (row) => ago(row.lastSuccessAt, now) },
       { title: 'LAST ERROR', text: (row) => row.lastError || 'none' },

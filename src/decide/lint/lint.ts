@@ -16,7 +16,7 @@ interface Placed {
 }
 
 /** The fields that are policies. */
-const knobs: Readonly<Record<string, keyof RulesDocument>> = {
+export const knobs: Readonly<Record<string, keyof RulesDocument>> = {
   errors: 'error_status_codes',
   slow: 'latency_threshold_ms',
   routes: 'routes',

@@ -1,3 +1,4 @@
+import { bookRows, handedOn } from '../../model/outcome.ts';
 import { traceScript } from './trace.ts';
 
 /**
@@ -52,7 +53,7 @@ async function ask(path) {
 /* the state of the gateway */
 function badge(text, good) { byId('health').textContent = text; byId('health').className = 'badge ' + (good ? 'good' : 'bad'); }
 function showBooks(books) {
-  const names = ['received', 'kept', 'dropped', 'late_kept', 'late_dropped', 'invalid', 'lost', 'waiting'];
+  const names = ${JSON.stringify(bookRows)}.filter((name) => !${JSON.stringify(handedOn)}.includes(name) || books.spans[name]);
   const lost = (name) => (name === 'lost' && books.spans.lost > 0 ? el('strong', { className: 'bad' }, name) : name.replace('_', ' '));
   const rows = names.map((name) => [lost(name), number(books.spans[name]), name in books.traces ? number(books.traces[name]) : '']);
   const verdict = books.balanced ? el('p', { className: 'good' }, 'Balanced: every span is accounted for.') : el('p', { className: 'bad' }, 'The books do not balance: see docs/operations.md.');

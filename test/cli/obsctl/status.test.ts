@@ -165,3 +165,19 @@ tempo          120       3       0  2 KiB  3s ago        none
     expect(text).toMatch(/tempo .* never +connection refused\n/);
   });
 });
+
+it('what other gateways decide stands in the books where there is some of it', () => {
+  expect(statusText(healthy, now, false)).not.toMatch(/forwarded|produced/);
+  const spans = { ...healthy.books.spans, received: 1042, forwarded: 42 };
+  const text = statusText({ ...healthy, books: { ...healthy.books, spans } }, now, false);
+  expect(text).toMatch(/^forwarded +42 +/m);
+  expect(text).not.toMatch(/produced/);
+});
+
+it('what a when leaves to other exporters has a column where there is some of it', () => {
+  expect(statusText(healthy, now, false)).not.toContain('ELSEWHERE');
+  const exporters = healthy.books.exporters.map((each) => ({ ...each, exported: 20, elsewhere: 100 }));
+  const text = statusText({ ...healthy, books: { ...healthy.books, exporters } }, now, false);
+  expect(text).toMatch(/^EXPORTER +EXPORTED +QUEUED +FAILED +ELSEWHERE/m);
+  expect(text).toMatch(/^tempo +20 +3 +0 +100/m);
+});

@@ -1,18 +1,10 @@
 import { mergeLayers, parseRules } from '../../../config/rules.ts';
+import { knobs } from '../../../decide/lint/lint.ts';
 import type { Problem } from '../../../model/rules.ts';
 import { asWarning } from '../../check.ts';
 import type { Settings } from '../settings.ts';
 import { simulateText } from './simulate.ts';
 import { readFile } from './validate.ts';
-
-/** Names of the fields that are policies. */
-const knobs: Readonly<Record<string, string>> = {
-  errors: 'error_status_codes',
-  slow: 'latency_threshold_ms',
-  routes: 'routes',
-  baseline: 'baseline_percent',
-  debug: 'debug',
-};
 
 /**
  * Tells of policies that no trace of the gateways' windows would meet, where they stand in the file; how many there
