@@ -5,6 +5,7 @@ import type { Member } from '../model/member.ts';
 import type { Tenant, Tenants } from '../model/tenant.ts';
 import type { Simulation } from '../simulate/simulation.ts';
 import { sumOf } from '../simulate/sum.ts';
+import { saysNoTrace } from '../store/trace-answer.ts';
 import type { OwnAnswers, SimulateAnswer, SimulateRequest, TempoAnswer } from '../telemetry/sources.ts';
 import type { AskMember, MemberAnswer, Question } from './ask-member.ts';
 import { type FleetSeen, firstOf, fromEach, othersFor, othersOf, type Unanswered, wordsOf } from './in-turn.ts';
@@ -66,7 +67,7 @@ export function fleetWide({ fleet, ask, own, tenants }: FleetParts): Required<As
   ): Promise<TempoAnswer | undefined> => {
     const [, url, accept, over, tenant] = asked;
     const mine = await own.tempo?.(...asked);
-    if (mine !== undefined && mine.status !== 404) return mine;
+    if (mine !== undefined && !saysNoTrace(mine)) return mine;
     const question = {
       method: 'GET',
       path: pathOf(url),
@@ -76,7 +77,7 @@ export function fleetWide({ fleet, ask, own, tenants }: FleetParts): Required<As
     } as const;
     const { found, unanswered } = await firstOf(othersFor(fleet, traceId), async (member) => {
       const answer = await put(member, question, over);
-      if (answer.status !== 200) return undefined;
+      if (answer.status !== 200 || saysNoTrace(answer)) return undefined;
       return { ...answer, headers: { ...answer.headers, 'x-tailgate-gateway': encodeURIComponent(member.name) } };
     });
     if (found !== undefined) return found;

@@ -9,6 +9,7 @@ import { fleetWide } from '../../src/fleet-wide/fleet-wide.ts';
 import type { KeptTrace } from '../../src/model/brought-back.ts';
 import type { Explanation } from '../../src/model/explanation.ts';
 import type { Simulation } from '../../src/simulate/simulation.ts';
+import { traceV2 } from '../../src/store/trace-answer.ts';
 import { AdminAccess } from '../../src/telemetry/admin-access.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { createAdminServer } from '../../src/telemetry/server.ts';
@@ -36,8 +37,10 @@ const stops: (() => unknown)[] = [];
 let known: Record<string, Known> = {};
 let asked: string[] = [];
 let port = 0;
+/** As the embedded store answers; a gateway without one has nothing to say. */
+let emptyAnswers = false;
 beforeEach(async () => {
-  [known, asked] = [{}, []];
+  [known, asked, emptyAnswers] = [{}, [], false];
   const probe = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => probe.once('listening', resolve));
   port = (probe.address() as AddressInfo).port;
@@ -67,7 +70,7 @@ function ownOf(name: string): Required<Pick<AdminSources, 'explain' | 'keep' | '
       const found = traces().find(([traceId]) => traceId === id);
       return found && explanation(...found);
     },
-    tempo: async (_, { pathname, searchParams }) => {
+    tempo: async (_, { pathname, searchParams }, accept) => {
       say(pathname.replace(/[0-9a-f]{32}/, 'ID') + (searchParams.get('window') === 'true' ? ' window' : ''));
       if (pathname === '/api/search') {
         if (searchParams.get('q') === 'wrong') return { status: 400, headers: {}, body: 'not TraceQL' };
@@ -77,8 +80,9 @@ function ownOf(name: string): Required<Pick<AdminSources, 'explain' | 'keep' | '
       }
       const found = traces().find(([traceId]) => pathname.endsWith(traceId));
       const headers = { 'content-type': 'application/protobuf', 'x-tailgate-verdict': 'drop' };
-      return found
-        ? { status: 200, headers, body: Buffer.of(0, 255, found[1]) }
+      if (found) return { status: 200, headers, body: Buffer.of(0, 255, found[1]) };
+      return emptyAnswers && pathname.startsWith('/api/v2/')
+        ? await traceV2(undefined, accept)
         : { status: 404, headers: {}, body: '' };
     },
     keep: async (request) => {
@@ -147,9 +151,9 @@ function mayAll(): AdminAccess {
   return access;
 }
 
-const request = (name: string, path: string, body?: object) =>
+const request = (name: string, path: string, body?: object, accept = '*/*') =>
   fetch(`http://${hosts[name]}:${port}${path}`, {
-    headers: { authorization: `Bearer ${operator}`, ...(body && { 'content-type': 'application/json' }) },
+    headers: { authorization: `Bearer ${operator}`, accept, ...(body && { 'content-type': 'application/json' }) },
     ...(body && { method: 'POST', body: JSON.stringify(body) }),
   });
 const withToken = { authorization: `Bearer ${token}` };
@@ -185,6 +189,23 @@ describe('one trace, asked of any gateway', () => {
     const trace = await request('a', `/api/v2/traces/${id}`);
     expect([trace.headers.get('x-tailgate-gateway'), trace.headers.get('x-tailgate-verdict')]).toEqual(['c', 'drop']);
     expect(Buffer.from(await trace.arrayBuffer())).toEqual(Buffer.of(0, 255, 5));
+  });
+
+  it('is found in the second version of the API too, which answers an empty trace for one that is not there', async () => {
+    const [json, protobuf] = ['application/json', 'application/protobuf'];
+    emptyAnswers = true;
+    await start(withToken);
+    const [id, moved] = [idOf('b'), idOf('c')];
+    known = { b: { traces: { [id]: 5, [moved]: 6 } } };
+    for (const accept of [json, protobuf]) {
+      const trace = await request('a', `/api/v2/traces/${id}`, undefined, accept);
+      expect(Buffer.from(await trace.arrayBuffer())).toEqual(Buffer.of(0, 255, 5));
+      // Its owner has nothing of it, as it came when another was.
+      const elsewhere = await request('a', `/api/v2/traces/${moved}`, undefined, accept);
+      expect(Buffer.from(await elsewhere.arrayBuffer())).toEqual(Buffer.of(0, 255, 6));
+    }
+    const nowhere = await request('a', `/api/v2/traces/${'f'.repeat(32)}`, undefined, json);
+    expect([nowhere.status, await nowhere.json()]).toEqual([200, { trace: {}, metrics: {} }]);
   });
 
   it('is not said to be unknown while somebody does not answer', async () => {
