@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type BaseOptions, Consumer, type MessagesStream, Producer, type ProducerOptions } from '@platformatic/kafka';
 import { UsageError } from '../errors.ts';
+import { complaintOf } from './complaint.ts';
 import type { KafkaConfig, KafkaConnection } from './options.ts';
 
 /** Of what fails for a passing reason, such as a partition whose leader has moved; whoever sends tries again, too. */
@@ -37,6 +38,10 @@ function readPem(file: string): Buffer {
   }
 }
 
+function inWords(error: Error): never {
+  throw new Error(complaintOf(error), { cause: error });
+}
+
 /** A record on its way: the library adds to it what it needs. */
 export interface Outgoing {
   readonly topic: string;
@@ -66,11 +71,11 @@ export function openWriter(connection: KafkaConnection): RecordWriter {
   producer.on('error' as never, (() => {}) as never);
   return {
     partitions: async () => {
-      const { topics } = await producer.metadata({ topics: [topic] });
+      const { topics } = await producer.metadata({ topics: [topic] }).catch(inWords);
       return topics.get(topic)!.partitionsCount;
     },
     write: async (messages) => {
-      await producer.send({ messages, acks: -1 });
+      await producer.send({ messages, acks: -1 }).catch(inWords);
     },
     close: () => producer.close(true),
   };

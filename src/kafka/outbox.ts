@@ -24,6 +24,8 @@ interface OutboxOptions {
   readonly maxBatchBytes: number;
   /** What brokers have to take a write. */
   readonly timeoutMs: number;
+  /** Told each time that brokers did not take records. */
+  readonly onTrouble?: (why: string) => void;
 }
 
 /** What an outbox counts. */
@@ -33,6 +35,7 @@ interface OutboxStats {
   writtenBytes: number;
   /** Records that the brokers did not take in time, or refused. */
   failedRecords: number;
+  /** Of the last time that brokers were asked; empty where that went well. */
   lastError: string;
 }
 
@@ -72,6 +75,17 @@ export class Outbox {
       for (const record of records) this.#waiting.push([record, delivery]);
       this.#schedule();
     });
+  }
+
+  /** Asks brokers for the topic, so that what is wrong is told before anybody sends. */
+  async probe(): Promise<void> {
+    try {
+      await this.#writer.partitions();
+    } catch (error) {
+      const { message } = error as Error;
+      this.stats.lastError = message;
+      this.#options.onTrouble?.(message);
+    }
   }
 
   /** Closes the connections; what is under way has failed then. */
@@ -182,10 +196,11 @@ export class Outbox {
       if (failure === undefined) stats.writtenBytes += key.length + value.length;
       if (--delivery.left === 0 && failure === undefined && delivery.failure === undefined) delivery.over(undefined);
     }
+    stats.lastError = failure?.message ?? '';
     if (failure === undefined) stats.writtenRecords += records.length;
     else {
       stats.failedRecords += records.length;
-      stats.lastError = failure.message;
+      this.#options.onTrouble?.(failure.message);
       this.#answer(records, failure);
     }
   }

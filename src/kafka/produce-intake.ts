@@ -81,9 +81,10 @@ export class ProduceIntake implements Intake {
     if (!this.#outbox.fits(outBytes)) return full();
     const failure = await this.#outbox.put(records);
     if (failure !== undefined)
+      // Names and addresses of brokers are none of the sender's business.
       return new Refusal(
         'broker_unavailable',
-        `the Kafka brokers did not take it (${failure.message}): try again later`,
+        "the Kafka brokers did not take it: try again later; the gateway's log says why",
       );
     this.#onProduced({ protocol, bytes, spans, invalid });
     if (invalid === 0) return { spans, rejectedSpans: 0, message: '' };

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Refusal, refusals } from '../errors.ts';
 import type { Message, Receipt } from '../model/intake.ts';
 import { openConsumer, type TopicConsumer, type TopicStream } from './client.ts';
+import { complaintOf } from './complaint.ts';
 import { LowWater } from './low-water.ts';
 import type { KafkaConfig } from './options.ts';
 import type { SetAside } from './set-aside.ts';
@@ -47,6 +48,7 @@ interface ReaderStats {
   rewinds: number;
   paused: boolean;
   connected: boolean;
+  /** Of what is wrong now; empty where nothing is. */
   lastError: string;
   /** By partition. */
   readonly lag: Record<number, number>;
@@ -174,6 +176,7 @@ export class TopicReader {
     this.stats.paused = false;
     if (this.#stopped) stream.pause();
     this.stats.connected = true;
+    this.stats.lastError = '';
     await failed;
   }
 
@@ -354,6 +357,7 @@ export class TopicReader {
     try {
       await consumer.commit({ offsets });
       this.stats.commits++;
+      this.stats.lastError = '';
       own.forEach(({ water }, i) => {
         water.committed = offsets[i].offset;
       });
@@ -378,7 +382,7 @@ export class TopicReader {
 
   #trouble(error: Error): void {
     if (this.#over) return;
-    this.stats.lastError = error.message;
-    this.#options.onTrouble(error.message);
+    this.stats.lastError = complaintOf(error);
+    this.#options.onTrouble(this.stats.lastError);
   }
 }

@@ -80,6 +80,8 @@ export interface KafkaStats {
     readonly writtenRecords: number;
     readonly writtenBytes: number;
     readonly failedRecords: number;
+    /** Why the last write of a shard failed; empty where all went well. */
+    readonly lastError: string;
   };
   readonly read?: {
     readonly messages: number;
@@ -95,6 +97,8 @@ export interface KafkaStats {
     readonly paused: boolean;
     /** Of each partition that is read here: messages that are not committed. */
     readonly lag: Readonly<Record<number, number>>;
+    /** What is wrong now; empty where nothing is. */
+    readonly lastError: string;
   };
 }
 

@@ -1,7 +1,7 @@
 import { sumOf } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { outcomes } from '../model/outcome.ts';
-import type { GatewayIdentity, GatewayStats, TenantStats } from '../model/stats.ts';
+import type { GatewayIdentity, GatewayStats, KafkaStats, TenantStats } from '../model/stats.ts';
 
 /**
  * The answer of /api/status. Times are ISO 8601, null where something never happened; bytes and seconds as the names
@@ -27,10 +27,29 @@ export function statusOf(identity: GatewayIdentity, stats: GatewayStats, uptimeM
       lastSuccessAt: isoTime(exporter.lastSuccessAt),
     })),
     books: booksOf(stats),
+    ...(stats.kafka && { kafka: kafkaOf(stats.kafka) }),
     ...(stats.tenants && { tenantHeader: identity.tenantHeader, tenants: stats.tenants.map(tenantOf) }),
   };
 }
 export type Status = ReturnType<typeof statusOf>;
+
+/** `error`: what is wrong now, else empty. */
+function kafkaOf({ written, read }: KafkaStats) {
+  return {
+    ...(written && {
+      written: { heldBytes: written.heldBytes, failedRecords: written.failedRecords, error: written.lastError },
+    }),
+    ...(read && {
+      read: {
+        connected: read.connected,
+        paused: read.paused,
+        lagMessages: total(Object.values(read.lag)),
+        setAside: read.poison,
+        error: read.lastError,
+      },
+    }),
+  };
+}
 
 function rulesOf({ rules }: GatewayStats) {
   const { revision, hash, source, modifyIndex, policies, debug, lastRefusal } = rules;

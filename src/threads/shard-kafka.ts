@@ -34,7 +34,12 @@ export class ShardKafka {
       const { receive } = shard;
       const maxBytes = Math.floor(config.maxBytes / place.shards);
       const { topic, maxRecordBytes, timeoutMs } = config;
-      this.#outbox = new Outbox({ topic, maxBytes, maxBatchBytes: maxRecordBytes, timeoutMs }, openWriter(config));
+      const onTrouble = (why: string) =>
+        place.tell('warn', { topic }, `the brokers do not take what is received: ${why}`);
+      const bounds = { maxBytes, maxBatchBytes: maxRecordBytes, timeoutMs };
+      this.#outbox = new Outbox({ topic, ...bounds, onTrouble }, openWriter(config));
+      // One of the shards is enough to say that they are away.
+      if (place.self === 0) void this.#outbox.probe();
       const limits = {
         maxEnvelopeBytes: receive.maxEnvelopeBytes,
         maxSpanBytes: receive.maxSpanBytes,
@@ -103,7 +108,7 @@ function openReader(config: KafkaConfig, pipeline: Pipeline, { self, delivered, 
       ),
     ),
     delivered,
-    onTrouble: (what) => tell('warn', { topic: config.topic }, what),
+    onTrouble: (why) => tell('warn', { topic: config.topic }, `reading is held up, and tried again: ${why}`),
     clock: systemClock,
   });
 }

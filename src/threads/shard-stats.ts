@@ -222,6 +222,7 @@ function addKafka(all: readonly KafkaStats[]): KafkaStats {
         writtenRecords: sumOf(written, (it) => it.writtenRecords),
         writtenBytes: sumOf(written, (it) => it.writtenBytes),
         failedRecords: sumOf(written, (it) => it.failedRecords),
+        lastError: firstOf(written),
       },
     }),
     ...(read.length > 0 && {
@@ -236,10 +237,14 @@ function addKafka(all: readonly KafkaStats[]): KafkaStats {
         connected: read.every((it) => it.connected),
         paused: read.some((it) => it.paused),
         lag: Object.assign({}, ...read.map((it) => it.lag)),
+        lastError: firstOf(read),
       },
     }),
   };
 }
+
+const firstOf = (all: readonly { readonly lastError: string }[]): string =>
+  all.find(({ lastError }) => lastError !== '')?.lastError ?? '';
 
 function addForward(all: readonly ForwardStats[]): ForwardStats {
   const names = new Set(all.flatMap(({ members }) => Object.keys(members)));

@@ -110,6 +110,27 @@ describe('the outbox', () => {
     expect(await again).toBeUndefined();
   });
 
+  it('says what is wrong now, before the first record too, and no more when it is over', async () => {
+    const brokers = new HandBrokers();
+    const told: string[] = [];
+    const outbox = outboxOf(brokers, { onTrouble: (why: string) => told.push(why) });
+    brokers.down = new Error('there is no topic t');
+    await outbox.probe();
+    expect([told, outbox.stats.lastError]).toEqual([['there is no topic t'], 'there is no topic t']);
+    brokers.down = new Error('nobody listens there');
+    await outbox.put([record(1), record(2)]);
+    expect([told[1], outbox.stats.lastError, told.length]).toEqual(['nobody listens there', 'nobody listens there', 2]);
+    brokers.down = undefined;
+    const again = outbox.put([record(1)]);
+    await rounds();
+    brokers.writes[0].end();
+    await again;
+    await rounds();
+    expect([told.length, outbox.stats.lastError]).toEqual([2, '']);
+    await outbox.probe();
+    expect(told).toHaveLength(2);
+  });
+
   it('answers after its timeout, and holds what is under way until the brokers are done with it', async () => {
     const brokers = new HandBrokers();
     const outbox = outboxOf(brokers, { timeoutMs: 20 });

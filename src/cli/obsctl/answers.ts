@@ -126,6 +126,20 @@ const status = v.looseObject({
     traces: v.looseObject({}),
     exporters: v.array(v.looseObject({ name: v.string() })),
   }),
+  kafka: v.optional(
+    v.looseObject({
+      written: v.optional(v.looseObject({ heldBytes: v.number(), failedRecords: v.number(), error: v.string() })),
+      read: v.optional(
+        v.looseObject({
+          connected: v.boolean(),
+          paused: v.boolean(),
+          lagMessages: v.number(),
+          setAside: v.number(),
+          error: v.string(),
+        }),
+      ),
+    }),
+  ),
   tenants: v.optional(
     v.array(
       v.looseObject({

@@ -49,7 +49,11 @@ async function clusterOf({ client, gateway }: Settings): Promise<ClusterStatus |
 export function clusterText({ self, epoch, members, owned }: ClusterStatus, color: boolean): string {
   const paint = paintFor(color);
   const there = members.filter(({ state }) => state === 'self' || state === 'reachable').length;
-  const head = `fleet     ${there} of ${members.length} members, list ${printable(epoch)}; ${printable(self)} owns ${(100 * owned).toPrecision(3)} % of all traces\n\n`;
+  const whose =
+    self === ''
+      ? 'this one brings spans to them, and owns none'
+      : `${printable(self)} owns ${(100 * owned).toPrecision(3)} % of all traces`;
+  const head = `fleet     ${there} of ${members.length} members, list ${printable(epoch)}; ${whose}\n\n`;
   const rows = table(
     [
       { title: 'MEMBER', text: ({ name }) => name },
@@ -92,6 +96,7 @@ export function statusText(it: Status, now: number, color: boolean): string {
     ],
     ...windowLines(it),
     ...memoryLines(it),
+    ...kafkaLines(it, paint),
     ['books', it.books.balanced ? 'balanced' : paint.red('NOT balanced: spans are missing or counted twice')],
   ];
   const head = lines.map(([key, value]) => `${key.padEnd(10)}${value}\n`).join('');
@@ -129,6 +134,22 @@ function memoryLines({ memory }: Status): string[][] {
     .sort(([, a], [, b]) => b - a)
     .map(([part, bytes]) => `, ${printable(part)} ${sizeText(bytes)}`);
   return [['memory', `${sizeText(residentBytes)}${of}: idle ${sizeText(idleBytes)}${largest.join('')}`]];
+}
+
+function kafkaLines({ kafka }: Partial<Status>, paint: Paint): string[][] {
+  const wrong = (error: string): string => (error === '' ? '' : paint.red(`: ${printable(error)}`));
+  const { written, read } = kafka ?? {};
+  const failed = written?.failedRecords ? `, ${written.failedRecords} records not taken` : '';
+  const state = read?.connected ? (read.paused ? 'paused' : 'on') : 'not connected';
+  const setAside = read?.setAside ? `, ${read.setAside} set aside` : '';
+  return [
+    ...(written
+      ? [['kafka', `writes, ${sizeText(written.heldBytes)} wait for brokers${failed}${wrong(written.error)}`]]
+      : []),
+    ...(read
+      ? [['kafka', `reads (${state}), ${read.lagMessages} messages behind${setAside}${wrong(read.error)}`]]
+      : []),
+  ];
 }
 
 function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
@@ -198,6 +219,7 @@ function tenantsTable({ tenants = [] }: Status, paint: Paint): string {
 }
 
 function exportersTable(it: Status, now: number, paint: Paint): string {
+  if (it.export.length === 0) return '';
   const books = new Map(it.books.exporters.map((each) => [each.name, each]));
   type Row = Status['export'][number];
   const number = (key: 'exported' | 'queued' | 'failed' | 'elsewhere') => (row: Row) =>

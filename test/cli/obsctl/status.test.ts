@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { statusText } from '../../../src/cli/obsctl/status.ts';
+import { clusterText, statusText } from '../../../src/cli/obsctl/status.ts';
 import { type Memory, memoryParts } from '../../../src/model/memory.ts';
+import type { ClusterStatus } from '../../../src/telemetry/sources.ts';
 import type { Status } from '../../../src/telemetry/status.ts';
 
 const now = Date.parse('2026-11-25T17:00:00Z');
@@ -85,6 +86,36 @@ shop        1000   120      800     0       69     0 %  balanced
 search      1000   120      800     7       69     0 %  NOT balanced
 `);
     expect(statusText(healthy, now, false)).not.toContain('TENANT');
+  });
+
+  it('tells what goes to a topic and comes from it, and what is wrong with that', () => {
+    const written = { heldBytes: 2048, failedRecords: 3, error: 'k1:9092: nobody listens there' };
+    const read = { connected: true, paused: false, lagMessages: 7, setAside: 1, error: '' };
+    expect(statusText({ ...healthy, kafka: { written, read } }, now, false)).toContain(`
+kafka     writes, 2 KiB wait for brokers, 3 records not taken: k1:9092: nobody listens there
+kafka     reads (on), 7 messages behind, 1 set aside
+books `);
+    const away = { ...read, connected: false, setAside: 0, error: 'there is no topic spans' };
+    expect(statusText({ ...healthy, kafka: { read: away } }, now, false)).toContain(`
+kafka     reads (not connected), 7 messages behind: there is no topic spans
+books `);
+    expect(statusText(healthy, now, false)).not.toContain('kafka');
+  });
+
+  it('has no table of exporters where there are none, as of an agent', () => {
+    expect(statusText({ ...healthy, export: [] }, now, false)).not.toContain('EXPORTER');
+  });
+
+  it('says of an agent that it owns nothing', () => {
+    const fleet = {
+      self: '',
+      epoch: '911169dd',
+      members: [{ name: 'a', address: 'a:1', state: 'reachable' }],
+      owned: 0,
+    };
+    expect(clusterText(fleet as ClusterStatus, false)).toContain(
+      'fleet     1 of 1 members, list 911169dd; this one brings spans to them, and owns none\n',
+    );
   });
 
   it('tells revision, buffer, books and exporters', () => {
