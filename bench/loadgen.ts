@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './ports.ts';
+import { freePort } from '../tools/servers/ports.ts';
 import { Measured } from './process.ts';
 
 /** What it prints last, of what it prints; see its README. Latencies run from the moment a request was sent. */

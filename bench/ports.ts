@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 
 /** A connection for `protocol`; with TLS where `ca`, in PEM, is whom the server is believed by. */
@@ -7,16 +7,6 @@ export function dial(port: number, protocol: 'h2' | 'http/1.1', ca?: string): So
   return ca === undefined
     ? socket
     : connectSecurely({ socket, ca, servername: 'localhost', ALPNProtocols: [protocol] });
-}
-
-/** A port of loopback that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Resolves when something listens there; rejects after 20 s. */

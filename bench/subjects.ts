@@ -4,7 +4,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { certificateSet, type Issued } from '../test/support/certificates.ts';
-import { freePort, reachable } from './ports.ts';
+import { freePort } from '../tools/servers/ports.ts';
+import { reachable } from './ports.ts';
 import { Measured } from './process.ts';
 
 /** Something that takes OTLP, started for one run. */

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, type RunningConsul, startConsul } from '../../tools/servers/start.ts';
+import { freePort } from '../../tools/servers/ports.ts';
+import { type RunningConsul, startConsul } from '../../tools/servers/start.ts';
 import { type Home, makeHome } from '../support/boot-file.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFolder } from '../../src/config/consul-read.ts';
 import { consulClient } from '../../src/consul/client.ts';
-import { findServer, freePort, type RunningConsul, startConsul } from '../../tools/servers/start.ts';
+import { freePort } from '../../tools/servers/ports.ts';
+import { findServer, type RunningConsul, startConsul } from '../../tools/servers/start.ts';
 
 /** Whatever variables somebody sets: `consul kv get` finds the key if and only if we do. */
 describe("Consul's variables, beside Consul's own tool", () => {

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../tools/servers/start.ts';
+import { freePort } from '../../tools/servers/ports.ts';
+
 import { bootConfig, find, type Manifest, manifests, valuesOf } from '../support/chart.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
 import { senderTo } from '../support/otlp-send.ts';

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../tools/servers/ports.ts';
 import { type Home, makeHome, sinkExporter } from './boot-file.ts';
 import { type GatewayProcess, startGatewayProcess } from './gateway.ts';
 import { postTraces } from './post-traces.ts';
@@ -43,8 +43,8 @@ export async function makeFleet(
     readonly addresses?: Record<string, string>;
   } = {},
 ): Promise<FleetOfProcesses> {
-  const ports = await freePorts(names.length);
-  const addresses = Object.fromEntries(names.map((name, i) => [name, `127.0.0.1:${ports[i]}`]));
+  const addresses: Record<string, string> = {};
+  for (const name of names) addresses[name] = `127.0.0.1:${await freePort()}`;
   const homes = new Map<string, Home>();
   const up = new Map<string, GatewayProcess>();
   const open = new Set<string>();
@@ -108,19 +108,6 @@ export async function makeFleet(
       for (const home of homes.values()) home[Symbol.dispose]();
     },
   };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** What was sent, and what became of it. */

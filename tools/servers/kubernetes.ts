@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { freePort, get, launch, type Running, temporaryDir, withPorts } from './start.ts';
+import { freePort } from './ports.ts';
+import { get, launch, type Running, temporaryDir, withPorts } from './start.ts';
 
 export interface RunningKubernetes extends Running {
   /** Of an administrator. */

@@ -6,15 +6,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  findServer,
-  freePort,
-  type ServerName,
-  serverBinary,
-  startCollector,
-  startConsul,
-  startTempo,
-} from './start.ts';
+import { freePort } from './ports.ts';
+import { findServer, type ServerName, serverBinary, startCollector, startConsul, startTempo } from './start.ts';
 
 async function until<T>(what: string, probe: () => Promise<T | undefined>, timeoutMs = 15_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;

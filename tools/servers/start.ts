@@ -6,15 +6,15 @@
 //
 // Whatever still runs when this process exits is killed. Run it by hand to try all of it: node tools/servers/smoke.ts
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
-import { createServer, connect as tcpConnect } from 'node:net';
+import { connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './ports.ts';
 
 export type ServerName =
   | 'consul'
@@ -73,40 +73,6 @@ export function serverBinary(name: ServerName): string {
 }
 
 // ------------------------------------------------------------------------------------------------- ports
-
-const given = new Set<number>();
-
-/**
- * A port on 127.0.0.1 that is free for TCP and UDP. It lies below the range from which outgoing connections
- * get theirs, so none of these takes it before the server listens; and it is given out once in this process.
- */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const port = 15_000 + Math.floor(Math.random() * 17_000);
-    if (given.has(port)) continue;
-    if ((await canListen(port)) && (await canBindUdp(port))) {
-      given.add(port);
-      return port;
-    }
-  }
-  throw new Error('no free port between 15000 and 32000 on 127.0.0.1');
-}
-
-function canListen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
-  });
-}
-
-function canBindUdp(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createSocket('udp4');
-    socket.once('error', () => resolve(false));
-    socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => socket.close(() => resolve(true)));
-  });
-}
 
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
