@@ -93,10 +93,10 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       tls: valuesOf(certificates),
       ...(fleet && { fleet: fleet.config() }),
     });
-    let delivered = async (): Promise<boolean> => false;
+    let delivered = async (_shard: number): Promise<boolean> => false;
     const events: ShardEvents = {
       emit,
-      delivered: () => delivered(),
+      delivered: (shard) => delivered(shard),
       ...shardEvents(log, die),
       ...(fleet?.events ?? alone),
     };

@@ -107,7 +107,7 @@ function openReader(config: KafkaConfig, pipeline: Pipeline, { self, delivered, 
         `a record that cannot be read was set aside: ${why}`,
       ),
     ),
-    delivered,
+    delivered: () => delivered(self),
     onTrouble: (why) => tell('warn', { topic: config.topic }, `reading is held up, and tried again: ${why}`),
     clock: systemClock,
   });

@@ -295,7 +295,7 @@ export class ShardThreads implements Shards {
   }
 
   async #tellDelivered(shard: number, id: number): Promise<void> {
-    const isDelivered = await this.#events.delivered().catch(() => false);
+    const isDelivered = await this.#events.delivered(shard).catch(() => false);
     if (!this.#ending) post(this.#workers[shard], { type: 'delivered', id, isDelivered });
   }
 

@@ -87,8 +87,11 @@ export interface ShardEvents {
   full(protocol: string): void;
   /** Connections came to nothing; told now and then, with the newest one's reason. */
   turnedAway(port: Protocol, reason: RefusalReason, why: string, address: string): void;
-  /** Resolves when all that was decided by now, in any shard, has left; false where some of it is to be read again. */
-  delivered(): Promise<boolean>;
+  /**
+   * Resolves when all that was decided by now, in any shard, has left; false where some of what left since this shard
+   * asked last is to be read again.
+   */
+  delivered(shard: number): Promise<boolean>;
   /** Something is wrong with Kafka, or with a record of its topic; told now and then. */
   kafka(level: 'warn' | 'error', fields: Readonly<Record<string, unknown>>, message: string): void;
   /** A tenant's part of a shard stands on another rung of the ladder than before; its name is empty where there is one. */
