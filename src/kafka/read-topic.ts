@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { Refusal, refusals } from '../errors.ts';
 import type { Message, Receipt } from '../model/intake.ts';
-import { openConsumer, type TopicConsumer, type TopicStream } from './client.ts';
+import { isNoMember, onLeftOut, type TopicConsumer, type TopicStream } from './client.ts';
 import { complaintOf } from './complaint.ts';
 import { LowWater } from './low-water.ts';
 import type { KafkaConfig } from './options.ts';
@@ -24,8 +24,8 @@ interface Landing {
 
 interface ReaderOptions {
   readonly config: KafkaConfig;
-  /** Names this reader among those of one gateway. */
-  readonly member: string;
+  /** A member of the group, that does not read yet. */
+  readonly open: () => TopicConsumer;
   readonly landing: Landing;
   readonly setAside: SetAside;
   /**
@@ -154,8 +154,8 @@ export class TopicReader {
   }
 
   async #readOn(): Promise<void> {
-    const { config, member } = this.#options;
-    const consumer = openConsumer(config, member);
+    const { config, open } = this.#options;
+    const consumer = open();
     this.#consumer = consumer;
     const failed = new Promise<never>((_, reject) => {
       this.#fail = reject;
@@ -163,6 +163,8 @@ export class TopicReader {
     failed.catch(() => {});
     consumer.on('error' as never, ((error: Error) => this.#fail(error)) as never);
     consumer.on('consumer:group:rebalance', () => this.stats.rebalances++);
+    // Whoever stood still for longer than a session: others have its partitions.
+    onLeftOut(consumer, (error) => this.#fail(error));
     const consumed = consumer.consume({
       topics: [config.topic],
       mode: 'committed',
@@ -306,10 +308,11 @@ export class TopicReader {
   }
 
   #pause(isPaused: boolean): void {
-    if (this.#stopped || isPaused === this.stats.paused) return;
+    if (this.#stopped) return;
+    // The library goes on reading behind each rebalance, whoever had it pause.
+    if (isPaused && this.#stream?.isPaused() === false) this.#stream.pause();
+    else if (!isPaused && this.stats.paused) this.#stream?.resume();
     this.stats.paused = isPaused;
-    if (isPaused) this.#stream?.pause();
-    else this.#stream?.resume();
   }
 
   async #tick(): Promise<void> {
@@ -363,7 +366,8 @@ export class TopicReader {
       });
     } catch (error) {
       this.stats.failedCommits++;
-      this.#trouble(error as Error);
+      if (isNoMember(error as Error) && !this.#stopped) this.#fail(error as Error);
+      else this.#trouble(error as Error);
     }
   }
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../clock.ts';
-import { openWriter } from '../kafka/client.ts';
+import { openConsumer, openWriter } from '../kafka/client.ts';
 import type { KafkaConfig } from '../kafka/options.ts';
 import { Outbox } from '../kafka/outbox.ts';
 import { ProduceIntake } from '../kafka/produce-intake.ts';
@@ -86,7 +86,7 @@ function openReader(config: KafkaConfig, pipeline: Pipeline, { self, delivered, 
   const { segments } = buffer;
   return new TopicReader({
     config,
-    member: `-${self}`,
+    open: () => openConsumer(config, `-${self}`),
     landing: {
       take: (message) => pipeline.accept(message, 'kafka'),
       get lastSequence() {

@@ -388,6 +388,33 @@ describe('a group of deciders', () => {
     }
   });
 
+  it('has a member back that stood still for longer than its session, and reads nothing beside it for long', async () => {
+    const topic = await newTopic();
+    const sink = await newSink();
+    const producer = await start({ topic, role: 'produce' });
+    const decider = await start({ topic, role: 'consume', sink });
+    const sender = senderTo(producer);
+    stops.push(() => sender.close());
+    const sent: string[] = [];
+    const send = async (n: number) => {
+      const body = requestBytes(...request(n));
+      await sender.http(body);
+      sent.push(...spanIdentities(body));
+      await eventually(async () => expect(difference(identitiesAt(sink), sent).missing).toEqual([]), 60_000);
+    };
+    await send(1);
+    process.kill(decider.pid, 'SIGSTOP');
+    await sleep(9_000);
+    process.kill(decider.pid, 'SIGCONT');
+    await send(2);
+    await send(3);
+    const ends = Array<bigint>(4).fill(0n);
+    for (const { partition, offset } of await readTopic(kafka.broker, topic))
+      if (offset >= ends[partition]) ends[partition] = offset + 1n;
+    await eventually(async () => expect(await committedOffsets(kafka.broker, topic, topic)).toEqual(ends), 60_000);
+    expect(await decider.stop()).toBe(0);
+  });
+
   it('reads again what an exporter gave up because its destination was away', async () => {
     const topic = await newTopic();
     const sink = await newSink();
