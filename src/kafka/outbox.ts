@@ -8,7 +8,10 @@ const mostUnderWay = 3;
 /** Records of one request, or of a part of it, of which the last that is over says how it went. */
 interface Delivery {
   left: number;
+  /** Whoever waits was told of it. */
   failure: Error | undefined;
+  isLate: boolean;
+  readonly timer: NodeJS.Timeout;
   readonly over: (failure: Error | undefined) => void;
 }
 
@@ -22,7 +25,7 @@ interface OutboxOptions {
   readonly maxBytes: number;
   /** Of a partition's records in one write. */
   readonly maxBatchBytes: number;
-  /** What brokers have to take a write. */
+  /** What brokers have to take records, from when they came here. */
   readonly timeoutMs: number;
   /** Told each time that brokers did not take records. */
   readonly onTrouble?: (why: string) => void;
@@ -51,10 +54,11 @@ export class Outbox {
   readonly stats: OutboxStats = { heldBytes: 0, writtenRecords: 0, writtenBytes: 0, failedRecords: 0, lastError: '' };
   readonly #options: OutboxOptions;
   readonly #writer: RecordWriter;
-  readonly #waiting: (readonly [TraceRecord, Delivery])[] = [];
+  #waiting: (readonly [TraceRecord, Delivery])[] = [];
   readonly #byPartition = new Map<number, Waiting[]>();
   #underWay = 0;
   #scheduled = false;
+  #sweeping = false;
 
   constructor(options: OutboxOptions, writer: RecordWriter) {
     this.#options = options;
@@ -66,12 +70,13 @@ export class Outbox {
     return this.stats.heldBytes + bytes <= this.#options.maxBytes;
   }
 
-  /** Resolves when brokers have all of it: undefined, or why they have not. */
+  /** Resolves when brokers have all of it: undefined, or why they have not, after `timeoutMs` at the latest. */
   put(records: readonly TraceRecord[]): Promise<Error | undefined> {
     if (records.length === 0) return Promise.resolve(undefined);
     for (const record of records) this.stats.heldBytes += sizeOf(record);
     return new Promise((over) => {
-      const delivery: Delivery = { left: records.length, failure: undefined, over };
+      const timer = setTimeout(() => this.#late(delivery), this.#options.timeoutMs);
+      const delivery: Delivery = { left: records.length, failure: undefined, isLate: false, timer, over };
       for (const record of records) this.#waiting.push([record, delivery]);
       this.#schedule();
     });
@@ -82,9 +87,7 @@ export class Outbox {
     try {
       await this.#writer.partitions();
     } catch (error) {
-      const { message } = error as Error;
-      this.stats.lastError = message;
-      this.#options.onTrouble?.(message);
+      this.#tell(error as Error);
     }
   }
 
@@ -114,7 +117,12 @@ export class Outbox {
     this.#scheduled = false;
     if (records.length > 0) {
       if (this.#waits) this.#schedule();
-      failure ??= await this.#inTime(records);
+      failure ??= await this.#writer.write(records).then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      this.stats.lastError = '';
+      if (failure !== undefined) this.#tell(failure);
       this.#settle(records, failure);
     }
     this.#underWay--;
@@ -145,7 +153,7 @@ export class Outbox {
       let count = 0;
       while (count < list.length && (count === 0 || bytes + sizeOf(list[count]) <= this.#options.maxBatchBytes))
         bytes += sizeOf(list[count++]);
-      taken.push(...list.splice(0, count));
+      for (const each of list.splice(0, count)) taken.push(each);
       if (list.length === 0) this.#byPartition.delete(partition);
     }
     return taken;
@@ -159,49 +167,65 @@ export class Outbox {
   }
 
   /**
-   * Why the records are not written, after `timeoutMs` at the latest. What is under way then may still arrive: the
-   * sender's next try doubles it. It is held until the library is done with it.
+   * Brokers had their time, whatever they are asked for. What waits is given up; what is under way may still arrive, so
+   * that the sender's next try doubles it, and is held until the library is done with it.
    */
-  async #inTime(records: Waiting[]): Promise<Error | undefined> {
-    const { timeoutMs } = this.#options;
-    const written = this.#writer.write(records).then(
-      () => undefined,
-      (error: Error) => error,
-    );
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<Error>((resolve) => {
-      timer = setTimeout(() => resolve(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    });
-    const failure = await Promise.race([written, late]);
-    clearTimeout(timer);
-    if (failure !== undefined) this.#answer(records, failure);
-    await written;
-    return failure;
+  #late(delivery: Delivery): void {
+    const why = new Error(`no answer within ${this.#options.timeoutMs} ms`);
+    delivery.isLate = true;
+    this.#answer(delivery, why);
+    this.#tell(why);
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    setImmediate(() => this.#sweep());
+  }
+
+  /** Lets go of what waits and is late; once for all that is late at the same time. */
+  #sweep(): void {
+    this.#sweeping = false;
+    const given: { key: Buffer; value: Buffer; delivery: Delivery }[] = [];
+    for (const [{ key, value }, delivery] of this.#waiting) if (delivery.isLate) given.push({ key, value, delivery });
+    this.#waiting = this.#waiting.filter(([, { isLate }]) => !isLate);
+    for (const [partition, list] of this.#byPartition) {
+      const left = list.filter(({ delivery }) => !delivery.isLate);
+      for (const each of list) if (each.delivery.isLate) given.push(each);
+      if (left.length === 0) this.#byPartition.delete(partition);
+      else this.#byPartition.set(partition, left);
+    }
+    const [first] = given;
+    if (first !== undefined) this.#settle(given, first.delivery.failure);
+  }
+
+  #tell({ message }: Error): void {
+    this.stats.lastError = message;
+    this.#options.onTrouble?.(message);
   }
 
   /** Whoever waits for the records is told, once; they are held all the same. */
-  #answer(records: readonly Waiting[], failure: Error): void {
-    for (const { delivery } of records) {
-      if (delivery.failure !== undefined) continue;
-      delivery.failure = failure;
-      delivery.over(failure);
-    }
+  #answer(delivery: Delivery, failure: Error): void {
+    if (delivery.failure !== undefined) return;
+    delivery.failure = failure;
+    clearTimeout(delivery.timer);
+    delivery.over(failure);
   }
 
-  #settle(records: readonly Waiting[], failure: Error | undefined): void {
+  #settle(records: readonly { key: Buffer; value: Buffer; delivery: Delivery }[], failure: Error | undefined): void {
     const { stats } = this;
     for (const record of records) {
       const { delivery, key, value } = record;
       stats.heldBytes -= sizeOf(record);
-      if (failure === undefined) stats.writtenBytes += key.length + value.length;
-      if (--delivery.left === 0 && failure === undefined && delivery.failure === undefined) delivery.over(undefined);
-    }
-    stats.lastError = failure?.message ?? '';
-    if (failure === undefined) stats.writtenRecords += records.length;
-    else {
-      stats.failedRecords += records.length;
-      this.#options.onTrouble?.(failure.message);
-      this.#answer(records, failure);
+      delivery.left--;
+      const why = failure ?? (delivery.isLate ? delivery.failure : undefined);
+      if (why === undefined) {
+        stats.writtenRecords++;
+        stats.writtenBytes += key.length + value.length;
+      } else {
+        stats.failedRecords++;
+        this.#answer(delivery, why);
+      }
+      if (delivery.left > 0 || delivery.failure !== undefined) continue;
+      clearTimeout(delivery.timer);
+      delivery.over(undefined);
     }
   }
 }

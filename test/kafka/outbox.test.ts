@@ -141,4 +141,39 @@ describe('the outbox', () => {
     await rounds();
     expect([outbox.stats.heldBytes, outbox.fits(99_000)]).toEqual([0, true]);
   });
+
+  it('answers after its timeout what waits behind writes that hang, or for the topic, and holds nothing of that', async () => {
+    const brokers = new HandBrokers();
+    const outbox = outboxOf(brokers, { timeoutMs: 200 });
+    const first = [];
+    for (let i = 0; i < 3; i++) {
+      first.push(outbox.put([record(i)]));
+      await rounds();
+    }
+    const underWay = outbox.stats.heldBytes;
+    const behind = outbox.put([record(1), record(2)]);
+    await rounds();
+    expect(brokers.writes.length).toBe(3);
+    expect((await behind)?.message).toBe('no answer within 200 ms');
+    await rounds();
+    expect([outbox.stats.heldBytes, outbox.stats.failedRecords]).toEqual([underWay, 2]);
+    for (const { end } of brokers.writes) end();
+    await rounds();
+    // What was given up is not written behind its sender's back.
+    expect([outbox.stats.heldBytes, outbox.stats.failedRecords, brokers.writes.length]).toEqual([0, 5, 3]);
+    expect((await Promise.all(first)).map((failure) => failure?.message)).toEqual(
+      Array(3).fill('no answer within 200 ms'),
+    );
+
+    const { promise, resolve } = Promise.withResolvers<number>();
+    brokers.partitions = () => promise;
+    expect((await outbox.put([record(1)]))?.message).toBe('no answer within 200 ms');
+    await rounds();
+    expect(outbox.stats.heldBytes).toBe(0);
+    const next = outbox.put([record(1)]);
+    resolve(4);
+    await rounds();
+    brokers.writes[3].end();
+    expect([await next, brokers.writes[3].records.length]).toEqual([undefined, 1]);
+  });
 });
