@@ -1,11 +1,9 @@
 import { dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
-import type { AuthConfig } from '../access/options.ts';
-import type { ClusterConfig } from '../cluster/options.ts';
 import type { ConsulClient } from '../consul/client.ts';
 import type { ExporterConfig } from '../export/options.ts';
-import type { KafkaConnection } from '../kafka/options.ts';
 import type { Problem } from '../model/rules.ts';
+import { clusterAt, connectionAt, enrichAt, exporterAt, portAt, receiveAt } from './absolute-paths.ts';
 import { clientAt } from './consul-at.ts';
 import { problemsOf, readYaml, told } from './document.ts';
 import { whenProblems } from './export-when.ts';
@@ -103,7 +101,7 @@ function toConfig(
     shards: raw.shards,
     shutdownTimeoutMs: raw.shutdown_timeout,
     dataDirectory,
-    receive: received(raw.receive, beside),
+    receive: receiveAt(raw.receive, beside),
     ...(tenants && { tenants }),
     buffer: raw.buffer,
     window: raw.window,
@@ -112,103 +110,21 @@ function toConfig(
       maxBytes: raw.rules.max_bytes,
       ...(client && { consul: { prefix: raw.rules.consul!.prefix, client } }),
     },
-    enrich: enrichedAt(raw.enrich, beside),
+    enrich: enrichAt(raw.enrich, beside),
     redact: raw.redact,
     batch: raw.batch,
     mode: raw.mode,
     ...(cluster && { cluster: clusterAt(cluster, beside) }),
     export: (raw.export ?? []).map((exporter) =>
-      withTenant(withPaths(exporter, { cwd, dataDirectory, beside }), tenants?.header),
+      withTenant(exporterAt(exporter, { cwd, dataDirectory, beside }), tenants?.header),
     ),
     ...(raw.kafka && {
-      kafka: { ...withPem(raw.kafka, beside), setAsideDirectory: join(dataDirectory, 'kafka-set-aside') },
+      kafka: { ...connectionAt(raw.kafka, beside), setAsideDirectory: join(dataDirectory, 'kafka-set-aside') },
     }),
     admin: portAt(raw.admin, beside),
     log: raw.log,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
   };
-}
-
-/** Connection files with absolute paths. */
-function withPem<T extends KafkaConnection>(connection: T, beside: Beside): T {
-  const { tls } = connection;
-  if (tls === undefined) return connection;
-  const files = Object.entries(tls).map(([key, file]) => [key, beside(file)]);
-  return { ...connection, tls: Object.fromEntries(files) };
-}
-
-/** The absolute path of what the boot file names relative to its own folder. */
-type Beside = (path: string) => string;
-
-function received(receive: BootConfig['receive'], beside: Beside): BootConfig['receive'] {
-  const { auth, grpc, http, ...rest } = receive;
-  return {
-    ...rest,
-    ...(auth && { auth: authAt(auth, beside) }),
-    ...(grpc && { grpc: portAt(grpc, beside) }),
-    ...(http && { http: portAt(http, beside) }),
-  };
-}
-
-function clusterAt(cluster: ClusterConfig, beside: Beside): ClusterConfig {
-  const { tls, auth, ...rest } = cluster;
-  return {
-    ...rest,
-    ...(tls && { tls: { server: besideIt(tls.server, beside), client: besideIt(tls.client, beside) } }),
-    ...(auth && { auth: authAt(auth, beside) }),
-  };
-}
-
-function enrichedAt({ kubernetes, ...rest }: BootConfig['enrich'], beside: Beside): BootConfig['enrich'] {
-  if (!kubernetes) return rest;
-  const { tokenFile, caFile } = kubernetes;
-  return { ...rest, kubernetes: { ...kubernetes, tokenFile: beside(tokenFile), caFile: beside(caFile) } };
-}
-
-interface PortFiles {
-  readonly auth?: AuthConfig | undefined;
-  readonly tls?: { readonly files: Readonly<Partial<Record<string, string>>> } | undefined;
-}
-
-/** A port whose files have absolute paths. */
-function portAt<T extends PortFiles>(port: T, beside: Beside): T {
-  return {
-    ...port,
-    ...(port.auth && { auth: authAt(port.auth, beside) }),
-    ...(port.tls && { tls: besideIt(port.tls, beside) }),
-  };
-}
-
-function authAt({ bearerTokenFile, basicHtpasswdFile, ...rest }: AuthConfig, beside: Beside): AuthConfig {
-  return {
-    ...rest,
-    ...(bearerTokenFile !== undefined && { bearerTokenFile: beside(bearerTokenFile) }),
-    ...(basicHtpasswdFile !== undefined && { basicHtpasswdFile: beside(basicHtpasswdFile) }),
-  };
-}
-
-interface Folders {
-  readonly cwd: string;
-  readonly dataDirectory: string;
-  readonly beside: Beside;
-}
-
-function withPaths(exporter: ExporterConfig, { cwd, dataDirectory, beside }: Folders): ExporterConfig {
-  if ('kafka' in exporter) return { ...exporter, kafka: withPem(exporter.kafka, beside) };
-  if (!('store' in exporter)) {
-    const { tls } = exporter.otlp;
-    return tls ? { ...exporter, otlp: { ...exporter.otlp, tls: besideIt(tls, beside) } } : exporter;
-  }
-  const { directory } = exporter.store;
-  return {
-    ...exporter,
-    store: { ...exporter.store, directory: resolve(cwd, directory || join(dataDirectory, 'store')) },
-  };
-}
-
-function besideIt<T extends { readonly files: Readonly<Partial<Record<string, string>>> }>(tls: T, beside: Beside): T {
-  const files = Object.entries(tls.files).map(([key, file]) => [key, beside(file!)]);
-  return { ...tls, files: Object.fromEntries(files) };
 }
 
 function withTenant(exporter: ExporterConfig, header: string | undefined): ExporterConfig {
