@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LowWater } from '../../src/kafka/low-water.ts';
+import { random } from '../support/random.ts';
 
 /** Offsets up to which messages came, and the number of the segment in which they landed. */
 const water = (...landed: [offset: bigint, sequence: number][]): LowWater => {
@@ -59,24 +60,21 @@ describe('the low-water mark of a partition', () => {
 
   it('is never beyond a message that is not over, in any story', () => {
     for (let seed = 1; seed < 200; seed++) {
-      let state = seed;
-      const random = (below: number): number => {
-        state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-        return (state >>> 8) % below;
-      };
+      const next = random(seed);
+      const one = (n: number): number => Math.floor(next() * n);
       const mark = new LowWater();
       const inUse = new Set<number>();
       const landed: { offset: bigint; sequence: number }[] = [];
       let open = 0;
       for (let step = 0; step < 60; step++) {
-        if (random(4) === 0) open++;
+        if (one(4) === 0) open++;
         const offset = BigInt(step);
         inUse.add(open);
         landed.push({ offset, sequence: open });
         mark.took(offset, open);
-        for (const sequence of inUse) if (sequence < open && random(3) === 0) inUse.delete(sequence);
+        for (const sequence of inUse) if (sequence < open && one(3) === 0) inUse.delete(sequence);
         mark.over(Math.min(...inUse, open));
-        for (const each of landed) if (each.offset < mark.ready) expect(inUse.has(each.sequence)).toBe(false);
+        expect(landed.filter(({ offset, sequence }) => offset < mark.ready && inUse.has(sequence))).toEqual([]);
       }
       mark.over(Number.POSITIVE_INFINITY);
       expect(mark.ready).toBe(60n);
