@@ -5,8 +5,8 @@ import type { ProcessMemory } from './memory-account.ts';
 import type { FilesStats, FleetStats, GatewayStats, KubernetesStats, RulesStatus } from './model/stats.ts';
 import type { Tenant } from './model/tenant.ts';
 import type { AdminAccess } from './telemetry/admin-access.ts';
-import { sumStats } from './threads/shard-stats.ts';
 import type { Shards } from './threads/shards.ts';
+import { sumStats } from './threads/sum-stats.ts';
 
 /** The heap was compacted (threads/compact-heap.ts), and what that frees has gone. */
 const settledMs = 2_000;
