@@ -1,11 +1,9 @@
 import type { Credentials } from '../access/credential.ts';
 import type { SlabNotice } from '../buffer/lending.ts';
-import type { Refusal } from '../errors.ts';
 import type { Relayed } from '../forward/fleet-shard.ts';
 import type { Way } from '../model/brought-back.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { FleetView } from '../model/fleet.ts';
-import type { Receipt } from '../model/intake.ts';
 import type { PodChanges } from '../model/pod.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
@@ -13,12 +11,8 @@ import type { Endpoint } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import type { SharedMemory } from '../shard/neighbours.ts';
 import type { GatherRequest } from '../simulate/gather.ts';
+import type { RelayAnswer } from './relay-answer.ts';
 import type { FleetLink, Protocol, RulesRevision, ShardConfig, ShardEvents } from './shards.ts';
-
-/** A receipt or a refusal as it travels: an object's class does not. */
-export type RelayAnswer =
-  | { readonly receipt: Receipt }
-  | { readonly refused: Pick<Refusal, 'reason' | 'message' | 'retryAfterMs'> };
 
 /** What a shard's thread is started with. */
 export interface ThreadData {

@@ -5,7 +5,8 @@ import { LoopProbe } from '../telemetry/loop.ts';
 import { compactHeapSoon } from './compact-heap.ts';
 import { LocalShard } from './local-shard.ts';
 import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
-import { asAnswer, Relays } from './relays.ts';
+import { packed, type RelayAnswer, unpacked } from './relay-answer.ts';
+import { Replies } from './replies.ts';
 import { shardStats } from './shard-stats.ts';
 
 /** The thread of one shard: a shard that is asked and told by messages. Everything else it shares is memory. */
@@ -18,10 +19,10 @@ const lastTurns = new Int32Array(turns);
 // there is none (docs/decisions/0005).
 new ArrayBuffer(1).transfer();
 
-/** Questions to the thread that has the exporters, under way. */
-const deliveries = new Map<number, (isDelivered: boolean) => void>();
-let asked = 0;
-const relays = new Relays();
+/** Of the thread that has the exporters. */
+const deliveries = new Replies<boolean>();
+/** Of other shards, which judge parts of requests. */
+const relays = new Replies<RelayAnswer>();
 const Fleet = config.fleet && (await import('./fleet-part.ts')).FleetPart;
 
 const shard = new LocalShard(
@@ -32,12 +33,7 @@ const shard = new LocalShard(
     fault: (error) => tell({ type: 'fault', message: String(error) }),
     lost: (reason, spans) => tell({ type: 'lost', reason, spans }),
     full: (protocol) => tell({ type: 'full', protocol }),
-    delivered: () => {
-      const { promise, resolve } = Promise.withResolvers<boolean>();
-      deliveries.set(++asked, resolve);
-      tell({ type: 'delivered', id: asked });
-      return promise;
-    },
+    delivered: () => deliveries.ask((id) => tell({ type: 'delivered', id })),
     kafka: (...told) => tell({ type: 'kafka', told }),
     turnedAway: (...told) => tell({ type: 'turnedAway', told }),
     heard: (word) => tell({ type: 'heard', word }),
@@ -49,7 +45,7 @@ const shard = new LocalShard(
   {
     inflight,
     bringBack: (traceId, tenant) => tell({ type: 'bringBack', traceId, tenant }),
-    relay: (to, relayed) => relays.send((id) => tell({ type: 'relay', id, to, relayed })),
+    relay: (to, relayed) => relays.ask((id) => tell({ type: 'relay', id, to, relayed })).then(unpacked),
     neighbours: shared.map((memory, tenant) => ({
       self,
       shared: memory,
@@ -75,16 +71,14 @@ port.on('message', (message: ToThread) => {
   else if (message.type === 'bringBack') void shard.bringBack(message.traceId, message.tenant);
   else if (message.type === 'renewFleet') shard.renewFleet(message.view);
   else if (message.type === 'renewLink') shard.renewLink(message.link);
-  else if (message.type === 'relayed') relays.answered(message.id, message.answer);
+  else if (message.type === 'relayed') relays.came(message.id, message.answer);
   else if (message.type === 'swap') shard.swap(message.rules);
   else if (message.type === 'renewSenders') shard.renewSenders(message.port, message.credentials);
   else if (message.type === 'renewTls') shard.renewTls(message.port, message.credentials);
   else if (message.type === 'knowPods') shard.knowPods(message.changes);
   else if (message.type === 'exportQueue') shard.exportQueue(message.shares);
-  else if (message.type === 'delivered') {
-    deliveries.get(message.id)?.(message.isDelivered);
-    deliveries.delete(message.id);
-  } else if (message.type === 'reuse') shard.reuse(message.body, message.tenant);
+  else if (message.type === 'delivered') deliveries.came(message.id, message.isDelivered);
+  else if (message.type === 'reuse') shard.reuse(message.body, message.tenant);
   else void answer(message.id, message.question);
 });
 
@@ -123,7 +117,7 @@ function answerTo(question: Question, over: AbortSignal): unknown {
     case 'finishReading':
       return shard.finishReading();
     case 'relay':
-      return shard.fleet?.relayed(question.relayed).then(asAnswer);
+      return shard.fleet?.relayed(question.relayed).then(packed);
     case 'prepareFleet':
       return shard.fleet?.shard.prepare(question.view);
     case 'stopReceiving':

@@ -5,6 +5,7 @@ import type { Credentials } from '../access/credential.ts';
 import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
+import { Refusal } from '../errors.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { type FleetView, sharersIn } from '../model/fleet.ts';
@@ -21,8 +22,9 @@ import type { GatheredTraces, GatherRequest } from '../simulate/gather.ts';
 import { compactHeapAfterBursts } from './compact-heap.ts';
 import { compileFor } from './compile-for.ts';
 import { amongShards } from './divide.ts';
-import type { FromThread, RelayAnswer, ThreadData, ToThread } from './messages.ts';
+import type { FromThread, Question, ThreadData, ToThread } from './messages.ts';
 import { Questions } from './questions.ts';
+import { packed, type RelayAnswer } from './relay-answer.ts';
 import type { Addresses, FleetLink, Protocol, RulesRevision, ShardConfig, ShardEvents, Shards } from './shards.ts';
 
 /** Beside this file, as it is run: TypeScript in a checkout, JavaScript in the image. */
@@ -113,8 +115,7 @@ export class ShardThreads implements Shards {
   }
 
   swap(rules: RulesRevision): void {
-    const shared = this.#withNumbers(rules);
-    for (const worker of this.#workers) post(worker, { type: 'swap', rules: shared });
+    this.#tellAll({ type: 'swap', rules: this.#withNumbers(rules) });
   }
 
   /** Policies that go on have the numbers that they had; what is new gets its own, and what is gone lets go. */
@@ -127,34 +128,34 @@ export class ShardThreads implements Shards {
   }
 
   renewSenders(port: Protocol, credentials: Credentials): void {
-    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewSenders', port, credentials });
+    this.#tellAll({ type: 'renewSenders', port, credentials });
   }
 
   renewTls(port: Protocol, credentials: ServerCredentials): void {
-    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewTls', port, credentials });
+    this.#tellAll({ type: 'renewTls', port, credentials });
   }
 
   knowPods(changes: PodChanges): void {
-    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'knowPods', changes });
+    this.#tellAll({ type: 'knowPods', changes });
   }
 
   /** In two steps, the second when all shards have done the first; views come one after the other. */
   renewFleet(view: FleetView): Promise<void> {
     this.#renewing = this.#renewing.then(async () => {
       if (this.#ending) return;
-      await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'prepareFleet', view }))).catch(() => {});
+      await this.#askAll({ ask: 'prepareFleet', view }).catch(() => {});
       for (const memory of this.#memories) memory.members = sharersIn(view);
-      if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewFleet', view });
+      this.#tellAll({ type: 'renewFleet', view });
     });
     return this.#renewing;
   }
 
   renewLink(link: FleetLink): void {
-    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'renewLink', link });
+    this.#tellAll({ type: 'renewLink', link });
   }
 
   exportQueue(shares: readonly number[]): void {
-    if (!this.#ending) for (const worker of this.#workers) post(worker, { type: 'exportQueue', shares });
+    this.#tellAll({ type: 'exportQueue', shares });
   }
 
   stats(): Promise<readonly ShardStats[]> {
@@ -166,18 +167,15 @@ export class ShardThreads implements Shards {
   }
 
   pastTraces(traceIds: readonly string[], tenant: number, over: AbortSignal): Promise<PastTrace[][]> {
-    const question = { ask: 'pastTraces', traceIds, tenant } as const;
-    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<PastTrace[]>(question, over)));
+    return this.#askAllUnlessOver({ ask: 'pastTraces', traceIds, tenant }, over);
   }
 
   gather(asked: GatherRequest, tenant: number, over: AbortSignal): Promise<GatheredTraces[]> {
-    const question = { ask: 'gather', asked, tenant } as const;
-    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<GatheredTraces>(question, over)));
+    return this.#askAllUnlessOver({ ask: 'gather', asked, tenant }, over);
   }
 
   pastCandidates(query: string, tenant: number, over: AbortSignal): Promise<PastCandidates[]> {
-    const question = { ask: 'pastCandidates', query, tenant } as const;
-    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<PastCandidates>(question, over)));
+    return this.#askAllUnlessOver({ ask: 'pastCandidates', query, tenant }, over);
   }
 
   keep(traceId: string, tenant: number, way: Way, isSure: boolean): Promise<KeepState> {
@@ -185,8 +183,8 @@ export class ShardThreads implements Shards {
   }
 
   async bringBack(traceId: string, tenant: number): Promise<number> {
-    const spans = this.#questions.map((shard) => shard.ask<number>({ ask: 'bringBack', traceId, tenant }));
-    return (await Promise.all(spans)).reduce((sum, each) => sum + each, 0);
+    const spans = await this.#askAll<number>({ ask: 'bringBack', traceId, tenant });
+    return spans.reduce((sum, each) => sum + each, 0);
   }
 
   #ownerOf(traceId: string): Questions {
@@ -194,23 +192,21 @@ export class ShardThreads implements Shards {
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
-    await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'stopReceiving', deadlineMs })));
+    await this.#askAll({ ask: 'stopReceiving', deadlineMs });
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'flush' })));
+    await this.#askAll({ ask: 'flush' });
   }
 
   async finishReading(): Promise<void> {
     // No question more, at the end, for shards that read nothing.
-    if (this.#config.kafka === undefined) return;
-    await Promise.all(this.#questions.map((shard) => shard.ask({ ask: 'finishReading' })));
+    if (this.#config.kafka !== undefined) await this.#askAll({ ask: 'finishReading' });
   }
 
   async decideWaiting(maxBytes: number): Promise<boolean> {
-    const each = maxBytes / this.count;
-    const more = this.#questions.map((shard) => shard.ask<boolean>({ ask: 'decideWaiting', maxBytes: each }));
-    return (await Promise.all(more)).includes(true);
+    const more = await this.#askAll<boolean>({ ask: 'decideWaiting', maxBytes: maxBytes / this.count });
+    return more.includes(true);
   }
 
   async end(): Promise<void> {
@@ -224,6 +220,19 @@ export class ShardThreads implements Shards {
     const stalled = Array.from(this.#turns, (_, shard) => (now - Atomics.load(this.#turns, shard)) | 0);
     const stalledMs = Math.max(...stalled);
     return { shard: stalled.indexOf(stalledMs), stalledMs };
+  }
+
+  /** What a thread that has been ended is told goes nowhere. */
+  #tellAll(message: ToThread): void {
+    if (!this.#ending) for (const worker of this.#workers) post(worker, message);
+  }
+
+  #askAll<T>(question: Question): Promise<T[]> {
+    return Promise.all(this.#questions.map((shard) => shard.ask<T>(question)));
+  }
+
+  #askAllUnlessOver<T>(question: Question, over: AbortSignal): Promise<T[]> {
+    return Promise.all(this.#questions.map((shard) => shard.askUnlessOver<T>(question, over)));
   }
 
   #startThread(workerData: ThreadData): Worker {
@@ -260,7 +269,7 @@ export class ShardThreads implements Shards {
         post(this.#workers[message.to], { type: 'slab', notice: message.notice, tenant: message.tenant });
         return;
       case 'bringBack':
-        if (!this.#ending) for (const worker of this.#workers) post(worker, message);
+        this.#tellAll(message);
         return;
       case 'relay':
         void this.#relay(from, message);
@@ -300,8 +309,9 @@ export class ShardThreads implements Shards {
   }
 
   async #relay(from: number, { id, to, relayed }: Extract<FromThread, { type: 'relay' }>): Promise<void> {
-    const refused = { reason: 'internal', message: `shard ${to} is gone`, retryAfterMs: 0 } as const;
-    const answer = await this.#questions[to].ask<RelayAnswer>({ ask: 'relay', relayed }).catch(() => ({ refused }));
+    const answer = await this.#questions[to]
+      .ask<RelayAnswer>({ ask: 'relay', relayed })
+      .catch(() => packed(new Refusal('internal', `shard ${to} is gone`)));
     if (!this.#ending) post(this.#workers[from], { type: 'relayed', id, answer });
   }
 
