@@ -1,12 +1,5 @@
 import { readFileSync } from 'node:fs';
-import {
-  type BaseOptions,
-  Consumer,
-  findErrorBy,
-  type MessagesStream,
-  Producer,
-  type ProducerOptions,
-} from '@platformatic/kafka';
+import { type BaseOptions, Consumer, Producer, type ProducerOptions } from '@platformatic/kafka';
 import { UsageError } from '../errors.ts';
 import { complaintOf } from './complaint.ts';
 import type { KafkaConfig, KafkaConnection } from './options.ts';
@@ -89,7 +82,6 @@ export function openWriter(connection: KafkaConnection): RecordWriter {
 }
 
 export type TopicConsumer = Consumer<Buffer, Buffer, Buffer, Buffer>;
-export type TopicStream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
 
 /** `member`: names this member among those of one gateway. */
 export function openConsumer(config: KafkaConfig, member: string): TopicConsumer {
@@ -106,18 +98,4 @@ export function openConsumer(config: KafkaConfig, member: string): TopicConsumer
     minBytes: 1,
   };
   return new Consumer(options as ConstructorParameters<typeof Consumer<Buffer, Buffer, Buffer, Buffer>>[0]);
-}
-
-/** What the group's coordinator says to a member that it has given up, or that another one has taken the place of. */
-const notMember = ['UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID', 'GROUP_ID_NOT_FOUND'];
-
-/** Is it no member of its group any more? The library goes on as if it were, after the first such answer and every other. */
-export const isNoMember = (error: Error): boolean =>
-  notMember.some((apiId) => findErrorBy(error, 'apiId', apiId) !== null);
-
-/** Calls back when a heartbeat is answered so. */
-export function onLeftOut(consumer: TopicConsumer, leftOut: (error: Error) => void): void {
-  consumer.on('consumer:heartbeat:error', ({ error }: { error?: Error } = {}) => {
-    if (error !== undefined && isNoMember(error)) leftOut(error);
-  });
 }

@@ -39,3 +39,51 @@ export class LowWater {
     this.#at = 0;
   }
 }
+
+/** A partition of which more is over than is committed. */
+export interface Over {
+  readonly partition: number;
+  readonly water: LowWater;
+}
+
+/** The offsets of all partitions that a member of a group has. */
+export class LowWaters {
+  readonly #byPartition = new Map<number, LowWater>();
+
+  get partitions(): readonly number[] {
+    return [...this.#byPartition.keys()];
+  }
+
+  /** Where reading began, or what is committed since; undefined where nothing has come. */
+  committed(partition: number): bigint | undefined {
+    const water = this.#byPartition.get(partition);
+    return water && (water.committed < 0n ? water.first : water.committed);
+  }
+
+  /** See LowWater. What came back to this member begins where it was committed. */
+  took(partition: number, offset: bigint, sequence: number): void {
+    let water = this.#byPartition.get(partition);
+    if (water === undefined || offset < water.next) this.#byPartition.set(partition, (water = new LowWater()));
+    water.took(offset, sequence);
+  }
+
+  /** No segment with a number below `lowest` is in use: what can be committed, then. */
+  over(lowest: number): Over[] {
+    const all = [...this.#byPartition].map(([partition, water]) => ({ partition, water }));
+    for (const { water } of all) water.over(lowest);
+    return all.filter(({ water }) => water.ready > water.committed);
+  }
+
+  /** Those of them that are still this member's, as they were. */
+  still(over: readonly Over[]): Over[] {
+    return over.filter(({ partition, water }) => this.#byPartition.get(partition) === water);
+  }
+
+  forget(partition: number): void {
+    this.#byPartition.delete(partition);
+  }
+
+  clear(): void {
+    this.#byPartition.clear();
+  }
+}

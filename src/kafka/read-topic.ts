@@ -1,26 +1,11 @@
 import type { Clock } from '../clock.ts';
-import { Refusal, refusals } from '../errors.ts';
-import type { Message, Receipt } from '../model/intake.ts';
-import { isNoMember, onLeftOut, type TopicConsumer, type TopicStream } from './client.ts';
+import { Arriving, type Landing } from './arriving.ts';
+import type { TopicConsumer } from './client.ts';
 import { complaintOf } from './complaint.ts';
-import { LowWater } from './low-water.ts';
+import { LowWaters, type Over } from './low-water.ts';
+import { isNoMember, memberOf, type TopicMember } from './member.ts';
 import type { KafkaConfig } from './options.ts';
 import type { SetAside } from './set-aside.ts';
-import { isWhole, joined } from './whole-record.ts';
-
-/** Where messages land that are read: a shard's buffer. */
-interface Landing {
-  /** As Intake.accept. */
-  take(message: Message): Receipt | Refusal;
-  /** The number of the segment in which the last message landed that was taken. */
-  readonly lastSequence: number;
-  /** Every segment of a smaller number has nothing in it that waits; larger than all where none has. */
-  readonly lowestInUse: number;
-  /** What lands from now on lies in another segment. */
-  seal(): void;
-  /** Traces would soon be judged worse than they deserve for want of time or memory. */
-  readonly isPressed: boolean;
-}
 
 interface ReaderOptions {
   readonly config: KafkaConfig;
@@ -54,17 +39,6 @@ interface ReaderStats {
   readonly lag: Record<number, number>;
 }
 
-interface Pending {
-  readonly values: Buffer[];
-  /** Of each value. */
-  readonly offsets: bigint[];
-  /** The last that came. */
-  offset: bigint;
-  bytes: number;
-}
-
-/** So many bytes of one partition are taken in together. */
-const bytesTogether = 256 * 1024;
 const tryAgainMs = 20;
 const reopenMs = 1_000;
 const lagEveryMs = 5_000;
@@ -98,11 +72,11 @@ export class TopicReader {
     lag: {},
   };
   readonly #options: ReaderOptions;
-  readonly #partitions = new Map<number, LowWater>();
-  readonly #pending = new Map<number, Pending>();
-  #consumer: TopicConsumer | undefined;
-  #stream: TopicStream | undefined;
-  #assignments: unknown;
+  readonly #offsets = new LowWaters();
+  readonly #arriving: Arriving;
+  #member: TopicMember | undefined;
+  /** The partitions of which the rest here is. */
+  #own: ReadonlySet<number> = new Set();
   #taking = false;
   #stopped = false;
   #over = false;
@@ -113,7 +87,10 @@ export class TopicReader {
   #fail: (error: Error) => void = () => {};
 
   constructor(options: ReaderOptions) {
+    const { config, landing, setAside } = options;
     this.#options = options;
+    const took = this.#offsets.took.bind(this.#offsets);
+    this.#arriving = new Arriving({ topic: config.topic, landing, setAside, took }, this.stats);
   }
 
   /** Reads until `stop`; what goes wrong is told, and tried again. */
@@ -126,8 +103,8 @@ export class TopicReader {
   /** Takes nothing more; stays in the group, so that what was taken can be committed. */
   stop(): void {
     this.#stopped = true;
-    this.#stream?.pause();
-    this.#pending.clear();
+    this.#member?.pause();
+    this.#arriving.clear();
   }
 
   /** Commits what is over, and leaves the group. */
@@ -155,60 +132,42 @@ export class TopicReader {
 
   async #readOn(): Promise<void> {
     const { config, open } = this.#options;
-    const consumer = open();
-    this.#consumer = consumer;
-    const failed = new Promise<never>((_, reject) => {
-      this.#fail = reject;
-    });
+    const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => {});
-    consumer.on('error' as never, ((error: Error) => this.#fail(error)) as never);
-    consumer.on('consumer:group:rebalance', () => this.stats.rebalances++);
-    // Whoever stood still for longer than a session: others have its partitions.
-    onLeftOut(consumer, (error) => this.#fail(error));
-    const consumed = consumer.consume({
-      topics: [config.topic],
-      mode: 'committed',
-      fallbackMode: 'earliest',
-      highWaterMark: 64,
+    this.#fail = reject;
+    const member = memberOf(open(), config.topic, {
+      came: (partition, offset, value) => {
+        if (this.#member === member) this.#came(partition, offset, value);
+      },
+      rebalanced: () => this.stats.rebalances++,
+      failed: reject,
     });
-    const stream = await Promise.race([consumed, failed]);
-    this.#stream = stream;
-    stream.on('error', (error) => this.#fail(error));
-    stream.on('data', ({ partition, offset, value }) => this.#came(partition, offset, value));
+    this.#member = member;
+    await Promise.race([member.join(), failed]);
     this.stats.paused = false;
-    if (this.#stopped) stream.pause();
+    if (this.#stopped) member.pause();
     this.stats.connected = true;
     this.stats.lastError = '';
     await failed;
   }
 
   async #close(): Promise<void> {
-    const consumer = this.#consumer;
-    this.#consumer = undefined;
-    this.#stream = undefined;
-    this.#assignments = undefined;
-    this.#partitions.clear();
-    this.#pending.clear();
+    const member = this.#member;
+    this.#member = undefined;
+    this.#offsets.clear();
+    this.#arriving.clear();
     this.stats.connected = false;
-    await consumer?.close(true).catch(() => {});
+    await member?.close().catch(() => {});
   }
 
   #came(partition: number, offset: bigint, value: Buffer | null | undefined): void {
     if (this.#stopped) return;
-    let pending = this.#pending.get(partition);
-    if (pending === undefined) this.#pending.set(partition, (pending = { values: [], offsets: [], offset, bytes: 0 }));
-    this.stats.messages++;
-    this.stats.bytes += value?.length ?? 0;
-    // Two records that are no requests could be one together.
-    if (value && !isWhole(value)) this.#poison(partition, offset, value, 'not an ExportTraceServiceRequest');
-    else if (value) {
-      pending.values.push(value);
-      pending.offsets.push(offset);
-      pending.bytes += value.length;
+    const isEnough = this.#arriving.put(partition, offset, value);
+    if (!isEnough) this.#takeSoon(0);
+    else if (!this.#arriving.take(partition)) {
+      this.#pause(true);
+      this.#takeSoon(tryAgainMs);
     }
-    pending.offset = offset;
-    if (pending.bytes < bytesTogether) this.#takeSoon(0);
-    else if (!this.#take(partition, pending)) this.#takeSoon(tryAgainMs);
   }
 
   #takeSoon(waitMs: number): void {
@@ -225,80 +184,23 @@ export class TopicReader {
   #takeAll(): void {
     if (this.#stopped) return;
     this.#forgetOthers();
-    for (const [partition, pending] of this.#pending) if (!this.#take(partition, pending)) break;
-    const waits = this.#pending.size > 0;
+    for (const partition of this.#arriving.partitions) if (!this.#arriving.take(partition)) break;
+    const waits = !this.#arriving.isEmpty;
     this.#pause(waits || this.#isPressed);
     if (waits) this.#takeSoon(tryAgainMs);
   }
 
-  /** False where there is no room now. */
-  #take(partition: number, pending: Pending): boolean {
-    const { landing } = this.#options;
-    const { values, offset } = pending;
-    const landed = values.length > 0;
-    if (landed) {
-      const answer = landing.take(joined(values));
-      if (answer instanceof Refusal) {
-        if (refusals[answer.reason].retryable) {
-          this.#pause(true);
-          return false;
-        }
-        if (!this.#takeEach(partition, pending, answer)) return false;
-      }
-    }
-    this.#pending.delete(partition);
-    this.#lowWater(partition, offset).took(offset, landed ? landing.lastSequence : -1);
-    return true;
-  }
-
-  /** One of them is at fault: it is set aside, and the others come in. */
-  #takeEach(partition: number, pending: Pending, { message }: Refusal): boolean {
-    const { landing } = this.#options;
-    const { values, offsets } = pending;
-    while (values.length > 0) {
-      const answer = landing.take(joined(values.slice(0, 1)));
-      if (answer instanceof Refusal) {
-        if (refusals[answer.reason].retryable) {
-          this.#pause(true);
-          return false;
-        }
-        this.#poison(partition, offsets[0], values[0], answer.message || message);
-      }
-      values.shift();
-      offsets.shift();
-    }
-    return true;
-  }
-
-  #poison(partition: number, offset: bigint, value: Buffer, why: string): void {
-    this.stats.poison++;
-    const { setAside, config } = this.#options;
-    setAside.put({ topic: config.topic, partition, offset, value, why });
-  }
-
-  #lowWater(partition: number, offset: bigint): LowWater {
-    const known = this.#partitions.get(partition);
-    // What came back to this member begins where it was committed.
-    if (known !== undefined && offset >= known.next) return known;
-    const fresh = new LowWater();
-    this.#partitions.set(partition, fresh);
-    return fresh;
-  }
-
   /** Partitions that are others' by now are theirs to commit. */
   #forgetOthers(): void {
-    const assignments = this.#consumer?.assignments;
-    if (assignments === this.#assignments) return;
-    this.#assignments = assignments;
-    const own = new Set(assignments?.flatMap(({ partitions }) => partitions));
-    for (const partition of this.#partitions.keys()) if (!own.has(partition)) this.#forget(partition);
-    for (const partition of this.#pending.keys()) if (!own.has(partition)) this.#forget(partition);
-  }
-
-  #forget(partition: number): void {
-    this.#partitions.delete(partition);
-    this.#pending.delete(partition);
-    delete this.stats.lag[partition];
+    const own = this.#member?.partitions;
+    if (own === undefined || own === this.#own) return;
+    this.#own = own;
+    for (const partition of [...this.#offsets.partitions, ...this.#arriving.partitions]) {
+      if (own.has(partition)) continue;
+      this.#offsets.forget(partition);
+      this.#arriving.forget(partition);
+      delete this.stats.lag[partition];
+    }
   }
 
   /** What is decided does not get away, or there is too much to do: the topic can wait, and loses nothing by it. */
@@ -309,14 +211,13 @@ export class TopicReader {
 
   #pause(isPaused: boolean): void {
     if (this.#stopped) return;
-    // The library goes on reading behind each rebalance, whoever had it pause.
-    if (isPaused && this.#stream?.isPaused() === false) this.#stream.pause();
-    else if (!isPaused && this.stats.paused) this.#stream?.resume();
+    if (isPaused) this.#member?.pause();
+    else if (this.stats.paused) this.#member?.resume();
     this.stats.paused = isPaused;
   }
 
   async #tick(): Promise<void> {
-    this.#pause(this.#pending.size > 0 || this.#isPressed);
+    this.#pause(!this.#arriving.isEmpty || this.#isPressed);
     this.#committing ??= this.#commit().finally(() => {
       this.#committing = undefined;
     });
@@ -328,42 +229,32 @@ export class TopicReader {
 
   async #commit(): Promise<void> {
     const { landing, delivered, clock } = this.#options;
-    const consumer = this.#consumer;
-    if (consumer === undefined) return;
+    const member = this.#member;
+    if (member === undefined) return;
     this.#forgetOthers();
     landing.seal();
-    const lowest = landing.lowestInUse;
-    const marks = [...this.#partitions].map(([partition, water]) => ({ partition, water }));
-    for (const { water } of marks) water.over(lowest);
-    if (!marks.some(({ water }) => water.ready > water.committed)) return;
+    const over = this.#offsets.over(landing.lowestInUse);
+    if (over.length === 0) return;
     this.#deliveringSince = clock.monotonicMs();
     const isDelivered = await delivered();
     this.#deliveringSince = Number.POSITIVE_INFINITY;
-    if (this.#consumer !== consumer) return;
-    if (!isDelivered) {
-      this.stats.rewinds++;
-      if (!this.#stopped)
-        this.#fail(new Error('what was decided could not be delivered: reading again from what is committed'));
-      return;
-    }
-    await this.#write(consumer, marks);
+    if (this.#member !== member) return;
+    if (isDelivered) return this.#write(member, over);
+    this.stats.rewinds++;
+    if (!this.#stopped)
+      this.#fail(new Error('what was decided could not be delivered: reading again from what is committed'));
   }
 
-  async #write(consumer: TopicConsumer, marks: readonly { partition: number; water: LowWater }[]): Promise<void> {
-    const { topic } = this.#options.config;
+  async #write(member: TopicMember, over: readonly Over[]): Promise<void> {
     this.#forgetOthers();
-    const own = marks.filter(
-      ({ partition, water }) => this.#partitions.get(partition) === water && water.ready > water.committed,
-    );
+    const own = this.#offsets.still(over);
     if (own.length === 0) return;
-    const offsets = own.map(({ partition, water }) => ({ topic, partition, offset: water.ready, leaderEpoch: -1 }));
+    const offsets = new Map(own.map(({ partition, water }) => [partition, water.ready]));
     try {
-      await consumer.commit({ offsets });
+      await member.commit(offsets);
       this.stats.commits++;
       this.stats.lastError = '';
-      own.forEach(({ water }, i) => {
-        water.committed = offsets[i].offset;
-      });
+      for (const { partition, water } of own) water.committed = offsets.get(partition)!;
     } catch (error) {
       this.stats.failedCommits++;
       if (isNoMember(error as Error) && !this.#stopped) this.#fail(error as Error);
@@ -372,15 +263,13 @@ export class TopicReader {
   }
 
   async #measureLag(): Promise<void> {
-    const consumer = this.#consumer;
-    const { topic } = this.#options.config;
-    const partitions = [...this.#partitions.keys()];
-    if (consumer === undefined || partitions.length === 0) return;
-    const ends = (await consumer.listOffsets({ topics: [topic], partitions: { [topic]: partitions } })).get(topic);
-    for (const [partition, { committed, first }] of this.#partitions) {
-      const end = ends?.[partition];
-      if (end !== undefined)
-        this.stats.lag[partition] = Math.max(0, Number(end - (committed < 0n ? first : committed)));
+    const { partitions } = this.#offsets;
+    if (this.#member === undefined || partitions.length === 0) return;
+    const ends = await this.#member.ends(partitions);
+    for (const partition of this.#offsets.partitions) {
+      const [end, committed] = [ends[partition], this.#offsets.committed(partition)];
+      if (end !== undefined && committed !== undefined)
+        this.stats.lag[partition] = Math.max(0, Number(end - committed));
     }
   }
 
