@@ -1,11 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credentials } from '../access/credential.ts';
-import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import { Pods } from '../enrich/pods.ts';
-import type { RefusalReason } from '../errors.ts';
 import type { KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { type FleetView, sharersIn } from '../model/fleet.ts';
@@ -18,13 +16,7 @@ import { hexOf, wordsOf } from '../model/trace-id.ts';
 import type { PolicySet } from '../model/verdict.ts';
 import { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
-import { ConnectionLimit, type ConnectionStats } from '../receive/connection-limit.ts';
-import { createGrpcReceiver } from '../receive/grpc.ts';
-import { createHttpReceiver } from '../receive/http.ts';
-import { connectionsByOpenFiles } from '../receive/open-files.ts';
-import type { Endpoint, Ports, Receiver } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
-import { ReceiveStats } from '../receive/stats.ts';
 import type { NeighbourOptions } from '../shard/neighbours.ts';
 import type { GatheredTraces, GatherRequest } from '../simulate/gather.ts';
 import { allocateBallast } from './ballast.ts';
@@ -35,6 +27,7 @@ import { amongTenants } from './divide.ts';
 import type { FleetPart } from './fleet-part.ts';
 import { InTurn } from './in-turn.ts';
 import { unpack } from './packer.ts';
+import { Receivers } from './receivers.ts';
 import { SenderAccess } from './sender-access.ts';
 import type { ShardKafka } from './shard-kafka.ts';
 import { shardStats } from './shard-stats.ts';
@@ -51,14 +44,6 @@ import type {
 import { TenantPipeline } from './tenant-pipeline.ts';
 import { Ticker } from './ticker.ts';
 import { WindowQuestions } from './window-questions.ts';
-
-/** How often it is told that a listener is full. */
-const tellFullEveryMs = 60_000;
-
-/** How often it is told that connections came to nothing. */
-const tellTurnedAwayEveryMs = 10_000;
-
-const noConnections = (): ConnectionStats => ({ open: 0, sentAway: 0, refused: 0 });
 
 /** A trace is being written to a batch that is to be handed over. */
 const flushAgainMs = 5;
@@ -87,24 +72,18 @@ export class LocalShard implements Shards {
   readonly #pods = new Pods();
   readonly admission: Admission;
   readonly senders: SenderAccess;
-  readonly refused = new ReceiveStats();
-  readonly connections = { grpc: noConnections(), http: noConnections(), cluster: noConnections() };
+  readonly receivers: Receivers;
   /** Where there are other gateways. */
   readonly fleet: FleetPart | undefined;
   /** What policies remember, by tenant. */
   readonly #memories: PolicyMemory[] = [];
   readonly #shards: number;
-  #toldTurnedAwayAt = Number.NEGATIVE_INFINITY;
-  #toldFullAt = Number.NEGATIVE_INFINITY;
   readonly #config: ShardConfig;
   readonly #events: ShardEvents;
   readonly #ticker: Ticker;
   readonly #compacting: NodeJS.Timeout;
-  readonly #receivers = new Map<Protocol, Receiver>();
-  readonly #tls: Partial<Record<Protocol, ServerCredentials>>;
   /** Segments that are shared memory; an ArrayBuffer's bytes V8 counts itself. */
   readonly ballast: ArrayBuffer | undefined;
-  #stopping = false;
   readonly #windows: WindowQuestions;
   /** By tenant. */
   readonly #bringing: readonly BringBack[];
@@ -122,7 +101,6 @@ export class LocalShard implements Shards {
     Fleet?: typeof FleetPart,
   ) {
     this.#config = config;
-    this.#tls = { ...config.tls };
     this.#events = events;
     if (member !== undefined) this.ballast = allocateBallast();
     const enrich = { ...config.enrich, redact: config.redact, pods: this.#pods };
@@ -140,6 +118,15 @@ export class LocalShard implements Shards {
     this.fleet = config.fleet && Fleet && this.#joinFleet(Fleet, config.fleet, member);
     const elsewhere = () => this.kafka?.intake;
     this.senders = new SenderAccess(config, this.#intakes(), this.#shards, elsewhere, this.fleet?.members);
+    this.receivers = new Receivers({
+      senders: this.senders,
+      admission: this.admission,
+      maxConnections: config.receive.maxConnections,
+      shards: this.#shards,
+      tls: config.tls,
+      word: () => this.fleet?.shard.word ?? new Uint8Array(0),
+      events,
+    });
     this.#deciding = new InTurn(this.tenants);
     const turns = new InTurn(this.tenants);
     this.#ticker = new Ticker(() => {
@@ -214,60 +201,15 @@ export class LocalShard implements Shards {
   }
 
   /** Listens at the addresses given, or at the configured ones. */
-  async start({ grpc, http } = this.#config.receive, listen = this.#config.fleet?.listen): Promise<Addresses> {
-    const ports = (protocol: Protocol) => ({
-      access: this.senders.of(protocol),
-      admission: this.admission,
-      stats: this.refused,
-      connections: this.#limitConnections(protocol),
-      tls: this.#tls[protocol],
-      onTurnedAway: (reason: RefusalReason, why: string, address: string) =>
-        this.#tellTurnedAway(protocol, reason, why, address),
-      onError: (error: unknown) => this.#events.fault(error),
-    });
-    const open = async (protocol: Protocol, receiver: Receiver) => {
-      const address = await receiver.start();
-      this.#receivers.set(protocol, receiver);
-      return address;
-    };
-    const serving = (): boolean => !this.#stopping;
+  async start(receive = this.#config.receive, listen = this.#config.fleet?.listen): Promise<Addresses> {
     await this.#openKafka();
     this.kafka?.startReading();
-    return {
-      ...(grpc && {
-        grpc: await open('grpc', createGrpcReceiver({ ...grpc, ...ports('grpc'), serving })),
-      }),
-      ...(http && { http: await open('http', createHttpReceiver({ ...http, ...ports('http') })) }),
-      ...(listen && { cluster: await open('cluster', this.#memberReceiver({ ...ports('cluster'), serving }, listen)) }),
-    };
-  }
-
-  #memberReceiver(ports: Ports & { readonly serving: () => boolean }, endpoint: Endpoint): Receiver {
-    const exchange = (word: Uint8Array): Uint8Array => {
-      this.#events.heard(word.slice());
-      return this.fleet?.shard.word ?? new Uint8Array(0);
-    };
-    return createGrpcReceiver({ ...ports, server: 'http2', endpoint, where: 'cluster.listen', exchange });
+    return this.receivers.start(receive, listen);
   }
 
   /** Others may send, from the next request on. */
   renewSenders(port: Protocol, credentials: Credentials): void {
     this.senders.renew(port, credentials);
-  }
-
-  /** This shard's part of what a protocol may have, and of the files that may be open. */
-  #limitConnections(protocol: Protocol): ConnectionLimit {
-    const most = Math.min(this.#config.receive.maxConnections, connectionsByOpenFiles() / 2);
-    return new ConnectionLimit(Math.ceil(most / this.#shards), this.connections[protocol], () =>
-      this.#tellFull(protocol),
-    );
-  }
-
-  #tellFull(protocol: string): void {
-    const now = systemClock.monotonicMs();
-    if (now - this.#toldFullAt < tellFullEveryMs) return;
-    this.#toldFullAt = now;
-    this.#events.full(protocol);
   }
 
   /** Pods that are known from now on, and that are not. */
@@ -277,15 +219,7 @@ export class LocalShard implements Shards {
 
   /** Other certificates for connections that come from now on. */
   renewTls(port: Protocol, credentials: ServerCredentials): void {
-    this.#tls[port] = credentials;
-    this.#receivers.get(port)?.renew(credentials);
-  }
-
-  #tellTurnedAway(...told: Parameters<ShardEvents['turnedAway']>): void {
-    const now = systemClock.monotonicMs();
-    if (now - this.#toldTurnedAwayAt < tellTurnedAwayEveryMs) return;
-    this.#toldTurnedAwayAt = now;
-    this.#events.turnedAway(...told);
+    this.receivers.renewTls(port, credentials);
   }
 
   swap(rules: RulesRevision): void {
@@ -301,9 +235,8 @@ export class LocalShard implements Shards {
   }
 
   async stopReceiving(deadlineMs: number): Promise<void> {
-    this.#stopping = true;
     this.kafka?.stopReading();
-    await Promise.all([...this.#receivers.values()].map((receiver) => receiver.stopReceiving(deadlineMs)));
+    await this.receivers.stopReceiving(deadlineMs);
     // What was cut but is still being unpacked would come to shards that have decided all they had.
     for (const { pipeline } of this.tenants) pipeline.close();
     await this.kafka?.closeWriting();

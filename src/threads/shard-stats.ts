@@ -5,7 +5,6 @@ import type { ForwardStats, Histogram, KafkaStats, LoopStats, OverloadStats } fr
 import type { Pipeline } from '../pipeline.ts';
 import type { Admission } from '../receive/admission.ts';
 import { chunks } from '../receive/chunks.ts';
-import type { ConnectionStats } from '../receive/connection-limit.ts';
 import { senders } from '../receive/reading.ts';
 import type { ReceiveStats } from '../receive/stats.ts';
 import { type Ladder, rungs } from '../shard/overload.ts';
@@ -17,9 +16,8 @@ interface Counting {
   readonly tenants: readonly { readonly pipeline: Pipeline; readonly emittedSpans: number }[];
   readonly enricher: Enricher;
   readonly admission: Admission;
-  readonly refused: ReceiveStats;
   readonly senders: { readonly letIn: ShardStats['letIn'] };
-  readonly connections: Record<'grpc' | 'http' | 'cluster', ConnectionStats>;
+  readonly receivers: { readonly refused: ReceiveStats; readonly connections: ShardStats['connections'] };
   readonly fleet: { readonly stats: ForwardStats } | undefined;
   readonly turns: Histogram;
   readonly kafka: { readonly stats: KafkaStats } | undefined;
@@ -49,15 +47,15 @@ function memoryOf({ tenants, admission, fleet }: Counting, heap: number): ShardM
 }
 
 export function shardStats(counting: Counting, loop?: LoopStats): ShardStats {
-  const { tenants, enricher, admission, refused, turns } = counting;
+  const { tenants, enricher, admission, receivers, turns } = counting;
   return {
     pipelines: tenants.map(({ pipeline, emittedSpans }) => pipelineStats(pipeline, emittedSpans)),
-    refused: refused.refused,
+    refused: receivers.refused.refused,
     letIn: counting.senders.letIn,
     inflightBytes: admission.inflightBytes,
     ...(counting.fleet && { forward: structuredClone(counting.fleet.stats) }),
     memory: memoryOf(counting, loop ? heapBytes() : 0),
-    connections: structuredClone(counting.connections),
+    connections: structuredClone(receivers.connections),
     arriving: { heldBytes: chunks.heldBytes, pooledBytes: chunks.freeBytes },
     turns,
     ...(counting.kafka && { kafka: counting.kafka.stats }),
