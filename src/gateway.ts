@@ -3,6 +3,7 @@ import { getHeapStatistics } from 'node:v8';
 import { certificateBlocks } from './certificates.ts';
 import { systemClock, unixMsOf } from './clock.ts';
 import { wholeCores } from './config/container-limits.ts';
+import { doesWith } from './config/fleet.ts';
 import { placeOf } from './config/last-good.ts';
 import { createLiveRules } from './config/live.ts';
 import type { LiveFiles } from './config/live-files.ts';
@@ -272,7 +273,10 @@ async function liveRules(config: BootConfig, log: Log) {
     lastGoodFile: `${dataDirectory}/rules.last-good.json`,
     place: placeOf(config.rules.consul?.client ?? {}),
     clock: systemClock,
-    log: (level, message, fields) => log[level]('rules', fields, message),
+    // Where nothing is decided there are none that anybody could change.
+    log: (level, message, fields) => {
+      if (doesWith(config) === 'decides') log[level]('rules', fields, message);
+    },
   });
 }
 

@@ -3,6 +3,7 @@ import { certificateBlocks, exporterFiles } from '../certificates.ts';
 import { collectorBlock } from '../config/collector-rules.ts';
 import { decodeText, type NoText, placed } from '../config/decode-text.ts';
 import { readYaml } from '../config/document.ts';
+import { doesWith } from '../config/fleet.ts';
 import { FileProblem } from '../config/live-files.ts';
 import { loadBoot } from '../config/load.ts';
 import { unreadable } from '../config/read-text.ts';
@@ -106,6 +107,9 @@ function bootFinding(text: string, file: string, env: Io['env']): Finding {
   if (errors.length > 0) return { errors };
   const { rules, environment, export: exporters, tenants } = result.config;
   const names = tenants?.each.map(({ name }) => name) ?? [];
+  const work = doesWith(result.config);
+  if (work === 'brings') return { ok: `ok (${environment}, bringing spans to the gateways that own their traces)` };
+  if (work === 'writes') return { ok: `ok (${environment}, writing to the topic ${result.config.kafka?.topic})` };
   const ok = `ok (${environment}, exporting to ${exporters.map(({ name }) => name).join(', ')})`;
   const optional = rules.consul && !existsSync(rules.file); // Consul may give all there is
   return optional ? { ok } : { ok, rules: { file: rules.file, environment, maxBytes: rules.maxBytes, tenants: names } };

@@ -1,7 +1,7 @@
 import type { ClusterConfig, MembersConfig } from '../cluster/options.ts';
 import type { Problem } from '../model/rules.ts';
 import { clientAt } from './consul-at.ts';
-import type { BootDocument } from './schema.ts';
+import type { BootConfig, BootDocument } from './schema.ts';
 import type { Variables } from './variables.ts';
 
 /** The fleet as the boot file has it, this gateway's name filled in; undefined where it is alone. */
@@ -11,6 +11,12 @@ export function fleetIn({ cluster }: BootDocument, env: Variables, hostName = ''
   const client = consul && clientAt(consul, env);
   const members = consul && typeof client === 'object' ? { consul: { service: consul.service, client } } : others;
   return { ...cluster, name: cluster.name || hostName, members: members as MembersConfig };
+}
+
+/** What a gateway does with traces: an agent brings them to their owners, one in front of Kafka writes them to a topic. */
+export function doesWith({ mode, kafka }: Pick<BootConfig, 'mode' | 'kafka'>): 'decides' | 'brings' | 'writes' {
+  if (mode === 'agent') return 'brings';
+  return kafka?.role === 'produce' ? 'writes' : 'decides';
 }
 
 /** What is wrong with it, taken together with the rest of the boot file; without `hostName` a name may be left open. */
@@ -23,6 +29,12 @@ export function fleetProblems(document: BootDocument, env: Variables, hostName?:
     wrong.push({
       path: ['mode'],
       message: 'agent without a cluster block: expected cluster.members, to whom it sends',
+    });
+  if (mode === 'agent' && exporters !== undefined && exporters.length > 0)
+    wrong.push({
+      path: ['export'],
+      message:
+        'an agent keeps nothing that could go there: expected none; where kept traces go is said by the gateways',
     });
   if (mode === 'gateway' && cluster?.tls && cluster.tls.server.files.cert_file === undefined)
     wrong.push({

@@ -1,12 +1,14 @@
 import { ConsulSource } from './consul.ts';
 import { FileSource } from './file.ts';
+import { doesWith } from './fleet.ts';
 import type { FileText } from './read-text.ts';
 import type { BootConfig } from './schema.ts';
 import type { Source } from './source.ts';
 
 /** The sources that a boot file names. Consul's client is loaded where it is asked for. */
-export async function rulesSources({ mode, rules, environment }: Pick<BootConfig, 'mode' | 'rules' | 'environment'>) {
-  if (mode === 'agent') return { file: noRules };
+export async function rulesSources(config: Pick<BootConfig, 'mode' | 'kafka' | 'rules' | 'environment'>) {
+  if (doesWith(config) !== 'decides') return { file: noRules };
+  const { rules, environment } = config;
   const file = new FileSource(rules.file);
   if (!rules.consul) return { file };
   const { readFolder } = await import('./consul-read.ts');
@@ -18,7 +20,7 @@ export async function rulesSources({ mode, rules, environment }: Pick<BootConfig
   };
 }
 
-/** Of an agent, which decides nothing. */
+/** Where nothing is decided. */
 const noRules: Source<FileText> = {
   name: 'file:none',
   start: (listener) => listener.changed('{}'),

@@ -34,6 +34,15 @@ describe('tailgate check', () => {
     expect(code).toBe(0);
   });
 
+  it('asks for no rules where nothing is decided, and says what is done instead', async () => {
+    const agent = file('agent.yaml', 'mode: agent\ncluster: { members: { static: ["a=10.0.0.1:4319"] } }\n');
+    const front = fileURLToPath(new URL('../../deploy/kafka/front.yaml', import.meta.url));
+    const out = `${agent}: ok (home, bringing spans to the gateways that own their traces)
+${front}: ok (home, writing to the topic otlp_spans)
+`;
+    expect(await run([agent, front])).toEqual({ code: 0, out, err: '' });
+  });
+
   it('takes the example in the shipped rules once its marks are removed', async () => {
     const shipped = readFileSync(new URL('../../config/rules.yaml', import.meta.url), 'utf8');
     const [head, example] = shipped.split('policies: []\n');

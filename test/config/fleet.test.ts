@@ -135,6 +135,11 @@ describe('members from Consul', () => {
 describe('a fleet that cannot be', () => {
   it.each([
     ['an agent alone', 'mode: agent', ':1: mode: agent without a cluster block'],
+    [
+      'an agent that would send to Tempo',
+      `mode: agent\n${store}cluster: { ${two} }`,
+      ':2: export: an agent keeps nothing that could go there: expected none',
+    ],
     ['a mode of its own', `${store}mode: relay`, ':2: mode: "relay": expected one of gateway, agent'],
     ['a gateway without an exporter', `cluster: { ${two} }`, 'export: missing: expected a list'],
     ['no members', `${store}cluster: { name: a }`, ':2: cluster.members: missing: expected a block of keys'],

@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
+import { doesWith } from '../../config/fleet.ts';
 import { readBoot } from '../../config/read.ts';
 import type { BootConfig } from '../../config/schema.ts';
 import { UsageError } from '../../errors.ts';
@@ -56,15 +57,34 @@ function tryOut({ grpc, http, admin }: Gateway['addresses']): string {
   return `bin/tailgate demo${demo.filter(Boolean).join('')}        then: bin/obsctl${gateway} trace find --last 5m`;
 }
 
+/** What it does with traces, and where they go. */
+function workOf(config: BootConfig): readonly [string, string] {
+  const { buffer, export: to, kafka } = config;
+  switch (doesWith(config)) {
+    case 'brings':
+      return ['an agent, which decides nothing', '  to      the gateways that own their traces'];
+    case 'writes':
+      return [
+        'in front of Kafka, and decides nothing',
+        `  to      topic ${kafka!.topic}, brokers ${kafka!.brokers.join(', ')}`,
+      ];
+    default:
+      return [
+        `decides ${buffer.decisionWaitMs / 1000} s after a trace's first span`,
+        `  kept    ${to.map(({ name }) => name).join(', ')}`,
+      ];
+  }
+}
+
 function welcome(addresses: Gateway['addresses'], config: BootConfig): string {
   const { grpc, http, admin } = addresses;
-  const { receive, export: to, admin: port, tenants } = config;
-  const exporters = to.map(({ name }) => name).join(', ');
+  const { receive, admin: port, tenants } = config;
+  const work = workOf(config);
   const isOpen = ![receive.grpc, receive.http, port].some((it) => it?.tls ?? it?.auth) && !receive.auth && !tenants;
   return [
-    `Tailgate ${version}, environment ${config.environment}; decides ${config.buffer.decisionWaitMs / 1000} s after a trace's first span`,
+    `Tailgate ${version}, environment ${config.environment}; ${work[0]}`,
     `  send    ${[grpc && `OTLP/gRPC ${text(grpc)}`, http && `OTLP/HTTP ${scheme(receive.http?.tls)}://${text(http)}/v1/traces`].filter(Boolean).join('   ')}`,
-    `  kept    ${exporters}`,
+    work[1],
     `  look    ${scheme(port.tls)}://${text(admin)}/`,
     isOpen
       ? `  try     ${tryOut(addresses)}`
