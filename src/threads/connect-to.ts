@@ -11,5 +11,5 @@ export function connectTo(address: string, link: () => FleetLink, timeoutMs: num
   const { headers, tls } = link();
   const client = tls && tlsClient(tls.texts, { serverName: tls.serverName ?? '' }, (_, message) => new Error(message));
   const security = client === undefined ? null : new Security(() => client);
-  return new Peer({ address, security, headers, timeoutMs: timeoutMs / triesInTime });
+  return new Peer({ address, security, headers, timeoutMs: Math.floor(timeoutMs / triesInTime) });
 }

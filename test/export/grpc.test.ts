@@ -126,6 +126,14 @@ describe('an OTLP/gRPC server', () => {
     expect(stats.lastError).toMatch(/no answer within 100 ms|DEADLINE_EXCEEDED/);
   });
 
+  it('is reached whatever the timeout is, also where half of it is no whole millisecond', async () => {
+    const server = await grpcServer(() => empty);
+    expect(await deliver(await exporterTo(server.url, { timeoutMs: 2_001 }))).toMatchObject({
+      exportedSpans: 5,
+      retries: 0,
+    });
+  });
+
   it('that is down is waited for', async () => {
     const down = await grpcServer(() => empty);
     down.stop();

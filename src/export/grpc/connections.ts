@@ -14,8 +14,8 @@ const maxAddresses = 8;
 const lookupAgeMs = 5 * 60_000;
 const lookupPauseMs = 1_000;
 
-/** Leaves the attempt's time for another address, and for the call. */
-const connectTimeoutMs = (timeoutMs: number) => Math.min(5_000, timeoutMs / 2);
+/** Leaves the attempt's time for another address, and for the call; whole, as timers need it. */
+const connectTimeoutMs = (timeoutMs: number) => Math.min(5_000, Math.ceil(timeoutMs / 2));
 
 interface ConnectionsOptions {
   readonly endpoint: URL;
