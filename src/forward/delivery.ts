@@ -10,6 +10,7 @@ import type { Visited } from '../route/fleet-path.ts';
 import type { Part } from '../route/split.ts';
 import type { Away, Cut } from './cut.ts';
 import type { FleetTenant } from './fleet-tenant.ts';
+import { timeOf } from './time-of.ts';
 
 /** How a part's try ended: its owner has it, does not take it now, never will, is not there, or may have it. */
 type Try =
@@ -50,7 +51,7 @@ export class Delivery {
     this.#cutter = cutter;
     this.#of = of;
     this.#source = source;
-    this.#untilMs = systemClock.monotonicMs() + of.fleet.options.timeoutMs;
+    this.#untilMs = systemClock.monotonicMs() + timeOf(of.fleet.options.timeoutMs, cutter.visited).inAllMs;
   }
 
   /** Never rejects. */

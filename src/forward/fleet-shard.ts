@@ -9,6 +9,7 @@ import type { Part } from '../route/split.ts';
 import { Outbox } from './outbox.ts';
 import type { Peer, Sent } from './peer.ts';
 import { RecentCount } from './recent-count.ts';
+import { timeOf } from './time-of.ts';
 
 /** Before a member that could not be reached is tried again, or one that was silent; or the fleet says otherwise first. */
 const goneMs = 1_000;
@@ -182,10 +183,13 @@ export class FleetShard {
     if (outbox === undefined) {
       // Ways change with lists: those that nobody uses go, so that they never are many.
       for (const [other, { isIdle }] of this.#outboxes) if (isIdle) this.#outboxes.delete(other);
-      outbox = new Outbox(() => this.#peer(name), {
+      const metadata = {
         'tailgate-path': path.map(encodeURIComponent).join(','),
         ...(tenant !== '' && { 'tailgate-tenant': tenant }),
-      });
+      };
+      const { oneCallMs: withinMs } = timeOf(this.options.timeoutMs, path.slice(1));
+      const fault = (error: unknown): void => this.fault(error);
+      outbox = new Outbox(() => this.#peer(name), { metadata, withinMs, fault });
       this.#outboxes.set(key, outbox);
     }
     return outbox;

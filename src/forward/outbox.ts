@@ -14,18 +14,31 @@ interface Waiting {
   readonly resolve: (sent: Sent) => void;
 }
 
+interface OutboxOptions {
+  /** Sent with each call. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Of one call, in whole milliseconds. */
+  readonly withinMs: number;
+  /** A fault of ours. */
+  readonly fault: (error: unknown) => void;
+}
+
 /** What goes the same way to one member: parts of requests that come together are one call. */
 export class Outbox {
   readonly #peer: () => Peer;
   readonly #metadata: Readonly<Record<string, string>>;
+  readonly #withinMs: number;
+  readonly #fault: (error: unknown) => void;
   #waiting: Waiting[] = [];
   #calls = 0;
   #isDue = false;
 
   /** `peer`: as it is reached when a call is made. */
-  constructor(peer: () => Peer, metadata: Readonly<Record<string, string>>) {
+  constructor(peer: () => Peer, { metadata, withinMs, fault }: OutboxOptions) {
     this.#peer = peer;
     this.#metadata = metadata;
+    this.#withinMs = withinMs;
+    this.#fault = fault;
   }
 
   get isIdle(): boolean {
@@ -71,12 +84,13 @@ export class Outbox {
     this.#callAll();
   }
 
-  /** An address that is none comes from whoever names the members, and is nobody's fault here. */
+  /** A peer answers for all that members do: what it throws is a fault of ours, and says nothing of the member. */
   async #send(bytes: Uint8Array): Promise<Sent> {
     try {
-      return await this.#peer().send(bytes, this.#metadata);
+      return await this.#peer().send(bytes, this.#metadata, this.#withinMs);
     } catch (error) {
-      return { kind: 'unreachable', message: describe(error) };
+      this.#fault(error);
+      return { kind: 'rejected', message: `the gateway failed to send it: ${describe(error)}` };
     }
   }
 

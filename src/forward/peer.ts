@@ -5,6 +5,7 @@ import { Connections } from '../export/grpc/connections.ts';
 import { requestHeaders } from '../export/grpc/headers.ts';
 import { judgeReply } from '../export/grpc/judge.ts';
 import type { Security } from '../export/security.ts';
+import { inTime, late } from '../in-time.ts';
 
 /** What became of a message to a member. */
 export type Sent =
@@ -42,6 +43,8 @@ export class Peer {
   readonly #connections: Connections | undefined;
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
+  /** When it answered last; one that answers others is slow with a call, not silent. */
+  #heardAt = Number.NEGATIVE_INFINITY;
 
   constructor({ address, security, headers, timeoutMs }: PeerOptions) {
     this.address = address;
@@ -56,11 +59,13 @@ export class Peer {
     this.#connections = new Connections({ endpoint, proxy: null, security, timeoutMs }, systemClock.monotonicMs);
   }
 
-  /** An OTLP request. Always answers, in `timeoutMs` at most. */
-  async send(bytes: Uint8Array, metadata: Readonly<Record<string, string>>): Promise<Sent> {
-    const signal = AbortSignal.timeout(this.#timeoutMs);
+  /** An OTLP request. Always answers, in `withinMs` at most, which is a whole number. */
+  async send(bytes: Uint8Array, metadata: Readonly<Record<string, string>>, withinMs = this.#timeoutMs): Promise<Sent> {
+    const signal = AbortSignal.timeout(withinMs);
+    const headers = { ...this.#headers, ...metadata, 'grpc-timeout': `${withinMs}m` };
     try {
-      return judged(await this.#call(bytes, { ...this.#headers, ...metadata }, signal), signal.aborted);
+      const { reply, isSilent } = await this.#call(bytes, headers, signal, withinMs);
+      return judged(reply, isSilent);
     } catch (error) {
       return { kind: 'unreachable', message: describe(error) };
     }
@@ -68,22 +73,27 @@ export class Peer {
 
   /** Another method's request; what came back, or why nothing did. */
   async ask(path: string, bytes: Uint8Array): Promise<Uint8Array | 'silent' | 'unreachable'> {
+    const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      const signal = AbortSignal.timeout(this.#timeoutMs);
-      const { body, trailers } = await this.#call(bytes, { ...this.#headers, ':path': path }, signal);
-      return trailers?.['grpc-status'] === '0' && body.length >= 5 ? body.subarray(5) : 'silent';
+      const { reply } = await this.#call(bytes, { ...this.#headers, ':path': path }, signal, this.#timeoutMs);
+      return reply.trailers?.['grpc-status'] === '0' && reply.body.length >= 5 ? reply.body.subarray(5) : 'silent';
     } catch (error) {
       return notThere.test(describe(error)) ? 'unreachable' : 'silent';
     }
   }
 
-  async #call(bytes: Uint8Array, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Reply> {
+  async #call(bytes: Uint8Array, headers: Readonly<Record<string, string>>, signal: AbortSignal, withinMs: number) {
     if (this.#connections === undefined) throw new Error(`${this.address} is not an address`);
-    const session = await this.#connections.take();
+    // A name server, or a handshake, may take longer than the call has.
+    const session = await inTime(this.#connections.take(), withinMs, { ref: false });
+    if (session === late || signal.aborted) throw new Error(`no connection to it within ${withinMs} ms`);
     const reply = await call(session, headers, { bytes, encoding: 'none' }, signal);
+    const now = systemClock.monotonicMs();
+    if (statusOf(reply) !== undefined) this.#heardAt = now;
+    const isSilent = signal.aborted && now - this.#heardAt >= withinMs / 2;
     // A member that vanished without a word would hold up every call until the kernel notices.
-    if (signal.aborted) this.#connections.retire(session);
-    return reply;
+    if (isSilent) this.#connections.retire(session);
+    return { reply, isSilent };
   }
 
   close(): void {
@@ -91,9 +101,11 @@ export class Peer {
   }
 }
 
+const statusOf = ({ trailers, head }: Reply) => trailers?.['grpc-status'] ?? head?.['grpc-status'];
+
 function judged(reply: Reply, isSilent: boolean): Sent {
   if (reply.isUnprocessed) return { kind: 'refused', waitMs: 0, message: reply.error };
-  const status = reply.trailers?.['grpc-status'] ?? reply.head?.['grpc-status'];
+  const status = statusOf(reply);
   const answer = judgeReply(reply);
   if (answer.kind === 'accepted') return { ...answer, kind: 'taken' };
   // A deadline that the member itself saw pass says nothing of what it took before.

@@ -18,11 +18,17 @@ function scripted() {
   return { calls, peer: { send } as unknown as Peer };
 }
 
+const options = {
+  metadata: {},
+  withinMs: 100,
+  fault: (error: unknown): void => expect.unreachable(String(error)),
+};
+
 const silent: Sent = { kind: 'uncertain', message: 'no answer in time', isSilent: true };
 
 it('what waits behind a call to a member that is silent comes back unsent, and is not tried there one after the other', async () => {
   const { calls, peer } = scripted();
-  const outbox = new Outbox(() => peer, {});
+  const outbox = new Outbox(() => peer, options);
   const sent = Array.from({ length: 40 }, () => outbox.send(part(large)));
   await turn();
   await turn();
@@ -43,7 +49,7 @@ it('what waits behind a call to a member that is silent comes back unsent, and i
 
 it('what waits behind a call that was refused, or whose connection broke, is sent', async () => {
   const { calls, peer } = scripted();
-  const outbox = new Outbox(() => peer, {});
+  const outbox = new Outbox(() => peer, options);
   for (let n = 0; n < 6; n++) void outbox.send(part(large));
   await turn();
   await turn();
@@ -57,8 +63,18 @@ it('a member whose address is none cannot be reached, and nothing else comes of 
   for (const address of ['10.0.0.300:4319', 'host%zz:4319', '[fe80::1%eth0]:4319']) {
     const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 100 });
     expect(await peer.ask('/tailgate.fleet.v1.Fleet/Exchange', new Uint8Array(1))).toBe('unreachable');
-    const outbox = new Outbox(() => peer, {});
+    const outbox = new Outbox(() => peer, options);
     expect(await outbox.send(part(10))).toMatchObject({ kind: 'unreachable' });
     expect(outbox.isIdle).toBe(true);
   }
+});
+
+it('a fault of ours is told, and no member counts as gone by it', async () => {
+  const faults: unknown[] = [];
+  const fault = (error: unknown): void => void faults.push(error);
+  const peer = new Peer({ address: '127.0.0.1:1', security: null, headers: {}, timeoutMs: 100 });
+  const outbox = new Outbox(() => peer, { ...options, withinMs: 0.5, fault });
+  expect(await outbox.send(part(10))).toMatchObject({ kind: 'rejected' });
+  expect(faults).toHaveLength(1);
+  expect(outbox.isIdle).toBe(true);
 });
