@@ -67,7 +67,8 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
     return typeof answer === 'string' ? answer : (wordIn(answer) ?? 'silent');
   };
   let shards: Pick<Shards, 'renewFleet' | 'renewLink'> | undefined;
-  let view: FleetShardConfig['view'] = { self, lists: [[]], first: 0, gone: [], crashed: [], word: new Uint8Array(0) };
+  const word = new Uint8Array(0);
+  let view: FleetShardConfig['view'] = { self, lists: [[]], first: 0, gone: [], crashed: [], silent: [], word };
   const fleet = new Fleet({
     self,
     // An agent is in no list, whatever its name.

@@ -242,6 +242,7 @@ export class Fleet {
       first: this.#lists.first(at),
       gone: others.filter((name) => this.#seen.get(name)?.isReachable !== true),
       crashed: others.filter((name) => this.#seen.get(name)?.hasCrashed),
+      silent: others.filter((name) => this.#seen.get(name)?.misses !== 0),
       word: encodeWord({
         name: this.#self,
         run,

@@ -11,7 +11,7 @@ import type { Peer, Sent } from './peer.ts';
 import { RecentCount } from './recent-count.ts';
 import { timeOf } from './time-of.ts';
 
-/** Before a member that could not be reached is tried again, or one that was silent; or the fleet says otherwise first. */
+/** Before a member that could not be reached is tried again, or one that was silent; or it answers the fleet first. */
 const goneMs = 1_000;
 const silentMs = 5_000;
 
@@ -94,10 +94,12 @@ export class FleetShard {
   renew(view: FleetView): void {
     for (const name of view.crashed) if (!this.#view.crashed.includes(name)) this.#countLost(name);
     // Those that are back are connected to at once: what failed to connect waits before it tries again.
-    for (const name of new Set([...this.#view.gone, ...this.#goneUntil.keys()]))
-      if (!view.gone.includes(name)) this.#disconnect(name);
+    for (const name of new Set([...this.#view.gone, ...this.#goneUntil.keys()])) {
+      if (view.gone.includes(name) || view.silent.includes(name)) continue;
+      this.#disconnect(name);
+      this.#goneUntil.delete(name);
+    }
     this.#view = view;
-    this.#goneUntil.clear();
     this.#addresses.clear();
     for (const { name, address } of view.lists.flat()) this.#addresses.set(name, address);
     for (const [name, peer] of this.#peers) {

@@ -14,6 +14,8 @@ export interface FleetView {
   readonly gone: readonly string[];
   /** Those among them that went without a word, and with what waited there. */
   readonly crashed: readonly string[];
+  /** Those that did not answer when they were asked last, gone or not: nothing is known of them that shards do not know. */
+  readonly silent: readonly string[];
   /** What members are told who ask, see cluster/word.ts. */
   readonly word: Uint8Array;
 }

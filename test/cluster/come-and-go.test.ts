@@ -91,10 +91,13 @@ describe('a member', () => {
 
   it('that is silent is given more time', async () => {
     const says: Record<string, Word | NoWord> = { b: word('b') };
-    const { fleet, inForce } = await among('ab', says);
+    const { fleet, inForce, views } = await among('ab', says);
+    expect(views.at(-1)?.silent).toEqual([]);
     says.b = 'silent';
     for (let i = 0; i < 5; i++) await fleet.beat();
     expect(inForce()).toBe('ab');
+    // The list of before this one's time counts yet, so each beat is news for the shards.
+    expect(views.at(-1)?.silent).toEqual(['b']);
     await fleet.beat();
     expect(inForce()).toBe('a');
   });
