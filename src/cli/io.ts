@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { systemClock } from '../clock.ts';
 
 /**
@@ -9,12 +10,16 @@ export interface Io {
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isTTY: boolean;
+  /** Absent where nobody reads along. */
+  readonly stderrIsTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   readonly now: () => number;
   /** Aborted when the user wants a long-running command to end (SIGINT, SIGTERM, a closed pipe). */
   readonly signal?: AbortSignal | undefined;
   /** IANA name; the process's own zone where absent. */
   readonly timeZone?: string | undefined;
+  /** What is piped in; absent is empty. */
+  readonly stdin?: AsyncIterable<Uint8Array> | undefined;
   /** Asks who sits there; absent where nobody does. Empty when they end the input. */
   readonly ask?: ((question: string) => Promise<string>) | undefined;
 }
@@ -32,6 +37,10 @@ export function processIo(signal?: AbortSignal): Io {
     stderr: untilClosed(process.stderr, closed),
     env: process.env,
     isTTY: process.stdout.isTTY === true,
+    stderrIsTTY: process.stderr.isTTY === true,
+    get stdin() {
+      return addAbortSignal(signals, process.stdin);
+    },
     columns: process.stdout.columns,
     now: systemClock.unixMs,
     signal: signals,

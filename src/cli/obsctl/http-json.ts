@@ -23,6 +23,17 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
+/** An answer that is no JSON. */
+export interface BytesAnswer extends Omit<Answer, 'body'> {
+  readonly body: Buffer;
+}
+
+/** What is sent with a question that is no GET. */
+interface Sent {
+  readonly body: string | Uint8Array;
+  readonly type: string;
+}
+
 /** Asks for JSON. Everything that goes wrong becomes a CommandError that says what to do. */
 export class JsonClient {
   readonly #headers: Readonly<Record<string, string>>;
@@ -61,17 +72,21 @@ export class JsonClient {
     accepted: readonly number[] = [],
     timeoutMs = this.#timeoutMs,
   ): Promise<Answer> {
-    return await this.#ask(place, path, accepted, timeoutMs, JSON.stringify(body));
+    const sent = { body: JSON.stringify(body), type: 'application/json' };
+    return await this.#ask(place, path, accepted, timeoutMs, sent);
   }
 
-  async #ask(
-    place: Place,
-    path: string,
-    accepted: readonly number[],
-    timeoutMs: number,
-    sent?: string,
-  ): Promise<Answer> {
-    const { status, text, headers } = await this.#fetch(place, path, timeoutMs, sent);
+  /** GETs what is not JSON, of a type that is asked for; otherwise as `get`. */
+  async getBytes(place: Place, path: string, accept: string, accepted: readonly number[] = []): Promise<BytesAnswer> {
+    const answer = await this.#fetch(place, path, this.#timeoutMs, undefined, accept);
+    if (answer.status !== 200 && !accepted.includes(answer.status))
+      throw this.#refused(place, answer.status, answer.body.toString('utf8', 0, 4096));
+    return answer;
+  }
+
+  async #ask(place: Place, path: string, accepted: readonly number[], timeoutMs: number, sent?: Sent): Promise<Answer> {
+    const { status, body, headers } = await this.#fetch(place, path, timeoutMs, sent);
+    const text = body.toString();
     if (accepted.includes(status)) return { status, headers, body: text };
     if (status !== 200) throw this.#refused(place, status, text);
     try {
@@ -83,23 +98,18 @@ export class JsonClient {
     }
   }
 
-  async #fetch(
-    place: Place,
-    path: string,
-    timeoutMs: number,
-    sent?: string,
-  ): Promise<Omit<Answer, 'body'> & { text: string }> {
+  async #fetch(place: Place, path: string, timeoutMs: number, sent?: Sent, accept?: string): Promise<BytesAnswer> {
     try {
       const timeout = AbortSignal.timeout(timeoutMs);
       const signal = this.#interrupted ? AbortSignal.any([timeout, this.#interrupted]) : timeout;
-      const posted = sent === undefined ? {} : { 'content-type': 'application/json' };
-      const headers = { ...place.headers, ...this.#headers, ...posted };
+      const posted = sent === undefined ? {} : { 'content-type': sent.type };
+      const headers = { ...place.headers, ...this.#headers, ...(accept && { accept }), ...posted };
       const how = { headers, dispatcher: this.#connections.agent, signal };
       const answer = await request(
         place.base + path,
-        sent === undefined ? how : { ...how, method: 'POST', body: sent },
+        sent === undefined ? how : { ...how, method: 'POST', body: sent.body },
       );
-      return { status: answer.statusCode, headers: answer.headers, text: await bounded(answer.body, place) };
+      return { status: answer.statusCode, headers: answer.headers, body: await bounded(answer.body, place) };
     } catch (error) {
       if (error instanceof CommandError) throw error;
       if (this.#interrupted?.aborted) throw new CommandError('interrupted');
@@ -124,7 +134,7 @@ export class JsonClient {
 /** The longest answer that is read: a search of thousands of traces, or a trace of a hundred thousand spans. */
 const maxAnswerBytes = 128 * 2 ** 20;
 
-async function bounded(body: AsyncIterable<Uint8Array>, place: Place): Promise<string> {
+async function bounded(body: AsyncIterable<Uint8Array>, place: Place): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const part of body) {
@@ -133,7 +143,7 @@ async function bounded(body: AsyncIterable<Uint8Array>, place: Place): Promise<s
       throw new CommandError(`${place.base} answered more than ${maxAnswerBytes / 2 ** 20} MiB: ask for less`);
     parts.push(part);
   }
-  return Buffer.concat(parts).toString();
+  return Buffer.concat(parts);
 }
 
 const reasons: Record<string, string> = {

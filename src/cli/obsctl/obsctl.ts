@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { CommandError, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { registerTraceArchive } from './archive/archive.ts';
 import { collect, type Run } from './command.ts';
 import { registerExplain } from './explain.ts';
 import { registerRules } from './rules/register.ts';
@@ -79,6 +80,7 @@ function program(io: Io, run: Run): Command {
   registerTraceFind(trace, run);
   registerTraceShow(trace, run);
   registerTraceKeep(trace, run);
+  registerTraceArchive(trace, run);
   registerExplain(root, run);
   registerStatus(root, run);
   registerSize(root, run);

@@ -36,6 +36,8 @@ export interface Settings {
   /** Where traces are read: Tempo, or the gateway with its own store. */
   readonly tempo: Place;
   readonly client: JsonClient;
+  /** Whose traces are asked for, where it was said. */
+  readonly orgId: string | undefined;
   /** For each request. */
   readonly timeoutMs: number;
   readonly output: Output;
@@ -58,6 +60,7 @@ export function openSettings(flags: GlobalFlags, io: Io): Settings {
   if (!timeoutNs) throw new CommandError(`--timeout ${flags.timeout}: expected a duration such as 10s`, exit.usage);
   const timeoutMs = Math.max(1, Math.round(timeoutNs / 1e6));
   const connections = new Connections(filesOf(flags, io), timeoutMs);
+  const headers = headersOf(flags, io);
   return {
     io,
     gateway,
@@ -65,7 +68,8 @@ export function openSettings(flags: GlobalFlags, io: Io): Settings {
     namesGateway: (flags.gateway ?? []).length > 0,
     tempo: tempo ?? gateway,
     timeoutMs,
-    client: new JsonClient(connections, headersOf(flags, io), timeoutMs, io.signal),
+    client: new JsonClient(connections, headers, timeoutMs, io.signal),
+    orgId: headers['x-scope-orgid'],
     output: flags.output,
     color: flags.color && io.isTTY && !io.env.NO_COLOR && io.env.TERM !== 'dumb',
   };

@@ -1,5 +1,6 @@
+import { Reader } from '../../wire/reader.ts';
 import { CommandError } from '../exit.ts';
-import type { Answer, JsonClient, Place } from './http-json.ts';
+import type { Answer, BytesAnswer, JsonClient, Place } from './http-json.ts';
 import { listOf, type OtlpTrace, objectOf, readTrace, textOf } from './otlp-json.ts';
 
 /** A trace that a search found. `spans` and `errors` are undefined where the store does not count them. */
@@ -29,6 +30,9 @@ interface FetchedTrace {
   /** Where only the gateway's window has it: what became of it. */
   readonly past: { readonly verdict: string; readonly policy: string } | undefined;
 }
+
+/** The same as bytes: the trace's own, of which nothing was read. */
+export type TraceBytes = Omit<FetchedTrace, 'trace'> & { readonly trace: Uint8Array };
 
 /** Tempo's read API (Tempo, "HTTP API"), which the gateway's own store speaks too. */
 export class TempoClient {
@@ -65,8 +69,41 @@ export class TempoClient {
     const answer = objectOf(second.body);
     const found = second.status === 200 ? readTrace(answer) : await this.#firstVersion(id);
     if (found === undefined || found.resourceSpans.length === 0) return undefined;
-    const partial = answer.status === 'PARTIAL' ? textOf(answer.message) || 'the store holds more than it returns' : '';
+    const partial = answer.status === 'PARTIAL' ? textOf(answer.message) || holdsMore : '';
     return { trace: found, partial, past: pastOf(second.headers) };
+  }
+
+  /** The same in protobuf, an ExportTraceServiceRequest: nothing is lost on the way through somebody's JSON. */
+  async traceBytes(id: string): Promise<TraceBytes | undefined> {
+    const second = await this.#protobuf(`/api/v2/traces/${id}`);
+    if (second.status === 200) {
+      const { trace, partial } = this.#read(second.body);
+      return trace.length === 0 ? undefined : { trace, partial, past: pastOf(second.headers) };
+    }
+    const first = await this.#protobuf(`/api/traces/${id}`);
+    if (first.status === 200 && first.body.length > 0)
+      return { trace: first.body, partial: '', past: pastOf(first.headers) };
+    const echo = await this.#http.get(this.#place, '/api/echo', [200, 404]);
+    if (echo.status === 404) throw this.#storeless();
+    return undefined;
+  }
+
+  async #protobuf(path: string): Promise<BytesAnswer> {
+    const answer = await this.#http.getBytes(this.#place, path, protobuf, [404]);
+    const type = String(answer.headers['content-type'] ?? 'nothing');
+    if (answer.status === 200 && !type.startsWith(protobuf))
+      throw new CommandError(
+        `${this.#place.base} answered a trace as ${type.slice(0, 100)}, not as ${protobuf}: is this ${this.#place.name}? Set ${this.#place.flag}`,
+      );
+    return answer;
+  }
+
+  #read(body: Uint8Array): ReturnType<typeof readTraceByIdResponse> {
+    try {
+      return readTraceByIdResponse(body);
+    } catch (error) {
+      throw new CommandError(`${this.#place.base} answered no trace: ${(error as Error).message}`);
+    }
   }
 
   async #firstVersion(id: string): Promise<OtlpTrace | undefined> {
@@ -86,6 +123,23 @@ export class TempoClient {
       `${this.#place.base} keeps no traces (no /api/search there): name Tempo by --tempo or OBSCTL_TEMPO`,
     );
   }
+}
+
+const protobuf = 'application/protobuf';
+const holdsMore = 'the store holds more than it returns';
+
+/** tempopb.TraceByIDResponse: trace = 1, status = 3 (PARTIAL = 1), message = 4. Throws MalformedError. */
+function readTraceByIdResponse(body: Uint8Array): { readonly trace: Uint8Array; readonly partial: string } {
+  const parts: Uint8Array[] = [];
+  let [isPartial, message] = [false, ''];
+  for (const r = new Reader(body); r.next(); ) {
+    if (r.field === 1 && r.wireType === 2) parts.push(r.bytes());
+    else if (r.field === 3 && r.wireType === 0) isPartial = r.varint() === 1;
+    else if (r.field === 4 && r.wireType === 2) message = r.string();
+    else r.skip();
+  }
+  const trace = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  return { trace, partial: isPartial ? message || holdsMore : '' };
 }
 
 /** What the gateway says of a trace that is in its window alone, see docs/window.md. */

@@ -5,7 +5,11 @@ import type { Io } from '../../io.ts';
 import type { WriteFlags } from './flags.ts';
 
 /** Who writes, when and why: by the flags, else by the variables of the CI, else by the system. */
-export function authorOf({ by, message, fromCi }: WriteFlags, { env, now }: Io, usualWhy = ''): Written {
+export function authorOf(
+  { by, message, fromCi }: Pick<WriteFlags, 'by' | 'message' | 'fromCi'>,
+  { env, now }: Io,
+  usualWhy = '',
+): Written {
   const ci = fromCi ? ofCi(env) : { by: '', why: '' };
   return {
     by: words(by || ci.by || `${userName(env)}@${hostname()}`, '--by', maxWords.by),

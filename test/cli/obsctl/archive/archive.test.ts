@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Io } from '../../../../src/cli/io.ts';
+import { textContent } from '../../../../src/cli/obsctl/archive/content.ts';
+import { Folder } from '../../../../src/cli/obsctl/archive/folder.ts';
+import { obsctl } from '../../../../src/cli/obsctl/obsctl.ts';
+import { decodeJson } from '../../../../src/decode/json.ts';
+import { fakeProcess } from '../../fake-process.ts';
+import { FakeTempo } from './fake-tempo.ts';
+import { oddTrace, traceId } from './odd-trace.ts';
+
+const otherId = 'a'.repeat(31) + '1';
+const noId = 'f'.repeat(32);
+const now = Date.parse('2026-11-30T02:00:00Z');
+const tempo = new FakeTempo();
+let folder: string;
+
+beforeAll(() => tempo.start());
+afterAll(() => tempo.stop());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'archive-'));
+  tempo.traces.clear();
+  tempo.traces.set(traceId, oddTrace());
+  tempo.traces.set(otherId, oddTrace(otherId));
+  tempo.before = () => false;
+  return () => rmSync(folder, { recursive: true });
+});
+
+async function archive(argv: readonly string[], io: Partial<Io> = {}) {
+  const process = fakeProcess({ now: () => now, env: { OBSCTL_TEMPO: tempo.url }, ...io });
+  const code = await obsctl(['trace', 'archive', ...argv, '--by', 'ada'], process);
+  return { code, out: process.out, err: process.err };
+}
+const filesIn = (path: string) => readdirSync(path).sort();
+const json = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+
+describe('trace archive', () => {
+  it('writes the trace as it came, and what it is, who wanted it and why', async () => {
+    const { code, out, err } = await archive([traceId, '--out', folder, '--why', 'INC-42', '--hold', '1y']);
+    expect([code, err]).toEqual([0, '']);
+    const [trace, manifest] = filesIn(folder).sort((a, b) => a.length - b.length);
+    const text = readFileSync(join(folder, trace));
+    expect(Buffer.from(decodeJson(text)).equals(Buffer.from(oddTrace()))).toBe(true);
+    const sha256 = createHash('sha256').update(text).digest('hex');
+    expect(trace).toBe(`${traceId}.${sha256.slice(0, 16)}.json`);
+    expect(json(manifest)).toMatchObject({
+      ...{ format: 'tailgate-trace-archive/1', traceId, file: trace, sha256, bytes: text.length, spans: 2 },
+      ...{ startAt: '2026-11-25T17:02:11.123Z', durationMs: 1240, rootService: 'shop', rootName: 'GET /cart' },
+      ...{ missing: '', notCarried: { unknownFields: 0, mendedTexts: 0 }, source: tempo.url },
+      ...{ archivedAt: '2026-11-30T02:00:00.000Z', by: 'ada', why: 'INC-42' },
+      hold: { until: '2027-11-30T02:00:00.000Z' },
+    });
+    expect(out).toContain(join(folder, trace));
+    expect(filesIn(folder).map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual([0o444, 0o444]);
+  });
+
+  it('writes nothing twice, another reason beside the first, and a trace that grew beside what it was', async () => {
+    await archive([traceId, '--out', folder, '--why', 'INC-42']);
+    const first = filesIn(folder);
+    expect((await archive([traceId, '--out', folder, '--why', 'INC-42'])).out).toContain('archived already');
+    expect(filesIn(folder)).toEqual(first);
+    await archive([traceId, '--out', folder, '--why', 'INC-43']);
+    expect(filesIn(folder)).toHaveLength(3);
+    tempo.traces.set(traceId, Buffer.concat([oddTrace(), oddTrace()]));
+    await archive([traceId, '--out', folder, '--why', 'INC-42']);
+    expect(filesIn(folder)).toHaveLength(5);
+    expect(filesIn(folder)).toEqual(expect.arrayContaining(first));
+  });
+
+  it('takes ids from a pipe, each once, and tells which the store does not have', async () => {
+    const lines = `${traceId}\n\n00-${otherId}-00f067aa0ba902b7-01\n${traceId}\n${noId}\n`;
+    const stdin = (async function* () {
+      yield Buffer.from(lines.slice(0, 40));
+      yield Buffer.from(lines.slice(40));
+    })();
+    const { code, out } = await archive(['-', '--out', folder, '-o', 'jsonl'], { stdin });
+    expect(code).toBe(4);
+    const rows = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(rows.map(({ traceId, state }) => [traceId, state])).toEqual([
+      [traceId, 'archived'],
+      [otherId, 'archived'],
+      [noId, 'missing'],
+    ]);
+    expect(filesIn(folder)).toHaveLength(4);
+  });
+
+  it('ends with 3 where the store has none', async () => {
+    expect((await archive([noId, '--out', folder])).code).toBe(3);
+    expect(filesIn(folder)).toEqual([]);
+  });
+
+  it('passes over an answer that is of another trace, and goes on', async () => {
+    tempo.traces.set(traceId, oddTrace(otherId));
+    const { code, out } = await archive([traceId, otherId, '--out', folder]);
+    expect(code).toBe(4);
+    expect(out).toContain(`failed: the store answered with a span of trace ${otherId}`);
+    expect(filesIn(folder)).toHaveLength(2);
+  });
+
+  it('ends where the store breaks off, with what was done, and goes on from there', async () => {
+    tempo.before = (request, response) => {
+      if (!request.url!.includes(otherId)) return false;
+      response.destroy();
+      return true;
+    };
+    const broken = await archive([traceId, otherId, '--out', folder]);
+    expect(broken.code).toBe(1);
+    expect(broken.err).toContain('obsctl: 1 of 2 were looked at');
+    expect(broken.err).toContain(`cannot reach ${tempo.url}`);
+    expect(filesIn(folder)).toHaveLength(2);
+    tempo.before = () => false;
+    expect((await archive([traceId, otherId, '--out', folder])).code).toBe(0);
+    expect(filesIn(folder)).toHaveLength(4);
+  });
+
+  it.each([
+    [['--hold', 'soon', '--out', 'x', traceId], '--hold soon: expected a time such as 90d or 1y'],
+    [['--hold', '2026-02-30', '--out', 'x', traceId], '--hold 2026-02-30'],
+    [['--hold', '2020-01-01', '--out', 'x', traceId], '--hold 2020-01-01'],
+    [['--lock', 'governance', '--out', 'x', traceId], '--lock belongs to --hold'],
+    [['--why', 'x'.repeat(1001), '--out', 'x', traceId], '--why: 1001 characters'],
+    [['--out', 'x', '../../etc/passwd'], 'holds no trace id'],
+  ])('refuses %j before it asks anybody', async (argv, message) => {
+    tempo.asked.length = 0;
+    const { code, err } = await archive(argv);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+    expect(tempo.asked).toEqual([]);
+  });
+
+  it('leaves what has its name as it is, be it a link, and says so', async () => {
+    await archive([traceId, '--out', folder]);
+    const [trace] = filesIn(folder).filter((name) => !name.includes('manifest'));
+    const second = join(folder, 'second');
+    mkdirSync(second);
+    const elsewhere = join(folder, 'elsewhere');
+    symlinkSync(elsewhere, join(second, trace));
+    const { code, err } = await archive([traceId, '--out', second]);
+    expect(code).toBe(1);
+    expect(err).toContain('Nothing was overwritten');
+    expect(filesIn(second)).toEqual([trace]);
+    expect(() => statSync(elsewhere)).toThrow();
+  });
+
+  it('says in one line that a folder is none', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const { code, err } = await archive([traceId, '--out', join(folder, 'file')]);
+    expect([code, err.trim().split('\n').length]).toEqual([1, 1]);
+    expect(err).toContain('not a folder');
+  });
+});
+
+describe('a folder of archives', () => {
+  it('has nothing of what could not be written whole', async () => {
+    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    const content = {
+      ...textContent('half'),
+      *pieces() {
+        yield Buffer.from('ha');
+        throw full;
+      },
+    };
+    await expect(new Folder(folder).put('name.json', content)).rejects.toThrow(
+      'name.json: no space left on the disk; what was begun is gone again',
+    );
+    expect(filesIn(folder)).toEqual([]);
+  });
+
+  it('takes the same from several at once, and it is there once', async () => {
+    const puts = await Promise.all(
+      Array.from({ length: 20 }, () => new Folder(folder).put('name.json', textContent('same'))),
+    );
+    expect(new Set(puts)).toEqual(new Set(['written', 'there']));
+    expect(filesIn(folder)).toEqual(['name.json']);
+    expect(await new Folder(folder).put('name.json', textContent('else'))).toBe('other');
+    expect(readFileSync(join(folder, 'name.json'), 'utf8')).toBe('same');
+  });
+});
