@@ -11,7 +11,7 @@
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-names=(consul tempo otelcol otelcol-kafka helm kubectl-validate etcd kube-apiserver helm-unittest telemetrygen h2spec kafka)
+names=(consul tempo otelcol otelcol-kafka helm kubectl-validate etcd kube-apiserver helm-unittest telemetrygen h2spec kafka prometheus promtool gofakes3)
 cache=${TAILGATE_CACHE:-${HOME:-/tmp}/.cache/tailgate}/servers
 goflags="-p=2 -buildvcs=false -mod=readonly"
 
@@ -21,6 +21,8 @@ say() { echo "servers: $*"; }
 # The package to build and the linker flags, for one name; part of the cache key.
 recipe() {
   link="-s -w"
+  folder=$1 # where its module is
+  tags=
   case $1 in
     consul) package=github.com/hashicorp/consul ;;
     tempo) package=github.com/grafana/tempo/cmd/tempo; link+=" -X main.Version=2.8.0-87c2dc380cec" ;;
@@ -46,6 +48,12 @@ recipe() {
       link+=" -X $version.gitVersion=v1.36.3 -X $version.gitMajor=1 -X $version.gitMinor=36"
       ;;
     h2spec) package=github.com/summerwind/h2spec/cmd/h2spec; link+=" -X main.VERSION=2.2.1" ;;
+    prometheus | promtool)
+      # of all ways to find targets only the fixed ones and files: no clouds' libraries
+      package=github.com/prometheus/prometheus/cmd/$1 folder=prometheus tags=remove_all_sd
+      link+=" -X github.com/prometheus/common/version.Version=3.16.0"
+      ;;
+    gofakes3) package=github.com/johannesboyne/gofakes3/cmd/gofakes3 ;;
     *) die "unknown name '$1' (known: ${names[*]})" 2 ;;
   esac
 }
@@ -58,11 +66,11 @@ locate() {
   recipe "$1"
   hash=$({
     uname -sm
-    echo "$goflags|$link|$package"
-    cd "$here/$1" && if [ "$package" = jars ]; then cat pom.xml jars.sha256 run.sh; else
+    echo "$goflags|$link|$package${tags:+|$tags}"
+    cd "$here/$folder" && if [ "$package" = jars ]; then cat pom.xml jars.sha256 run.sh; else
       cat go.mod go.sum && { [ "$package" != . ] || cat ./*.go; }
     fi
-  } | sha | cut -c1-16) || die "cannot read $here/$1"
+  } | sha | cut -c1-16) || die "cannot read $here/$folder"
   dir=$cache/$1-$hash
   binary=$dir/$1
 }
@@ -123,7 +131,7 @@ build() {
   fi
 
   say "$name: downloading modules"
-  if ! (cd "$here/$name" && go list -deps -f '' "$package") >"$log" 2>&1; then
+  if ! (cd "$here/$folder" && go list -tags "$tags" -deps -f '' "$package") >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     if [ "$name" = tempo ] && refused "$log"; then
       cp "$log" "$dir/REFUSED"
@@ -141,7 +149,7 @@ END
   fetched=$((SECONDS - start))
 
   say "$name: compiling (download took ${fetched} s)"
-  if ! (cd "$here/$name" && go build -trimpath -ldflags "$link" -o "$tmp" "$package") >>"$log" 2>&1; then
+  if ! (cd "$here/$folder" && go build -tags "$tags" -trimpath -ldflags "$link" -o "$tmp" "$package") >>"$log" 2>&1; then
     tail -n 20 "$log" >&2
     echo "build.sh: $name: go build failed, log: $log" >&2
     return 1

@@ -1,12 +1,14 @@
-// Tries every start helper against the real servers: node tools/servers/smoke.ts [consul] [tempo] [collector] [tools]
+// Tries every start helper against the real servers: node tools/servers/smoke.ts [consul] [tempo] [collector] [s3] [prometheus] [tools]
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './ports.ts';
+import { promtool, startPrometheus } from './prometheus.ts';
+import { startS3 } from './s3.ts';
 import { findServer, type ServerName, serverBinary, startCollector, startConsul, startTempo } from './start.ts';
 
 async function until<T>(what: string, probe: () => Promise<T | undefined>, timeoutMs = 15_000): Promise<T> {
@@ -165,6 +167,39 @@ service: { pipelines: { traces: { receivers: [otlp], processors: [tail_sampling]
   rmSync(dir, { recursive: true });
 }
 
+async function s3(): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'tailgate-smoke-'));
+  const first = await timed('ready', () => startS3({ dir }));
+  const object = `${first.url}/${first.bucket}/a/b`;
+  assert.equal((await fetch(object, { method: 'PUT', body: 'kept' })).status, 200);
+  await timed('stop', () => first.stop());
+  const back = await timed('ready again', () => startS3({ dir, port: first.port }));
+  assert.equal(await (await fetch(object)).text(), 'kept');
+  assert.equal((await fetch(`${object}c`)).status, 404);
+  await timed('kill', () => back.kill());
+  rmSync(dir, { recursive: true });
+}
+
+async function prometheus(): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'tailgate-smoke-'));
+  const port = await freePort();
+  const configFile = join(dir, 'prometheus.yml');
+  const self = `{ job_name: self, scrape_interval: 1s, static_configs: [{ targets: ["127.0.0.1:${port}"] }] }`;
+  writeFileSync(configFile, `scrape_configs: [${self}]\n`);
+  assert.match(promtool('check', 'config', configFile).output, /SUCCESS/);
+  const running = await timed('ready', () => startPrometheus({ configFile, port }));
+  await timed('its own metrics', () =>
+    until('up', async () => {
+      const answer = await fetch(`${running.url}/api/v1/query?query=up`);
+      return (await answer.text()).includes('"1"') || undefined;
+    }),
+  );
+  await timed('stop', () => running.stop());
+  writeFileSync(configFile, 'scrape: []\n');
+  assert.equal(promtool('check', 'config', configFile).code, 1);
+  rmSync(dir, { recursive: true });
+}
+
 async function tools(): Promise<void> {
   const run = (name: ServerName, ...args: string[]) => {
     const result = spawnSync(serverBinary(name), args, { encoding: 'utf8' });
@@ -178,7 +213,7 @@ async function tools(): Promise<void> {
   assert.notEqual(await freePort(), await freePort());
 }
 
-const parts: Record<string, () => Promise<void>> = { consul, tempo, collector, tools };
+const parts: Record<string, () => Promise<void>> = { consul, tempo, collector, s3, prometheus, tools };
 const wanted = process.argv.slice(2);
 for (const [name, part] of Object.entries(parts)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -28,7 +28,10 @@ export type ServerName =
   | 'kube-apiserver'
   | 'helm-unittest'
   | 'h2spec'
-  | 'kafka';
+  | 'kafka'
+  | 'prometheus'
+  | 'promtool'
+  | 'gofakes3';
 
 /** A process that was started and was ready. */
 export interface Running {
