@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real stories fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-kafka bench-readme build sbom audit clean
+.PHONY: help setup run check test test-real stories fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-kafka bench-readme obs-up obs-down obs-status build sbom audit clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -72,6 +72,15 @@ bench-gate: setup ## fails when the gateway fell far behind a no-op receiver (40
 
 bench-readme: setup ## put the newest result into README.md
 	@$(NODE) bench/readme.ts $(RESULT)
+
+obs-up: setup ## the local stack: gateway at 100 %, Tempo, Prometheus, Consul, Grafana, traffic (docs/local-stack.md)
+	@$(NODE) tools/obs/main.ts up $(OBS)
+
+obs-status: setup ## what of it runs, and where
+	@$(NODE) tools/obs/main.ts status $(OBS)
+
+obs-down: setup ## end it; OBS=--forget deletes its data too
+	@$(NODE) tools/obs/main.ts down $(OBS)
 
 build: setup ## compile to dist/, as the image does
 	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.build.json
