@@ -3,6 +3,7 @@ import { type BaseOptions, Consumer, Producer, type ProducerOptions } from '@pla
 import { UsageError } from '../errors.ts';
 import { complaintOf } from './complaint.ts';
 import type { KafkaConfig, KafkaConnection } from './options.ts';
+import { boundUnpacking } from './unpacking.ts';
 
 /** Of what fails for a passing reason, such as a partition whose leader has moved; whoever sends tries again, too. */
 const retries = 3;
@@ -86,6 +87,7 @@ export type TopicConsumer = Consumer<Buffer, Buffer, Buffer, Buffer>;
 /** `member`: names this member among those of one gateway. */
 export function openConsumer(config: KafkaConfig, member: string): TopicConsumer {
   const { group, instance, maxFetchBytes } = config;
+  boundUnpacking(maxFetchBytes);
   const options = {
     ...baseOptions(config),
     groupId: group,

@@ -199,6 +199,22 @@ describe('a topic between receiving and deciding', () => {
     expect(await decider.get('/metrics')).toContain('\ntailgate_kafka_poison_messages_total 3\n');
   });
 
+  it.each(['gzip', 'zstd'] as const)(
+    'is not read behind a batch in %s that would become too much',
+    async (compression) => {
+      const topic = await newTopic();
+      const sink = await newSink();
+      const [before, elsewhere] = [1, 2].map((n) => requestBytes(...request(n)));
+      await writeMessages(kafka.broker, topic, 2, [before]);
+      await writeMessages(kafka.broker, topic, 2, [new Uint8Array(80 * 1024 * 1024)], compression);
+      await writeMessages(kafka.broker, topic, 1, [elsewhere]);
+      const decider = await start({ topic, role: 'consume', sink });
+      const said = /a batch of records becomes more than 67108864 bytes when it is unpacked/;
+      await eventually(async () => expect(JSON.stringify(decider.events('kafka'))).toMatch(said), 30_000);
+      expect(await decider.stop()).toBe(0);
+    },
+  );
+
   it('gets kept traces, too, each under its id', async () => {
     const topic = await newTopic();
     const exporter = { name: 'kept', kafka: { brokers: [kafka.broker], topic } };

@@ -27,8 +27,9 @@ export async function writeMessages(
   topic: string,
   partition: number,
   values: Uint8Array[],
+  compression: 'none' | 'gzip' | 'zstd' = 'none',
 ): Promise<void> {
-  const producer = new Producer({ clientId: 'test', bootstrapBrokers: [broker] });
+  const producer = new Producer({ clientId: 'test', bootstrapBrokers: [broker], compression });
   const messages = values.map((value) => ({ topic, partition, key: Buffer.from('test'), value: Buffer.from(value) }));
   await producer.send({ messages, acks: -1 });
   await producer.close();
