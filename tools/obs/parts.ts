@@ -138,7 +138,7 @@ const grafana: Part = {
       GF_PATHS_PROVISIONING: configuration(stack, 'grafana/provisioning'),
       GF_SERVER_HTTP_ADDR: '127.0.0.1',
       GF_SERVER_HTTP_PORT: String(stack.ports['grafana.http']),
-      DASHBOARDS: configuration(stack, 'grafana/dashboards'),
+      DASHBOARDS: configuration(stack, 'grafana'),
     }),
   missing: 'not on this machine: install it, or a container engine; its dashboards are in deploy/grafana',
   ready: async (stack) => (await answers(`${page('grafana.http')(stack)}/api/health`)) !== '',

@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { State } from '../../tools/obs/state.ts';
+import { findServer } from '../../tools/servers/start.ts';
+import { byTrace } from '../support/captures.ts';
+import { eventually } from '../support/gateway.ts';
+import { addressOf, type Ended, runningIn, stateIn, typed } from '../support/local-stack.ts';
+import { decodeRequest } from '../support/otlp.ts';
+import { requestBytes, traceIdHex } from '../support/spans.ts';
+import { tempoApi } from '../support/tempo-api.ts';
+
+const refused = 'refused' in findServer('tempo') ? findServer('tempo') : undefined;
+if (refused) process.stderr.write(`SKIPPED: the local stack: ${JSON.stringify(refused)}\n`);
+
+/** The local stack as a newcomer has it: one command up, three to look around, one down. As processes, as CI has no engine. */
+describe.skipIf(refused)('make obs-up', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tailgate-obs-'));
+  const make = (target: string, more = '') =>
+    typed(`make --no-print-directory ${target} OBS="--directory ${directory} ${more}"`);
+  let up: Ended;
+  let state: State;
+  let groups: number[];
+  const at = (name: keyof State['ports']) => addressOf(state.ports, name);
+  const tempo = () => tempoApi(at('tempo.http'));
+
+  beforeAll(async () => {
+    up = await make('obs-up', '--processes --free-ports');
+    expect(up.code, up.text).toBe(0);
+    state = stateIn(directory);
+    groups = state.processes.map(({ pid }) => pid);
+  });
+  afterAll(async () => {
+    await make('obs-down', '--forget');
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  /** Sends a trace of two spans to the gateway; its id, and the request as Tempo should give it back. */
+  async function send(name: string, route: string) {
+    const startMs = Date.now() - 200;
+    const body = requestBytes(
+      {
+        trace: name,
+        id: `${name}-root`,
+        service: 'newcomer',
+        name: route,
+        startMs,
+        durationMs: 100,
+        attributes: { 'http.route': route },
+      },
+      {
+        trace: name,
+        id: `${name}-child`,
+        parent: `${name}-root`,
+        service: 'newcomer',
+        name: 'query',
+        startMs,
+        durationMs: 50,
+      },
+    );
+    const headers = { 'content-type': 'application/x-protobuf' };
+    const answer = await fetch(`${at('gateway.http')}/v1/traces`, { method: 'POST', headers, body: Buffer.from(body) });
+    expect(answer.status).toBe(200);
+    return { id: traceIdHex(name), spans: byTrace([decodeRequest(body)]).get(traceIdHex(name)) ?? [] };
+  }
+
+  /** Ids, parents, names and times of spans, in an order of their own. */
+  const identities = (spans: Awaited<ReturnType<typeof send>>['spans']) =>
+    spans
+      .map(({ span }) =>
+        [span.spanId, span.parentSpanId ?? '', span.name, span.startTimeUnixNano, span.endTimeUnixNano].join(' '),
+      )
+      .sort();
+
+  async function prometheus(path: string, parameters: Record<string, string>) {
+    const answer = await fetch(`${at('prometheus.http')}/api/v1/${path}?${new URLSearchParams(parameters)}`);
+    const { status, error, data } = (await answer.json()) as { status: string; error?: string; data: never };
+    expect(status, `${error}: ${JSON.stringify(parameters)}`).toBe('success');
+    return data;
+  }
+
+  it('tells where everything is, and its three commands find something', async () => {
+    for (const name of ['gateway.admin', 'tempo.http', 'prometheus.http', 'consul.http'] as const)
+      expect(up.text).toContain(at(name));
+    const commands =
+      up.text
+        .split('\nTry:\n')[1]
+        ?.split('\n')
+        .slice(0, 3)
+        .map((line) => line.trim()) ?? [];
+    expect(commands).toHaveLength(3);
+    const [found, shown] = [await typed(commands[0]!), await typed(commands[1]!)];
+    expect(found.text).toContain('frontend');
+    expect(shown.text).toContain(commands[1]!.split(' ').at(-1));
+    expect([found.code, shown.code]).toEqual([0, 0]);
+  });
+
+  it('a trace goes in, Tempo has it as it came, and obsctl finds it there', async () => {
+    const { id, spans } = await send('obs-in', '/newcomers');
+    await eventually(async () => expect(identities([...(await tempo().spans(id))])).toEqual(identities(spans)));
+    const find = `bin/obsctl --tempo ${at('tempo.http')} trace find --service newcomer --route /newcomers -o ids`;
+    await eventually(async () => expect((await typed(find)).text.trim()).toBe(id));
+    expect((await typed(`bin/obsctl --tempo ${at('tempo.http')} trace show ${id}`)).text).toContain('kept by debug');
+  });
+
+  it('Prometheus has the gateway’s metrics, and those of services with exemplars that Tempo knows', async () => {
+    const received: { result: { value: [number, string] }[] } = await prometheus('query', {
+      query: 'sum(tailgate_received_spans_total)',
+    });
+    expect(Number(received.result[0]?.value[1])).toBeGreaterThan(0);
+    const now = Date.now() / 1000;
+    const window = { query: 'traces_spanmetrics_latency_bucket', start: String(now - 600), end: String(now) };
+    const ids = await eventually(async () => {
+      const series: { exemplars: { labels: { traceID: string } }[] }[] = await prometheus('query_exemplars', window);
+      const told = series.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.traceID.padStart(32, '0')));
+      expect(told.length).toBeGreaterThan(5);
+      return told;
+    });
+    for (const id of ids.slice(0, 5)) expect(await tempo().spans(id), id).not.toEqual([]);
+  });
+
+  it('a key in Consul changes the verdicts', async () => {
+    const before = await send('obs-login-before', '/login');
+    await eventually(async () => expect(await tempo().spans(before.id)).toHaveLength(2));
+    const change = up.text.match(/^ +(CONSUL_HTTP_ADDR.*)$/m)?.[1] ?? '';
+    expect(await typed(`env ${change}`)).toMatchObject({ code: 0 });
+    const [dropped, kept] = [await send('obs-login-after', '/login'), await send('obs-other-after', '/newcomers')];
+    await eventually(async () => expect(await tempo().spans(kept.id)).toHaveLength(2));
+    const told = await typed(`bin/obsctl --gateway ${at('gateway.admin')} explain ${dropped.id}`);
+    expect(told.text).toMatch(/drop[\s\S]*no-logins/);
+    expect(await tempo().spans(dropped.id)).toEqual([]);
+  });
+
+  it('obs-up again finds what runs, and starts what has ended', async () => {
+    const again = await make('obs-up');
+    expect(again).toMatchObject({ code: 0, text: expect.stringContaining('it runs already') });
+    expect(stateIn(directory)).toEqual(state);
+    const victim = state.processes.find(({ name }) => name === 'tempo')!;
+    process.kill(victim.pid, 'SIGKILL');
+    await eventually(async () =>
+      expect(await make('obs-status')).toMatchObject({ code: 2, text: expect.stringMatching(/tempo +ended/) }),
+    );
+    expect(await make('obs-up')).toMatchObject({ code: 0, text: expect.stringContaining('tempo: ready') });
+    const mended = stateIn(directory);
+    const others = ({ processes }: State) => processes.filter(({ name }) => name !== 'tempo');
+    expect(others(mended)).toEqual(others(state));
+    expect(await make('obs-status')).toMatchObject({ code: 0 });
+    groups.push(...mended.processes.map(({ pid }) => pid));
+  });
+
+  it('obs-down ends all of it, and loses nothing', async () => {
+    const down = await make('obs-down');
+    expect(down).toMatchObject({ code: 0, text: expect.stringContaining('all of it has ended') });
+    expect(down.text).toContain('gateway: ended');
+    expect(runningIn(groups)).toEqual([]);
+    expect((await typed(`tail -n 1 ${directory}/logs/gateway.log`)).text).toContain('"lostSpans":0');
+    expect((await make('obs-status')).text).toContain('nothing runs');
+    expect((await make('obs-down')).text).toContain('nothing runs');
+  });
+
+  it('is interrupted half-way, and leaves nothing behind', async () => {
+    let begun: number[] = [];
+    const ended = await typed(
+      `bin/node tools/obs/main.ts up --processes --free-ports --directory ${directory}`,
+      (text, kill) => {
+        if (!text.includes('consul: ready') || begun.length > 0) return;
+        begun = stateIn(directory).processes.map(({ pid }) => pid);
+        kill();
+      },
+    );
+    expect(ended).toMatchObject({ code: 1, text: expect.stringContaining('taking down consul') });
+    expect(begun.length).toBeGreaterThan(0);
+    expect(runningIn(begun)).toEqual([]);
+  });
+
+  it('names the ports that others use, and starts nothing', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const port = (other.address() as { port: number }).port;
+    const refused = await typed(
+      `bin/node tools/obs/main.ts up --processes --free-ports --port gateway.grpc=${port} --directory ${directory}`,
+    );
+    other.close();
+    expect(refused).toMatchObject({ code: 1, text: expect.stringContaining(`${port} (gateway.grpc)`) });
+    expect((await make('obs-status')).text).toContain('nothing runs');
+  });
+});
