@@ -126,6 +126,7 @@ const packageHomes: Readonly<Record<string, (file: string) => boolean>> = {
   '@grpc/proto-loader': within('receive'),
   '@platformatic/kafka': within('kafka'),
   '@prometheus-io/client': within('telemetry'),
+  aws4fetch: within('cli'),
   bcryptjs: within('access'),
   commander: within('cli'),
   consul: within('consul'),

@@ -4,7 +4,7 @@ import { connectTls, tlsError } from '../../tls-client/connect.ts';
 import { readTlsClient, type TlsClient, type TlsFiles } from '../../tls-client/files.ts';
 import { CommandError, exit } from '../exit.ts';
 
-const names: TlsNames = {
+const flags: TlsNames = {
   ca: '--ca-file',
   certificate: '--cert-file and --key-file',
   serverName: '--server-name',
@@ -15,11 +15,14 @@ export class Connections {
   readonly agent: Agent;
   readonly #files: TlsFiles;
   readonly #timeoutMs: number;
+  readonly #names: TlsNames;
   #client: TlsClient | undefined;
 
-  constructor(files: TlsFiles, timeoutMs: number) {
+  /** `names`: how the user names other files. */
+  constructor(files: TlsFiles, timeoutMs: number, names = flags) {
     this.#files = files;
     this.#timeoutMs = timeoutMs;
+    this.#names = names;
     const plain = buildConnector({ timeout: timeoutMs });
     this.agent = new Agent({
       connections: 8,
@@ -36,14 +39,14 @@ export class Connections {
 
   /** An error of a request, in words that say what to do where it is of TLS. */
   explained(error: unknown): unknown {
-    return this.#client ? tlsError(error, this.#client, names) : error;
+    return this.#client ? tlsError(error, this.#client, this.#names) : error;
   }
 
   async #secure({ hostname, port }: buildConnector.Options) {
     const client = (this.#client ??= await this.#read());
     const host = hostname.replace(/\.$/, '');
     const over = { host, port: Number(port) || 443 };
-    return connectTls(client, names, {
+    return connectTls(client, this.#names, {
       ...{ host, over, protocol: 'http/1.1' as const },
       signal: AbortSignal.timeout(this.#timeoutMs),
     });

@@ -60,7 +60,7 @@ async function traceArchive(named: readonly string[], flags: ArchiveFlags, setti
   };
   const ids = await idsOf(named, io);
   if (ids.length === 0) io.stderr.write('obsctl: no ids on stdin\n');
-  const place = openPlace(flags, settings);
+  const { place, close } = await openPlace(flags, settings);
   const done: Archived[] = [];
   const progress = new Progress(io, ids.length, 'done');
   const archiver = new Archiver(place, labels, settings);
@@ -76,6 +76,8 @@ async function traceArchive(named: readonly string[], flags: ArchiveFlags, setti
         `obsctl: ${done.length} of ${ids.length} were looked at; what is archived stays, and is passed over when you run this again\n`,
       );
     throw error;
+  } finally {
+    await close();
   }
   showArchived(inOrder(done, ids), settings);
   return codeOf(done);
