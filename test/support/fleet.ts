@@ -18,7 +18,10 @@ policies:
     span_count: { min_spans: ${spansPerTrace} }
 `;
 
-/** Gateways on loopback addresses, each a process; the list of members is the same for all, started or not. */
+/**
+ * Gateways on loopback addresses, each a process; the list of members is the same for all, started or not. What each
+ * exports comes to the sink under its name: `/NAME/v1/traces`.
+ */
 export interface FleetOfProcesses {
   readonly up: Map<string, GatewayProcess>;
   start(name: string): Promise<GatewayProcess>;
@@ -40,7 +43,8 @@ export async function makeFleet(
   more: {
     readonly boot?: Record<string, unknown>;
     readonly rules?: string;
-    readonly addresses?: Record<string, string>;
+    /** Where a member has another one in its list, where that is not its address. */
+    readonly seenAt?: (by: string, name: string, address: string) => Promise<string | undefined>;
   } = {},
 ): Promise<FleetOfProcesses> {
   const addresses: Record<string, string> = {};
@@ -49,8 +53,12 @@ export async function makeFleet(
   const up = new Map<string, GatewayProcess>();
   const open = new Set<string>();
   for (const name of names) {
-    const seen = { ...addresses, ...more.addresses, [name]: addresses[name] };
-    const cluster = { name, listen: addresses[name], members: { static: names.map((it) => `${it}=${seen[it]}`) } };
+    const members: string[] = [];
+    for (const it of names) {
+      const seen = it === name ? undefined : await more.seenAt?.(name, it, addresses[it]);
+      members.push(`${it}=${seen ?? addresses[it]}`);
+    }
+    const cluster = { name, listen: addresses[name], members: { static: members } };
     const { cluster: moreOfCluster = {}, ...boot } = more.boot ?? {};
     homes.set(
       name,
@@ -60,7 +68,7 @@ export async function makeFleet(
           shutdown_timeout: '30s',
           buffer: { max_bytes: '128MiB', decision_wait: '10s' },
           batch: { max_age: '100ms' },
-          export: [sinkExporter(sinkUrl)],
+          export: [sinkExporter(`${sinkUrl}/${name}`)],
           ...boot,
           cluster: { ...cluster, ...(moreOfCluster as object) },
         },
@@ -125,7 +133,10 @@ export interface Traffic {
  * Traces whose spans come one by one, each to another gateway, over `spreadMs`; a request is sent again, to another
  * gateway, until one takes it.
  */
-export function sendTraffic(fleet: FleetOfProcesses, { spreadMs = 1_500, everyMs = 300, name = 't' } = {}): Traffic {
+export function sendTraffic(
+  fleet: FleetOfProcesses,
+  { spreadMs = 1_500, everyMs = 300, name = 't', headers = {} } = {},
+): Traffic {
   const agent = new Agent({ keepAlive: true });
   const under = new Set<Promise<void>>();
   const traffic: Traffic = { acknowledged: [], repeats: 0, unsure: 0, stop: async () => {} };
@@ -134,7 +145,8 @@ export function sendTraffic(fleet: FleetOfProcesses, { spreadMs = 1_500, everyMs
     for (;;) {
       const open = [...fleet.open];
       const gateway = fleet.up.get(open[Math.floor(Math.random() * open.length)] ?? '');
-      const status = gateway && (await postTraces(gateway.http, agent, body).catch((error) => `${error.code}`));
+      const status =
+        gateway && (await postTraces(gateway.http, agent, body, headers).catch((error) => `${error.code}`));
       if (status === 200) break;
       traffic.repeats++;
       if (status === 'ECONNRESET') traffic.unsure++;

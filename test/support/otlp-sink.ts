@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { decodeRequest, type RequestObject, type SpanObject, spansIn } from './otlp.ts';
@@ -20,6 +20,8 @@ export interface OtlpSink {
   readonly taken: readonly RequestObject[];
   /** The same, as bytes. */
   readonly bodies: readonly Buffer[];
+  /** With what each of them came. */
+  readonly heads: readonly { readonly path: string; readonly headers: IncomingHttpHeaders }[];
   /** Requests that came, whatever the answer. */
   readonly asked: number;
   spans(): SpanObject[];
@@ -31,6 +33,7 @@ export interface OtlpSink {
 export async function startSink(port = 0): Promise<OtlpSink> {
   const taken: RequestObject[] = [];
   const bodies: Buffer[] = [];
+  const heads: { path: string; headers: IncomingHttpHeaders }[] = [];
   let answer: SinkAnswer = () => ({ status: 200 });
   let asked = 0;
   const server = createServer(async (request, response) => {
@@ -39,6 +42,7 @@ export async function startSink(port = 0): Promise<OtlpSink> {
     if (reply.status === 200) {
       taken.push(decodeRequest(body));
       bodies.push(body);
+      heads.push({ path: request.url as string, headers: request.headers });
     }
     respond(response, reply);
   });
@@ -47,6 +51,7 @@ export async function startSink(port = 0): Promise<OtlpSink> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     taken,
     bodies,
+    heads,
     get asked() {
       return asked;
     },
