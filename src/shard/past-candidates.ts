@@ -2,10 +2,10 @@ import type { SpanConditions } from '../model/conditions.ts';
 import type { PastCandidates } from '../model/past-trace.ts';
 import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
 import { hexOf } from '../model/trace-id.ts';
-import { type ScopeView, SpanView } from '../store/span-view.ts';
+import { type ResourceView, type ScopeView, SpanView } from '../store/span-view.ts';
 import { resourceOf, scopeOf } from '../store/trace-view.ts';
 import { compileAnySpan } from '../traceql/any-span.ts';
-import { type SpansetExpression, statuses, type Value } from '../traceql/ast.ts';
+import { type SpansetExpression, statuses } from '../traceql/ast.ts';
 import { type Hint, hintsOf } from '../traceql/hints.ts';
 import { readResource, readScope } from '../wire/envelope.ts';
 import { Reader } from '../wire/reader.ts';
@@ -95,7 +95,7 @@ class Hints {
  */
 class SpansOf {
   readonly #slices: SliceRows;
-  readonly #resources = new Map<number, ReadonlyMap<string, Value>>();
+  readonly #resources = new Map<number, ResourceView>();
   readonly #scopes = new Map<number, ScopeView>();
 
   readonly #write: ShownWriter;
@@ -120,7 +120,7 @@ class SpansOf {
     );
   }
 
-  #resource(at: number): ReadonlyMap<string, Value> {
+  #resource(at: number): ResourceView {
     let resource = this.#resources.get(at);
     if (resource === undefined) {
       const out = new Writer();

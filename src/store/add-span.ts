@@ -1,52 +1,82 @@
-import { Span, Status, StatusCode, tag, WireType } from '../wire/otlp.ts';
+import { Event, Link, Span, Status, StatusCode, tag, WireType } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import type { AttributeTerms } from './attribute-terms.ts';
 import type { Summary } from './digest.ts';
+import { notedFields } from './noted-fields.ts';
+import type { Slice } from './part-body.ts';
 import { nameTerm } from './terms.ts';
 
 const { varint, fixed64, length } = WireType;
 const traceIdTag = tag(Span.traceId, length);
+const parentTag = tag(Span.parentSpanId, length);
 const nameTag = tag(Span.name, length);
 const startTag = tag(Span.startTimeUnixNano, fixed64);
 const endTag = tag(Span.endTimeUnixNano, fixed64);
 const attributesTag = tag(Span.attributes, length);
+const eventsTag = tag(Span.events, length);
+const linksTag = tag(Span.links, length);
 const statusTag = tag(Span.status, length);
 const codeTag = tag(Status.code, varint);
+const messageTag = tag(Status.message, length);
+const eventNameTag = tag(Event.name, length);
+const eventAttributesTag = tag(Event.attributes, length);
+const linkAttributesTag = tag(Link.attributes, length);
 
 /** What the spans of one part come to; times are Unix nanoseconds as doubles, 0 where no span has one. */
 export interface Totals extends Summary {
   startNs: number;
   endNs: number;
+  /** Spans without a parent. */
+  roots: number;
 }
 
 const nothing = new Uint8Array(0);
 const span = new Reader(nothing);
 const name = new Reader(nothing);
+const message = new Reader(nothing);
+const inner = new Reader(nothing);
 const nested = new Reader(nothing);
 const probe = new Reader(nothing);
 const id = new Reader(nothing);
 
 /** Adds the span in these bytes of the request to the totals of its part. */
-export function addSpan(request: Uint8Array, start: number, end: number, totals: Totals, attributes: AttributeTerms) {
+export function addSpan(request: Uint8Array, slice: Slice, totals: Totals, attributes: AttributeTerms): void {
   let startNs = 0;
   let endNs = 0;
-  span.goTo(request, start, end);
+  let isRoot = true;
+  span.goTo(request, slice.start, slice.end);
   name.goTo(nothing, 0, 0);
+  message.goTo(nothing, 0, 0);
   while (span.next()) {
     const field = span.field * 8 + span.wireType;
     if (field === attributesTag) attributes.read(span, nested, 'span', totals.terms);
     else if (field === nameTag) name.enter(span);
     else if (field === startTag) startNs = readNanoseconds(span);
     else if (field === endTag) endNs = readNanoseconds(span);
-    else if (field === statusTag) totals.errors += isError(nested.enter(span)) ? 1 : 0;
+    else if (field === parentTag) isRoot = isZero(nested.enter(span));
+    else if (field === statusTag) totals.errors += readStatus(nested.enter(span)) ? 1 : 0;
+    else if (field === eventsTag) readEvent(inner.enter(span), attributes);
+    else if (field === linksTag) readLink(inner.enter(span), attributes);
     else span.skip();
   }
   // Of a name that stands there twice the last one counts; an empty one is left out on the wire, and is searched for
   // all the same.
-  addName(totals, attributes);
+  if (totals.terms.add(nameTerm(name.buf, name.pos, name.end))) attributes.readText(notedFields.name, name);
+  attributes.readText(notedFields.statusMessage, message);
+  if (isRoot) {
+    totals.roots++;
+    const { start, end } = slice.resource.service;
+    noteRoot(name, nested.goTo(request, start, end), attributes);
+  }
   if (startNs > 0) totals.startNs = totals.startNs === 0 ? startNs : Math.min(totals.startNs, startNs);
   totals.endNs = Math.max(totals.endNs, startNs, endNs);
   totals.longestNs = Math.max(totals.longestNs, endNs - startNs);
+}
+
+/** A trace's root is told of by its name and its service; both are empty where it has none. */
+export function noteRoot(rootName: Reader, service: Reader, attributes: AttributeTerms): void {
+  attributes.readText(notedFields.rootName, rootName);
+  attributes.readText(notedFields.rootServiceName, service);
 }
 
 /**
@@ -67,22 +97,45 @@ export function traceIdOf(r: Reader): Reader {
 
 const noId = new Uint8Array(16);
 
-function addName(totals: Totals, { tags }: AttributeTerms): void {
-  const term = nameTerm(name.buf, name.pos, name.end);
-  if (totals.terms.add(term) && name.end > name.pos && !tags.knows(term)) tags.note('name', 0, term, name, name);
-}
-
 /** As a double: exact to 256 ns in this century, enough for milliseconds and for a search's first look. */
 function readNanoseconds(r: Reader): number {
   const low = r.fixed32();
   return r.fixed32() * 4_294_967_296 + low;
 }
 
-function isError(status: Reader): boolean {
+function isZero({ buf, pos, end }: Reader): boolean {
+  for (let i = pos; i < end; i++) if (buf[i] !== 0) return false;
+  return true;
+}
+
+/** Whether it is an error; leaves `message` on its message. */
+function readStatus(status: Reader): boolean {
   let code = 0;
   while (status.next()) {
-    if (status.field * 8 + status.wireType === codeTag) code = status.varint();
+    const field = status.field * 8 + status.wireType;
+    if (field === codeTag) code = status.varint();
+    else if (field === messageTag) message.enter(status);
     else status.skip();
   }
   return code === StatusCode.ERROR;
+}
+
+function readEvent(event: Reader, attributes: AttributeTerms): void {
+  eventName.goTo(nothing, 0, 0);
+  while (event.next()) {
+    const field = event.field * 8 + event.wireType;
+    if (field === eventAttributesTag) attributes.read(event, nested, 'event');
+    else if (field === eventNameTag) eventName.enter(event);
+    else event.skip();
+  }
+  attributes.readText(notedFields.eventName, eventName);
+}
+
+const eventName = new Reader(nothing);
+
+function readLink(link: Reader, attributes: AttributeTerms): void {
+  while (link.next()) {
+    if (link.field * 8 + link.wireType === linkAttributesTag) attributes.read(link, nested, 'link');
+    else link.skip();
+  }
 }

@@ -1,16 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Field, Query } from '../traceql/ast.ts';
-import { TraceQLError } from '../traceql/error.ts';
-import { parseField, parseQuery } from '../traceql/parse.ts';
 import { BadRequest } from './bad-request.ts';
 import { isDamage } from './damage.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
 import { Abandoned, type Pace } from './pace.ts';
 import { json, jsonText, plain } from './respond.ts';
-import { namedFields, TraceReader } from './search.ts';
+import { type StoredParts, TraceReader } from './search.ts';
 import { metricsJson, plainTraceJson, traceJson } from './search-json.ts';
-import { parseSearchRequest, parseWindow } from './search-request.ts';
-import { TagReader, type TagScope } from './tags.ts';
+import { checkTraceParameters, parseSearchRequest } from './search-request.ts';
+import { shownFields } from './shown-fields.ts';
+import { parseScopes, parseTagRequest, plainTag, traceQLField, virtualValues } from './tag-request.ts';
+import { intrinsics, TagReader, type TagScope } from './tags.ts';
 import { traceV1, traceV2 } from './trace-answer.ts';
 
 type Answerer = (
@@ -31,17 +30,14 @@ export class TempoAnswers {
     this.#traces = new TraceReader(db);
     this.#tags = new TagReader(db, this.#traces);
     this.#routes = [
-      [
-        /^\/api\/traces\/([^/]+)$/,
-        ([id], _, { accept, pace }) => traceV1(this.#traces.parts(parseTraceId(id), pace), accept),
-      ],
+      [/^\/api\/traces\/([^/]+)$/, ([id], params, { accept, pace }) => traceV1(this.#parts(id, params, pace), accept)],
       [
         /^\/api\/v2\/traces\/([^/]+)$/,
-        ([id], _, { accept, pace }) => traceV2(this.#traces.parts(parseTraceId(id), pace), accept),
+        ([id], params, { accept, pace }) => traceV2(this.#parts(id, params, pace), accept),
       ],
       [/^\/api\/search$/, (_, params, { pace }) => this.#search(params, pace)],
-      [/^\/api\/search\/tags$/, (_, params) => this.#tagNames(params)],
-      [/^\/api\/v2\/search\/tags$/, (_, params) => json({ scopes: this.#scopes(params), metrics: {} })],
+      [/^\/api\/search\/tags$/, (_, params, { pace }) => this.#tagNames(params, pace)],
+      [/^\/api\/v2\/search\/tags$/, (_, params, { pace }) => this.#scopes(params, pace)],
       [/^\/api\/search\/tag\/([^/]+)\/values$/, ([tag], params, { pace }) => this.#tagValuesV1(tag, params, pace)],
       [/^\/api\/v2\/search\/tag\/([^/]+)\/values$/, ([tag], params, { pace }) => this.#tagValuesV2(tag, params, pace)],
     ];
@@ -65,9 +61,14 @@ export class TempoAnswers {
     return plain(404, 'not found');
   }
 
+  #parts(id: string, params: URLSearchParams, pace: Pace): StoredParts | undefined {
+    checkTraceParameters(params);
+    return this.#traces.parts(parseTraceId(id), pace);
+  }
+
   async #search(params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
     const { query, isTraceQL, window, limit, spansPerSpanSet } = parseSearchRequest(params);
-    const fields = namedFields(query);
+    const fields = shownFields(query);
     const inspected = { traces: 0, bytes: 0 };
     const traces: string[] = [];
     let characters = 0;
@@ -80,34 +81,39 @@ export class TempoAnswers {
     return jsonText(`{"traces":[${traces.join()}],"metrics":${JSON.stringify(metricsJson(inspected))}}`);
   }
 
-  #tagNames(params: URLSearchParams): TempoAnswer {
-    // Version 1 lists intrinsics only where they are asked for.
-    const scopes = this.#scopes(params).filter(({ name }) => params.get('scope') === name || name !== 'intrinsic');
-    return json({ tagNames: [...new Set(scopes.flatMap(({ tags }) => tags))], metrics: {} });
+  /** Version 1 lists intrinsics only where they alone are asked for, and knows no filter. */
+  async #tagNames(params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
+    const asked = { ...parseTagRequest(params, pace), filter: undefined };
+    const { attributes, isIntrinsicOnly } = parseScopes(params);
+    const scopes = isIntrinsicOnly ? [{ tags: intrinsics }] : await this.#tags.scopes(attributes, asked);
+    const names = [...new Set(scopes.flatMap(({ tags }) => tags))].sort();
+    return json({ tagNames: isIntrinsicOnly ? names : names.slice(0, asked.limit), metrics: {} });
   }
 
-  #scopes(params: URLSearchParams): TagScope[] {
-    const wanted = params.get('scope') ?? '';
-    if (!knownScopes.has(wanted)) throw new BadRequest(`invalid scope: ${wanted}`);
-    return this.#tags.scopes().filter(({ name }) => wanted === '' || wanted === 'none' || wanted === name);
+  async #scopes(params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
+    const { attributes, hasIntrinsics } = parseScopes(params);
+    const scopes: TagScope[] = await this.#tags.scopes(attributes, parseTagRequest(params, pace));
+    if (hasIntrinsics) scopes.push({ name: 'intrinsic', tags: intrinsics });
+    return json({ scopes, metrics: {} });
   }
 
   async #tagValuesV1(tag: string, params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
-    const values = await this.#tags.values(plainTag(tag), { window: parseWindow(params), pace });
-    return json({ tagValues: values.map(({ value }) => value), metrics: {} });
+    const asked = { ...parseTagRequest(params, pace), filter: undefined };
+    const fixed = virtualValues(tag);
+    const values = tag === 'status.code' ? [] : await this.#tags.values(plainTag(tag), asked);
+    const texts = new Set([...fixed, ...values.map(({ value }) => value)]);
+    return json({ tagValues: [...texts].sort().slice(0, asked.limit), metrics: {} });
   }
 
   async #tagValuesV2(tag: string, params: URLSearchParams, pace: Pace): Promise<TempoAnswer> {
-    const asked = { filter: filterOf(params), window: parseWindow(params), pace };
-    const values = await this.#tags.values(traceQLField(tag), asked);
-    return json({ tagValues: values, metrics: {} });
+    const values = await this.#tags.values(traceQLField(tag), parseTagRequest(params, pace));
+    // As jsonpb leaves out what is empty.
+    return json({ tagValues: values.map(({ type, value }) => ({ type, value: value || undefined })), metrics: {} });
   }
 }
 
 const maxAnswerCharacters = 32 * 1024 * 1024;
 const answerTooLarge = `the answer is larger than ${maxAnswerCharacters} characters: ask for fewer traces (limit), spans (spss) or fields`;
-
-const knownScopes = new Set(['', 'none', 'resource', 'span', 'intrinsic', 'event', 'link', 'instrumentation']);
 
 function decode(part: string): string {
   try {
@@ -127,30 +133,4 @@ function parseTraceId(text: string): Uint8Array {
   }
   if (text.length > 32) throw new BadRequest("trace IDs can't be larger than 128 bits");
   return Buffer.from(text.padStart(32, '0'), 'hex');
-}
-
-/** Version 1 names tags without a scope. */
-const plainTag = (tag: string): Field =>
-  tag === 'name' || tag === 'status' || tag === 'kind'
-    ? { type: 'intrinsic', name: tag }
-    : { type: 'attribute', scope: 'any', key: tag };
-
-function traceQLField(tag: string): Field {
-  try {
-    return parseField(tag);
-  } catch (error) {
-    if (error instanceof TraceQLError) throw new BadRequest(`please provide a valid tagName: ${error.message}`);
-    throw error;
-  }
-}
-
-/** A filter that does not parse is none, as in Tempo: completion asks while the query is being typed. */
-function filterOf(params: URLSearchParams): Query | undefined {
-  const q = params.get('q') ?? '';
-  if (q === '' || q.replaceAll(/\s/g, '') === '{}') return undefined;
-  try {
-    return parseQuery(q);
-  } catch {
-    return undefined;
-  }
 }

@@ -5,7 +5,7 @@ import type { Reader } from '../wire/reader.ts';
 /**
  * An AnyValue as TraceQL compares it; maps, bytes and nothing are nil. Integers that a double would round are bigints.
  */
-function readValue(r: Reader, depth = 0): Value {
+export function readValue(r: Reader, depth = 0): Value {
   let value: Value;
   while (r.next()) {
     if (r.field === AnyValue.string && r.wireType === 2) value = r.string();
@@ -41,10 +41,17 @@ export function readScalar(r: Reader): { type: ScalarType; text: string } | unde
     if (r.field === AnyValue.string && r.wireType === 2) scalar = { type: 'string', text: r.string() };
     else if (r.field === AnyValue.bool && r.wireType === 0) scalar = { type: 'bool', text: String(r.varint() !== 0) };
     else if (r.field === AnyValue.int && r.wireType === 0) scalar = { type: 'int', text: String(r.int64()) };
-    else if (r.field === AnyValue.double && r.wireType === 1) scalar = { type: 'float', text: String(r.double()) };
+    else if (r.field === AnyValue.double && r.wireType === 1) scalar = { type: 'float', text: floatText(r.double()) };
     else r.skip();
   }
   return scalar;
+}
+
+/** As TraceQL writes a float, so that it is none of the integers. */
+function floatText(value: number): string {
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : value < 0 ? '-Inf' : 'NaN';
+  const text = String(value);
+  return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
 /** Reads one KeyValue into `into`; of a key that comes twice the first counts. */

@@ -1,7 +1,8 @@
 import { AnyValue, KeyValue, ListValue, tag, WireType } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
+import { type NotedField, termOfText } from './noted-fields.ts';
 import type { TermSet } from './term-set.ts';
-import { hashKey, hashScalar, type TermScope } from './terms.ts';
+import { hashKey, hashScalar, type TagScope } from './terms.ts';
 
 const { length } = WireType;
 const keyTag = tag(KeyValue.key, length);
@@ -9,11 +10,24 @@ const valueTag = tag(KeyValue.value, length);
 const listTag = tag(AnyValue.array, length);
 const elementTag = tag(ListValue.values, length);
 
-/** Told of the scalar attributes and of the span names (`keyHash` 0) that it does not know by their term. */
+/** Longer values are not listed, only their keys: Tempo cuts texts at so many bytes. */
+export const maxListedBytes = 2048;
+
+/** Told of the values that it does not know by their term, and of keys. The cursors are lent for the call. */
 export interface TagSink {
   knows(term: number): boolean;
-  /** The cursors are lent for the call. */
-  note(scope: TermScope, keyHash: number, term: number, key: Reader, value: Reader): void;
+  /** A scalar: `value` stands at its AnyValue. */
+  note(place: TagPlace, term: number, value: Reader): void;
+  noteText(field: NotedField, term: number, value: Reader): void;
+  /** A key with a value that is not listed: a map, bytes, nothing, or too long a text. */
+  noteKey(place: TagPlace): void;
+}
+
+/** Of which key. */
+export interface TagPlace {
+  readonly scope: TagScope;
+  readonly keyHash: number;
+  readonly key: Reader;
 }
 
 const nothing = new Uint8Array(0);
@@ -21,20 +35,24 @@ const nothing = new Uint8Array(0);
 /** Reads KeyValues with cursors of its own, which are used again: a trace has hundreds of them. */
 export class AttributeTerms {
   readonly tags: TagSink;
-  readonly #key = new Reader(nothing);
   readonly #value = new Reader(nothing);
   readonly #list = new Reader(nothing);
   readonly #element = new Reader(nothing);
   readonly #noted = new Reader(nothing);
+  /** Used again, too. */
+  readonly #place = { scope: 'span' as TagScope, keyHash: 0, key: new Reader(nothing) };
+  /** Absent for attributes that are in no digest. */
+  #terms: TermSet | undefined;
 
   constructor(tags: TagSink) {
     this.tags = tags;
   }
 
-  /** Adds the terms of the KeyValue at which `outer` stands, and tells `tags` of the new ones. */
-  read(outer: Reader, attribute: Reader, scope: TermScope, terms: TermSet): void {
+  /** Adds the terms of the KeyValue at which `outer` stands, and tells `tags` of what is new. */
+  read(outer: Reader, attribute: Reader, scope: TagScope, terms?: TermSet): void {
     attribute.enter(outer);
-    const key = this.#key.goTo(attribute.buf, attribute.pos, attribute.pos);
+    const place = this.#place;
+    const key = place.key.goTo(attribute.buf, attribute.pos, attribute.pos);
     const value = this.#value.goTo(attribute.buf, attribute.pos, attribute.pos);
     while (attribute.next()) {
       const field = attribute.field * 8 + attribute.wireType;
@@ -42,40 +60,49 @@ export class AttributeTerms {
       else if (field === valueTag) value.enter(attribute);
       else attribute.skip();
     }
-    if (value.pos < value.end) this.#addValue(value, hashKey(scope, key.buf, key.pos, key.end), scope, terms);
+    place.scope = scope;
+    place.keyHash = hashKey(scope, key.buf, key.pos, key.end);
+    this.#terms = terms;
+    if (value.pos < value.end) this.#addValue(value);
+    else this.tags.noteKey(place);
+  }
+
+  /** A field of a span that is a text. */
+  readText(field: NotedField, value: Reader): void {
+    const term = termOfText(field, value);
+    if (!this.tags.knows(term)) this.tags.noteText(field, term, value);
   }
 
   /** The term of an AnyValue, or those of a list's elements, as a query matches a list by its elements. */
-  #addValue(value: Reader, keyHash: number, scope: TermScope, terms: TermSet): void {
+  #addValue(value: Reader): void {
     const start = value.pos;
     while (value.next()) {
-      if (value.field * 8 + value.wireType === listTag) this.#addList(value, keyHash, scope, terms);
-      else this.#addScalar(value, start, { keyHash, scope, terms });
+      if (value.field * 8 + value.wireType === listTag) this.#addList(value);
+      else this.#addScalar(value, start);
     }
   }
 
-  #addList(value: Reader, keyHash: number, scope: TermScope, terms: TermSet): void {
+  #addList(value: Reader): void {
     const list = this.#list.enter(value);
-    const asked = { keyHash, scope, terms };
+    if (list.pos === list.end) this.tags.noteKey(this.#place);
     while (list.next()) {
       if (list.field * 8 + list.wireType !== elementTag) list.skip();
       else {
         const element = this.#element.enter(list);
-        for (const start = element.pos; element.next(); ) this.#addScalar(element, start, asked);
+        for (const start = element.pos; element.next(); ) this.#addScalar(element, start);
       }
     }
   }
 
   /** `start`: where the AnyValue begins that the scalar is a field of. */
-  #addScalar(value: Reader, start: number, { keyHash, scope, terms }: Adding): void {
-    const term = hashScalar(keyHash, value);
-    if (term === 0 || !terms.add(term) || this.tags.knows(term)) return;
-    this.tags.note(scope, keyHash, term, this.#key, this.#noted.goTo(value.buf, start, value.end));
+  #addScalar(value: Reader, start: number): void {
+    const isLong = value.end - start > maxListedBytes;
+    // What is in no digest need not be hashed to be passed over.
+    const isPassedOver = isLong && this.#terms === undefined;
+    const term = isPassedOver ? 0 : hashScalar(this.#place.keyHash, value);
+    if (isPassedOver) value.skip();
+    if (term !== 0 && (this.#terms?.add(term) === false || this.tags.knows(term))) return;
+    if (term === 0 || isLong) this.tags.noteKey(this.#place);
+    else this.tags.note(this.#place, term, this.#noted.goTo(value.buf, start, value.end));
   }
-}
-
-interface Adding {
-  readonly keyHash: number;
-  readonly scope: TermScope;
-  readonly terms: TermSet;
 }

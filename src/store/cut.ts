@@ -1,10 +1,11 @@
-import { Request, Resource, ResourceSpans, ScopeSpans, tag, WireType } from '../wire/otlp.ts';
+import { Request, ResourceSpans, ScopeSpans, tag, WireType } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
-import { addSpan, type Totals, traceIdOf } from './add-span.ts';
+import { addSpan, noteRoot, type Totals, traceIdOf } from './add-span.ts';
 import { AttributeTerms, type TagSink } from './attribute-terms.ts';
 import { writeDigest } from './digest.ts';
-import { addField, type Envelope, type Slice, writeBody } from './part-body.ts';
+import { EnvelopeTerms, isAt, noRange } from './envelope-terms.ts';
+import { addField, type Envelope, type ResourceEnvelope, type Slice, writeBody } from './part-body.ts';
 import { TermSet } from './term-set.ts';
 
 /** One trace's spans of one request, or some of them where they are many, ready to store. Times are Unix milliseconds, 0 where no span has one. */
@@ -30,7 +31,8 @@ const usualBytes = 16_384;
 const mostPartBytes = 1024 * 1024;
 const mostPartSpans = 1000;
 const mostBytesKept = 4 * 1024 * 1024;
-const attributesTag = tag(Resource.attributes, length);
+const scopeTag = tag(ScopeSpans.scope, length);
+const noText = new Reader(new Uint8Array(0));
 
 /** Which spans of the request a trace has. */
 interface Draft {
@@ -41,12 +43,13 @@ interface Draft {
 /** Cuts requests into the parts of their traces. What it reads and writes with is used again for each. */
 export class Cutter {
   readonly #attributes: AttributeTerms;
-  readonly #attribute = new Reader(new Uint8Array(0));
+  readonly #envelopes: EnvelopeTerms;
   readonly #terms = new TermSet();
   #writer = new Writer(usualBytes);
 
   constructor(tags: TagSink) {
     this.#attributes = new AttributeTerms(tags);
+    this.#envelopes = new EnvelopeTerms(this.#attributes);
   }
 
   /**
@@ -61,14 +64,21 @@ export class Cutter {
         this.#cutResource(reader.message(), drafts);
       else reader.skip();
     }
-    for (const { traceId, slices } of drafts.all())
-      for (const some of inParts(slices)) yield this.#finish(request, traceId, some);
+    for (const { traceId, slices } of drafts.all()) {
+      let roots = 0;
+      for (const some of inParts(slices)) {
+        const { part, totals } = this.#finish(request, traceId, some);
+        roots += totals.roots;
+        yield part;
+      }
+      if (roots === 0) noteRoot(noText, noText, this.#attributes);
+    }
     // What one giant trace took is not kept for those to come.
     if (this.#writer.buf.length > mostBytesKept) this.#writer = new Writer(usualBytes);
   }
 
   #cutResource(r: Reader, drafts: Drafts): void {
-    const resource: Envelope = { fields: [], terms: new Int32Array(0) };
+    const resource: ResourceEnvelope = { fields: [], terms: new Int32Array(0), service: noRange };
     const scopes: Reader[] = [];
     this.#terms.clear();
     for (let start = r.pos; r.next(); start = r.pos) {
@@ -77,34 +87,46 @@ export class Cutter {
         scopes.push(r.message());
         continue;
       }
-      if (field === resourceTag) this.#readResource(r.message());
+      if (field === resourceTag) this.#envelopes.readResource(r.message(), resource, this.#terms);
       else r.skip();
       addField(resource, start, r.pos);
     }
     resource.terms = this.#terms.values().slice();
-    for (const scope of scopes) cutScope(scope, resource, drafts);
+    for (const scope of scopes) this.#cutScope(scope, resource, drafts);
   }
 
-  #readResource(r: Reader): void {
-    while (r.next()) {
-      if (r.field * 8 + r.wireType === attributesTag)
-        this.#attributes.read(r, this.#attribute, 'resource', this.#terms);
-      else r.skip();
+  #cutScope(r: Reader, resource: ResourceEnvelope, drafts: Drafts): void {
+    const scope: Envelope = { fields: [], terms: resource.terms };
+    const span = new Reader(r.buf, 0, 0);
+    let isNamed = false;
+    for (let start = r.pos; r.next(); start = r.pos) {
+      const field = r.field * 8 + r.wireType;
+      if (field === spansTag) {
+        span.enter(r);
+        drafts.of(traceIdOf(span)).slices.push({ start: span.pos, end: span.end, resource, scope });
+        continue;
+      }
+      if (field === scopeTag) {
+        this.#envelopes.readScope(r.message());
+        isNamed = true;
+      } else r.skip();
+      addField(scope, start, r.pos);
     }
+    if (!isNamed) this.#envelopes.readScope(noText);
   }
 
-  #finish(request: Uint8Array, traceId: Uint8Array, slices: readonly Slice[]): Part {
-    const totals: Totals = { terms: this.#terms, errors: 0, longestNs: 0, startNs: 0, endNs: 0 };
+  #finish(request: Uint8Array, traceId: Uint8Array, slices: readonly Slice[]): { part: Part; totals: Totals } {
+    const totals: Totals = { terms: this.#terms, errors: 0, longestNs: 0, startNs: 0, endNs: 0, roots: 0 };
     this.#terms.clear();
     let resource: Envelope | undefined;
     for (const slice of slices) {
       if (slice.resource !== resource) for (const term of slice.resource.terms) this.#terms.add(term);
       resource = slice.resource;
-      addSpan(request, slice.start, slice.end, totals, this.#attributes);
+      addSpan(request, slice, totals, this.#attributes);
     }
     const body = writeBody(request, slices, this.#writer.reset());
     const times = { startMs: Math.floor(totals.startNs / 1e6), endMs: Math.ceil(totals.endNs / 1e6) };
-    return { traceId, digest: writeDigest(totals), body, ...times };
+    return { part: { traceId, digest: writeDigest(totals), body, ...times }, totals };
   }
 }
 
@@ -121,20 +143,6 @@ function* inParts(slices: readonly Slice[]): Generator<readonly Slice[]> {
     bytes += end - start;
   }
   yield first === 0 ? slices : slices.slice(first);
-}
-
-function cutScope(r: Reader, resource: Envelope, drafts: Drafts): void {
-  const scope: Envelope = { fields: [], terms: resource.terms };
-  const span = new Reader(r.buf, 0, 0);
-  for (let start = r.pos; r.next(); start = r.pos) {
-    if (r.field * 8 + r.wireType === spansTag) {
-      span.enter(r);
-      drafts.of(traceIdOf(span)).slices.push({ start: span.pos, end: span.end, resource, scope });
-    } else {
-      r.skip();
-      addField(scope, start, r.pos);
-    }
-  }
 }
 
 /**
@@ -160,10 +168,4 @@ class Drafts {
     if (draft === undefined) this.#byId.set(key, (draft = { traceId: bytes, slices: [] }));
     return draft;
   }
-}
-
-function isAt({ buf, pos, end }: Reader, id: Uint8Array): boolean {
-  if (end - pos !== id.length) return false;
-  for (let i = 0; i < id.length; i++) if (buf[pos + i] !== id[i]) return false;
-  return true;
 }

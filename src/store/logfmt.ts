@@ -1,6 +1,6 @@
 import { BadRequest } from './bad-request.ts';
 
-const pair = /\s*([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*)))?(?=\s|$)/y;
+const pair = /\s*([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"=]*)))?(?=\s|$)/y;
 
 /** `key=value "quoted"` pairs as in go-logfmt; a key alone has an empty value. Throws BadRequest. */
 export function parseLogfmt(text: string): Map<string, string> {

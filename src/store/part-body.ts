@@ -20,8 +20,13 @@ export function addField({ fields }: Envelope, start: number, end: number): void
   else fields.push({ start, end });
 }
 
+export interface ResourceEnvelope extends Envelope {
+  /** The text of its service.name, empty where it has none. */
+  service: Readonly<Range>;
+}
+
 export interface Slice extends Range {
-  readonly resource: Envelope;
+  readonly resource: ResourceEnvelope;
   readonly scope: Envelope;
 }
 

@@ -1,16 +1,17 @@
-import type { Field, Value } from '../traceql/ast.ts';
 import type { Inspected, Match } from './search.ts';
+import type { ShownField } from './shown-fields.ts';
+import { shownValue } from './shown-value.ts';
 import type { SpanView } from './span-view.ts';
 
-/** Tempo's words for a trace whose root has not come (yet). */
+/** Tempo's words for a trace whose root has not come (yet), or says no service. */
 const rootUnknown = '<root span not yet received>';
 
 /** tempopb.TraceSearchMetadata in the JSON of gogo's jsonpb: 64-bit integers as strings, zero values left out. */
-export function traceJson({ trace, spans }: Match, fields: readonly Field[], spansPerSpanSet: number): object {
+export function traceJson({ trace, spans }: Match, fields: readonly ShownField[], spansPerSpanSet: number): object {
   const durationMs = Number(trace.durationNs / 1_000_000n);
   return {
     traceID: trace.traceId.replace(/^0+/, ''),
-    rootServiceName: trace.root === undefined ? rootUnknown : orNothing(trace.root.service),
+    rootServiceName: trace.root?.service || rootUnknown,
     rootTraceName: orNothing(trace.root?.name ?? ''),
     startTimeUnixNano: nanoseconds(trace.startNs),
     durationMs: durationMs === 0 ? undefined : durationMs,
@@ -19,9 +20,9 @@ export function traceJson({ trace, spans }: Match, fields: readonly Field[], spa
   };
 }
 
-/** The same without spans, which is how Tempo answers a search by tags. */
+/** The same without spans and their counts, which is how Tempo answers a search by tags. */
 export function plainTraceJson(match: Match): object {
-  return { ...traceJson(match, [], 0), spanSet: undefined, spanSets: undefined };
+  return { ...traceJson(match, [], 0), spanSet: undefined, spanSets: undefined, serviceStats: undefined };
 }
 
 export const metricsJson = ({ traces, bytes }: Inspected): object => ({
@@ -32,7 +33,7 @@ export const metricsJson = ({ traces, bytes }: Inspected): object => ({
 });
 
 /** `spanSet` is what Tempo keeps for older Grafana: the first of `spanSets`, of which one query has one. */
-function spanSets(spans: readonly SpanView[], fields: readonly Field[], limit: number): object {
+function spanSets(spans: readonly SpanView[], fields: readonly ShownField[], limit: number): object {
   const first = earliest(spans, limit);
   const set = { spans: first.map((span) => spanJson(span, fields)), matched: spans.length };
   return { spanSet: set, spanSets: [set] };
@@ -51,7 +52,7 @@ function earliest(spans: readonly SpanView[], limit: number): SpanView[] {
   return first;
 }
 
-function spanJson(span: SpanView, fields: readonly Field[]): object {
+function spanJson(span: SpanView, fields: readonly ShownField[]): object {
   const attributes = fields.map((field) => attributeJson(field, span)).filter((attribute) => attribute !== undefined);
   return {
     spanID: span.spanId,
@@ -73,31 +74,11 @@ const shownElsewhere = new Set([
   'span:id',
 ]);
 
-function attributeJson(field: Field, span: SpanView): object | undefined {
+function attributeJson(shown: ShownField, span: SpanView): object | undefined {
+  const { field } = shown;
   if (field.type === 'intrinsic' && shownElsewhere.has(field.name)) return undefined;
-  const value = valueJson(span.field(field));
+  const value = shownValue(shown, span);
   return value === undefined ? undefined : { key: field.type === 'attribute' ? field.key : field.name, value };
-}
-
-function valueJson(value: Value): object | undefined {
-  switch (typeof value) {
-    case 'string':
-      return { stringValue: value };
-    case 'boolean':
-      return { boolValue: value };
-    case 'bigint':
-      return { intValue: String(value) };
-    case 'number':
-      return Number.isInteger(value)
-        ? { intValue: String(value) }
-        : { doubleValue: Number.isFinite(value) ? value : String(value) };
-    case 'object':
-      return Array.isArray(value)
-        ? { arrayValue: { values: value.map(valueJson) } }
-        : { stringValue: (value as { name: string }).name };
-    default:
-      return undefined;
-  }
 }
 
 function serviceStats(stats: Map<string, { spans: number; errors: number }>): object {

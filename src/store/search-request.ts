@@ -44,7 +44,7 @@ function readQuery(q: string): Query {
   }
 }
 
-/** `start` and `end` in Unix seconds, one of them or both; all of time where neither is given. */
+/** `start` and `end` in Unix seconds, one of them or both; all of time where neither is given. Throws BadRequest. */
 export function parseWindow(params: URLSearchParams): TimeWindow {
   const start = seconds(params, 'start');
   const end = seconds(params, 'end');
@@ -54,11 +54,22 @@ export function parseWindow(params: URLSearchParams): TimeWindow {
   return { fromMs: start * 1000, toMs: end === 0 ? Number.MAX_SAFE_INTEGER : end * 1000 };
 }
 
+const modes = new Set(['', 'all', 'ingesters', 'blocks']);
+
+/** Of a trace by its id: times and places are for Tempo to look in fewer places, and the store has one. Throws BadRequest. */
+export function checkTraceParameters(params: URLSearchParams): void {
+  parseWindow(params);
+  const mode = params.get('mode') ?? '';
+  if (!modes.has(mode)) throw new BadRequest(`invalid value for mode ${mode.slice(0, 40)}`);
+}
+
+/** 32 bits, as in Tempo: what is longer is milliseconds by mistake. */
 function seconds(params: URLSearchParams, name: string): number {
   const text = params.get(name) ?? '';
-  if (text !== '' && !/^\d{1,11}$/.test(text))
-    throw new BadRequest(`invalid ${name}: expected Unix seconds, got "${text}"`);
-  return Number(text);
+  const value = Number(text);
+  if (text !== '' && !(/^\+?\d+$/.test(text) && value < 2 ** 31))
+    throw new BadRequest(`invalid ${name}: expected Unix seconds, got "${text.slice(0, 40)}"`);
+  return value;
 }
 
 function positive(params: URLSearchParams, name: string, otherwise: number, max: number): number {

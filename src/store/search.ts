@@ -25,6 +25,13 @@ export interface Inspected {
   bytes: number;
 }
 
+interface Searching {
+  readonly inspected: Inspected;
+  readonly pace: Pace;
+  /** Of traces, so much is read and not much more. */
+  readonly mostBytes?: number;
+}
+
 /** A trace while it is read: `read` says how much, and at the end whether that was all. */
 export interface StoredParts {
   readonly read: ReadOf;
@@ -69,12 +76,13 @@ export class TraceReader {
   async *search(
     spansets: SpansetExpression,
     window: TimeWindow,
-    { inspected, pace }: { readonly inspected: Inspected; readonly pace: Pace },
+    { inspected, pace, mostBytes = Number.POSITIVE_INFINITY }: Searching,
   ): AsyncGenerator<Match> {
     const mayMatch = compileMayMatch(spansets);
     const compiled = compileSpansets(spansets);
     for await (const row of this.#candidates(window, inspected, pace)) {
       if (!mayMatch(row.digest as Uint8Array)) continue;
+      if (inspected.bytes >= mostBytes) return;
       const trace = new TraceView(Buffer.from(row.trace_id as Uint8Array).toString('hex'));
       const read: ReadOf = { bytes: 0, isWhole: true };
       for await (const part of this.#parts(Number(row.id), read, pace)) trace.add(part);

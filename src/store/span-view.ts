@@ -1,7 +1,7 @@
-import type { Field, Intrinsic, Value } from '../traceql/ast.ts';
+import type { AttributeScope, Field, Intrinsic, Value } from '../traceql/ast.ts';
 import { kinds, statuses } from '../traceql/ast.ts';
 import type { SpanFields } from '../traceql/evaluate.ts';
-import { Event, Link, Span, Status } from '../wire/otlp.ts';
+import { Event, Link, Resource, Scope, Span, Status } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { findAttribute } from './any-value.ts';
 
@@ -12,16 +12,28 @@ interface WholeTrace {
   readonly root: { readonly name: string; readonly service: string } | undefined;
 }
 
-export interface ScopeView {
+/** A Resource message, as queries ask it and as it came. */
+export interface ResourceView {
+  readonly attributes: ReadonlyMap<string, Value>;
+  readonly message: Reader;
+}
+
+/** An InstrumentationScope message, the same. */
+export interface ScopeView extends ResourceView {
   readonly name: string;
   readonly version: string;
-  readonly attributes: ReadonlyMap<string, Value>;
+}
+
+/** Messages that have attributes, and the number of that field. */
+interface AttributeSource {
+  readonly messages: readonly Reader[];
+  readonly field: number;
 }
 
 /** One stored span: what every search reads, decoded at once; attributes, events and links when somebody asks. */
 export class SpanView implements SpanFields {
   readonly trace: WholeTrace;
-  readonly resource: ReadonlyMap<string, Value>;
+  readonly resource: ResourceView;
   readonly scope: ScopeView;
   readonly #bytes: Reader;
   spanId = '';
@@ -34,8 +46,8 @@ export class SpanView implements SpanFields {
   startNs = 0n;
   endNs = 0n;
 
-  constructor(bytes: Reader, trace: WholeTrace, resource: ReadonlyMap<string, Value>, scope: ScopeView) {
-    this.#bytes = new Reader(bytes.buf, bytes.pos, bytes.end);
+  constructor(bytes: Reader, trace: WholeTrace, resource: ResourceView, scope: ScopeView) {
+    this.#bytes = again(bytes);
     this.trace = trace;
     this.resource = resource;
     this.scope = scope;
@@ -51,7 +63,7 @@ export class SpanView implements SpanFields {
   }
 
   get service(): string {
-    const name = this.resource.get('service.name');
+    const name = this.resource.attributes.get('service.name');
     return typeof name === 'string' ? name : '';
   }
 
@@ -61,9 +73,9 @@ export class SpanView implements SpanFields {
       case 'span':
         return this.#attribute(field);
       case 'resource':
-        return this.resource.get(field.key);
+        return this.resource.attributes.get(field.key);
       case 'any':
-        return this.#attribute(field) ?? this.resource.get(field.key);
+        return this.#attribute(field) ?? this.resource.attributes.get(field.key);
       case 'instrumentation':
         return this.scope.attributes.get(field.key);
       default:
@@ -72,6 +84,20 @@ export class SpanView implements SpanFields {
             findAttribute(message, nestedAttributes[field.scope as 'event' | 'link'], encodedKey(field)),
           )
           .filter((value) => value !== undefined);
+    }
+  }
+
+  /** Where the attributes of a scope are; the cursors are the caller's. */
+  attributesOf(scope: Exclude<AttributeScope, 'any'>): AttributeSource {
+    switch (scope) {
+      case 'span':
+        return { messages: [this.#cursor()], field: Span.attributes };
+      case 'resource':
+        return { messages: [again(this.resource.message)], field: Resource.attributes };
+      case 'instrumentation':
+        return { messages: [again(this.scope.message)], field: Scope.attributes };
+      default:
+        return { messages: this.messages(scope), field: nestedAttributes[scope] };
     }
   }
 
@@ -105,7 +131,7 @@ export class SpanView implements SpanFields {
   }
 
   #cursor(): Reader {
-    return new Reader(this.#bytes.buf, this.#bytes.pos, this.#bytes.end);
+    return again(this.#bytes);
   }
 
   /** Cursors over the span's events or links. */
@@ -119,6 +145,8 @@ export class SpanView implements SpanFields {
     return found;
   }
 }
+
+const again = ({ buf, pos, end }: Reader): Reader => new Reader(buf, pos, end);
 
 const nestedAttributes = { event: Event.attributes, link: Link.attributes };
 

@@ -1,15 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Reader } from '../wire/reader.ts';
 import { readScalar } from './any-value.ts';
-import type { TagSink } from './attribute-terms.ts';
+import { maxListedBytes, type TagPlace, type TagSink } from './attribute-terms.ts';
+import type { NotedField } from './noted-fields.ts';
 import { type TagRow, TagTable } from './tag-table.ts';
-import { hashKey, type TermScope } from './terms.ts';
+import { hashKey, type TagScope } from './terms.ts';
 
 /** More values a key than anybody completes from; what comes later is not kept. */
 const maxValuesPerKey = 1000;
 const maxKeys = 5000;
-/** Of a value, and of a key. */
-const maxTextBytes = 512;
+const maxKeyBytes = 512;
 /** Values looked at between two loads: what values that are ever new may cost in time and memory. */
 const maxSeen = 200_000;
 /** A value that goes on being seen is dated again this often, so that retention can tell it from one that is gone. */
@@ -19,14 +19,20 @@ interface Key {
   values: number;
   /** New values since the last `load`; what a key with ever new values may cost is bounded by it. */
   tries: number;
+  /** Whether it was noted since the last `load` as one that has values which are not listed. */
+  isNoted: boolean;
 }
 
-/** Keeps which attribute keys and values there are, for completion, at the cost of a set lookup for one seen before. */
+/** Stands for every key that there is no room for. */
+const noRoom: Key = { values: 0, tries: maxValuesPerKey, isNoted: true };
+
+/** Keeps which keys and values there are, for completion, at the cost of a set lookup for one seen before. */
 export class TagBook implements TagSink {
   readonly #table: TagTable;
   readonly #keys = new Map<number, Key>();
   readonly #seen = new Set<number>();
   #isFull = false;
+  #hasTooManyKeys = false;
   #loadedAt = 0;
   #now = 0;
 
@@ -43,47 +49,69 @@ export class TagBook implements TagSink {
   /** Starts again from what is stored: after rows were deleted, or a transaction undone. */
   load(now: number): void {
     this.#loadedAt = now;
-    this.#isFull = false;
+    this.#isFull = this.#hasTooManyKeys = false;
     this.#seen.clear();
     this.#keys.clear();
     for (const { scope, key, values } of this.#table.load()) {
       const bytes = Buffer.from(key);
-      const hash = scope === 'name' ? 0 : hashKey(scope as TermScope, bytes, 0, bytes.length);
-      this.#keys.set(hash, { values, tries: 0 });
+      this.#keys.set(hashKey(scope as TagScope, bytes, 0, bytes.length), { values, tries: 0, isNoted: false });
     }
   }
 
   /**
-   * Lets values go that nobody sent since `seenBefore`, and the oldest where there was no room for a new one; those that
-   * are still sent are noted again when they come. Not after every batch: that is what new values may cost.
+   * Lets values go that nobody sent since `seenBefore`, and the oldest where there was no room for a new one or a new
+   * key; those that are still sent are noted again when they come. Not after every batch: that is what new values may cost.
    */
   forget(now: number, seenBefore: number): void {
-    const wasFull = this.#isFull;
+    const [wasFull, hadTooManyKeys] = [this.#isFull, this.#hasTooManyKeys];
     if (wasFull) this.#table.makeRoom();
-    if (this.#table.forget(seenBefore) || wasFull) this.load(now);
+    if (hadTooManyKeys) this.#table.forgetOldestKeys(Math.ceil(maxKeys / 8));
+    if (this.#table.forget(seenBefore) || wasFull || hadTooManyKeys) this.load(now);
   }
 
   knows(term: number): boolean {
     return this.#seen.has(term);
   }
 
-  note(scope: TermScope, keyHash: number, term: number, key: Reader, value: Reader): void {
-    if (this.#seen.size >= maxSeen) this.#isFull = true;
-    if (this.#isFull) return;
-    const known = this.#keys.get(keyHash) ?? this.#newKey(keyHash);
-    const isLong = value.end - value.pos > maxTextBytes || key.end - key.pos > maxTextBytes;
-    if (known.tries >= maxValuesPerKey || isLong) return;
-    known.tries++;
-    this.#seen.add(term);
-    const scalar = scope === 'name' ? { type: 'string' as const, text: text(value) } : readScalar(value);
-    if (scalar === undefined) return;
-    this.#write(known, { scope, key: scope === 'name' ? 'name' : text(key), type: scalar.type, value: scalar.text });
+  note(place: TagPlace, term: number, value: Reader): void {
+    const known = this.#take(place, term);
+    const scalar = known && readScalar(value);
+    if (scalar) this.#write(known, { scope: place.scope, key: text(place.key), type: scalar.type, value: scalar.text });
   }
 
-  #newKey(hash: number): Key {
-    const key = { values: 0, tries: this.#keys.size >= maxKeys ? maxValuesPerKey : 0 };
-    if (key.tries === 0) this.#keys.set(hash, key);
-    return key;
+  noteText({ key, hash }: NotedField, term: number, value: Reader): void {
+    const known = value.end - value.pos <= maxListedBytes && this.#take({ keyHash: hash }, term);
+    if (known) this.#write(known, { scope: 'intrinsic', key, type: 'string', value: text(value) });
+  }
+
+  noteKey(place: TagPlace): void {
+    if (this.#isFull) return;
+    const known = this.#key(place);
+    if (known.isNoted) return;
+    known.isNoted = true;
+    this.#write(known, { scope: place.scope, key: text(place.key), type: 'none', value: '' });
+  }
+
+  /** The key, where there is room for one more value of it. */
+  #take(place: Pick<TagPlace, 'keyHash'> & Partial<TagPlace>, term: number): Key | undefined {
+    if (this.#seen.size >= maxSeen) this.#isFull = true;
+    if (this.#isFull) return undefined;
+    const known = this.#key(place);
+    if (known.tries >= maxValuesPerKey) return undefined;
+    known.tries++;
+    this.#seen.add(term);
+    return known;
+  }
+
+  #key({ keyHash, key }: Pick<TagPlace, 'keyHash'> & Partial<TagPlace>): Key {
+    const known = this.#keys.get(keyHash);
+    if (known !== undefined) return known;
+    if (key !== undefined && key.end - key.pos > maxKeyBytes) return noRoom;
+    this.#hasTooManyKeys ||= this.#keys.size >= maxKeys;
+    if (this.#hasTooManyKeys) return noRoom;
+    const added = { values: 0, tries: 0, isNoted: false };
+    this.#keys.set(keyHash, added);
+    return added;
   }
 
   #write(known: Key, row: TagRow): void {

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { ScalarType } from './any-value.ts';
+import type { TagScope } from './terms.ts';
 
 /** Beside the bytes of its words, what a row takes of its page, and what pages have free: measured at 1.15 to 1.3. */
 const rowBytes = 40;
@@ -10,11 +11,12 @@ const costOfRow = `(length(CAST(key AS BLOB)) + length(CAST(value AS BLOB)) + ${
 /** When the share is full, the oldest go down to this part of it, so that they need not go again at once. */
 const keptShare = 7 / 8;
 
-/** One value of one attribute key. */
+/** One value of one key. */
 export interface TagRow {
-  readonly scope: string;
+  readonly scope: TagScope;
   readonly key: string;
-  readonly type: ScalarType;
+  /** `none`: the key has values that are not listed. */
+  readonly type: ScalarType | 'none';
   readonly value: string;
 }
 
@@ -71,6 +73,11 @@ export class TagTable {
     }
     this.#statements.deleteUntil.run(until);
   }
+
+  /** Deletes the keys that were seen longest ago. To be loaded again afterwards. */
+  forgetOldestKeys(count: number): void {
+    this.#statements.deleteOldestKeys.run(count);
+  }
 }
 
 const prepare = (db: DatabaseSync) => ({
@@ -81,4 +88,7 @@ const prepare = (db: DatabaseSync) => ({
   redate: db.prepare('UPDATE tag SET seen_ms = ? WHERE scope = ? AND key = ? AND type = ? AND value = ?'),
   insert: db.prepare('INSERT INTO tag (seen_ms, scope, key, type, value) VALUES (?, ?, ?, ?, ?)'),
   deleteUntil: db.prepare('DELETE FROM tag WHERE seen_ms <= ?'),
+  deleteOldestKeys: db.prepare(
+    'DELETE FROM tag WHERE (scope, key) IN (SELECT scope, key FROM tag GROUP BY scope, key ORDER BY max(seen_ms) LIMIT ?)',
+  ),
 });

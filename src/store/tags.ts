@@ -1,8 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Field, Query, Value } from '../traceql/ast.ts';
+import type { AttributeScope, Field, Query } from '../traceql/ast.ts';
 import { kinds, statuses } from '../traceql/ast.ts';
+import { readScalar } from './any-value.ts';
+import { Distinct, type Enough, mostListedBytes } from './distinct.ts';
+import { isNoted } from './noted-fields.ts';
 import type { Pace } from './pace.ts';
 import type { TimeWindow, TraceReader } from './search.ts';
+import { anyValuesOf, elementsOf, keysOf } from './span-attributes.ts';
+import type { SpanView } from './span-view.ts';
 
 interface TagValue {
   readonly type: string;
@@ -10,29 +15,36 @@ interface TagValue {
 }
 
 export interface TagScope {
-  readonly name: 'resource' | 'span' | 'intrinsic';
+  readonly name: string;
   readonly tags: readonly string[];
 }
 
-interface AskedValues {
-  /** Values of those spans only that it matches. */
+/** What is asked for: so many at most, of all spans or of those that a filter matches. */
+export interface AskedTags extends Enough {
   readonly filter?: Query | undefined;
   readonly window: TimeWindow;
   readonly pace: Pace;
 }
 
-const intrinsics = [
-  ...['duration', 'kind', 'name', 'rootName', 'rootServiceName', 'status', 'statusMessage', 'traceDuration'],
-  ...['span:duration', 'span:id', 'span:kind', 'span:name', 'span:parentID', 'span:status', 'span:statusMessage'],
-  ...['trace:duration', 'trace:id', 'trace:rootName', 'trace:rootService', 'event:name', 'event:timeSinceStart'],
-  ...['link:spanID', 'link:traceID', 'instrumentation:name', 'instrumentation:version'],
+/** Those that Tempo 2.8 lists; ids are not for completion. */
+export const intrinsics: readonly string[] = [
+  ...['duration', 'kind', 'name', 'status', 'statusMessage', 'traceDuration', 'rootServiceName', 'rootName'],
+  ...['span:status', 'span:statusMessage', 'span:duration', 'span:name', 'span:kind'],
+  ...['trace:rootName', 'trace:rootService', 'trace:duration', 'event:name', 'event:timeSinceStart'],
+  ...['instrumentation:name', 'instrumentation:version'],
 ];
-const keyword = ({ name }: { name: string }): TagValue => ({ type: 'keyword', value: name });
-const maxValues = 1000;
-/** Values asked for together with a filter are read from the newest matching traces. */
-const maxTracesRead = 500;
+export const attributeScopes = ['resource', 'span', 'event', 'link', 'instrumentation'] as const;
+type Scope = (typeof attributeScopes)[number];
 
-/** Attribute keys and values that stored traces have. */
+const withoutValues = new Set<string>([
+  ...['duration', 'traceDuration', 'trace:id', 'span:id', 'span:parentID', 'link:traceID', 'link:spanID'],
+]);
+const keyword = ({ name }: { name: string }): TagValue => ({ type: 'keyword', value: name });
+const mostValues = 1000;
+/** What a filter matches is read from the newest traces, so much of them and no more. */
+const mostBytes = 128 * 1024 * 1024;
+
+/** Keys and values that stored traces have: those that were noted as they came (tag-book.ts), or those of a search. */
 export class TagReader {
   readonly #nextKey: StatementSync;
   readonly #values: StatementSync;
@@ -40,66 +52,107 @@ export class TagReader {
 
   constructor(db: DatabaseSync, traces: TraceReader) {
     this.#nextKey = db.prepare('SELECT min(key) AS key FROM tag WHERE scope = ? AND key > ?');
-    this.#values = db.prepare(
-      `SELECT DISTINCT type, value FROM tag WHERE scope IN (?, ?) AND key = ? ORDER BY value LIMIT ${maxValues}`,
-    );
+    this.#values = db.prepare(`SELECT DISTINCT type, value FROM tag
+      WHERE scope IN (?, ?, ?) AND key = ? AND type <> 'none' ORDER BY value LIMIT ?`);
     this.#traces = traces;
   }
 
-  scopes(): TagScope[] {
-    return [
-      { name: 'resource', tags: this.#keys('resource') },
-      { name: 'span', tags: this.#keys('span') },
-      { name: 'intrinsic', tags: intrinsics },
-    ];
+  /** The keys of each of these scopes that has any. */
+  async scopes(wanted: readonly Scope[], asked: AskedTags): Promise<TagScope[]> {
+    const keys = asked.filter === undefined ? undefined : await this.#searchKeys(wanted, asked.filter, asked);
+    const scopes = wanted.map((name) => ({ name, tags: keys?.get(name)?.sorted() ?? this.#keys(name, asked.limit) }));
+    return scopes.filter(({ tags }) => tags.length > 0);
   }
 
   /** From key to key, past their values: DISTINCT would read them all. */
-  #keys(scope: string): string[] {
+  #keys(scope: Scope, limit: number): string[] {
     const keys: string[] = [];
-    for (let key: unknown = ''; ; keys.push(String(key))) {
+    for (let key: unknown = ''; keys.length < limit; keys.push(String(key))) {
       key = this.#nextKey.get(scope, String(key))!.key;
-      if (key === null) return keys;
+      if (key === null) break;
     }
+    return keys;
   }
 
-  /** All values of a field, or of those spans only that `filter` matches. */
-  async values(field: Field, asked: AskedValues): Promise<TagValue[]> {
+  async #searchKeys(wanted: readonly Scope[], filter: Query, asked: AskedTags): Promise<Map<Scope, Distinct>> {
+    const found = new Map(wanted.map((scope) => [scope, new Distinct(asked)]));
+    for await (const span of this.#spans(filter, asked)) {
+      for (const [scope, keys] of found) for (const key of keysOf(span, scope)) keys.add(key);
+      if ([...found.values()].every(({ isFull }) => isFull)) break;
+    }
+    return found;
+  }
+
+  /** All values of a field, or of those spans only that the filter matches. */
+  async values(field: Field, asked: AskedTags): Promise<TagValue[]> {
     if (field.type === 'intrinsic') {
-      if (field.name === 'status') return [statuses[1], statuses[2], statuses[0]].map(keyword);
-      if (field.name === 'kind') return kinds.map(keyword);
-      if (field.name === 'duration' || field.name === 'traceDuration') return [];
+      if (field.name === 'status') return [statuses[1], statuses[2], statuses[0]].map(keyword).slice(0, asked.limit);
+      if (field.name === 'kind') return kinds.map(keyword).slice(0, asked.limit);
+      if (withoutValues.has(field.name)) return [];
     }
     if (asked.filter !== undefined) return this.#search(field, asked.filter, asked);
-    if (field.type === 'attribute') return this.#stored(field.scope, field.key);
-    if (field.name === 'name') return this.#stored('name', 'name');
-    return this.#search(field, anything, asked);
+    const noted = this.#noted(field, asked.limit);
+    // What came before it was noted, or had no room, is looked for in the traces themselves.
+    return noted.length > 0 ? noted : this.#search(field, havingIt(field), asked);
   }
 
-  #stored(scope: string, key: string): TagValue[] {
-    const [first, second] = scope === 'any' ? ['span', 'resource'] : [scope, scope];
-    return this.#values.all(first, second, key).map((row) => ({ type: String(row.type), value: String(row.value) }));
+  #noted(field: Field, limit: number): TagValue[] {
+    if (field.type === 'intrinsic') return isNoted(field.name) ? this.#stored(['intrinsic'], field.name, limit) : [];
+    return this.#stored(scopesOf(field.scope), field.key, limit);
   }
 
-  async #search(field: Field, filter: Query, { window, pace }: AskedValues): Promise<TagValue[]> {
-    const found = new Map<string, TagValue>();
-    let traces = 0;
-    const inspected = { traces: 0, bytes: 0 };
-    for await (const { spans } of this.#traces.search(filter.spansets, window, { inspected, pace })) {
-      for (const span of spans)
-        for (const value of listed(span.field(field))) found.set(`${value.type} ${value.value}`, value);
-      if (++traces >= maxTracesRead || found.size >= maxValues) break;
+  #stored([first, second = first, third = first]: readonly string[], key: string, limit: number): TagValue[] {
+    const values: TagValue[] = [];
+    let bytes = 0;
+    for (const row of this.#values.iterate(first, second, third, key, Math.min(limit, mostValues))) {
+      const value = String(row.value);
+      bytes += Buffer.byteLength(value);
+      if (bytes >= mostListedBytes) break;
+      values.push({ type: String(row.type), value });
     }
-    return [...found.values()].sort((a, b) => (a.value < b.value ? -1 : 1)).slice(0, maxValues);
+    return values;
+  }
+
+  async #search(field: Field, filter: Query, asked: AskedTags): Promise<TagValue[]> {
+    const found = new Distinct(asked);
+    for await (const span of this.#spans(filter, asked)) {
+      for (const value of listed(field, span)) found.add(`${value.type} ${value.value}`);
+      if (found.isFull) break;
+    }
+    const values = found.sorted().map((text) => {
+      const at = text.indexOf(' ');
+      return { type: text.slice(0, at), value: text.slice(at + 1) };
+    });
+    return values.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
+  }
+
+  /** Of the newest traces, as many as may be read. */
+  async *#spans(filter: Query, { window, pace }: AskedTags): AsyncGenerator<SpanView> {
+    const inspected = { traces: 0, bytes: 0 };
+    for await (const { spans } of this.#traces.search(filter.spansets, window, { inspected, pace, mostBytes }))
+      yield* spans;
   }
 }
 
-const anything: Query = { spansets: { type: 'spanset', filter: { type: 'literal', value: true } }, select: [] };
+/** `.key` is looked for where Tempo looks: not in events and links. */
+const scopesOf = (scope: AttributeScope): readonly Scope[] =>
+  scope === 'any' ? ['span', 'resource', 'instrumentation'] : [scope];
 
-function listed(value: Value): TagValue[] {
-  if (Array.isArray(value)) return value.flatMap(listed);
-  if (typeof value === 'string') return [{ type: 'string', value }];
-  if (typeof value === 'boolean') return [{ type: 'bool', value: String(value) }];
-  if (typeof value === 'bigint') return [{ type: 'int', value: String(value) }];
-  return typeof value === 'number' ? [{ type: Number.isInteger(value) ? 'int' : 'float', value: String(value) }] : [];
+const havingIt = (field: Field): Query => ({
+  spansets: { type: 'spanset', filter: { type: 'exists', field, wanted: true } },
+  select: [],
+});
+
+/** The values of a span's field, those of a list one by one; a text that is not there is an empty one. */
+function listed(field: Field, span: SpanView): TagValue[] {
+  if (field.type === 'attribute') {
+    const values = scopesOf(field.scope).flatMap((scope) => anyValuesOf(span, { ...field, scope }));
+    const scalars = values.flatMap((value) => elementsOf(value) ?? value).map(readScalar);
+    return scalars.flatMap((scalar) => (scalar ? { type: scalar.type, value: scalar.text } : []));
+  }
+  const value = span.field(field) ?? (isNoted(field.name) ? '' : undefined);
+  return [value].flat().flatMap((each) => {
+    if (typeof each === 'string') return { type: 'string', value: each };
+    return typeof each === 'number' || typeof each === 'bigint' ? { type: 'int', value: String(each) } : [];
+  });
 }

@@ -6,14 +6,25 @@ import { Reader } from '../wire/reader.ts';
  * A term is the 32-bit hash of "this field has this value". It is taken from the wire bytes when spans are stored and
  * from the query when they are searched; both must come to the same number, so numbers are hashed by value.
  */
-export type TermScope = 'resource' | 'span' | 'name';
+type TermScope = 'resource' | 'span';
+
+/** Whose keys and values completion lists; those that are no TermScope are in no digest. */
+export type TagScope = TermScope | 'event' | 'link' | 'instrumentation' | 'intrinsic';
 
 const stringTag = tag(AnyValue.string, WireType.length);
 const boolTag = tag(AnyValue.bool, WireType.varint);
 const intTag = tag(AnyValue.int, WireType.varint);
 const doubleTag = tag(AnyValue.double, WireType.fixed64);
 
-const seeds: Record<TermScope, number> = { resource: 0x811c9dc5, span: 0x9e3779b1, name: 0x85ebca6b };
+const seeds: Record<TagScope, number> = {
+  resource: 0x811c9dc5,
+  span: 0x9e3779b1,
+  event: 0xc2b2ae35,
+  link: 0x27d4eb2f,
+  instrumentation: 0x165667b1,
+  intrinsic: 0x2545f491,
+};
+const nameSeed = 0x85ebca6b;
 const utf8 = new TextEncoder();
 const scratch = new DataView(new ArrayBuffer(8));
 const scratchBytes = new Uint8Array(scratch.buffer);
@@ -24,7 +35,7 @@ function mix(hash: number, bytes: Uint8Array, start: number, end: number): numbe
   return Math.imul(fnv1a(bytes, start, end, hash) ^ 0x1ff, 0x01000193) || 1;
 }
 
-export const hashKey = (scope: TermScope, bytes: Uint8Array, start: number, end: number): number =>
+export const hashKey = (scope: TagScope, bytes: Uint8Array, start: number, end: number): number =>
   mix(seeds[scope], bytes, start, end);
 
 /** Hashes one scalar of AnyValue, at which `value` stands; 0 for lists, bytes and nothing. Moves past it. */
@@ -32,7 +43,7 @@ export function hashScalar(key: number, value: Reader): number {
   switch (value.field * 8 + value.wireType) {
     case stringTag:
       scalar.enter(value);
-      return mix(key ^ 1, scalar.buf, scalar.pos, scalar.end);
+      return textTerm(key, scalar.buf, scalar.pos, scalar.end);
     case boolTag:
       return hashBoolean(key, value.varint() !== 0);
     case intTag:
@@ -60,12 +71,16 @@ export function termOf(scope: TermScope, key: string, value: string | number | b
   if (typeof value === 'boolean') return hashBoolean(hash, value);
   if (typeof value !== 'string') return hashNumber(hash, Number(value));
   const bytes = utf8.encode(value);
-  return mix(hash ^ 1, bytes, 0, bytes.length);
+  return textTerm(hash, bytes, 0, bytes.length);
 }
+
+/** The term of a text, of the field whose key hashes to `key`. */
+export const textTerm = (key: number, bytes: Uint8Array, start: number, end: number): number =>
+  mix(key ^ 1, bytes, start, end);
 
 /** The term of a span's name. */
 export function nameTerm(bytes: Uint8Array, start: number, end: number): number {
-  return mix(seeds.name, bytes, start, end);
+  return mix(nameSeed, bytes, start, end);
 }
 
 export function nameTermOf(name: string): number {

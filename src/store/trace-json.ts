@@ -129,6 +129,13 @@ const resourceSpans: MessageForm = {
   [ResourceSpans.schemaUrl]: text('schemaUrl'),
 };
 
+/** Objects that are there where they are empty, as in Tempo: its readers look into them. */
+const alwaysThere = new Map<MessageForm, string>([
+  [resourceSpans, 'resource'],
+  [scopeSpans, 'scope'],
+  [span, 'status'],
+]);
+
 /** No sender nests values deeper; a hostile one must not exhaust the stack, so what is deeper is left out. */
 const maxDepth = 64;
 
@@ -139,6 +146,9 @@ const maxDepth = 64;
 export function traceToJson(body: Uint8Array, list: 'batches' | 'resourceSpans'): Record<string, unknown> {
   return write(new Reader(body), { [Request.resourceSpans]: many(list, () => resourceSpans) }, 0);
 }
+
+/** One AnyValue as the same JSON. */
+export const anyValueJson = (value: Reader): Record<string, unknown> => write(value, anyValue, 0);
 
 function nested(r: Reader, form: MessageForm, depth: number): Record<string, unknown> | undefined {
   const message = r.message();
@@ -152,6 +162,8 @@ function write(r: Reader, form: MessageForm, depth: number): Record<string, unkn
     if (field === undefined || field.wireType !== r.wireType) r.skip();
     else put(message, field, field.read(r, depth));
   }
+  const name = alwaysThere.get(form);
+  if (name !== undefined) message[name] ??= {};
   return message;
 }
 

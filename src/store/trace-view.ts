@@ -2,7 +2,7 @@ import type { Value } from '../traceql/ast.ts';
 import { Request, Resource, ResourceSpans, Scope, ScopeSpans } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { readKeyValue } from './any-value.ts';
-import { type ScopeView, SpanView } from './span-view.ts';
+import { type ResourceView, type ScopeView, SpanView } from './span-view.ts';
 
 /** A stored trace as search sees it: its spans, and what follows from all of them together. */
 export class TraceView {
@@ -56,20 +56,19 @@ export class TraceView {
   }
 
   #readResource(r: Reader): void {
-    const resource = new Map<string, Value>();
+    let resource = noResource;
     const scopes: Reader[] = [];
     while (r.next()) {
       if (r.field === ResourceSpans.scopeSpans && r.wireType === 2) scopes.push(r.message());
-      else if (r.field === ResourceSpans.resource && r.wireType === 2)
-        readAttributes(r.message(), Resource.attributes, resource);
+      else if (r.field === ResourceSpans.resource && r.wireType === 2) resource = readResource(r.message());
       else r.skip();
     }
     for (const scope of scopes) this.#readScope(scope, resource);
   }
 
-  #readScope(r: Reader, resource: ReadonlyMap<string, Value>): void {
+  #readScope(r: Reader, resource: ResourceView): void {
     const spans: Reader[] = [];
-    let scope: ScopeView = { name: '', version: '', attributes: new Map() };
+    let scope: ScopeView = { ...noResource, name: '', version: '' };
     while (r.next()) {
       if (r.field === ScopeSpans.spans && r.wireType === 2) spans.push(r.message());
       else if (r.field === ScopeSpans.scope && r.wireType === 2) scope = readScope(r.message());
@@ -79,24 +78,26 @@ export class TraceView {
   }
 }
 
-/** The attributes of a Resource message. */
-export function resourceOf(message: Uint8Array): Map<string, Value> {
-  const attributes = new Map<string, Value>();
-  readAttributes(new Reader(message), Resource.attributes, attributes);
-  return attributes;
-}
+const noResource: ResourceView = { attributes: new Map(), message: new Reader(new Uint8Array(0)) };
+
+/** A Resource message. */
+export const resourceOf = (message: Uint8Array): ResourceView => readResource(new Reader(message));
 
 /** An InstrumentationScope message. */
 export const scopeOf = (message: Uint8Array): ScopeView => readScope(new Reader(message));
 
-function readAttributes(r: Reader, field: number, into: Map<string, Value>): void {
+function readResource(r: Reader): ResourceView {
+  const message = new Reader(r.buf, r.pos, r.end);
+  const attributes = new Map<string, Value>();
   while (r.next()) {
-    if (r.field === field && r.wireType === 2) readKeyValue(r.message(), into);
+    if (r.field === Resource.attributes && r.wireType === 2) readKeyValue(r.message(), attributes);
     else r.skip();
   }
+  return { attributes, message };
 }
 
 function readScope(r: Reader): ScopeView {
+  const message = new Reader(r.buf, r.pos, r.end);
   const attributes = new Map<string, Value>();
   let name = '';
   let version = '';
@@ -106,5 +107,5 @@ function readScope(r: Reader): ScopeView {
     else if (r.field === Scope.attributes && r.wireType === 2) readKeyValue(r.message(), attributes);
     else r.skip();
   }
-  return { name, version, attributes };
+  return { name, version, attributes, message };
 }

@@ -4,7 +4,7 @@ import { addField, type Envelope } from '../../src/store/part-body.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { spanBytes } from '../support/spans.ts';
 
-const noTags = { knows: () => true, note: () => {} };
+const noTags = { knows: () => true, note: () => {}, noteText: () => {}, noteKey: () => {} };
 
 /** Fields that nobody knows, of two bytes each, in groups between what is known. */
 function withJunk(fieldsEach: number): { request: Uint8Array; junk: Uint8Array } {

@@ -111,18 +111,17 @@ describe('a stored trace is shown', () => {
     expect([...v2]).toEqual([0x0a, ...length, ...v1, 0x12, 3, 0x08, ...length]);
   });
 
-  it('without the zeros that jsonpb leaves out', async () => {
+  it('without the zeros that jsonpb leaves out, and with the objects that readers look into', async () => {
     const span = {
       traceId,
       spanId: bytesOf('1111111111111111'),
       kind: 0,
       startTimeUnixNano: '0',
-      status: {},
       name: '',
     };
     using store = new Inside().keepBytes(encode({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] }));
     expect(await store.json(`/api/traces/${hex}`)).toEqual({
-      batches: [{ scopeSpans: [{ spans: [{ traceId, spanId: span.spanId, status: {} }] }] }],
+      batches: [{ resource: {}, scopeSpans: [{ scope: {}, spans: [{ traceId, spanId: span.spanId, status: {} }] }] }],
     });
   });
 

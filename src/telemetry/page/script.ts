@@ -128,7 +128,7 @@ async function find(query) {
 }
 async function suggestServices() {
   const { tagValues = [] } = await ask('/api/v2/search/tag/resource.service.name/values').catch(() => ({}));
-  show('services', ...tagValues.map((it) => el('option', { value: typeof it === 'string' ? it : it.value })));
+  show('services', ...tagValues.filter((it) => it.value).map((it) => el('option', { value: it.value })));
 }
 `;
 
