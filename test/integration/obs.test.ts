@@ -19,6 +19,7 @@ if (refused) process.stderr.write(`SKIPPED: the local stack: ${JSON.stringify(re
 /** The local stack as a newcomer has it: one command up, three to look around, one down. As processes, as CI has no engine. */
 describe.skipIf(refused)('make obs-up', () => {
   const directory = mkdtempSync(join(tmpdir(), 'tailgate-obs-'));
+  const elsewhere = join(directory, 'elsewhere');
   const make = (target: string, more = '') =>
     typed(`make --no-print-directory ${target} OBS="--directory ${directory} ${more}"`);
   let up: Ended;
@@ -164,10 +165,10 @@ describe.skipIf(refused)('make obs-up', () => {
   it('is interrupted half-way, and leaves nothing behind', async () => {
     let begun: number[] = [];
     const ended = await typed(
-      `bin/node tools/obs/main.ts up --processes --free-ports --directory ${directory}`,
+      `bin/node tools/obs/main.ts up --processes --free-ports --directory ${elsewhere}`,
       (text, kill) => {
         if (!text.includes('consul: ready') || begun.length > 0) return;
-        begun = stateIn(directory).processes.map(({ pid }) => pid);
+        begun = stateIn(elsewhere).processes.map(({ pid }) => pid);
         kill();
       },
     );
@@ -181,10 +182,10 @@ describe.skipIf(refused)('make obs-up', () => {
     await once(other, 'listening');
     const port = (other.address() as { port: number }).port;
     const refused = await typed(
-      `bin/node tools/obs/main.ts up --processes --free-ports --port gateway.grpc=${port} --directory ${directory}`,
+      `bin/node tools/obs/main.ts up --processes --free-ports --port gateway.grpc=${port} --directory ${elsewhere}`,
     );
     other.close();
     expect(refused).toMatchObject({ code: 1, text: expect.stringContaining(`${port} (gateway.grpc)`) });
-    expect((await make('obs-status')).text).toContain('nothing runs');
+    expect((await typed(`make obs-status OBS="--directory ${elsewhere}"`)).text).toContain('nothing runs');
   });
 });
