@@ -1,12 +1,14 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { State } from '../../tools/obs/state.ts';
 import { findServer } from '../../tools/servers/start.ts';
 import { byTrace } from '../support/captures.ts';
+import { dashboards, shown } from '../support/dashboards.ts';
 import { eventually } from '../support/gateway.ts';
 import { addressOf, type Ended, runningIn, stateIn, typed } from '../support/local-stack.ts';
 import { decodeRequest } from '../support/otlp.ts';
@@ -15,6 +17,13 @@ import { tempoApi } from '../support/tempo-api.ts';
 
 const refused = 'refused' in findServer('tempo') ? findServer('tempo') : undefined;
 if (refused) process.stderr.write(`SKIPPED: the local stack: ${JSON.stringify(refused)}\n`);
+
+const alerts: readonly { readonly alert: string; readonly expr: string }[] = parse(
+  readFileSync(new URL('../../deploy/prometheus/alerts.yaml', import.meta.url), 'utf8'),
+).groups.flatMap(({ rules }: { rules: unknown[] }) => rules);
+/** What one gateway without TLS does not have; obs-fleet.test.ts and promtool's tests have it. */
+const ofFleets = /^tailgate_(fleet|forward)/;
+const ofTls = /^tailgate_(certificate|files)/;
 
 /** The local stack as a newcomer has it: one command up, three to look around, one down. As processes, as CI has no engine. */
 describe.skipIf(refused)('make obs-up', () => {
@@ -133,6 +142,38 @@ describe.skipIf(refused)('make obs-up', () => {
     const told = await typed(`bin/obsctl --gateway ${at('gateway.admin')} explain ${dropped.id}`);
     expect(told.text).toMatch(/drop[\s\S]*no-logins/);
     expect(await tempo().spans(dropped.id)).toEqual([]);
+  });
+
+  it('every panel of the dashboards shows something', async () => {
+    const secret = requestBytes({ trace: 'obs-secret', service: 'newcomer', attributes: { 'db.password': 'hunter2' } });
+    const headers = { 'content-type': 'application/x-protobuf' };
+    await fetch(`${at('gateway.http')}/v1/traces`, { method: 'POST', headers, body: Buffer.from(secret) });
+    const sources = { prometheus: at('prometheus.http'), tempo: at('tempo.http') };
+    const here = dashboards.filter(({ uid }) => uid !== 'tailgate-fleet'); // obs-fleet.test.ts
+    for (const { file, panels } of here) {
+      for (const panel of panels.filter(({ type }) => type !== 'row')) {
+        await eventually(async () => expect(await shown(panel, sources), `${file}: ${panel.title}`).toBeGreaterThan(0));
+      }
+    }
+  });
+
+  it('Prometheus evaluates every alert, and has what each asks for', async () => {
+    await eventually(async () => {
+      const { groups }: { groups: { rules: { name: string; query: string; health: string }[] }[] } = await prometheus(
+        'rules',
+        {},
+      );
+      const rules = groups.flatMap(({ rules }) => rules);
+      expect(rules.map(({ name }) => name)).toEqual(alerts.map(({ alert }) => alert));
+      expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+    });
+    for (const { alert, expr } of alerts) {
+      for (const [name] of expr.matchAll(/\b(tailgate|tempo)_\w+\b|\bup\b/g)) {
+        if (ofFleets.test(name) || ofTls.test(name)) continue;
+        const { result }: { result: unknown[] } = await prometheus('query', { query: `last_over_time(${name}[5m])` });
+        expect(result.length, `${alert}: ${name}`).toBeGreaterThan(0);
+      }
+    }
   });
 
   it('obs-up again finds what runs, and starts what has ended', async () => {
