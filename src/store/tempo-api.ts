@@ -23,8 +23,11 @@ export interface TempoApi {
 
 const paths = /^\/api\/(?:(?:v2\/)?traces\/[^/]+|search|(?:v2\/)?search\/tags|(?:v2\/)?search\/tag\/[^/]+\/values)$/;
 
-/** Grafana enables features by this; it is the version of Tempo whose API this is. */
-const buildInfo = { version: '2.8.0', revision: '', branch: '', buildUser: '', buildDate: '', goVersion: '' };
+/**
+ * Grafana enables features by this. From 2.2 on a Tempo streams searches by gRPC, which we do not: so it is the last
+ * version before, though most of what came later is answered.
+ */
+const buildInfo = { version: '2.1.0', revision: '', branch: '', buildUser: '', buildDate: '', goVersion: '' };
 
 /** Tempo's read API over the embedded store, for Grafana's Tempo data source and obsctl. */
 export function createTempoApi(reader: TempoReader): TempoApi {
@@ -46,7 +49,11 @@ export function createTempoApi(reader: TempoReader): TempoApi {
   };
 }
 
+const noMetrics =
+  'this store answers no TraceQL metrics: the gateway has its own, of all spans before sampling, on /metrics (docs/metrics.md)';
+
 function fixed(path: string): TempoAnswer | undefined {
+  if (path.startsWith('/api/metrics/')) return plain(501, noMetrics);
   if (path === '/api/echo') return plain(200, 'echo');
   return path === '/api/status/buildinfo' ? json(buildInfo) : undefined;
 }

@@ -45,7 +45,9 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
 
   app.get('/', readsTenant, (_request, reply) => reply.headers(pageHeaders).send(page));
   app.get('/livez', open, (_request, reply) => answerProbe(reply, sources.notLive()));
-  app.get('/readyz', open, (_request, reply) => answerProbe(reply, sources.notReady()));
+  // Tempo's is /ready.
+  for (const path of ['/readyz', '/ready'])
+    app.get(path, open, (_request, reply) => answerProbe(reply, sources.notReady()));
   const text = oneAtATime(() => rendered(context, 'text/plain'));
   const openMetrics = oneAtATime(() => rendered(context, 'application/openmetrics-text'));
   app.get('/metrics', metrics, async ({ headers: { accept } }, reply) => {
@@ -115,7 +117,7 @@ const everyAnswer = {
 };
 
 /** They say nothing that anybody would want to read, and a load balancer asks them by whatever name it has. */
-const probes = new Set(['/livez', '/readyz']);
+const probes = new Set(['/livez', '/readyz', '/ready']);
 
 function misdirected(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const asked = JSON.stringify(String(request.headers.host).slice(0, 100));

@@ -35,8 +35,16 @@ describe("Tempo's paths", () => {
 
   it('answers what Grafana asks first', async () => {
     expect(await handle('/api/echo')).toMatchObject({ status: 200, body: 'echo' });
-    expect(JSON.parse((await handle('/api/status/buildinfo'))!.body as string)).toHaveProperty('version');
+    // Grafana streams from 2.2 on.
+    expect(JSON.parse((await handle('/api/status/buildinfo'))!.body as string)).toMatchObject({ version: '2.1.0' });
   });
+
+  it.each(['/api/metrics/query_range', '/api/metrics/query', '/api/metrics/summary'])(
+    'refuses %s by name',
+    async (path) => {
+      expect(await handle(path)).toMatchObject({ status: 501, body: expect.stringContaining('TraceQL metrics') });
+    },
+  );
 
   it('only reads', async () => {
     expect(await handle('/api/search', 'POST')).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });

@@ -71,6 +71,7 @@ const needs: Readonly<Record<string, 'nothing' | 'metrics' | 'read' | 'change'>>
   '/': 'read',
   '/livez': 'nothing',
   '/readyz': 'nothing',
+  '/ready': 'nothing',
   '/metrics': 'metrics',
   '/api/status': 'read',
   '/api/cluster': 'read',
