@@ -33,6 +33,7 @@ async function run(name: string, windowBytes: number): Promise<Run> {
     emit: (request: { readonly body: Uint8Array }) => pipeline.pipeline.shard.batches.reuse(request.body),
     lost: () => {},
     overload: () => {},
+    conditionFault: () => {},
   };
   const enricher = new Enricher({ resource: {}, set: {}, redact: [] });
   pipeline = new TenantPipeline({ index: 0, name: '' }, options, named, enricher, events);

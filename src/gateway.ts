@@ -27,6 +27,7 @@ import type { RulesDocument } from './model/rules.ts';
 import { tenantsOf } from './model/tenant.ts';
 import { type OfPorts, openPortFiles } from './open-files.ts';
 import { AdminAccess } from './telemetry/admin-access.ts';
+import { EventLimit } from './telemetry/event-limit.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
 import type { AdminSources, OwnAnswers } from './telemetry/sources.ts';
 import type { Addresses, OfProtocols, RulesRevision, ShardConfig, ShardEvents, Shards } from './threads/shards.ts';
@@ -49,6 +50,8 @@ export interface Gateway {
 
 const { monotonicMs: now } = systemClock;
 const logEveryMs = 10_000;
+/** How often a policy is told of whose condition has no value. */
+const faultsEveryMs = 60_000;
 const pressureEveryMs = 200;
 /** A shard that has not looked for due traces for so long stands still. */
 const longestStallMs = 10_000;
@@ -321,6 +324,7 @@ const alone: Pick<ShardEvents, 'heard' | 'unreachable'> = { heard: () => {}, unr
 /** What shards say of themselves, for the log. */
 function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit' | 'delivered' | keyof typeof alone> {
   const limited = limitLog(log, logEveryMs, now);
+  const faultLimit = new EventLimit(faultsEveryMs);
   return {
     fault: (error) => limited.error('receive_error', { err: error }),
     kafka: (level, fields, message) => limited[level]('kafka', fields, message),
@@ -337,6 +341,12 @@ function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit' | 'del
       const where = { shard, ...(tenant !== '' && { tenant }), rung };
       if (rung === 0) log.info('overload', where, 'back to normal');
       else log.warn('overload', { ...where, cause, keepsOneIn }, `overload: ${name}`);
+    },
+    conditionFault: ({ policy, condition, why }, tenant) => {
+      const suppressed = faultLimit.admit(`${tenant} ${policy}`, now());
+      if (suppressed === undefined) return;
+      const where = { policy, ...(tenant !== '' && { tenant }), condition, why, ...(suppressed > 0 && { suppressed }) };
+      log.warn('condition_without_value', where, 'a condition of the rules has no value of spans that come');
     },
     died: (shard, error) => {
       log.error('shard_died', { shard, reason: (error as Error)?.message ?? String(error), err: error });

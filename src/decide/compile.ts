@@ -2,10 +2,11 @@ import { maxWords } from '../model/conditions.ts';
 import type { ExportWhen } from '../model/destinations.ts';
 import type { PolicyState, SpanPredicate, TracePredicate } from '../model/predicates.ts';
 import type { PolicyDocument, Problem, RulesDocument } from '../model/rules.ts';
-import { type Ballot, maxPolicies, type PolicySet } from '../model/verdict.ts';
+import { type Ballot, maxPolicies, type PolicySet, type WatchedCondition } from '../model/verdict.ts';
 import { compileTogether } from '../regex/regex.ts';
 import { ConditionsBuilder } from './conditions.ts';
 import { compileDestinations } from './destinations.ts';
+import { faultsOf } from './failing.ts';
 import { maskOf } from './mask.ts';
 import { type CompiledPolicy, compilePolicy } from './policies/index.ts';
 import { routePredicate } from './policies/route.ts';
@@ -60,7 +61,10 @@ export function compileRules(
     return { problems: [{ path: ['policies'], message }] };
   }
   const rescues = { errors: document.late.rescue, bits: rescuingBits(counting) };
-  const policies = { ...counting, shadow, rescues, ...(destinations && { destinations }), debug };
+  const watched = [...named, ...shadows].flatMap(({ name: policy, when }) =>
+    faultsOf(when).map((test): WatchedCondition => ({ policy, test })),
+  );
+  const policies = { ...counting, shadow, rescues, watched, ...(destinations && { destinations }), debug };
   return { policies: { ...policies, conditions: conditions.build() } };
 }
 

@@ -111,11 +111,12 @@ export function moveTo(place: FilledPlace, buf: Uint8Array, rows: Int32Array, ro
 }
 
 export type TracePredicate =
-  | { readonly op: 'and'; readonly of: readonly TracePredicate[] }
+  /** `fails`: where it is neither so nor not so, beside being not so; see decide/failing.ts. */
+  | { readonly op: 'and'; readonly of: readonly TracePredicate[]; readonly fails?: TracePredicate }
   | { readonly op: 'or'; readonly of: readonly TracePredicate[] }
   | { readonly op: 'not'; readonly of: TracePredicate }
-  /** Some span fulfils it. */
-  | { readonly op: 'any'; readonly span: SpanPredicate }
+  /** Some span fulfils it. `faults`: conditions in it that may have no value of a span, of which operators are told. */
+  | { readonly op: 'any'; readonly span: SpanPredicate; readonly faults?: readonly FaultTest[] }
   | { readonly op: 'always' }
   | { readonly op: 'never' }
   /** Nanoseconds from its first start to its last end; gaps count. */
@@ -133,6 +134,18 @@ export type TracePredicate =
     }
   /** Something with a state of its own, such as a rate: made when the rules come in force. */
   | { readonly op: 'stateful'; readonly asked: string; readonly open: (state: PolicyState) => TraceTest };
+
+/** A condition that is neither true nor false of some spans: an error to the Collector. */
+export interface FaultTest {
+  /** As it is written. */
+  readonly condition: string;
+  /** Nobody wants to hear of it. */
+  readonly isSilent: boolean;
+  /** Whether it has no value of the span; costs time. */
+  isFault(span: SpanPlace): boolean;
+  /** Why that is so, in words that show nothing of the span's values. */
+  why(span: SpanPlace): string;
+}
 
 /**
  * What a decision may look at. One object is reused for all traces; nothing of it may be kept.

@@ -1,7 +1,15 @@
 import type { Way } from './brought-back.ts';
 import type { ShardMemory } from './memory.ts';
 import type { Outcome, Source, Trigger } from './outcome.ts';
-import type { ForwardStats, Histogram, KafkaStats, LoopStats, OverloadStats, ShadowCount } from './stats.ts';
+import type {
+  FaultCount,
+  ForwardStats,
+  Histogram,
+  KafkaStats,
+  LoopStats,
+  OverloadStats,
+  ShadowCount,
+} from './stats.ts';
 
 type Tally = { spans: number; bytes: number; requests: number };
 
@@ -11,6 +19,7 @@ export interface PipelineStats {
   readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
   readonly triggers: Record<Trigger, number>;
   readonly shadow: readonly ShadowCount[];
+  readonly faults: readonly FaultCount[];
   readonly waiting: { readonly spans: number; readonly traces: number };
   readonly bufferBytes: number;
   readonly bufferLimitBytes: number;

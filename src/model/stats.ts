@@ -137,7 +137,16 @@ export interface RulesStatus {
 export interface TenantStats
   extends Pick<
     GatewayStats,
-    'received' | 'outcomes' | 'triggers' | 'waiting' | 'buffer' | 'window' | 'remembered' | 'overload' | 'shadow'
+    | 'received'
+    | 'outcomes'
+    | 'triggers'
+    | 'waiting'
+    | 'buffer'
+    | 'window'
+    | 'remembered'
+    | 'overload'
+    | 'shadow'
+    | 'faults'
   > {
   readonly name: string;
 }
@@ -167,6 +176,20 @@ export interface ShadowCount {
   readonly policy: string;
   readonly vote: 'keep' | 'drop' | 'abstain';
   readonly traces: number;
+}
+
+/** How often conditions of a policy were asked of spans for the sake of this count, and had no value; a sample. */
+export interface FaultCount {
+  readonly policy: string;
+  readonly asked: number;
+  readonly faults: number;
+}
+
+/** A condition of a policy had no value of some span, and why. */
+export interface FaultNews {
+  readonly policy: string;
+  readonly condition: string;
+  readonly why: string;
 }
 
 /** Every number the gateway keeps about itself, gathered when somebody asks (a scrape, /api/status). */
@@ -214,6 +237,7 @@ export interface GatewayStats {
   readonly inconsistentTraceStates: number;
   readonly mendedSpans: number;
   readonly shadow: readonly ShadowCount[];
+  readonly faults: readonly FaultCount[];
   /** Kept spans in batches that are still open: in the books, every exporter still owes them. */
   readonly batching?: { readonly spans: number; readonly bytes: number };
   readonly exporters: readonly { readonly name: string; readonly stats: ExporterStats }[];

@@ -1,7 +1,7 @@
 import type { SpanConditions } from './conditions.ts';
 import type { Destinations } from './destinations.ts';
 import type { Inclusion } from './inclusion.ts';
-import type { SpanPredicate, TraceFacts, TracePredicate, TraceTest } from './predicates.ts';
+import type { FaultTest, SpanPredicate, TraceFacts, TracePredicate, TraceTest } from './predicates.ts';
 
 /** What a policy says of a trace. `keep` counts with the policy's threshold; `drop` beats every keep. */
 export const Vote = { abstain: 0, keep: 1, drop: 2 } as const;
@@ -104,11 +104,18 @@ interface Rescues {
   readonly bits: Int32Array;
 }
 
+/** A condition of a policy, or of a shadow policy, that may have no value of some spans. */
+export interface WatchedCondition {
+  readonly policy: string;
+  readonly test: FaultTest;
+}
+
 /** Rules, compiled: exchanged whole, and changed by nobody but for what policies with a state remember. */
 export interface PolicySet extends Ballot {
   /** Policies that vote, and are counted, and decide nothing. */
   readonly shadow: Ballot;
   readonly rescues: Rescues;
+  readonly watched: readonly WatchedCondition[];
   /** Absent: every kept trace goes to every exporter. */
   readonly destinations?: Destinations;
   readonly conditions: SpanConditions;

@@ -11,6 +11,7 @@ import { floatBits } from '../tables/float-bits.ts';
 import type { Emission, Piece } from './emission.ts';
 import type { Emitter } from './emit.ts';
 import { GatheredFacts } from './facts.ts';
+import { FaultWatch } from './fault-watch.ts';
 import type { Ledger } from './ledger.ts';
 import { localRoot } from './local-root.ts';
 import type { OverloadWatch } from './overload-watch.ts';
@@ -52,6 +53,7 @@ export class Judge {
     traces: 1,
   };
   readonly shadowCounts = new ShadowCounts();
+  readonly faultWatch = new FaultWatch();
   readonly triggers: Record<Trigger, number> = { wait: 0, root: 0, size: 0, full: 0, shutdown: 0 };
 
   constructor(parts: JudgeParts) {
@@ -73,6 +75,8 @@ export class Judge {
     const isScannedAgain = facts.gather(slot, revision, now);
     const { spans, bytes } = facts;
     if (isScannedAgain) emission.charge(bytes + spans * readingBytes);
+    const looked = this.faultWatch.look(revision.set, facts);
+    if (looked > 0) emission.charge(looked);
     const verdict = this.#verdict;
     decide(revision.set, facts, verdict, overload.floor);
     if (revision.set.shadow.policies.length > 0) this.shadowCounts.add(revision.set, verdict);

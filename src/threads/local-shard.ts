@@ -197,6 +197,7 @@ export class LocalShard implements Shards {
       emit: (request) => this.#events.emit(request, () => this.reuse(request.body, tenant.index), tenant),
       lost: (reason, spans) => this.#events.lost(reason, spans),
       overload: (stats) => this.#events.overload(0, stats, tenant.name),
+      conditionFault: (news) => this.#events.conditionFault(news, tenant.name),
     });
   }
 

@@ -95,6 +95,7 @@ export type FromThread =
   | { readonly type: 'unreachable'; readonly name: string }
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'overload'; readonly stats: OverloadStats; readonly tenant: string }
+  | { readonly type: 'conditionFault'; readonly told: Parameters<ShardEvents['conditionFault']> }
   | { readonly type: 'full'; readonly protocol: string }
   | { readonly type: 'turnedAway'; readonly told: Parameters<ShardEvents['turnedAway']> }
   | { readonly type: 'lost'; readonly reason: string; readonly spans: number };

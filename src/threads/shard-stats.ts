@@ -76,6 +76,7 @@ function pipelineStats({ shard, received }: Pipeline, emittedSpans: number): Pip
     outcomes: ledger.entries(),
     triggers: shard.judge.triggers,
     shadow: shard.judge.shadowCounts.entries(),
+    faults: shard.judge.faultWatch.entries(),
     waiting: { spans: buffer.spans, traces: buffer.traces.size },
     bufferBytes: buffer.blocks.inUseBytes,
     bufferLimitBytes: buffer.blocks.maxBytes,

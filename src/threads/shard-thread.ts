@@ -32,6 +32,7 @@ const shard = new LocalShard(
     emit: (request, _, tenant) => tell({ type: 'emit', request, tenant }, [request.body.buffer as ArrayBuffer]),
     fault: (error) => tell({ type: 'fault', message: String(error) }),
     lost: (reason, spans) => tell({ type: 'lost', reason, spans }),
+    conditionFault: (...told) => tell({ type: 'conditionFault', told }),
     full: (protocol) => tell({ type: 'full', protocol }),
     delivered: () => deliveries.ask((id) => tell({ type: 'delivered', id })),
     kafka: (...told) => tell({ type: 'kafka', told }),

@@ -292,6 +292,9 @@ export class ShardThreads implements Shards {
       case 'full':
         this.#events.full(message.protocol);
         return;
+      case 'conditionFault':
+        this.#events.conditionFault(...message.told);
+        return;
       case 'turnedAway':
         this.#events.turnedAway(...message.told);
         return;

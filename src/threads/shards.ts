@@ -11,7 +11,7 @@ import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { PodChanges } from '../model/pod.ts';
 import type { RulesDocument } from '../model/rules.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
-import type { OverloadStats } from '../model/stats.ts';
+import type { FaultNews, OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
 import type { Endpoint } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
@@ -96,6 +96,8 @@ export interface ShardEvents {
   kafka(level: 'warn' | 'error', fields: Readonly<Record<string, unknown>>, message: string): void;
   /** A tenant's part of a shard stands on another rung of the ladder than before; its name is empty where there is one. */
   overload(shard: number, stats: OverloadStats, tenant: string): void;
+  /** A condition of the rules had no value of a span; each told by each shard once a minute at most. */
+  conditionFault(news: FaultNews, tenant: string): void;
   /** A member of the fleet said a word of itself, see cluster/word.ts. */
   heard(word: Uint8Array): void;
   /** A member of the fleet could not be reached from a shard. */

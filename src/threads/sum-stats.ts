@@ -2,6 +2,7 @@ import type { ShardMemory } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { PipelineStats, ShardStats } from '../model/shard-stats.ts';
 import type {
+  FaultCount,
   ForwardStats,
   GatewayStats,
   Histogram,
@@ -81,6 +82,7 @@ function sumPipelines(pipelines: readonly PipelineStats[], now: number): Omit<Te
     outcomes: addOutcomes(pipelines),
     triggers: addRecords(pipelines.map((each) => each.triggers)),
     shadow: addShadow(pipelines.flatMap(({ shadow }) => shadow)),
+    faults: addFaults(pipelines.flatMap(({ faults }) => faults)),
     waiting: {
       spans: sumOf(pipelines, ({ waiting, handedOver, takenOver }) => waiting.spans + handedOver - takenOver),
       traces: sumOf(pipelines, ({ waiting }) => waiting.traces),
@@ -134,6 +136,15 @@ function addForward(all: readonly ForwardStats[]): ForwardStats {
     members: addTables(all.map(({ members }) => members)),
     ...addRecords(all.map(({ members, ...numbers }) => numbers)),
   };
+}
+
+function addFaults(counts: readonly FaultCount[]): FaultCount[] {
+  const sums = new Map<string, FaultCount>();
+  for (const { policy, asked, faults } of counts) {
+    const sum = sums.get(policy);
+    sums.set(policy, { policy, asked: (sum?.asked ?? 0) + asked, faults: (sum?.faults ?? 0) + faults });
+  }
+  return [...sums.values()];
 }
 
 function addShadow(counts: readonly ShadowCount[]): ShadowCount[] {

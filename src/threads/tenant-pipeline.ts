@@ -1,6 +1,6 @@
 import { systemClock } from '../clock.ts';
 import type { ExportRequest } from '../model/export-request.ts';
-import type { OverloadStats } from '../model/stats.ts';
+import type { FaultNews, OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { NamedRules } from '../shard/revision.ts';
@@ -17,6 +17,7 @@ interface TenantEvents {
   emit(request: ExportRequest, tenant: Tenant): void;
   lost(reason: string, spans: number): void;
   overload(stats: OverloadStats, tenant: Tenant): void;
+  conditionFault(news: FaultNews, tenant: Tenant): void;
 }
 
 /**
@@ -59,6 +60,7 @@ export class TenantPipeline {
     this.#tellOverload();
     const more = this.pipeline.tick(limit);
     this.#tellLosses(systemClock.monotonicMs());
+    for (const news of this.pipeline.shard.judge.faultWatch.takeNews()) this.#events.conditionFault(news, this.tenant);
     return more;
   }
 

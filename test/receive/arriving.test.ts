@@ -51,6 +51,7 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
     died: () => {},
     lost: () => {},
     overload: () => {},
+    conditionFault: () => {},
     full: () => {},
     heard: () => {},
     unreachable: () => {},

@@ -87,6 +87,7 @@ export function statsAfterTraffic(): GatewayStats {
     inconsistentTraceStates: 3,
     mendedSpans: 2,
     shadow: [{ policy: 'big', vote: 'keep', traces: 3 }],
+    faults: [{ policy: 'ottl', asked: 12, faults: 2 }],
     batching: { spans: 20, bytes: 9_000 },
     exporters: [
       {

@@ -39,6 +39,7 @@ it('spans that could not be written are told with their cause: once, however man
     fault: () => {},
     died: () => {},
     overload: () => {},
+    conditionFault: () => {},
     full: () => {},
     heard: () => {},
     unreachable: () => {},

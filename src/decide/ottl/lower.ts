@@ -1,9 +1,10 @@
-import type { SpanPredicate } from '../../model/predicates.ts';
+import type { FaultTest, SpanPredicate } from '../../model/predicates.ts';
 import { ask } from './ask.ts';
 import type { Node } from './ast.ts';
 import { atomOf } from './atoms.ts';
 import { type Condition, compileCondition, type Leaf, mayFault, type Truth } from './condition.ts';
 import { Paths } from './expression.ts';
+import { faultTest } from './fault-test.ts';
 import { parseCondition } from './parser.ts';
 import type { Context } from './paths.ts';
 import { fault } from './value.ts';
@@ -13,6 +14,8 @@ export interface Lowered {
   readonly holds: SpanPredicate;
   /** Undefined where that cannot be. */
   readonly faults: SpanPredicate | undefined;
+  /** The same, for whoever wants to know why. */
+  readonly faultTest: Omit<FaultTest, 'isSilent'> | undefined;
 }
 
 /** More atoms and words than this are asked at once instead. */
@@ -25,7 +28,8 @@ const maxParts = 256;
 export function lowerCondition(source: string, context: Context): Lowered {
   const node = parseCondition(source);
   const lowering = new Lowering(source, node, context);
-  return { holds: lowering.holds(), faults: lowering.faults() };
+  const faults = lowering.faults();
+  return { holds: lowering.holds(), faults, faultTest: faults && faultTest(source, node, context) };
 }
 
 class Lowering {

@@ -1,5 +1,6 @@
 import type { SpanPredicate, TracePredicate } from '../../model/predicates.ts';
 import type { Problem } from '../../model/rules.ts';
+import { faultsOf } from '../failing.ts';
 import { kind, type SubPolicy } from './kind.ts';
 import { bool, optional } from './parameters.ts';
 import { allOf, compileEach, subPolicies } from './sub-policies.ts';
@@ -24,7 +25,9 @@ function onOneSpan(subs: readonly SubPolicy[]): TracePredicate | readonly Proble
     const message = `${type} says something of the whole trace: not possible with same_span`;
     return of[index] ? [] : [{ path: ['and_sub_policy', index], message }];
   });
-  return problems.length > 0 ? problems : { op: 'any', span: { op: 'and', of: of as SpanPredicate[] } };
+  if (problems.length > 0) return problems;
+  const faults = subs.flatMap(({ when }) => faultsOf(when));
+  return { op: 'any', span: { op: 'and', of: of as SpanPredicate[] }, ...(faults.length > 0 && { faults }) };
 }
 
 /** What is asked of some span of the trace, asked of one; undefined where it is not asked of spans alone. */

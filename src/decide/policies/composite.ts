@@ -1,6 +1,7 @@
 import type { TracePredicate } from '../../model/predicates.ts';
 import type { Problem } from '../../model/rules.ts';
 import { closest } from '../../units.ts';
+import { failsOf } from '../failing.ts';
 import { Limiter, limiterWords } from '../rates/limiter.ts';
 import { TokenBucket } from '../rates/token-bucket.ts';
 import { kind, type SubPolicy } from './kind.ts';
@@ -51,13 +52,17 @@ export const composite = kind({
     const rateOf = (name: string): number => (total * (percents.get(name) || 100 / names.length)) / 100;
     return {
       op: 'first',
-      of: inOrder.map(({ name, when }) => ({
-        when,
-        decides: budget(identity, name, { rate: rateOf(name), total, per: values.per }),
-      })),
+      of: inOrder.flatMap(({ name, when }) => {
+        const fails = failsOf(when);
+        const decides = budget(identity, name, { rate: rateOf(name), total, per: values.per });
+        // As in the Collector, where none is tried behind one that fails.
+        return [...(fails ? [{ when: fails, decides: never }] : []), { when, decides }];
+      }),
     };
   },
 });
+
+const never: TracePredicate = { op: 'never' };
 
 interface Budget {
   readonly rate: number;

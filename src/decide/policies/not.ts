@@ -1,3 +1,5 @@
+import type { TracePredicate } from '../../model/predicates.ts';
+import { failsOf } from '../failing.ts';
 import { kind } from './kind.ts';
 import { anything } from './parameters.ts';
 
@@ -7,6 +9,12 @@ export const not = kind({
   parameters: { not_sub_policy: anything('the policy', 'a policy') },
   compile: ({ not_sub_policy: inside }, { sub }) => {
     const compiled = sub(inside, ['not_sub_policy']);
-    return compiled ? { op: 'not', of: compiled.when } : [];
+    return compiled ? inverted(compiled.when) : [];
   },
 });
+
+/** Neither the policy nor its opposite keeps what the policy fails on. */
+function inverted(when: TracePredicate): TracePredicate {
+  const [not, fails]: [TracePredicate, TracePredicate | undefined] = [{ op: 'not', of: when }, failsOf(when)];
+  return fails ? { op: 'and', of: [not, { op: 'not', of: fails }], fails } : not;
+}

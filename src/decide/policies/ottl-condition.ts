@@ -1,4 +1,4 @@
-import type { SpanPredicate, TracePredicate } from '../../model/predicates.ts';
+import type { FaultTest, SpanPredicate, TracePredicate } from '../../model/predicates.ts';
 import type { Problem } from '../../model/rules.ts';
 import { type Lowered, lowerCondition } from '../ottl/lower.ts';
 import type { Context } from '../ottl/paths.ts';
@@ -26,19 +26,30 @@ export const ottlCondition = kind({
   },
   compile({ error_mode: mode, span, spanevent }) {
     const problems: Problem[] = [];
-    const all = [...lowered('span', span, problems), ...lowered('spanevent', spanevent, problems)];
+    const ofSpan = lowered('span', span, problems);
+    const all = [...ofSpan, ...lowered('spanevent', spanevent, problems)];
     if (problems.length > 0) return problems;
     if (all.length === 0) return [{ path: ['span'], message: 'missing: expected a condition here, or in spanevent' }];
-    const some = any(all.map(({ holds }) => holds));
-    const faults = all.flatMap(({ faults }) => faults ?? []);
-    return mode === 'propagate' && faults.length > 0 ? { op: 'and', of: [some, { op: 'not', of: any(faults) }] } : some;
+    const tests = all.flatMap(({ faultTest }) => faultTest ?? []);
+    const faults = tests.map((test): FaultTest => ({ ...test, isSilent: mode === 'silent' }));
+    const some: TracePredicate = { ...any(all.map(({ holds }) => holds)), ...(faults.length > 0 && { faults }) };
+    const failing = all.flatMap(({ faults }, at) => (faults ? [unless(ofSpan.slice(0, at), faults)] : []));
+    if (mode !== 'propagate' || failing.length === 0) return some;
+    const fails = any(failing);
+    return { op: 'and', of: [some, { op: 'not', of: fails }], fails };
   },
 });
 
-const any = (of: readonly SpanPredicate[]): TracePredicate => ({
+const any = (of: readonly SpanPredicate[]): Extract<TracePredicate, { op: 'any' }> => ({
   op: 'any',
   span: of.length === 1 ? of[0]! : { op: 'or', of },
 });
+
+/** Behind a condition that holds of the span none is asked, of its events neither. */
+function unless(before: readonly Lowered[], faults: SpanPredicate): SpanPredicate {
+  if (before.length === 0) return faults;
+  return { op: 'and', of: [...before.map(({ holds }): SpanPredicate => ({ op: 'not', of: holds })), faults] };
+}
 
 function lowered(context: Context, sources: readonly string[], problems: Problem[]): readonly Lowered[] {
   return sources.flatMap((source, index) => {

@@ -32,6 +32,20 @@ export const decisionsMetrics: readonly Metric[] = [
     ),
   },
   {
+    name: 'tailgate_condition_samples_total',
+    type: 'counter',
+    labels: ['policy', 'result'],
+    help: 'Conditions of ottl_condition policies, asked of spans of a sample of the traces for this count.',
+    advice:
+      '`no_value`: the condition cannot be evaluated there, such as HasPrefix of an attribute that the span does not have, and does not hold (docs/rules.md, error_mode). Its share of all is what counts; the log has condition and reason as `condition_without_value`.',
+    ...byTenant(({ faults }) =>
+      faults.flatMap(({ policy, asked, faults }) => [
+        { labels: { policy, result: 'value' }, value: asked - faults },
+        { labels: { policy, result: 'no_value' }, value: faults },
+      ]),
+    ),
+  },
+  {
     name: 'tailgate_decision_triggers_traces_total',
     type: 'counter',
     labels: ['trigger'],
