@@ -119,6 +119,12 @@ export class FanOut {
     }
   }
 
+  /** Whether every exporter that the request is for has room for it now. */
+  hasRoomFor(request: ExportRequest): boolean {
+    const { exporters = everyExporter } = request;
+    return !this.#draining && this.#exits.every((exit, at) => (exporters & (1 << at)) === 0 || exit.fits(request));
+  }
+
   /** Resolves when every exporter is done with all that was emitted by now, whatever came of it. */
   ended(): Promise<void> {
     const open = this.#epochs.at(-1) as Epoch;

@@ -4,6 +4,7 @@ import type { FanOut } from './fan-out.ts';
 import type { ProcessMemory } from './memory-account.ts';
 import type { FilesStats, FleetStats, GatewayStats, KubernetesStats, RulesStatus } from './model/stats.ts';
 import type { Tenant } from './model/tenant.ts';
+import type { TraceRestorer } from './restore-traces.ts';
 import type { AdminAccess } from './telemetry/admin-access.ts';
 import type { Shards } from './threads/shards.ts';
 import { sumStats } from './threads/sum-stats.ts';
@@ -23,6 +24,7 @@ interface StatsParts {
   readonly kubernetes: KubernetesStats | undefined;
   readonly admin: Pick<AdminAccess, 'letIn' | 'refused'>;
   readonly fleet: FleetStats | undefined;
+  readonly restorer: TraceRestorer | undefined;
 }
 
 /** Gathers what every part counts; nothing is counted here. */
@@ -36,10 +38,13 @@ export async function gatherStats({
   kubernetes,
   admin,
   fleet,
+  restorer,
 }: StatsParts): Promise<GatewayStats> {
   const each = await shards.stats();
   // What follows is read in one go, so that it belongs together.
-  const sums = sumStats(each, fanOut.offeredSpans, systemClock.monotonicMs(), tenants);
+  const offeredSpans = fanOut.offeredSpans - (restorer?.spans ?? 0);
+  const own = sumStats(each, offeredSpans, systemClock.monotonicMs(), tenants);
+  const sums = restorer?.inBooks(own) ?? own;
   const exporters = fanOut.stats();
   return {
     ...sums,

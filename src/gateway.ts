@@ -24,7 +24,7 @@ import { gatherStats, watchMemory } from './gateway-stats.ts';
 import { ProcessMemory } from './memory-account.ts';
 import type { ExportRequest } from './model/export-request.ts';
 import type { RulesDocument } from './model/rules.ts';
-import { tenantsOf } from './model/tenant.ts';
+import { type Tenant, tenantsOf } from './model/tenant.ts';
 import { type OfPorts, openPortFiles } from './open-files.ts';
 import { AdminAccess } from './telemetry/admin-access.ts';
 import { EventLimit } from './telemetry/event-limit.ts';
@@ -126,6 +126,8 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     undo.unshift(() => clearInterval(telling));
     undo.unshift(() => Promise.all(exporters.map((exporter) => exporter.drain(now()))));
 
+    const restorer = exporters.length > 0 ? await openRestorer(config, fanOut, tenants) : undefined;
+
     const memory = new ProcessMemory(config.memoryLimitBytes ?? null);
     let notReady = 'starting';
     const { createAdminServer } = await import('./telemetry/server.ts');
@@ -176,8 +178,10 @@ export async function startGateway(config: BootConfig, version: string, log: Log
             kubernetes: pods?.stats(),
             admin: adminAccess,
             fleet: wide?.stats(),
+            restorer,
           }),
         ...own,
+        ...(restorer && { restore: (request, tenant) => restorer.take(request, tenant) }),
         notReady: () => notReady || whyNoExporter(),
         notLive: () => standsStill(shards),
         hasStore: tempo !== undefined,
@@ -246,6 +250,16 @@ async function openWindow(
     keep: keeper(shards, search, systemClock),
     simulate: simulator({ config, shards, clock: systemClock, ...rules }),
   };
+}
+
+/** Loaded with the gateway, since it counts: the books must have been read with it from the start. */
+async function openRestorer({ receive, export: exporters }: BootConfig, fanOut: FanOut, tenants: readonly Tenant[]) {
+  const { TraceRestorer } = await import('./restore-traces.ts');
+  return new TraceRestorer(fanOut, {
+    limits: receive,
+    hasWhen: exporters.map(({ when }) => when !== undefined),
+    tenants,
+  });
 }
 
 /** Before there is any load: later the system ends the process without a word. */

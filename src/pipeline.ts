@@ -42,6 +42,7 @@ export class Pipeline implements Intake {
     kafka: tally(),
     cluster: tally(),
     window: tally(),
+    restore: tally(),
   };
   /** Why no request may come in at present; empty = it may. */
   overload = '';

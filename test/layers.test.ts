@@ -21,6 +21,7 @@ const composition = [
   'threads',
   'fan-out',
   'memory-account',
+  'restore-traces',
   'gateway-stats',
   'open-files',
   'certificates',

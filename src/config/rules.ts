@@ -37,8 +37,8 @@ const milliseconds = v.pipe(
 
 /** The knobs are policies of these names. */
 const policyName = text(
-  /^(?!(debug|errors|slow|routes|baseline|none|overload|rescue|keep:id|keep:query)$)(?=.*\S)\P{C}{1,128}$/u,
-  'a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id or keep:query',
+  /^(?!(debug|errors|slow|routes|baseline|none|overload|rescue|keep:id|keep:query|keep:archive)$)(?=.*\S)\P{C}{1,128}$/u,
+  'a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id, keep:query or keep:archive',
 );
 /** Where the knobs are off, their names are free. */
 const foreignName = text(

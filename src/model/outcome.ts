@@ -21,10 +21,10 @@ export const protocols = ['grpc', 'http_protobuf', 'http_json'] as const;
 export type Protocol = (typeof protocols)[number];
 
 /**
- * Where spans come from that are received: over a protocol, from a topic, from a member of the fleet, or once more, brought
- * back out of the window.
+ * Where spans come from that are received: over a protocol, from a topic, from a member of the fleet, once more, brought
+ * back out of the window, or out of an archive.
  */
-export const sources = [...protocols, 'kafka', 'cluster', 'window'] as const;
+export const sources = [...protocols, 'kafka', 'cluster', 'window', 'restore'] as const;
 export type Source = (typeof sources)[number];
 
 /** What made a trace's decision fall due. */

@@ -10,6 +10,7 @@ import { isOwnHost } from './own-host.ts';
 import { page, pageHeaders } from './page.ts';
 import type { ProcessProbe } from './process.ts';
 import { prefersOpenMetrics, renderMetrics } from './render.ts';
+import { restoreRoute } from './restore.ts';
 import { simulateRoute } from './simulate.ts';
 import { type AdminSources, askedOf, type ClusterStatus } from './sources.ts';
 import { statusOf } from './status.ts';
@@ -65,6 +66,7 @@ export function adminRoutes(app: FastifyInstance, context: Context): void {
   });
   keepRoute(app, sources, { tenantOf, overOf, refuse });
   simulateRoute(app, sources, { tenantOf, overOf, refuse });
+  restoreRoute(app, sources, { tenantOf, refuse });
   app.get('/api/*', readsTenant, (request, reply) => {
     const tenant = tenantOf(request);
     if (!isTenant(tenant) && !ofNobody.has(request.url)) return refuseTenant(reply, tenant);
@@ -220,7 +222,7 @@ function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   return refuse(
     reply.header('allow', 'GET, HEAD'),
     405,
-    'this port only answers GET and HEAD, and POST at /api/keep and /api/simulate',
+    'this port only answers GET and HEAD, and POST at /api/keep, /api/simulate and /api/restore',
   );
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { KeepAnswer, KeepRequest } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { askedBy } from '../model/member.ts';
+import type { Restored } from '../model/restored.ts';
 import type { GatewayIdentity, GatewayStats } from '../model/stats.ts';
 import type { Tenant, Tenants } from '../model/tenant.ts';
 
@@ -60,6 +61,8 @@ export interface AdminSources {
   readonly simulate?: (asked: SimulateRequest, tenant: Tenant, over: AbortSignal) => Promise<SimulateAnswer>;
   /** Brings dropped traces back; absent where there is no window. */
   readonly keep?: (asked: KeepRequest, tenant: Tenant, over: AbortSignal) => Promise<KeepAnswer>;
+  /** Takes a request in protobuf out of an archive, past the rules; absent where there is no destination. */
+  readonly restore?: (request: Uint8Array, tenant: Tenant) => Restored;
   /** Why no traffic should come here now, in one line; empty when it may. */
   notReady(): string;
   /** Why the process should be restarted, in one line; empty when it should not. */

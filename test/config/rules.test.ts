@@ -72,8 +72,8 @@ describe('a rules file', () => {
     expect(errors(text)).toEqual([
       'rules.yaml:1: baseline_percent.home: 101: expected a number from 0 to 100',
       'rules.yaml:2: latency_treshold_ms: unknown key, did you mean latency_threshold_ms?',
-      'rules.yaml:4: policies[0].name: "errors": expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id or keep:query',
-      'rules.yaml:5: policies[1].name: missing: expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id or keep:query',
+      'rules.yaml:4: policies[0].name: "errors": expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id, keep:query or keep:archive',
+      'rules.yaml:5: policies[1].name: missing: expected a name of at most 128 characters, but not debug, errors, slow, routes, baseline, none, overload, rescue, keep:id, keep:query or keep:archive',
       'rules.yaml:5: policies[1].type: 3: expected a policy type, such as latency or string_attribute',
     ]);
   });

@@ -77,6 +77,7 @@ const needs: Readonly<Record<string, 'nothing' | 'metrics' | 'read' | 'change'>>
   '/api/cluster': 'read',
   '/api/explain/:id': 'read',
   '/api/keep': 'change',
+  '/api/restore': 'change',
   '/api/simulate': 'read',
   '/api/*': 'read',
 };

@@ -84,6 +84,14 @@ export class JsonClient {
     return answer;
   }
 
+  /** POSTs bytes; otherwise as `getBytes`. */
+  async postBytes(place: Place, path: string, sent: Sent, accepted: readonly number[] = []): Promise<BytesAnswer> {
+    const answer = await this.#fetch(place, path, this.#timeoutMs, sent);
+    if (answer.status !== 200 && !accepted.includes(answer.status))
+      throw this.#refused(place, answer.status, answer.body.toString('utf8', 0, 4096));
+    return answer;
+  }
+
   async #ask(place: Place, path: string, accepted: readonly number[], timeoutMs: number, sent?: Sent): Promise<Answer> {
     const { status, body, headers } = await this.#fetch(place, path, timeoutMs, sent);
     const text = body.toString();

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { CommandError, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { registerTraceArchive } from './archive/archive.ts';
+import { registerTraceRestore } from './archive/restore.ts';
 import { collect, type Run } from './command.ts';
 import { registerExplain } from './explain.ts';
 import { registerRules } from './rules/register.ts';
@@ -81,6 +82,7 @@ function program(io: Io, run: Run): Command {
   registerTraceShow(trace, run);
   registerTraceKeep(trace, run);
   registerTraceArchive(trace, run);
+  registerTraceRestore(trace, run);
   registerExplain(root, run);
   registerStatus(root, run);
   registerSize(root, run);

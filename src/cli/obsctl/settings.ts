@@ -33,6 +33,8 @@ export interface Settings {
   readonly gateways: readonly Place[];
   /** On the command line, not by a variable or by default. */
   readonly namesGateway: boolean;
+  /** By a flag or a variable, another place than the gateway or not. */
+  readonly namesTempo: boolean;
   /** Where traces are read: Tempo, or the gateway with its own store. */
   readonly tempo: Place;
   readonly client: JsonClient;
@@ -66,6 +68,7 @@ export function openSettings(flags: GlobalFlags, io: Io): Settings {
     gateway,
     gateways,
     namesGateway: (flags.gateway ?? []).length > 0,
+    namesTempo: tempo !== undefined,
     tempo: tempo ?? gateway,
     timeoutMs,
     client: new JsonClient(connections, headers, timeoutMs, io.signal),
@@ -114,7 +117,7 @@ function filesOf({ caFile, certFile, keyFile, serverName }: GlobalFlags, { env }
 }
 
 /** An address's credentials become a header, and are printed nowhere. */
-function addressOf(text: string, flag: string): Pick<Place, 'base' | 'headers'> {
+export function addressOf(text: string, flag: string): Pick<Place, 'base' | 'headers'> {
   const address = text.includes('://') ? text : `http://${text}`;
   if (!URL.canParse(address) || !/^https?:/i.test(address)) {
     const shown = text.replace(/[^/@]*@/, '…@');

@@ -6,6 +6,8 @@ import { CommandError } from '../../exit.ts';
 export const maxManifestBytes = 64 * 1024;
 const format = 'tailgate-trace-archive/1';
 
+const traceFileName = /^[0-9a-f]{32}\.[0-9a-f]{16}\.json$/;
+
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const text = v.pipe(v.string(), v.maxLength(4096));
 const moment = v.pipe(v.string(), v.isoTimestamp());
@@ -17,7 +19,7 @@ const manifest = v.object({
   format: v.literal(format),
   traceId,
   /** The trace's, beside this one. */
-  file: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}\.[0-9a-f]{16}\.json$/)),
+  file: v.pipe(v.string(), v.regex(traceFileName)),
   sha256,
   bytes: count,
   spans: count,
@@ -72,3 +74,8 @@ export function manifestFile({ traceId, sha256, by, why, hold }: NewManifest): s
     .digest('hex');
   return `${traceId}.${sha256.slice(0, 16)}.${act.slice(0, 8)}.manifest.json`;
 }
+
+export const isManifest = (name: string): boolean =>
+  /^[0-9a-f]{32}\.[0-9a-f]{16}\.[0-9a-f]{8}\.manifest\.json$/.test(name);
+
+export const isTraceFile = (name: string): boolean => traceFileName.test(name);

@@ -17,7 +17,7 @@ export const withPlace = (command: Command): Command =>
       .option('--to <s3://bucket/prefix>', 'instead: into a bucket, with the AWS_… variables’ credentials'),
   );
 
-const withS3 = (command: Command): Command =>
+export const withS3 = (command: Command): Command =>
   command
     .option('--endpoint <url>', 'of a store of S3’s kind (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL; default: Amazon’s)')
     .option('--region <name>', 'its region (AWS_REGION, AWS_DEFAULT_REGION; default us-east-1)')
@@ -39,7 +39,7 @@ export async function openPlace(flags: PlaceFlags, settings: Settings): Promise<
 }
 
 /** A folder, or `s3://BUCKET/PREFIX`. */
-async function placeAt(where: string, flags: S3Flags, { io, timeoutMs }: Settings): Promise<OpenPlace> {
+export async function placeAt(where: string, flags: S3Flags, { io, timeoutMs }: Settings): Promise<OpenPlace> {
   const bucket = readBucket(where);
   if (bucket === undefined) return { place: new Folder(where), close: async () => {} };
   const target = targetOf(bucket, flags, io);

@@ -13,6 +13,8 @@ import { TraceFault } from './trace-text.ts';
 
 /** What is said of a trace without reading it. */
 export interface TraceFacts {
+  /** 32 hex digits; empty where there is no span. */
+  readonly traceId: string;
   readonly spans: number;
   /** Unix nanoseconds; 0 where no span says. */
   readonly startNs: bigint;
@@ -23,19 +25,20 @@ export interface TraceFacts {
 }
 
 /**
- * Reads a trace's spans once. Throws TraceFault where one is of another trace than `traceId` (32 hex digits), and
+ * Reads a trace's spans once. Throws TraceFault where one is of another trace than `traceId` (32 hex digits; undefined = that of the first), and
  * MalformedError for what is no protobuf.
  */
-export function factsOf(trace: Uint8Array, traceId: string): TraceFacts {
-  const facts = { spans: 0, startNs: 0n, endNs: 0n, rootService: '', rootName: '' };
+export function factsOf(trace: Uint8Array, traceId: string | undefined): TraceFacts {
+  const facts = { traceId: traceId ?? '', spans: 0, startNs: 0n, endNs: 0n, rootService: '', rootName: '' };
   let rootNs: bigint | undefined;
   for (const resourceSpans of children(new Reader(trace), Request.resourceSpans)) {
     const service = serviceOf(copy(resourceSpans));
     for (const scopeSpans of children(resourceSpans, ResourceSpans.scopeSpans))
       for (const each of children(scopeSpans, ScopeSpans.spans)) {
         const span = spanOf(each);
-        if (span.traceId.padStart(32, '0') !== traceId)
-          throw new TraceFault(`the store answered with a span of trace ${span.traceId || '(none)'}`);
+        const id = span.traceId.padStart(32, '0');
+        facts.traceId ||= id;
+        if (id !== facts.traceId) throw new TraceFault(`it has a span of another trace, ${span.traceId || '(none)'}`);
         facts.spans++;
         if (span.startNs > 0n && (facts.startNs === 0n || span.startNs < facts.startNs)) facts.startNs = span.startNs;
         if (span.endNs > facts.endNs) facts.endNs = span.endNs;

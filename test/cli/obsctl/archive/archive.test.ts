@@ -108,7 +108,7 @@ describe('trace archive', () => {
     tempo.traces.set(traceId, oddTrace(otherId));
     const { code, out } = await archive([traceId, otherId, '--out', folder]);
     expect(code).toBe(4);
-    expect(out).toContain(`failed: the store answered with a span of trace ${otherId}`);
+    expect(out).toContain(`failed: it has a span of another trace, ${otherId}`);
     expect(filesIn(folder)).toHaveLength(2);
   });
 

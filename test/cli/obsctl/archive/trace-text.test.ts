@@ -105,6 +105,7 @@ describe('a trace as OTLP JSON', () => {
 
   it('tells what it is without being read', () => {
     expect(factsOf(oddTrace(), traceId)).toEqual({
+      traceId,
       spans: 2,
       startNs: 1795626131123456789n,
       endNs: 1795626132363456789n,
@@ -115,6 +116,6 @@ describe('a trace as OTLP JSON', () => {
   });
 
   it('is of one trace alone', () => {
-    expect(() => factsOf(oddTrace(), 'f'.repeat(32))).toThrow(`with a span of trace ${traceId}`);
+    expect(() => factsOf(oddTrace(), 'f'.repeat(32))).toThrow(`a span of another trace, ${traceId}`);
   });
 });

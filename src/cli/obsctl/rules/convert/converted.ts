@@ -14,7 +14,19 @@ export interface PolicyBlock extends Block {
 }
 
 /** Names that traces are kept or dropped by here, see config/rules.ts. */
-const ours = ['debug', 'errors', 'slow', 'routes', 'baseline', 'none', 'overload', 'rescue', 'keep:id', 'keep:query'];
+const ours = [
+  'debug',
+  'errors',
+  'slow',
+  'routes',
+  'baseline',
+  'none',
+  'overload',
+  'rescue',
+  'keep:id',
+  'keep:query',
+  'keep:archive',
+];
 
 /** Policies with names that are neither ours nor another's; each that is changed is told. */
 export function withOwnNames(policies: readonly unknown[], from: string, notes: string[]): unknown[] {

@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { systemClock } from '../../../clock.ts';
+import { parseDuration } from '../../../traceql/duration.ts';
+import { CommandError, type ExitCode, exit } from '../../exit.ts';
+import type { Run } from '../command.ts';
+import { addressOf, type Settings } from '../settings.ts';
+import { TempoClient } from '../tempo-client.ts';
+import { type ArchivedTrace, readArchived, readUnverified, splitAddress } from './archived-file.ts';
+import { inTurn } from './in-turn.ts';
+import { placeAt, withS3 } from './open-place.ts';
+import { Progress } from './progress.ts';
+import { type Restored, showRestored } from './restored-table.ts';
+import type { S3Flags } from './s3/address.ts';
+import { type Receiver, send } from './send.ts';
+import { spanKeys } from './trace-facts.ts';
+import { TraceFault } from './trace-text.ts';
+
+interface RestoreFlags extends S3Flags {
+  readonly otlp?: string;
+  readonly wait: string;
+  readonly unverified?: boolean;
+}
+
+const mostFiles = 20_000;
+const looksAtOnce = 4;
+const longestPauseMs = 2000;
+
+export function registerTraceRestore(parent: Command, run: Run): void {
+  withS3(parent.command('restore <files...>'))
+    .description(
+      'sends archived traces back past the rules, when their SHA-256 is right, and looks whether they are found',
+    )
+    .option(
+      '--otlp <url>',
+      'an OTLP/HTTP address such as http://tempo:4318 (OBSCTL_OTLP), instead of the gateway, whose token must be one that may change something',
+    )
+    .option('--wait <time>', 'until they are found by their ids; 0 does not look', '30s')
+    .option('--unverified', 'files without a manifest too: any OTLP JSON of one trace')
+    .addHelpText(
+      'after',
+      '\nA file is a trace, its manifest, or s3://BUCKET/KEY of either. A trace that is there already is not sent again.',
+    )
+    .action((files: string[], flags: RestoreFlags, command: Command) =>
+      run(command, (settings) => traceRestore(files, flags, settings)),
+    );
+}
+
+/** A trace that is to be found again: its spans by id and kind. */
+type Sought = Restored & { readonly keys: ReadonlySet<string> };
+
+/** Exit code 0 where each is found again, 4 where some are not, 1 where none is. */
+async function traceRestore(files: readonly string[], flags: RestoreFlags, settings: Settings): Promise<ExitCode> {
+  const waitNs = parseDuration(flags.wait);
+  if (waitNs === undefined) throw new CommandError(`--wait ${flags.wait}: expected a time such as 30s`, exit.usage);
+  if (files.length > mostFiles)
+    throw new CommandError(`${files.length} files: expected ${mostFiles} at most`, exit.usage);
+  const receiver = receiverOf(flags, settings);
+  const restorer = new Restorer(receiver, { ...flags, isLooking: waitNs > 0 && canLook(flags, settings) }, settings);
+  try {
+    await restorer.sendAll(files);
+    await restorer.findAll(waitNs / 1e6);
+  } catch (error) {
+    showRestored(restorer.done, settings);
+    throw error;
+  }
+  showRestored(restorer.done, settings);
+  const good = restorer.done.filter(({ state }) => state === 'restored' || state === 'there' || state === 'sent');
+  if (good.length === restorer.done.length) return exit.found;
+  return restorer.done.some(({ state }) => state !== 'failed') ? exit.partial : exit.failed;
+}
+
+function receiverOf({ otlp }: RestoreFlags, { io, gateway }: Settings): Receiver {
+  const address = otlp ?? (io.env.OBSCTL_OTLP || undefined);
+  if (address === undefined) return { place: gateway, path: '/api/restore', isOtlp: false };
+  const place = { ...addressOf(address, '--otlp'), name: 'an OTLP receiver', flag: '--otlp or OBSCTL_OTLP' };
+  return { place, path: place.base.endsWith('/v1/traces') ? '' : '/v1/traces', isOtlp: true };
+}
+
+/** Where something is sent by an address of its own, nobody says that the gateway has it. */
+function canLook(flags: RestoreFlags, settings: Settings): boolean {
+  const isElsewhere = flags.otlp !== undefined || Boolean(settings.io.env.OBSCTL_OTLP);
+  const canBe = !isElsewhere || settings.namesTempo;
+  if (!canBe) settings.io.stderr.write('obsctl: nobody looks whether they are found: name Tempo by --tempo\n');
+  return canBe;
+}
+
+class Restorer {
+  readonly done: Restored[] = [];
+  readonly #sought: Sought[] = [];
+  readonly #receiver: Receiver;
+  readonly #flags: RestoreFlags & { readonly isLooking: boolean };
+  readonly #settings: Settings;
+  readonly #tempo: TempoClient;
+
+  constructor(receiver: Receiver, flags: RestoreFlags & { readonly isLooking: boolean }, settings: Settings) {
+    this.#receiver = receiver;
+    this.#flags = flags;
+    this.#settings = settings;
+    this.#tempo = new TempoClient(settings.client, settings.tempo);
+  }
+
+  /** One after the other: each may take hundreds of megabytes. A trace of several files is sent once. */
+  async sendAll(files: readonly string[]): Promise<void> {
+    const progress = new Progress(this.#settings.io, files.length, 'read');
+    const sent = new Set<string>();
+    for (const [i, file] of files.entries()) {
+      try {
+        await this.#send(file, sent);
+      } catch (error) {
+        if (!(error instanceof TraceFault)) throw error;
+        this.done.push({ file, traceId: '', spans: 0, state: 'failed', note: error.message });
+      }
+      progress.tell(i + 1);
+    }
+  }
+
+  /** Looks for what was sent until it is there, or `waitMs` are over for all of it. */
+  async findAll(waitMs: number): Promise<void> {
+    const untilMs = systemClock.monotonicMs() + waitMs;
+    const progress = new Progress(this.#settings.io, this.#sought.length, 'looked for');
+    let looked = 0;
+    await inTurn(this.#sought, looksAtOnce, async ({ keys, ...trace }) => {
+      const note = await this.#find(trace.traceId, keys, untilMs);
+      this.done.push(note === '' ? { ...trace, state: 'restored' } : { ...trace, state: 'unseen', note });
+      progress.tell(++looked);
+    });
+  }
+
+  async #send(file: string, sent: Set<string>): Promise<void> {
+    const trace = await this.#read(file);
+    const keys = spanKeys(trace.wire);
+    const identity = `${trace.traceId} ${[...keys].join()}`;
+    if (sent.has(identity)) return;
+    sent.add(identity);
+    const restored = { file, traceId: trace.traceId, spans: trace.spans, note: '' };
+    const { isLooking } = this.#flags;
+    if (isLooking && (await this.#missing(trace.traceId, keys)) === 0)
+      return void this.done.push({ ...restored, state: 'there' });
+    await send(trace, this.#receiver, this.#settings);
+    if (isLooking) this.#sought.push({ ...restored, state: 'sent', keys });
+    else this.done.push({ ...restored, state: 'sent' });
+  }
+
+  async #read(file: string): Promise<ArchivedTrace> {
+    const { where, name } = splitAddress(file);
+    const { place, close } = await placeAt(where, this.#flags, this.#settings);
+    try {
+      return await readArchived(place, name).catch((error) => {
+        if (this.#flags.unverified && error instanceof TraceFault) return readUnverified(place, name);
+        throw error;
+      });
+    } finally {
+      await close();
+    }
+  }
+
+  /** Why not all of it is found in time; empty where it is. */
+  async #find(traceId: string, keys: ReadonlySet<string>, untilMs: number): Promise<string> {
+    for (let pauseMs = 250; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+      const missing = await this.#missing(traceId, keys);
+      if (missing === 0) return '';
+      if (systemClock.monotonicMs() + pauseMs > untilMs)
+        return `${missing} of ${keys.size} spans are not in ${this.#settings.tempo.base} yet`;
+      await sleep(pauseMs, undefined, { signal: this.#settings.io.signal }).catch(() => {
+        throw new CommandError('interrupted');
+      });
+    }
+  }
+
+  /** How many of these spans the store does not have; what is in the gateway's window alone will be gone in a moment. */
+  async #missing(traceId: string, keys: ReadonlySet<string>): Promise<number> {
+    const found = await this.#tempo.traceBytes(traceId);
+    if (found === undefined || found.past !== undefined) return keys.size;
+    const there = spanKeys(found.trace);
+    return [...keys].filter((key) => !there.has(key)).length;
+  }
+}
