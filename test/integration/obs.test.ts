@@ -21,9 +21,8 @@ if (refused) process.stderr.write(`SKIPPED: the local stack: ${JSON.stringify(re
 const alerts: readonly { readonly alert: string; readonly expr: string }[] = parse(
   readFileSync(new URL('../../deploy/prometheus/alerts.yaml', import.meta.url), 'utf8'),
 ).groups.flatMap(({ rules }: { rules: unknown[] }) => rules);
-/** What one gateway without TLS does not have; obs-fleet.test.ts and promtool's tests have it. */
-const ofFleets = /^tailgate_(fleet|forward)/;
-const ofTls = /^tailgate_(certificate|files)/;
+/** What one gateway without Kafka and TLS does not have; promtool's tests have it. */
+const notHere = /^tailgate_(fleet|kafka|certificate|files)/;
 
 /** The local stack as a newcomer has it: one command up, three to look around, one down. As processes, as CI has no engine. */
 describe.skipIf(refused)('make obs-up', () => {
@@ -169,7 +168,7 @@ describe.skipIf(refused)('make obs-up', () => {
     });
     for (const { alert, expr } of alerts) {
       for (const [name] of expr.matchAll(/\b(tailgate|tempo)_\w+\b|\bup\b/g)) {
-        if (ofFleets.test(name) || ofTls.test(name)) continue;
+        if (notHere.test(name)) continue;
         const { result }: { result: unknown[] } = await prometheus('query', { query: `last_over_time(${name}[5m])` });
         expect(result.length, `${alert}: ${name}`).toBeGreaterThan(0);
       }

@@ -10,7 +10,7 @@ interface Alert {
   readonly alert: string;
   readonly expr: string;
   readonly labels: { readonly severity: string };
-  readonly annotations: { readonly summary: string; readonly runbook: string };
+  readonly annotations: { readonly summary: string; readonly runbook_url: string };
 }
 
 const alerts: readonly Alert[] = parse(read('deploy/prometheus/alerts.yaml')).groups.flatMap(
@@ -63,7 +63,7 @@ describe('alerts and dashboard', () => {
     (name, alert) => {
       expect(['critical', 'warning']).toContain(alert.labels.severity);
       expect(alert.annotations.summary).toMatch(/\S/);
-      expect(alert.annotations.runbook).toBe(`docs/operations.md#${name.toLowerCase()}`);
+      expect(alert.annotations.runbook_url).toBe(`docs/operations.md#${name.toLowerCase()}`);
       expect(read('docs/operations.md')).toContain(`\n### ${name}\n`);
     },
   );
