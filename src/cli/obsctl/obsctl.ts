@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { CommandError, exit } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { registerTraceArchive } from './archive/archive.ts';
+import { registerTraceArchives } from './archive/archives.ts';
 import { registerTraceRestore } from './archive/restore.ts';
 import { collect, type Run } from './command.ts';
 import { registerExplain } from './explain.ts';
@@ -83,6 +84,7 @@ function program(io: Io, run: Run): Command {
   registerTraceKeep(trace, run);
   registerTraceArchive(trace, run);
   registerTraceRestore(trace, run);
+  registerTraceArchives(trace, run);
   registerExplain(root, run);
   registerStatus(root, run);
   registerSize(root, run);
