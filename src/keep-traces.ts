@@ -1,7 +1,7 @@
 import { type Clock, unixMsOf } from './clock.ts';
 import { Unavailable } from './errors.ts';
 import { inTime, late } from './in-time.ts';
-import type { KeptTrace, Way } from './model/brought-back.ts';
+import type { Brought, KeptTrace, Way } from './model/brought-back.ts';
 import type { PastTrace } from './model/past-trace.ts';
 import type { AdminSources } from './telemetry/sources.ts';
 import type { Shards } from './threads/shards.ts';
@@ -11,7 +11,7 @@ import type { WindowSearch } from './window-search.ts';
 const answerWithinMs = 15_000;
 const searchWithinMs = 30_000;
 
-type Keeping = Pick<Shards, 'keep' | 'bringBack' | 'pastTraces'>;
+type Keeping = Pick<Shards, 'keep' | 'bringBack' | 'notBrought' | 'pastTraces'>;
 
 /** Looked for in one walk. */
 const tracesAtOnce = 64;
@@ -80,13 +80,23 @@ async function keepTraces(
           const state = isThere ? await shards.keep(traceId, tenant, way, true) : states[i];
           if (state === 'forgotten') return { traceId, state: 'not_found', spans: 0 };
           if (state !== 'brought') return { traceId, state, spans: 0 };
-          const spans = await inTime(shards.bringBack(traceId, tenant), answerWithinMs);
-          return { traceId, state, spans: spans === late ? 0 : spans };
+          const brought = await inTime(bring(shards, traceId, tenant), answerWithinMs);
+          if (brought === late) return { traceId, state, spans: 0 };
+          const { spans, isWhole } = brought;
+          if (spans === 0) return { traceId, state: isWhole ? 'not_found' : 'no_room', spans };
+          return { traceId, state, spans, ...(!isWhole && { isWhole }) };
         }),
       )),
     );
   }
   return kept;
+}
+
+/** A trace of which nothing comes is not kept, however late that is known. */
+async function bring(shards: Keeping, traceId: string, tenant: number): Promise<Brought> {
+  const brought = await shards.bringBack(traceId, tenant);
+  if (brought.spans === 0) await shards.notBrought(traceId, tenant);
+  return brought;
 }
 
 /** Of traces that nobody remembers, those of which the windows have spans; none where the answer takes too long. */

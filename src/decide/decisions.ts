@@ -184,6 +184,11 @@ export class Decisions {
     words[at + Decision.thresholdLow] = 0;
   }
 
+  /** It is dropped as it was: nothing of it came back. */
+  forgoBack(slot: number): void {
+    this.records.page(slot)[this.records.at(slot) + Decision.flags] &= ~(keepFlag | (3 << wayShift));
+  }
+
   /** What the decision at a slot writes on the spans that it keeps. */
   recallWeight(slot: number, stamp: Stamp): void {
     const words = this.records.page(slot);

@@ -2,7 +2,7 @@ import type { KeepAnswer, KeptTrace } from '../model/brought-back.ts';
 import type { Unanswered } from './in-turn.ts';
 
 /** What became of a trace anywhere is what became of it; the further to the left, the more that is. */
-const ranks: readonly KeptTrace['state'][] = ['brought', 'kept', 'waiting', 'busy', 'not_found'];
+const ranks: readonly KeptTrace['state'][] = ['brought', 'kept', 'waiting', 'busy', 'no_room', 'not_found'];
 
 /** The answers of several gateways to one wish as one. */
 export function mergeKept(answers: readonly KeepAnswer[], unanswered: readonly Unanswered[]): KeepAnswer {
@@ -22,5 +22,6 @@ export function mergeKept(answers: readonly KeepAnswer[], unanswered: readonly U
 
 function better(a: KeptTrace, b: KeptTrace): KeptTrace {
   const [first] = ranks.indexOf(a.state) <= ranks.indexOf(b.state) ? [a] : [b];
-  return { ...first, spans: a.spans + b.spans };
+  const isPart = a.isWhole === false || b.isWhole === false;
+  return { ...first, spans: a.spans + b.spans, ...(isPart && { isWhole: false }) };
 }

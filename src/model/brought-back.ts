@@ -8,11 +8,20 @@ export const nameOfWay: Readonly<Record<Way, string>> = { rescue: 'rescue', id: 
 /** What came of the wish to have a trace back: it is on its way, was kept anyway, waits still, or is not remembered. */
 export type KeepState = 'brought' | 'kept' | 'waiting' | 'forgotten' | 'busy';
 
+/** Spans of a trace that shards took out of their windows and that are on its way to it. */
+export interface Brought {
+  readonly spans: number;
+  /** False where there was no room for all that was there; nobody tries again. */
+  readonly isWhole: boolean;
+}
+
 /** The answer for one trace: `spans` that were in the windows and are on their way. */
 export interface KeptTrace {
   readonly traceId: string;
-  readonly state: Exclude<KeepState, 'forgotten'> | 'not_found';
+  readonly state: Exclude<KeepState, 'forgotten'> | 'not_found' | 'no_room';
   readonly spans: number;
+  /** There was room for these spans and no more; absent: they are all there was. */
+  readonly isWhole?: false;
 }
 
 /** Which traces somebody wants: by their ids, or all that a TraceQL query finds in the window. */

@@ -1,4 +1,5 @@
 import { Batch } from '../batch/batch.ts';
+import type { Brought } from '../model/brought-back.ts';
 import type { SpanConditions } from '../model/conditions.ts';
 import { Slice } from '../model/slice.ts';
 import { emptyStamp } from '../model/stamp.ts';
@@ -13,29 +14,39 @@ const partBytes = 256 * 1024;
 interface Bringing {
   readonly conditions: SpanConditions;
   readonly pace: Pace;
-  /** Takes a request of so many spans; the next one waits for that. */
-  readonly land: (body: Uint8Array, spans: number) => Promise<void>;
+  /** Takes a request of so many spans; the next one waits for that. False: there is no room, and that is the end. */
+  readonly land: (body: Uint8Array, spans: number) => Promise<boolean>;
 }
 
 /**
  * Takes all that is there of some traces, by their ids' four words, out of a shard's window, as requests of their spans
- * as they came. How many there were, by the index of the trace.
+ * as they came. What came of it, by the index of the trace.
  */
 export async function bringBack(
   reader: WindowReader,
   ids: readonly Int32Array[],
   { conditions, pace, land }: Bringing,
-): Promise<number[]> {
-  const parts: { readonly body: Uint8Array; readonly spans: number }[] = [];
+): Promise<Brought[]> {
+  const parts: { readonly body: Uint8Array; readonly of: readonly number[] }[] = [];
+  /** Whose the spans in the batch are, in the order in which they leave it. */
+  const order: number[] = [];
   const batch = new Batch(
     { maxBytes: partBytes, maxSpans: Number.POSITIVE_INFINITY, maxAgeMs: 0 },
     asItCame,
-    ({ body, spans }) => parts.push({ body: body.slice(), spans }),
+    ({ body, spans }) => parts.push({ body: body.slice(), of: order.splice(0, spans) }),
     0,
   );
   const emitter = new Emitter({ of: () => batch }, asItCame, workPerStep);
   const wanted = new Set(ids.map((id) => id[3]));
-  const found = ids.map(() => 0);
+  const landed = ids.map(() => 0);
+  const missed = ids.map(() => 0);
+  let hasRoom = true;
+  const landAll = async (): Promise<void> => {
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      hasRoom &&= await land(part.body, part.of.length);
+      for (const index of part.of) (hasRoom ? landed : missed)[index]++;
+    }
+  };
   let last: Uint8Array | undefined;
   emitter.begin(0);
   for await (const { bytes, rows, stride, count } of reader.walk(always, { conditions, pace, ids: wanted })) {
@@ -44,15 +55,19 @@ export async function bringBack(
     for (let i = 0, row = 0; i < count; i++, row += stride) {
       if (!wanted.has(rows[row + Slice.traceIdD])) continue;
       const index = ids.findIndex((id) => isOf(id, rows, row));
-      if (index >= 0 && emitter.slice(bytes, rows, row, stamp, false)) found[index]++;
+      if (index < 0) continue;
+      order.push(index);
+      if (!emitter.slice(bytes, rows, row, stamp, false)) order.pop();
     }
     if (pace.isOver) await pace.next();
-    for (let part = parts.shift(); part !== undefined; part = parts.shift()) await land(part.body, part.spans);
+    await landAll();
+    // What more there would be is not looked for.
+    if (!hasRoom) return landed.map((spans) => ({ spans, isWhole: false }));
   }
   emitter.end();
   batch.flush();
-  for (const { body, spans } of parts) await land(body, spans);
-  return found;
+  await landAll();
+  return landed.map((spans, index) => ({ spans, isWhole: missed[index] === 0 }));
 }
 
 const stamp = emptyStamp();

@@ -35,6 +35,9 @@ interface UnderWay {
   readonly untilMs: number;
   /** Its spans that came by themselves since: the windows have some of them, too. */
   readonly spans: Set<string>;
+  readonly way: Way;
+  /** Some span of it left. */
+  hasLeft: boolean;
 }
 
 /**
@@ -70,10 +73,21 @@ export class BroughtBack {
     const known = decisions.find(id, 0);
     if (known < 0 && !isSure) return 'forgotten';
     if (known >= 0 && (decisions.flagsAt(known) & keepFlag) !== 0) return 'kept';
-    if (!this.#begin(keyOf(id, 0), now)) return 'busy';
+    if (!this.#begin(keyOf(id, 0), way, now)) return 'busy';
     if (known < 0) this.#rememberAnew(id, now);
     this.#change(known < 0 ? decisions.find(id, 0) : known, way);
     return 'brought';
+  }
+
+  /** Nothing of a trace was there, or there was no room for it: where no span of it has left, it is dropped as it was. */
+  notBrought(id: Int32Array): void {
+    const { decisions } = this.#parts;
+    const key = keyOf(id, 0);
+    const trace = this.#underWay.get(key);
+    if (trace === undefined || trace.hasLeft) return;
+    this.#end(key, trace);
+    const slot = decisions.find(id, 0);
+    if (slot >= 0) decisions.forgoBack(slot);
   }
 
   /**
@@ -91,7 +105,7 @@ export class BroughtBack {
       (rescues.bits.length > 0 && this.#hasBit(rescues.bits, slices, row)) ||
       (rescues.errors && isError(new Reader(bytes, start, start + rows[row + Slice.length])));
     if (!isRescuer) return false;
-    if (!this.#begin(keyOf(rows, row + Slice.traceIdA), now)) return false;
+    if (!this.#begin(keyOf(rows, row + Slice.traceIdA), 'rescue', now)) return false;
     this.#change(slot, 'rescue');
     this.onBring(rows.slice(row + Slice.traceIdA, row + Slice.traceIdA + 4));
     return true;
@@ -115,7 +129,9 @@ export class BroughtBack {
     if (trace === undefined || now > trace.untilMs) return !isPast;
     const start = rows[row + Slice.start];
     const span = identityOf(bytes, start, start + rows[row + Slice.length]);
-    if (isPast) return !trace.spans.has(span);
+    const isNew = !trace.spans.has(span);
+    if (!trace.hasLeft && (isNew || !isPast)) this.#left(trace);
+    if (isPast) return isNew;
     const { size } = trace.spans;
     trace.spans.add(span);
     // More than can be remembered: then what is in the windows stays there, rather than leave twice.
@@ -134,10 +150,14 @@ export class BroughtBack {
 
   #change(slot: number, way: Way): void {
     this.#parts.decisions.bringBack(slot, ways.indexOf(way) + 1);
-    this.traces[way]++;
   }
 
-  #begin(key: string, now: number): boolean {
+  #left(trace: UnderWay): void {
+    trace.hasLeft = true;
+    this.traces[trace.way]++;
+  }
+
+  #begin(key: string, way: Way, now: number): boolean {
     for (const [old, trace] of this.#underWay) {
       if (trace.untilMs >= now) break;
       this.#end(old, trace);
@@ -145,7 +165,7 @@ export class BroughtBack {
     const before = this.#underWay.get(key);
     if (before !== undefined) this.#end(key, before);
     if (this.#underWay.size >= mostUnderWay) return false;
-    this.#underWay.set(key, { untilMs: now + underWayMs, spans: new Set() });
+    this.#underWay.set(key, { untilMs: now + underWayMs, spans: new Set(), way, hasLeft: false });
     return true;
   }
 

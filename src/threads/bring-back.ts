@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import { noConditions } from '../decide/conditions.ts';
+import type { Brought } from '../model/brought-back.ts';
 import { wordsOf } from '../model/trace-id.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { messageOf } from '../receive/message.ts';
@@ -15,9 +16,11 @@ const restPerWork = 3;
 const tries = 100;
 const tryEveryMs = 100;
 
+const nothing: Brought = { spans: 0, isWhole: false };
+
 interface Asked {
   readonly id: Int32Array;
-  readonly done: (spans: number) => void;
+  readonly done: (brought: Brought) => void;
 }
 
 /**
@@ -38,8 +41,8 @@ export class BringBack {
     this.#pace = pace;
   }
 
-  /** Resolves with how many spans of the trace, an id of 32 hex digits, are on their way to its shard. */
-  bring(traceId: string): Promise<number> {
+  /** Resolves with what of the trace, an id of 32 hex digits, is on its way to its shard. */
+  bring(traceId: string): Promise<Brought> {
     return new Promise((done) => {
       this.#asked.push({ id: wordsOf(traceId), done });
       if (!this.#isWalking) void this.#walkAll();
@@ -64,27 +67,28 @@ export class BringBack {
   async #walk(asked: readonly Asked[]): Promise<void> {
     const { shard } = this.#pipeline;
     const ids = asked.map(({ id }) => id);
-    const land = (body: Uint8Array, spans: number): Promise<void> => this.#land(body, spans);
-    let found: readonly number[] = [];
+    const land = (body: Uint8Array, spans: number): Promise<boolean> => this.#land(body, spans);
+    let brought: readonly Brought[] = [];
     try {
       await this.#pace.next();
-      found = await bringBack(new WindowReader(shard, this.#unpack), ids, {
+      brought = await bringBack(new WindowReader(shard, this.#unpack), ids, {
         conditions: noConditions,
         pace: this.#pace,
         land,
       });
     } catch {
-      // The gateway ends, or there was no room: what was not brought stays what it was, dropped.
+      // The gateway ends.
     } finally {
-      for (const [i, { done }] of asked.entries()) done(found[i] ?? 0);
+      for (const [i, { done }] of asked.entries()) done(brought[i] ?? nothing);
     }
   }
 
-  async #land(body: Uint8Array, spans: number): Promise<void> {
+  /** What there is no room for is not brought: it stays what it was, dropped. */
+  async #land(body: Uint8Array, spans: number): Promise<boolean> {
     for (let n = 0; n < tries && !this.#isStopped; n++) {
-      if (this.#pipeline.bringIn(messageOf([body]), spans)) return;
+      if (this.#pipeline.bringIn(messageOf([body]), spans)) return true;
       await sleep(tryEveryMs, undefined, { ref: false });
     }
-    throw new Error('there was no room for spans of the window');
+    return false;
   }
 }

@@ -4,7 +4,7 @@ import type { Credentials } from '../access/credential.ts';
 import { PolicyMemory } from '../decide/state.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import { Pods } from '../enrich/pods.ts';
-import type { KeepState, Way } from '../model/brought-back.ts';
+import type { Brought, KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { type FleetView, sharersIn } from '../model/fleet.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
@@ -287,8 +287,12 @@ export class LocalShard implements Shards {
     return this.tenants[tenant].pipeline.keep(wordsOf(traceId), way, isSure);
   }
 
-  bringBack(traceId: string, tenant: number): Promise<number> {
+  bringBack(traceId: string, tenant: number): Promise<Brought> {
     return this.#bringing[tenant].bring(traceId);
+  }
+
+  notBrought(traceId: string, tenant: number): void {
+    this.tenants[tenant].pipeline.shard.broughtBack.notBrought(wordsOf(traceId));
   }
 
   get turns(): Histogram {

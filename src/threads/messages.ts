@@ -52,6 +52,7 @@ export type Question =
       readonly isSure: boolean;
     }
   | { readonly ask: 'bringBack'; readonly traceId: string; readonly tenant: number }
+  | { readonly ask: 'notBrought'; readonly traceId: string; readonly tenant: number }
   | { readonly ask: 'flush' }
   | { readonly ask: 'finishReading' }
   | { readonly ask: 'relay'; readonly relayed: Relayed }

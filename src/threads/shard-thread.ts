@@ -113,6 +113,8 @@ function answerTo(question: Question, over: AbortSignal): unknown {
       return shard.keep(question.traceId, question.tenant, question.way, question.isSure);
     case 'bringBack':
       return shard.bringBack(question.traceId, question.tenant);
+    case 'notBrought':
+      return shard.notBrought(question.traceId, question.tenant);
     case 'flush':
       return shard.flush();
     case 'finishReading':

@@ -6,7 +6,7 @@ import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
 import { Refusal } from '../errors.ts';
-import type { KeepState, Way } from '../model/brought-back.ts';
+import type { Brought, KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { type FleetView, sharersIn } from '../model/fleet.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
@@ -182,9 +182,13 @@ export class ShardThreads implements Shards {
     return this.#ownerOf(traceId).askInTime({ ask: 'keep', traceId, tenant, way, isSure });
   }
 
-  async bringBack(traceId: string, tenant: number): Promise<number> {
-    const spans = await this.#askAll<number>({ ask: 'bringBack', traceId, tenant });
-    return spans.reduce((sum, each) => sum + each, 0);
+  async bringBack(traceId: string, tenant: number): Promise<Brought> {
+    const all = await this.#askAll<Brought>({ ask: 'bringBack', traceId, tenant });
+    return { spans: all.reduce((sum, { spans }) => sum + spans, 0), isWhole: all.every(({ isWhole }) => isWhole) };
+  }
+
+  async notBrought(traceId: string, tenant: number): Promise<void> {
+    await this.#ownerOf(traceId).ask({ ask: 'notBrought', traceId, tenant });
   }
 
   #ownerOf(traceId: string): Questions {

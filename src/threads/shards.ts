@@ -2,7 +2,7 @@ import type { Credentials } from '../access/credential.ts';
 import type { BootConfig } from '../config/schema.ts';
 import type { SharedNumbers } from '../decide/state.ts';
 import type { RefusalReason } from '../errors.ts';
-import type { KeepState, Way } from '../model/brought-back.ts';
+import type { Brought, KeepState, Way } from '../model/brought-back.ts';
 import type { ExportWhen } from '../model/destinations.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { ExportRequest } from '../model/export-request.ts';
@@ -147,8 +147,10 @@ export interface Shards {
   pastCandidates(query: string, tenant: number, over: AbortSignal): Promise<readonly PastCandidates[]>;
   /** A trace that was dropped is to be kept, see BroughtBack; throws Unavailable where its shard does not answer. */
   keep(traceId: string, tenant: number, way: Way, isSure: boolean): KeepState | Promise<KeepState>;
-  /** How many spans of a trace that is brought back the shards had in their windows. */
-  bringBack(traceId: string, tenant: number): Promise<number>;
+  /** What the shards have of a trace that is brought back in their windows, and sent to it. */
+  bringBack(traceId: string, tenant: number): Promise<Brought>;
+  /** Nothing came of that: the trace is dropped as it was, unless some span of it has left meanwhile. */
+  notBrought(traceId: string, tenant: number): void | Promise<void>;
   /** Hands the open batches to the exporters: what was decided before has been emitted when this resolves. */
   flush(): void | Promise<void>;
   /** What was read from a topic and is over is committed, and its group left; nothing is read any more. */

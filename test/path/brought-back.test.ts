@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { keeper } from '../../src/keep-traces.ts';
+import { onlyTenant } from '../../src/model/tenant.ts';
+import { wordsOf } from '../../src/model/trace-id.ts';
+import { ownerOf } from '../../src/route/route.ts';
+import type { WindowSearch } from '../../src/window-search.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
-import { Story } from '../support/story.ts';
+import { type Setting, Story } from '../support/story.ts';
 
 const MiB = 1 << 20;
 const window = { maxBytes: 64 * MiB, maxAgeMs: 3_600_000 };
@@ -110,6 +115,69 @@ describe('an error that comes late', () => {
     tell(story, 'b', 1, { parent: 'x', status: 'ERROR', id: 'e' });
     await story.brought();
     expect([leftOf(story, 'a').length, leftOf(story, 'b').length]).toEqual([9, 0]);
+  });
+});
+
+/** What /api/keep does, in a story. */
+async function keepById(story: Story, trace: string) {
+  const ownerOfTrace = () => story.shards[ownerOf(wordsOf(traceIdHex(trace))[3]!, story.shards.length)]!;
+  const keep = keeper(
+    {
+      keep: (id, _, way, isSure) => ownerOfTrace().keep(wordsOf(id), way, isSure),
+      bringBack: async (id) => {
+        story.bring(wordsOf(id));
+        const all = (await story.broughtAll()).flat();
+        return { spans: all.reduce((sum, { spans }) => sum + spans, 0), isWhole: all.every(({ isWhole }) => isWhole) };
+      },
+      notBrought: (id) => ownerOfTrace().shard.broughtBack.notBrought(wordsOf(id)),
+      pastTraces: async () => [],
+    },
+    {} as WindowSearch,
+    story.clock,
+  );
+  const answer = await keep({ ids: [traceIdHex(trace)] }, onlyTenant, new AbortController().signal);
+  return answer.traces[0];
+}
+
+describe('a trace of which nothing comes back', () => {
+  const tight: Setting = { window, rules: {}, buffer: { maxBytes: 2 * MiB, onFull: 'decide_oldest' } };
+
+  it('stays dropped for want of room, says so everywhere, and comes back when there is some', async () => {
+    const story = new Story({ ...tight, shards: 1 });
+    const came = tell(story, 't', 4, { padding: 90_000 });
+    story.after(10_000).after(300);
+    story.packPast();
+    for (let n = 0; n < 60; n++) tell(story, `full-${n}`, 2, { padding: 30_000 });
+    story.givesUp = true;
+    expect(await keepById(story, 't')).toEqual({ traceId: traceIdHex('t'), state: 'no_room', spans: 0 });
+    expect(story.explain('t')).toMatchObject({ verdict: 'drop', policy: 'none', adjustedCount: 0 });
+    expect([wayTotal(story), leftOf(story, 't')]).toEqual([0, []]);
+    story.after(20_000);
+    tell(story, 't', 1, { parent: 'x', id: 'late' });
+    expect(story.spans('late_dropped')).toBe(1);
+    expect(await keepById(story, 't')).toMatchObject({ state: 'brought', spans: 5 });
+    await story.brought();
+    expect(leftOf(story, 't').filter((it) => came.includes(it))).toHaveLength(4);
+    expect([wayTotal(story), story.explain('t')?.policy]).toEqual([1, 'keep:id']);
+  });
+
+  it('stays kept where a span of it came by itself meanwhile', async () => {
+    const story = new Story({ ...tight, shards: 1 });
+    tell(story, 't', 4, { padding: 50_000 });
+    story.after(10_000);
+    expect(story.keep('t')).toBe('brought');
+    const late = tell(story, 't', 1, { parent: 'x', id: 'late' });
+    story.after(0).shards[0]!.shard.broughtBack.notBrought(wordsOf(traceIdHex('t')));
+    expect(story.explain('t')).toMatchObject({ verdict: 'keep', policy: 'keep:id' });
+    expect([leftOf(story, 't').filter((it) => late.includes(it)).length, wayTotal(story)]).toEqual([1, 1]);
+  });
+
+  it('is not kept where the window has it no more', async () => {
+    const story = new Story({ rules: {}, window: { ...window, maxAgeMs: 1000 } });
+    tell(story, 't');
+    story.after(10_000).after(60_000);
+    expect(await keepById(story, 't')).toEqual({ traceId: traceIdHex('t'), state: 'not_found', spans: 0 });
+    expect([story.explain('t')?.verdict, wayTotal(story)]).toEqual(['drop', 0]);
   });
 });
 

@@ -6,7 +6,7 @@ import { compileRules } from '../../src/decide/compile.ts';
 import { PolicyMemory } from '../../src/decide/state.ts';
 import { Enricher, type EnrichOptions } from '../../src/enrich/enrich.ts';
 import { Refusal } from '../../src/errors.ts';
-import type { KeepState, Way } from '../../src/model/brought-back.ts';
+import type { Brought, KeepState, Way } from '../../src/model/brought-back.ts';
 import { type ExportWhen, everyExporter } from '../../src/model/destinations.ts';
 import type { ExportRequest } from '../../src/model/export-request.ts';
 import type { Message, Receipt } from '../../src/model/intake.ts';
@@ -240,27 +240,40 @@ export class Story {
   }
 
   /** Walks under way; `pace` of the walks, that of `past` where nothing else is said. */
-  readonly bringing: Promise<unknown>[] = [];
+  readonly bringing: Promise<readonly Brought[]>[] = [];
+  /** What there is no room for at once is not brought. */
+  givesUp = false;
   pace: Pace = neverOver;
 
-  #bringFrom(pipeline: Pipeline, id: Int32Array): Promise<unknown> {
+  #bringFrom(pipeline: Pipeline, id: Int32Array): Promise<readonly Brought[]> {
     const { shard } = pipeline;
     const { conditions } = shard.revisions.current.set;
-    const land = async (body: Uint8Array, spans: number): Promise<void> => {
-      while (!pipeline.bringIn(messageOf([body]), spans)) await new Promise((resolve) => setImmediate(resolve));
+    const land = async (body: Uint8Array, spans: number): Promise<boolean> => {
+      while (!pipeline.bringIn(messageOf([body]), spans)) {
+        if (this.givesUp) return false;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
       this.checkBooks();
+      return true;
     };
     return bringBack(readerOf(shard), [id], { conditions, pace: this.pace, land });
   }
 
   /** All that is to be brought has been. */
   async brought(): Promise<this> {
+    await this.broughtAll();
+    return this;
+  }
+
+  /** The same, with what came of each. */
+  async broughtAll(): Promise<readonly (readonly Brought[])[]> {
+    const all: (readonly Brought[])[] = [];
     do {
       this.after(0);
-      await Promise.all(this.bringing.splice(0));
+      all.push(...(await Promise.all(this.bringing.splice(0))));
       this.after(0);
     } while (this.bringing.length > 0 || this.channels.busy.length > 0);
-    return this;
+    return all;
   }
 
   /** Somebody wants a trace that was dropped. */

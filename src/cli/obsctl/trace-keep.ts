@@ -17,6 +17,8 @@ interface Kept {
   readonly traceId: string;
   readonly state: string;
   readonly spans: number;
+  /** False where there was no room for more. */
+  readonly isWhole?: false;
 }
 
 export function registerTraceKeep(parent: Command, run: Run): void {
@@ -35,8 +37,11 @@ const words: Readonly<Record<string, string>> = {
   kept: 'kept already',
   waiting: 'waits for its decision: try again then',
   not_found: 'not in the window',
+  no_room: 'there is no room for it now, and it stays dropped: try again when less waits',
   busy: 'too many are being brought back: try again in a minute',
 };
+
+const part = ', in part: there was no room for more';
 
 function requestOf(ids: readonly string[], { query, last }: KeepFlags): object {
   if (query === undefined && last !== undefined)
@@ -60,7 +65,7 @@ async function traceKeep(asked: object, settings: Settings): Promise<ExitCode> {
       table<Kept>(
         [
           { title: 'TRACE', text: ({ traceId }) => traceId },
-          { title: 'STATE', text: ({ state }) => words[state] ?? state },
+          { title: 'STATE', text: ({ state, isWhole }) => `${words[state] ?? state}${isWhole === false ? part : ''}` },
           { title: 'SPANS', text: ({ spans }) => String(spans), align: 'right' },
         ],
         kept,
@@ -77,7 +82,7 @@ async function traceKeep(asked: object, settings: Settings): Promise<ExitCode> {
     return exit.partial;
   }
   if (count === 0) return exit.nothing;
-  return count === kept.length ? exit.found : exit.partial;
+  return count === kept.length && kept.every(({ isWhole }) => isWhole !== false) ? exit.found : exit.partial;
 }
 
 const isKept = ({ state }: Kept): boolean => state === 'brought' || state === 'kept';
@@ -86,4 +91,5 @@ const keptOf = (it: Record<string, unknown>): Kept => ({
   traceId: textOf(it.traceId),
   state: textOf(it.state),
   spans: Number(it.spans ?? 0),
+  ...(it.isWhole === false && { isWhole: false }),
 });
