@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './ports.ts';
+import { tempo2Config } from './tempo-config.ts';
 
 export type ServerName =
   | 'consul'
@@ -371,6 +372,8 @@ export interface TempoOptions {
   /** Of its query interface. */
   queryTls?: ServerTls;
   logLevel?: 'debug' | 'info' | 'warn' | 'error';
+  /** Runs on what is shipped, deploy/tempo/tempo.yaml, with these variables; options above other than `dir` and `ports` do not count. */
+  shipped?: Record<string, string>;
   extraArgs?: string[];
   readyTimeoutMs?: number;
 }
@@ -403,7 +406,7 @@ export function startTempo(options: TempoOptions = {}): Promise<RunningTempo> {
     const running = await launch({
       name: 'tempo',
       args: [
-        `-config.file=${join(here, 'conf', 'tempo.yaml')}`,
+        `-config.file=${options.shipped ? shippedConfig(dir) : join(here, 'conf', 'tempo.yaml')}`,
         '-config.expand-env=true',
         ...(options.extraArgs ?? []),
       ],
@@ -422,6 +425,8 @@ export function startTempo(options: TempoOptions = {}): Promise<RunningTempo> {
         TEMPO_LOG_LEVEL: options.logLevel ?? 'warn',
         TEMPO_OTLP_TLS: options.otlpTls ? tlsBlock(options.otlpTls) : 'null',
         TEMPO_QUERY_TLS: options.queryTls ? tlsBlock(options.queryTls) : '{}',
+        TEMPO_LISTEN: '127.0.0.1',
+        ...options.shipped,
       },
       readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
       stopTimeoutMs: 3000,
@@ -440,6 +445,13 @@ export function startTempo(options: TempoOptions = {}): Promise<RunningTempo> {
       dir,
     };
   });
+}
+
+function shippedConfig(dir: string): string {
+  const file = join(dir, 'tempo.yaml');
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(file, tempo2Config());
+  return file;
 }
 
 // --------------------------------------------------------------------------------------------- Collector
