@@ -62,8 +62,9 @@ async function up({ directory, processes, ports }: Options, signal: AbortSignal)
     const stack: Stack = { directory, ports: isThere ? before.ports : await ports() };
     const way = isThere ? before.way : !processes && hasEngine() ? 'compose' : 'processes';
     if (way === 'compose') {
+      const since = before?.since ?? new Date().toISOString();
+      writeState(directory, { way, ports: stack.ports, since, processes: [] }); // first: what fails half-way is taken down by it
       await composeUp(stack, signal);
-      writeState(directory, { way, ports: stack.ports, since: new Date().toISOString(), processes: [] });
     } else {
       if (!isThere && !processes) say('no container engine answers here: starting the parts as processes');
       const started = await startProcesses(stack, say, signal);

@@ -11,7 +11,7 @@
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-names=(consul tempo otelcol otelcol-kafka helm kubectl-validate etcd kube-apiserver helm-unittest telemetrygen h2spec kafka prometheus promtool gofakes3)
+names=(consul tempo otelcol otelcol-kafka helm kubectl-validate etcd kube-apiserver helm-unittest telemetrygen h2spec kafka prometheus promtool gofakes3 compose-config)
 cache=${TAILGATE_CACHE:-${HOME:-/tmp}/.cache/tailgate}/servers
 goflags="-p=2 -buildvcs=false -mod=readonly"
 
@@ -26,7 +26,7 @@ recipe() {
   case $1 in
     consul) package=github.com/hashicorp/consul ;;
     tempo) package=github.com/grafana/tempo/cmd/tempo; link+=" -X main.Version=2.8.0-87c2dc380cec" ;;
-    otelcol | otelcol-kafka) package=. ;;
+    otelcol | otelcol-kafka | compose-config) package=. ;;
     kafka) package=jars ;; # Java: the jars are fetched, and a script beside them runs a class of theirs
     telemetrygen) package=github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen ;;
     helm)

@@ -32,7 +32,8 @@ export type ServerName =
   | 'kafka'
   | 'prometheus'
   | 'promtool'
-  | 'gofakes3';
+  | 'gofakes3'
+  | 'compose-config';
 
 /** A process that was started and was ready. */
 export interface Running {
