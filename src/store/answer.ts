@@ -3,12 +3,13 @@ import { BadRequest } from './bad-request.ts';
 import { isDamage } from './damage.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
 import { Abandoned, type Pace } from './pace.ts';
+import { plainTag } from './plain-tag.ts';
 import { json, jsonText, plain } from './respond.ts';
 import { type StoredParts, TraceReader } from './search.ts';
 import { metricsJson, plainTraceJson, traceJson } from './search-json.ts';
 import { checkTraceParameters, parseSearchRequest } from './search-request.ts';
 import { shownFields } from './shown-fields.ts';
-import { parseScopes, parseTagRequest, plainTag, traceQLField, virtualValues } from './tag-request.ts';
+import { parseScopes, parseTagRequest, traceQLField, virtualValues } from './tag-request.ts';
 import { intrinsics, TagReader, type TagScope } from './tags.ts';
 import { traceV1, traceV2 } from './trace-answer.ts';
 

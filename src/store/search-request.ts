@@ -1,10 +1,11 @@
-import type { Expression, Field, Intrinsic, Literal, Operator, Query, SpansetExpression } from '../traceql/ast.ts';
+import type { Expression, Field, Literal, Operator, Query, SpansetExpression } from '../traceql/ast.ts';
 import { statuses } from '../traceql/ast.ts';
 import { parseDuration } from '../traceql/duration.ts';
 import { TraceQLError } from '../traceql/error.ts';
 import { parseQuery } from '../traceql/parse.ts';
 import { BadRequest } from './bad-request.ts';
 import { parseLogfmt } from './logfmt.ts';
+import { plainTag } from './plain-tag.ts';
 import type { TimeWindow } from './search.ts';
 
 /** /api/search, parsed. Defaults and limits are Tempo's (pkg/api/http.go, modules/frontend). */
@@ -121,22 +122,22 @@ function tagQuery(tags: Map<string, string>): Query {
   return { spansets: spansets.length === 1 ? spansets[0] : joined, select: [] };
 }
 
-const intrinsicTags: Record<string, Intrinsic> = {
-  name: 'name',
-  'root.name': 'rootName',
-  'root.service.name': 'rootServiceName',
-};
-
 /** Texts are matched in part, whatever their case; numbers and booleans in full. */
 function tagCondition(tag: string, value: string): Expression {
   const status = statuses.find(({ name }) => name === value);
   if (tag === 'status.code' && status !== undefined) return compare({ type: 'intrinsic', name: 'status' }, '=', status);
   if (tag === 'error' && value === 'true') return compare({ type: 'intrinsic', name: 'status' }, '=', statuses[2]);
-  const name = intrinsicTags[tag];
-  const field: Field = name === undefined ? { type: 'attribute', scope: 'any', key: tag } : { type: 'intrinsic', name };
+  const field = plainTag(tag);
+  if (field.type === 'intrinsic' || field.scope !== 'any') return fieldCondition(field, value);
+  // What a span says does not hide what its resource says.
+  const [left, right] = (['span', 'resource'] as const).map((scope) => fieldCondition({ ...field, scope }, value));
+  return { type: 'or', left, right };
+}
+
+function fieldCondition(field: Field, value: string): Expression {
   const text: Expression = { type: 'match', field, pattern: containing(value), negated: false };
   const scalar = value === 'true' || value === 'false' ? value === 'true' : value === '' ? Number.NaN : Number(value);
-  if (name !== undefined || Number.isNaN(scalar)) return text;
+  if (field.type === 'intrinsic' || Number.isNaN(scalar)) return text;
   return { type: 'or', left: text, right: compare(field, '=', scalar) };
 }
 

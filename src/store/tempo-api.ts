@@ -54,7 +54,7 @@ const noMetrics =
 
 function fixed(path: string): TempoAnswer | undefined {
   if (path.startsWith('/api/metrics/')) return plain(501, noMetrics);
-  if (path === '/api/echo') return plain(200, 'echo');
+  if (path === '/api/echo') return plain(200, 'echo\n');
   return path === '/api/status/buildinfo' ? json(buildInfo) : undefined;
 }
 

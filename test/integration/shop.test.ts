@@ -179,7 +179,7 @@ describe('the demo’s shop', () => {
     const get = (path: string, accept = '*/*') => fetch(`http://${gateway.admin}${path}`, { headers: { accept } });
 
     it('is a source that answers', async () => {
-      expect(await (await get('/api/echo')).text()).toBe('echo');
+      expect((await (await get('/api/echo')).text()).trim()).toBe('echo');
       expect(await (await get('/api/status/buildinfo')).json()).toMatchObject({
         version: expect.stringMatching(/^2\./),
       });

@@ -34,7 +34,7 @@ describe("Tempo's paths", () => {
   );
 
   it('answers what Grafana asks first', async () => {
-    expect(await handle('/api/echo')).toMatchObject({ status: 200, body: 'echo' });
+    expect(await handle('/api/echo')).toMatchObject({ status: 200, body: 'echo\n' });
     // Grafana streams from 2.2 on.
     expect(JSON.parse((await handle('/api/status/buildinfo'))!.body as string)).toMatchObject({ version: '2.1.0' });
   });

@@ -16,10 +16,12 @@ export interface Asked<Q> {
 export async function differences<Q>({ pairs, questions, name, compare }: Asked<Q>): Promise<Map<string, object>> {
   const found = new Map<string, object>();
   for (const question of questions) {
-    for (const pair of pairs) {
-      const difference = await compare(question, pair);
-      if (difference !== undefined) found.set(name(question), { in: pair.name, ...difference });
-    }
+    await Promise.all(
+      pairs.map(async (pair) => {
+        const difference = await compare(question, pair);
+        if (difference !== undefined) found.set(name(question), { in: pair.name, ...difference });
+      }),
+    );
   }
   return found;
 }

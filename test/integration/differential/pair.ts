@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../../src/clock.ts';
+import { plain } from '../../../src/store/respond.ts';
 import { createStore } from '../../../src/store/store.ts';
 import { createTempoApi } from '../../../src/store/tempo-api.ts';
 import type { RunningTempo } from '../../../tools/servers/start.ts';
@@ -9,14 +10,15 @@ import type { DataSet } from './data-sets.ts';
 
 export interface Answer {
   readonly status: number;
-  readonly body: string;
+  readonly type: string;
+  readonly body: Buffer;
 }
 
 /** The same traces in the real Tempo, as a tenant, and in a store of ours; whoever asks asks both. */
 export interface Pair {
   readonly name: string;
-  tempo(path: string, parameters: Record<string, string>): Promise<Answer>;
-  ours(path: string, parameters: Record<string, string>): Promise<Answer>;
+  tempo(path: string, parameters: Readonly<Record<string, string>>, accept?: string): Promise<Answer>;
+  ours(path: string, parameters: Readonly<Record<string, string>>, accept?: string): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -45,14 +47,16 @@ export async function openPair({ name, requests }: DataSet, tempo: RunningTempo)
   }
   const pair: Pair = {
     name,
-    async tempo(path, parameters) {
-      const response = await fetch(`${tempo.url}${path}?${new URLSearchParams(parameters)}`, { headers });
-      return { status: response.status, body: await response.text() };
+    async tempo(path, parameters, accept = 'application/json') {
+      const url = `${tempo.url}${path}?${new URLSearchParams(parameters)}`;
+      const response = await fetch(url, { headers: { ...headers, accept } });
+      const type = response.headers.get('content-type') ?? '';
+      return { status: response.status, type, body: Buffer.from(await response.arrayBuffer()) };
     },
-    async ours(path, parameters) {
+    async ours(path, parameters, accept = 'application/json') {
       const url = new URL(`http://any${path}?${new URLSearchParams(parameters)}`);
-      const answer = await api.handle('GET', url, 'application/json');
-      return { status: answer?.status ?? 404, body: String(answer?.body ?? '') };
+      const { status, headers: of, body } = (await api.handle('GET', url, accept)) ?? plain(404, 'no such path');
+      return { status, type: of['content-type'] ?? '', body: Buffer.from(body as string) };
     },
     async close() {
       await store.drain(systemClock.monotonicMs() + 10_000);
@@ -70,7 +74,7 @@ async function untilTempoShows(pair: Pair, requests: readonly Uint8Array[]): Pro
   let shown = '';
   for (const since = systemClock.monotonicMs(); systemClock.monotonicMs() - since < 60_000; await sleep(300)) {
     const { body } = await pair.tempo('/api/search', { q: '{}', limit: '100000' });
-    const { traces = [] } = JSON.parse(body) as { traces?: { spanSet: { matched: number } }[] };
+    const { traces = [] } = JSON.parse(body.toString()) as { traces?: { spanSet: { matched: number } }[] };
     const found = { traces: traces.length, spans: traces.reduce((sum, { spanSet }) => sum + spanSet.matched, 0) };
     shown = JSON.stringify(found);
     if (shown === JSON.stringify(wanted)) return;

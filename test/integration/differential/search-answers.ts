@@ -52,7 +52,7 @@ export function searchDifference(tempo: Answer, ours: Answer): Difference | unde
   return undefined;
 }
 
-const tracesOf = (body: string): readonly Trace[] => (JSON.parse(body) as { traces?: Trace[] }).traces ?? [];
+const tracesOf = (body: Buffer): readonly Trace[] => (JSON.parse(body.toString()) as { traces?: Trace[] }).traces ?? [];
 
 const levels: readonly (readonly [Level, (trace: Trace) => string])[] = [
   ['traces', ({ traceID }) => traceID],
