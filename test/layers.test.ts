@@ -169,6 +169,7 @@ const showsTime = oneOf(
   'receive/http/plain-connection.ts',
   'receive/watch.ts',
   'store/',
+  'telemetry/epoch-offset.ts',
   'telemetry/status.ts',
   'threads/window-questions.ts',
 );

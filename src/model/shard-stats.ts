@@ -1,12 +1,13 @@
 import type { Way } from './brought-back.ts';
 import type { ShardMemory } from './memory.ts';
-import type { Outcome, Source, Trigger } from './outcome.ts';
+import type { Source, Trigger } from './outcome.ts';
 import type {
   FaultCount,
   ForwardStats,
   Histogram,
   KafkaStats,
   LoopStats,
+  OutcomeCount,
   OverloadStats,
   ShadowCount,
 } from './stats.ts';
@@ -16,7 +17,7 @@ type Tally = { spans: number; bytes: number; requests: number };
 /** What one tenant's pipeline of one shard counts. */
 export interface PipelineStats {
   readonly received: Record<Source, Tally>;
-  readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
+  readonly outcomes: readonly OutcomeCount[];
   readonly triggers: Record<Trigger, number>;
   readonly shadow: readonly ShadowCount[];
   readonly faults: readonly FaultCount[];

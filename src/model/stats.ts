@@ -171,6 +171,16 @@ export interface KubernetesStats {
   readonly ageSeconds: number;
 }
 
+/** Spans and traces that left in one way, by the policy that decided. */
+export interface OutcomeCount {
+  readonly outcome: Outcome;
+  readonly policy: string;
+  readonly spans: number;
+  readonly traces: number;
+  /** Of those that were kept, the newest that is known, and when that was, in monotonic ms. */
+  readonly last?: { readonly traceId: string; readonly at: number };
+}
+
 /** How often a policy voted so that is judged and decides nothing. */
 export interface ShadowCount {
   readonly policy: string;
@@ -201,7 +211,7 @@ export interface GatewayStats {
   readonly letIn: Readonly<Record<string, Readonly<Record<string, { readonly requests: number }>>>>;
   /** Of the admin port, by reason. */
   readonly adminRefused: Readonly<Record<string, number>>;
-  readonly outcomes: readonly { outcome: Outcome; policy: string; spans: number; traces: number }[];
+  readonly outcomes: readonly OutcomeCount[];
   readonly triggers: Readonly<Record<Trigger, number>>;
   readonly waiting: { readonly spans: number; readonly traces: number };
   readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly oldestSeconds: number };

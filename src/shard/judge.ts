@@ -96,8 +96,10 @@ export class Judge {
     this.triggers[trigger]++;
     const row = rowOf(revision, verdict.policy);
     buffer.unlist(slot);
-    if (verdict.keep) this.#emit(slot, row, complete, now);
-    else {
+    if (verdict.keep) {
+      ledger.noteKept(row, words, at, now); // before its place may be given back
+      this.#emit(slot, row, complete, now);
+    } else {
       ledger.add(row, 'dropped', spans, 1);
       buffer.free(slot);
     }

@@ -38,11 +38,17 @@ interface Series {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
   readonly metricName?: string;
+  /** As the library has it: the value is what the counter grew by, the time Unix seconds. */
+  readonly exemplar?: {
+    readonly labelSet: { readonly trace_id: string };
+    readonly value: 1;
+    readonly timestamp: number;
+  };
 }
 
 function snapshot(metric: Metric, sample: Sample) {
   const { name, type, help } = metric;
-  const values = seriesOf(name, metric.read(sample));
+  const values = seriesOf(name, metric.read(sample), sample.epochOffsetMs);
   return {
     name,
     type,
@@ -54,9 +60,14 @@ function snapshot(metric: Metric, sample: Sample) {
   };
 }
 
-function seriesOf(name: string, reading: ReturnType<Metric['read']>): readonly Series[] {
+function seriesOf(name: string, reading: ReturnType<Metric['read']>, epochOffsetMs: number): readonly Series[] {
   if (typeof reading === 'number') return [{ labels: {}, value: reading }];
-  return 'bounds' in reading ? histogramSeries(name, reading) : (reading as readonly Row[]);
+  if ('bounds' in reading) return histogramSeries(name, reading);
+  return reading.map(({ exemplar, ...row }: Row) => {
+    if (exemplar === undefined) return row;
+    const timestamp = Math.round(exemplar.at + epochOffsetMs) / 1000;
+    return { ...row, exemplar: { labelSet: { trace_id: exemplar.traceId }, value: 1, timestamp } };
+  });
 }
 
 /** Prometheus wants cumulative buckets; ours count each value once. */

@@ -4,6 +4,7 @@ import { Unavailable } from '../errors.ts';
 import { isTenant, type NoTenant, onlyTenant, type Tenant, type Tenants, tenantFinder } from '../model/tenant.ts';
 import type { AdminAccess, RouteNeeds } from './admin-access.ts';
 import { oneAtATime } from './at-once.ts';
+import { EpochOffset } from './epoch-offset.ts';
 import { keepRoute } from './keep.ts';
 import type { Log } from './log.ts';
 import { isOwnHost } from './own-host.ts';
@@ -133,12 +134,15 @@ function answerProbe(reply: FastifyReply, reason: string): FastifyReply {
     .send(`${reason.replaceAll(/\s+/g, ' ') || 'ok'}\n`);
 }
 
+const epochOffset = new EpochOffset();
+
 async function rendered({ sources, probe, log }: Context, accept: string) {
   const sample = {
     identity: sources.identity,
     gateway: await sources.stats(),
     process: probe.read(systemClock.monotonicMs()),
     logLinesLost: log.lostLines(),
+    epochOffsetMs: epochOffset.read(systemClock),
   };
   return renderMetrics(sample, accept);
 }

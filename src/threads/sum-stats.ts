@@ -1,5 +1,4 @@
 import type { ShardMemory } from '../model/memory.ts';
-import type { Outcome } from '../model/outcome.ts';
 import type { PipelineStats, ShardStats } from '../model/shard-stats.ts';
 import type {
   FaultCount,
@@ -7,6 +6,7 @@ import type {
   GatewayStats,
   Histogram,
   KafkaStats,
+  OutcomeCount,
   OverloadStats,
   ShadowCount,
   TenantStats,
@@ -165,13 +165,18 @@ function hardestPressed(pipelines: readonly PipelineStats[]): OverloadStats {
 }
 
 function addOutcomes(pipelines: readonly PipelineStats[]): Summed['outcomes'] {
-  const sums = new Map<string, { outcome: Outcome; policy: string; spans: number; traces: number }>();
+  const sums = new Map<string, OutcomeCount>();
   for (const entry of pipelines.flatMap((each) => each.outcomes)) {
     const key = `${entry.outcome} ${entry.policy}`;
-    const sum = sums.get(key) ?? { ...entry, spans: 0, traces: 0 };
-    sums.set(key, { ...sum, spans: sum.spans + entry.spans, traces: sum.traces + entry.traces });
+    const sum = sums.get(key);
+    sums.set(key, sum === undefined ? entry : added(sum, entry));
   }
   return [...sums.values()];
+}
+
+function added(a: OutcomeCount, b: OutcomeCount): OutcomeCount {
+  const last = (a.last?.at ?? 0) > (b.last?.at ?? 0) ? a.last : b.last;
+  return { ...a, spans: a.spans + b.spans, traces: a.traces + b.traces, ...(last && { last }) };
 }
 
 function addHistograms(all: readonly Histogram[]): Histogram {

@@ -129,6 +129,14 @@ describe.skipIf(refused)('make obs-up', () => {
       return told;
     });
     for (const id of ids.slice(0, 5)) expect(await tempo().spans(id), id).not.toEqual([]);
+    const kept: { exemplars: { labels: { trace_id: string } }[] }[] = await prometheus('query_exemplars', {
+      ...window,
+      query: 'tailgate_outcome_traces_total{outcome="kept"}',
+    });
+    const examples = kept.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
+    expect(examples.length).toBeGreaterThan(1);
+    expect(new Set(examples).size).toBe(examples.length); // one that did not change is not told again
+    for (const id of examples.slice(0, 3)) expect(await tempo().spans(id), id).not.toEqual([]);
   });
 
   it('a key in Consul changes the verdicts', async () => {

@@ -128,6 +128,20 @@ describe('the format of a scrape', () => {
     expect(body).not.toMatch(/\n\n|_total_total/);
   });
 
+  it('in OpenMetrics shows the trace that a policy kept last, for Prometheus to take as an exemplar', async () => {
+    const last = { traceId: '0af7651916cd43dd8448eb211c80319c', at: 5_250 };
+    const outcomes = [
+      { outcome: 'kept' as const, policy: 'errors', spans: 3, traces: 1, last },
+      { outcome: 'dropped' as const, policy: 'none', spans: 3, traces: 1 },
+    ];
+    const sample = sampleOf({ ...statsAfterTraffic(), outcomes });
+    const line = 'tailgate_outcome_traces_total{outcome="kept",policy="errors"} 1';
+    const { body } = await renderMetrics(sample, prometheus);
+    expect(body).toContain(`${line} # {trace_id="${last.traceId}"} 1 1790000005.25\n`);
+    expect(body.match(/ # \{/g)).toHaveLength(1);
+    expect((await renderMetrics(sample)).body).toContain(`${line}\n`);
+  });
+
   it('is not changed by a scrape in the other format', async () => {
     const before = (await renderMetrics(sampleOf())).body;
     await renderMetrics(sampleOf(), openMetrics);

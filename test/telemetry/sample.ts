@@ -166,5 +166,6 @@ export function sampleOf(gateway: GatewayStats = statsAfterTraffic()): Sample {
       loop,
     },
     logLinesLost: 0,
+    epochOffsetMs: 1_790_000_000_000,
   };
 }

@@ -18,7 +18,8 @@ export const decisionsMetrics: readonly Metric[] = [
     type: 'counter',
     labels: ['outcome', 'policy'],
     help: 'Traces by how they left, and by the policy that decided; late ones had late spans and count under kept or dropped too.',
-    advice: 'kept over kept + dropped is the share kept. 0 or 1 for ten minutes means a broken rule.',
+    advice:
+      'kept over kept + dropped is the share kept. 0 or 1 for ten minutes means a broken rule. The exemplar of `kept` is the trace that the policy kept last.',
     ...byTenant((stats) => outcomeRows(stats, 'traces')),
   },
   {
@@ -133,7 +134,11 @@ export const decisionsMetrics: readonly Metric[] = [
  * none decided.
  */
 function outcomeRows({ outcomes: occurred }: Pick<GatewayStats, 'outcomes'>, unit: 'spans' | 'traces'): Row[] {
-  const rows = occurred.map((it) => ({ labels: { outcome: it.outcome, policy: it.policy }, value: it[unit] }));
+  const rows = occurred.map((it) => ({
+    labels: { outcome: it.outcome, policy: it.policy },
+    value: it[unit],
+    ...(unit === 'traces' && { exemplar: it.last }),
+  }));
   const missing = outcomes.filter((outcome) => !occurred.some((it) => it.outcome === outcome));
   return [...rows, ...missing.map((outcome) => ({ labels: { outcome, policy: 'none' }, value: 0 }))];
 }

@@ -7,12 +7,16 @@ export interface Sample {
   readonly gateway: GatewayStats;
   readonly process: ProcessStats;
   readonly logLinesLost: number;
+  /** What to add to a moment of the monotonic clock to show it. */
+  readonly epochOffsetMs: number;
 }
 
 /** One series of a metric. */
 export interface Row {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** A trace that it counts, as an example, and when it was counted, in monotonic ms; shown in OpenMetrics alone. */
+  readonly exemplar?: { readonly traceId: string; readonly at: number } | undefined;
 }
 
 /** One line of THE TABLE: what a metric is called, means, asks of the operator, and how it is read. */
@@ -38,8 +42,8 @@ type OfTenant = Omit<TenantStats, 'name'>;
 export function byTenant(read: (stats: OfTenant) => number | readonly Row[]): Pick<Metric, 'perTenant' | 'read'> {
   const rowsOf = ({ name, ...stats }: TenantStats): Row[] => {
     const reading = read(stats);
-    const rows = typeof reading === 'number' ? [{ labels: {}, value: reading }] : reading;
-    return rows.map(({ labels, value }) => ({ labels: { ...labels, tenant: name }, value }));
+    const rows: readonly Row[] = typeof reading === 'number' ? [{ labels: {}, value: reading }] : reading;
+    return rows.map(({ labels, ...row }) => ({ ...row, labels: { ...labels, tenant: name } }));
   };
   return {
     perTenant: true,
