@@ -10,10 +10,6 @@ const openRanges = ['start={long}&end={before}', 'start={before}', 'end={after}'
     '/api/v2/search/tag/resource.service.name/values',
   ].map((path) => [`${path}?${range}`, everyRange]),
 );
-const rootNames = ['rootName', 'trace%3ArootName'].map((field) => [
-  `/api/v2/search/tag/${field}/values?q={ resource.service.name = "{service}" && status = error }`,
-  firstRoot,
-]);
 const noFields = ['service.name', 'foo', '%7B%7D', 'resource.'].map((field) => [
   `/api/v2/search/tag/${field}/values`,
   'what is no field is 400; Tempo answers 500, or nothing',
@@ -25,7 +21,8 @@ const tags = ['error=true', 'http.method=get', 'http.status_code=200', 'http.sta
 
 /** Questions that our store answers otherwise than Tempo 2.8, on purpose: see docs/tempo-api.md. */
 export const routeIntended: Intended = {
-  ...Object.fromEntries([...openRanges, ...rootNames, ...noFields, ...tags]),
+  ...Object.fromEntries([...openRanges, ...noFields, ...tags]),
+  '/api/v2/search/tag/rootName/values?q={ resource.service.name = "{service}" && status = error }': firstRoot,
   '/api/v2/search/tags?limit=1': 'so many of each scope; Tempo ends all scopes where one has so many',
   '/api/search/tag/status.code/values': 'the names; Tempo lists the numbers 0, 1 and 2 beside them, which find nothing',
   '/api/search': 'the newest first; Tempo answers with the first it finds',

@@ -47,6 +47,8 @@ const both = (path: string, ...parameters: Record<string, string>[]): RouteQuest
   );
 
 const scopes = ['', 'none', 'resource', 'span', 'event', 'link', 'instrumentation', 'intrinsic', 'parent', 'wrong'];
+const valuesOf = (field: string): string => `/api/v2/search/tag/${encodeURIComponent(field)}/values`;
+
 const noTimes: Record<string, string>[] = [
   { start: 'x' },
   { end: 'x' },
@@ -69,11 +71,16 @@ const limits: Record<string, string>[] = [
   { maxStaleValues: '0' },
 ];
 
+/** Asked for as they are. */
 const fields = (
-  'name span:name status span:status kind span:kind duration span:duration traceDuration statusMessage ' +
-  'span:statusMessage rootName trace:rootName rootServiceName trace:rootService event:name instrumentation:name ' +
-  'instrumentation:version span:id span:parentID trace:id link:spanID link:traceID .service.name ' +
-  'resource.service.name .http.method span.http.method .missing event.missing resource.missing .exception.type'
+  'span:name status span:status kind span:kind duration span:duration traceDuration span:statusMessage trace:rootName ' +
+  'trace:rootService instrumentation:version span:id span:parentID trace:id link:spanID link:traceID .missing ' +
+  'event.missing resource.missing .exception.type'
+).split(' ');
+/** With every filter. */
+const filtered = (
+  'name statusMessage rootName rootServiceName event:name instrumentation:name .service.name resource.service.name ' +
+  'span.http.method'
 ).split(' ');
 const filters = [
   '',
@@ -94,14 +101,11 @@ const oldTags = (
 
 const traces = ['{trace}', '{upper}', '{short}', 'dead', '0', 'xyz', '1'.repeat(33)].map((id) => `/traces/${id}`);
 const ofTrace: Record<string, string>[] = [
-  { start: '{before}', end: '{after}' },
   { start: 'x' },
   { end: '1.5' },
   { start: '5', end: '3' },
   { start: '5', end: '5' },
-  { start: '5' },
   { mode: 'wrong' },
-  { mode: 'all' },
 ];
 
 const searches: Record<string, string>[] = [
@@ -147,15 +151,11 @@ export const routeQuestions: Readonly<Record<string, readonly RouteQuestion[]>> 
   'what limits keys': both('/search/tags', ...limits, { scope: 'span', limit: '2' }, { q: '{ broken' }),
   'times of keys': both('/search/tags', ...noTimes),
   'values of version 1': oldTags.map((tag) => ({ path: `/api/search/tag/${encodeURIComponent(tag)}/values` })),
-  'values of version 2': fields.flatMap((field) =>
-    filters.map((q) => ({
-      path: `/api/v2/search/tag/${encodeURIComponent(field)}/values`,
-      ...(q !== '' && { parameters: { q } }),
-    })),
+  'values of version 2': fields.map((field) => ({ path: valuesOf(field) })),
+  'values with a filter': filtered.flatMap((field) =>
+    filters.map((q) => ({ path: valuesOf(field), ...(q !== '' && { parameters: { q } }) })),
   ),
-  'names that are no fields': ['service.name', 'foo', '{}', 'resource.'].map((field) => ({
-    path: `/api/v2/search/tag/${encodeURIComponent(field)}/values`,
-  })),
+  'names that are no fields': ['service.name', 'foo', '{}', 'resource.'].map((field) => ({ path: valuesOf(field) })),
   'what limits values': [...limits, ...noTimes].flatMap((parameters) => [
     { path: '/api/search/tag/service.name/values', parameters },
     { path: '/api/v2/search/tag/resource.service.name/values', parameters },
@@ -166,7 +166,13 @@ export const routeQuestions: Readonly<Record<string, readonly RouteQuestion[]>> 
       ['{trace}', 'dead'].map((id) => ({ path: `${version}/traces/${id}`, accept })),
     ),
   ),
-  'parameters of traces': both('/traces/{trace}', ...ofTrace),
+  'parameters of traces': [
+    ...both('/traces/{trace}', ...ofTrace),
+    ...[{ start: '{before}', end: '{after}' }, { start: '5' }].map((parameters: Record<string, string>) => ({
+      path: '/api/v2/traces/{trace}',
+      parameters,
+    })),
+  ],
   searches: searches.map((parameters) => ({ path: '/api/search', parameters })),
   'what else Grafana asks': [
     '/api/echo',
