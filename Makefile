@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 NODE := bin/node
 
-.PHONY: help setup run check test test-real stories fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-kafka bench-readme obs-up obs-down obs-status build sbom audit clean
+.PHONY: help setup run check test test-real stories fuzz bench bench-micro bench-scale bench-cores bench-waiting bench-memory bench-independent bench-shipped bench-compare bench-gate bench-kafka bench-fleet bench-readme obs-up obs-down obs-status build sbom audit clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -51,6 +51,10 @@ bench-cores: setup ## everything on one core, then on two, beside the Collector 
 bench-kafka: setup ## what Kafka between receiving and deciding costs, with a real broker (1 min)
 	@tools/servers/build.sh kafka
 	@$(NODE) bench/kafka.ts $(BENCH)
+
+bench-fleet: setup ## what an agent and a hop cost beside one gateway, and beside two tiers of Collectors (3 min)
+	@tools/servers/build.sh otelcol
+	@$(NODE) bench/fleet.ts $(BENCH)
 
 bench-waiting: setup ## a span's time and memory while 50,000 to 10 million wait, and what stays after (14 min, 8 GB)
 	@$(NODE) bench/waiting.ts $(BENCH)

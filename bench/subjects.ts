@@ -131,7 +131,8 @@ export function collectorBinary(): string {
   return execFileSync(join(here, 'tools/servers/build.sh'), ['--path', 'otelcol'], { encoding: 'utf8' }).trim();
 }
 
-const collectorPolicies = `
+/** YAML of the four policies of the shipped rules, as a Collector has them. */
+export const collectorPolicies = `
       - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
       - { name: slow, type: latency, latency: { threshold_ms: 500 } }
       - { name: routes, type: string_attribute, string_attribute: { key: url.path, values: [/login, /upload] } }
