@@ -22,6 +22,8 @@ interface Cutter {
   readonly visited: Visited;
   /** A part of it, cut by what is known now. */
   again(part: Part): Cut | Refusal;
+  /** A part that its owner has: nobody looks at its bytes any more. */
+  delivered(part: Part): void;
 }
 
 /** What is known of the request as a whole. */
@@ -103,6 +105,7 @@ export class Delivery {
     const sent = await fleet.send(part, to.member, visited, tenant.name);
     if (sent.kind === 'taken') {
       pipeline.forwarded(this.#source, part.spans, part.body.length);
+      this.#cutter.delivered(part);
       return { ended: 'taken' };
     }
     const why = `${to.member} owns some of these traces and did not take them: ${sent.message}`;

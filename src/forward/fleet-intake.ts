@@ -56,7 +56,7 @@ export class FleetIntake implements Intake {
     } catch (error) {
       return refusalFor(error);
     }
-    const cut = this.#cut(bytes, this.#of.scan);
+    const cut = this.#cut(bytes.subarray(0, message.length), this.#of.scan);
     if (cut instanceof Refusal) return cut;
     return cut === undefined ? pipeline.accept(message, source) : this.#deliver(cut, source, this.#of.scan);
   }
@@ -92,6 +92,11 @@ export class FleetIntake implements Intake {
     return this.#cut(body, this.#of.scan, body.length) ?? { here: [{ body, spans }], away: [] };
   }
 
+  /** A part that its owner has. */
+  delivered(part: Part): void {
+    splitter.giveBack(part);
+  }
+
   #deliver(cut: Cut, source: Source, { count, invalid, reason }: RequestScan): Promise<Receipt | Refusal> {
     return new Delivery(this, this.#of, source).run(cut, { count, invalid, reason });
   }
@@ -102,7 +107,8 @@ export class FleetIntake implements Intake {
   }
 
   /** undefined: all of it stays here. `ownBytes`: what is held of it already, which its parts take the place of. */
-  #cut(bytes: Uint8Array, { slices: rows, stride, count }: RequestScan, ownBytes = 0): Cut | Refusal | undefined {
+  #cut(bytes: Uint8Array, scan: RequestScan, ownBytes = 0): Cut | Refusal | undefined {
+    const { slices: rows, stride, count, invalid } = scan;
     if (this.#of.fleet.isChanging) this.#of.pipeline.catchUp();
     const groups = new Int32Array(count);
     const targets = this.#group({ rows, stride, count }, groups);
@@ -111,6 +117,8 @@ export class FleetIntake implements Intake {
     if (targets.length === 0) return undefined;
     const heldBytes = fleet.stats.heldBytes - ownBytes;
     const room = fleet.options.maxBytes - heldBytes;
+    if (targets.length === 1 && invalid === 0 && bytes.length <= room && !groups.includes(0))
+      return { here: [], away: [{ part: splitter.whole(bytes, count), to: targets[0] }] };
     const parts = splitter.split({ bytes, rows, stride, count }, groups, targets.length + 1, room);
     if (parts === undefined) return fleet.refuses(heldBytes === 0 ? room + 1 : room) ?? overBudget();
     const [here, ...others] = parts;

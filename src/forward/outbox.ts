@@ -76,8 +76,7 @@ export class Outbox {
 
   /** Messages of protobuf one after the other are one with the fields of all. */
   async #call(together: readonly Waiting[]): Promise<void> {
-    const bodies = together.map(({ part }) => part.body);
-    const sent = await this.#send(bodies.length === 1 ? bodies[0] : Buffer.concat(bodies));
+    const sent = await this.#send(together.map(({ part }) => part.body));
     this.#calls--;
     for (const { resolve } of together) resolve(sent);
     if (isAway(sent)) this.#giveBack(sent.message);
@@ -85,9 +84,9 @@ export class Outbox {
   }
 
   /** A peer answers for all that members do: what it throws is a fault of ours, and says nothing of the member. */
-  async #send(bytes: Uint8Array): Promise<Sent> {
+  async #send(bodies: readonly Uint8Array[]): Promise<Sent> {
     try {
-      return await this.#peer().send(bytes, this.#metadata, this.#withinMs);
+      return await this.#peer().send(bodies, this.#metadata, this.#withinMs);
     } catch (error) {
       this.#fault(error);
       return { kind: 'rejected', message: `the gateway failed to send it: ${describe(error)}` };

@@ -59,12 +59,19 @@ export class Peer {
     this.#connections = new Connections({ endpoint, proxy: null, security, timeoutMs }, systemClock.monotonicMs);
   }
 
-  /** An OTLP request. Always answers, in `withinMs` at most, which is a whole number. */
-  async send(bytes: Uint8Array, metadata: Readonly<Record<string, string>>, withinMs = this.#timeoutMs): Promise<Sent> {
+  /**
+   * An OTLP request, the bytes of `pieces` one after the other; they are lent until the answer, and beyond it where that
+   * is not `taken`. Always answers, in `withinMs` at most, which is a whole number.
+   */
+  async send(
+    pieces: readonly Uint8Array[],
+    metadata: Readonly<Record<string, string>>,
+    withinMs = this.#timeoutMs,
+  ): Promise<Sent> {
     const signal = AbortSignal.timeout(withinMs);
     const headers = { ...this.#headers, ...metadata, 'grpc-timeout': `${withinMs}m` };
     try {
-      const { reply, isSilent } = await this.#call(bytes, headers, signal, withinMs);
+      const { reply, isSilent } = await this.#call(pieces, headers, signal, withinMs);
       return judged(reply, isSilent);
     } catch (error) {
       return { kind: 'unreachable', message: describe(error) };
@@ -75,19 +82,24 @@ export class Peer {
   async ask(path: string, bytes: Uint8Array): Promise<Uint8Array | 'silent' | 'unreachable'> {
     const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      const { reply } = await this.#call(bytes, { ...this.#headers, ':path': path }, signal, this.#timeoutMs);
+      const { reply } = await this.#call([bytes], { ...this.#headers, ':path': path }, signal, this.#timeoutMs);
       return reply.trailers?.['grpc-status'] === '0' && reply.body.length >= 5 ? reply.body.subarray(5) : 'silent';
     } catch (error) {
       return notThere.test(describe(error)) ? 'unreachable' : 'silent';
     }
   }
 
-  async #call(bytes: Uint8Array, headers: Readonly<Record<string, string>>, signal: AbortSignal, withinMs: number) {
+  async #call(
+    pieces: readonly Uint8Array[],
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    withinMs: number,
+  ) {
     if (this.#connections === undefined) throw new Error(`${this.address} is not an address`);
     // A name server, or a handshake, may take longer than the call has.
     const session = await inTime(this.#connections.take(), withinMs, { ref: false });
     if (session === late || signal.aborted) throw new Error(`no connection to it within ${withinMs} ms`);
-    const reply = await call(session, headers, { bytes, encoding: 'none' }, signal);
+    const reply = await call(session, headers, { pieces, encoding: 'none' }, signal);
     const now = systemClock.monotonicMs();
     if (statusOf(reply) !== undefined) this.#heardAt = now;
     const isSilent = signal.aborted && now - this.#heardAt >= withinMs / 2;

@@ -3,6 +3,7 @@ import type { Envelope } from '../wire/envelope.ts';
 import { Envelopes } from '../wire/envelopes.ts';
 import { isOfSameResource, RequestWriter } from '../wire/request-writer.ts';
 import { Writer } from '../wire/writer.ts';
+import { PartMemory } from './part-memory.ts';
 
 /** Slices of one request, as a scan found them; see model/slice.ts. */
 interface Scanned {
@@ -29,6 +30,7 @@ const sectionHeadBytes = 24;
  */
 export class Splitter {
   #order = new Int32Array(1024);
+  readonly #memory = new PartMemory();
 
   /**
    * The parts, by group; undefined where they would have more than `maxBytes` together: of large envelopes around few
@@ -43,9 +45,21 @@ export class Splitter {
     const sizes = orders.map((order) => sizeOf(scanned, order, envelopes));
     if (sizes.reduce((sum, size) => sum + size, 0) > maxBytes) return undefined;
     return orders.map((order, group) => ({
-      body: write(scanned, order, envelopes, sizes[group]),
+      body: write(scanned, order, envelopes, this.#memory.take(sizes[group])),
       spans: order.length,
     }));
+  }
+
+  /** All of a request as one part: a copy of its bytes. */
+  whole(bytes: Uint8Array, spans: number): Part {
+    const memory = this.#memory.take(bytes.length);
+    memory.set(bytes);
+    return { body: memory.subarray(0, bytes.length), spans };
+  }
+
+  /** A part that was delivered, whose bytes nobody looks at any more. */
+  giveBack({ body }: Part): void {
+    this.#memory.giveBack(body);
   }
 
   /** Groups one after the other, each in the slices' order; where each begins, and where the last ends. */
@@ -65,9 +79,9 @@ export class Splitter {
   }
 }
 
-function write(scanned: Scanned, order: Int32Array, envelopes: Envelopes, size: number): Uint8Array {
+function write(scanned: Scanned, order: Int32Array, envelopes: Envelopes, memory: Uint8Array): Uint8Array {
   const { bytes, rows, stride } = scanned;
-  const out = new Writer(size);
+  const out = new Writer(memory);
   const request = new RequestWriter(out);
   for (const i of order) {
     const row = i * stride;

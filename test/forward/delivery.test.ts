@@ -36,7 +36,8 @@ async function deliver(b: Sent, here: readonly (Receipt | Refusal)[], timeoutMs 
       },
     },
   } as unknown as FleetTenant;
-  const cutter = { visited: [], again: (again: Part) => ({ here: [], away: [{ part: again, to: { member: 'b' } }] }) };
+  const again = (part: Part) => ({ here: [], away: [{ part, to: { member: 'b' } }] });
+  const cutter = { visited: [], again, delivered: () => {} };
   const cut = { here: [part(10)], away: [{ part: part(20), to: { member: 'b' } }] };
   const answer = await new Delivery(cutter, of, 'grpc').run(cut, scanned);
   expect(stats.heldBytes).toBe(0);

@@ -11,9 +11,9 @@ const large = 1024 * 1024;
 /** A member that answers when it is told to, in the order in which it was called. */
 function scripted() {
   const calls: { readonly bytes: number; readonly answer: (sent: Sent) => void }[] = [];
-  const send = ({ length }: Uint8Array) =>
+  const send = (pieces: readonly Uint8Array[]) =>
     new Promise<Sent>((answer) => {
-      calls.push({ bytes: length, answer });
+      calls.push({ bytes: pieces.reduce((sum, { length }) => sum + length, 0), answer });
     });
   return { calls, peer: { send } as unknown as Peer };
 }

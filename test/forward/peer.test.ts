@@ -32,14 +32,14 @@ async function member() {
 
 it('a member that does not answer a call in time is silent where it answers no other', async () => {
   const peer = await member();
-  expect(await peer.send(new Uint8Array(1), {})).toMatchObject({ kind: 'taken' });
-  const slow = peer.send(new Uint8Array(2), {}, 1_000);
+  expect(await peer.send([new Uint8Array(1)], {})).toMatchObject({ kind: 'taken' });
+  const slow = peer.send([new Uint8Array(2)], {}, 1_000);
   await sleep(700);
-  expect(await peer.send(new Uint8Array(1), {})).toMatchObject({ kind: 'taken' });
+  expect(await peer.send([new Uint8Array(1)], {})).toMatchObject({ kind: 'taken' });
   expect(await slow).toMatchObject({ kind: 'uncertain', isSilent: false });
   // What it answered at the beginning of a call says nothing of now.
-  const lost = peer.send(new Uint8Array(2), {}, 1_000);
-  expect(await peer.send(new Uint8Array(1), {})).toMatchObject({ kind: 'taken' });
+  const lost = peer.send([new Uint8Array(2)], {}, 1_000);
+  expect(await peer.send([new Uint8Array(1)], {})).toMatchObject({ kind: 'taken' });
   expect(await lost).toMatchObject({ kind: 'uncertain', isSilent: true });
 });
 
@@ -55,6 +55,6 @@ it('one that takes connections and says nothing has a call for no longer than th
   const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 20_000 });
   onTestFinished(() => peer.close());
   const start = performance.now();
-  expect(await peer.send(new Uint8Array(1), {}, 100)).toMatchObject({ kind: 'unreachable' });
+  expect(await peer.send([new Uint8Array(1)], {}, 100)).toMatchObject({ kind: 'unreachable' });
   expect(performance.now() - start).toBeLessThan(5_000);
 });

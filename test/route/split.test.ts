@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { noConditions } from '../../src/decide/conditions.ts';
 import { RequestScan } from '../../src/decode/scan.ts';
-import { Splitter } from '../../src/route/split.ts';
+import { type Part, Splitter } from '../../src/route/split.ts';
 import { spanIdentities } from '../support/identity.ts';
 import { random } from '../support/random.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
@@ -41,6 +41,28 @@ it.each([1, 2, 3, 4, 5])(
     });
   },
 );
+
+it('memory of parts that were delivered is that of parts to come, and of no part that is under way', () => {
+  const splitter = new Splitter();
+  const scan = new RequestScan();
+  const next = random(11);
+  const underWay: { readonly part: Part; readonly wanted: readonly string[] }[] = [];
+  for (let n = 0; n < 200; n++) {
+    const request = requestBytes(...spans(n, 1 + Math.floor(next() * 40)));
+    const wanted = spanIdentities(request);
+    scan.run(request, 0, request.length, noConditions);
+    const { slices: rows, stride, count } = scan;
+    const groups = Int32Array.from({ length: count }, (_, i) => i % 3);
+    const parts = splitter.split({ bytes: request, rows, stride, count }, groups, 3, 1 << 20) ?? [];
+    parts.forEach((part, group) => void underWay.push({ part, wanted: wanted.filter((_, i) => i % 3 === group) }));
+    underWay.push({ part: splitter.whole(request, count), wanted });
+    while (underWay.length > 8) {
+      const [{ part, wanted: own }] = underWay.splice(Math.floor(next() * underWay.length), 1);
+      expect(spanIdentities(part.body)).toEqual(own);
+      splitter.giveBack(part);
+    }
+  }
+});
 
 it('a part of nothing is an empty message', () => {
   const [all, nothing] = cut(requestBytes({ trace: 'a' }, { trace: 'b' }), () => 0, 2) ?? [];

@@ -1,5 +1,4 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
-import type { Payload } from '../answer.ts';
 
 /** What came back of one call, whole or in part. */
 export interface Reply {
@@ -19,14 +18,20 @@ const maxResponseBytes = 4 * 1024 * 1024;
 
 const prefixBytes = 5;
 
+interface Sending {
+  /** One after the other they are the message. */
+  readonly pieces: readonly Uint8Array[];
+  readonly encoding: 'gzip' | 'none';
+}
+
 /**
- * Sends one message in one frame, and takes what comes back (grpc/doc/PROTOCOL-HTTP2.md). The payload's bytes are lent
+ * Sends one message in one frame, and takes what comes back (grpc/doc/PROTOCOL-HTTP2.md). The message's bytes are lent
  * to the stream, never copied. Always resolves: when the answer is whole, the stream has broken, or `signal` aborts.
  */
 export function call(
   session: ClientHttp2Session,
   headers: Readonly<Record<string, string>>,
-  { bytes, encoding }: Pick<Payload, 'bytes' | 'encoding'>,
+  { pieces, encoding }: Sending,
   signal: AbortSignal,
 ): Promise<Reply> {
   return new Promise((resolve) => {
@@ -42,16 +47,20 @@ export function call(
     stream.once('close', end);
     signal.addEventListener('abort', cancel);
     stream.cork();
-    stream.write(prefix(bytes.length, encoding));
-    stream.end(bytes);
+    stream.write(prefix(pieces, encoding));
+    for (const bytes of pieces) stream.write(bytes);
+    stream.end();
     stream.uncork();
   });
 }
 
-function prefix(length: number, encoding: Payload['encoding']): Uint8Array {
+function prefix(pieces: Sending['pieces'], encoding: Sending['encoding']): Uint8Array {
   const bytes = Buffer.alloc(prefixBytes);
   bytes[0] = encoding === 'none' ? 0 : 1;
-  bytes.writeUInt32BE(length, 1);
+  bytes.writeUInt32BE(
+    pieces.reduce((sum, { length }) => sum + length, 0),
+    1,
+  );
   return bytes;
 }
 

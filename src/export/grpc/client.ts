@@ -50,7 +50,12 @@ export class GrpcClient implements Client {
   async #call(payload: Payload, signal: AbortSignal): Promise<Reply> {
     const session = await this.#connections.take();
     signal.throwIfAborted();
-    const reply = await call(session, this.#headersOf(payload), payload, signal);
+    const reply = await call(
+      session,
+      this.#headersOf(payload),
+      { pieces: [payload.bytes], encoding: payload.encoding },
+      signal,
+    );
     if (signal.aborted) this.#connections.retire(session);
     return reply;
   }
