@@ -94,17 +94,32 @@ describe.skipIf(refused)('make obs-up', () => {
   it('tells where everything is, and its three commands find something', async () => {
     for (const name of ['gateway.admin', 'tempo.http', 'prometheus.http', 'consul.http'] as const)
       expect(up.text).toContain(at(name));
-    const commands =
-      up.text
-        .split('\nTry:\n')[1]
-        ?.split('\n')
-        .slice(0, 3)
-        .map((line) => line.trim()) ?? [];
+    const named = up.text.split('\nTry:\n')[1]?.split('\n') ?? [];
+    const commands = named.slice(0, 3).map((line) => line.trim());
     expect(commands).toHaveLength(3);
     const [found, shown] = [await typed(commands[0]!), await typed(commands[1]!)];
     expect(found.text).toContain('frontend');
     expect(shown.text).toContain(commands[1]!.split(' ').at(-1));
     expect([found.code, shown.code]).toEqual([0, 0]);
+  });
+
+  it('the README’s three commands do what they say', async () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const block =
+      readme
+        .match(/```sh\nmake obs-up\n([\s\S]*?)```/)?.[1]
+        ?.trim()
+        .split('\n') ?? [];
+    expect(block).toHaveLength(3);
+    // The usual ports, in place of which the stack has others here; the last one changes rules, below.
+    const here = (line: string) =>
+      line.replace('http://127.0.0.1:3200', at('tempo.http')).replace('http://127.0.0.1:8500', at('consul.http'));
+    const found = await typed(here(block[0]!));
+    expect(found).toMatchObject({ code: 0, text: expect.stringContaining('frontend') });
+    const status = await typed(`env OBSCTL_GATEWAY=${at('gateway.admin')} ${block[1]}`);
+    expect(status).toMatchObject({ code: 0, text: expect.stringContaining('debug') });
+    const change = up.text.match(/^ +(CONSUL_HTTP_ADDR.*)$/m)?.[1];
+    expect(change?.replace(`--gateway ${at('gateway.admin')} `, '')).toBe(here(block[2]!));
   });
 
   it('a trace goes in, Tempo has it as it came, and obsctl finds it there', async () => {
