@@ -1,17 +1,18 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from './clock.ts';
-import { mergeLayers, parseRules, type RulesLayer } from './config/rules.ts';
+import type { RulesLayer } from './config/rules.ts';
 import { rulesText } from './config/rules-text.ts';
 import type { BootConfig } from './config/schema.ts';
-import { compileRules } from './decide/compile.ts';
-import { rulesOf, tenantProblems } from './decide/tenant-rules.ts';
+import { rulesOf } from './decide/tenant-rules.ts';
 import type { RulesDocument } from './model/rules.ts';
 import type { Tenant } from './model/tenant.ts';
+import { type CandidateText, plainly } from './simulate/candidate.ts';
 import { join } from './simulate/join.ts';
 import { compileJointly, RulesProblems } from './simulate/joint-rules.ts';
 import { simulate } from './simulate/simulation.ts';
 import { Pace, Turns } from './store/pace.ts';
 import type { AdminSources, SimulateAnswer, SimulateRequest } from './telemetry/sources.ts';
+import { readAside } from './threads/candidates.ts';
 import type { Shards } from './threads/shards.ts';
 
 /** Of all shards together; each trace takes some 150 bytes in each shard that has a part of it. */
@@ -42,41 +43,33 @@ export function simulator(parts: Simulating): NonNullable<AdminSources['simulate
   const turns = new Turns();
   return async (asked, tenant, over) => {
     const { rules = rulesText(rulesOf(parts.today(), tenant.name)) } = asked;
-    const candidate = documentOf(rules, asked.overFile ? parts.fileLayer() : undefined, parts.config);
-    if ('errors' in candidate) return refused(candidate.errors);
     if (waiting > mostWaiting) return { status: 429, body: { error: 'too many simulations at a time: try again' } };
     waiting++;
+    const under = asked.overFile ? parts.fileLayer()?.fields : undefined;
     const pace = Pace.until(over, turns, stepMs);
-    const mine = line.then(() => run(candidate, { ...asked, tenant, over }, parts, pace));
+    const mine = line.then(async () => {
+      const candidate = await readAside(textOf(rules, under, parts.config), over);
+      if ('errors' in candidate) return refused(candidate.errors);
+      return run(candidate.document, { ...asked, tenant, over }, parts, pace);
+    });
     line = mine.catch(() => {});
     const answer = await mine.finally(() => waiting--);
     return asked.rules === undefined && answer.status === 200 ? { ...answer, body: { rules, ...answer.body } } : answer;
   };
 }
 
-type Valid = {
-  readonly document: RulesDocument;
-  report(index: number, problems: RulesProblems['problems']): readonly string[];
-};
-
-/** The candidate by the very code that loads a rules file, or what is wrong with it, line by line. */
-function documentOf(
+const textOf = (
   rules: string,
-  under: RulesLayer | undefined,
+  under: CandidateText['under'],
   { environment, traceDebug: debug, tenants, rules: { maxBytes } }: Simulating['config'],
-): Valid | { readonly errors: readonly string[] } {
-  const parsed = parseRules(rules, 'rules', maxBytes);
-  if ('errors' in parsed) return parsed;
-  const { document, report } = mergeLayers(under === undefined ? [parsed.layer] : [under, parsed.layer]);
-  const compiled = compileRules(document, environment, { debug });
-  const names = tenants?.each.map(({ name }) => name) ?? [];
-  const problems = [
-    ...('problems' in compiled ? compiled.problems : []),
-    ...tenantProblems(document, environment, { debug }, names),
-  ];
-  if (problems.length > 0) return { errors: report(problems) };
-  return { document, report: (_, found) => report(found) };
-}
+): CandidateText => ({
+  rules,
+  under,
+  environment,
+  debug,
+  tenants: tenants?.each.map(({ name }) => name) ?? [],
+  maxBytes,
+});
 
 interface Running extends Pick<SimulateRequest, 'lastMs'> {
   readonly tenant: Tenant;
@@ -84,7 +77,7 @@ interface Running extends Pick<SimulateRequest, 'lastMs'> {
 }
 
 async function run(
-  { document, report }: Valid,
+  document: RulesDocument,
   { lastMs, tenant, over }: Running,
   { config, shards, clock, today, members = () => 1 }: Simulating,
   pace: Pace,
@@ -113,7 +106,7 @@ async function run(
     const traces = await join(gathered, { conditions, keys, seed, maxTraces, waits }, { originMs, fromMs, pace });
     return { status: 200, body: await simulate(tried[0], tried[1], traces, pace) };
   } catch (error) {
-    if (error instanceof RulesProblems) return refused(report(error.index, error.problems));
+    if (error instanceof RulesProblems) return refused(plainly(error.problems));
     throw error;
   }
 }

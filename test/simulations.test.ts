@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { compileRules } from '../src/decide/compile.ts';
+import { noState } from '../src/decide/state.ts';
 import type { RulesDocument } from '../src/model/rules.ts';
 import type { Simulation } from '../src/simulate/simulation.ts';
 import { simulator } from '../src/simulations.ts';
@@ -59,5 +61,59 @@ describe('rules that are tried on the window of a gateway with tenants', () => {
     expect(other.rules).not.toContain('zoo');
     expect(await ask(0, other.rules)).toMatchObject({ today: other.today, candidate: other.candidate });
     expect((await ask(0, other.rules)).rules).toBeUndefined();
+  });
+});
+
+describe('rules that take long to read', () => {
+  const ask = (rules: string, over = new AbortController().signal) => {
+    const story = new Story({ window });
+    story.send({ trace: 't' });
+    return gateway(story)({ rules, lastMs: undefined, overFile: false }, tenants[0]!, over);
+  };
+
+  it('are read beside the path, which has the thread meanwhile, and are told of as ever', async () => {
+    let turns = 0;
+    const turning = setInterval(() => turns++, 1);
+    const broken = await ask(': : : [\n'.repeat(4000));
+    clearInterval(turning);
+    expect(turns).toBeGreaterThan(10);
+    expect(broken.status).toBe(400);
+    expect(broken.body).toMatchObject({ error: expect.stringMatching(/^rules:1: not valid YAML: /) });
+    const good = await ask(`baseline_percent: 100\n# ${'x'.repeat(20_000)}\n`);
+    expect(good).toMatchObject({ status: 200, body: { candidate: { keptTraces: 1 } } });
+    expect((await ask(`policies: ${'x'.repeat(20_000)}\n`)).body).toMatchObject({
+      error: expect.stringMatching(/^rules:1: policies: /),
+    });
+  });
+
+  it('are given up where whoever asked is gone', async () => {
+    const over = new AbortController();
+    const asked = ask(': : : [\n'.repeat(20_000), over.signal);
+    setTimeout(() => over.abort(), 5);
+    await expect(asked).rejects.toThrow();
+  });
+});
+
+describe('a document of many small parts', () => {
+  it('compiles in time in proportion to it, and is refused before that where there are too many', () => {
+    const inside = Array.from({ length: 800 }, (_, i) => ({ name: `p${i}`, type: 'always_sample' }));
+    const block = { max_total_spans_per_second: 5, composite_sub_policy: inside };
+    const wide = { name: 'wide', type: 'composite', composite: block };
+    const identities: string[] = [];
+    const state = noState();
+    const counting = {
+      ...state,
+      shared: (id: string, words: number) => {
+        identities.push(id);
+        return state.shared(id, words);
+      },
+    };
+    compileRules({ ...seedRules, policies: [wide] }, 'home', { debug: false, state: counting });
+    expect(identities.length).toBeGreaterThan(800);
+    expect(Math.max(...identities.map(({ length }) => length))).toBeLessThan(400);
+    const policies = Array.from({ length: 129 }, (_, i) => ({ name: `p${i}`, type: 'no such type' }));
+    expect(compileRules({ ...seedRules, policies }, 'home', { debug: false })).toEqual({
+      problems: [{ path: ['policies'], message: '129 policies: expected at most 128' }],
+    });
   });
 });

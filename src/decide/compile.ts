@@ -37,8 +37,6 @@ export function compileRules(
     const message = `${named.length} policies with the knobs; expected at most ${maxPolicies}`;
     problems.push({ path: ['policies'], message });
   }
-  if (shadows.length > maxPolicies)
-    problems.push({ path: ['shadow'], message: `${shadows.length} policies; expected at most ${maxPolicies}` });
   if (problems.length > 0) return { problems };
   const conditions = options.conditions ?? new ConditionsBuilder();
   const state = new MeasuredState(options.state ?? noState());
@@ -127,6 +125,11 @@ function listed(
   problems: Problem[],
   knobs: readonly NamedPolicy[] = [],
 ): NamedPolicy[] {
+  const { length } = document[list];
+  if (length > maxPolicies) {
+    problems.push({ path: [list], message: `${length} policies: expected at most ${maxPolicies}` });
+    return [];
+  }
   const taken = new Set(knobs.map(({ name }) => name));
   return document[list].flatMap((policy: PolicyDocument, index) => {
     if (taken.has(policy.name)) {

@@ -69,6 +69,7 @@ export class ConditionsBuilder {
   }
 
   #bitOf(predicate: SpanPredicate): number {
+    if (this.isFull) return 0;
     const asked = JSON.stringify(predicate);
     const known = this.#bits.get(asked);
     if (known !== undefined) return known;

@@ -118,15 +118,14 @@ export class MeasuredState implements PolicyState {
     this.members = state.members;
   }
 
-  get bytes(): number {
-    return [...this.#bytes.values()].reduce((sum, bytes) => sum + bytes, 0);
-  }
+  bytes = 0;
 
   of<T>(identity: string, open: () => T): T {
     return this.#state.of(identity, open);
   }
 
   shared(identity: string, words: number): Int32Array {
+    this.bytes += words * 4 - (this.#bytes.get(identity) ?? 0);
     this.#bytes.set(identity, words * 4);
     if (this.bytes > maxPolicyBytes) return new Int32Array(0);
     return this.#state.shared(identity, words);

@@ -1,5 +1,6 @@
 import type { TracePredicate } from '../../model/predicates.ts';
 import type { PolicyDocument, Problem } from '../../model/rules.ts';
+import { fnv1aOfText } from '../../tables/fnv.ts';
 import { closest } from '../../units.ts';
 import { withRescue } from '../rescue.ts';
 import { adaptive } from './adaptive.ts';
@@ -68,12 +69,24 @@ export interface CompiledPolicy {
 
 /** Policies inside of policies, at most so deep. */
 const maxDepth = 8;
+/** Mistakes inside of one policy that are told. */
+const mostProblems = 100;
+
+/**
+ * Stands for a policy as it is written; short, for each of thousands of policies inside of it has it in its own. Of two
+ * that are long a chance of 2^-96 makes one: they would share a state.
+ */
+function identityOf(policy: PolicyDocument): string {
+  const text = JSON.stringify(policy);
+  if (text.length <= 256) return text;
+  return [text.length, ...['', 'a', 'b'].map((salt) => fnv1aOfText(salt + text))].join(' ');
+}
 
 /** A policy as it is written, or everything that is wrong with it; problems' paths start inside the policy. */
 export function compilePolicy(
   policy: PolicyDocument,
   depth = 0,
-  identity = JSON.stringify(policy),
+  identity = identityOf(policy),
 ): CompiledPolicy | readonly Problem[] {
   const kind = kinds.get(policy.type);
   if (kind === undefined) return [{ path: ['type'], message: whyUnknown(policy.type) }];
@@ -103,6 +116,8 @@ function sub(
     problems.push({ path: [...path, ...at], message });
   };
   if (!isPolicy(document)) return tell('expected a policy: a block with type, and perhaps a name');
+  // Nobody reads more of them, and each costs time.
+  if (problems.length >= mostProblems) return undefined;
   if (depth > maxDepth) return tell(`policies inside of policies: expected at most ${maxDepth} deep`);
   if (kinds.get(document.type)?.outermost)
     return tell(`${document.type} may not stand inside of another policy`, 'type');
