@@ -42,7 +42,7 @@ const withoutValues = new Set<string>([
 const keyword = ({ name }: { name: string }): TagValue => ({ type: 'keyword', value: name });
 const mostValues = 1000;
 /** What a filter matches is read from the newest traces, so much of them and no more. */
-const mostBytes = 128 * 1024 * 1024;
+const mostBytes = 32 * 1024 * 1024;
 
 /** Keys and values that stored traces have: those that were noted as they came (tag-book.ts), or those of a search. */
 export class TagReader {
