@@ -268,10 +268,13 @@ describe('what comes with the chart', () => {
   it('has the alerts and the dashboard of deploy/, as they are', () => {
     expect(own('files/alerts.yaml')).toBe(shared('prometheus/alerts.yaml'));
     expect(own('files/dashboard.json')).toBe(shared('grafana/tailgate.json'));
+    expect(own('files/dashboard-fleet.json')).toBe(shared('grafana/tailgate-fleet.json'));
     const all = manifests('--set', 'prometheusRule.enabled=true,dashboard.enabled=true');
     expect(find(all, 'PrometheusRule').spec).toEqual(parse(shared('prometheus/alerts.yaml')));
     const dashboard = find(all, 'ConfigMap', 'tailgate-dashboard');
-    expect(JSON.parse(dashboard.data['tailgate.json'])).toEqual(JSON.parse(shared('grafana/tailgate.json')));
+    for (const name of ['tailgate.json', 'tailgate-fleet.json']) {
+      expect(JSON.parse(dashboard.data[name])).toEqual(JSON.parse(shared(`grafana/${name}`)));
+    }
     expect(dashboard.metadata.labels.grafana_dashboard).toBe('1');
   });
 
