@@ -85,8 +85,8 @@ function podIn(r: Reader): { uid?: string; ip?: string } {
     if (r.field !== Resource.attributes || r.wireType !== 2) r.skip();
     else {
       const { key, text } = keyAndText(r.message());
-      if (key === uidKey) found.uid = text;
-      else if (key === ipKey) found.ip = text;
+      if (key === uidKey) found.uid ??= text;
+      else if (key === ipKey) found.ip ??= text;
     }
   }
   return found;

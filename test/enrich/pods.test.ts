@@ -53,6 +53,16 @@ describe('a resource that names its pod', () => {
     expect(resourceBy(pods, { 'k8s.pod.uid': 'u1' })['k8s.pod.annotation.api_key']).toBe('****');
   });
 
+  it('is the pod that it names first', () => {
+    const named = (uid: string) => {
+      const message = { attributes: [{ key: 'k8s.pod.uid', value: { stringValue: uid } }] };
+      return ResourceType.encode(ResourceType.fromObject(message)).finish();
+    };
+    const twice = Buffer.concat([named('u1'), named('nobody')]);
+    expect(known(cart).attributesFor(twice, 0, twice.length)).toHaveLength(2);
+    expect(known(cart).attributesFor(Buffer.concat([named('nobody'), named('u1')]), 0, twice.length)).toEqual([]);
+  });
+
   it('reads a value that stands before its key', () => {
     const bytes = Uint8Array.from([10, 19, 18, 4, 10, 2, 117, 49, 10, 11, ...Buffer.from('k8s.pod.uid')]);
     expect(

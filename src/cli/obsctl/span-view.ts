@@ -58,8 +58,13 @@ const eventView = (event: JsonObject): EventView => ({
   attributes: attributesOf(event),
 });
 
-const attributesOf = (holder: JsonObject): ReadonlyMap<string, string> =>
-  new Map(listOf(holder.attributes).map((pair) => [textOf(pair.key), valueText(pair.value)]));
+/** Of equal keys the first counts. */
+function attributesOf(holder: JsonObject): ReadonlyMap<string, string> {
+  const attributes = new Map<string, string>();
+  for (const { key, value } of listOf(holder.attributes))
+    if (!attributes.has(textOf(key))) attributes.set(textOf(key), valueText(value));
+  return attributes;
+}
 
 /** 64-bit integers come as strings, from some writers as numbers. */
 function nanoseconds(value: unknown): bigint {

@@ -27,6 +27,9 @@ export class SpanKey {
   readonly #service: number;
   readonly #shape: boolean;
   readonly #found: Int32Array;
+  /** The message in which each was found last, by the number of messages read so far. */
+  readonly #foundIn: Int32Array;
+  #message = 0;
   readonly #resource: Int32Array;
   readonly #hash: KeyedHash;
   #buf: Uint8Array | undefined;
@@ -41,6 +44,7 @@ export class SpanKey {
     this.#shape = shape;
     this.#found = new Int32Array(names.length);
     this.#resource = new Int32Array(names.length);
+    this.#foundIn = new Int32Array(names.length);
     this.values = new Int32Array(attributes.length + (shape ? 1 : 0));
     this.#hash = new KeyedHash(seed, Math.imul(seed, 0x9e3779b1));
   }
@@ -68,6 +72,7 @@ export class SpanKey {
   #readSpan(buf: Uint8Array, start: number, end: number): void {
     this.isRoot = true;
     this.#name = absent;
+    this.#message = (this.#message + 1) | 0;
     for (let pos = start; pos < end; ) {
       const tag = buf[pos];
       // Nearly all tags are one byte, of a field that has a length.
@@ -107,6 +112,7 @@ export class SpanKey {
   }
 
   #readResourceAttributes(buf: Uint8Array, start: number, end: number): void {
+    this.#message = (this.#message + 1) | 0;
     for (let pos = start; pos < end; ) {
       pos = readTag(buf, pos, end);
       const isAttribute = fieldNumber === Resource.attributes && fieldType === 2;
@@ -121,7 +127,7 @@ export class SpanKey {
     }
   }
 
-  /** The hash of the value of a KeyValue goes into `into`, where somebody asks for its key. */
+  /** The hash of the value of a KeyValue goes into `into`, where somebody asks for its key; of equal keys the first counts. */
   #readAttribute(buf: Uint8Array, start: number, end: number, into: Int32Array): void {
     let keyAt = 0;
     let keyEnd = 0;
@@ -147,8 +153,11 @@ export class SpanKey {
       }
       pos = bodyEnd;
     }
-    for (let i = 0; i < into.length; i++)
-      if (isSame(this.#names[i], buf, keyAt, keyEnd)) into[i] = this.#hashOf(buf, valueAt, valueEnd);
+    for (let i = 0; i < into.length; i++) {
+      if (this.#foundIn[i] === this.#message || !isSame(this.#names[i], buf, keyAt, keyEnd)) continue;
+      this.#foundIn[i] = this.#message;
+      into[i] = this.#hashOf(buf, valueAt, valueEnd);
+    }
   }
 
   /** Of the first bytes and the length; never 0, which is "absent". */

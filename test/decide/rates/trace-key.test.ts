@@ -28,6 +28,20 @@ describe('the key of a trace', () => {
     expect(key(byService, own)).toBe(key(byService, { service: 'b' }));
   });
 
+  it('takes the first of an attribute that stands there twice, as rules and searches do', () => {
+    const twice = { service: 'a', attributes: { 'http.route': '/x' }, more: { 'http.route': '/y' } };
+    expect(key({ attributes: ['http.route'] }, twice)).toBe(
+      key({ attributes: ['http.route'] }, { ...twice, more: {} }),
+    );
+    const byService = { attributes: ['service.name'] };
+    expect(key(byService, { service: 'a', moreOfResource: { 'service.name': 'b' } })).toBe(
+      key(byService, { service: 'a' }),
+    );
+    const own = { service: 'a', attributes: { 'service.name': 'b' }, more: { 'service.name': 'c' } };
+    expect(key(byService, own)).toBe(key(byService, { service: 'b' }));
+    expect(key(byService, own, own)).toBe(key(byService, { service: 'b' }));
+  });
+
   it('knows which value is whose', () => {
     const both = { attributes: ['x', 'y'] };
     expect(key(both, { attributes: { x: 'p', y: 'q' } })).not.toBe(key(both, { attributes: { x: 'q', y: 'p' } }));
