@@ -23,6 +23,9 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
+/** What is wrong is this answer alone: another question may have a good one. */
+export class AnswerFault extends CommandError {}
+
 /** An answer that is no JSON. */
 export interface BytesAnswer extends Omit<Answer, 'body'> {
   readonly body: Buffer;
@@ -148,7 +151,7 @@ async function bounded(body: AsyncIterable<Uint8Array>, place: Place): Promise<B
   for await (const part of body) {
     bytes += part.length;
     if (bytes > maxAnswerBytes)
-      throw new CommandError(`${place.base} answered more than ${maxAnswerBytes / 2 ** 20} MiB: ask for less`);
+      throw new AnswerFault(`${place.base} answered more than ${maxAnswerBytes / 2 ** 20} MiB: ask for less`);
     parts.push(part);
   }
   return Buffer.concat(parts);

@@ -1,6 +1,6 @@
 import { Reader } from '../../wire/reader.ts';
 import { CommandError } from '../exit.ts';
-import type { Answer, BytesAnswer, JsonClient, Place } from './http-json.ts';
+import { type Answer, AnswerFault, type BytesAnswer, type JsonClient, type Place } from './http-json.ts';
 import { listOf, type OtlpTrace, objectOf, readTrace, textOf } from './otlp-json.ts';
 
 /** A trace that a search found. `spans` and `errors` are undefined where the store does not count them. */
@@ -89,7 +89,11 @@ export class TempoClient {
   }
 
   async #protobuf(path: string): Promise<BytesAnswer> {
-    const answer = await this.#http.getBytes(this.#place, path, protobuf, [404]);
+    const answer = await this.#http.getBytes(this.#place, path, protobuf, [404, ...ofOneTrace]);
+    if (ofOneTrace.includes(answer.status))
+      throw new AnswerFault(
+        `${this.#place.base} answered HTTP ${answer.status}: ${answer.body.toString('utf8', 0, 300).split('\n')[0]}`,
+      );
     const type = String(answer.headers['content-type'] ?? 'nothing');
     if (answer.status === 200 && !type.startsWith(protobuf))
       throw new CommandError(
@@ -126,6 +130,8 @@ export class TempoClient {
 }
 
 const protobuf = 'application/protobuf';
+/** Of a trace that is too large, or that it cannot read. */
+const ofOneTrace = [422, 500];
 const holdsMore = 'the store holds more than it returns';
 
 /** tempopb.TraceByIDResponse: trace = 1, status = 3 (PARTIAL = 1), message = 4. Throws MalformedError. */

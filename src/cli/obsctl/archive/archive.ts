@@ -4,6 +4,7 @@ import { MalformedError } from '../../../wire/reader.ts';
 import { CommandError, type ExitCode, exit } from '../../exit.ts';
 import { version } from '../../version.ts';
 import type { Run } from '../command.ts';
+import { AnswerFault } from '../http-json.ts';
 import { authorOf } from '../rules/author.ts';
 import type { Settings } from '../settings.ts';
 import { TempoClient, type TraceBytes } from '../tempo-client.ts';
@@ -112,13 +113,14 @@ class Archiver {
   /** Throws CommandError for what is not of this trace alone: then there is no use in trying the next. */
   async archive(traceId: string): Promise<Archived> {
     const nothing = { traceId, spans: 0, bytes: 0, file: '', sha256: '' };
-    const fetched = await this.#tempo.traceBytes(traceId);
-    if (fetched === undefined) return { ...nothing, state: 'missing', note: `not in ${this.#settings.tempo.base}` };
     try {
+      const fetched = await this.#tempo.traceBytes(traceId);
+      if (fetched === undefined) return { ...nothing, state: 'missing', note: `not in ${this.#settings.tempo.base}` };
       return await this.#put(traceId, fetched);
     } catch (error) {
-      if (!(error instanceof TraceFault || error instanceof MalformedError)) throw error;
-      return { ...nothing, state: 'failed', note: error.message };
+      if (error instanceof TraceFault || error instanceof MalformedError || error instanceof AnswerFault)
+        return { ...nothing, state: 'failed', note: error.message };
+      throw error;
     }
   }
 

@@ -4,6 +4,7 @@ import { systemClock } from '../../../clock.ts';
 import { parseDuration } from '../../../traceql/duration.ts';
 import { CommandError, type ExitCode, exit } from '../../exit.ts';
 import type { Run } from '../command.ts';
+import { AnswerFault } from '../http-json.ts';
 import { addressOf, type Settings } from '../settings.ts';
 import { TempoClient } from '../tempo-client.ts';
 import { type ArchivedTrace, readArchived, readUnverified, splitAddress } from './archived-file.ts';
@@ -13,7 +14,7 @@ import { Progress } from './progress.ts';
 import { type Restored, showRestored } from './restored-table.ts';
 import type { S3Flags } from './s3/address.ts';
 import { type Receiver, send } from './send.ts';
-import { spanKeys } from './trace-facts.ts';
+import { missingIn, type SpanIds, spanIds } from './trace-facts.ts';
 import { TraceFault } from './trace-text.ts';
 
 interface RestoreFlags extends S3Flags {
@@ -46,8 +47,8 @@ export function registerTraceRestore(parent: Command, run: Run): void {
     );
 }
 
-/** A trace that is to be found again: its spans by id and kind. */
-type Sought = Restored & { readonly keys: ReadonlySet<string> };
+/** A trace that is to be found again. */
+type Sought = Restored & { readonly wanted: SpanIds };
 
 /** Exit code 0 where each is found again, 4 where some are not, 1 where none is. */
 async function traceRestore(files: readonly string[], flags: RestoreFlags, settings: Settings): Promise<ExitCode> {
@@ -120,8 +121,8 @@ class Restorer {
     const untilMs = systemClock.monotonicMs() + waitMs;
     const progress = new Progress(this.#settings.io, this.#sought.length, 'looked for');
     let looked = 0;
-    await inTurn(this.#sought, looksAtOnce, async ({ keys, ...trace }) => {
-      const note = await this.#find(trace.traceId, keys, untilMs);
+    await inTurn(this.#sought, looksAtOnce, async ({ wanted, ...trace }) => {
+      const note = await this.#find(trace.traceId, wanted, untilMs);
       this.done.push(note === '' ? { ...trace, state: 'restored' } : { ...trace, state: 'unseen', note });
       progress.tell(++looked);
     });
@@ -129,16 +130,16 @@ class Restorer {
 
   async #send(file: string, sent: Set<string>): Promise<void> {
     const trace = await this.#read(file);
-    const keys = spanKeys(trace.wire);
-    const identity = `${trace.traceId} ${[...keys].join()}`;
+    const wanted = spanIds(trace.wire);
+    const identity = `${trace.traceId} ${[...wanted.ids].join()}`;
     if (sent.has(identity)) return;
     sent.add(identity);
     const restored = { file, traceId: trace.traceId, spans: trace.spans, note: '' };
     const { isLooking } = this.#flags;
-    if (isLooking && (await this.#missing(trace.traceId, keys)) === 0)
+    if (isLooking && (await this.#missing(trace.traceId, wanted)) === 0)
       return void this.done.push({ ...restored, state: 'there' });
     await send(trace, this.#receiver, this.#settings);
-    if (isLooking) this.#sought.push({ ...restored, state: 'sent', keys });
+    if (isLooking) this.#sought.push({ ...restored, state: 'sent', wanted });
     else this.done.push({ ...restored, state: 'sent' });
   }
 
@@ -156,12 +157,12 @@ class Restorer {
   }
 
   /** Why not all of it is found in time; empty where it is. */
-  async #find(traceId: string, keys: ReadonlySet<string>, untilMs: number): Promise<string> {
+  async #find(traceId: string, wanted: SpanIds, untilMs: number): Promise<string> {
     for (let pauseMs = 250; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
-      const missing = await this.#missing(traceId, keys);
+      const missing = await this.#missing(traceId, wanted);
       if (missing === 0) return '';
       if (systemClock.monotonicMs() + pauseMs > untilMs)
-        return `${missing} of ${keys.size} spans are not in ${this.#settings.tempo.base} yet`;
+        return `${missing} of ${wanted.spans} spans are not in ${this.#settings.tempo.base} yet`;
       await sleep(pauseMs, undefined, { signal: this.#settings.io.signal }).catch(() => {
         throw new CommandError('interrupted');
       });
@@ -169,10 +170,13 @@ class Restorer {
   }
 
   /** How many of these spans the store does not have; what is in the gateway's window alone will be gone in a moment. */
-  async #missing(traceId: string, keys: ReadonlySet<string>): Promise<number> {
-    const found = await this.#tempo.traceBytes(traceId);
-    if (found === undefined || found.past !== undefined) return keys.size;
-    const there = spanKeys(found.trace);
-    return [...keys].filter((key) => !there.has(key)).length;
+  async #missing(traceId: string, wanted: SpanIds): Promise<number> {
+    const found = await this.#tempo.traceBytes(traceId).catch((error) => {
+      // It may have a trace that it cannot give out.
+      if (error instanceof AnswerFault) return undefined;
+      throw error;
+    });
+    if (found === undefined || found.past !== undefined) return wanted.spans;
+    return missingIn(found.trace, wanted);
   }
 }

@@ -74,12 +74,27 @@ export class TraceText {
   /** Messages of spans and below. */
   #message(r: Reader, message: Message, depth: number): string {
     if (depth > maxDepth) throw new TraceFault(`it nests values more than ${maxDepth} deep`);
+    if (message === anyValue) return this.#anyValue(r, depth);
     let text = '';
     for (const [member, starts] of this.#find(r, message)) {
       const field = this.#field(r, member, starts, depth);
       if (field !== '') text += text === '' ? field : `,${field}`;
     }
     return `{${text}}`;
+  }
+
+  /** A value, as most messages are. Of a oneof the last one counts. */
+  #anyValue(r: Reader, depth: number): string {
+    const form = formOf(anyValue);
+    let last: Member | undefined;
+    let start = 0;
+    while (r.next()) {
+      const member = form.get(r.field);
+      if (member === undefined || r.wireType !== (member.tag & 7)) this.notCarried.unknownFields++;
+      else [last, start] = [member, r.pos];
+      r.skip();
+    }
+    return last === undefined ? '{}' : `{"${last.name}":${this.#value(at(r, start), last, depth)}}`;
   }
 
   #find(r: Reader, message: Message): Found {
@@ -90,8 +105,6 @@ export class TraceText {
       if (member === undefined || r.wireType !== (member.tag & 7)) {
         this.notCarried.unknownFields++;
       } else {
-        // Of a oneof the last one counts.
-        if (message === anyValue) found.clear();
         const starts = found.get(member);
         if (starts === undefined) found.set(member, [r.pos]);
         else starts.push(r.pos);

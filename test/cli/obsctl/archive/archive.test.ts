@@ -112,6 +112,14 @@ describe('trace archive', () => {
     expect(filesIn(folder)).toHaveLength(2);
   });
 
+  it('passes over a trace that the store cannot give out', async () => {
+    tempo.before = (request, response) =>
+      request.url!.includes(otherId) && Boolean(response.writeHead(422).end('trace exceeds max size'));
+    const { code, out } = await archive([otherId, traceId, '--out', folder]);
+    expect([code, filesIn(folder).length]).toEqual([4, 2]);
+    expect(out).toContain('answered HTTP 422: trace exceeds max size');
+  });
+
   it('ends where the store breaks off, with what was done, and goes on from there', async () => {
     tempo.before = (request, response) => {
       if (!request.url!.includes(otherId)) return false;

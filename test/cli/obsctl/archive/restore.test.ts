@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { spanKeys } from '../../../../src/cli/obsctl/archive/trace-facts.ts';
+import { spanIds } from '../../../../src/cli/obsctl/archive/trace-facts.ts';
 import { obsctl } from '../../../../src/cli/obsctl/obsctl.ts';
 import type { Writer } from '../../../../src/wire/writer.ts';
 import { fakeProcess } from '../../fake-process.ts';
@@ -174,8 +174,8 @@ describe('trace restore', () => {
       true,
       true,
     ]);
-    const keys = tempo.taken.flatMap((body) => [...spanKeys(body)]);
-    expect(keys.toSorted()).toEqual([...spanKeys(large)].toSorted());
+    const keys = tempo.taken.flatMap((body) => [...spanIds(body).ids]);
+    expect(keys.toSorted()).toEqual([...spanIds(large).ids].toSorted());
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readBucket, targetOf } from '../../../../src/cli/obsctl/archive/s3/address.ts';
+import { elements } from '../../../../src/cli/obsctl/archive/s3/xml.ts';
 import { obsctl } from '../../../../src/cli/obsctl/obsctl.ts';
 import { decodeJson } from '../../../../src/decode/json.ts';
 import { fakeProcess } from '../../fake-process.ts';
@@ -166,6 +167,13 @@ describe('trace archive --to s3://', () => {
     expect(err).toContain(message);
     expect(s3.asked).toEqual([]);
   });
+});
+
+it('reads a list that means harm in no time', () => {
+  const opens = '<Key>'.repeat(500_000);
+  expect(elements(opens, 'Key')).toEqual([]);
+  expect(elements(`${opens}</Key>`, 'Key')).toHaveLength(1);
+  expect(elements('<Key>a&amp;b&#x41;&#99999999;</Key><Key>c</Key>', 'Key')).toEqual(['a&bA&#99999999;', 'c']);
 });
 
 describe('where a bucket is', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { factsOf, spanKeys } from '../../../../src/cli/obsctl/archive/trace-facts.ts';
+import { factsOf, missingIn, spanIds } from '../../../../src/cli/obsctl/archive/trace-facts.ts';
 import { TraceFault, TraceText } from '../../../../src/cli/obsctl/archive/trace-text.ts';
 import { decodeJson } from '../../../../src/decode/json.ts';
 import { Reader } from '../../../../src/wire/reader.ts';
@@ -112,10 +112,21 @@ describe('a trace as OTLP JSON', () => {
       rootService: 'shop',
       rootName: 'GET /cart',
     });
-    expect([...spanKeys(oddTrace())]).toEqual(['00f067aa0ba902b7 2', '00f067aa0ba902b7 3']);
+    expect(spanIds(oddTrace())).toEqual({ ids: new Set(['00f067aa0ba902b7']), spans: 2 });
   });
 
   it('is of one trace alone', () => {
     expect(() => factsOf(oddTrace(), 'f'.repeat(32))).toThrow(`a span of another trace, ${traceId}`);
+  });
+
+  it('is found again though Tempo shows the server under another id than the client', () => {
+    const wanted = spanIds(oddTrace());
+    const [client, renamed] = [oddTrace().subarray(0), Buffer.from(oddTrace())];
+    expect(missingIn(client, wanted)).toBe(0);
+    renamed.write('00000000000000aa', renamed.indexOf(Buffer.from('00f067aa0ba902b7', 'hex')), 'hex');
+    expect(missingIn(renamed, wanted)).toBe(0);
+    renamed.write('00000000000000ab', renamed.indexOf(Buffer.from('00f067aa0ba902b7', 'hex')), 'hex');
+    expect(missingIn(renamed, wanted)).toBe(1);
+    expect(missingIn(new Uint8Array(0), wanted)).toBe(2);
   });
 });

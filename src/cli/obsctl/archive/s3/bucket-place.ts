@@ -9,6 +9,8 @@ import { codeOf, refusalOf } from './refusal.ts';
 import { element, elements } from './xml.ts';
 
 const maxListBytes = 4 * 2 ** 20;
+/** Of a thousand names each. */
+const mostPages = 1000;
 /** A name is asked for first, and put on condition that it is not there (If-None-Match: *, Amazon S3, "Conditional writes"). */
 const onlyNew = { 'if-none-match': '*' };
 
@@ -50,7 +52,7 @@ export class BucketPlace implements ArchivePlace {
 
   async *list(prefix: string): AsyncIterable<string> {
     const whole = this.#key(prefix);
-    for (let token = ''; ; ) {
+    for (let token = '', page = 1; ; page++) {
       const query = {
         'list-type': '2',
         'max-keys': '1000',
@@ -64,7 +66,8 @@ export class BucketPlace implements ArchivePlace {
         if (key.startsWith(whole)) yield key.slice(this.#target.prefix.length);
       const next = element(document, 'NextContinuationToken');
       if (element(document, 'IsTruncated') !== 'true') return;
-      if (next === '' || next === token) throw new CommandError(`${this.name}: the store's list has no end`);
+      if (next === '' || next === token || page === mostPages)
+        throw new CommandError(`${this.name}: the store's list has no end`);
       token = next;
     }
   }

@@ -2,10 +2,11 @@
 export function elements(document: string, name: string): string[] {
   const found: string[] = [];
   const [open, close] = [`<${name}>`, `</${name}>`];
-  for (let at = document.indexOf(open); at >= 0; at = document.indexOf(open, at + 1)) {
+  for (let at = document.indexOf(open); at >= 0; ) {
     const end = document.indexOf(close, at);
     if (end < 0) break;
     found.push(unescaped(document.slice(at + open.length, end)));
+    at = document.indexOf(open, end);
   }
   return found;
 }
