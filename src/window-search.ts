@@ -14,7 +14,7 @@ import { shownFields } from './store/shown-fields.ts';
 import type { SpanView } from './store/span-view.ts';
 import { TraceView } from './store/trace-view.ts';
 import type { Shards } from './threads/shards.ts';
-import { compileSpansets, matchSteps } from './traceql/evaluate.ts';
+import { compileSpansets, matchSteps, QueryFailure, type Spanset } from './traceql/evaluate.ts';
 
 type Searching = Pick<Shards, 'pastCandidates' | 'pastTraces' | 'explain'>;
 
@@ -73,7 +73,7 @@ export class WindowSearch {
       const metrics = metricsJson({ traces: found.length, bytes: 0 });
       return jsonText(`{"traces":[${traces}],"metrics":${JSON.stringify(metrics)}${status}}`);
     } catch (error) {
-      if (error instanceof BadRequest) return plain(400, error.message);
+      if (error instanceof BadRequest || error instanceof QueryFailure) return plain(400, error.message);
       if (error instanceof Unavailable) return plain(503, error.message);
       throw error;
     }
@@ -85,7 +85,7 @@ export class WindowSearch {
     const each = await this.#shards.pastCandidates(params.toString(), tenant.index, over);
     const ids = newestFirst(each.map(({ traceIds }) => traceIds));
     const fields = shownFields(query);
-    const compiled = compileSpansets(query.spansets);
+    const compiled = compileSpansets(query.spansets, query.select);
     const pace = Pace.until(over, this.#turns, stepMs);
     const found: FoundInWindow[] = [];
     let isWhole = each.every((candidates) => candidates.isWhole);
@@ -97,12 +97,10 @@ export class WindowSearch {
         isWhole &&= parts.every((part) => part.isWhole);
         const trace = await viewOf(traceId, parts, pace);
         if (trace === undefined || !isInside(trace, window)) continue;
-        const spans = await matched(compiled, trace, pace);
-        if (spans.length === 0 || found.length >= limit) continue;
+        const sets = await matched(compiled, trace, pace);
+        if (sets.length === 0 || found.length >= limit) continue;
         const { verdict = 'forgotten', policy = '' } = (await this.#shards.explain(traceId, tenant.index, [])) ?? {};
-        const shown = isTraceQL
-          ? traceJson({ trace, spans }, fields, spansPerSpanSet)
-          : plainTraceJson({ trace, spans });
+        const shown = isTraceQL ? traceJson({ trace, sets }, fields, spansPerSpanSet) : plainTraceJson({ trace, sets });
         found.push({ traceId, verdict, json: JSON.stringify({ ...shown, tailgate: { verdict, policy } }) });
       }
     }
@@ -137,7 +135,7 @@ async function matched(
   compiled: ReturnType<typeof compileSpansets>,
   trace: TraceView,
   pace: Pace,
-): Promise<readonly SpanView[]> {
+): Promise<readonly Spanset<SpanView>[]> {
   const steps = matchSteps(compiled, trace.spans);
   let step = steps.next();
   for (; !step.done; step = steps.next()) if (pace.isOver) await pace.next();

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { QueryFailure } from '../traceql/evaluate.ts';
 import { BadRequest } from './bad-request.ts';
 import { isDamage } from './damage.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
@@ -56,7 +57,10 @@ export class TempoAnswers {
         return await answer(parts.slice(1).map(decode), new URLSearchParams(query), { accept, pace });
       } catch (error) {
         if (error instanceof Abandoned || isDamage(error) || !this.#db.isOpen) throw error;
-        return plain(error instanceof BadRequest ? 400 : 500, (error as Error).message);
+        return plain(
+          error instanceof BadRequest || error instanceof QueryFailure ? 400 : 500,
+          (error as Error).message,
+        );
       }
     }
     return plain(404, 'not found');
@@ -73,7 +77,7 @@ export class TempoAnswers {
     const inspected = { traces: 0, bytes: 0 };
     const traces: string[] = [];
     let characters = 0;
-    for await (const match of this.#traces.search(query.spansets, window, { inspected, pace })) {
+    for await (const match of this.#traces.search(query, window, { inspected, pace })) {
       const text = JSON.stringify(isTraceQL ? traceJson(match, fields, spansPerSpanSet) : plainTraceJson(match));
       characters += text.length;
       if (characters > maxAnswerCharacters) return plain(422, answerTooLarge);

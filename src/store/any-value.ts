@@ -3,14 +3,14 @@ import { AnyValue, KeyValue, ListValue } from '../wire/otlp.ts';
 import type { Reader } from '../wire/reader.ts';
 
 /**
- * An AnyValue as TraceQL compares it; maps, bytes and nothing are nil. Integers that a double would round are bigints.
+ * An AnyValue as TraceQL compares it; maps, bytes and nothing are nil.
  */
 export function readValue(r: Reader, depth = 0): Value {
   let value: Value;
   while (r.next()) {
     if (r.field === AnyValue.string && r.wireType === 2) value = r.string();
     else if (r.field === AnyValue.bool && r.wireType === 0) value = r.varint() !== 0;
-    else if (r.field === AnyValue.int && r.wireType === 0) value = toNumber(r.int64());
+    else if (r.field === AnyValue.int && r.wireType === 0) value = r.int64();
     else if (r.field === AnyValue.double && r.wireType === 1) value = r.double();
     else if (r.field === AnyValue.array && r.wireType === 2 && depth === 0) value = readList(r.message());
     else r.skip();
@@ -25,11 +25,6 @@ function readList(r: Reader): Value[] {
     else r.skip();
   }
   return values;
-}
-
-function toNumber(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }
 
 export type ScalarType = 'string' | 'int' | 'float' | 'bool';

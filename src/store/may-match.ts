@@ -1,5 +1,6 @@
 import type { Expression, Field, Operator, SpansetExpression, Value } from '../traceql/ast.ts';
 import { statuses } from '../traceql/ast.ts';
+import { isSpansets } from '../traceql/evaluate.ts';
 import { type Digest, somePart } from './digest.ts';
 import { nameTermOf, termOf } from './terms.ts';
 
@@ -12,9 +13,14 @@ export function compileMayMatch(expression: SpansetExpression): (digest: Uint8Ar
     const test = testOf(expression.filter);
     return test === always ? () => true : (digest) => somePart(digest, test);
   }
+  if (expression.type === 'pipeline') {
+    const stages = expression.stages.filter(isSpansets).map(compileMayMatch);
+    return (digest) => stages.every((mayMatch) => mayMatch(digest));
+  }
   const left = compileMayMatch(expression.left);
   const right = compileMayMatch(expression.right);
-  return expression.type === 'both' ? (d) => left(d) && right(d) : (d) => left(d) || right(d);
+  // A structural operator needs spans on both sides, whatever it gives.
+  return expression.type === 'either' ? (d) => left(d) || right(d) : (d) => left(d) && right(d);
 }
 
 function testOf(expression: Expression): Test {
@@ -24,17 +30,23 @@ function testOf(expression: Expression): Test {
     case 'or':
       return anyOf([testOf(expression.left), testOf(expression.right)]);
     case 'match':
-      return expression.negated || expression.pattern.literals === undefined
-        ? always
-        : anyOf(expression.pattern.literals.map((text) => equality(expression.field, text)));
+      return matching(expression);
     case 'compare':
-      return expression.right.type === 'literal' && expression.left.type !== 'literal'
+      return expression.right.type === 'literal' && isField(expression.left)
         ? comparison(expression.left, expression.op, expression.right.value)
         : always;
     default:
       return always;
   }
 }
+
+function matching({ operand, pattern: { literals }, negated }: Expression & { type: 'match' }): Test {
+  if (negated || literals === undefined || !isField(operand)) return always;
+  return anyOf(literals.map((text) => equality(operand, text)));
+}
+
+const isField = (expression: Expression): expression is Field =>
+  expression.type === 'attribute' || expression.type === 'intrinsic';
 
 function allOf(left: Test, right: Test): Test {
   if (left === always) return right;
@@ -60,6 +72,7 @@ const longerThan =
 function equality(field: Field, value: Value): Test {
   if (field.type === 'intrinsic') return intrinsicEquality(field.name, value);
   if (typeof value === 'object' || value === undefined) return always;
+  if (value === '' && field.key === 'service.name') return always;
   if (field.scope === 'any') {
     const terms = [termOf('span', field.key, value), termOf('resource', field.key, value)];
     return (part) => terms.some((term) => part.has(term));
@@ -71,7 +84,7 @@ function equality(field: Field, value: Value): Test {
 
 function intrinsicEquality(name: string, value: Value): Test {
   if (name === 'status' && value === statuses[2]) return (part) => part.errors > 0;
-  if (name === 'duration' && typeof value === 'number') return longerThan(value);
+  if (name === 'duration' && typeof value !== 'string') return longerThan(Number(value));
   if (name !== 'name' || typeof value !== 'string') return always;
   const term = nameTermOf(value);
   return (part) => part.has(term);

@@ -2,12 +2,13 @@ import type { Inspected, Match } from './search.ts';
 import type { ShownField } from './shown-fields.ts';
 import { shownValue } from './shown-value.ts';
 import type { SpanView } from './span-view.ts';
+import { factJson } from './spanset-facts.ts';
 
 /** Tempo's words for a trace whose root has not come (yet), or says no service. */
 const rootUnknown = '<root span not yet received>';
 
 /** tempopb.TraceSearchMetadata in the JSON of gogo's jsonpb: 64-bit integers as strings, zero values left out. */
-export function traceJson({ trace, spans }: Match, fields: readonly ShownField[], spansPerSpanSet: number): object {
+export function traceJson({ trace, sets }: Match, fields: readonly ShownField[], spansPerSpanSet: number): object {
   const durationMs = Number(trace.durationNs / 1_000_000n);
   return {
     traceID: trace.traceId.replace(/^0+/, ''),
@@ -15,7 +16,7 @@ export function traceJson({ trace, spans }: Match, fields: readonly ShownField[]
     rootTraceName: orNothing(trace.root?.name ?? ''),
     startTimeUnixNano: nanoseconds(trace.startNs),
     durationMs: durationMs === 0 ? undefined : durationMs,
-    ...spanSets(spans, fields, spansPerSpanSet),
+    ...spanSets(sets, fields, spansPerSpanSet),
     serviceStats: serviceStats(trace.serviceStats),
   };
 }
@@ -32,11 +33,14 @@ export const metricsJson = ({ traces, bytes }: Inspected): object => ({
   totalJobs: 1,
 });
 
-/** `spanSet` is what Tempo keeps for older Grafana: the first of `spanSets`, of which one query has one. */
-function spanSets(spans: readonly SpanView[], fields: readonly ShownField[], limit: number): object {
-  const first = earliest(spans, limit);
-  const set = { spans: first.map((span) => spanJson(span, fields)), matched: spans.length };
-  return { spanSet: set, spanSets: [set] };
+/** `spanSet` is what Tempo keeps for older Grafana: the first of `spanSets`, of which there are more behind `by`. */
+function spanSets(sets: Match['sets'], fields: readonly ShownField[], limit: number): object {
+  const all = sets.map(({ spans, facts }) => ({
+    spans: earliest(spans, limit).map((span) => spanJson(span, fields)),
+    matched: spans.length,
+    attributes: facts.length === 0 ? undefined : facts.map(factJson),
+  }));
+  return { spanSet: all[0], spanSets: all };
 }
 
 /** The first `limit` by their start, of what may be very many more. */

@@ -109,7 +109,9 @@ const bound = (op: Operator, ns: number): Expression => compare({ type: 'intrins
 /** Puts one more condition into every spanset, so that the spans shown stay those the query is about. */
 function also(node: SpansetExpression, condition: Expression): SpansetExpression {
   if (node.type === 'spanset') return { type: 'spanset', filter: { type: 'and', left: node.filter, right: condition } };
-  return { type: node.type, left: also(node.left, condition), right: also(node.right, condition) };
+  if (node.type !== 'pipeline')
+    return { ...node, left: also(node.left, condition), right: also(node.right, condition) };
+  return { type: 'pipeline', stages: [{ type: 'spanset', filter: condition }, ...node.stages] };
 }
 
 /** Tags may hold on different spans of a trace. */
@@ -135,7 +137,7 @@ function tagCondition(tag: string, value: string): Expression {
 }
 
 function fieldCondition(field: Field, value: string): Expression {
-  const text: Expression = { type: 'match', field, pattern: containing(value), negated: false };
+  const text: Expression = { type: 'match', operand: field, pattern: containing(value), negated: false };
   const scalar = value === 'true' || value === 'false' ? value === 'true' : value === '' ? Number.NaN : Number(value);
   if (field.type === 'intrinsic' || Number.isNaN(scalar)) return text;
   return { type: 'or', left: text, right: compare(field, '=', scalar) };

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Field, Query, SpansetExpression } from '../traceql/ast.ts';
-import { compileSpansets, matchSteps } from '../traceql/evaluate.ts';
+import type { Field, Query } from '../traceql/ast.ts';
+import { compileSpansets, matchSteps, type Spanset } from '../traceql/evaluate.ts';
+import { namedIn } from '../traceql/named-in.ts';
 import { Damaged } from './damage.ts';
 import { Duplicates } from './join-duplicates.ts';
 import { compileMayMatch } from './may-match.ts';
@@ -16,7 +17,8 @@ export interface TimeWindow {
 
 export interface Match {
   readonly trace: TraceView;
-  readonly spans: readonly SpanView[];
+  /** What the query found in it; not empty. */
+  readonly sets: readonly Spanset<SpanView>[];
 }
 
 /** What a search has looked at so far. */
@@ -72,14 +74,14 @@ export class TraceReader {
     return { read, parts: this.#parts(Number(row.id), read, pace) };
   }
 
-  /** The traces that `spansets` matches, newest first, each with its matching spans. */
+  /** The traces that a query matches, newest first, each with its matching spans. */
   async *search(
-    spansets: SpansetExpression,
+    { spansets, select }: Pick<Query, 'spansets' | 'select'>,
     window: TimeWindow,
     { inspected, pace, mostBytes = Number.POSITIVE_INFINITY }: Searching,
   ): AsyncGenerator<Match> {
     const mayMatch = compileMayMatch(spansets);
-    const compiled = compileSpansets(spansets);
+    const compiled = compileSpansets(spansets, select);
     for await (const row of this.#candidates(window, inspected, pace)) {
       if (!mayMatch(row.digest as Uint8Array)) continue;
       if (inspected.bytes >= mostBytes) return;
@@ -90,7 +92,7 @@ export class TraceReader {
       const steps = matchSteps(compiled, trace.spans);
       let step = steps.next();
       for (; !step.done; step = steps.next()) if (pace.isOver) await pace.next();
-      if (step.value.length > 0) yield { trace, spans: step.value };
+      if (step.value.length > 0) yield { trace, sets: step.value };
     }
   }
 
@@ -134,14 +136,6 @@ const outOfOrder = (): Damaged => new Damaged('it has rows out of order');
 /** The fields a query names, each once, in its order: Tempo shows their values with every span it returns. */
 export function namedFields(query: Query): Field[] {
   const fields = new Map<string, Field>();
-  collect(query.spansets, (field) => fields.set(JSON.stringify(field), field));
-  for (const field of query.select) fields.set(JSON.stringify(field), field);
+  for (const field of namedIn([query.spansets, query.select])) fields.set(JSON.stringify(field), field);
   return [...fields.values()];
-}
-
-function collect(node: unknown, add: (field: Field) => void): void {
-  if (typeof node !== 'object' || node === null) return;
-  const { type } = node as { type?: string };
-  if (type === 'attribute' || type === 'intrinsic') add(node as Field);
-  else if (type !== 'literal') for (const child of Object.values(node)) collect(child, add);
 }

@@ -50,9 +50,11 @@ class Lookups {
 
 /** The field that a condition compares with a value. */
 function askedOf(node: Node): Field | undefined {
-  if (node.type === 'match') return node.field as Field;
+  if (node.type === 'match') return fieldOf(node.operand as Field | Node);
   if (node.type !== 'compare') return undefined;
   const [left, right] = [node.left as Field | Node, node.right as Node];
-  const isField = left.type === 'attribute' || left.type === 'intrinsic';
-  return isField && right.type === 'literal' ? (left as Field) : undefined;
+  return right.type === 'literal' ? fieldOf(left) : undefined;
 }
+
+const fieldOf = (node: Field | Node): Field | undefined =>
+  node.type === 'attribute' || node.type === 'intrinsic' ? (node as Field) : undefined;

@@ -1,4 +1,5 @@
 import type { Intrinsic, Value } from '../traceql/ast.ts';
+import { durationText } from '../traceql/duration.ts';
 import { Reader } from '../wire/reader.ts';
 import { readValue } from './any-value.ts';
 import type { ShownField } from './shown-fields.ts';
@@ -13,15 +14,21 @@ import { anyValueJson } from './trace-json.ts';
 export function shownValue({ field, accepts }: ShownField, span: SpanView): object | undefined {
   if (field.type === 'attribute') return attribute(field, accepts, span);
   const value = span.field(field);
-  const all = Array.isArray(value) ? value.filter((each) => accepts?.(each) ?? true) : [value];
-  return intrinsic(field.name, all.at(-1));
+  const all = (Array.isArray(value) ? value : [value]).filter((each) => accepts?.(each) ?? true);
+  return all.length === 0 && !Object.hasOwn(absent, field.name) ? undefined : intrinsic(field.name, all.at(-1));
 }
 
 type Accepts = ShownField['accepts'];
 
 function attribute(field: AttributeField, accepts: Accepts, span: SpanView): object | undefined {
   const shown = anyValuesOf(span, field).map((value) => anyValue(value, accepts));
-  return shown.findLast((value) => value !== undefined);
+  return shown.findLast((value) => value !== undefined) ?? emptyService(field, accepts, span);
+}
+
+/** A resource that says no service has an empty one. */
+function emptyService({ scope, key }: AttributeField, accepts: Accepts, span: SpanView): object | undefined {
+  const isAbsent = key === 'service.name' && scope === 'resource' && !span.resource.attributes.has(key);
+  return isAbsent && (accepts?.('') ?? true) ? { stringValue: '' } : undefined;
 }
 
 /** Of a list that was looked into, what was looked for. */
@@ -57,23 +64,8 @@ const absent: Partial<Record<Intrinsic, string>> = {
 function intrinsic(name: Intrinsic, value: Value): object | undefined {
   const shown = value ?? absent[name];
   if (shown === undefined) return undefined;
-  if (name === 'event:timeSinceStart' && typeof shown === 'number') return { stringValue: goDuration(shown) };
+  if (name === 'event:timeSinceStart' && typeof shown === 'number') return { stringValue: durationText(shown) };
   if (name === 'link:traceID') return { stringValue: String(shown).replace(/^0+/, '') };
   if (typeof shown === 'number' || typeof shown === 'bigint') return { intValue: String(shown) };
   return { stringValue: typeof shown === 'object' ? (shown as { name: string }).name : String(shown) };
-}
-
-/** Nanoseconds as Go writes a time.Duration: `2.5ms`, `1m0.5s`. */
-export function goDuration(ns: number): string {
-  if (ns === 0) return '0s';
-  const sign = ns < 0 ? '-' : '';
-  const left = Math.abs(ns);
-  if (left < 1e3) return `${sign}${left}ns`;
-  if (left < 1e6) return `${sign}${left / 1e3}µs`;
-  if (left < 1e9) return `${sign}${left / 1e6}ms`;
-  const hours = Math.floor(left / 3600e9);
-  const minutes = Math.floor((left % 3600e9) / 60e9);
-  const seconds = `${(left % 60e9) / 1e9}s`;
-  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
-  return minutes > 0 ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`;
 }

@@ -1,6 +1,7 @@
 import type { AttributeScope, Field, Intrinsic, Value } from '../traceql/ast.ts';
 import { kinds, statuses } from '../traceql/ast.ts';
 import type { SpanFields } from '../traceql/evaluate.ts';
+import type { NestedSpan } from '../traceql/nested-set.ts';
 import { Event, Link, Resource, Scope, Span, Status } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { findAttribute } from './any-value.ts';
@@ -31,7 +32,7 @@ interface AttributeSource {
 }
 
 /** One stored span: what every search reads, decoded at once; attributes, events and links when somebody asks. */
-export class SpanView implements SpanFields {
+export class SpanView implements SpanFields, NestedSpan {
   readonly trace: WholeTrace;
   readonly resource: ResourceView;
   readonly scope: ScopeView;
@@ -45,6 +46,9 @@ export class SpanView implements SpanFields {
   /** Unix nanoseconds; 0n where the span has none. */
   startNs = 0n;
   endNs = 0n;
+  left = 0;
+  right = 0;
+  parent = 0;
 
   constructor(bytes: Reader, trace: WholeTrace, resource: ResourceView, scope: ScopeView) {
     this.#bytes = again(bytes);
@@ -73,9 +77,9 @@ export class SpanView implements SpanFields {
       case 'span':
         return this.#attribute(field);
       case 'resource':
-        return this.resource.attributes.get(field.key);
+        return this.#ofResource(field.key);
       case 'any':
-        return this.#attribute(field) ?? this.resource.attributes.get(field.key);
+        return this.#attribute(field) ?? this.#ofResource(field.key);
       case 'instrumentation':
         return this.scope.attributes.get(field.key);
       default:
@@ -99,6 +103,11 @@ export class SpanView implements SpanFields {
       default:
         return { messages: this.messages(scope), field: nestedAttributes[scope] };
     }
+  }
+
+  /** A resource that says no service has an empty one, as in Tempo. */
+  #ofResource(key: string): Value {
+    return this.resource.attributes.get(key) ?? (key === 'service.name' ? '' : undefined);
   }
 
   #attribute(field: Field & { type: 'attribute' }): Value {
@@ -160,25 +169,34 @@ function encodedKey(field: Field & { type: 'attribute' }): Uint8Array {
   return key;
 }
 
+const noId = '0'.repeat(16);
+
 const intrinsics: Record<Intrinsic, (span: SpanView) => Value> = {
   name: (span) => span.name,
   status: (span) => statuses[span.statusCode],
-  statusMessage: (span) => span.statusMessage || undefined,
+  statusMessage: (span) => span.statusMessage,
   kind: (span) => kinds[span.kind],
   duration: (span) => Number(span.durationNs),
   traceDuration: (span) => Number(span.trace.durationNs),
-  rootName: (span) => span.trace.root?.name,
-  rootServiceName: (span) => span.trace.root?.service,
+  rootName: (span) => span.trace.root?.name ?? '',
+  rootServiceName: (span) => span.trace.root?.service ?? '',
+  nestedSetLeft: (span) => BigInt(span.left),
+  nestedSetRight: (span) => BigInt(span.right),
+  nestedSetParent: (span) => BigInt(span.parent),
   'trace:id': (span) => span.trace.traceId,
   'span:id': (span) => span.spanId,
-  'span:parentID': (span) => (span.isRoot ? undefined : span.parentId),
-  'event:name': (span) => span.messages('event').map((event) => textOf(event, Event.name)),
-  'event:timeSinceStart': (span) => span.messages('event').map((event) => Number(timeOf(event) - span.startNs)),
-  'link:traceID': (span) => span.messages('link').map((link) => idOf(link, Link.traceId)),
-  'link:spanID': (span) => span.messages('link').map((link) => idOf(link, Link.spanId)),
-  'instrumentation:name': (span) => span.scope.name || undefined,
-  'instrumentation:version': (span) => span.scope.version || undefined,
+  'span:parentID': (span) => (span.isRoot ? noId : span.parentId),
+  'event:name': (span) => ofEach(span.messages('event'), (event) => textOf(event, Event.name), ''),
+  'event:timeSinceStart': (span) => ofEach(span.messages('event'), (event) => Number(timeOf(event) - span.startNs), 0),
+  'link:traceID': (span) => ofEach(span.messages('link'), (link) => idOf(link, Link.traceId), ''),
+  'link:spanID': (span) => ofEach(span.messages('link'), (link) => idOf(link, Link.spanId), noId),
+  'instrumentation:name': (span) => span.scope.name,
+  'instrumentation:version': (span) => span.scope.version,
 };
+
+/** Where there is none, an empty one stands for it, as in Tempo’s columns. */
+const ofEach = <T extends Value>(messages: readonly Reader[], read: (message: Reader) => T, none: T): Value =>
+  messages.length === 0 ? none : messages.map(read);
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 

@@ -129,8 +129,8 @@ export class TagReader {
   /** Of the newest traces, as many as may be read. */
   async *#spans(filter: Query, { window, pace }: AskedTags): AsyncGenerator<SpanView> {
     const inspected = { traces: 0, bytes: 0 };
-    for await (const { spans } of this.#traces.search(filter.spansets, window, { inspected, pace, mostBytes }))
-      yield* spans;
+    for await (const { sets } of this.#traces.search(filter, window, { inspected, pace, mostBytes }))
+      for (const { spans } of sets) yield* spans;
   }
 }
 
@@ -139,7 +139,7 @@ const scopesOf = (scope: AttributeScope): readonly Scope[] =>
   scope === 'any' ? ['span', 'resource', 'instrumentation'] : [scope];
 
 const havingIt = (field: Field): Query => ({
-  spansets: { type: 'spanset', filter: { type: 'exists', field, wanted: true } },
+  spansets: { type: 'spanset', filter: { type: 'exists', operand: field, wanted: true } },
   select: [],
 });
 
@@ -151,6 +151,8 @@ function listed(field: Field, span: SpanView): TagValue[] {
     return scalars.flatMap((scalar) => (scalar ? { type: scalar.type, value: scalar.text } : []));
   }
   const value = span.field(field) ?? (isNoted(field.name) ? '' : undefined);
+  // A query takes an empty event for none; for completion there is nothing to list.
+  if (/^(event|link):/.test(field.name) && !Array.isArray(value)) return [];
   return [value].flat().flatMap((each) => {
     if (typeof each === 'string') return { type: 'string', value: each };
     return typeof each === 'number' || typeof each === 'bigint' ? { type: 'int', value: String(each) } : [];

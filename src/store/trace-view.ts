@@ -9,7 +9,7 @@ export class TraceView {
   /** 32 hex digits. */
   readonly traceId: string;
   readonly spans: SpanView[] = [];
-  /** The earliest span without a parent; undefined while none has come. */
+  /** The span without a parent, of several the last that came, as in Tempo; undefined while none has come. */
   root: SpanView | undefined;
   /** Over the spans that have a start; 0n where none has. */
   startNs = 0n;
@@ -37,7 +37,7 @@ export class TraceView {
 
   #take(span: SpanView): void {
     const { startNs, endNs } = span;
-    if (span.isRoot && (this.root === undefined || startNs < this.root.startNs)) this.root = span;
+    if (span.isRoot) this.root = span;
     if (startNs === 0n) return;
     if (this.startNs === 0n || startNs < this.startNs) this.startNs = startNs;
     if (endNs > this.#endNs) this.#endNs = endNs;

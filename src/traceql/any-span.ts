@@ -1,8 +1,16 @@
-import type { Expression, Field, Literal, SpansetExpression } from './ast.ts';
-import { compilePredicate, type SpanFields } from './evaluate.ts';
+import type { Expression, SpansetExpression } from './ast.ts';
+import { compilePredicate, isSpansets, type SpanFields } from './evaluate.ts';
+import { namedIn } from './named-in.ts';
 
 /** What only all spans of a trace together can say. */
-const ofWholeTrace = new Set(['traceDuration', 'rootName', 'rootServiceName']);
+const ofWholeTrace: ReadonlySet<string> = new Set([
+  'traceDuration',
+  'rootName',
+  'rootServiceName',
+  'nestedSetLeft',
+  'nestedSetRight',
+  'nestedSetParent',
+]);
 
 /**
  * Could a span, looked at alone, be one that a query's spansets match? Says yes wherever that hangs on the rest of its
@@ -10,6 +18,11 @@ const ofWholeTrace = new Set(['traceDuration', 'rootName', 'rootServiceName']);
  */
 export function compileAnySpan(expression: SpansetExpression): (span: SpanFields) => boolean {
   if (expression.type === 'spanset') return compileMay(expression.filter);
+  if (expression.type === 'pipeline') {
+    // What comes behind finds among what the first stage found; where that is no filter, it may be anything.
+    const [first] = expression.stages;
+    return isSpansets(first) ? compileAnySpan(first) : () => true;
+  }
   const [left, right] = [compileAnySpan(expression.left), compileAnySpan(expression.right)];
   return (span) => left(span) || right(span);
 }
@@ -22,20 +35,5 @@ function compileMay(expression: Expression): (span: SpanFields) => boolean {
   return asksWholeTrace(expression) ? () => true : compilePredicate(expression);
 }
 
-function asksWholeTrace(expression: Expression | Field | Literal): boolean {
-  switch (expression.type) {
-    case 'intrinsic':
-      return ofWholeTrace.has(expression.name);
-    case 'and':
-    case 'or':
-    case 'compare':
-      return asksWholeTrace(expression.left) || asksWholeTrace(expression.right);
-    case 'match':
-    case 'exists':
-      return asksWholeTrace(expression.field);
-    case 'not':
-      return asksWholeTrace(expression.operand);
-    default:
-      return false;
-  }
-}
+const asksWholeTrace = (expression: Expression): boolean =>
+  namedIn(expression).some((field) => field.type === 'intrinsic' && ofWholeTrace.has(field.name));

@@ -13,9 +13,8 @@ export const kinds = ['unspecified', 'internal', 'server', 'client', 'producer',
 );
 
 /**
- * What a field holds or a literal says. Integers, floats and durations (nanoseconds) are one kind, numeric: a number,
- * or a bigint where a number would round. An attribute that is absent (`nil`) is undefined; an array matches by its
- * elements.
+ * What a field holds or a literal says. An integer is a bigint, of 64 bits; a float or a duration (nanoseconds) is a
+ * number; they compare by value. An attribute that is absent (`nil`) is undefined; an array matches by its elements.
  */
 export type Value = string | boolean | number | bigint | Keyword | undefined | readonly Value[];
 
@@ -32,6 +31,9 @@ export type Intrinsic =
   | 'traceDuration'
   | 'rootName'
   | 'rootServiceName'
+  | 'nestedSetLeft'
+  | 'nestedSetRight'
+  | 'nestedSetParent'
   | 'trace:id'
   | 'span:id'
   | 'span:parentID'
@@ -49,9 +51,12 @@ export type Field =
 export interface Literal {
   readonly type: 'literal';
   readonly value: Exclude<Value, undefined | readonly Value[]>;
+  /** Written with a unit: `1.5s`. */
+  readonly isDuration?: true;
 }
 
 export type Operator = '=' | '!=' | '>' | '>=' | '<' | '<=';
+export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%' | '^';
 
 /** A fully anchored regular expression that runs in linear time. */
 export interface Pattern {
@@ -61,20 +66,72 @@ export interface Pattern {
   readonly literals: readonly string[] | undefined;
 }
 
-/** What stands between the braces. */
+/** What stands between the braces, or in the parentheses of a stage. */
 export type Expression =
   | Field
   | Literal
-  | { readonly type: 'compare'; readonly op: Operator; readonly left: Field | Literal; readonly right: Field | Literal }
-  | { readonly type: 'match'; readonly field: Field; readonly pattern: Pattern; readonly negated: boolean }
-  | { readonly type: 'exists'; readonly field: Field; readonly wanted: boolean }
-  | { readonly type: 'not'; readonly operand: Expression }
+  | { readonly type: 'compare'; readonly op: Operator; readonly left: Expression; readonly right: Expression }
+  | { readonly type: 'match'; readonly operand: Expression; readonly pattern: Pattern; readonly negated: boolean }
+  | { readonly type: 'exists'; readonly operand: Expression; readonly wanted: boolean }
+  | { readonly type: 'not' | 'negate'; readonly operand: Expression }
+  | Arithmetic
   | { readonly type: 'and' | 'or'; readonly left: Expression; readonly right: Expression };
 
-/** Spansets joined on the level of the trace: both must match some span of it, or either. */
+export interface Arithmetic {
+  readonly type: 'arithmetic';
+  readonly op: ArithmeticOperator;
+  readonly left: Expression;
+  readonly right: Expression;
+}
+
+/** How spans of the right side stand to spans of the left one: `{} > {}` gives children. */
+export type Relation = 'child' | 'parent' | 'descendant' | 'ancestor' | 'sibling';
+
+/** What finds spans in one trace. */
 export type SpansetExpression =
   | { readonly type: 'spanset'; readonly filter: Expression }
-  | { readonly type: 'both' | 'either'; readonly left: SpansetExpression; readonly right: SpansetExpression };
+  /** Both must match some span of the trace, or either. */
+  | { readonly type: 'both' | 'either'; readonly left: SpansetExpression; readonly right: SpansetExpression }
+  | RelatedSpansets
+  /** One after the other, each of what the one before it found. */
+  | { readonly type: 'pipeline'; readonly stages: readonly Stage[] };
+
+export interface RelatedSpansets {
+  readonly type: 'related';
+  readonly relation: Relation;
+  /** Which spans it gives: those of the right side that stand so, those that do not, or both ends (`&>`). */
+  readonly gives: 'right' | 'unrelated' | 'both';
+  readonly left: SpansetExpression;
+  readonly right: SpansetExpression;
+}
+
+export type AggregateFunction = 'count' | 'min' | 'max' | 'avg' | 'sum';
+
+/** `| avg(duration) > 1s`: keeps the spansets of which it is true. */
+export interface AggregateStage {
+  readonly type: 'aggregate';
+  readonly function: AggregateFunction;
+  /** Of count() there is none. */
+  readonly operand: Expression | undefined;
+  readonly op: Operator;
+  readonly value: number | bigint;
+  /** As answers name it. */
+  readonly text: string;
+}
+
+/** `| by(kind)`: a spanset for each value. */
+interface GroupStage {
+  readonly type: 'by';
+  readonly expression: Expression;
+  readonly text: string;
+}
+
+export type Stage =
+  | SpansetExpression
+  | AggregateStage
+  | GroupStage
+  | { readonly type: 'coalesce' }
+  | { readonly type: 'select'; readonly fields: readonly Field[] };
 
 export interface Query {
   readonly spansets: SpansetExpression;

@@ -2,8 +2,8 @@ import { TraceQLError } from './error.ts';
 import { type Token, tokenize } from './lexer.ts';
 import { unsupportedWords } from './names.ts';
 
-/** Chains of && become as deep a tree as they are long, so length is bounded like depth. */
-const maxTokens = 5000;
+/** Every condition is asked of every span, so there is an end to them; a query of 128 KiB seldom has more. */
+const maxTokens = 40_000;
 const maxDepth = 100;
 
 /** A place among the tokens of a query, and the words for what should have stood there. */
@@ -49,9 +49,9 @@ export class Cursor {
   }
 
   /** The inside of parentheses, after the opening one. */
-  inParentheses<T>(inside: () => T): T {
+  inParentheses<T>(inside: () => T, expected = '"&&", "||", a comparison or ")"'): T {
     const result = this.nested(inside);
-    this.expect(')', '"&&", "||", a comparison or ")"');
+    this.expect(')', expected);
     return result;
   }
 

@@ -35,3 +35,18 @@ export function parseDuration(text: string): number | undefined {
   const found = readDuration(text, 0);
   return found?.end === text.length ? found.nanoseconds : undefined;
 }
+
+/** Nanoseconds as Go writes a time.Duration: `2.5ms`, `1m0.5s`. */
+export function durationText(ns: number): string {
+  if (ns === 0) return '0s';
+  const sign = ns < 0 ? '-' : '';
+  const left = Math.abs(ns);
+  if (left < 1e3) return `${sign}${left}ns`;
+  if (left < 1e6) return `${sign}${left / 1e3}µs`;
+  if (left < 1e9) return `${sign}${left / 1e6}ms`;
+  const hours = Math.floor(left / 3600e9);
+  const minutes = Math.floor((left % 3600e9) / 60e9);
+  const seconds = `${(left % 60e9) / 1e9}s`;
+  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`;
+}

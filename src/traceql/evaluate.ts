@@ -1,147 +1,184 @@
-import type { Expression, Field, Literal, Operator, Pattern, SpansetExpression, Value } from './ast.ts';
+import type { Expression, Field, SpansetExpression, Stage, Value } from './ast.ts';
+import { typeOf } from './check.ts';
+import { namedIn } from './named-in.ts';
+import { type NestedSpan, numberSteps } from './nested-set.ts';
+import { compilePredicate, compileRead, type SpanFields } from './predicate.ts';
+import { related } from './relate.ts';
+import { aggregated, groupKey } from './stage-values.ts';
+import { holds } from './values.ts';
 
-/** One span as a query sees it. A field with several values (events, links, arrays) gives a list. */
-export interface SpanFields {
-  field(field: Field): Value;
+export { compilePredicate, type SpanFields } from './predicate.ts';
+
+/** What a stage says of a spanset, as answers show it. */
+export interface SpansetFact {
+  /** `count()`, `by(kind)`. */
+  readonly text: string;
+  readonly value: Value;
+  readonly isDuration: boolean;
 }
 
-type Predicate = (span: SpanFields) => boolean;
+/** Spans of one trace that a query found together; `by` makes several of one. */
+export interface Spanset<T> {
+  readonly spans: readonly T[];
+  readonly facts: readonly SpansetFact[];
+}
 
-/** Compiles what stands between the braces of one spanset; all of it must hold on one span. */
-export function compilePredicate(expression: Expression): Predicate {
-  switch (expression.type) {
-    case 'and':
-      return both(compilePredicate(expression.left), compilePredicate(expression.right));
-    case 'or':
-      return either(compilePredicate(expression.left), compilePredicate(expression.right));
-    case 'not':
-      return negation(expression.operand);
-    case 'exists':
-      return (span) => isPresent(span.field(expression.field)) === expression.wanted;
-    case 'match':
-      return matching(expression.field, expression.pattern, expression.negated);
-    case 'compare':
-      return comparison(expression.op, reader(expression.left), reader(expression.right));
-    default:
-      return truth(reader(expression));
-  }
+/** A query is wrong for this trace: its spansets are more than it can join. */
+export class QueryFailure extends Error {
+  override readonly name = 'QueryFailure';
+}
+
+type Sets<T> = readonly Spanset<T>[];
+type Run = <T extends SpanFields & NestedSpan>(input: Sets<T>) => Generator<undefined, Sets<T>>;
+
+export interface CompiledSpansets {
+  readonly run: Run;
+  /** Whether its spans must have their bounds first. */
+  readonly isStructural: boolean;
 }
 
 /** So many spans are looked at in a step. */
 const spansPerStep = 16;
 
-/** The spans of a trace that a query's spansets match; empty where the trace does not match as a whole. */
-export function matchSpans<T extends SpanFields>(expression: CompiledSpansets, spans: readonly T[]): readonly T[] {
-  const steps = matchSteps(expression, spans);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
+export function compileSpansets(expression: SpansetExpression, shown: readonly Field[] = []): CompiledSpansets {
+  return { run: compileRun(expression), isStructural: isStructural(expression) || shown.some(isBound) };
 }
 
-/** The same in steps, between which the caller may do something else. */
-export function* matchSteps<T extends SpanFields>(
-  expression: CompiledSpansets,
+/** What a query finds among the spans of a trace, in steps, between which the caller may do something else. */
+export function* matchSteps<T extends SpanFields & NestedSpan>(
+  { run, isStructural: needsBounds }: CompiledSpansets,
   spans: readonly T[],
-): Generator<undefined, readonly T[]> {
-  if (expression.type === 'spanset') return yield* filterSteps(expression.predicate, spans);
-  const left = yield* matchSteps(expression.left, spans);
-  const right = yield* matchSteps(expression.right, spans);
-  if (expression.type === 'both' && (left.length === 0 || right.length === 0)) return [];
-  return [...new Set([...left, ...right])];
+): Generator<undefined, Sets<T>> {
+  if (needsBounds) yield* numberSteps(spans);
+  return yield* run([{ spans, facts: [] }]);
 }
 
-function* filterSteps<T extends SpanFields>(predicate: Predicate, spans: readonly T[]): Generator<undefined, T[]> {
-  const found: T[] = [];
-  for (let i = 0; i < spans.length; i++) {
-    if (predicate(spans[i])) found.push(spans[i]);
-    if (i % spansPerStep === spansPerStep - 1) yield;
+const isBound = (field: Field): boolean => field.type === 'intrinsic' && field.name.startsWith('nestedSet');
+
+function isStructural(node: SpansetExpression): boolean {
+  if (namedIn(node).some(isBound)) return true;
+  if (node.type === 'spanset') return false;
+  if (node.type !== 'pipeline') return node.type === 'related' || isStructural(node.left) || isStructural(node.right);
+  return node.stages.some((stage) => isSpansets(stage) && isStructural(stage));
+}
+
+const otherStages: ReadonlySet<string> = new Set(['aggregate', 'by', 'coalesce', 'select']);
+export const isSpansets = (stage: Stage): stage is SpansetExpression => !otherStages.has(stage.type);
+
+function compileRun(expression: SpansetExpression): Run {
+  switch (expression.type) {
+    case 'spanset':
+      return filtering(compilePredicate(expression.filter));
+    case 'pipeline':
+      return piping(expression.stages.map(compileStage));
+    case 'related':
+      return joining(compileRun(expression.left), compileRun(expression.right), (left, right) => {
+        if (left.length > 1 || right.length > 1) {
+          throw new QueryFailure('structural operators need one spanset on each side: use coalesce() behind by()');
+        }
+        return left.length + right.length < 2 ? [] : related(expression, left[0].spans, right[0].spans);
+      });
+    default:
+      return joining(compileRun(expression.left), compileRun(expression.right), (left, right) => {
+        const isMet = expression.type === 'either' || (left.length > 0 && right.length > 0);
+        return isMet ? [...new Set([...left, ...right].flatMap(({ spans }) => spans))] : [];
+      });
   }
-  return found;
 }
 
-type CompiledSpansets =
-  | { readonly type: 'spanset'; readonly predicate: Predicate }
-  | { readonly type: 'both' | 'either'; readonly left: CompiledSpansets; readonly right: CompiledSpansets };
-
-export function compileSpansets(expression: SpansetExpression): CompiledSpansets {
-  if (expression.type === 'spanset') return { type: 'spanset', predicate: compilePredicate(expression.filter) };
-  return { type: expression.type, left: compileSpansets(expression.left), right: compileSpansets(expression.right) };
-}
-
-type Read = (span: SpanFields) => Value;
-
-const reader = (operand: Field | Literal): Read =>
-  operand.type === 'literal' ? () => operand.value : (span) => span.field(operand);
-
-const both =
-  (left: Predicate, right: Predicate): Predicate =>
-  (span) =>
-    left(span) && right(span);
-
-const either =
-  (left: Predicate, right: Predicate): Predicate =>
-  (span) =>
-    left(span) || right(span);
-
-const truth =
-  (read: Read): Predicate =>
-  (span) =>
-    read(span) === true;
-
-/** `!` of an attribute that is no boolean holds for no span, as nothing true or false was said of it. */
-function negation(operand: Expression): Predicate {
-  if (operand.type === 'attribute') return (span) => span.field(operand) === false;
-  const inner = compilePredicate(operand);
-  return (span) => !inner(span);
-}
-
-const isPresent = (value: Value): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
-
-/** `!=` and `!~` hold for a list where they hold for every element, the others where they hold for some (Tempo 3). */
-function matching(field: Field, pattern: Pattern, negated: boolean): Predicate {
-  const test = (value: Value): boolean => typeof value === 'string' && pattern.test(value) !== negated;
-  return (span) => holds(span.field(field), negated, test);
-}
-
-function comparison(op: Operator, left: Read, right: Read): Predicate {
-  const compare = comparators[op];
-  return (span) => {
-    const expected = right(span);
-    return holds(left(span), op === '!=', (value) =>
-      holds(expected, op === '!=', (other) => isComparable(value, other) && compare(value as number, other as number)),
-    );
+const piping = (stages: readonly Run[]): Run =>
+  function* (input) {
+    let sets = input;
+    for (const stage of stages) {
+      sets = yield* stage(sets);
+      if (sets.length === 0) break;
+    }
+    return sets;
   };
+
+/** Joins what both sides find in each spanset. */
+const joining = (
+  left: Run,
+  right: Run,
+  join: <T extends SpanFields & NestedSpan>(left: Sets<T>, right: Sets<T>) => T[],
+): Run =>
+  function* (input) {
+    const output = [];
+    for (const set of input) {
+      const spans = join(yield* left([set]), yield* right([set]));
+      if (spans.length > 0) output.push({ spans, facts: set.facts });
+    }
+    return output;
+  };
+
+const filtering = (predicate: (span: SpanFields) => boolean): Run =>
+  function* <T extends SpanFields>(input: Sets<T>) {
+    const output: Spanset<T>[] = [];
+    for (const { spans, facts } of input) {
+      const found: T[] = [];
+      for (let i = 0; i < spans.length; i++) {
+        if (predicate(spans[i])) found.push(spans[i]);
+        if (i % spansPerStep === spansPerStep - 1) yield;
+      }
+      if (found.length > 0) output.push({ spans: found, facts });
+    }
+    return output;
+  };
+
+function compileStage(stage: Stage): Run {
+  if (isSpansets(stage)) return compileRun(stage);
+  if (stage.type === 'by') return grouping(stage);
+  if (stage.type === 'aggregate') return comparing(stage);
+  return stage.type === 'select'
+    ? function* (input) {
+        yield;
+        return input;
+      }
+    : function* (input) {
+        yield;
+        return [{ spans: input.flatMap(({ spans }) => spans), facts: [] }];
+      };
 }
 
-function holds(value: Value, forEvery: boolean, test: (element: Value) => boolean): boolean {
-  if (!Array.isArray(value)) return test(value);
-  return forEvery ? value.length > 0 && value.every(test) : value.some(test);
-}
+/** What is calculated of durations is a number, as in Tempo. */
+const isDurationField = (expression: Expression): boolean =>
+  expression.type === 'intrinsic' && typeOf(expression) === 'duration';
 
-/** Whether two values are of one kind; nothing, `!=` included, holds between kinds or for nil. */
-function isComparable(left: Value, right: Value): boolean {
-  if (left === undefined || right === undefined) return false;
-  if (isNumeric(left)) return isNumeric(right);
-  if (typeof left !== typeof right) return false;
-  return typeof left !== 'object' || (left as { of?: string }).of === (right as { of?: string }).of;
-}
-
-const isNumeric = (value: Value): boolean => typeof value === 'number' || typeof value === 'bigint';
-
-/**
- * Named for numbers, meant for every kind: JavaScript compares bigints with numbers by value, and strings by UTF-16
- * unit.
- */
-const comparators: Record<Operator, (left: number, right: number) => boolean> = {
-  // biome-ignore lint/suspicious/noDoubleEquals: 1 == 1n must hold; isComparable has seen to the types
-  '=': (left, right) => left == right,
-  // biome-ignore lint/suspicious/noDoubleEquals: as above
-  '!=': (left, right) => left != right,
-  '>': (left, right) => left > right && isOrdered(left),
-  '>=': (left, right) => left >= right && isOrdered(left),
-  '<': (left, right) => left < right && isOrdered(left),
-  '<=': (left, right) => left <= right && isOrdered(left),
+const comparing = (stage: Stage & { type: 'aggregate' }): Run => {
+  const read = stage.operand && compileRead(stage.operand);
+  const isDuration = stage.operand !== undefined && isDurationField(stage.operand);
+  return function* (input) {
+    const output = [];
+    for (const { spans, facts } of input) {
+      const value = aggregated(stage, { read, isDuration }, spans);
+      if (holds(stage.op, value, stage.value))
+        output.push({ spans, facts: [...facts, { text: stage.text, value, isDuration }] });
+      yield;
+    }
+    return output;
+  };
 };
 
-const isOrdered = (value: unknown): boolean => typeof value === 'string' || isNumeric(value as Value);
+const grouping = ({ expression, text }: Stage & { type: 'by' }): Run => {
+  const read = compileRead(expression);
+  const isDuration = isDurationField(expression);
+  return function* <T extends SpanFields>(input: Sets<T>) {
+    const output: Spanset<T>[] = [];
+    for (const { spans, facts } of input) {
+      const groups = new Map<string, T[]>();
+      for (let i = 0; i < spans.length; i++) {
+        const value = read(spans[i]);
+        const key = groupKey(value);
+        const group = groups.get(key);
+        if (group !== undefined) group.push(spans[i]);
+        else {
+          const first = [spans[i]];
+          groups.set(key, first);
+          output.push({ spans: first, facts: [...facts, { text, value, isDuration }] });
+        }
+        if (i % spansPerStep === spansPerStep - 1) yield;
+      }
+    }
+    return output;
+  };
+};

@@ -11,12 +11,14 @@ export type Token = { readonly position: number; readonly text: string } & (
   | { readonly type: 'attribute'; readonly scope: AttributeScope; readonly key: string }
 );
 
-/** Longest first. Those of the structural operators are known so that the error can name them. */
+/** Longest first. */
 const symbols = '&>> &<< !>> !<< && || >= <= != =~ !~ >> << !> !< &~ &> &< { } ( ) = > < ! , | - + * / % ^ ~ &'.split(
   ' ',
 );
-const space = /\s*/y;
-const number = /(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)/y;
+/** Space and comments, as Go has them; a block that is never closed is no comment. */
+const space = /(?:\s|\/\/[^\n]*|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*/y;
+const number = /(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)/y;
+const largestInteger = 2n ** 63n - 1n;
 /** Words may carry a colon (`span:name`) and always begin with a letter. */
 const word = /[\p{L}_][\p{L}\p{N}_]*(?::[\p{L}_][\p{L}\p{N}_]*)?/uy;
 const attributePrefix = /(?:(parent|resource|span|event|link|instrumentation)(?=\.)|(?=\.(?!\d)))(?:\.)/y;
@@ -52,6 +54,8 @@ function readToken(query: string, at: number): { token: Token; end: number } {
   if (digits !== undefined) return readNumber(query, at, digits);
   const found = take(query, at, word);
   if (found !== undefined) return { token: { type: 'word', position: at, text: found.text }, end: found.end };
+  if (query.startsWith('/*', at))
+    throw new TraceQLError(query, at, 'expected the end of the comment, found the end of the query');
   const symbol = symbols.find((s) => query.startsWith(s, at));
   if (symbol === undefined) {
     throw new TraceQLError(query, at, `unexpected character "${String.fromCodePoint(query.codePointAt(at)!)}"`);
@@ -66,9 +70,12 @@ function readNumber(query: string, at: number, digits: { text: string; end: numb
     return { token: { type: 'duration', value: duration.nanoseconds, position: at, text }, end: duration.end };
   }
   const { text, end } = digits;
-  const value = Number(text);
-  const exact = /^(?:\d+|0x.*)$/i.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
-  return { token: { type: 'number', value: exact, position: at, text }, end };
+  const isInteger = /^\d+$/.test(text);
+  // Digits without end are no number, and are not read as one.
+  if (isInteger && (text.length > 100 || BigInt(text) > largestInteger))
+    throw new TraceQLError(query, at, `expected a number of 64 bits, at most ${largestInteger}`);
+  const value = isInteger ? BigInt(text) : Number(text);
+  return { token: { type: 'number', value, position: at, text }, end };
 }
 
 /** `.key`, `span.key`, `span."a quoted key"` or a mix of both, as in `span.a."b c".d`. */

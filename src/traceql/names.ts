@@ -1,26 +1,30 @@
 import type { Intrinsic, Literal } from './ast.ts';
 import { kinds, statuses } from './ast.ts';
 
-export type FieldType = 'string' | 'number' | 'boolean' | 'status' | 'kind' | 'any';
+/** A duration is a number that is shown with its unit. */
+export type FieldType = 'string' | 'number' | 'duration' | 'boolean' | 'status' | 'kind' | 'any';
 
 const typed: Record<Intrinsic, FieldType> = {
   name: 'string',
   status: 'status',
   statusMessage: 'string',
   kind: 'kind',
-  duration: 'number',
-  traceDuration: 'number',
+  duration: 'duration',
+  traceDuration: 'duration',
   rootName: 'string',
   rootServiceName: 'string',
   'trace:id': 'string',
   'span:id': 'string',
   'span:parentID': 'string',
   'event:name': 'string',
-  'event:timeSinceStart': 'number',
+  'event:timeSinceStart': 'duration',
   'link:traceID': 'string',
   'link:spanID': 'string',
-  'instrumentation:name': 'string',
-  'instrumentation:version': 'string',
+  nestedSetLeft: 'number',
+  nestedSetRight: 'number',
+  nestedSetParent: 'number',
+  'instrumentation:name': 'any',
+  'instrumentation:version': 'any',
 };
 
 /** Tempo's scoped spellings of the older intrinsics. */
@@ -33,7 +37,6 @@ const aliases: Record<string, Intrinsic> = {
   'trace:duration': 'traceDuration',
   'trace:rootName': 'rootName',
   'trace:rootService': 'rootServiceName',
-  'trace:rootServiceName': 'rootServiceName',
 };
 
 export const intrinsicTypes: Readonly<Record<Intrinsic, FieldType>> = typed;
@@ -51,7 +54,12 @@ const constants = new Map<string, Literal['value']>([
 /** `true`, `error`, `server` and the like. */
 export const constantNamed = (word: string): Literal['value'] | undefined => constants.get(word);
 
-/** Words of TraceQL that this dialect knows of but does not run. */
-export const unsupportedWords = new Set(
-  'childCount parent nestedSetLeft nestedSetRight nestedSetParent count avg max min sum by coalesce rate'.split(' '),
+/** Words of TraceQL that are read nowhere here; Tempo does not run the first two either. */
+export const unsupportedWords = new Set(['childCount', 'parent']);
+
+/** What makes a metric of a query: Tempo's /api/metrics. */
+export const metricsFunctions = new Set(
+  'rate count_over_time min_over_time max_over_time avg_over_time sum_over_time quantile_over_time histogram_over_time compare topk bottomk'.split(
+    ' ',
+  ),
 );

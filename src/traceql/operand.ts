@@ -2,11 +2,11 @@ import type { Field, Literal } from './ast.ts';
 import type { Cursor } from './cursor.ts';
 import { constantNamed, intrinsicNamed } from './names.ts';
 
-/** Either side of a comparison. */
+/** What stands beside an operator. */
 export function parseOperand(at: Cursor): Field | Literal {
   const { type, text } = at.token;
   const isField = type === 'attribute' || (type === 'word' && intrinsicNamed(text) !== undefined);
-  return isField ? parseFieldHere(at, 'a field') : parseLiteral(at, 'a field or a value');
+  return isField ? parseFieldHere(at, 'a field') : parseValue(at, 'a field or a value');
 }
 
 export function parseFieldHere(at: Cursor, expected: string): Field {
@@ -18,14 +18,18 @@ export function parseFieldHere(at: Cursor, expected: string): Field {
   return { type: 'intrinsic', name: name! };
 }
 
+/** A value, which may be negative. */
 export function parseLiteral(at: Cursor, expected: string): Literal {
-  const isNegative = at.skip('-');
+  if (!at.skip('-')) return parseValue(at, expected);
+  if (at.token.type !== 'number' && at.token.type !== 'duration') throw at.unexpected('a number after "-"');
+  const literal = parseValue(at, expected);
+  return { ...literal, value: -(literal.value as number) };
+}
+
+function parseValue(at: Cursor, expected: string): Literal {
   const { token } = at;
   const value = token.type === 'word' ? constantNamed(token.text) : 'value' in token ? token.value : undefined;
-  const isNumber = typeof value === 'number' || typeof value === 'bigint';
-  if (value === undefined || (isNegative && !isNumber)) {
-    throw at.unexpected(isNegative ? 'a number after "-"' : expected);
-  }
+  if (value === undefined) throw at.unexpected(expected);
   at.take();
-  return { type: 'literal', value: isNegative && isNumber ? -value : value };
+  return token.type === 'duration' ? { type: 'literal', value, isDuration: true } : { type: 'literal', value };
 }

@@ -69,7 +69,7 @@ describe('TraceQL over stored traces', () => {
     ['{ trace:duration > 900ms }', []],
     ['{ duration >= 800ms && name = "charge" }', ['POST /checkout']],
     ['{ duration > 800ms && name = "charge" }', []],
-    ['{ span:parentID = nil && resource.service.name = "web" }', ['GET /checkout', 'POST /checkout']],
+    ['{ nestedSetParent < 0 && resource.service.name = "web" }', ['GET /checkout', 'POST /checkout']],
     ['{ !(.http.route != nil) && resource.service.name != "web" }', ['']],
     ['{ instrumentation:name = "tests" && .http.route = "/upload" }', ['PUT /добавить']],
     ['{ .http.route = "/upload" } || { resource.service.name = "cron" }', ['', 'PUT /добавить']],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { goDuration } from '../../src/store/shown-value.ts';
+import { durationText } from '../../src/traceql/duration.ts';
 import { type FoundSpan, Inside } from './fixture.ts';
 import { Double, fullRequest } from './told-json.ts';
 
@@ -82,5 +82,5 @@ it.each([
   [60_000_000_000, '1m0s'],
   [3_725_500_000_000, '1h2m5.5s'],
 ])('%i ns are %s in Go', (ns, text) => {
-  expect(goDuration(ns)).toBe(text);
+  expect(durationText(ns)).toBe(text);
 });

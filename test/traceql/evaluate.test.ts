@@ -1,18 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { type Field, kinds, statuses, type Value } from '../../src/traceql/ast.ts';
-import { compileSpansets, matchSpans } from '../../src/traceql/evaluate.ts';
+import { compileSpansets } from '../../src/traceql/evaluate.ts';
 import { parseQuery } from '../../src/traceql/parse.ts';
+import { matchedSpans } from '../support/matched-spans.ts';
 
+const unplaced = { spanId: '', parentId: '', isRoot: true, kind: 2, left: 0, right: 0, parent: 0 };
 const span = (fields: Record<string, Value>) => ({
+  ...unplaced,
   fields,
   field: (field: Field): Value => fields[field.type === 'intrinsic' ? field.name : `${field.scope}.${field.key}`],
 });
 const matches = (query: string, ...spans: ReturnType<typeof span>[]) =>
-  matchSpans(compileSpansets(parseQuery(query).spansets), spans);
+  matchedSpans(compileSpansets(parseQuery(query).spansets), spans);
 
 const one = span({
   'span.text': 'hello',
-  'span.number': 500,
+  'span.number': 500n,
   'span.float': 0.5,
   'span.huge': 9223372036854775807n,
   'span.yes': true,
@@ -59,6 +62,25 @@ describe('conditions on one span', () => {
     ['{ duration = 0.6s }', true],
     ['{ !(duration > 600ms) }', true],
     ['{ name = "GET /" || span.text = "x" }', true],
+    ['{ span.number / 3 = 166 }', true],
+    ['{ span.number / 3.0 > 166.6 }', true],
+    ['{ span.number - 100 - 100 = 300 }', true],
+    ['{ 2 + span.number * 2 = 1002 }', true],
+    ['{ (2 + span.number) * 2 = 1004 }', true],
+    ['{ 2 ^ 3 ^ 2 = 512 }', true],
+    ['{ -span.number < 0 && - 1 < 0 }', true],
+    ['{ span.number % 7 = 3 }', true],
+    ['{ span.number / 0 = 0 || span.number % 0 = 0 }', false],
+    ['{ span.number ^ 9223372036854775807 = 1 }', false],
+    ['{ span.huge + 1 < 0 }', true],
+    ['{ span.missing + 1 = 1 || span.text + 1 = 1 }', false],
+    ['{ duration * 2 > 1s && duration / 2 < 0.5s }', true],
+    ['{ duration > 100ms + 400ms }', true],
+    ['{ (span.number > 1) = true }', true],
+    ['{ !span.number }', false],
+    ['{ span.text = name || name = name }', true],
+    ['{ nil = nil || nil != nil }', false],
+    ['{ "a" < "b" && 1 = 1.0 }', true],
   ])('%s is %s', (query, expected) => {
     expect(matches(query, one).length).toBe(expected ? 1 : 0);
   });
@@ -81,10 +103,17 @@ describe('conditions on one span', () => {
     expect(matches('{ span.text = error }', span({ 'span.text': 'error' }))).toEqual([]);
   });
 
-  it('a list matches by some element, and is unequal by every one', () => {
+  it('a list matches by some element, whatever is asked of it', () => {
     expect(matches('{ span.list = "b" && span.list =~ "a|x" && span.list != "c" }', one)).toEqual([one]);
-    expect(matches('{ span.list != "b" }', one)).toEqual([]);
-    expect(matches('{ span.list !~ "a" }', one)).toEqual([]);
+    expect(matches('{ span.list != "b" && span.list !~ "a" }', one)).toEqual([one]);
+    expect(matches('{ span.list = "c" || span.list !~ "a|b" }', one)).toEqual([]);
+  });
+
+  it('orders texts by their characters, those beyond the BMP last', () => {
+    const emoji = span({ 'span.text': '🎉' });
+    expect(
+      matches('{ span.text > "\uffff" && span.text > "日" && span.text < "🎊" && span.text > "" }', emoji),
+    ).toEqual([emoji]);
   });
 });
 

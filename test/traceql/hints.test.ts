@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TraceView } from '../../src/store/trace-view.ts';
 import { compileAnySpan } from '../../src/traceql/any-span.ts';
-import { compileSpansets, matchSpans } from '../../src/traceql/evaluate.ts';
+import { compileSpansets } from '../../src/traceql/evaluate.ts';
 import { hintsOf } from '../../src/traceql/hints.ts';
 import { parseQuery } from '../../src/traceql/parse.ts';
+import { matchedSpans } from '../support/matched-spans.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
 
 const hints = (query: string) => hintsOf(parseQuery(query).spansets);
@@ -82,7 +83,7 @@ describe('a trace that a query matches', () => {
         const trace = new TraceView('t'.repeat(32));
         for (const message of messages) trace.add(message);
         const mayMatch = compileAnySpan(spansets);
-        for (const span of matchSpans(compileSpansets(spansets), trace.spans)) {
+        for (const span of matchedSpans(compileSpansets(spansets), trace.spans)) {
           const alone = new TraceView('t').add(messages[trace.spans.indexOf(span)]!).spans[0]!;
           expect(mayMatch(alone)).toBe(true);
           const bytes = Buffer.from(messages[trace.spans.indexOf(span)]!);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Expression } from '../../src/traceql/ast.ts';
 import { TraceQLError } from '../../src/traceql/error.ts';
 import { parseField, parseQuery } from '../../src/traceql/parse.ts';
+import { textOf } from '../../src/traceql/write.ts';
 import { leastCpuUs } from '../support/growth.ts';
 
 const errorOf = (query: string): string => {
@@ -32,17 +34,27 @@ describe('a query is parsed', () => {
     ['{ trace:duration = 1 }', { type: 'intrinsic', name: 'traceDuration' }],
     ['{ traceDuration = 1 }', { type: 'intrinsic', name: 'traceDuration' }],
   ])('%s names its field', (query, field) => {
-    expect(filterOf(query)).toEqual({ type: 'compare', op: '=', left: field, right: literal(1) });
+    expect(filterOf(query)).toEqual({ type: 'compare', op: '=', left: field, right: literal(1n) });
   });
 
   it.each([
     ['"a \\"b\\" \\u00e9\\n"', 'a "b" é\n'],
     ['`a "b" \\n`', 'a "b" \\n'],
     ['"日本語"', '日本語'],
-    ['500', 500],
+    ['500', 500n],
+    ['-7', -7n],
     ['-1.5', -1.5],
     ['0.5', 0.5],
     ['9223372036854775807', 9223372036854775807n],
+    ['true', true],
+    ['false', false],
+    ['error', { of: 'status', name: 'error' }],
+    ['server', { of: 'kind', name: 'server' }],
+  ])('%s is a value', (text, value) => {
+    expect(filterOf(`{ .x = ${text} }`)).toMatchObject({ right: literal(value) });
+  });
+
+  it.each([
     ['500ms', 500e6],
     ['1.5s', 1.5e9],
     ['1h30m', 5400e9],
@@ -51,12 +63,67 @@ describe('a query is parsed', () => {
     ['7ns', 7],
     ['2d', 172_800e9],
     ['-3s', -3e9],
-    ['true', true],
-    ['false', false],
-    ['error', { of: 'status', name: 'error' }],
-    ['server', { of: 'kind', name: 'server' }],
-  ])('%s is a value', (text, value) => {
-    expect(filterOf(`{ .x = ${text} }`)).toMatchObject({ right: literal(value) });
+  ])('%s is a duration', (text, value) => {
+    expect(filterOf(`{ .x = ${text} }`)).toMatchObject({ right: { value, isDuration: true } });
+  });
+
+  it.each([
+    '// all of it\n{ .a /* of any scope */ = 1 } // the end',
+    '/* a\n * b **/ {.a=1}',
+    '{ .a = /**/ 1 /* { */ }',
+  ])('comments are nothing: %j', (query) => {
+    expect(parseQuery(query)).toEqual(parseQuery('{ .a = 1 }'));
+  });
+
+  it('takes // and /* in a text and in a name for themselves', () => {
+    expect(filterOf('{ .a/*b = "// c" }')).toMatchObject({ left: attribute('any', 'a/*b'), right: literal('// c') });
+  });
+
+  it.each([
+    ['{ .a + 1 * 2 = 3 }', '(.a + (1 * 2)) = 3'],
+    ['{ 1 - 2 - .a = 3 }', '((1 - 2) - .a) = 3'],
+    ['{ 2 ^ .a ^ 3 = 1 }', '(2 ^ (.a ^ 3)) = 1'],
+    ['{ -.a * 2 + 1 = 3 }', '((-(.a * 2)) + 1) = 3'],
+    ['{ !.a && .b = 1 }', '(!.a) && (.b = 1)'],
+    ['{ .a = 1 = true }', '(.a = 1) = true'],
+    ['{ name =~ "x" || duration > 1.5s }', '(name =~ `x`) || (duration > 1.5s)'],
+  ])('%s binds as Tempo binds', (query, text) => {
+    expect(textOf(filterOf(query) as Expression)).toBe(text);
+  });
+
+  it.each([
+    ['{} >> {}', 'descendant', 'right'],
+    ['{} !> {}', 'child', 'unrelated'],
+    ['{} &<< {}', 'ancestor', 'both'],
+    ['{} < {}', 'parent', 'right'],
+    ['{} !~ {}', 'sibling', 'unrelated'],
+  ])('%s is structural', (query, relation, gives) => {
+    expect(parseQuery(query).spansets).toMatchObject({ type: 'related', relation, gives });
+  });
+
+  it('binds structural operators tighter than && and ||', () => {
+    expect(parseQuery('{} && {} > {} >> {}').spansets).toMatchObject({
+      type: 'both',
+      right: { type: 'related', relation: 'descendant', left: { type: 'related', relation: 'child' } },
+    });
+  });
+
+  it('reads stages', () => {
+    const text = '{} | by(.a + 1) | avg(duration) > 1ms | coalesce() | { .b } | select(name) | count() >= -1';
+    expect(parseQuery(text).spansets).toMatchObject({
+      type: 'pipeline',
+      stages: [
+        { type: 'spanset' },
+        { type: 'by', text: 'by(.a + 1)' },
+        { type: 'aggregate', function: 'avg', op: '>', value: 1e6, text: 'avg(duration)' },
+        { type: 'coalesce' },
+        { type: 'spanset' },
+        { type: 'select' },
+        { type: 'aggregate', function: 'count', operand: undefined, value: -1n },
+      ],
+    });
+    expect(parseQuery('by(name) | count() > 1').spansets).toMatchObject({ stages: [{ type: 'by' }, {}] });
+    expect(parseQuery('({} | count() > 1) && {}').spansets).toMatchObject({ type: 'both', left: { type: 'pipeline' } });
   });
 
   it('groups && and || to the left with one precedence, as Tempo does', () => {
@@ -76,13 +143,13 @@ describe('a query is parsed', () => {
     expect(filterOf('{ 500ms < duration }')).toMatchObject({
       op: '>',
       left: { name: 'duration' },
-      right: literal(500e6),
+      right: { value: 500e6 },
     });
   });
 
   it('reads nil on either side', () => {
-    expect(filterOf('{ .a != nil }')).toEqual({ type: 'exists', field: attribute('any', 'a'), wanted: true });
-    expect(filterOf('{ nil = .a }')).toEqual({ type: 'exists', field: attribute('any', 'a'), wanted: false });
+    expect(filterOf('{ .a != nil }')).toEqual({ type: 'exists', operand: attribute('any', 'a'), wanted: true });
+    expect(filterOf('{ nil = .a }')).toEqual({ type: 'exists', operand: attribute('any', 'a'), wanted: false });
   });
 
   it('reads hints and does not mind them', () => {
@@ -106,7 +173,7 @@ describe('a query is parsed', () => {
 describe('what is wrong with a query is told with its place', () => {
   it.each([
     ['', 'line 1, col 1: expected "{", found the end of the query'],
-    ['foo', 'line 1, col 1: expected "{", found "foo"'],
+    ['}', 'line 1, col 1: expected "{", found "}"'],
     ['{ .a = }', 'line 1, col 8: expected a field or a value, found "}"'],
     ['{ .a = 1', 'line 1, col 9: expected "&&", "||", a comparison or "}", found the end of the query'],
     ['{\n  .a = 1 &&\n}', 'line 3, col 1: expected a field or a value, found "}"'],
@@ -116,37 +183,51 @@ describe('what is wrong with a query is told with its place', () => {
     ['{ .a = `x }', 'line 1, col 8: expected a closing backquote, found the end of the query'],
     ['{ . = 1 }', 'line 1, col 4: expected an attribute name after "."'],
     ['{ .a # 1 }', 'line 1, col 6: unexpected character "#"'],
-    ['{ .a = 1 } }', 'line 1, col 12: expected "&&", "||", "| select(…)" or the end of the query, found "}"'],
+    ['{ .a = 1 } }', 'line 1, col 12: expected "&&", "||", "|" or the end of the query, found "}"'],
     ['{ .a = 1 .b }', 'line 1, col 10: expected "&&", "||", a comparison or "}", found ".b"'],
     ['{ (.a = 1 }', 'line 1, col 11: expected "&&", "||", a comparison or ")", found "}"'],
     ['{ 5 }', 'line 1, col 3: expected a condition, found a bare value'],
     ['{ duration }', 'line 1, col 3: expected a condition, found a bare value'],
-    ['{ duration > "1s" }', 'line 1, col 12: cannot compare a number with a string'],
+    ['{ duration > "1s" }', 'line 1, col 12: cannot compare a duration with a string'],
     ['{ status = "error" }', 'line 1, col 10: cannot compare a status with a string'],
     ['{ status = server }', 'line 1, col 10: cannot compare a status with a kind'],
     ['{ kind > server }', 'line 1, col 8: ">" does not apply to a kind: use = or !='],
     ['{ .a < true }', 'line 1, col 6: "<" does not apply to a boolean: use = or !='],
-    ['{ duration =~ "1.*" }', 'line 1, col 12: cannot compare a number with a string'],
-    ['{ name =~ 5 }', 'line 1, col 11: expected a regular expression in quotes, found "5"'],
+    ['{ duration =~ "1.*" }', 'line 1, col 12: cannot compare a duration with a string'],
+    ['{ name =~ 5 }', 'line 1, col 8: cannot compare a string with a number'],
+    ['{ name =~ name }', 'line 1, col 11: expected a regular expression in quotes'],
     ['{ name =~ "(" }', 'line 1, col 11: invalid regular expression: missing closing ) (character 1)'],
     [
       '{ name =~ "(a)\\\\1" }',
       'line 1, col 11: invalid regular expression: back-references are not supported, as they take more than linear time: \\1 (character 4)',
     ],
-    ['{ .a > nil }', 'line 1, col 6: nil is compared with a field, by = or !='],
-    ['{ !.a = 1 }', 'line 1, col 7: expected parentheses round what "!" negates, as in !(span.a = 1), found "="'],
+    ['{ .a > nil }', 'line 1, col 6: nil is compared by = or !='],
+    ['{ !status = error }', 'line 1, col 3: "!" does not apply to a status'],
+    ['{ trace:rootServiceName = "a" }', 'line 1, col 3: expected a field or a value, found "trace:rootServiceName"'],
+    ['{ .a = 1 /* }', 'line 1, col 10: expected the end of the comment, found the end of the query'],
+    ['{ .a = 0x1F }', 'line 1, col 9: expected "&&", "||", a comparison or "}", found "x1F"'],
+    ['{ .a = 9223372036854775808 }', 'line 1, col 8: expected a number of 64 bits, at most 9223372036854775807'],
+    ['{ "a" + "b" = "ab" }', 'line 1, col 7: "+" does not apply to a string'],
+    ['{ name + 1 = 2 }', 'line 1, col 8: cannot join a string with a number'],
+    ['{ .a && 1 }', 'line 1, col 6: "&&" does not apply to a number'],
     ['{ parent.a = 1 }', 'line 1, col 3: attributes of the parent span (parent.…) are not supported'],
     [
       '{ childCount > 2 }',
       'line 1, col 3: expected a field or a value, found "childCount" (childCount is not supported here)',
     ],
+    ['{} >>', 'line 1, col 6: expected "{", found the end of the query'],
     [
-      '{} >> {}',
-      'line 1, col 4: expected "&&", "||", "| select(…)" or the end of the query (structural operators are not supported), found ">>"',
+      '{} | count()',
+      'line 1, col 13: expected a comparison with a number after count(…), as in count() > 3, found the end of the query',
     ],
+    ['{} | count() > "a"', 'line 1, col 14: cannot compare a number with a string'],
+    ['{} | avg(name) > 1', 'line 1, col 10: avg(…) is of numbers, and this is a string'],
+    ['{} | avg(1) > 1', 'line 1, col 10: avg(…) needs a field of the span'],
+    ['{} | by(1)', 'line 1, col 9: by(…) needs a field of the span'],
+    ['{} | rate()', 'line 1, col 6: rate() makes a metric of spans, which this store does not: it finds traces'],
     [
-      '{} | count() > 2',
-      'line 1, col 6: expected "select" (other stages of a pipeline are not supported), found "count" (count is not supported here)',
+      '{} | nope()',
+      'line 1, col 6: expected "{", count(), avg(…), min(…), max(…), sum(…), by(…), coalesce() or select(…), found "nope"',
     ],
     ['{} with (x)', 'line 1, col 11: expected "=", found ")"'],
   ])('%s', (query, message) => {
@@ -168,10 +249,15 @@ describe('what is wrong with a query is told with its place', () => {
     expect(timed(128_000)).toBeLessThan(40 * Math.max(1_000, short));
   });
 
-  it('takes 4999 words and signs and not 5000', () => {
-    const chain = (conditions: number) => `{ .a${' && .a'.repeat(conditions - 1)} }`;
-    expect(errorOf(chain(2499))).toBe('');
-    expect(errorOf(chain(2500))).toContain('more than 4999 words and signs');
+  it('takes as many conditions as a list of 2,000 names has, and ends somewhere', () => {
+    const chain = (conditions: number, join: string) => `{ .a = 1${` ${join} .a = 1`.repeat(conditions - 1)} }`;
+    for (const join of ['&&', '||']) expect(errorOf(chain(9_000, join))).toBe('');
+    expect(errorOf(chain(10_001, '||'))).toContain('more than 39999 words and signs');
+    expect(errorOf(`{ .a${' && .a || .a'.repeat(150)} }`)).toContain('"&&" and "||" change more than 200 times');
+    expect(errorOf(`{ 1${' + 1'.repeat(300)} = .a }`)).toContain('more than 200 operators in a row');
+    expect(errorOf(`{ 1${' ^ 1'.repeat(300)} = .a }`)).toContain('nested more than 100 deep');
+    expect(errorOf(`{}${' > {}'.repeat(300)}`)).toContain('more than 100 structural operators in a row');
+    expect(errorOf(`{}${' | {}'.repeat(300)}`)).toContain('more than 100 stages');
   });
 
   it('takes 100 parentheses and not 101', () => {

@@ -1,7 +1,8 @@
 import { type Field, kinds, statuses, type Value } from '../../../src/traceql/ast.ts';
 import { TraceQLError } from '../../../src/traceql/error.ts';
-import { compileSpansets, matchSpans } from '../../../src/traceql/evaluate.ts';
+import { compileSpansets, QueryFailure } from '../../../src/traceql/evaluate.ts';
 import { parseQuery } from '../../../src/traceql/parse.ts';
+import { matchedSpans } from '../../support/matched-spans.ts';
 import { changeBytes } from '../bytes.ts';
 import { type Chance, type Target, wordsOf } from '../target.ts';
 
@@ -18,7 +19,14 @@ const fieldsOfOne: Record<string, Value> = {
   kind: kinds[2],
   duration: 600e6,
 };
-const spans = [1, 2].map(() => ({
+const spans = [1, 2].map((id) => ({
+  spanId: String(id),
+  parentId: id === 1 ? '' : '1',
+  isRoot: id === 1,
+  kind: 2,
+  left: 0,
+  right: 0,
+  parent: 0,
   field: (field: Field): Value =>
     field.type === 'intrinsic' ? fieldsOfOne[field.name] : fieldsOfOne[`${field.scope}.${field.key}`],
 }));
@@ -26,9 +34,9 @@ const spans = [1, 2].map(() => ({
 function run(input: Buffer): string {
   try {
     const { spansets } = parseQuery(input.toString());
-    return `${matchSpans(compileSpansets(spansets), spans).length} spans`;
+    return `${matchedSpans(compileSpansets(spansets), spans).length} spans`;
   } catch (error) {
-    if (!(error instanceof TraceQLError)) throw error;
+    if (!(error instanceof TraceQLError || error instanceof QueryFailure)) throw error;
     if (error.message.length > 600) throw new Error(`a message of ${error.message.length} characters`);
     return wordsOf({ message: error.message.replace(/(after|before|found|character) .*/s, '$1 …') });
   }

@@ -1,7 +1,6 @@
 import type { Intended } from './differences.ts';
 
 const everyRange = 'Tempo refuses more than 168 hours, and a start without an end; the store searches all that it has';
-const firstRoot = 'of several spans without a parent the earliest is the root here, the last one stored in Tempo';
 const lenient = 'tags find numbers and booleans, and texts whatever their case: as Tempo documents it';
 
 const openRanges = ['start={long}&end={before}', 'start={before}', 'end={after}'].flatMap((range) =>
@@ -22,12 +21,10 @@ const tags = ['error=true', 'http.method=get', 'http.status_code=200', 'http.sta
 /** Questions that our store answers otherwise than Tempo 2.8, on purpose: see docs/tempo-api.md. */
 export const routeIntended: Intended = {
   ...Object.fromEntries([...openRanges, ...noFields, ...tags]),
-  '/api/v2/search/tag/rootName/values?q={ resource.service.name = "{service}" && status = error }': firstRoot,
   '/api/v2/search/tags?limit=1': 'so many of each scope; Tempo ends all scopes where one has so many',
   '/api/search/tag/status.code/values': 'the names; Tempo lists the numbers 0, 1 and 2 beside them, which find nothing',
   '/api/search': 'the newest first; Tempo answers with the first it finds',
   '/api/search?limit=300000': 'bounded at 262144, as in Tempo 3',
   '/api/search?q={}&limit=10000&minDuration=10ms': 'minDuration holds beside q, too',
-  '/api/search?tags=root.name="{name}"&limit=10000': firstRoot,
   '/api/search?tags=status.code=bad&limit=10000': 'no such status, no trace; Tempo passes over the condition',
 };

@@ -6,6 +6,7 @@ interface Attribute {
 }
 interface Span {
   readonly spanID: string;
+  readonly name?: string | undefined;
   readonly attributes?: readonly Attribute[];
 }
 interface SpanSet {
@@ -37,7 +38,7 @@ export function searchDifference(tempo: Answer, ours: Answer): Difference | unde
   const statuses = [tempo, ours].map(({ status, body }) => (status === 200 ? '200' : `${status} ${body}`.trim()));
   if (tempo.status !== ours.status) return { level: 'status', tempo: statuses[0], ours: statuses[1] };
   if (tempo.status !== 200) return undefined;
-  const both = [tempo, ours].map(({ body }) => tracesOf(body));
+  const both = withoutMoreNames(tracesOf(tempo.body), tracesOf(ours.body));
   for (const [level, say] of levels) {
     const [theirs, mine] = both.map((traces) => traces.map(say).sort());
     const [here, there] = [new Set(theirs), new Set(mine)];
@@ -52,6 +53,20 @@ export function searchDifference(tempo: Answer, ours: Answer): Difference | unde
   return undefined;
 }
 
+/**
+ * Tempo shows a span’s name where the query asks for it, we always: where Tempo has none, ours is left out of what is
+ * compared.
+ */
+function withoutMoreNames(theirs: readonly Trace[], mine: readonly Trace[]): readonly (readonly Trace[])[] {
+  const named = new Set(theirs.flatMap(spansIn).flatMap((span) => (span.name === undefined ? [] : span.spanID)));
+  const bare = (span: Span): Span => (named.has(span.spanID) ? span : { ...span, name: undefined });
+  const bareSets = (sets: readonly SpanSet[] = []) =>
+    sets.map((set) => ({ ...set, spans: (set.spans ?? []).map(bare) }));
+  return [theirs, mine.map((trace) => ({ ...trace, spanSets: bareSets(trace.spanSets) }))];
+}
+
+const spansIn = ({ spanSets = [] }: Trace): readonly Span[] => spanSets.flatMap(({ spans = [] }) => spans);
+
 const tracesOf = (body: Buffer): readonly Trace[] => (JSON.parse(body.toString()) as { traces?: Trace[] }).traces ?? [];
 
 const levels: readonly (readonly [Level, (trace: Trace) => string])[] = [
@@ -65,8 +80,9 @@ const spansOf = ({ matched = 0, spans = [] }: SpanSet): string =>
 
 /** What has no order sorted, and the spans that Tempo chose left out where it did not show all. */
 function sorted(trace: Trace): object {
-  const sets = (trace.spanSets ?? []).map((set) => sortedSet(set)).sort(byText);
-  return { ...(sortedKeys(trace) as object), spanSets: sets, spanSet: trace.spanSet === undefined ? 0 : 1 };
+  const { spanSet, spanSets = [], ...rest } = trace;
+  const sets = spanSets.map((set) => sortedSet(set)).sort(byText);
+  return { ...(sortedKeys(rest) as object), spanSets: sets, hasSpanSet: spanSet !== undefined };
 }
 
 function sortedSet({ spans = [], matched = 0, attributes = [] }: SpanSet): object {

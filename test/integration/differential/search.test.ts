@@ -44,4 +44,10 @@ describe.skipIf(refused)('the store answers a search as Tempo does', () => {
     });
     expect(unexpected(found, questions, searchIntended)).toEqual({ differs: {}, agrees: [] });
   });
+
+  it('asks at least 300 queries of four data sets', () => {
+    const queries = Object.values(searchQueries).flat();
+    expect(new Set(queries).size).toBe(queries.length);
+    expect([queries.length >= 300, pairs.length]).toEqual([true, 4]);
+  });
 });
