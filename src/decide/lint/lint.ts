@@ -4,6 +4,7 @@ import { lowerRules } from '../compile.ts';
 import { rulesOf } from '../tenant-rules.ts';
 import { Implication } from './implication.ts';
 import { idleRegexes } from './regexes.ts';
+import { tightLimits } from './tight-limits.ts';
 
 /** A policy, and where it stands. */
 interface Placed {
@@ -49,19 +50,19 @@ function lintOne(document: RulesDocument, environment: string, about: Implicatio
   if (problems.length > 0) return undefined;
   const policies = placed(lowered, document, about);
   const shadow = shadowDoubts(shadows, policies, about);
-  const regexes = (list: 'policies' | 'shadow') =>
-    document[list].flatMap((policy, at) => idleRegexes(policy, [list, at]));
-  if (document.debug === true) return [...shadow, ...regexes('shadow')];
+  const within = (list: 'policies' | 'shadow') =>
+    document[list].flatMap((policy, at) => [...idleRegexes(policy, [list, at]), ...tightLimits(policy, [list, at])]);
+  if (document.debug === true) return [...shadow, ...within('shadow')];
   const keeps = policies.filter(({ drops }) => !drops);
   if (keeps.every(({ never }) => never))
-    return [{ path: [], message: 'no policy keeps anything' }, ...shadow, ...regexes('shadow')];
+    return [{ path: [], message: 'no policy keeps anything' }, ...shadow, ...within('shadow')];
   const telling = policies.filter(({ never, always }) => !never && !always);
   return [
     ...policies.flatMap((policy) => ofOne(policy, keeps.length > 1)),
     ...telling.flatMap((policy, at) => ofOthers(policy, telling, at, about)),
-    ...regexes('policies'),
+    ...within('policies'),
     ...shadow,
-    ...regexes('shadow'),
+    ...within('shadow'),
   ];
 }
 

@@ -196,3 +196,66 @@ describe("a tenant's rules", () => {
     ]);
   });
 });
+
+describe('limits that no trace, or hardly one, keeps within', () => {
+  const limit = (type: string, block: object) => listed(policy('it', type, block), errors('other'));
+
+  it.each<[string, object, string]>([
+    [
+      'rate_limiting',
+      { spans_per_second: 0.4 },
+      '0.rate_limiting.spans_per_second: never keeps anything: its bucket holds 0.8 spans (twice the rate, without burst_capacity)',
+    ],
+    [
+      'rate_limiting',
+      { spans_per_second: 2 },
+      '0.rate_limiting.spans_per_second: keeps no trace of more than 4 spans: ',
+    ],
+    [
+      'rate_limiting',
+      { spans_per_second: 100, burst_capacity: 3 },
+      '0.rate_limiting.spans_per_second: keeps no trace of more than 3 spans: its bucket holds 3 spans (burst_capacity)',
+    ],
+    [
+      'bytes_limiting',
+      { bytes_per_second: 15 },
+      '0.bytes_limiting.bytes_per_second: never keeps anything: its bucket holds 30 bytes',
+    ],
+    [
+      'bytes_limiting',
+      { bytes_per_second: 900 },
+      '0.bytes_limiting.bytes_per_second: keeps no trace of more than 1800 bytes: ',
+    ],
+    [
+      'per_key_rate',
+      { spans_per_second: 0.1 },
+      '0.per_key_rate.spans_per_second: keeps no trace of more than 1 spans: ',
+    ],
+    [
+      'composite',
+      {
+        max_total_spans_per_second: 50,
+        composite_sub_policy: [always('a'), always('b')],
+        rate_allocation: [{ policy: 'b', percent: 1 }],
+      },
+      '0.composite.composite_sub_policy.1: never keeps anything: its bucket holds 0.5 spans (its part of a second)',
+    ],
+    [
+      'and',
+      { and_sub_policy: [text('e', 'k', ['v']), policy('r', 'rate_limiting', { spans_per_second: 0.3 })] },
+      '0.and.and_sub_policy.1.rate_limiting.spans_per_second: never keeps anything: ',
+    ],
+  ])('are told with the figure: %s %j', (type, block, told) => {
+    expect(limit(type, block)).toEqual([expect.stringContaining(`policies.${told}`)]);
+  });
+
+  it.each<[string, object]>([
+    ['rate_limiting', { spans_per_second: 0.4, burst_capacity: 100 }],
+    ['rate_limiting', { spans_per_second: 5 }],
+    ['bytes_limiting', { bytes_per_second: 1000 }],
+    ['per_key_rate', { traces_per_second: 0.01 }],
+    ['composite', { max_total_spans_per_second: 50, composite_sub_policy: [always('a'), always('b')] }],
+  ])('are not told where there is room: %s %j', (type, block) => {
+    expect(limit(type, block)).toEqual([]);
+  });
+});
