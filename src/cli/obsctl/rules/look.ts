@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { PastRevision } from '../../../config/rules-history.ts';
 import { check as checkFiles } from '../../check.ts';
-import { type ExitCode, exit } from '../../exit.ts';
+import { CommandError, type ExitCode, exit } from '../../exit.ts';
 import { printable } from '../cells.ts';
 import { paint } from '../colors.ts';
 import { localTime } from '../local-time.ts';
@@ -10,8 +10,9 @@ import { table } from '../table.ts';
 import { jsonText } from '../terminal.ts';
 import type { ScopeFlags } from './flags.ts';
 import { diffLines, diffText } from './line-diff.ts';
+import { plainText, sameKeys } from './revise.ts';
 import { findRevision, revisionName } from './revision-name.ts';
-import { RulesStore } from './store.ts';
+import { RulesStore, type Standing } from './store.ts';
 import { tellUnmet } from './unmet.ts';
 import { type Keys, keysOfFile, validate } from './validate.ts';
 
@@ -48,6 +49,8 @@ export const show = (name: string | undefined, flags: ScopeFlags, settings: Sett
 export const history = (flags: ScopeFlags & { readonly limit: string }, settings: Settings): Promise<ExitCode> =>
   withStore(flags, settings, async (store, past) => {
     const { io, output } = settings;
+    const outside = editedOutside(await store.standing(), past);
+    if (outside !== '') io.stderr.write(`obsctl: what is in Consul now is ${outside}; \`diff\` shows it\n`);
     const rows = past.slice(0, Math.max(1, Number.parseInt(flags.limit, 10) || past.length));
     const listed = rows.map(({ index, hash, at, by, why }) => ({
       revision: revisionName({ index, hash }),
@@ -83,16 +86,17 @@ const historyTable = (listed: readonly Listed[], { io }: Settings): string =>
 
 /**
  * `obsctl sampling diff [FILE|REVISION]`: Consul beside a file, or a revision beside Consul, or what the last change
- * did. 0 where they differ, 3 where not.
+ * did, whoever made it. 0 where they differ, 3 where not.
  */
 export const diff = (other: string | undefined, flags: ScopeFlags, settings: Settings): Promise<ExitCode> =>
   withStore(flags, settings, async (store, past) => {
     const { io } = settings;
-    const { keys } = await store.standing();
-    const [from, to, between] = sides(other, keys, past, store);
-    const text = diffText(diffLines(textOf(from, store), textOf(to, store)), paint(settings.color));
+    const standing = await store.standing();
+    const { from, to, between } = sides(other, standing, past, store);
+    const note = (text: string): void => void io.stderr.write(`obsctl: ${text}\n`);
+    const text = diffText(diffLines(textOf(from, store, note), textOf(to, store, note)), paint(settings.color));
     if (text === '') {
-      io.stderr.write(`obsctl: ${between}: the same\n`);
+      note(`${between}: the same`);
       return exit.nothing;
     }
     io.stderr.write(`# ${between}\n`);
@@ -100,22 +104,37 @@ export const diff = (other: string | undefined, flags: ScopeFlags, settings: Set
     return exit.found;
   });
 
-function sides(
-  other: string | undefined,
-  now: Keys,
-  past: readonly PastRevision[],
-  store: RulesStore,
-): [Keys, Keys, string] {
+interface Sides {
+  readonly from: Keys;
+  readonly to: Keys;
+  readonly between: string;
+}
+
+function sides(other: string | undefined, standing: Standing, past: readonly PastRevision[], store: RulesStore): Sides {
+  const { keys: now } = standing;
   const here = `consul:${store.folder}`;
   if (other === undefined) {
-    const before = past[1];
-    return [before?.keys ?? {}, now, `${before ? revisionName(before) : 'nothing'} → ${here}`];
+    const outside = editedOutside(standing, past);
+    // What obsctl wrote last is what was before, where somebody else has written since.
+    const before = outside === '' ? past[1] : past[0];
+    const name = before ? revisionName(before) : 'nothing';
+    return { from: before?.keys ?? {}, to: now, between: `${name} → ${here}${outside && `, ${outside}`}` };
   }
   if (!existsSync(other) && /^\d+(-|$)/.test(other)) {
     const found = findRevision(past, other);
-    return [found.keys, now, `${revisionName(found)} → ${here}`];
+    return { from: found.keys, to: now, between: `${revisionName(found)} → ${here}` };
   }
-  return [now, keysOfFile(other, store.environment).keys, `${here} → ${other}`];
+  return { from: now, to: keysOfFile(other, store.environment).keys, between: `${here} → ${other}` };
+}
+
+/** What somebody wrote or deleted without obsctl since the newest revision that the history has; empty where nothing. */
+function editedOutside({ keys, index }: Standing, [newest]: readonly PastRevision[]): string {
+  const before = newest?.keys ?? {};
+  if (sameKeys(before, keys)) return '';
+  const names = [...new Set([...Object.keys(before), ...Object.keys(keys)])].filter(
+    (name) => before[name] !== keys[name],
+  );
+  return `written without obsctl: ${printable(names.sort().join(', '))} (index ${index})`;
 }
 
 /** `obsctl sampling check FILE…`: what `tailgate check` does; with `--gateway`, beside the traffic of its window. */
@@ -134,8 +153,16 @@ export async function check(
   return flags.strict && unmet > 0 ? exit.usage : code;
 }
 
-function textOf(keys: Keys, store: RulesStore): string {
-  return Object.keys(keys).length === 0 ? '' : validate(keys, store).text;
+/** Keys that are wrong, as an editor by hand may leave them, are shown as they are. */
+function textOf(keys: Keys, store: RulesStore, note: (text: string) => void): string {
+  if (Object.keys(keys).length === 0) return '';
+  try {
+    return validate(keys, store).text;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    note(`the gateways refuse this and go on with what was good before:\n${error.message}`);
+    return plainText(keys);
+  }
 }
 
 async function withStore(

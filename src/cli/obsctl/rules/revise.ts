@@ -8,6 +8,7 @@ import {
   type Written,
 } from '../../../config/rules-history.ts';
 import { keyFields } from '../../../config/rules-keys.ts';
+import { printable } from '../cells.ts';
 import type { RulesStore, Standing } from './store.ts';
 import type { Keys } from './validate.ts';
 
@@ -53,6 +54,12 @@ function foundThere({ keys, index }: Standing, past: readonly PastRevision[], ha
   if (Object.keys(keys).length === 0 || (past[0] && sameKeys(keys, past[0].keys))) return undefined;
   return { hash, keys, index, at, by: 'unknown', why: 'found there: written without obsctl' };
 }
+
+/** Keys as they stand in Consul, each with its name. */
+export const plainText = (keys: Keys): string =>
+  Object.entries(keys)
+    .map(([key, value]) => `${printable(key)}: ${value.split('\n').map(printable).join('\n')}\n`)
+    .join('');
 
 export function sameKeys(a: Keys, b: Keys): boolean {
   const names = Object.keys(a);

@@ -8,7 +8,7 @@ import { authorOf } from './author.ts';
 import type { WriteFlags } from './flags.ts';
 import { keptShare, shareOf } from './kept-share.ts';
 import { diffLines, diffText } from './line-diff.ts';
-import { sameKeys, steps } from './revise.ts';
+import { plainText, sameKeys, steps } from './revise.ts';
 import { revisionName } from './revision-name.ts';
 import { RulesStore, type Standing } from './store.ts';
 import { type Keys, validate } from './validate.ts';
@@ -75,12 +75,7 @@ function textOf(keys: Keys, store: RulesStore): { text: string; hash: string } {
   try {
     return validate(keys, store);
   } catch {
-    return {
-      text: Object.entries(keys)
-        .map(([key, value]) => `${key}: ${value}\n`)
-        .join(''),
-      hash: '',
-    };
+    return { text: plainText(keys), hash: '' };
   }
 }
 

@@ -273,6 +273,35 @@ describe('history, diff and rollback', () => {
     expect(await run(['diff', file('routes: [/a]\ndebug: true\n')])).toMatchObject({ code: 3, out: '' });
   });
 
+  it('shows what somebody wrote or deleted without obsctl since, beside what obsctl wrote last', async () => {
+    await run(['set', 'routes', '/a']);
+    await run(['set', 'debug', 'true']);
+    const [newest] = await listed();
+    consul.put(`${folder}/routes`, '/by-hand');
+    const byHand = consul.index;
+    const outside = `written without obsctl: routes (index ${byHand})`;
+    expect(await run(['diff'])).toMatchObject({
+      code: 0,
+      out: '  routes:\n-   - /a\n+   - /by-hand\n  debug: true\n',
+      err: `# ${newest!.revision} → consul:${folder}, ${outside}\n`,
+    });
+    expect((await run(['history'])).err).toBe(`obsctl: what is in Consul now is ${outside}; \`diff\` shows it\n`);
+    consul.put(`${folder}/routes`, '/a');
+    expect((await run(['diff'])).out).toBe('  routes:\n    - /a\n+ debug: true\n');
+    consul.put(`${folder}/baseline_percent`, 'banana');
+    const wrong = await run(['diff']);
+    expect([wrong.code, wrong.out]).toEqual([0, expect.stringContaining('+ baseline_percent: banana\n')]);
+    expect(wrong.err).toContain('the gateways refuse this and go on with what was good before');
+  });
+
+  it('shows all that is there where nothing was ever written by obsctl', async () => {
+    consul.put(`${folder}/debug`, 'true');
+    const { out, err } = await run(['diff']);
+    expect(out).toBe('+ debug: true\n');
+    expect(err).toContain('nothing → ');
+    expect(err).toContain('written without obsctl: debug');
+  });
+
   it('knows no other revisions', async () => {
     await run(['set', 'routes', '/a']);
     expect((await run(['rollback', '999999'])).code).toBe(3);
