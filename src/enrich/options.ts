@@ -107,7 +107,9 @@ const kubernetes = v.pipe(
 export const enrichOptions = block({
   resource: v.pipe(
     v.optional(mapOf(attribute), {}),
-    v.description('resource attributes added to kept traces where absent; an empty text adds nothing'),
+    v.description(
+      'resource attributes added to kept traces, by an agent to all that it brings, where absent; an empty text adds nothing',
+    ),
   ),
   set: v.pipe(
     v.optional(mapOf(attribute), {}),

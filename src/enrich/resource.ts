@@ -3,7 +3,7 @@ import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { type AttributeValue, attributeBytes, keyOf } from './attributes.ts';
 import type { PodAttribute, Pods } from './pods.ts';
-import type { Redactor } from './redactor.ts';
+import { Redactor } from './redactor.ts';
 import { resourceShape } from './shapes.ts';
 
 export interface ResourceOptions {
@@ -46,6 +46,19 @@ export class ResourceAttributes {
     return isAdded || (this.#pods?.writes(text) ?? false);
   }
 
+  /** Is there anything that a resource may get? */
+  get addsNothing(): boolean {
+    return this.#additions.length === 0 && this.#pods === undefined;
+  }
+
+  /** A Resource message with what it gets, in memory of its own; itself where that is nothing. Nothing is redacted. */
+  added(resource: Uint8Array): Uint8Array {
+    const ofPod = this.#pods?.attributesFor(resource, 0, resource.length) ?? [];
+    if (this.#additions.length === 0 && ofPod.length === 0) return resource;
+    this.#merge(new Reader(resource, 0, resource.length), ofPod);
+    return this.#merged.finish();
+  }
+
   /** Writes buf[start, end), a Resource message, as `field`; nothing where it is empty and stays so. */
   write(out: Writer, field: number, buf: Uint8Array, start: number, end: number): void {
     const ofPod = this.#pods?.attributesFor(buf, start, end) ?? [];
@@ -77,6 +90,12 @@ export class ResourceAttributes {
     }
     for (const { key, encoded } of ofPod) if (!present.has(key)) out.raw(encoded);
   }
+}
+
+/** What resources become that are passed on, unredacted; undefined where they stay as they are. */
+export function addedTo(options: ResourceOptions): ((resource: Uint8Array) => Uint8Array) | undefined {
+  const attributes = new ResourceAttributes(options, new Redactor([]));
+  return attributes.addsNothing ? undefined : (resource) => attributes.added(resource);
 }
 
 function addition(key: string, value: AttributeValue, overwrites: boolean): Addition {

@@ -117,9 +117,10 @@ export class FleetIntake implements Intake {
     if (targets.length === 0) return undefined;
     const heldBytes = fleet.stats.heldBytes - ownBytes;
     const room = fleet.options.maxBytes - heldBytes;
-    if (targets.length === 1 && invalid === 0 && bytes.length <= room && !groups.includes(0))
+    const { added } = this.#of;
+    if (targets.length === 1 && added === undefined && invalid === 0 && bytes.length <= room && !groups.includes(0))
       return { here: [], away: [{ part: splitter.whole(bytes, count), to: targets[0] }] };
-    const parts = splitter.split({ bytes, rows, stride, count }, groups, targets.length + 1, room);
+    const parts = splitter.split({ bytes, rows, stride, count, added }, groups, targets.length + 1, room);
     if (parts === undefined) return fleet.refuses(heldBytes === 0 ? room + 1 : room) ?? overBudget();
     const [here, ...others] = parts;
     return {

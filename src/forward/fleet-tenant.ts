@@ -10,4 +10,6 @@ export interface FleetTenant {
   readonly pipeline: Pipeline;
   /** With the pipeline's limits, and a table of its own: what is cut is not what the pipeline scans. */
   readonly scan: RequestScan;
+  /** Of an agent: what resources become, as nobody behind it knows what it knows. */
+  readonly added?: ((resource: Uint8Array) => Uint8Array) | undefined;
 }

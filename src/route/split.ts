@@ -11,6 +11,8 @@ interface Scanned {
   readonly rows: Int32Array;
   readonly stride: number;
   readonly count: number;
+  /** What a Resource message becomes on its way; as it came where there is none. */
+  readonly added?: ((resource: Uint8Array) => Uint8Array) | undefined;
 }
 
 /** A part of a request: an ExportTraceServiceRequest of its own. */
@@ -38,7 +40,7 @@ export class Splitter {
    */
   split(scanned: Scanned, groups: Int32Array, groupCount: number, maxBytes: number): Part[] | undefined {
     const starts = this.#sort(scanned.count, groups, groupCount);
-    const envelopes = new Envelopes(scanned.bytes);
+    const envelopes = new Envelopes(scanned.bytes, scanned.added);
     const orders = Array.from({ length: groupCount }, (_, group) =>
       this.#order.subarray(starts[group], starts[group + 1]),
     );

@@ -17,6 +17,8 @@ interface Place {
   readonly shards: number;
   /** Has another shard judge where a part of a request belongs. */
   readonly relay: FleetWays['relay'];
+  /** What resources become here, where that is something and this is an agent; a gateway adds it when a trace is kept. */
+  readonly added: FleetTenant['added'];
 }
 
 /** A shard's part of a fleet, and the ways in that are before its pipelines; loaded where there is one. */
@@ -33,7 +35,7 @@ export class FleetPart {
     config: FleetShardConfig,
     pipelines: readonly TenantPipeline[],
     tenants: Tenants | undefined,
-    { self, shards, relay }: Place,
+    { self, shards, relay, added }: Place,
     events: Pick<ShardEvents, 'unreachable' | 'fault'>,
   ) {
     this.#link = config.link;
@@ -47,8 +49,9 @@ export class FleetPart {
     };
     const fleet = new FleetShard(options, config.view, ways, systemClock.monotonicMs);
     this.shard = fleet;
+    const ofAgent = options.isAgent ? added : undefined;
     this.#of = pipelines.map(({ tenant, pipeline }) => {
-      return { fleet, tenant, pipeline, scan: pipeline.shard.scan.another() };
+      return { fleet, tenant, pipeline, scan: pipeline.shard.scan.another(), added: ofAgent };
     });
     this.intakes = this.#of.map((of) => new FleetIntake(of));
     this.members = new MemberAccess(this.#of, tenants);

@@ -4,6 +4,7 @@ import type { Credentials } from '../access/credential.ts';
 import { PolicyMemory } from '../decide/state.ts';
 import { Enricher } from '../enrich/enrich.ts';
 import { Pods } from '../enrich/pods.ts';
+import { addedTo } from '../enrich/resource.ts';
 import type { Brought, KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { type FleetView, sharersIn } from '../model/fleet.ts';
@@ -156,7 +157,9 @@ export class LocalShard implements Shards {
   #joinFleet(Fleet: typeof FleetPart, config: FleetShardConfig, member: Membership | undefined): FleetPart {
     const self = this.#self;
     const relay = member?.relay ?? (() => Promise.reject(new Error('there is no other shard')));
-    return new Fleet(config, this.tenants, this.#config.tenants, { self, shards: this.#shards, relay }, this.#events);
+    const { enrich, tenants } = this.#config;
+    const added = addedTo({ ...enrich, pods: enrich.kubernetes && this.#pods });
+    return new Fleet(config, this.tenants, tenants, { self, shards: this.#shards, relay, added }, this.#events);
   }
 
   /** What is before the pipelines: nothing, where there are no other gateways. */

@@ -9,8 +9,12 @@ export class Envelopes {
   #last: Envelope | undefined;
   #lastAt = 0;
 
-  constructor(buf: Uint8Array) {
+  readonly #added: ((resource: Uint8Array) => Uint8Array) | undefined;
+
+  /** `added`: what a Resource message becomes, asked once for each. */
+  constructor(buf: Uint8Array, added?: (resource: Uint8Array) => Uint8Array) {
     this.#buf = buf;
+    this.#added = added;
   }
 
   /** Of slices with these two positions, see readEnvelope; a ScopeSpans has one place, and is of one ResourceSpans. */
@@ -23,8 +27,11 @@ export class Envelopes {
 
   #read(resourceSpansAt: number, scopeSpansAt: number): Envelope {
     let resource = this.#resources.get(resourceSpansAt);
-    if (resource === undefined)
-      this.#resources.set(resourceSpansAt, (resource = readResource(this.#buf, resourceSpansAt)));
+    if (resource === undefined) {
+      resource = readResource(this.#buf, resourceSpansAt);
+      if (this.#added !== undefined) resource = { ...resource, resource: this.#added(resource.resource) };
+      this.#resources.set(resourceSpansAt, resource);
+    }
     const envelope = { ...resource, ...readScope(this.#buf, scopeSpansAt) };
     this.#byScope.set(scopeSpansAt, envelope);
     return envelope;

@@ -1,10 +1,12 @@
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { makeFleet, sendTraffic, spansPerTrace } from '../support/fleet.ts';
 import { eventually } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { startSink } from '../support/otlp-sink.ts';
-import { requestBytes } from '../support/spans.ts';
+import { postTraces } from '../support/post-traces.ts';
+import { idOf, requestBytes, traceIdHex } from '../support/spans.ts';
 
 /**
  * Real gateways, each a process, and a sender that brings the spans of each trace to another one every time. A trace is
@@ -38,7 +40,7 @@ async function fleetOf(...[names, more]: [Parameters<typeof makeFleet>[0], Param
     }
     return { wanted: wanted.length, ...difference(arrived(), wanted) };
   };
-  return { fleet, compared };
+  return { fleet, compared, sink };
 }
 
 /** Each gateway that is up says that so many are in force. */
@@ -112,6 +114,42 @@ it('kill -9: no more is lost than waited there, and the others say how much that
   expect(lostTraces).toBeGreaterThan(0);
   expect(lostTraces).toBeLessThan(wanted / spansPerTrace / 2);
 }, 300_000);
+
+it('an agent adds what its node knows to every resource once, and rules see it', async () => {
+  const rules = `baseline_percent: 0
+policies:
+  - { name: node, type: string_attribute, string_attribute: { key: k8s.node.name, values: [node-7] } }
+`;
+  const { fleet, sink } = await fleetOf(['a', 'b'], { rules, boot: { buffer: { decision_wait: '500ms' } } });
+  for (const name of ['a', 'b']) await fleet.start(name);
+  await settled(fleet, 2);
+  const agent = await fleet.startAgent({
+    enrich: { resource: { 'k8s.node.name': 'node-7', 'service.name': 'not this' }, set: { 'host.name': 'h' } },
+  });
+  fleet.up.set('agent', agent);
+  const told = Array.from({ length: 60 }, (_, i) => ({
+    trace: `enriched-${i % 20}`,
+    id: `${i}`,
+    service: `service-${i % 3}`,
+    // One names another node, and one the host: what is there stays, but for what is set.
+    ...(i % 3 === 1 && { resource: { 'host.name': 'other' } }),
+  }));
+  const http = new Agent({ keepAlive: true });
+  for (const spans of [told.slice(0, 1), told.slice(1, 20), told.slice(20)])
+    expect(await postTraces(agent.http, http, requestBytes(...spans))).toBe(200);
+  http.destroy();
+  await eventually(async () => expect(sink.spans()).toHaveLength(60));
+  const ids = sink.spans().map(({ traceId, spanId }) => `${traceId} ${spanId}`);
+  expect(ids.sort()).toEqual(
+    told.map(({ trace, id }) => `${traceIdHex(trace)} ${Buffer.from(idOf(id, 8)).toString('hex')}`).sort(),
+  );
+  const resources = sink.taken.flatMap(({ resourceSpans }) => resourceSpans ?? []);
+  for (const { resource } of resources) {
+    const attributes = (resource?.attributes ?? []).map(({ key, value }) => `${key}=${value?.stringValue}`);
+    expect(attributes.filter((it) => /^(k8s|host)/.test(it)).sort()).toEqual(['host.name=h', 'k8s.node.name=node-7']);
+    expect(attributes.filter((it) => it.startsWith('service.name='))).toEqual([expect.stringMatching(/=service-\d$/)]);
+  }
+}, 120_000);
 
 it('an agent decides nothing: what it answers for, the owners have, and without them its sender is told', async () => {
   const { fleet, compared } = await fleetOf(['a', 'b']);

@@ -32,10 +32,11 @@ describe('agents and gateways', () => {
     ).toEqual([4317, 4318]);
   });
 
-  it('gateways alone add attributes, ask the API server and have rules', () => {
+  it('gateways alone ask the API server and have rules; an agent adds its node, where its senders are on it', () => {
     const of = manifests(...valuesOf('agents'), '--set', 'enrich.kubernetes.enabled=true');
     const pod = (kind: string, name: string) => find(of, kind, name).spec.template.spec;
     expect(bootConfig(of).enrich).toMatchObject({ resource: { 'k8s.cluster.name': 'eu-1' }, kubernetes: { node: '' } });
+    expect(agent(of).enrich.resource).toEqual({ 'k8s.node.name': '' });
     expect(agent(of).enrich.kubernetes).toBeUndefined();
     expect(pod('StatefulSet', 'tailgate').automountServiceAccountToken).toBe(true);
     expect(pod('DaemonSet', 'tailgate-agent').automountServiceAccountToken).toBe(false);

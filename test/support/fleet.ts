@@ -30,8 +30,8 @@ export interface FleetOfProcesses {
   /** Of members that senders may go to. */
   readonly open: Set<string>;
   close(name: string): void;
-  /** An agent before them. */
-  startAgent(): Promise<GatewayProcess>;
+  /** An agent before them; `boot` beside the least that it needs. */
+  startAgent(boot?: Record<string, unknown>): Promise<GatewayProcess>;
   kill(name: string): Promise<void>;
   metric(name: string, gateway: GatewayProcess): Promise<number>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -87,9 +87,12 @@ export async function makeFleet(
     up,
     open,
     start,
-    startAgent: async () => {
+    startAgent: async (boot = {}) => {
       const members = { static: names.map((it) => `${it}=${addresses[it]}`) };
-      const home = makeHome({ mode: 'agent', export: undefined, cluster: { name: 'agent', members } }, keepWhole);
+      const home = makeHome(
+        { mode: 'agent', export: undefined, cluster: { name: 'agent', members }, ...boot },
+        keepWhole,
+      );
       homes.set('agent', home);
       return startGatewayProcess({ args: home.args });
     },

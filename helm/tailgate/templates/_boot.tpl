@@ -15,6 +15,9 @@ whatever is in it.
   "log" (dict "level" .root.Values.logLevel) -}}
 {{- if eq .role "gateway" -}}
 {{- $derived = merge $derived (include "tailgate.bootDeciding" . | fromJson) -}}
+{{- else if or .v.hostPorts (eq .v.service.internalTrafficPolicy "Local") -}}
+{{- /* Those that reach it are on its node. */ -}}
+{{- $_ := set $derived "enrich" (dict "resource" (dict "k8s.node.name" "${env:NODE_NAME}")) -}}
 {{- end -}}
 {{- $yaml := toYaml (mustMergeOverwrite $derived (deepCopy .v.config)) -}}
 {{- regexReplaceAll "(?m)^(.*[:-] )([$][{]env:[^}]*[}])$" $yaml "${1}\"${2}\"" -}}
