@@ -14,7 +14,7 @@ const mostServiceBytes = recordBytes - namesAt - mostNameBytes;
 /** Longer ones are nobody's names, and cost time to read. */
 const longestRead = 1024;
 const serviceName = new TextEncoder().encode('service.name');
-const utf8 = new TextDecoder();
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Two bytes of each decision that is remembered, and no more than 256 KiB. */
 const decisionsARecord = recordBytes / 2;

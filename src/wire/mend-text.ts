@@ -182,7 +182,7 @@ function isUtf8(buf: Uint8Array, pos: number, end: number): boolean {
   return true;
 }
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 function write(w: Writer, buf: Uint8Array, pos: number, end: number, fields: Texts): void {
   while (pos < end) {

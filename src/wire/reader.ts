@@ -13,7 +13,8 @@ export class MalformedError extends Error {
   }
 }
 
-const utf8 = new TextDecoder('utf-8');
+/** A mark at a text's beginning is a part of the text. */
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Groups may nest; nothing in OTLP uses them, and whatever came through the scan nests no deeper. */
 const maxGroupDepth = 100;
