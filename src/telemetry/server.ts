@@ -41,6 +41,8 @@ interface AdminOptions {
 }
 
 const maxBodyBytes = 1024;
+/** A query of 128 KiB (store/search-request.ts), each byte of it percent-encoded, and 16 KiB of other headers. */
+const maxHeaderBytes = 3 * 128 * 1024 + 16 * 1024;
 const requestTimeoutMs = 10_000;
 /** Longer than a question to the store may take (store/queries.ts): nothing is sent or read meanwhile. */
 const idleTimeoutMs = 45_000;
@@ -115,6 +117,7 @@ function adminPort({ tls, log }: AdminOptions): { serverFactory: ServerFactory; 
     tls,
   );
   const options = {
+    maxHeaderSize: maxHeaderBytes,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: checkMs,

@@ -1,15 +1,8 @@
 import { expect, it } from 'vitest';
-import { noConditions } from '../../src/decide/conditions.ts';
 import { Enricher } from '../../src/enrich/enrich.ts';
-import { wordsOf } from '../../src/model/trace-id.ts';
-import { pastCandidates } from '../../src/shard/past-candidates.ts';
-import { pastTraces } from '../../src/shard/past-trace.ts';
-import { always } from '../../src/shard/window-reader.ts';
-import { parseSearchRequest } from '../../src/store/search-request.ts';
-import { WindowSearch } from '../../src/window-search.ts';
-import { readerOf, Story } from '../support/story.ts';
+import { Story } from '../support/story.ts';
+import { windowAnswers } from '../support/window-answers.ts';
 
-const pace = { isOver: false, next: async () => {} };
 const write = new Enricher({
   resource: { cluster: 'eu-1' },
   set: { region: 'north' },
@@ -21,25 +14,7 @@ async function answers(secret: string, queries: readonly string[]): Promise<stri
   const story = new Story({ shards: 1, rules: {}, window: { maxBytes: 1 << 26, maxAgeMs: 1e9 } });
   const attributes = { 'user.password': secret, color: 'red' };
   story.send({ trace: 'a', id: 'x', name: 'login', attributes, resource: { 'user.password': secret } });
-  const { shard } = story.shards[0];
-  const shards = {
-    pastCandidates: async (query: string) => {
-      const { spansets } = parseSearchRequest(new URLSearchParams(query)).query;
-      return [await pastCandidates(readerOf(shard), always, { spansets, pace, write })];
-    },
-    pastTraces: async (ids: readonly string[]) => [
-      await pastTraces(readerOf(shard), ids.map(wordsOf), { conditions: noConditions, write, pace }),
-    ],
-    explain: async () => undefined,
-  };
-  const search = new WindowSearch(shards as never, undefined);
-  return Promise.all(
-    queries.map(async (q) => {
-      const params = new URLSearchParams({ q, start: '1', end: '2100000000' });
-      const { status, body } = await search.answer(params, { index: 0 } as never);
-      return `${q} ${status} ${Buffer.from(body as never).toString()}`;
-    }),
-  );
+  return windowAnswers(story, write, queries);
 }
 
 it('a search answers alike whatever a hidden value is', async () => {

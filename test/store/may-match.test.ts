@@ -56,7 +56,10 @@ const expression = fc.letrec<{ tree: string }>((tie) => ({
 })).tree;
 const query = fc.oneof(
   expression.map((e) => `{ ${e} }`),
-  fc.tuple(expression, fc.constantFrom('&&', '||'), expression).map(([l, op, r]) => `{ ${l} } ${op} { ${r} }`),
+  fc
+    .tuple(expression, fc.constantFrom('&&', '||', '>', '!>>', '&~', '|'), expression)
+    .map(([l, op, r]) => `{ ${l} } ${op} { ${r} }`),
+  expression.map((e) => `by(.k) | { ${e} } | count() < 3`),
 );
 
 const ignoring = { knows: () => false, note: () => {}, noteText: () => {}, noteKey: () => {} };

@@ -444,6 +444,21 @@ describe('the server', () => {
     await closed;
   });
 
+  it('takes a query of 128 KiB however it is encoded, and no endless one', async () => {
+    let asked = '';
+    const tempo = async (_method: string, url: URL) => {
+      asked = url.searchParams.get('q') ?? '';
+      return { status: 200, headers: {}, body: String(asked.length) };
+    };
+    const admin = server(0, { tempo });
+    closing.push(() => admin.stop());
+    const { port } = await admin.start();
+    const get = (q: string) => fetch(`http://127.0.0.1:${port}/api/search?q=${encodeURIComponent(q)}`);
+    const q = `{ name =~ "${'ä|'.repeat(43_000)}" }`;
+    expect([await (await get(q)).text(), asked === q]).toEqual([String(q.length), true]);
+    expect((await get('"'.repeat(140 * 1024))).status).toBe(431);
+  });
+
   it('finishes an answer that is under way when it stops', async () => {
     let release = () => {};
     let reached = () => {};

@@ -55,7 +55,10 @@ const filter = fc.oneof(
 );
 const query = fc.oneof(
   filter.map((a) => `{ ${a} }`),
-  fc.tuple(filter, fc.constantFrom('&&', '||'), filter).map(([a, op, b]) => `{ ${a} } ${op} { ${b} }`),
+  fc
+    .tuple(filter, fc.constantFrom('&&', '||', '>', '<<', '!~', '&>>', '|'), filter)
+    .map(([a, op, b]) => `{ ${a} } ${op} { ${b} }`),
+  filter.map((a) => `by(name) | count() > 0 | { ${a} }`),
 );
 const told: fc.Arbitrary<Told> = fc
   .record({

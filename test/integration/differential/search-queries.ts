@@ -1,3 +1,8 @@
+/** As Grafana writes the values of a variable. */
+const manyNames = [...Array.from({ length: 2000 }, (_, i) => `service-${i}\\\\.shop`), 'GET /', 'db', 'ingress'].join(
+  '|',
+);
+
 /** Queries in groups; each is asked of every data set. */
 export const searchQueries: Readonly<Record<string, readonly string[]>> = {
   'all and nothing': [
@@ -739,6 +744,8 @@ export const searchQueries: Readonly<Record<string, readonly string[]>> = {
     '{ .a = #1 }',
   ],
   'what Grafana writes': [
+    `{ name =~ "${manyNames}" }`,
+    `{ name !~ "(${manyNames})" && status = error }`,
     '{resource.service.name="frontend" && name="GET"}',
     '{span.http.status_code>=500 || status=error}',
     '{resource.service.name=~"frontend|cart|checkout"}',
