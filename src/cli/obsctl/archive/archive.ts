@@ -9,11 +9,19 @@ import { authorOf } from '../rules/author.ts';
 import type { Settings } from '../settings.ts';
 import { TempoClient, type TraceBytes } from '../tempo-client.ts';
 import { type Archived, showArchived } from './archived-table.ts';
-import { textContent, traceContent } from './content.ts';
+import { type Content, grafanaContent, textContent, traceContent } from './content.ts';
 import { type Hold, holdOf, locks } from './hold.ts';
 import { idsOf } from './ids.ts';
 import { inTurn } from './in-turn.ts';
-import { manifestFile, manifestText, maxManifestBytes, type NewManifest, readManifest, traceFile } from './manifest.ts';
+import {
+  grafanaFile,
+  manifestFile,
+  manifestText,
+  maxManifestBytes,
+  type NewManifest,
+  readManifest,
+  traceFile,
+} from './manifest.ts';
 import { openPlace, type PlaceFlags, withPlace } from './open-place.ts';
 import type { ArchivePlace, Labels } from './place.ts';
 import { Progress } from './progress.ts';
@@ -25,6 +33,7 @@ interface ArchiveFlags extends PlaceFlags {
   readonly why?: string;
   readonly hold?: string;
   readonly lock?: Hold['lock'];
+  readonly grafana?: boolean;
 }
 
 /** Traces that are read and written at once: each may take hundreds of megabytes. */
@@ -39,6 +48,7 @@ export function registerTraceArchive(parent: Command, run: Run): void {
     .option('--why <text>', 'the incident, ticket or reason')
     .option('--hold <time>', 'nobody should delete it for so long, e.g. 90d or 1y, or until a day such as 2027-12-31')
     .addOption(new Option('--lock <mode>', 'with --hold: the bucket enforces it (S3 object lock)').choices(locks))
+    .option('--grafana', 'beside each the same for Grafana’s “Import trace”, which wants another name in it')
     .addHelpText(
       'after',
       '\nThe manifest says what, who, when and why. Nothing is deleted when a hold ends: `trace archives --over` lists what may go.\n  obsctl trace find --status error --last 10m -o ids | obsctl trace archive - --out incident-42 --why INC-42',
@@ -64,7 +74,7 @@ async function traceArchive(named: readonly string[], flags: ArchiveFlags, setti
   const { place, close } = await openPlace(flags, settings);
   const done: Archived[] = [];
   const progress = new Progress(io, ids.length, 'done');
-  const archiver = new Archiver(place, labels, settings);
+  const archiver = new Archiver(place, { ...labels, isForGrafana: flags.grafana === true }, settings);
   try {
     await inTurn(ids, tracesAtOnce, async (id) => {
       done.push(await archiver.archive(id));
@@ -99,11 +109,11 @@ function codeOf(done: readonly Archived[]): ExitCode {
 /** Puts traces into one place, for one reason. */
 class Archiver {
   readonly #place: ArchivePlace;
-  readonly #labels: Labels;
+  readonly #labels: Labels & { readonly isForGrafana: boolean };
   readonly #settings: Settings;
   readonly #tempo: TempoClient;
 
-  constructor(place: ArchivePlace, labels: Labels, settings: Settings) {
+  constructor(place: ArchivePlace, labels: Labels & { readonly isForGrafana: boolean }, settings: Settings) {
     this.#place = place;
     this.#labels = labels;
     this.#settings = settings;
@@ -116,7 +126,7 @@ class Archiver {
     try {
       const fetched = await this.#tempo.traceBytes(traceId);
       if (fetched === undefined) return { ...nothing, state: 'missing', note: `not in ${this.#settings.tempo.base}` };
-      return await this.#put(traceId, fetched);
+      return await this.#putTrace(traceId, fetched);
     } catch (error) {
       if (error instanceof TraceFault || error instanceof MalformedError || error instanceof AnswerFault)
         return { ...nothing, state: 'failed', note: error.message };
@@ -125,7 +135,7 @@ class Archiver {
   }
 
   /** The trace first, then its manifest: what has a manifest is there whole. */
-  async #put(traceId: string, fetched: TraceBytes): Promise<Archived> {
+  async #putTrace(traceId: string, fetched: TraceBytes): Promise<Archived> {
     const facts = factsOf(fetched.trace, traceId);
     const { content, notCarried } = traceContent(fetched.trace);
     const file = traceFile(traceId, content.sha256);
@@ -138,17 +148,22 @@ class Archiver {
       ...this.#act(),
       ...(fetched.past && { verdict: fetched.past.verdict }),
     };
-    const put = await this.#place.put(file, content, this.#labels);
-    if (put === 'other')
-      throw new CommandError(
-        `${this.#place.address(file)} is there and is not what its name says: it was changed, or is no archive. Nothing was overwritten`,
-      );
+    const put = await this.#put(file, content);
+    if (this.#labels.isForGrafana) await this.#put(grafanaFile(file), grafanaContent(content));
     const state = (await this.#putManifest(manifest)) === 'there' && put === 'there' ? 'there' : 'archived';
     const note = [missing, notCarriedText(notCarried)].filter(Boolean).join('; ');
     return {
       ...{ traceId, state, note, spans: facts.spans, bytes: content.bytes, sha256: content.sha256 },
       file: this.#place.address(file),
     };
+  }
+
+  async #put(name: string, content: Content): Promise<'written' | 'there'> {
+    const put = await this.#place.put(name, content, this.#labels);
+    if (put !== 'other') return put;
+    throw new CommandError(
+      `${this.#place.address(name)} is there and is not what its name says: it was changed, or is no archive. Nothing was overwritten`,
+    );
   }
 
   #act() {

@@ -7,7 +7,15 @@ import type { Settings } from '../settings.ts';
 import { table } from '../table.ts';
 import { jsonText } from '../terminal.ts';
 import { inTurn } from './in-turn.ts';
-import { isManifest, isTraceFile, type Manifest, maxManifestBytes, readManifest } from './manifest.ts';
+import {
+  grafanaFile,
+  isGrafanaFile,
+  isManifest,
+  isTraceFile,
+  type Manifest,
+  maxManifestBytes,
+  readManifest,
+} from './manifest.ts';
 import { placeAt, withS3 } from './open-place.ts';
 import type { ArchivePlace } from './place.ts';
 import { Progress } from './progress.ts';
@@ -49,7 +57,7 @@ type Row = Pick<
   readonly lock: string | null;
   /** Held now, by this one or by another. */
   readonly isHeld: boolean;
-  /** The trace's and its manifest's. */
+  /** The trace's, its manifest's, and Grafana's where there is one. */
   readonly files: readonly string[];
 };
 
@@ -83,7 +91,7 @@ async function rowsOf(place: ArchivePlace, settings: Settings, troubles: string[
   const traces = new Set<string>();
   const names: string[] = [];
   for await (const name of place.list('')) {
-    if (isTraceFile(name)) traces.add(name);
+    if (isTraceFile(name) || isGrafanaFile(name)) traces.add(name);
     else if (isManifest(name)) names.push(name);
     if (names.length > mostManifests)
       throw new CommandError(
@@ -94,8 +102,9 @@ async function rowsOf(place: ArchivePlace, settings: Settings, troubles: string[
   const named = new Set([...manifests.values()].map(({ file }) => file));
   for (const { file } of manifests.values()) if (!traces.has(file)) troubles.push(`${place.address(file)} is missing`);
   for (const file of traces)
-    if (!named.has(file)) troubles.push(`${place.address(file)} has no manifest: whoever archived it was interrupted`);
-  return withHolds(place, manifests, settings.io.now());
+    if (isTraceFile(file) && !named.has(file))
+      troubles.push(`${place.address(file)} has no manifest: whoever archived it was interrupted`);
+  return withHolds(place, manifests, traces, settings.io.now());
 }
 
 async function readAll(place: ArchivePlace, names: readonly string[], { io }: Settings, troubles: string[]) {
@@ -117,7 +126,12 @@ async function readAll(place: ArchivePlace, names: readonly string[], { io }: Se
 }
 
 /** A trace is held as long as anybody holds it. */
-function withHolds(place: ArchivePlace, manifests: ReadonlyMap<string, Manifest>, nowMs: number): Row[] {
+function withHolds(
+  place: ArchivePlace,
+  manifests: ReadonlyMap<string, Manifest>,
+  traces: ReadonlySet<string>,
+  nowMs: number,
+): Row[] {
   const until = new Map<string, number>();
   for (const { file, hold } of manifests.values())
     if (hold !== null) until.set(file, Math.max(until.get(file) ?? 0, Date.parse(hold.until)));
@@ -126,7 +140,9 @@ function withHolds(place: ArchivePlace, manifests: ReadonlyMap<string, Manifest>
     ...{ durationMs: it.durationMs, archivedAt: it.archivedAt, by: it.by, why: it.why, missing: it.missing },
     ...{ heldUntil: it.hold?.until ?? null, lock: it.hold?.lock ?? null, sha256: it.sha256 },
     isHeld: (until.get(it.file) ?? 0) > nowMs,
-    files: [place.address(it.file), place.address(name)],
+    files: [it.file, name, ...[grafanaFile(it.file)].filter((file) => traces.has(file))].map((file) =>
+      place.address(file),
+    ),
   }));
 }
 

@@ -78,4 +78,9 @@ export function manifestFile({ traceId, sha256, by, why, hold }: NewManifest): s
 export const isManifest = (name: string): boolean =>
   /^[0-9a-f]{32}\.[0-9a-f]{16}\.[0-9a-f]{8}\.manifest\.json$/.test(name);
 
+/** Beside a trace: for Grafana. */
+export const grafanaFile = (traceFile: string): string => traceFile.replace(/json$/, 'grafana.json');
+
+export const isGrafanaFile = (name: string): boolean => /^[0-9a-f]{32}\.[0-9a-f]{16}\.grafana\.json$/.test(name);
+
 export const isTraceFile = (name: string): boolean => traceFileName.test(name);

@@ -9,6 +9,7 @@ import { addressOf, type Settings } from '../settings.ts';
 import { TempoClient } from '../tempo-client.ts';
 import { type ArchivedTrace, readArchived, readUnverified, splitAddress } from './archived-file.ts';
 import { inTurn } from './in-turn.ts';
+import { isGrafanaFile } from './manifest.ts';
 import { placeAt, withS3 } from './open-place.ts';
 import { Progress } from './progress.ts';
 import { type Restored, showRestored } from './restored-table.ts';
@@ -129,6 +130,8 @@ class Restorer {
   }
 
   async #send(file: string, sent: Set<string>): Promise<void> {
+    // What stands beside a trace for Grafana says the same.
+    if (isGrafanaFile(splitAddress(file).name)) return;
     const trace = await this.#read(file);
     const wanted = spanIds(trace.wire);
     const identity = `${trace.traceId} ${[...wanted.ids].join()}`;

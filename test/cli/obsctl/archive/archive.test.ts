@@ -79,6 +79,15 @@ describe('trace archive', () => {
     expect(filesIn(folder)).toEqual(expect.arrayContaining(first));
   });
 
+  it('writes it once more for Grafana where that is asked for, under the name that it looks for', async () => {
+    await archive([traceId, '--out', folder, '--grafana']);
+    const [trace] = filesIn(folder).filter((name) => /^[0-9a-f]{32}\.[0-9a-f]{16}\.json$/.test(name));
+    const forGrafana = trace.replace('.json', '.grafana.json');
+    expect(json(forGrafana)).toEqual({ batches: json(trace).resourceSpans });
+    expect((await archive([traceId, '--out', folder, '--grafana'])).out).toContain('archived already');
+    expect(filesIn(folder)).toHaveLength(3);
+  });
+
   it('takes ids from a pipe, each once, and tells which the store does not have', async () => {
     const lines = `${traceId}\n\n00-${otherId}-00f067aa0ba902b7-01\n${traceId}\n${noId}\n`;
     const stdin = (async function* () {

@@ -50,7 +50,7 @@ describe('trace archives', () => {
   it('says what is held, and what may go when the last hold on it is over', async () => {
     await archive('2026-11-30', traceId, '--hold', '30d');
     await archive('2026-11-30', traceId, '--hold', '90d', '--why', 'audit');
-    await archive('2026-11-30', otherId, '--hold', '30d');
+    await archive('2026-11-30', otherId, '--hold', '30d', '--grafana');
     const ids = async (day: string, flag: string) =>
       (await run(day, 'archives', folder, flag, '-o', 'ids')).out.split('\n').filter(Boolean).sort();
     expect(await ids('2026-12-01', '--held')).toEqual([traceId, otherId]);

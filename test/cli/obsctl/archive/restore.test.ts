@@ -54,7 +54,7 @@ describe('trace restore', () => {
   it.each([
     ['the trace', () => [trace]],
     ['its manifest', () => [manifest]],
-    ['all that is in the folder', () => [trace, manifest]],
+    ['all that is in the folder', () => [trace, manifest, trace.replace('.json', '.grafana.json')]],
   ])('gives the gateway the very spans that were archived, named by %s, once', async (_, files) => {
     const { code, out, err } = await run('restore', ...files());
     expect([code, err]).toEqual([0, '']);
