@@ -92,6 +92,72 @@ describe('whose traces the page shows', () => {
   });
 });
 
+describe('the fleet on the page', () => {
+  interface Node {
+    hidden: boolean;
+    className?: string;
+    children: (Node | string)[];
+  }
+  const textOf = (node: Node | string): string =>
+    typeof node === 'string' ? node : node.children.map(textOf).join('|');
+  const classesOf = (node: Node | string): string[] =>
+    typeof node === 'string' ? [] : [node.className ?? '', ...node.children.flatMap(classesOf)].filter(Boolean);
+
+  function shown(cluster: object) {
+    const element = (): Node & Record<string, unknown> => ({
+      hidden: true,
+      className: '',
+      ariaLabel: '',
+      children: [],
+      addEventListener() {},
+      setAttribute() {},
+      append(...nodes: (Node | string)[]) {
+        this.children.push(...nodes);
+      },
+      replaceChildren(...nodes: (Node | string)[]) {
+        this.children = nodes;
+      },
+    });
+    const elements = new Map<string, Node>();
+    const byId = (id: string): Node => {
+      const found = elements.get(id) ?? element();
+      elements.set(id, found);
+      return found;
+    };
+    const context = createContext({
+      document: {
+        getElementById: byId,
+        createElement: element,
+        hidden: true,
+      },
+      location: { hash: '' },
+      addEventListener() {},
+      setInterval() {},
+      URLSearchParams,
+      fetch: () => Promise.reject(new Error('offline')),
+    });
+    runInContext(script, context);
+    (context as unknown as { showFleet(it: object): void }).showFleet(cluster);
+    return { section: elements.get('fleet') as Node, members: elements.get('members') as Node };
+  }
+  const members = [
+    { name: 'a', address: '10.0.0.1:4319', state: 'self' },
+    { name: 'b', address: '10.0.0.2:4319', state: 'unreachable' },
+  ];
+
+  it('has its members, whoever cannot be reached in red, and what this gateway owns', () => {
+    const { section, members: list } = shown({ self: 'a', epoch: '5c0f', members, owned: 0.5 });
+    expect(section.hidden).toBe(false);
+    expect(textOf(list)).toContain('a|10.0.0.1:4319|this one|b|10.0.0.2:4319|unreachable');
+    expect(textOf(list)).toContain('1 of 2 members, list |5c0f|; a owns 50.0 % of all traces.');
+    expect(classesOf(list)).toContain('bad');
+  });
+
+  it('is not there where a gateway is alone', () => {
+    expect(shown({ self: '', epoch: '', members: [], owned: 1 }).section.hidden).toBe(true);
+  });
+});
+
 describe("the page's script", () => {
   let functions: PageFunctions;
   const tree = (...spans: object[]) =>

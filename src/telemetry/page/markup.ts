@@ -30,6 +30,7 @@ export const markup = String.raw`
     <section aria-labelledby="books-title"><h2 id="books-title">Books</h2><div id="books"></div></section>
     <section aria-labelledby="rules-title"><h2 id="rules-title">Rules in force</h2><div id="rules"></div></section>
     <section aria-labelledby="buffer-title"><h2 id="buffer-title">Buffer</h2><div id="buffer"></div></section>
+    <section id="fleet" class="all" aria-labelledby="fleet-title" hidden><h2 id="fleet-title">Fleet</h2><div id="members" class="scroll"></div></section>
     <section class="all" aria-labelledby="export-title"><h2 id="export-title">Exporters</h2><div id="export" class="scroll"></div></section>
   </div>
 </main>

@@ -81,6 +81,14 @@ function showExport(exporters, books) {
   const errors = exporters.filter((it) => it.lastError).map((it) => el('p', { className: 'warn' }, it.name + ', last error: ', mono(it.lastError)));
   show('export', table(['', '#exported', '#queued', '#failed', '#queue', 'last success'], exporters.map(row), 'Exporters'), ...failing, ...errors);
 }
+/* Who else there is; nobody where this gateway is alone. */
+function showFleet({ self, epoch, members, owned }) {
+  byId('fleet').hidden = members.length === 0;
+  const there = members.filter((it) => it.state === 'self' || it.state === 'reachable').length;
+  const owns = self ? self + ' owns ' + (100 * owned).toPrecision(3) + ' % of all traces' : 'this one brings spans to them, and owns none';
+  const row = (it) => [it.name, mono(it.address), el('span', { className: it.state === 'unreachable' ? 'bad' : '' }, it.state === 'self' ? 'this one' : it.state)];
+  show('members', table(['', 'address', 'state'], members.map(row), 'Members of the fleet'), el('p', {}, there + ' of ' + count(members.length, 'member') + ', list ', mono(epoch), '; ' + owns + '.'));
+}
 async function refresh(isFirst) {
   if (document.hidden && isFirst !== true) return;
   try {
@@ -91,6 +99,7 @@ async function refresh(isFirst) {
     showBooks(status.books); showRules(status.rules); showBuffer(status.buffer); showExport(status.export, status.books);
     const ready = await fetch('/readyz');
     badge(ready.ok ? 'ready' : 'not ready: ' + (await ready.text()).trim(), ready.ok);
+    showFleet(await ask('/api/cluster'));
   } catch (error) { badge(error.status ? error.message : 'no answer from the gateway', false); }
 }
 
