@@ -139,9 +139,11 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       members: () => Math.max(1, fleet?.fleet.lists.inForce.length ?? 1),
     });
     const readApi = window?.readApi ?? ofStore;
+    const exporterNames = config.export.map(({ name }) => name);
     const own: OwnAnswers = {
       ...(window && { keep: window.keep, simulate: window.simulate }),
-      explain: (id, { index }, over) => explained({ shards, hasWindow: window !== undefined }, id, index, over),
+      explain: (id, { index }, over) =>
+        explained({ shards, hasWindow: window !== undefined, exporters: exporterNames }, id, index, over),
       ...(readApi && { tempo: readApi }),
     };
     const wide = fleet && (await import('./fleet-wide/open.ts')).openFleetWide(config, fleet, own);

@@ -205,6 +205,11 @@ export class Decisions {
     if ((flags & luckFlag) !== 0) this.#luck.recall(slot, stamp);
   }
 
+  /** Where the trace of the decision at a slot goes. */
+  exportersAt(slot: number): number {
+    return this.#exporters.at(slot);
+  }
+
   /** How policy `index` voted on the decision at a slot. */
   voteAt(slot: number, index: number): 'keep' | 'drop' | 'abstain' {
     if (this.#hasVote(slot, 'keep', index)) return 'keep';

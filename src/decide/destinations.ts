@@ -45,17 +45,23 @@ export function compileDestinations(
   if (whens.every((when) => when === undefined)) return undefined;
   let always = 0;
   const asked: Destinations['asked'][number][] = [];
+  const said: Destinations['said'][number][] = [];
   whens.forEach((when, exporter) => {
-    if (when?.tenants?.includes(tenant) === false) return;
+    if (when?.tenants?.includes(tenant) === false) {
+      said.push('other tenants');
+      return;
+    }
     if (when?.policies === undefined) {
       always |= 1 << exporter;
+      said.push('all');
       return;
     }
     const lowered = lowerWhen(when.policies);
     if (!('op' in lowered)) throw new Error(`export.when that was found good: ${JSON.stringify(lowered)}`);
+    said.push(lowered);
     asked.push({ exporter, test: traceTest(lowered, conditions, noState()) });
   });
-  return always === 2 ** whens.length - 1 ? undefined : { always, asked };
+  return always === 2 ** whens.length - 1 ? undefined : { always, asked, said };
 }
 
 /** The exporters that a trace goes to, as a set. */

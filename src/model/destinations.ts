@@ -1,4 +1,4 @@
-import type { TraceTest } from './predicates.ts';
+import type { TracePredicate, TraceTest } from './predicates.ts';
 import type { PolicyDocument } from './rules.ts';
 
 /** Exporters as a set: bit i is the i-th of the boot file that has an endpoint. */
@@ -18,4 +18,6 @@ export interface Destinations {
   /** Those that ask nothing of a trace, as a set. */
   readonly always: number;
   readonly asked: readonly { readonly exporter: number; readonly test: TraceTest }[];
+  /** What each exporter asks for, as it was lowered, for whoever explains: of a trace, nothing, or other tenants. */
+  readonly said: readonly (TracePredicate | 'all' | 'other tenants')[];
 }

@@ -8,6 +8,14 @@ export interface PolicyVote {
   readonly why?: string;
 }
 
+/** Whether an exporter of the boot file gets a kept trace, late spans of it too, and why, in words. */
+export interface ExporterShare {
+  /** Its name; who knows the boot file puts it in. */
+  readonly exporter?: string;
+  readonly gets: boolean;
+  readonly why: string;
+}
+
 /** Why a trace was kept or dropped: the answer of /api/explain/{traceId}. Times are Unix milliseconds. */
 export interface Explanation {
   readonly traceId: string;
@@ -27,6 +35,8 @@ export interface Explanation {
   readonly firstSpanAt: number;
   readonly decidedAt: number;
   readonly lateSpans: number;
+  /** Of a kept trace, in the order of the boot file. */
+  readonly exporters?: readonly ExporterShare[];
   /** Which gateway of a fleet said so, where it is not the one that was asked. */
   readonly gateway?: string;
 }

@@ -9,6 +9,7 @@ import { wordsOf } from '../model/trace-id.ts';
 import type { Ballot } from '../model/verdict.ts';
 import { floatOf } from '../tables/float-bits.ts';
 import { type Remembered, whyVotes } from '../why/why.ts';
+import { explainExporters } from './explain-exporters.ts';
 import { noPolicy, policyName, type Revisions } from './revision.ts';
 import type { Witnesses } from './witnesses.ts';
 
@@ -65,6 +66,14 @@ function explainDecided(
   };
   const [test, seen] = [revision?.set.witnesses[policyOf(flags)], witnesses.of(word('witness'))];
   const witness = test && seen && { of: test.span, ...seen };
+  const { destinations } = revisions.current.set;
+  const going = {
+    exporters: decisions.exportersAt(slot),
+    // Whatever was decided had a span.
+    isForgotten: known.spans === 0,
+    parts,
+    remembered: known,
+  };
   return {
     traceId: traceId.toLowerCase().padStart(32, '0'),
     verdict: kept ? 'keep' : 'drop',
@@ -92,6 +101,7 @@ function explainDecided(
     firstSpanAt: epochOffsetMs + firstSpanAt,
     decidedAt: epochOffsetMs + decidedAt,
     lateSpans: word('lateSpans'),
+    ...(kept && destinations && { exporters: explainExporters(destinations, going) }),
   };
 }
 

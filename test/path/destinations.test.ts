@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { explained } from '../../src/explained.ts';
 import type { ExportWhen } from '../../src/model/destinations.ts';
 import type { SpanObject } from '../support/otlp.ts';
-import type { Told } from '../support/spans.ts';
+import { type Told, traceIdHex } from '../support/spans.ts';
 import { Story } from '../support/story.ts';
 
 const checkout: ExportWhen = {
@@ -132,5 +133,60 @@ describe('batches of many sets of exporters', () => {
       const due = sets.flatMap((set, i) => ((set >> bit) & 1 ? [`${i}`, `${i}`] : [])).sort();
       expect(names(told.leftFor(bit))).toEqual(due);
     });
+  });
+});
+
+describe('an explanation of a kept trace', () => {
+  const sharesOf = async (told: Story, trace: string) => {
+    const shards = {
+      explain: () => told.explain(trace),
+      pastTraces: async () => [],
+    };
+    const exporters = ['tempo', 'team', 'on call'];
+    const over = new AbortController().signal;
+    const explanation = await explained({ shards, hasWindow: false, exporters }, traceIdHex(trace), 0, over);
+    return explanation?.exporters;
+  };
+
+  it('names its exporters, and those that did not get it, each with the reason', async () => {
+    const told = story({
+      baseline_percent: 0,
+      policies: [{ name: 'team', type: 'boolean_attribute', boolean_attribute: { key: 'keep', value: true } }],
+    });
+    told.send(own('a', 'a1', { attributes: { team: 'checkout', keep: true } }), { trace: 'b', name: 'b1' });
+    told.after(10_000);
+    const [tempo, team, onCall] = (await sharesOf(told, 'a')) ?? [];
+    expect(tempo).toEqual({ exporter: 'tempo', gets: true, why: 'it gets every kept trace' });
+    expect(team).toMatchObject({ exporter: 'team', gets: true, why: expect.stringMatching(/^when\.policies: .*team/) });
+    expect(onCall).toMatchObject({
+      exporter: 'on call',
+      gets: false,
+      why: expect.stringMatching(/^when\.policies: no span .*ERROR/),
+    });
+    expect(await sharesOf(told, 'b')).toBeUndefined();
+  });
+
+  it('says so where nothing is asked, and where it could not be, as the decision was forgotten', async () => {
+    const all = new Story({ rules: everything });
+    all.send({ trace: 'a' });
+    all.after(10_000);
+    expect((await sharesOf(all, 'a'))?.map(({ gets, why }) => [gets, why])).toEqual(
+      Array.from({ length: 3 }, () => [true, 'it gets every kept trace']),
+    );
+    const told = new Story({
+      rules: {},
+      whens: [undefined, checkout, errors],
+      window: { maxBytes: 64 << 20, maxAgeMs: 3_600_000 },
+      buffer: { rememberedDecisions: 1 },
+    });
+    told.send(own('a', 'a1', { status: 'ERROR' }));
+    told.after(10_000);
+    for (let n = 0; n < 40; n++) told.send({ trace: `other-${n}` });
+    told.after(10_000);
+    expect(told.keep('a', 'id', true)).toBe('brought');
+    await told.brought();
+    const [tempo, team] = (await sharesOf(told, 'a')) ?? [];
+    expect(tempo?.gets).toBe(true);
+    expect(team).toMatchObject({ gets: false, why: expect.stringContaining('the decision was forgotten') });
   });
 });

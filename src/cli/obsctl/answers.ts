@@ -55,6 +55,7 @@ const explanation = v.looseObject({
   firstSpanAt: unixMs,
   decidedAt: unixMs,
   lateSpans: v.number(),
+  exporters: v.optional(v.array(v.looseObject({ exporter: v.string(), gets: v.boolean(), why: v.string() }))),
   gateway: v.optional(v.string()),
 });
 

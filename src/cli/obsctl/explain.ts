@@ -54,7 +54,14 @@ export function explanationText(it: Explanation, color: boolean, timeZone?: stri
     ...(it.decidedAt > 0 ? [['decided', localTime(it.decidedAt, timeZone, true)]] : []),
   ];
   const where = it.gateway === undefined ? [] : [['gateway', printable(it.gateway)]];
-  const lines = [['trace', paint.bold(it.traceId)], ...where, ['verdict', verdictText(it, paint)], ...facts, ...times];
+  const lines = [
+    ['trace', paint.bold(it.traceId)],
+    ...where,
+    ['verdict', verdictText(it, paint)],
+    ...facts,
+    ...exporterFacts(it),
+    ...times,
+  ];
   return lines.map(([key, value]) => `${key.padEnd(12)}${value}\n`).join('') + votesText(it, paint);
 }
 
@@ -72,6 +79,14 @@ function decidedFacts(it: Explanation): string[][] {
     ['revision', printable(it.revision)],
     ['spans', `${it.spans} in ${it.bytes} bytes, ${it.lateSpans} late`],
   ];
+}
+
+/** Where it went, and where it did not and why. */
+function exporterFacts({ exporters = [] }: Explanation): string[][] {
+  return exporters.map(({ exporter = '', gets, why }) => [
+    gets ? 'sent to' : 'not to',
+    `${printable(exporter)}: ${printable(why)}`,
+  ]);
 }
 
 const waitingFacts = (it: Explanation): string[][] => [

@@ -46,6 +46,16 @@ canary    drop     shadow: counts for nothing
 `);
   });
 
+  it('names the exporters that got it, and those that did not, with the reason', () => {
+    const exporters = [
+      { exporter: 'tempo', gets: true, why: 'it gets every kept trace' },
+      { exporter: 'team', gets: false, why: 'when.policies: no span has team = "checkout"' },
+    ];
+    expect(text({ exporters })).toContain(
+      'sent to     tempo: it gets every kept trace\nnot to      team: when.policies: no span has team = "checkout"\n',
+    );
+  });
+
   it('tells a trace that nothing kept', () => {
     const dropped = text({
       verdict: 'drop',
