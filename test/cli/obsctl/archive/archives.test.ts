@@ -71,21 +71,21 @@ describe('trace archives', () => {
   });
 
   it('reads buckets of many pages', async () => {
-    s3.pageSize = 3;
-    for (const why of ['a', 'b', 'c', 'd', 'e'])
+    s3.pageSize = 2;
+    for (const why of ['a', 'b', 'c'])
       await run('2026-11-30', 'archive', traceId, otherId, '--to', 's3://incidents/x&y', '--why', why, '--by', 'ada');
     const { code, out } = await run('2026-11-30', 'archives', 's3://incidents/x&y', '-o', 'jsonl');
     const rows = out
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect([code, rows.length]).toEqual([0, 10]);
+    expect([code, rows.length]).toEqual([0, 6]);
     expect(
       rows
         .filter((row) => row.traceId === otherId)
         .map((row) => row.why)
         .sort(),
-    ).toEqual(['a', 'b', 'c', 'd', 'e']);
+    ).toEqual(['a', 'b', 'c']);
     expect(rows[0].files[0]).toMatch(/^s3:\/\/incidents\/x&y\/[0-9a-f.]+\.json$/);
   });
 

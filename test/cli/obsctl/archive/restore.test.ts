@@ -163,13 +163,13 @@ describe('trace restore', () => {
   });
 
   it('sends a large trace in requests that every receiver takes, each span once', async () => {
-    const large = manySpans(400, 10_000);
+    const large = manySpans(12, 100_000);
     tempo.traces.set(traceId, large);
     const second = join(folder, 'large');
     await run('archive', traceId, '--out', second);
     tempo.traces.clear();
     const { code } = await run('restore', ...readdirSync(second).map((name) => join(second, name)));
-    expect([code, tempo.taken.length > 3, Math.max(...tempo.taken.map(({ length }) => length)) <= 2 ** 20]).toEqual([
+    expect([code, tempo.taken.length > 1, Math.max(...tempo.taken.map(({ length }) => length)) <= 2 ** 20]).toEqual([
       0,
       true,
       true,
