@@ -40,7 +40,7 @@ export class SenderAccess {
     const { receive, senders = {} } = config;
     this.#receive = receive;
     this.#everybody = accessOfAll(config, intakes, shards, elsewhere);
-    this.#members = members ?? this.#everybody;
+    this.#members = members === undefined ? this.#everybody : membersOr(this.#everybody, members);
     this.#memberSubjects = config.fleet?.clientSubjects;
     const checked = (credentials: Credentials | undefined, next: Access): CheckedAccess | undefined =>
       credentials && new CheckedAccess(credentials, next);
@@ -70,6 +70,15 @@ export class SenderAccess {
     const { grpc, http, cluster } = this.#checked;
     return { grpc: grpc?.letIn ?? {}, http: http?.letIn ?? {}, cluster: cluster?.letIn ?? {} };
   }
+}
+
+/** What comes on `cluster.listen` and does not say by whom is a sender's, whose limits are the same as on other ports. */
+function membersOr(senders: Access, members: Access): Access {
+  return {
+    tenantHeader: members.tenantHeader,
+    admit: (head, headers = {}) => (headers['tailgate-path'] === undefined ? senders : members).admit(head, headers),
+    refuses: (head) => members.refuses(head),
+  };
 }
 
 /** Says which tenant's pipeline a request goes to; with one, there is nothing to say. */
