@@ -1,3 +1,4 @@
+import { compileTogether } from '../regex/regex.ts';
 import type { Field, Query, RelatedSpansets, Relation, SpansetExpression, Stage } from './ast.ts';
 import { balanced } from './balanced.ts';
 import { isCondition } from './check.ts';
@@ -21,7 +22,11 @@ const mostInARow = 100;
  * obeyed. Throws TraceQLError. The language: Tempo, docs/sources/tempo/traceql and pkg/traceql/expr.y.
  */
 export function parseQuery(text: string): Query {
-  const at = new Cursor(text);
+  // A pattern of 20 bytes may take milliseconds to compile, and a query have thousands of them.
+  return compileTogether(() => parseHere(new Cursor(text)));
+}
+
+function parseHere(at: Cursor): Query {
   const spansets = parsePipeline(at);
   while (at.isWord('with')) parseHints(at);
   if (at.token.type !== 'end') throw at.unexpected('"&&", "||", "|" or the end of the query');

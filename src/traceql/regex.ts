@@ -35,8 +35,14 @@ function literalsOf(list: string): string[] | undefined {
   return [...literals, text];
 }
 
+/** The piece that is wrong may be all of the pattern. */
+const longest = 150;
+
 function compiled(source: string) {
   const made = compileRegex(source);
-  if (isProblem(made)) throw new Error(`${made.problem} (character ${made.at + 1})`);
+  if (isProblem(made)) {
+    const { problem, at } = made;
+    throw new Error(`${problem.length > longest ? `${problem.slice(0, longest)}…` : problem} (character ${at + 1})`);
+  }
   return made;
 }

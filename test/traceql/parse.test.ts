@@ -235,7 +235,12 @@ describe('what is wrong with a query is told with its place', () => {
   });
 
   it('quotes a hundred characters of what was found, and not all of it', () => {
-    const wrong = [`{ "${'a'.repeat(5_000)}" }`, `{ ${'b'.repeat(5_000)} }`, `{} ${'c'.repeat(5_000)}`];
+    const wrong = [
+      `{ name =~ "[[:${'a'.repeat(3_000)}:]]" }`,
+      `{ "${'a'.repeat(5_000)}" }`,
+      `{ ${'b'.repeat(5_000)} }`,
+      `{} ${'c'.repeat(5_000)}`,
+    ];
     for (const query of wrong) expect(errorOf(query).length).toBeLessThan(300);
   });
 
@@ -258,6 +263,13 @@ describe('what is wrong with a query is told with its place', () => {
     expect(errorOf(`{ 1${' ^ 1'.repeat(300)} = .a }`)).toContain('nested more than 100 deep');
     expect(errorOf(`{}${' > {}'.repeat(300)}`)).toContain('more than 100 structural operators in a row');
     expect(errorOf(`{}${' | {}'.repeat(300)}`)).toContain('more than 100 stages');
+  });
+
+  it('compiles no more patterns than one thread can bear', () => {
+    const patterns = (count: number) =>
+      `{ ${Array.from({ length: count }, (_, i) => `.a =~ "(b${i}.){300}"`).join(' || ')} }`;
+    expect(errorOf(patterns(10))).toBe('');
+    expect(errorOf(patterns(3_000))).toContain('too large with the patterns before it');
   });
 
   it('takes 100 parentheses and not 101', () => {

@@ -10,7 +10,7 @@ const long = 'a'.repeat(5_000);
 const fieldsOfOne: Record<string, Value> = {
   'span.text': 'hello',
   'span.long': long,
-  'span.number': 500,
+  'span.number': 500n,
   'span.huge': 9223372036854775807n,
   'span.yes': true,
   'span.list': ['a', 'b'],
@@ -56,6 +56,18 @@ const words = [
     'nil',
     'true',
     '| select(',
+    '| by(',
+    '| count() > ',
+    '| avg(',
+    '| coalesce()',
+    'nestedSetLeft',
+    '&>>',
+    '!~',
+    '^',
+    '%',
+    '/*',
+    '*/',
+    '//',
     'with (',
     '>>',
     ',',
@@ -67,7 +79,7 @@ const change = (parent: Buffer, chance: Chance): Buffer => changeBytes(parent, c
 /** A query: parsed, compiled, and asked on two spans. */
 export const traceqlTarget: Target = {
   name: 'traceql',
-  // An expression of up to 1,024 characters runs over values of 5,000: that, and its repetitions, is what takes time.
+  // An expression of up to 4,096 characters runs over values of 5,000: that, and its repetitions, is what takes time.
   budget: { cpuUs: 20_000, cpuUsPerByte: 30, memoryBytes: 16 * 2 ** 20, memoryBytesPerByte: 3_000 },
   // As long as a search takes.
   maxBytes: 128 * 1024,
@@ -79,6 +91,9 @@ export const traceqlTarget: Target = {
       '{ span.long =~ "(a|b)*c" }',
       '{ !(span.number >= 5.5e2) && span.huge != nil } with (most_recent=true)',
       '{ span.list = "b" || span.yes }',
+      '{ nestedSetParent < 0 } >> { kind = server } !~ {} | by(name) | avg(duration) > 1ms | coalesce()',
+      '{ -span.number * 2 ^ 3 % 7 > 1.5 / duration } /* what\never */ | count() > 3 // so',
+      `{ name =~ "${Array.from({ length: 200 }, (_, i) => `n${i}`).join('|')}" }`,
     ].map((text) => Buffer.from(text)),
   change,
   run,
