@@ -184,7 +184,7 @@ class Archiver {
     if (put !== 'other') return put;
     const where = this.#place.address(name);
     const bytes = await this.#place.read(name, maxManifestBytes);
-    if (bytes === undefined || readManifest(bytes, where).sha256 !== manifest.sha256)
+    if (bytes === undefined || readManifest(bytes, name, where).sha256 !== manifest.sha256)
       throw new CommandError(`${where} is there and is of another trace: it was changed. Nothing was overwritten`);
     return 'there';
   }

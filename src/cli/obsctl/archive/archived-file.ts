@@ -78,7 +78,7 @@ async function manifestAt(place: ArchivePlace, name: string): Promise<Manifest> 
   const bytes = await place.read(name, maxManifestBytes);
   if (bytes === undefined) throw new TraceFault('there is no such file');
   try {
-    return readManifest(bytes, 'its manifest');
+    return readManifest(bytes, name, 'its manifest');
   } catch (error) {
     throw error instanceof CommandError ? new TraceFault(error.message) : error;
   }

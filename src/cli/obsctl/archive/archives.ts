@@ -8,6 +8,7 @@ import { table } from '../table.ts';
 import { jsonText } from '../terminal.ts';
 import { inTurn } from './in-turn.ts';
 import {
+  fileOf,
   grafanaFile,
   isGrafanaFile,
   isManifest,
@@ -57,6 +58,8 @@ type Row = Pick<
   readonly lock: string | null;
   /** Held now, by this one or by another. */
   readonly isHeld: boolean;
+  /** Held by somebody, now or once. */
+  readonly wasHeld: boolean;
   /** The trace's, its manifest's, and Grafana's where there is one. */
   readonly files: readonly string[];
 };
@@ -74,9 +77,7 @@ async function traceArchives(where: readonly string[], flags: ArchivesFlags, set
       await close();
     }
   }
-  const shown = rows.filter(({ isHeld, heldUntil }) =>
-    flags.held ? isHeld : flags.over ? heldUntil !== null && !isHeld : true,
-  );
+  const shown = rows.filter(({ isHeld, wasHeld }) => (flags.held ? isHeld : flags.over ? wasHeld && !isHeld : true));
   show(
     shown.toSorted((a, b) => (a.archivedAt < b.archivedAt ? -1 : 1)),
     settings,
@@ -104,7 +105,8 @@ async function rowsOf(place: ArchivePlace, settings: Settings, troubles: string[
   for (const file of traces)
     if (isTraceFile(file) && !named.has(file))
       troubles.push(`${place.address(file)} has no manifest: whoever archived it was interrupted`);
-  return withHolds(place, manifests, traces, settings.io.now());
+  const unread = names.filter((name) => !manifests.has(name)).map(fileOf);
+  return withHolds(place, manifests, { traces, unread, nowMs: settings.io.now() });
 }
 
 async function readAll(place: ArchivePlace, names: readonly string[], { io }: Settings, troubles: string[]) {
@@ -116,7 +118,7 @@ async function readAll(place: ArchivePlace, names: readonly string[], { io }: Se
     try {
       const bytes = await place.read(name, maxManifestBytes);
       // Deleted meanwhile.
-      if (bytes !== undefined) manifests.set(name, readManifest(bytes, place.address(name)));
+      if (bytes !== undefined) manifests.set(name, readManifest(bytes, name, place.address(name)));
     } catch (error) {
       if (!(error instanceof CommandError) || io.signal?.aborted) throw error;
       troubles.push(error.message);
@@ -125,21 +127,28 @@ async function readAll(place: ArchivePlace, names: readonly string[], { io }: Se
   return manifests;
 }
 
-/** A trace is held as long as anybody holds it. */
+/** Beside manifests that can be read. */
+interface Found {
+  readonly traces: ReadonlySet<string>;
+  /** Traces with a manifest that cannot be read. */
+  readonly unread: readonly string[];
+  readonly nowMs: number;
+}
+
+/** A trace is held as long as anybody holds it, and where nobody can read whether somebody does. */
 function withHolds(
   place: ArchivePlace,
   manifests: ReadonlyMap<string, Manifest>,
-  traces: ReadonlySet<string>,
-  nowMs: number,
+  { traces, unread, nowMs }: Found,
 ): Row[] {
-  const until = new Map<string, number>();
+  const until = new Map(unread.map((file) => [file, Number.POSITIVE_INFINITY]));
   for (const { file, hold } of manifests.values())
     if (hold !== null) until.set(file, Math.max(until.get(file) ?? 0, Date.parse(hold.until)));
   return [...manifests].map(([name, it]) => ({
     ...{ traceId: it.traceId, root: `${it.rootService} ${it.rootName}`.trim(), spans: it.spans, startAt: it.startAt },
     ...{ durationMs: it.durationMs, archivedAt: it.archivedAt, by: it.by, why: it.why, missing: it.missing },
     ...{ heldUntil: it.hold?.until ?? null, lock: it.hold?.lock ?? null, sha256: it.sha256 },
-    isHeld: (until.get(it.file) ?? 0) > nowMs,
+    ...{ isHeld: (until.get(it.file) ?? 0) > nowMs, wasHeld: until.has(it.file) },
     files: [it.file, name, ...[grafanaFile(it.file)].filter((file) => traces.has(file))].map((file) =>
       place.address(file),
     ),

@@ -47,8 +47,11 @@ export type NewManifest = Omit<Manifest, 'format'>;
 
 export const manifestText = (it: NewManifest): string => `${JSON.stringify({ format, ...it }, null, 2)}\n`;
 
-/** Throws CommandError that says what is wrong with it; `where` it is, for the message. */
-export function readManifest(bytes: Uint8Array, where: string): Manifest {
+/**
+ * Throws CommandError that says what is wrong with it; `where` it is, for the message. Of another trace than its `name`
+ * says nobody believes it: what it says would be missing where it is looked for.
+ */
+export function readManifest(bytes: Uint8Array, name: string, where: string): Manifest {
   let read: unknown;
   try {
     read = JSON.parse(Buffer.from(bytes).toString());
@@ -56,7 +59,10 @@ export function readManifest(bytes: Uint8Array, where: string): Manifest {
     throw new CommandError(`${where} is no manifest of a trace: it is not JSON`);
   }
   const result = v.safeParse(manifest, read, { abortEarly: true });
-  if (result.success) return result.output;
+  if (result.success) {
+    if (result.output.file === fileOf(name)) return result.output;
+    throw new CommandError(`${where} is of another trace than its name says: it was changed, or renamed`);
+  }
   const [issue] = result.issues;
   throw new CommandError(`${where} is no manifest of a trace (${v.getDotPath(issue) ?? 'format'}: ${issue.message})`);
 }
@@ -74,6 +80,9 @@ export function manifestFile({ traceId, sha256, by, why, hold }: NewManifest): s
     .digest('hex');
   return `${traceId}.${sha256.slice(0, 16)}.${act.slice(0, 8)}.manifest.json`;
 }
+
+/** The trace's, beside a manifest of this name. */
+export const fileOf = (manifestName: string): string => `${manifestName.split('.', 2).join('.')}.json`;
 
 export const isManifest = (name: string): boolean =>
   /^[0-9a-f]{32}\.[0-9a-f]{16}\.[0-9a-f]{8}\.manifest\.json$/.test(name);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -68,6 +68,31 @@ describe('trace archives', () => {
         .map((name) => join(folder, name))
         .sort(),
     );
+  });
+
+  it('lets nothing go of which a manifest cannot be read, and with what goes all that is said of it', async () => {
+    await archive('2026-11-30', traceId, '--hold', '30d');
+    await archive('2026-11-30', traceId, '--hold', '10y', '--why', 'audit');
+    await archive('2026-11-30', otherId, '--hold', '30d');
+    await archive('2026-11-30', otherId, '--why', 'curious');
+    const names = readdirSync(folder).filter((name) => name.startsWith(traceId) && name.includes('manifest'));
+    const text = (name: string) => readFileSync(join(folder, name), 'utf8');
+    const audit = names.find((name) => text(name).includes('audit'))!;
+    const sound = text(audit);
+    const another = text(readdirSync(folder).find((name) => name.startsWith(otherId) && name.includes('manifest'))!);
+    chmodSync(join(folder, audit), 0o644);
+    for (const damaged of [sound.slice(0, 100), sound.replace('"hold"', '"held"'), another]) {
+      writeFileSync(join(folder, audit), damaged);
+      const { code, out, err } = await run('2027-06-01', 'archives', folder, '--over', '-o', 'jsonl');
+      const files = out.trim().split('\n').flatMap((line) => JSON.parse(line).files as string[]);
+      expect([code, err.includes(audit)]).toEqual([4, true]);
+      expect([...new Set(files)].sort()).toEqual(
+        readdirSync(folder)
+          .filter((name) => name.startsWith(otherId))
+          .map((name) => join(folder, name))
+          .sort(),
+      );
+    }
   });
 
   it('reads buckets of many pages', async () => {
