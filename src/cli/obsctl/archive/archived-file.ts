@@ -19,11 +19,12 @@ export interface ArchivedTrace {
 }
 
 /** The folder or bucket of a file, and its name there. */
-export function splitAddress(address: string): { readonly where: string; readonly name: string } {
-  const isBucket = /^s3:\/\//i.test(address);
+export function splitAddress(address: string) {
+  const isFolder = !/^s3:\/\//i.test(address);
   return {
-    where: isBucket ? address.slice(0, address.lastIndexOf('/')) : dirname(address),
-    name: isBucket ? address.slice(address.lastIndexOf('/') + 1) : basename(address),
+    isFolder,
+    where: isFolder ? dirname(address) : address.slice(0, address.lastIndexOf('/')),
+    name: isFolder ? basename(address) : address.slice(address.lastIndexOf('/') + 1),
   };
 }
 
@@ -45,10 +46,13 @@ export async function readArchived(place: ArchivePlace, name: string): Promise<A
   return trace;
 }
 
+/** Nobody vouches for a file; what somebody says of another, and is not so, is no case of this. */
+export class NoManifest extends TraceFault {}
+
 /** The same of any OTLP JSON of one trace, about which nobody says anything. */
 export async function readUnverified(place: ArchivePlace, name: string): Promise<ArchivedTrace> {
   const bytes = await place.read(name, maxTraceBytes);
-  if (bytes === undefined) throw new CommandError(`${place.address(name)}: there is no such file`);
+  if (bytes === undefined) throw new TraceFault('there is no such file');
   return traceIn(bytes, undefined);
 }
 
@@ -67,11 +71,20 @@ function traceIn(bytes: Uint8Array, traceId: string | undefined): ArchivedTrace 
 
 async function manifestOf(place: ArchivePlace, name: string): Promise<Manifest> {
   if (isManifest(name)) return await manifestAt(place, name);
+  let fault: unknown;
   if (isTraceFile(name))
-    for await (const other of place.list(name.replace(/json$/, '')))
-      if (isManifest(other)) return await manifestAt(place, other);
+    for await (const other of place.list(name.replace(/json$/, ''))) {
+      if (!isManifest(other)) continue;
+      try {
+        return await manifestAt(place, other);
+      } catch (error) {
+        if (!(error instanceof TraceFault)) throw error;
+        fault = error; // Another may be sound: all of them say the same of the trace.
+      }
+    }
+  if (fault !== undefined) throw fault;
   if ((await place.read(name, maxTraceBytes)) === undefined) throw new TraceFault('there is no such file');
-  throw new TraceFault('there is no manifest beside it to verify it by: --unverified restores it all the same');
+  throw new NoManifest('there is no manifest beside it to verify it by: --unverified restores it all the same');
 }
 
 async function manifestAt(place: ArchivePlace, name: string): Promise<Manifest> {

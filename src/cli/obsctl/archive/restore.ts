@@ -7,7 +7,7 @@ import type { Run } from '../command.ts';
 import { AnswerFault } from '../http-json.ts';
 import { addressOf, type Settings } from '../settings.ts';
 import { TempoClient } from '../tempo-client.ts';
-import { type ArchivedTrace, readArchived, readUnverified, splitAddress } from './archived-file.ts';
+import { type ArchivedTrace, NoManifest, readArchived, readUnverified, splitAddress } from './archived-file.ts';
 import { inTurn } from './in-turn.ts';
 import { isGrafanaFile } from './manifest.ts';
 import { placeAt, withS3 } from './open-place.ts';
@@ -63,7 +63,7 @@ async function traceRestore(files: readonly string[], flags: RestoreFlags, setti
     await restorer.sendAll(files);
     await restorer.findAll(waitNs / 1e6);
   } catch (error) {
-    showRestored(restorer.done, settings);
+    showRestored([...restorer.done, ...restorer.sought], settings);
     throw error;
   }
   showRestored(restorer.done, settings);
@@ -89,7 +89,7 @@ function canLook(flags: RestoreFlags, settings: Settings): boolean {
 
 class Restorer {
   readonly done: Restored[] = [];
-  readonly #sought: Sought[] = [];
+  readonly #sought = new Set<Sought>();
   readonly #receiver: Receiver;
   readonly #flags: RestoreFlags & { readonly isLooking: boolean };
   readonly #settings: Settings;
@@ -102,6 +102,11 @@ class Restorer {
     this.#tempo = new TempoClient(settings.client, settings.tempo);
   }
 
+  /** What was sent, and nobody found yet. */
+  get sought(): Restored[] {
+    return [...this.#sought].map(({ wanted: _, ...trace }) => ({ ...trace, note: 'nobody looked until it was found' }));
+  }
+
   /** One after the other: each may take hundreds of megabytes. A trace of several files is sent once. */
   async sendAll(files: readonly string[]): Promise<void> {
     const progress = new Progress(this.#settings.io, files.length, 'read');
@@ -110,8 +115,8 @@ class Restorer {
       try {
         await this.#send(file, sent);
       } catch (error) {
+        this.done.push({ file, traceId: '', spans: 0, state: 'failed', note: (error as Error).message });
         if (!(error instanceof TraceFault)) throw error;
-        this.done.push({ file, traceId: '', spans: 0, state: 'failed', note: error.message });
       }
       progress.tell(i + 1);
     }
@@ -120,11 +125,13 @@ class Restorer {
   /** Looks for what was sent until it is there, or `waitMs` are over for all of it. */
   async findAll(waitMs: number): Promise<void> {
     const untilMs = systemClock.monotonicMs() + waitMs;
-    const progress = new Progress(this.#settings.io, this.#sought.length, 'looked for');
+    const progress = new Progress(this.#settings.io, this.#sought.size, 'looked for');
     let looked = 0;
-    await inTurn(this.#sought, looksAtOnce, async ({ wanted, ...trace }) => {
+    await inTurn([...this.#sought], looksAtOnce, async (each) => {
+      const { wanted, ...trace } = each;
       const note = await this.#find(trace.traceId, wanted, untilMs);
       this.done.push(note === '' ? { ...trace, state: 'restored' } : { ...trace, state: 'unseen', note });
+      this.#sought.delete(each);
       progress.tell(++looked);
     });
   }
@@ -134,7 +141,7 @@ class Restorer {
     if (isGrafanaFile(splitAddress(file).name)) return;
     const trace = await this.#read(file);
     const wanted = spanIds(trace.wire);
-    const identity = `${trace.traceId} ${[...wanted.ids].join()}`;
+    const identity = `${trace.traceId} ${[...wanted.spans].sort().join()}`;
     if (sent.has(identity)) return;
     sent.add(identity);
     const restored = { file, traceId: trace.traceId, spans: trace.spans, note: '' };
@@ -142,17 +149,18 @@ class Restorer {
     if (isLooking && (await this.#missing(trace.traceId, wanted)) === 0)
       return void this.done.push({ ...restored, state: 'there' });
     await send(trace, this.#receiver, this.#settings);
-    if (isLooking) this.#sought.push({ ...restored, state: 'sent', wanted });
+    if (isLooking) this.#sought.add({ ...restored, state: 'sent', wanted });
     else this.done.push({ ...restored, state: 'sent' });
   }
 
   async #read(file: string): Promise<ArchivedTrace> {
-    const { where, name } = splitAddress(file);
+    const { where, name, isFolder } = splitAddress(file);
     const { place, close } = await placeAt(where, this.#flags, this.#settings);
     try {
       return await readArchived(place, name).catch((error) => {
-        if (this.#flags.unverified && error instanceof TraceFault) return readUnverified(place, name);
-        throw error;
+        if (this.#flags.unverified && error instanceof NoManifest) return readUnverified(place, name);
+        // Of a folder one file cannot be read; of a bucket it may be that nothing can.
+        throw isFolder && error instanceof CommandError ? new TraceFault(error.message) : error;
       });
     } finally {
       await close();
@@ -165,7 +173,7 @@ class Restorer {
       const missing = await this.#missing(traceId, wanted);
       if (missing === 0) return '';
       if (systemClock.monotonicMs() + pauseMs > untilMs)
-        return `${missing} of ${wanted.spans} spans are not in ${this.#settings.tempo.base} yet`;
+        return `${missing} of ${wanted.spans.size} spans are not in ${this.#settings.tempo.base} yet`;
       await sleep(pauseMs, undefined, { signal: this.#settings.io.signal }).catch(() => {
         throw new CommandError('interrupted');
       });
@@ -179,7 +187,7 @@ class Restorer {
       if (error instanceof AnswerFault) return undefined;
       throw error;
     });
-    if (found === undefined || found.past !== undefined) return wanted.spans;
+    if (found === undefined || found.past !== undefined) return wanted.spans.size;
     return missingIn(found.trace, wanted);
   }
 }

@@ -26,9 +26,12 @@ export interface Receiver {
 
 /** Sends a trace, in requests of its spans. Throws TraceFault where the receiver does not take it. */
 export async function send({ traceId, spans, wire }: ArchivedTrace, to: Receiver, settings: Settings): Promise<void> {
-  for (const { body } of requestsOf({ body: wire, spans, traces: 1 })) {
-    const answer = await sendOne(body, to, settings);
-    if (answer.status !== 200) throw new TraceFault(`${to.place.base} refused it: ${lineOf(answer.body)}`);
+  let taken = 0;
+  for (const request of requestsOf({ body: wire, spans, traces: 1 })) {
+    const answer = await sendOne(request.body, to, settings);
+    const of = taken === 0 ? 'it' : `all but ${taken} of its ${spans} spans`;
+    if (answer.status !== 200) throw new TraceFault(`${to.place.base} refused ${of}: ${lineOf(answer.body)}`);
+    taken += request.spans;
     const rejected = to.isOtlp ? rejectedIn(answer.body) : '';
     if (rejected !== '') throw new TraceFault(`${to.place.base} left spans of ${traceId} out: ${rejected}`);
   }

@@ -55,8 +55,8 @@ export function factsOf(trace: Uint8Array, traceId: string | undefined): TraceFa
 /** A trace's spans by their ids, in hex. */
 export interface SpanIds {
   readonly ids: ReadonlySet<string>;
-  /** Two spans may share an id, as a client and its server do with B3: then they differ in kind. */
-  readonly spans: number;
+  /** Two spans may share an id, as a client and its server do with B3: then they differ in kind. Id and kind of each. */
+  readonly spans: ReadonlySet<string>;
 }
 
 export function spanIds(trace: Uint8Array): SpanIds {
@@ -69,7 +69,7 @@ export function spanIds(trace: Uint8Array): SpanIds {
         ids.add(spanId);
         spans.add(`${spanId} ${kind}`);
       }
-  return { ids, spans: spans.size };
+  return { ids, spans };
 }
 
 /**
@@ -79,7 +79,7 @@ export function spanIds(trace: Uint8Array): SpanIds {
 export function missingIn(answer: Uint8Array, wanted: SpanIds): number {
   const there = spanIds(answer);
   const absent = [...wanted.ids].filter((id) => !there.ids.has(id)).length;
-  return Math.max(absent, wanted.spans - there.spans);
+  return Math.max(absent, wanted.spans.size - there.spans.size);
 }
 
 function spanOf(r: Reader) {

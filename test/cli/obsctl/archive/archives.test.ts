@@ -84,7 +84,10 @@ describe('trace archives', () => {
     for (const damaged of [sound.slice(0, 100), sound.replace('"hold"', '"held"'), another]) {
       writeFileSync(join(folder, audit), damaged);
       const { code, out, err } = await run('2027-06-01', 'archives', folder, '--over', '-o', 'jsonl');
-      const files = out.trim().split('\n').flatMap((line) => JSON.parse(line).files as string[]);
+      const files = out
+        .trim()
+        .split('\n')
+        .flatMap((line) => JSON.parse(line).files as string[]);
       expect([code, err.includes(audit)]).toEqual([4, true]);
       expect([...new Set(files)].sort()).toEqual(
         readdirSync(folder)

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -124,7 +124,59 @@ describe('trace restore', () => {
     expect((await run('restore', plain)).out).toContain('--unverified restores it all the same');
     expect((await run('restore', plain, '--unverified')).code).toBe(0);
     expect(tempo.taken).toHaveLength(1);
-    expect((await run('restore', join(folder, 'absent'), '--unverified')).err).toContain('there is no such file');
+    expect((await run('restore', join(folder, 'absent'), '--unverified')).out).toContain('there is no such file');
+  });
+
+  it('does not take a file of which its manifest says something else, whatever is asked for', async () => {
+    change(trace, (text) => text.replace('GET /cart', 'GET /CART'));
+    for (const file of [trace, manifest]) {
+      const { code, out } = await run('restore', file, '--unverified');
+      expect([code, out.includes('it was changed')]).toEqual([1, true]);
+    }
+    change(manifest, () => '{}');
+    expect((await run('restore', trace, '--unverified')).code).toBe(1);
+    expect(tempo.taken).toEqual([]);
+  });
+
+  it('believes a sound manifest beside a damaged one', async () => {
+    tempo.traces.set(traceId, oddTrace());
+    await run('archive', traceId, '--out', folder, '--why', 'another');
+    tempo.traces.clear();
+    change(manifest, () => '{}');
+    expect((await run('restore', trace)).code).toBe(0);
+    expect(tempo.taken).toHaveLength(1);
+  });
+
+  it('passes over what is no file, and sends the others', async () => {
+    mkdirSync(join(folder, 'deeper.json'));
+    const { code, out } = await run('restore', join(folder, 'deeper.json'), join(trace, 'below'), trace);
+    expect([code, tempo.taken.length]).toEqual([4, 1]);
+    expect(out).toMatch(/deeper\.json: not a file/);
+  });
+
+  it('sends both of two files whose spans differ in kind alone', async () => {
+    const second = join(folder, 'second');
+    tempo.traces.set(traceId, withoutServer());
+    await run('archive', traceId, '--out', second);
+    tempo.traces.clear();
+    const [part] = readdirSync(second).map((name) => join(second, name));
+    expect((await run('restore', part, trace)).code).toBe(0);
+    expect(tempo.taken.map((body) => spanIds(body).spans.size)).toEqual([1, 2]);
+  });
+
+  it('says what it sent when it is ended while it looks', async () => {
+    tempo.keeps = false;
+    const ended = new AbortController();
+    const process = fakeProcess({ env: { OBSCTL_GATEWAY: tempo.url }, signal: ended.signal });
+    const restored = obsctl(['trace', 'restore', trace, '--wait', '60s'], process);
+    tempo.before = () => {
+      if (tempo.taken.length > 0) ended.abort();
+      return false;
+    };
+    expect(await restored).not.toBe(0);
+    expect(process.err).toContain('interrupted');
+    expect(process.out).toContain('sent: nobody looked until it was found');
+    expect(process.out).toContain(traceId);
   });
 
   it('says what is not found again in time', async () => {
@@ -178,6 +230,17 @@ describe('trace restore', () => {
     expect(keys.toSorted()).toEqual([...spanIds(large).ids].toSorted());
   });
 });
+
+/** The trace's client alone, whose server has the same id. */
+function withoutServer(): Uint8Array {
+  const client = (w: Writer) => {
+    w.bytes(1, Buffer.from(traceId, 'hex'));
+    w.bytes(2, Buffer.from('00f067aa0ba902b7', 'hex'));
+    w.tag(6, 0);
+    w.varint(3);
+  };
+  return message(1, (w) => w.raw(message(2, (scope) => scope.raw(message(2, client)))));
+}
 
 function manySpans(count: number, nameBytes: number): Uint8Array {
   const span = (i: number) =>

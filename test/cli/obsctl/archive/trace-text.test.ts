@@ -112,7 +112,10 @@ describe('a trace as OTLP JSON', () => {
       rootService: 'shop',
       rootName: 'GET /cart',
     });
-    expect(spanIds(oddTrace())).toEqual({ ids: new Set(['00f067aa0ba902b7']), spans: 2 });
+    expect(spanIds(oddTrace())).toEqual({
+      ids: new Set(['00f067aa0ba902b7']),
+      spans: new Set(['00f067aa0ba902b7 2', '00f067aa0ba902b7 3']),
+    });
   });
 
   it('is of one trace alone', () => {
