@@ -1,5 +1,6 @@
 import { fraction } from '../model/inclusion.ts';
 import type { TraceTest } from '../model/predicates.ts';
+import type { FirstParts } from './first-parts.ts';
 
 /** One chance of a trace: `luck` where its randomness is `from` or more, and less than `until`. */
 interface Chance {
@@ -12,7 +13,12 @@ interface Chance {
   drops: boolean;
 }
 
-type ChanceOfTest = TraceTest & { readonly source: number; readonly until: number };
+type ChanceOfTest = TraceTest & {
+  readonly source: number;
+  readonly until: number;
+  /** Where that says more: stretches that are apart from each other. */
+  readonly parts?: FirstParts | undefined;
+};
 
 /**
  * What chances come to together, over all randomness (0 to 1): a trace is kept where some keeper keeps it and no dropper
@@ -37,9 +43,20 @@ export class Chances {
     return this;
   }
 
-  /** The chance that a test has said. */
-  addTest({ thresholdHigh, thresholdLow, luck, source, until }: ChanceOfTest, drops = false): void {
-    this.add(fraction(thresholdHigh, thresholdLow), luck, source, drops, until);
+  /** The chance that a test has said; `whole`: with all of its parts, whichever was met. */
+  addTest(
+    { thresholdHigh, thresholdLow, luck, source, until, parts }: ChanceOfTest,
+    drops = false,
+    whole = false,
+  ): void {
+    if (whole && parts !== undefined) {
+      // What it says of the part that was met is not what it comes to.
+      this.isPlain = false;
+      for (let i = 0; i < parts.count; i++) {
+        const stretch = parts.stretches[i];
+        this.add(stretch.from, stretch.luck, 0, drops, stretch.until);
+      }
+    } else this.add(fraction(thresholdHigh, thresholdLow), luck, source, drops, until);
   }
 
   add(from: number, luck: number, source = 0, drops = false, until = 1): void {

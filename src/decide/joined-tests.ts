@@ -2,6 +2,7 @@ import { fraction, highOf, lowOf } from '../model/inclusion.ts';
 import type { TraceFacts, TraceTest } from '../model/predicates.ts';
 import { reaches } from '../model/threshold.ts';
 import { Chances } from './chances.ts';
+import { FirstParts } from './first-parts.ts';
 
 /** A test of a trace, with what is known of it beforehand. */
 export interface CompiledTest extends TraceTest {
@@ -164,23 +165,39 @@ export class Some extends Joined {
 export class First extends Joined {
   readonly #of: readonly { readonly when: CompiledTest; readonly decides: CompiledTest }[];
   readonly #chances = new Chances();
+  readonly #parts: FirstParts | undefined;
 
   constructor(of: readonly { readonly when: CompiledTest; readonly decides: CompiledTest }[]) {
     super(of.flatMap(({ when, decides }) => [when, decides]));
     this.#of = of;
+    // What takes something when it is asked has a chance that is not known beforehand.
+    if (of.every(({ when }) => when.isFree) && of.some(({ when }) => when.varies)) this.#parts = new FirstParts();
+  }
+
+  get parts(): FirstParts | undefined {
+    return this.#parts?.isKnown ? this.#parts : undefined;
   }
 
   protected answer(facts: TraceFacts, isAsked: boolean): boolean {
     const chances = this.#chances.clear();
     let first: CompiledTest | undefined;
     this.thresholdHigh = this.thresholdLow = this.luck = 0;
+    this.until = 1;
+    const parts = this.#parts;
+    parts?.clear();
     for (const { when, decides } of this.#of) {
       if (first !== undefined && !when.isFree) continue;
       const holds = answer(when, facts, isAsked);
       chances.addTest(when);
+      if (parts !== undefined && when.luck > 0) {
+        // Before any of them takes something.
+        decides.peek(facts);
+        parts.add(when, decides.luck);
+      }
       if (holds) first ??= decides;
       if (holds && !when.varies) break;
     }
+    parts?.reckon();
     if (first === undefined) return false;
     const isSo = answer(first, facts, isAsked);
     take(this, first);

@@ -67,9 +67,8 @@ function gather(votes: VoteTable, keepVotes: Int32Array): boolean {
     break;
   }
   if (votes.largestShare >= 0) chances.add(fraction(votes.sharesHigh[0], votes.sharesLow[0]), 1);
-  for (const { test, drops, limits } of votes.chances) {
-    chances.addTest(test, drops);
-    if (!drops && !limits && test.luck > 0) isBacked = true;
-  }
+  for (const { test, drops, limits } of votes.chances) if (!drops && !limits && test.luck > 0) isBacked = true;
+  // Where limiters alone could keep it, what one part of them refuses is owed by that part.
+  for (const { test, drops } of votes.chances) chances.addTest(test, drops, isBacked);
   return isBacked;
 }

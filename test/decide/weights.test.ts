@@ -108,6 +108,20 @@ const stories: Record<string, Story> = {
       composite_sub_policy: [share(20, 'some'), { name: 'all', type: 'always_sample' }],
     }),
   ),
+  'a composite of shares, beside a share': of(
+    policy('composite', {
+      max_total_spans_per_second: 60,
+      composite_sub_policy: [share(20, 'some'), { name: 'all', type: 'always_sample' }],
+    }),
+    share(5, 'baseline'),
+  ),
+  'a composite by luck, beside a share': of(
+    policy('composite', {
+      max_total_spans_per_second: 60,
+      composite_sub_policy: [salted(20, 's', 'some'), salted(30, 's', 'more'), salted(30, 't', 'others')],
+    }),
+    share(5, 'baseline'),
+  ),
   'rare, and a share of the rest': of(policy('rare', { not_seen_for: '2s' }), share(10)),
   'what is large, and a share': of(large, share(5)),
   'a share beside a limiter': of(share(10), limit),
