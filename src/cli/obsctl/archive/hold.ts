@@ -11,9 +11,13 @@ export interface Hold {
   readonly lock?: (typeof locks)[number];
 }
 
-const longestMs = 100 * 365 * 86_400_000;
+const dayMs = 86_400_000;
+const longestMs = 100 * 365 * dayMs;
 
-/** `--hold 1y`, `90d`, or a day such as 2027-12-31, of which all belongs to it (UTC). */
+/**
+ * `--hold 1y`, `90d`, or a day such as 2027-12-31. A hold ends with its day (UTC): manifests are told apart by that day,
+ * so whoever holds longer within it holds no shorter than was asked.
+ */
 export function holdOf(text: string | undefined, nowMs: number, lock?: Hold['lock']): Hold | undefined {
   if (text === undefined) {
     if (lock === undefined) return undefined;
@@ -25,12 +29,12 @@ export function holdOf(text: string | undefined, nowMs: number, lock?: Hold['loc
       `--hold ${text}: expected a time such as 90d or 1y, or a day to come such as 2027-12-31, at most 100 years`,
       exit.usage,
     );
-  return { untilMs: Math.ceil(untilMs / 1000) * 1000, ...(lock && { lock }) };
+  return { untilMs: Math.floor(untilMs / dayMs) * dayMs + dayMs - 1000, ...(lock && { lock }) };
 }
 
 function dayEndMs(text: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
   const startMs = Date.parse(`${text}T00:00:00Z`);
   const isDay = !Number.isNaN(startMs) && new Date(startMs).toISOString().startsWith(text);
-  return isDay ? startMs + 86_400_000 - 1000 : Number.NaN;
+  return isDay ? startMs + dayMs - 1000 : Number.NaN;
 }

@@ -60,10 +60,22 @@ describe('trace archive', () => {
       ...{ startAt: '2026-11-25T17:02:11.123Z', durationMs: 1240, rootService: 'shop', rootName: 'GET /cart' },
       ...{ missing: '', notCarried: { unknownFields: 0, mendedTexts: 0 }, source: tempo.url },
       ...{ archivedAt: '2026-11-30T02:00:00.000Z', by: 'ada', why: 'INC-42' },
-      hold: { until: '2027-11-30T02:00:00.000Z' },
+      hold: { until: '2027-11-30T23:59:59.000Z' },
     });
     expect(out).toContain(join(folder, trace));
     expect(filesIn(folder).map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual([0o444, 0o444]);
+  });
+
+  it('holds as long as was asked for last, also within a day', async () => {
+    await archive([traceId, '--out', folder, '--hold', '1h']);
+    await archive([traceId, '--out', folder, '--hold', '20h']);
+    await archive([traceId, '--out', folder, '--hold', '23h']);
+    const untils = filesIn(folder)
+      .filter((name) => name.includes('manifest'))
+      .map((name) => json(name).hold.until);
+    expect(untils.toSorted().at(-1)! >= '2026-12-01T01:00:00.000Z').toBe(true);
+    expect(untils.toSorted()[0] >= '2026-11-30T22:00:00.000Z').toBe(true);
+    expect(untils).toHaveLength(2);
   });
 
   it('writes nothing twice, another reason beside the first, and a trace that grew beside what it was', async () => {
