@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readBucket, targetOf } from '../../../../src/cli/obsctl/archive/s3/address.ts';
 import { elements } from '../../../../src/cli/obsctl/archive/s3/xml.ts';
@@ -82,6 +83,44 @@ describe('trace archive --to s3://', () => {
     expect(s3.objects.size).toBe(2);
   });
 
+  it('overwrites nothing where nobody may look, and does not say that it was changed', async () => {
+    Object.assign(s3, { isWriteOnly: true });
+    await archive();
+    const before = new Map(s3.objects);
+    const again = await archive();
+    expect([again.code, s3.objects]).toEqual([5, before]);
+    expect(again.err).toContain('is there already, and these credentials may not look whether it is the same');
+    Object.assign(s3, { knowsConditions: false });
+    const blind = await archive();
+    expect([blind.code, s3.objects]).toEqual([1, before]);
+    expect(blind.err).toContain('NotImplemented');
+  });
+
+  it.each([
+    ['answers half and says no more', (response: ServerResponse) => response.write('{"trace')],
+    ['says nothing after its headers', (response: ServerResponse) => response.flushHeaders()],
+  ])('waits for a store that %s no longer than it was told to', async (_, begin) => {
+    await archive();
+    s3.before = (request, response) => {
+      if (request.method !== 'GET') return false;
+      response.setHeader('content-length', '5000');
+      begin(response);
+      return true;
+    };
+    const [key] = s3.objects.keys();
+    const process = fakeProcess({ env: { ...s3.env, OBSCTL_GATEWAY: tempo.url } });
+    const manifest = `s3://incidents/${key.replace(/json$/, '01234567.manifest.json')}`;
+    expect(await obsctl(['trace', 'restore', manifest, '--timeout', '100ms'], process)).toBe(1);
+    expect(process.err).toContain('did not answer in time: --timeout allows more');
+  });
+
+  it('lists nothing of what is no store', async () => {
+    s3.before = (_, response) => Boolean(response.end('<html>Welcome to this network</html>'));
+    const process = fakeProcess({ env: s3.env });
+    expect(await obsctl(['trace', 'archives', 's3://incidents/a'], process)).toBe(1);
+    expect(process.err).toContain("no store of S3's kind");
+  });
+
   it('has the store lock it, and says where that did not happen', async () => {
     const { code, err } = await archive(['--hold', '1y', '--lock', 'compliance']);
     expect(code).toBe(1);
@@ -92,7 +131,7 @@ describe('trace archive --to s3://', () => {
     for (const { headers } of s3.objects.values())
       expect(headers).toMatchObject({
         'x-amz-object-lock-mode': 'COMPLIANCE',
-        'x-amz-object-lock-retain-until-date': '2027-11-30T02:00:00.000Z',
+        'x-amz-object-lock-retain-until-date': '2027-11-30T23:59:59.000Z',
       });
   });
 
@@ -101,9 +140,9 @@ describe('trace archive --to s3://', () => {
     await archive();
     expect(await archive(['--hold', '2y', '--lock', 'governance'])).toMatchObject({ code: 0, err: '' });
     const untils = [...s3.objects.values()].map(({ headers }) => headers['x-amz-object-lock-retain-until-date']);
-    expect(untils.toSorted()).toEqual(['2028-11-29T02:00:00.000Z', '2028-11-29T02:00:00.000Z', undefined]);
+    expect(untils.toSorted()).toEqual(['2028-11-29T23:59:59.000Z', '2028-11-29T23:59:59.000Z', undefined]);
     expect(await archive(['--hold', '1y', '--lock', 'governance'])).toMatchObject({ code: 0, err: '' });
-    expect([...s3.objects.values()][0].headers['x-amz-object-lock-retain-until-date']).toBe('2028-11-29T02:00:00.000Z');
+    expect([...s3.objects.values()][0].headers['x-amz-object-lock-retain-until-date']).toBe('2028-11-29T23:59:59.000Z');
   });
 
   it('tries again what passes, and goes on where a connection broke', async () => {

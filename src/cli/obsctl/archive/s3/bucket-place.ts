@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { CommandError } from '../../../exit.ts';
+import { CommandError, exit } from '../../../exit.ts';
 import { type Content, textContent } from '../content.ts';
 import type { Hold } from '../hold.ts';
 import type { ArchivePlace, Labels, Put } from '../place.ts';
@@ -37,7 +37,9 @@ export class BucketPlace implements ArchivePlace {
 
   async put(name: string, content: Content, labels: Labels): Promise<Put> {
     const { hold } = labels;
-    const state = (await this.#find(name, content)) ?? (await this.#put(name, content, labels));
+    const found = await this.#find(name, content);
+    const state =
+      found === undefined || found === 'unseen' ? await this.#put(name, content, { ...labels, found }) : found;
     if (state === 'written') await this.#check(name, content);
     if (state !== 'other' && hold?.lock !== undefined) await this.#lock(name, hold);
     return state;
@@ -62,6 +64,8 @@ export class BucketPlace implements ArchivePlace {
       const answer = await this.#client.ask('GET', '', { query, maxBytes: maxListBytes });
       if (answer.status !== 200) throw this.#refused(answer, prefix);
       const document = answer.body.toString();
+      if (!document.includes('</ListBucketResult>'))
+        throw new CommandError(`${this.name}: what answers there is no store of S3's kind: is --endpoint right?`);
       for (const key of elements(document, 'Key'))
         if (key.startsWith(whole)) yield key.slice(this.#target.prefix.length);
       const next = element(document, 'NextContinuationToken');
@@ -80,17 +84,18 @@ export class BucketPlace implements ArchivePlace {
     return refusalOf(answer, this.#target, this.address(name));
   }
 
-  /** What has the name already; undefined where nothing has, or where whoever may only write cannot know. */
-  async #find(name: string, { bytes, sha256 }: Content): Promise<'there' | 'other' | undefined> {
+  /** What has the name already; undefined where nothing has, `unseen` where whoever may only write cannot know. */
+  async #find(name: string, { bytes, sha256 }: Content): Promise<'there' | 'other' | 'unseen' | undefined> {
     const answer = await this.#client.ask('HEAD', this.#key(name));
-    if (answer.status === 404 || answer.status === 403) return undefined;
+    if (answer.status === 404) return undefined;
+    if (answer.status === 403) return 'unseen';
     if (answer.status !== 200) throw this.#refused(answer, name);
     if (Number(answer.headers['content-length']) !== bytes) return 'other';
     const body = await this.read(name, bytes);
     return body !== undefined && createHash('sha256').update(body).digest('hex') === sha256 ? 'there' : 'other';
   }
 
-  async #put(name: string, content: Content, labels: Labels): Promise<Put> {
+  async #put(name: string, content: Content, labels: Labels & { readonly found: 'unseen' | undefined }): Promise<Put> {
     const ask = (headers: Record<string, string>): Promise<S3Answer> =>
       this.#client.ask('PUT', this.#key(name), {
         headers: { 'content-type': 'application/json', ...metadata(content, labels), ...headers },
@@ -100,10 +105,18 @@ export class BucketPlace implements ArchivePlace {
     let answer = await ask({ ...lock, ...tags(labels.hold), ...onlyNew });
     // A store that knows no tags, or no conditions: it said above that nothing has the name.
     if (answer.status === 501 || codeOf(answer) === 'NotImplemented') answer = await ask({ ...lock, ...onlyNew });
-    if (answer.status === 501 || codeOf(answer) === 'NotImplemented') answer = await ask(lock);
+    if ((answer.status === 501 || codeOf(answer) === 'NotImplemented') && labels.found === undefined)
+      answer = await ask(lock);
     if (answer.status === 200) return 'written';
     // Somebody else was faster, or a try of ours of which we did not hear.
-    if (answer.status === 412) return (await this.#find(name, content)) ?? 'other';
+    if (answer.status === 412) {
+      const there = (await this.#find(name, content)) ?? 'other';
+      if (there !== 'unseen') return there;
+      throw new CommandError(
+        `${this.address(name)} is there already, and these credentials may not look whether it is the same. Nothing was overwritten`,
+        exit.notAllowed,
+      );
+    }
     throw this.#refused(answer, name);
   }
 

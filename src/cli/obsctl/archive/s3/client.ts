@@ -88,6 +88,8 @@ export class S3Client {
       method,
       headers: { ...signed, 'user-agent': 'obsctl', ...(content && { 'content-length': String(content.bytes) }) },
       dispatcher: this.#connections.agent,
+      // All of it may take as long as its size; that nothing comes at all may not.
+      ...(!content && { headersTimeout: this.#timeoutMs, bodyTimeout: this.#timeoutMs }),
       signal: this.#io.signal ? AbortSignal.any([timeout, this.#io.signal]) : timeout,
       ...(content && { body: Readable.from(content.pieces()) }),
     });
@@ -99,7 +101,7 @@ export class S3Client {
     if (error instanceof CommandError) return error;
     const { origin } = new URL(this.#target.base);
     const said = this.#connections.explained(error) as NodeJS.ErrnoException;
-    if (said.name === 'TimeoutError')
+    if (said.name === 'TimeoutError' || idle.has(said.code ?? ''))
       return new CommandError(`${origin} did not answer in time: --timeout allows more`);
     return new CommandError(
       `cannot reach ${origin} (${said.message || said.code}): is the store there? Set --endpoint or AWS_ENDPOINT_URL_S3`,
@@ -108,6 +110,7 @@ export class S3Client {
 }
 
 const passing = new Set([409, 429, 500, 502, 503, 504]);
+const idle = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 const isBroken = ({ code }: NodeJS.ErrnoException): boolean => code === 'ECONNRESET' || code === 'UND_ERR_SOCKET';
 
 /** All but the unreserved characters: others are signed in another spelling than they are sent in. */
