@@ -78,7 +78,7 @@ function syntaxProblem({ pos, message }: YAMLError): { offset: number; message: 
 
 /** The parser goes down into what is nested; where the stack is at its end, it says only that. */
 function syntaxMessage(message: string): string {
-  return `not valid YAML: ${/call stack/.test(message) ? 'nested too deep' : showReferences(message)}`;
+  return `not valid YAML: ${/call stack|stack overflow/i.test(message) ? 'nested too deep' : showReferences(message)}`;
 }
 
 const code = (character: string) => `U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
