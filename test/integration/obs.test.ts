@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { State } from '../../tools/obs/state.ts';
+import { freePort } from '../../tools/servers/ports.ts';
 import { findServer } from '../../tools/servers/start.ts';
 import { byTrace } from '../support/captures.ts';
 import { dashboards, shown } from '../support/dashboards.ts';
@@ -238,6 +239,34 @@ describe.skipIf(refused)('make obs-up', () => {
     expect(ended).toMatchObject({ code: 1, text: expect.stringContaining('taking down consul') });
     expect(begun.length).toBeGreaterThan(0);
     expect(runningIn(begun)).toEqual([]);
+  });
+
+  it('is interrupted while it looks for the first trace, and leaves nothing behind', async () => {
+    let begun: number[] = [];
+    const fresh = join(directory, 'fresh');
+    const ended = await typed(
+      `bin/node tools/obs/main.ts up --processes --free-ports --directory ${fresh}`,
+      (text, kill) => {
+        if (!text.includes('traffic: ready') || begun.length > 0) return;
+        begun = stateIn(fresh).processes.map(({ pid }) => pid);
+        kill();
+      },
+    );
+    expect(ended).toMatchObject({ code: 1, text: expect.stringMatching(/taking down consul.*traffic/) });
+    expect(begun).toHaveLength(5);
+    expect(runningIn(begun)).toEqual([]);
+  });
+
+  it('leaves nothing behind that it cannot remember', async () => {
+    const full = join(directory, 'full');
+    mkdirSync(join(full, 'state.json.new'), { recursive: true });
+    const port = await freePort();
+    const ended = await typed(
+      `bin/node tools/obs/main.ts up --processes --free-ports --port consul.http=${port} --directory ${full}`,
+    );
+    expect(ended).toMatchObject({ code: 1, text: expect.stringContaining('taking down consul') });
+    expect(ended.text).toContain('obs: EISDIR');
+    expect((await typed('ps -eo args')).text).not.toContain(`-http-port=${port}`);
   });
 
   it('names the ports that others use, and starts nothing', async () => {

@@ -10,7 +10,7 @@ import { freePorts, type PortName, type Ports, portNames, type Stack, standardPo
 import { forgetState, lock, readState, type State, writeState } from './state.ts';
 import { statusOf } from './status.ts';
 import { commandsToTry, firstTrace } from './tell.ts';
-import { startProcesses } from './up.ts';
+import { startProcesses, takeDown } from './up.ts';
 
 const usage = `usage: make obs-up|obs-down|obs-status [OBS="OPTIONS"]
   --directory DIR     where its state, logs and data are (data/obs)
@@ -60,21 +60,36 @@ async function up({ directory, processes, ports }: Options, signal: AbortSignal)
     const before = readState(directory);
     const isThere = before !== undefined && (before.way === 'compose' || before.processes.some(runs));
     const stack: Stack = { directory, ports: isThere ? before.ports : await ports() };
+    let started: string[] = [];
     const way = isThere ? before.way : !processes && hasEngine() ? 'compose' : 'processes';
     if (way === 'compose') {
       const since = before?.since ?? new Date().toISOString();
       writeState(directory, { way, ports: stack.ports, since, processes: [] }); // first: what fails half-way is taken down by it
-      await composeUp(stack, signal);
+      await composeUp(stack, signal).catch(async (error) => {
+        if (signal.aborted && !isThere) await composeEnd(stack);
+        throw signal.aborted ? new Error('interrupted') : error;
+      });
     } else {
       if (!isThere && !processes) say('no container engine answers here: starting the parts as processes');
-      const started = await startProcesses(stack, say, signal);
+      started = await startProcesses(stack, say, signal);
       if (started.length === 0) say(`it runs already, since ${before?.since}`);
     }
-    await tellWhatToTry(stack, signal);
+    await tellWhatToTry(stack, signal).catch(async (error) => {
+      const state = readState(directory);
+      if (!signal.aborted) say('it keeps running; make obs-status shows how it is, make obs-down ends it');
+      else if (way === 'processes' && state) await takeDown(stack, state, started, say);
+      else if (!isThere) await composeEnd(stack);
+      throw error;
+    });
     return 0;
   } finally {
     unlock();
   }
+}
+
+async function composeEnd(stack: Stack): Promise<void> {
+  await composeDown(stack, false);
+  forgetState(stack.directory);
 }
 
 async function tellWhatToTry(stack: Stack, signal: AbortSignal): Promise<void> {

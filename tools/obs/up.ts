@@ -37,20 +37,33 @@ export async function startProcesses(
       const command = part.command(stack, binaryOf(part));
       if (command === undefined) continue; // status tells
       const process = await startDetached(part.name, command, logOf(stack, part.name));
+      started.push(part.name); // first: what cannot be remembered is taken down too
       state = { ...state, processes: [...state.processes, process] };
       writeState(stack.directory, state);
-      started.push(part.name);
       await waitFor(part, stack, () => (signal.aborted ? 'interrupted' : runs(process) ? undefined : 'it has ended'));
       say(`${part.name}: ready`);
     }
   } catch (error) {
-    const ours = state.processes.filter(({ name }) => started.includes(name));
-    if (ours.length > 0) say(`taking down ${started.join(', ')}`);
-    await stopProcesses(ours);
-    writeState(stack.directory, { ...state, processes: state.processes.filter(runs) });
+    await takeDown(stack, state, started, say);
     throw error;
   }
   return started;
+}
+
+/** Ends those of these names, and remembers the others. */
+export async function takeDown(
+  { directory }: Stack,
+  state: State,
+  names: readonly string[],
+  say: (line: string) => void,
+): Promise<void> {
+  if (names.length > 0) say(`taking down ${names.join(', ')}`);
+  await stopProcesses(state.processes.filter(({ name }) => names.includes(name)));
+  try {
+    writeState(directory, { ...state, processes: state.processes.filter(runs) });
+  } catch (error) {
+    say(`${(error as Error).message}; what it says of ended processes does no harm`); // why it failed first is thrown
+  }
 }
 
 /** Builds the servers that the cache does not have; its script tells how far it is. */
