@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { projectOf } from '../../tools/obs/compose.ts';
 import { configure } from '../../tools/obs/configure.ts';
 import { parts } from '../../tools/obs/parts.ts';
 import { standardPorts, translate } from '../../tools/obs/stack.ts';
@@ -77,4 +78,11 @@ it('every host that a configuration names is a part, and its place as a process 
     expect(names).toContain(host.split(':')[0]);
     expect(translate(host, { ports: standardPorts })).toMatch(/^127\.0\.0\.1:/);
   }
+});
+
+it('two stacks are two projects of Compose, each its own again and again', () => {
+  const of = (directory: string) => projectOf({ directory, ports: standardPorts });
+  expect(of('/home/ada/data/obs')).toMatch(/^[a-z0-9][a-z0-9_-]*$/);
+  expect(of('/home/ada/data/obs')).toBe(of('/home/ada/data/obs'));
+  expect(of('/home/ada/data/obs')).not.toBe(of('/home/bob/data/obs'));
 });

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { portNames, type Stack } from './stack.ts';
 
 const file = new URL('../../deploy/local/compose.yaml', import.meta.url).pathname;
@@ -20,7 +21,8 @@ export const composeStatus = (stack: Stack): Promise<void> => compose(stack, ['p
 /** Runs Compose to its end, in view of the user; throws where it fails. */
 function compose(stack: Stack, args: readonly string[], signal?: AbortSignal): Promise<void> {
   const env = { ...process.env, ...portVariables(stack) };
-  const child = spawn('docker', ['compose', '--file', file, ...args], { env, stdio: 'inherit', signal });
+  const command = ['compose', '--file', file, '--project-name', projectOf(stack), ...args];
+  const child = spawn('docker', command, { env, stdio: 'inherit', signal });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) =>
@@ -28,6 +30,10 @@ function compose(stack: Stack, args: readonly string[], signal?: AbortSignal): P
     );
   });
 }
+
+/** Its own for each stack: two of one name would be one, with one's volumes and the other's ports. */
+export const projectOf = ({ directory }: Stack): string =>
+  `tailgate-${createHash('sha256').update(directory).digest('hex').slice(0, 8)}`;
 
 /** OBS_GATEWAY_GRPC=4317 and so on, as the Compose file has them. */
 const portVariables = ({ ports }: Stack): Record<string, string> =>
