@@ -115,8 +115,11 @@ class Restorer {
       try {
         await this.#send(file, sent);
       } catch (error) {
-        this.done.push({ file, traceId: '', spans: 0, state: 'failed', note: (error as Error).message });
-        if (!(error instanceof TraceFault)) throw error;
+        const isOfFile = error instanceof TraceFault;
+        // Of one file alone the error says it all.
+        if (isOfFile || files.length > 1)
+          this.done.push({ file, traceId: '', spans: 0, state: 'failed', note: (error as Error).message });
+        if (!isOfFile) throw error;
       }
       progress.tell(i + 1);
     }
