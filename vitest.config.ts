@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /** Stories of whole processes that last long: told in vitest.real.config.ts, where there is time for them. */
-export const longStories = ['test/process/{container,overload,searches,shard-trouble,simulate,tls-crowd}.test.ts'];
+export const longStories = [
+  'test/process/{container,overload,searches,shard-trouble,shards,simulate,tls-crowd,window}.test.ts',
+  'test/export/tls-rotation.test.ts',
+];
 
 /** The stories of the path, told again with more than one shard. */
 const withShards = (shards: number) => ({
