@@ -40,6 +40,7 @@ export async function openPlace(flags: PlaceFlags, settings: Settings): Promise<
 
 /** A folder, or `s3://BUCKET/PREFIX`. */
 export async function placeAt(where: string, flags: S3Flags, { io, timeoutMs }: Settings): Promise<OpenPlace> {
+  if (where === '') throw new CommandError('the name of a folder is empty: expected one, or s3://BUCKET', exit.usage);
   const bucket = readBucket(where);
   if (bucket === undefined) return { place: new Folder(where), close: async () => {} };
   const target = targetOf(bucket, flags, io);

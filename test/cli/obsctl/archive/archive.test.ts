@@ -66,6 +66,26 @@ describe('trace archive', () => {
     expect(filesIn(folder).map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual([0o444, 0o444]);
   });
 
+  it.each([
+    ['where no folder can be made', () => '/proc/archive', 'there is no such folder'],
+    ['below a link that leads nowhere', () => join(folder, 'nowhere', 'deeper'), 'not a folder'],
+    ['in a file', () => join(folder, 'file', 'deeper'), 'not a folder'],
+  ])('ends in a line %s', async (_, out, message) => {
+    symlinkSync('/nowhere/at/all', join(folder, 'nowhere'));
+    writeFileSync(join(folder, 'file'), '');
+    const { code, err } = await archive([traceId, '--out', out()]);
+    expect([code, err.trim().split('\n').length]).toEqual([1, 1]);
+    expect(err).toContain(message);
+  });
+
+  it('makes the folders above its own, also when several do at once', async () => {
+    const deep = join(folder, 'a', 'b', 'c');
+    const reports = await Promise.all([1, 2, 3].map(() => archive([traceId, '--out', deep])));
+    expect(reports.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(filesIn(deep)).toHaveLength(2);
+    expect((await archive([traceId, '--out', ''])).code).toBe(2);
+  });
+
   it('holds as long as was asked for last, also within a day', async () => {
     await archive([traceId, '--out', folder, '--hold', '1h']);
     await archive([traceId, '--out', folder, '--hold', '20h']);
