@@ -65,7 +65,7 @@ function traceIn(bytes: Uint8Array, traceId: string | undefined): ArchivedTrace 
     throw error;
   }
   const facts = factsOf(wire, traceId);
-  if (facts.spans === 0) throw new TraceFault('there is no span in it');
+  if (facts.spans === 0) throw new TraceFault('there is no span in it: expected OTLP JSON, {"resourceSpans": […]}');
   return { traceId: facts.traceId, spans: facts.spans, wire };
 }
 

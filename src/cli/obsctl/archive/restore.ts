@@ -140,8 +140,6 @@ class Restorer {
   }
 
   async #send(file: string, sent: Set<string>): Promise<void> {
-    // What stands beside a trace for Grafana says the same.
-    if (isGrafanaFile(splitAddress(file).name)) return;
     const trace = await this.#read(file);
     const wanted = spanIds(trace.wire);
     const identity = `${trace.traceId} ${[...wanted.spans].sort().join()}`;
@@ -157,7 +155,9 @@ class Restorer {
   }
 
   async #read(file: string): Promise<ArchivedTrace> {
-    const { where, name, isFolder } = splitAddress(file);
+    const { where, name: named, isFolder } = splitAddress(file);
+    // What stands beside a trace for Grafana says the same, and nobody vouches for it.
+    const name = isGrafanaFile(named) ? named.replace(/grafana\.json$/, 'json') : named;
     const { place, close } = await placeAt(where, this.#flags, this.#settings);
     try {
       return await readArchived(place, name).catch((error) => {

@@ -147,6 +147,13 @@ describe('trace restore', () => {
     expect(tempo.taken).toHaveLength(1);
   });
 
+  it('restores the trace where its copy for Grafana is named, and nothing of the copy', async () => {
+    const copy = trace.replace('.json', '.grafana.json');
+    writeFileSync(copy, '{"batches":[]}');
+    expect((await run('restore', copy)).code).toBe(0);
+    expect(tempo.taken.map((body) => Buffer.from(body).equals(Buffer.from(oddTrace())))).toEqual([true]);
+  });
+
   it('passes over what is no file, and sends the others', async () => {
     mkdirSync(join(folder, 'deeper.json'));
     const { code, out } = await run('restore', join(folder, 'deeper.json'), join(trace, 'below'), trace);
