@@ -64,6 +64,8 @@ async function traceArchive(named: readonly string[], flags: ArchiveFlags, setti
   const { by, why = '' } = flags;
   if (why.length > maxWords.why)
     throw new CommandError(`--why: ${why.length} characters: expected at most ${maxWords.why}`, exit.usage);
+  if (flags.lock !== undefined && flags.to === undefined)
+    throw new CommandError('--lock belongs to --to s3://…: nothing enforces a hold in a folder', exit.usage);
   const labels = {
     by: authorOf(by === undefined ? {} : { by }, io).by,
     why,

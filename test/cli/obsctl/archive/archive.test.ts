@@ -181,7 +181,9 @@ describe('trace archive', () => {
     [['--hold', 'soon', '--out', 'x', traceId], '--hold soon: expected a time such as 90d or 1y'],
     [['--hold', '2026-02-30', '--out', 'x', traceId], '--hold 2026-02-30'],
     [['--hold', '2020-01-01', '--out', 'x', traceId], '--hold 2020-01-01'],
-    [['--lock', 'governance', '--out', 'x', traceId], '--lock belongs to --hold'],
+    [['--lock', 'governance', '--to', 's3://incidents', traceId], '--lock belongs to --hold'],
+    [['--lock', 'governance', '--hold', '1y', '--out', 'x', traceId], '--lock belongs to --to s3://'],
+    [['--lock', 'compliance', '--hold', '1y', traceId], '--lock belongs to --to s3://'],
     [['--why', 'x'.repeat(1001), '--out', 'x', traceId], '--why: 1001 characters'],
     [['--out', 'x', '../../etc/passwd'], 'holds no trace id'],
   ])('refuses %j before it asks anybody', async (argv, message) => {
