@@ -69,6 +69,6 @@ it('what they said is not taken for what later rules say, which have none', () =
 
 it('129 of them are refused, and what is wrong with one is told where it stands', () => {
   const many = Array.from({ length: 129 }, (_, i) => ({ ...all, name: `p${i}` }));
-  expect(() => compiled({ shadow: many })).toThrow('129 policies; expected at most 128');
+  expect(() => compiled({ shadow: many })).toThrow('129 policies: expected at most 128');
   expect(() => compiled({ shadow: [{ name: 'x', type: 'nothing' }] })).toThrow('["shadow",0,"type"]');
 });
