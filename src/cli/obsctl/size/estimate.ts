@@ -44,8 +44,8 @@ export const measured = {
 export const chosen = {
   /** Of a core's time, so that acknowledgements stay quick. */
   utilization: 0.5,
-  /** A hop costs at most as much as deciding does: the goal, until it has been measured. */
-  hopCost: 1,
+  /** Of what deciding costs: measured with two gateways of which one is asked, docs/performance.md § A fleet. */
+  hopCost: 3.1,
   /** The largest share over the mean share of traces, and bursts. */
   unevenness: 1.25,
   bufferShareOfLimit: 0.4,

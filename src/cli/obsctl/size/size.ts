@@ -74,7 +74,7 @@ const persecond = (bytes: number): string => `${sizeText(bytes)}/s`;
 /** The estimate as text. Pure. */
 function sizeLines({ hasAgents, coresPerGateway, waitMs }: Load, it: Size): string {
   const { deciding, handing, needed } = it.cores;
-  const hop = hasAgents ? '' : ` + ${cores(handing)} handing spans to their owners (the most that may be)`;
+  const hop = hasAgents ? '' : ` + ${cores(handing)} handing spans to their owners`;
   const lines = [
     ['gateways', `${it.gateways} of ${coresPerGateway} cores, one of which may be gone`],
     ['cores', `${cores(needed)}: ${cores(deciding)} deciding${hop}, at ${100 * chosen.utilization} % of their time`],
