@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { makeFleet, sendTraffic } from '../support/fleet.ts';
+import { makeFleet, sendTraffic, settled } from '../support/fleet.ts';
 import { eventually, type GatewayProcess } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { startSink } from '../support/otlp-sink.ts';
@@ -19,12 +19,7 @@ it('a gateway that hangs under load: no span is lost, those twice are counted, a
     await sink[Symbol.asyncDispose]();
   });
   for (const name of names) await fleet.start(name);
-  await eventually(async () => {
-    for (const gateway of fleet.up.values()) {
-      const said = [...gateway.events('fleet_joined'), ...gateway.events('fleet_changed')].at(-1);
-      expect(said?.members).toHaveLength(3);
-    }
-  });
+  await settled(fleet, 3);
   const { pid } = fleet.up.get('c') as GatewayProcess;
   // What was sent to it straight would hang with it.
   fleet.close('c');

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { makeFleet, sendTraffic, spansPerTrace, type Traffic } from '../support/fleet.ts';
+import { makeFleet, sendTraffic, settled, spansPerTrace, type Traffic } from '../support/fleet.ts';
 import { eventually } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { startSink } from '../support/otlp-sink.ts';
@@ -35,20 +35,13 @@ it.each([
       await sink[Symbol.asyncDispose]();
     });
     for (const name of names) await fleet.start(name);
-    const settled = () =>
-      eventually(async () => {
-        for (const gateway of fleet.up.values()) {
-          const said = [...gateway.events('fleet_joined'), ...gateway.events('fleet_changed')].at(-1);
-          expect(said?.members).toHaveLength(3);
-        }
-      }, 40_000);
-    await settled();
+    await settled(fleet, names.length, 40_000);
     const traffic = sendTraffic(fleet);
     await sleep(2_000);
     for (const wire of wires) wire.cut();
     await sleep(cutMs);
     for (const wire of wires) wire.mend();
-    await settled();
+    await settled(fleet, names.length, 40_000);
     await sleep(5_000);
     const after = sendTraffic(fleet, { name: 'after' });
     await sleep(3_000);

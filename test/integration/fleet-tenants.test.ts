@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Authority } from '../support/certificates.ts';
-import { makeFleet, sendTraffic } from '../support/fleet.ts';
+import { makeFleet, sendTraffic, settled } from '../support/fleet.ts';
 import { eventually } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { startSink } from '../support/otlp-sink.ts';
@@ -42,12 +42,7 @@ it('tenants, TLS and tokens between gateways of two shards that come and go: eve
     rmSync(folder, { recursive: true });
   });
   for (const name of ['a', 'b', 'c']) await fleet.start(name);
-  await eventually(async () => {
-    for (const gateway of fleet.up.values()) {
-      const said = [...gateway.events('fleet_joined'), ...gateway.events('fleet_changed')].at(-1);
-      expect(said?.members).toHaveLength(3);
-    }
-  });
+  await settled(fleet, 3);
   // Both have traces and spans of the same ids.
   const traffic = tenants.map((tenant) => sendTraffic(fleet, { everyMs: 400, headers: { [header]: tenant } }));
   await sleep(2_000);

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { makeFleet, sendTraffic, spansPerTrace } from '../support/fleet.ts';
+import { makeFleet, sendTraffic, settled, spansPerTrace } from '../support/fleet.ts';
 import { eventually } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { startSink } from '../support/otlp-sink.ts';
@@ -42,15 +42,6 @@ async function fleetOf(...[names, more]: [Parameters<typeof makeFleet>[0], Param
   };
   return { fleet, compared, sink };
 }
-
-/** Each gateway that is up says that so many are in force. */
-const settled = (fleet: Awaited<ReturnType<typeof makeFleet>>, members: number): Promise<void> =>
-  eventually(async () => {
-    for (const gateway of fleet.up.values()) {
-      const said = [...gateway.events('fleet_joined'), ...gateway.events('fleet_changed')].at(-1);
-      expect(said?.members).toHaveLength(members);
-    }
-  });
 
 it('three gateways: every trace is whole, wherever its spans come in', async () => {
   const { fleet, compared } = await fleetOf(['a', 'b', 'c']);

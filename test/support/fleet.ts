@@ -1,8 +1,9 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
 import { freePort } from '../../tools/servers/ports.ts';
 import { type Home, makeHome, sinkExporter } from './boot-file.ts';
-import { type GatewayProcess, startGatewayProcess } from './gateway.ts';
+import { eventually, type GatewayProcess, startGatewayProcess } from './gateway.ts';
 import { postTraces } from './post-traces.ts';
 import { requestBytes, type Told } from './spans.ts';
 
@@ -120,6 +121,15 @@ export async function makeFleet(
     },
   };
 }
+
+/** Each gateway that is up says that so many are in force. */
+export const settled = (fleet: FleetOfProcesses, members: number, withinMs?: number): Promise<void> =>
+  eventually(async () => {
+    for (const gateway of fleet.up.values()) {
+      const said = [...gateway.events('fleet_joined'), ...gateway.events('fleet_changed')].at(-1);
+      expect(said?.members).toHaveLength(members);
+    }
+  }, withinMs);
 
 /** What was sent, and what became of it. */
 export interface Traffic {
