@@ -53,20 +53,21 @@ export class ResourceAttributes {
 
   /** A Resource message with what it gets, in memory of its own; itself where that is nothing. Nothing is redacted. */
   added(resource: Uint8Array): Uint8Array {
-    const ofPod = this.#pods?.attributesFor(resource, 0, resource.length) ?? [];
-    if (this.#additions.length === 0 && ofPod.length === 0) return resource;
-    this.#merge(new Reader(resource, 0, resource.length), ofPod);
-    return this.#merged.finish();
+    return this.#adds(resource, 0, resource.length) ? this.#merged.finish() : resource;
   }
 
   /** Writes buf[start, end), a Resource message, as `field`; nothing where it is empty and stays so. */
   write(out: Writer, field: number, buf: Uint8Array, start: number, end: number): void {
+    if (this.#adds(buf, start, end)) this.#redacted(out, field, this.#merged.buf, 0, this.#merged.pos);
+    else this.#redacted(out, field, buf, start, end);
+  }
+
+  /** Whether it gets anything; then `merged` has it with that. */
+  #adds(buf: Uint8Array, start: number, end: number): boolean {
     const ofPod = this.#pods?.attributesFor(buf, start, end) ?? [];
-    if (this.#additions.length === 0 && ofPod.length === 0) this.#redacted(out, field, buf, start, end);
-    else {
-      this.#merge(new Reader(buf, start, end), ofPod);
-      this.#redacted(out, field, this.#merged.buf, 0, this.#merged.pos);
-    }
+    if (this.#additions.length === 0 && ofPod.length === 0) return false;
+    this.#merge(new Reader(buf, start, end), ofPod);
+    return true;
   }
 
   #redacted(out: Writer, field: number, buf: Uint8Array, start: number, end: number): void {
