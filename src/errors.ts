@@ -35,6 +35,7 @@ export const refusals = {
   overloaded: { grpc: 14, http: 503, retryable: true },
   forward_full: { grpc: 14, http: 503, retryable: true },
   owner_refused: { grpc: 14, http: 503, retryable: true },
+  owner_rejected: { grpc: 3, http: 400, retryable: false },
   draining: { grpc: 14, http: 503, retryable: true },
   timeout: { grpc: 4, http: 408, retryable: true },
   internal: { grpc: 13, http: 500, retryable: false },

@@ -134,10 +134,20 @@ export class Pipeline implements Intake {
     ledger.add(ledger.row(noPolicy), 'forwarded', spans, 0);
   }
 
-  /** The rest of the books on a request that was cut: `parts` of it came in here, each like a request. */
-  passedOn(source: Source, scanned: Scanned, parts: number): Receipt {
+  /** The rest of the books on a request that was cut: `parts` of it came in here, each like a request; others nobody takes. */
+  passedOn(source: Source, scanned: Scanned, parts: number, rejected: { spans: number; why: string }): Receipt {
+    const { ledger } = this.shard;
     this.received[source].requests -= parts;
-    return this.#receipt(0, source, scanned);
+    const receipt = this.#receipt(0, source, scanned);
+    if (rejected.spans === 0) return receipt;
+    this.received[source].spans += rejected.spans;
+    ledger.add(ledger.row(noPolicy), 'rejected', rejected.spans, 0);
+    const message = `${rejected.spans} spans were rejected: ${rejected.why}`;
+    return {
+      spans: receipt.spans,
+      rejectedSpans: receipt.rejectedSpans + rejected.spans,
+      message: receipt.message === '' ? message : `${receipt.message}; ${message}`,
+    };
   }
 
   /** One that was dropped is to be kept; the four words of its id. Whoever asks has it brought where that is said. */

@@ -1,7 +1,7 @@
 import type { Part } from '../route/split.ts';
 
-/** Where a part goes: to another shard of this gateway, or to a member. */
-export type Target = { readonly shard: number } | { readonly member: string };
+/** Where a part goes: to another shard of this gateway, or to a member; or nowhere, as its owners have it already. */
+export type Target = { readonly shard: number } | { readonly member: string } | 'taken';
 
 export interface Away {
   readonly part: Part;

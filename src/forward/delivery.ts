@@ -12,18 +12,23 @@ import type { Away, Cut } from './cut.ts';
 import type { FleetTenant } from './fleet-tenant.ts';
 import { timeOf } from './time-of.ts';
 
-/** How a part's try ended: its owner has it, does not take it now, never will, is not there, or may have it. */
+/**
+ * How a part's try ended: its owner has it, does not take it now, takes nothing from here, never will, is not there, or
+ * may have it.
+ */
 type Try =
   | { readonly ended: 'taken' }
-  | { readonly ended: 'full' | 'never' | 'gone' | 'unsure'; readonly part: Part; readonly refusal: Refusal };
+  | { readonly ended: 'full' | 'denied' | 'never' | 'gone' | 'unsure'; readonly part: Part; readonly refusal: Refusal };
 
 /** Whoever cut the request. */
 interface Cutter {
   readonly visited: Visited;
   /** A part of it, cut by what is known now. */
   again(part: Part): Cut | Refusal;
-  /** A part that its owner has: nobody looks at its bytes any more. */
+  /** Nobody looks at its bytes any more. */
   delivered(part: Part): void;
+  /** A part that was taken, of a request that the sender will repeat: it is not taken twice. */
+  expectAgain(part: Part): void;
 }
 
 /** What is known of the request as a whole. */
@@ -39,7 +44,7 @@ const longestPauseMs = 1_000;
 /**
  * Brings the parts of one request to their owners, and what stays here in last. Where nothing was taken yet and an owner
  * refuses, the sender is refused; once a part was taken, the others are tried until the time is over, and then come in
- * here: docs/decisions/0014-fleet.md.
+ * here, or, in an agent, are asked for again, without what was taken: docs/decisions/0014-fleet.md.
  */
 export class Delivery {
   readonly #cutter: Cutter;
@@ -47,7 +52,10 @@ export class Delivery {
   readonly #source: Source;
   readonly #untilMs: number;
   readonly #here: Part[] = [];
-  #isTaken = false;
+  /** Of those that were taken, the bytes are kept until the answer. */
+  readonly #taken: Part[] = [];
+  #rejectedSpans = 0;
+  #whyRejected = '';
 
   constructor(cutter: Cutter, of: FleetTenant, source: Source) {
     this.#cutter = cutter;
@@ -63,29 +71,32 @@ export class Delivery {
     fleet.stats.heldBytes += heldBytes;
     this.#here.push(...here);
     try {
-      const refusal = (await this.#bring(away)) ?? (await this.#takeIn());
-      return refusal ?? pipeline.passedOn(this.#source, scanned, this.#here.length);
+      const refusal = (await this.#bring(away)) ?? (await this.#takeIn()) ?? this.#rejection(scanned);
+      if (refusal !== undefined && refusals[refusal.reason].retryable)
+        for (const part of this.#taken) this.#cutter.expectAgain(part);
+      const rejected = { spans: this.#rejectedSpans, why: this.#whyRejected };
+      return refusal ?? pipeline.passedOn(this.#source, scanned, this.#here.length, rejected);
     } catch (error) {
       fleet.fault(error);
       return new Refusal('internal', 'the gateway failed on this request');
     } finally {
+      for (const part of this.#taken) this.#cutter.delivered(part);
       fleet.stats.heldBytes -= heldBytes;
     }
   }
 
   async #bring(away: readonly Away[]): Promise<Refusal | undefined> {
+    const { isAgent } = this.#of.fleet.options;
     let left = away;
     for (let pauseMs = firstPauseMs; left.length > 0; pauseMs = Math.min(longestPauseMs, 2 * pauseMs)) {
       const failed = (await Promise.all(left.map((each) => this.#try(each)))).filter((it) => it.ended !== 'taken');
-      this.#isTaken ||= failed.length < left.length;
-      const full = failed.find(({ ended }) => ended === 'full');
+      const full = failed.find(({ ended }) => ended === 'full' || (isAgent && ended === 'denied'));
       if (full !== undefined && !this.#isTaken) return full.refusal;
       const leftMs = this.#untilMs - systemClock.monotonicMs();
-      const isWorthIt = ({ ended }: Try): boolean => ended !== 'never' && leftMs > 0;
-      const hopeless = failed.filter((it) => !isWorthIt(it));
-      if (hopeless.length > 0 && this.#of.fleet.options.isAgent) return hopeless[0].refusal;
-      this.#adopt(hopeless.map(({ part }) => part));
-      const again = failed.filter(isWorthIt);
+      const again = failed.filter(({ ended }) => leftMs > 0 && ended !== 'never' && (isAgent || ended !== 'denied'));
+      const hopeless = failed.filter((it) => !again.includes(it));
+      const asked = isAgent ? this.#reject(hopeless) : this.#adopt(hopeless.map(({ part }) => part));
+      if (asked !== undefined) return asked;
       // Of one that is gone, whoever comes after it is asked at once.
       if (again.some(({ ended }) => ended !== 'gone')) await sleep(Math.min(leftMs, pauseMs));
       const cut = this.#cutAgain(again.map(({ part }) => part));
@@ -98,18 +109,23 @@ export class Delivery {
   async #try({ part, to }: Away): Promise<Try> {
     const { fleet, tenant, pipeline } = this.#of;
     const { visited } = this.#cutter;
+    if (to === 'taken') return { ended: 'taken' };
     if ('shard' in to) {
       const answer = await fleet.relay(to.shard, { part, tenant: tenant.index, visited, source: this.#source });
-      return answer instanceof Refusal ? { ended: 'full', part, refusal: answer } : { ended: 'taken' };
+      if (answer instanceof Refusal)
+        return { ended: refusals[answer.reason].retryable ? 'full' : 'never', part, refusal: answer };
+      this.#taken.push(part);
+      return { ended: 'taken' };
     }
     const sent = await fleet.send(part, to.member, visited, tenant.name);
     if (sent.kind === 'taken') {
       pipeline.forwarded(this.#source, part.spans, part.body.length);
-      this.#cutter.delivered(part);
+      this.#taken.push(part);
       return { ended: 'taken' };
     }
     const why = `${to.member} owns some of these traces and did not take them: ${sent.message}`;
-    return { ended: endings[sent.kind], part, refusal: new Refusal('owner_refused', why) };
+    const reason = sent.kind === 'rejected' ? 'owner_rejected' : 'owner_refused';
+    return { ended: endings[sent.kind], part, refusal: new Refusal(reason, why) };
   }
 
   /** Lists may have changed, and a member may be gone. */
@@ -127,16 +143,36 @@ export class Delivery {
   }
 
   /** Nobody else took it in time: its traces are judged here, as far as they come here. */
-  #adopt(parts: readonly Part[]): void {
+  #adopt(parts: readonly Part[]): undefined {
     for (const { spans } of parts) this.#of.fleet.stats.adoptedSpans += spans;
     this.#here.push(...parts);
   }
 
+  /** An agent adopts nothing: what owners never take is rejected; for the rest, the sender is to ask again. */
+  #reject(failed: readonly Exclude<Try, { ended: 'taken' }>[]): Refusal | undefined {
+    for (const { ended, part, refusal } of failed) {
+      if (ended !== 'never') return refusal;
+      this.#rejectedSpans += part.spans;
+      this.#whyRejected ||= refusal.message;
+    }
+    return undefined;
+  }
+
+  /** The request as a whole, where nothing of it was taken. */
+  #rejection({ count }: Scanned): Refusal | undefined {
+    if (this.#rejectedSpans === 0 || this.#rejectedSpans < count) return undefined;
+    return new Refusal('owner_rejected', this.#whyRejected);
+  }
+
+  get #isTaken(): boolean {
+    return this.#taken.length > 0;
+  }
+
   async #takeIn(): Promise<Refusal | undefined> {
-    for (const { body } of this.#here) {
-      const receipt = await this.#takeInTime(body);
+    for (const part of this.#here) {
+      const receipt = await this.#takeInTime(part.body);
       if (receipt instanceof Refusal) return receipt;
-      this.#isTaken = true;
+      this.#taken.push(part);
     }
     return undefined;
   }
@@ -161,6 +197,12 @@ export class Delivery {
   }
 }
 
-const endings = { refused: 'full', rejected: 'never', unreachable: 'gone', uncertain: 'unsure' } as const;
+const endings = {
+  refused: 'full',
+  denied: 'denied',
+  rejected: 'never',
+  unreachable: 'gone',
+  uncertain: 'unsure',
+} as const;
 
 const bytesOf = (parts: readonly Part[]): number => parts.reduce((sum, { body }) => sum + body.length, 0);

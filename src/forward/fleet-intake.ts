@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts';
 import { noConditions } from '../decide/conditions.ts';
 import type { RequestScan } from '../decode/scan.ts';
 import { Refusal } from '../errors.ts';
@@ -44,9 +45,9 @@ export class FleetIntake implements Intake {
   }
 
   accept(message: Message, protocol: Source): Answer {
-    const { pipeline, fleet } = this.#of;
+    const { pipeline } = this.#of;
     const source = this.#sourceOf(protocol);
-    if (fleet.takesAll(this.visited)) return pipeline.accept(message, source);
+    if (this.#takesAll()) return pipeline.accept(message, source);
     const refusal = this.refuses(message.length);
     if (refusal !== undefined) return refusal;
     const bytes = memoryFor(message.length);
@@ -62,9 +63,9 @@ export class FleetIntake implements Intake {
   }
 
   *acceptInSteps(message: Message, protocol: Source, isGone: () => boolean): Generator<undefined, Answer> {
-    const { pipeline, fleet } = this.#of;
+    const { pipeline } = this.#of;
     const source = this.#sourceOf(protocol);
-    if (fleet.takesAll(this.visited)) return yield* pipeline.acceptInSteps(message, source, isGone);
+    if (this.#takesAll()) return yield* pipeline.acceptInSteps(message, source, isGone);
     const refusal = this.refuses(message.length);
     if (refusal !== undefined) return refusal;
     const bytes = new Uint8Array(message.length);
@@ -92,9 +93,23 @@ export class FleetIntake implements Intake {
     return this.#cut(body, this.#of.scan, body.length) ?? { here: [{ body, spans }], away: [] };
   }
 
-  /** A part that its owner has. */
+  /** A part of which nobody looks at the bytes any more. */
   delivered(part: Part): void {
     splitter.giveBack(part);
+  }
+
+  /** The sender will repeat all, of which this was taken. */
+  expectAgain({ body }: Part): void {
+    const { scan, repeats } = this.#of;
+    scan.run(body, 0, body.length, noConditions);
+    repeats.expect(body, scan, systemClock.monotonicMs());
+  }
+
+  /** As it is, unseen. */
+  #takesAll(): boolean {
+    const { fleet, repeats } = this.#of;
+    if (!repeats.isEmpty) repeats.forget(systemClock.monotonicMs());
+    return repeats.isEmpty && fleet.takesAll(this.visited);
   }
 
   #deliver(cut: Cut, source: Source, { count, invalid, reason }: RequestScan): Promise<Receipt | Refusal> {
@@ -111,7 +126,7 @@ export class FleetIntake implements Intake {
     const { slices: rows, stride, count, invalid } = scan;
     if (this.#of.fleet.isChanging) this.#of.pipeline.catchUp();
     const groups = new Int32Array(count);
-    const targets = this.#group({ rows, stride, count }, groups);
+    const targets = this.#group({ bytes, rows, stride, count }, groups);
     const { fleet } = this.#of;
     if (fleet.options.isAgent && groups.includes(0)) return noOwner();
     if (targets.length === 0) return undefined;
@@ -130,8 +145,9 @@ export class FleetIntake implements Intake {
   }
 
   /** Says for each slice where it goes: 0 is here, n is `targets[n − 1]`. */
-  #group({ rows, stride, count }: Pick<SliceRows, 'rows' | 'stride' | 'count'>, groups: Int32Array): Target[] {
-    const { fleet, pipeline } = this.#of;
+  #group({ bytes, rows, stride, count }: Omit<SliceRows, 'segment' | 'conditions'>, groups: Int32Array): Target[] {
+    const { fleet, pipeline, repeats } = this.#of;
+    let takenGroup = 0;
     const { now, coming } = fleet.paths;
     const targets: Target[] = [];
     const byPath: number[] = [];
@@ -141,6 +157,10 @@ export class FleetIntake implements Intake {
     for (let i = 0, row = 0; i < count; i++, row += stride) {
       const high = rows[row + Slice.traceIdC];
       const low = rows[row + Slice.traceIdD];
+      if (!repeats.isEmpty && repeats.has(bytes, rows, row)) {
+        groups[i] = takenGroup ||= targets.push('taken');
+        continue;
+      }
       const path = coming.of(high, low);
       if (this.#asksOwner(path)) {
         const shard = ownerOf(low, shards);

@@ -77,10 +77,21 @@ export class Outbox {
   /** Messages of protobuf one after the other are one with the fields of all. */
   async #call(together: readonly Waiting[]): Promise<void> {
     const sent = await this.#send(together.map(({ part }) => part.body));
+    // Something in one of them: the others must not go with it.
+    if (sent.kind === 'rejected' && together.length > 1) await this.#callEach(together);
+    else for (const { resolve } of together) resolve(sent);
     this.#calls--;
-    for (const { resolve } of together) resolve(sent);
     if (isAway(sent)) this.#giveBack(sent.message);
     this.#callAll();
+  }
+
+  async #callEach(together: readonly Waiting[]): Promise<void> {
+    let away: Away | undefined;
+    for (const { part, resolve } of together) {
+      const sent: Sent = away ? { kind: 'unreachable', message: away.message } : await this.#send([part.body]);
+      if (isAway(sent)) away = sent;
+      resolve(sent);
+    }
   }
 
   /** A peer answers for all that members do: what it throws is a fault of ours, and says nothing of the member. */
@@ -89,7 +100,7 @@ export class Outbox {
       return await this.#peer().send(bodies, this.#metadata, this.#withinMs);
     } catch (error) {
       this.#fault(error);
-      return { kind: 'rejected', message: `the gateway failed to send it: ${describe(error)}` };
+      return { kind: 'denied', message: `the gateway failed to send it: ${describe(error)}` };
     }
   }
 

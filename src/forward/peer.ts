@@ -12,8 +12,10 @@ export type Sent =
   | { readonly kind: 'taken'; readonly rejectedSpans: number; readonly message: string }
   /** It has not taken it, and says so; worth another try, not before `waitMs`. */
   | { readonly kind: 'refused'; readonly waitMs: number; readonly message: string }
-  /** It never takes this: too large, or a credential or certificate that is wrong. */
+  /** It never takes this: too large, or something in it. */
   | { readonly kind: 'rejected'; readonly message: string }
+  /** It takes nothing from here as things are: a credential or certificate is wrong, or the address. */
+  | { readonly kind: 'denied'; readonly message: string }
   /** It was not sent. */
   | { readonly kind: 'unreachable'; readonly message: string }
   /** It was sent, and nobody knows what became of it: the connection broke, or, where it is silent, time passed. */
@@ -124,5 +126,6 @@ function judged(reply: Reply, isSilent: boolean): Sent {
   if (status === undefined || Number(status) === Code.DEADLINE_EXCEEDED)
     return { kind: 'uncertain', message: answer.message, isSilent };
   if (answer.kind === 'retryable') return { kind: 'refused', waitMs: answer.waitMs, message: answer.message };
-  return { kind: 'rejected', message: answer.message };
+  const isOfMessage = answer.kind === 'too_large' || answer.kind === 'refused';
+  return { kind: isOfMessage ? 'rejected' : 'denied', message: answer.message };
 }

@@ -6,12 +6,13 @@ export const outcomes = [
   'late_dropped',
   'produced',
   'forwarded',
+  'rejected',
   'invalid',
   'lost',
 ] as const;
 export type Outcome = (typeof outcomes)[number];
-/** Others decide about these: gateways that are alone have none. */
-export const handedOn: readonly string[] = ['produced', 'forwarded'] satisfies Outcome[];
+/** Others decide about these, or never take them: gateways that are alone have none. */
+export const handedOn: readonly string[] = ['produced', 'forwarded', 'rejected'] satisfies Outcome[];
 
 /** The books as people read them. */
 export const bookRows: readonly string[] = ['received', ...outcomes, 'waiting'];

@@ -79,7 +79,8 @@ function bufferOf({ buffer, waiting }: Pick<GatewayStats, 'buffer' | 'waiting'>)
 }
 
 /**
- * received = kept + dropped + late_kept + late_dropped + produced + forwarded + invalid + lost + waiting, in spans,
+ * received = kept + dropped + late_kept + late_dropped + produced + forwarded + rejected + invalid + lost + waiting, in
+ * spans,
  * and for each exporter kept + late_kept = exported + queued + failed + elsewhere. Traces do not add up so: one with late spans counts under `late_*` as well.
  */
 export function booksOf(stats: GatewayStats) {

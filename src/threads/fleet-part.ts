@@ -4,6 +4,7 @@ import { FleetIntake } from '../forward/fleet-intake.ts';
 import { FleetShard, type FleetWays, type Relayed } from '../forward/fleet-shard.ts';
 import type { FleetTenant } from '../forward/fleet-tenant.ts';
 import { MemberAccess } from '../forward/member-access.ts';
+import { Repeats } from '../forward/repeats.ts';
 import type { FleetView } from '../model/fleet.ts';
 import type { Receipt } from '../model/intake.ts';
 import type { Tenants } from '../model/tenant.ts';
@@ -51,7 +52,8 @@ export class FleetPart {
     this.shard = fleet;
     const ofAgent = options.isAgent ? added : undefined;
     this.#of = pipelines.map(({ tenant, pipeline }) => {
-      return { fleet, tenant, pipeline, scan: pipeline.shard.scan.another(), added: ofAgent };
+      const scan = pipeline.shard.scan.another();
+      return { fleet, tenant, pipeline, scan, repeats: new Repeats(), added: ofAgent };
     });
     this.intakes = this.#of.map((of) => new FleetIntake(of));
     this.members = new MemberAccess(this.#of, tenants);

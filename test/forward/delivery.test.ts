@@ -37,11 +37,19 @@ async function deliver(b: Sent, here: readonly (Receipt | Refusal)[], timeoutMs 
     },
   } as unknown as FleetTenant;
   const again = (part: Part) => ({ here: [], away: [{ part, to: { member: 'b' } }] });
-  const cutter = { visited: [], again, delivered: () => {} };
+  const expected: Part[] = [];
+  const expectAgain = (part: Part): void => void expected.push(part);
+  const cutter = { visited: [], again, delivered: () => {}, expectAgain };
   const cut = { here: [part(10)], away: [{ part: part(20), to: { member: 'b' } }] };
   const answer = await new Delivery(cutter, of, 'grpc').run(cut, scanned);
   expect(stats.heldBytes).toBe(0);
-  return { calls, reason: answer instanceof Refusal ? answer.reason : 'taken', adopted: stats.adoptedSpans };
+  const expectedAgain = expected.map(({ body }) => body.length);
+  return {
+    calls,
+    expectedAgain,
+    reason: answer instanceof Refusal ? answer.reason : 'taken',
+    adopted: stats.adoptedSpans,
+  };
 }
 
 const taken: Sent = { kind: 'taken', rejectedSpans: 0, message: '' };
@@ -51,18 +59,27 @@ it('a request of which others have their part waits for room here, and is not as
     calls: { here: 3, b: 1 },
     reason: 'taken',
     adopted: 0,
+    expectedAgain: [],
   });
 });
 
 it('it is asked for where there is no room in time, and at once where the gateway ends', async () => {
-  expect(await deliver(taken, [full], 200)).toMatchObject({ reason: 'buffer_full', calls: { b: 1 } });
+  expect(await deliver(taken, [full], 200)).toMatchObject({
+    reason: 'buffer_full',
+    calls: { b: 1 },
+    expectedAgain: [20],
+  });
   const draining = new Refusal('draining', 'it ends');
-  expect(await deliver(taken, [draining])).toEqual({ calls: { here: 1, b: 1 }, reason: 'draining', adopted: 0 });
+  expect(await deliver(taken, [draining])).toMatchObject({ calls: { here: 1, b: 1 }, reason: 'draining', adopted: 0 });
 });
 
 it('a request of which nothing was taken is refused at once, by its owner and here', async () => {
   const refused: Sent = { kind: 'refused', waitMs: 0, message: 'full' };
-  expect(await deliver(refused, [receipt])).toEqual({ calls: { here: 0, b: 1 }, reason: 'owner_refused', adopted: 0 });
+  expect(await deliver(refused, [receipt])).toMatchObject({
+    calls: { here: 0, b: 1 },
+    reason: 'owner_refused',
+    expectedAgain: [],
+  });
   const never: Sent = { kind: 'rejected', message: 'too large' };
-  expect(await deliver(never, [full])).toEqual({ calls: { here: 1, b: 1 }, reason: 'buffer_full', adopted: 1 });
+  expect(await deliver(never, [full])).toMatchObject({ calls: { here: 1, b: 1 }, reason: 'buffer_full', adopted: 1 });
 });

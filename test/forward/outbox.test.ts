@@ -59,6 +59,24 @@ it('what waits behind a call that was refused, or whose connection broke, is sen
   expect(calls).toHaveLength(6);
 });
 
+it('what is refused for good takes nothing with it that was called together with it', async () => {
+  const { calls, peer } = scripted();
+  const outbox = new Outbox(() => peer, options);
+  const sent = [10, 20, 30].map((bytes) => outbox.send(part(bytes)));
+  await turn();
+  await turn();
+  expect(calls.map(({ bytes }) => bytes)).toEqual([60]);
+  const never: Sent = { kind: 'rejected', message: 'not for us' };
+  calls[0].answer(never);
+  for (let n = 1; n <= 3; n++) {
+    await turn();
+    calls[n].answer(n === 2 ? never : { kind: 'taken', rejectedSpans: 0, message: '' });
+  }
+  expect((await Promise.all(sent)).map(({ kind }) => kind)).toEqual(['taken', 'rejected', 'taken']);
+  expect(calls.map(({ bytes }) => bytes)).toEqual([60, 10, 20, 30]);
+  expect(outbox.isIdle).toBe(true);
+});
+
 it('a member whose address is none cannot be reached, and nothing else comes of it', async () => {
   for (const address of ['10.0.0.300:4319', 'host%zz:4319', '[fe80::1%eth0]:4319']) {
     const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 100 });
@@ -74,7 +92,7 @@ it('a fault of ours is told, and no member counts as gone by it', async () => {
   const fault = (error: unknown): void => void faults.push(error);
   const peer = new Peer({ address: '127.0.0.1:1', security: null, headers: {}, timeoutMs: 100 });
   const outbox = new Outbox(() => peer, { ...options, withinMs: 0.5, fault });
-  expect(await outbox.send(part(10))).toMatchObject({ kind: 'rejected' });
+  expect(await outbox.send(part(10))).toMatchObject({ kind: 'denied' });
   expect(faults).toHaveLength(1);
   expect(outbox.isIdle).toBe(true);
 });

@@ -12,6 +12,7 @@ const counts = {
   late_dropped: 7,
   produced: 0,
   forwarded: 0,
+  rejected: 0,
   invalid: 1,
   lost: 0,
   waiting: 69,

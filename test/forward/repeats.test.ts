@@ -1,0 +1,154 @@
+import { expect, it } from 'vitest';
+import { noConditions } from '../../src/decide/conditions.ts';
+import { RequestScan } from '../../src/decode/scan.ts';
+import { Refusal } from '../../src/errors.ts';
+import { FleetIntake } from '../../src/forward/fleet-intake.ts';
+import { FleetShard } from '../../src/forward/fleet-shard.ts';
+import type { Peer, Sent } from '../../src/forward/peer.ts';
+import { Repeats } from '../../src/forward/repeats.ts';
+import type { Receipt } from '../../src/model/intake.ts';
+import { messageOf } from '../../src/receive/message.ts';
+import { difference, spanIdentities } from '../support/identity.ts';
+import { requestBytes } from '../support/spans.ts';
+import { Story } from '../support/story.ts';
+
+const taken: Sent = { kind: 'taken', rejectedSpans: 0, message: '' };
+const busy: Sent = { kind: 'refused', waitMs: 0, message: 'the buffer is full' };
+const never: Sent = { kind: 'rejected', message: 'INVALID_ARGUMENT: not for us' };
+const denied: Sent = { kind: 'denied', message: 'UNAUTHENTICATED: who are you' };
+const unsure: Sent = { kind: 'uncertain', message: 'closed the connection', isSilent: false };
+
+/** An agent before the gateways b and c, which answer as told. */
+function agent(timeoutMs = 120) {
+  const story = new Story({ shards: 1 });
+  const answers: Record<string, Sent> = { b: taken, c: taken };
+  const has: Record<string, string[]> = { b: [], c: [] };
+  const members = ['b', 'c'].map((name) => ({ name, address: `${name}:4319` }));
+  const connect = (address: string): Peer => {
+    const name = address[0];
+    const send = async (pieces: readonly Uint8Array[]): Promise<Sent> => {
+      if (answers[name].kind === 'taken') has[name].push(...pieces.flatMap((it) => spanIdentities(it)));
+      return answers[name];
+    };
+    return { address, send, close: () => {} } as unknown as Peer;
+  };
+  const view = { self: '', lists: [members], first: 0, gone: [], crashed: [], silent: [], word: new Uint8Array(0) };
+  const fleet = new FleetShard(
+    { isAgent: true, self: 0, shards: 1, maxBytes: 1e6, waitMs: 10_000, timeoutMs },
+    view,
+    {
+      connect,
+      relay: () => expect.unreachable(),
+      unreachable: () => {},
+      fault: (error) => expect.unreachable(String(error)),
+    },
+    story.clock.monotonicMs,
+  );
+  const [pipeline] = story.shards;
+  const tenant = { index: 0, name: '' };
+  const intake = new FleetIntake({ fleet, tenant, pipeline, scan: new RequestScan(), repeats: new Repeats() });
+  const send = (body: Uint8Array) => intake.accept(messageOf([body]), 'grpc') as Promise<Receipt | Refusal>;
+  const sendInSteps = async (body: Uint8Array) => {
+    const steps = intake.acceptInSteps(messageOf([body]), 'grpc', () => false);
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  };
+  const books = () => {
+    const left = pipeline.shard.ledger.entries().map(({ outcome, spans }) => [outcome, spans]);
+    return { received: pipeline.received.grpc.spans, ...Object.fromEntries(left) };
+  };
+  return { send, sendInSteps, answers, has, fleet, books };
+}
+
+const request = (name: string, spans = 12) =>
+  requestBytes(...Array.from({ length: spans }, (_, i) => ({ trace: `${name}-${i}`, id: `${name}-${i}` })));
+const reasonOf = (answer: Receipt | Refusal): string =>
+  answer instanceof Refusal ? answer.reason : `taken, ${answer.rejectedSpans} rejected`;
+
+it('what an owner took is not sent twice when the sender repeats all, since another had no room', async () => {
+  const { send, sendInSteps, answers, has, fleet } = agent();
+  const body = request('first');
+  answers.c = busy;
+  expect(reasonOf(await send(body))).toBe('owner_refused');
+  const [atB, other] = [[...has.b], request('other')];
+  expect(atB.length).toBeGreaterThan(2);
+  expect(atB.length).toBeLessThan(10);
+  // Still none: nothing of it goes to b again, not by another way in either.
+  expect(reasonOf(await send(body))).toBe('owner_refused');
+  expect(reasonOf(await sendInSteps(body))).toBe('owner_refused');
+  expect(has).toEqual({ b: atB, c: [] });
+  answers.c = taken;
+  expect(reasonOf(await send(other))).toBe('taken, 0 rejected');
+  expect(await send(body)).toEqual({ spans: 12, rejectedSpans: 0, message: '' });
+  const wanted = [...spanIdentities(body), ...spanIdentities(other)];
+  expect(difference([...has.b, ...has.c], wanted)).toEqual({ extra: [], missing: [] });
+  expect(fleet.stats.heldBytes).toBe(0);
+});
+
+it('what an owner never takes is rejected by its count, and the sender does not repeat the rest', async () => {
+  const { send, answers, has, books } = agent();
+  answers.c = never;
+  const body = request('poison');
+  const receipt = (await send(body)) as Receipt;
+  const rejected = 12 - has.b.length;
+  expect(rejected).toBeGreaterThan(0);
+  expect(receipt).toMatchObject({ spans: 12, rejectedSpans: rejected });
+  expect(receipt.message).toMatch(/^\d+ spans were rejected: c owns some.*INVALID_ARGUMENT: not for us/);
+  expect(books()).toMatchObject({ received: 12, forwarded: has.b.length, rejected });
+  answers.b = never;
+  expect(reasonOf(await send(request('all')))).toBe('owner_rejected');
+  expect(books()).toMatchObject({ received: 12, rejected });
+});
+
+it('a wrong credential is no fault of the spans: they stay with the sender, but for what another took', async () => {
+  const { send, answers, has } = agent();
+  answers.c = denied;
+  const body = request('denied');
+  expect(reasonOf(await send(body))).toBe('owner_refused');
+  answers.b = denied;
+  expect(reasonOf(await send(request('more')))).toBe('owner_refused');
+  answers.b = taken;
+  answers.c = taken;
+  expect(reasonOf(await send(body))).toBe('taken, 0 rejected');
+  expect(difference([...has.b, ...has.c], spanIdentities(body))).toEqual({ extra: [], missing: [] });
+});
+
+it('of a part nobody knows what became of it: it is tried again, and counted', async () => {
+  const { send, answers, has, fleet } = agent();
+  answers.c = unsure;
+  const body = request('unsure');
+  const answer = send(body);
+  setTimeout(() => (answers.c = taken), 60);
+  expect(reasonOf(await answer)).toBe('taken, 0 rejected');
+  expect(difference([...has.b, ...has.c], spanIdentities(body))).toEqual({ extra: [], missing: [] });
+  expect(fleet.stats.uncertainSpans).toBeGreaterThan(0);
+});
+
+it('repeats are expected for five minutes, so many that they cost 2 MB, and known by all that is in a span', () => {
+  const repeats = new Repeats();
+  const scan = new RequestScan();
+  const scanned = (body: Uint8Array) => {
+    scan.run(body, 0, body.length, noConditions);
+    return scan;
+  };
+  const has = (body: Uint8Array): boolean => repeats.has(body, scanned(body).slices, 0);
+  const one = requestBytes({ trace: 'one', id: 'a' });
+  repeats.expect(one, scanned(one), 1_000);
+  expect(has(one)).toBe(true);
+  expect(has(requestBytes({ trace: 'one', id: 'a', name: 'another' }))).toBe(false);
+  expect(has(requestBytes({ trace: 'two', id: 'a' }))).toBe(false);
+  const two = requestBytes({ trace: 'two', id: 'a' });
+  repeats.expect(two, scanned(two), 200_000);
+  repeats.forget(301_000);
+  expect([has(one), has(two), repeats.isEmpty]).toEqual([false, true, false]);
+  repeats.forget(500_000);
+  expect(repeats.isEmpty).toBe(true);
+  repeats.expect(one, scanned(one), 600_000);
+  for (let n = 0; n < 17; n++) {
+    const many = requestBytes(...Array.from({ length: 1_000 }, (_, i) => ({ trace: `${n}-${i}`, id: `${i}` })));
+    repeats.expect(many, scanned(many), 600_000);
+  }
+  expect([has(one), has(requestBytes({ trace: '16-0', id: '0' }))]).toEqual([false, true]);
+});
