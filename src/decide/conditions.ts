@@ -14,7 +14,7 @@ import { atomsOf, follows } from './compound.ts';
 import { maskOf } from './mask.ts';
 import { numberBits } from './number-bits.ts';
 import { tracestateBits } from './tracestate-bits.ts';
-import { textBits, type ValueBit, valueBits } from './value-bits.ts';
+import { secondsOf, textBits, type ValueBit, valueBits } from './value-bits.ts';
 
 const codes = { UNSET: 0, OK: 1, ERROR: 2 } as const;
 const utf8 = new TextEncoder();
@@ -146,7 +146,12 @@ export class ConditionsBuilder {
     }
     return [...byKey].map(([key, questions]) => {
       const { low, wide } = maskOf(questions.map(({ bit }) => bit));
-      return { key: utf8.encode(key), bits: wide === undefined ? low : 0, match: valueBits(questions) };
+      return {
+        key: utf8.encode(key),
+        bits: wide === undefined ? low : 0,
+        seconds: secondsOf(questions),
+        match: valueBits(questions),
+      };
     });
   }
 

@@ -6,6 +6,8 @@ import { type Mask, maskOf, setMask } from './mask.ts';
 import { numberBits, type RangeBit } from './number-bits.ts';
 import { TextTable } from './text-table.ts';
 
+const utf8 = new TextEncoder();
+
 /** A question about a value: where it is so, this bit. */
 export interface ValueBit {
   readonly test: ValueTest;
@@ -38,6 +40,30 @@ export function valueBits(questions: readonly ValueBit[]): BitsOf {
       bits |= numbers(valueNumber, wide);
     return bits;
   };
+}
+
+/** Which second bytes a text has, of two or more, where some question has yes for an answer; undefined = any. */
+export function secondsOf(questions: readonly ValueBit[]): Uint8Array | undefined {
+  const seconds = new Uint8Array(256);
+  for (const { test } of questions) {
+    const bytes = secondBytesOf(test);
+    if (bytes === undefined) return undefined;
+    for (const byte of bytes) seconds[byte] = 1;
+  }
+  return seconds;
+}
+
+function secondBytesOf(test: ValueTest): readonly number[] | undefined {
+  switch (test.is) {
+    case 'present':
+      return undefined;
+    case 'asked':
+      return test.secondBytes;
+    case 'string':
+      return test.values.flatMap((value) => [...utf8.encode(value).subarray(1, 2)]);
+    default:
+      return [];
+  }
 }
 
 /** The bits of a text that stands there as such. */

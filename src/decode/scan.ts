@@ -340,7 +340,7 @@ export class RequestScan {
       this.invalid++;
       return;
     }
-    if (span.traceIdAt < 0) {
+    if (span.fault !== '') {
       this.#leaveOut(span.fault);
       return;
     }

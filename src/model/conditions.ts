@@ -44,6 +44,11 @@ export interface AttributeCondition {
   readonly key: Uint8Array;
   /** Every bit that `match` can set where all are in the first word, so that a span that has them need not be asked; else 0. */
   readonly bits: number;
+  /**
+   * By the second byte of a text of two bytes or more: 0 where `match` says no to all such. Most texts are not those that
+   * rules ask for, and show it there (the first byte of paths is the same); undefined = `match` is to be asked.
+   */
+  readonly seconds: Uint8Array | undefined;
   /** Of the AnyValue message at buf[start, end), which is well-formed. */
   readonly match: BitsOf;
 }

@@ -71,6 +71,8 @@ export type ValueTest =
        */
       readonly texts?: readonly string[];
       readonly any?: (texts: readonly string[]) => TestOfBytes;
+      /** Of a text of two bytes or more that it says yes to the second one is among these; left out = any. */
+      readonly secondBytes?: readonly number[] | undefined;
     };
 
 export type TestOfBytes = (buf: Uint8Array, start: number, end: number) => boolean;

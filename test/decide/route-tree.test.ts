@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { routePattern, routePredicate } from '../../src/decide/policies/route.ts';
 import { RouteTree } from '../../src/decide/policies/route-tree.ts';
+import type { SpanPredicate, ValueTest } from '../../src/model/predicates.ts';
+
+type Asked = Extract<ValueTest, { is: 'asked' }>;
+
+const attributesOf = (predicate: SpanPredicate): { is: Asked }[] =>
+  predicate.op === 'or' ? (predicate.of as unknown as { is: Asked }[]) : [];
 
 const has = (routes: readonly string[], text: string, hasQuery = true): boolean => {
   // Bytes around the text must not count.
@@ -29,6 +36,25 @@ describe('routes', () => {
       fc.property(fc.array(route, { maxLength: 12 }), text, fc.boolean(), (routes, path, hasQuery) => {
         const any = [...routes, '/ab/a/*'];
         for (const asked of [path, `/${path}`]) expect(has(any, asked, hasQuery)).toBe(plainly(any, asked, hasQuery));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('are named by no path with another second byte than they say', () => {
+    const pieces = ['/', '/a', '/bc', '?', '#', '{x}', '/*', 'é'];
+    const texts = fc.array(fc.constantFrom(...pieces), { maxLength: 4 }).map((each) => each.join(''));
+    const some = fc.array(
+      texts.map((text) => `/${text}`).filter((route) => routePattern.test(route)),
+      { minLength: 1 },
+    );
+    fc.assert(
+      fc.property(some, texts, (routes, path) => {
+        for (const { is } of attributesOf(routePredicate(routes))) {
+          const text = new TextEncoder().encode(path);
+          const isYes = is.test(Uint8Array.from([0x0a, text.length, ...text]), 0, text.length + 2);
+          if (isYes && text.length > 1) expect(is.secondBytes ?? [text[1]]).toContain(text[1]);
+        }
       }),
       { numRuns: 2_000 },
     );

@@ -3,6 +3,8 @@ import { kind } from './kind.ts';
 import type { Parameter } from './parameters.ts';
 import { RouteTree } from './route-tree.ts';
 
+const utf8 = new TextEncoder();
+
 /** Where a request's path stands, newest convention first; the value's form decides what is cut off. */
 const routeKeys = ['http.route', 'url.path', 'http.target', 'url.full', 'http.url'] as const;
 
@@ -42,7 +44,14 @@ export function routePredicate(routes: readonly string[]): SpanPredicate {
       op: 'attribute',
       of: 'span',
       key,
-      is: { is: 'asked', asked, test: anyOf[key](routes), texts: routes, any: anyOf[key] },
+      is: {
+        is: 'asked',
+        asked,
+        test: anyOf[key](routes),
+        texts: routes,
+        any: anyOf[key],
+        secondBytes: isUrl(key) ? undefined : secondBytes(routes),
+      },
     })),
   };
 }
@@ -54,14 +63,23 @@ const anyOf = Object.fromEntries(routeKeys.map((key) => [key, (routes) => testOf
   Record<RouteKey, (routes: readonly string[]) => TestOfBytes>
 >;
 
+const isUrl = (key: RouteKey): boolean => key === 'url.full' || key === 'http.url';
+
+/** What follows the first slash of a path that is one of these routes; undefined = whatever. */
+function secondBytes(routes: readonly string[]): readonly number[] | undefined {
+  if (routes.some((route) => route[1] === '*' || route[1] === '{')) return undefined;
+  const [question, numberSign] = utf8.encode('?#');
+  return routes.flatMap((route) => (route.length > 1 ? [utf8.encode(route)[1]] : [question, numberSign]));
+}
+
 function testOf(key: RouteKey, routes: readonly string[]): TestOfBytes {
   const tree = new RouteTree(routes);
-  const isUrl = key === 'url.full' || key === 'http.url';
+  const mayHaveHost = isUrl(key);
   const hasQuery = key !== 'http.route';
   return (buf, start, end) => {
     let pos = stringStart(buf, start, end);
     if (pos < 0) return false;
-    if (isUrl) pos = pathStart(buf, pos, end);
+    if (mayHaveHost) pos = pathStart(buf, pos, end);
     return tree.has(buf, pos, end, hasQuery);
   };
 }
