@@ -68,8 +68,10 @@ const isUrl = (key: RouteKey): boolean => key === 'url.full' || key === 'http.ur
 /** What follows the first slash of a path that is one of these routes; undefined = whatever. */
 function secondBytes(routes: readonly string[]): readonly number[] | undefined {
   if (routes.some((route) => route[1] === '*' || route[1] === '{')) return undefined;
-  const [question, numberSign] = utf8.encode('?#');
-  return routes.flatMap((route) => (route.length > 1 ? [utf8.encode(route)[1]] : [question, numberSign]));
+  // The route `/` is met with a query or fragment, too, and `//*` is that and all below it.
+  return routes.flatMap((route) =>
+    route === '/' || route === '//*' ? [...utf8.encode('?#/')] : [utf8.encode(route)[1]],
+  );
 }
 
 function testOf(key: RouteKey, routes: readonly string[]): TestOfBytes {
