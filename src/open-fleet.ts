@@ -81,7 +81,7 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
     ask,
     publish: (next) => {
       view = next;
-      void shards?.renewFleet(next);
+      return shards?.renewFleet(next);
     },
     log: (event, fields) => log.info(`fleet_${event}`, fields),
     now,

@@ -1,3 +1,4 @@
+import { inTime } from '../in-time.ts';
 import type { FleetView } from '../model/fleet.ts';
 import type { Member } from '../model/member.ts';
 import { Lists } from './lists.ts';
@@ -10,6 +11,11 @@ const mostSilences = 6;
 /** Where nobody listens at its address, twice is enough. */
 const silencesAMiss = 3;
 
+/** Of one member; whoever says much in others' names must not have us ask them as often. */
+const checkEveryMs = 100;
+/** A member that is told that this one leaves asks at once whether that is so, or with its next beat. */
+const askBackMs = 2_000;
+
 /** Why a member did not say its word. */
 export type NoWord = 'silent' | 'unreachable';
 
@@ -21,6 +27,8 @@ interface Seen {
   isReachable: boolean;
   hasCrashed: boolean;
   misses: number;
+  /** When it was asked last since somebody said something in its name. */
+  checkedAt: number;
   /** The run in which it said so; another run is a new beginning. */
   leavingRun: string | undefined;
   /** As it said last; 0 = not known. */
@@ -40,8 +48,8 @@ interface FleetOptions {
   readonly adminPort: () => number;
   /** A member's word for ours; `anew`: by a new connection, since it has just been heard of. */
   readonly ask: (member: Member, word: Uint8Array, anew: boolean) => Promise<Word | NoWord>;
-  /** There is something new for the shards. */
-  readonly publish: (view: FleetView) => void;
+  /** There is something new for the shards; done when whoever asks is told the new word. */
+  readonly publish: (view: FleetView) => void | Promise<void>;
   readonly log: (event: 'joined' | 'changed' | 'gone' | 'leaving', fields: Record<string, unknown>) => void;
   readonly now: () => number;
 }
@@ -55,6 +63,8 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #lists: Lists;
   readonly #seen = new Map<string, Seen>();
+  /** Called when a member asks, while this one leaves. */
+  readonly #askingBack = new Map<string, () => void>();
   #self: string;
   #source: readonly Member[] = [];
   #isLeaving = false;
@@ -89,7 +99,7 @@ export class Fleet {
     );
     this.#lists.change(list, now());
     log('joined', { members: list.map(({ name }) => name) });
-    this.#publish();
+    void this.#publish();
   }
 
   /** From time to time, see beatMs. */
@@ -100,18 +110,23 @@ export class Fleet {
     const others = new Set(this.#others().map(({ name }) => name));
     for (const name of this.#seen.keys()) if (!others.has(name)) this.#seen.delete(name);
     // What is told of a list's end is as old as the word.
-    if (wasChanging) this.#publish();
+    if (wasChanging) void this.#publish();
   }
 
-  /** What another member said of itself, unasked. */
-  hear({ name, run, isLeaving }: Word): void {
+  /**
+   * What was said in a member's name, unasked. Whoever reaches the port can say it, so it is a reason to ask that member,
+   * at its own address, and nothing more.
+   */
+  hear({ name, run, isLeaving: saysLeaving }: Word): void {
     const member = this.#others().find((it) => it.name === name);
     if (member === undefined) return;
+    this.#askingBack.get(name)?.();
     const seen = this.#of(name);
-    if (isLeaving) this.#note(seen, name, run, true);
-    // What it was before is told by what it answers at its address.
-    else if (!seen.isReachable || seen.run !== run) void this.#ask(member, !seen.isReachable);
-    this.#update();
+    const at = this.#options.now();
+    const isNews = !seen.isReachable || seen.run !== run || (saysLeaving && !isLeaving(seen));
+    if (!isNews || at - seen.checkedAt < checkEveryMs) return;
+    seen.checkedAt = at;
+    void this.#ask(member, !seen.isReachable);
   }
 
   /** A shard could not reach it: is it there? */
@@ -127,7 +142,17 @@ export class Fleet {
   async leave(): Promise<void> {
     this.#isLeaving = true;
     this.#update();
-    await Promise.all(this.#others().map((member) => this.#ask(member)));
+    await this.#publish();
+    await Promise.all(this.#others().map((member) => this.#tellOfLeaving(member)));
+  }
+
+  /** It believes what it is told when it has asked back. */
+  async #tellOfLeaving(member: Member): Promise<void> {
+    const { promise: asked, resolve } = Promise.withResolvers<void>();
+    this.#askingBack.set(member.name, resolve);
+    const isKnown = this.#source.some(({ name }) => name === this.#self);
+    if ((await this.#ask(member)) && isKnown) await inTime(asked, askBackMs, { ref: false });
+    this.#askingBack.delete(member.name);
   }
 
   get lists(): Lists {
@@ -155,12 +180,14 @@ export class Fleet {
     return isLeaving(seen) ? 'leaving' : 'reachable';
   }
 
-  async #ask(member: Member, anew = false): Promise<void> {
+  /** Whether it answered. */
+  async #ask(member: Member, anew = false): Promise<boolean> {
     const { ask, run, now } = this.#options;
     const own = { name: this.#self, run, isLeaving: this.#isLeaving, adminPort: this.#options.adminPort(), past: [] };
     const word = await ask(member, encodeWord(own), anew);
     const seen = this.#of(member.name);
-    if (typeof word === 'string' || word.name !== member.name) {
+    const isThere = typeof word !== 'string' && word.name === member.name;
+    if (!isThere) {
       seen.misses += word === 'silent' ? 1 : silencesAMiss;
       if (seen.misses >= mostSilences) this.#lose(member, seen);
     } else {
@@ -173,9 +200,10 @@ export class Fleet {
       let isNews = false;
       for (const { members, endedAgoMs } of word.past)
         isNews = this.#lists.learn(members, endedAgoMs, now(), this.#hasJoined) || isNews;
-      if (isNews && this.#hasJoined) this.#publish();
+      if (isNews && this.#hasJoined) void this.#publish();
     }
     this.#update();
+    return isThere;
   }
 
   #note(seen: Seen, name: string, run: string, saysLeaving: boolean): void {
@@ -196,15 +224,23 @@ export class Fleet {
     this.#options.log('gone', { member: name, withoutAWord: true });
     if (!this.#hasJoined) return;
     seen.hasCrashed = true;
-    this.#publish();
+    void this.#publish();
     seen.hasCrashed = false;
-    this.#publish();
+    void this.#publish();
   }
 
   #of(name: string): Seen {
     let seen = this.#seen.get(name);
     if (seen === undefined) {
-      seen = { run: '', isReachable: false, hasCrashed: false, misses: 0, leavingRun: undefined, adminPort: 0 };
+      seen = {
+        run: '',
+        isReachable: false,
+        hasCrashed: false,
+        misses: 0,
+        checkedAt: Number.NEGATIVE_INFINITY,
+        leavingRun: undefined,
+        adminPort: 0,
+      };
       this.#seen.set(name, seen);
     }
     return seen;
@@ -228,15 +264,15 @@ export class Fleet {
     const list = this.#effective();
     if (!this.#lists.change(list, now())) return;
     log('changed', { members: list.map(({ name }) => name) });
-    this.#publish();
+    void this.#publish();
   }
 
-  #publish(): void {
+  async #publish(): Promise<void> {
     const { run, now, publish } = this.#options;
     const at = now();
     const past = this.#lists.past.map(({ members, endedAt }) => ({ members, endedAgoMs: at - endedAt }));
     const others = this.#others().map(({ name }) => name);
-    publish({
+    await publish({
       self: this.#self,
       lists: this.#lists.all,
       first: this.#lists.first(at),

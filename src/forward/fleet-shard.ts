@@ -56,6 +56,7 @@ export class FleetShard {
   readonly #ways: FleetWays;
   readonly #now: () => number;
   #view: FleetView;
+  #word: Uint8Array;
   /** By the lists that were agreed on; and, while another one comes, by those with it. */
   #paths: FleetPaths = new FleetPaths([]);
   #coming: FleetPaths | undefined;
@@ -71,6 +72,7 @@ export class FleetShard {
     this.#ways = ways;
     this.#now = now;
     this.#view = view;
+    this.#word = view.word;
     this.renew(view);
   }
 
@@ -78,8 +80,9 @@ export class FleetShard {
     return this.#view.self;
   }
 
+  /** For whoever asks. */
   get word(): Uint8Array {
-    return this.#view.word;
+    return this.#word;
   }
 
   /**
@@ -88,6 +91,8 @@ export class FleetShard {
    * list that its owner among them passes on by a new one.
    */
   prepare(view: FleetView): void {
+    // Told from now on, by all shards, as the others are told to ask for it when they are.
+    this.#word = view.word;
     this.#coming = this.#pathsOf(view);
   }
 
@@ -100,6 +105,7 @@ export class FleetShard {
       this.#goneUntil.delete(name);
     }
     this.#view = view;
+    this.#word = view.word;
     this.#addresses.clear();
     for (const { name, address } of view.lists.flat()) this.#addresses.set(name, address);
     for (const [name, peer] of this.#peers) {

@@ -104,31 +104,73 @@ describe('a member', () => {
 
   it('that says that it leaves is out of the list at once, and its traces are still asked for there', async () => {
     const says = { b: word('b') };
-    const { fleet, inForce, counting, views } = await among('ab', says);
-    fleet.hear(word('b', { isLeaving: true }));
+    const { clock, fleet, inForce, counting, views } = await among('ab', says);
+    says.b = word('b', { isLeaving: true });
+    fleet.hear(says.b);
+    await setImmediate();
     expect(inForce()).toBe('a');
     expect(counting()).toContain('ab');
     expect(views.at(-1)).toMatchObject({ gone: [], crashed: [] });
     // What comes late from before is not believed, for its address says otherwise.
-    says.b = word('b', { isLeaving: true });
+    clock.pass(200);
     fleet.hear(word('b', { run: '0' }));
     await setImmediate();
     expect(inForce()).toBe('a');
     says.b = word('b', { run: '2' });
+    clock.pass(200);
     fleet.hear(says.b);
     await setImmediate();
     expect(inForce()).toBe('ab');
   });
 
-  it('that leaves tells everybody, and takes no new traces', async () => {
-    const { fleet, inForce, told } = await among('abc', { b: word('b'), c: word('c') });
+  it('in whose name somebody else says that it leaves is asked, stays, and is not asked as often as that is said', async () => {
+    const { clock, fleet, inForce, views, told } = await among('ab', { b: word('b') });
+    const published = views.length;
     told.length = 0;
-    await fleet.leave();
+    for (let n = 0; n < 100; n++) {
+      clock.pass(10);
+      fleet.hear(word('b', { isLeaving: true, run: n % 2 ? '1' : '7', adminPort: 1 }));
+      fleet.hear(word('nobody', { isLeaving: true }));
+      fleet.hear(word('a', { isLeaving: true }));
+      await setImmediate();
+    }
+    expect(inForce()).toBe('ab');
+    expect(views).toHaveLength(published);
+    expect(fleet.states()).toMatchObject([{ state: 'self' }, { state: 'reachable', adminPort: 0 }]);
+    expect(told.length).toBeGreaterThan(1);
+    expect(told.length).toBeLessThanOrEqual(10);
+    // From then on too it is believed, at its next word.
+    await fleet.beat();
+    expect(inForce()).toBe('ab');
+  });
+
+  it('that leaves tells everybody, and takes no new traces', async () => {
+    const { fleet, inForce, told, views } = await among('abc', { b: word('b'), c: word('c') });
+    told.length = 0;
+    let hasLeft = false;
+    const left = fleet.leave().then(() => {
+      hasLeft = true;
+    });
+    await setImmediate();
     expect(told).toEqual([
       ['b', 'leaving'],
       ['c', 'leaving'],
     ]);
+    expect(readWord(views.at(-1)!.word).isLeaving).toBe(true);
     expect(inForce()).toBe('bc');
+    // Both ask whether that is so; an end before that would look like a crash.
+    fleet.hear(word('b'));
+    await setImmediate();
+    expect(hasLeft).toBe(false);
+    fleet.hear(word('c'));
+    await left;
+  });
+
+  it('that leaves does not wait for those that do not answer, nor where it is in no list', async () => {
+    const { fleet } = await among('abc', {});
+    await fleet.leave();
+    const agent = await among('bc', { b: word('b'), c: word('c') });
+    await agent.fleet.leave();
   });
 
   it('that its source no longer names is asked as long as traces may wait there', async () => {

@@ -1,6 +1,9 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import { encodeWord, readWord } from '../../src/cluster/word.ts';
+import { Peer } from '../../src/forward/peer.ts';
+import { exchangePath } from '../../src/receive/grpc/services.ts';
 import { makeFleet, sendTraffic, settled, spansPerTrace } from '../support/fleet.ts';
 import { eventually } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
@@ -48,13 +51,29 @@ it('three gateways: every trace is whole, wherever its spans come in', async () 
   for (const name of ['a', 'b', 'c']) await fleet.start(name);
   await settled(fleet, 3);
   const traffic = sendTraffic(fleet);
-  await sleep(6_000);
+  const until = Date.now() + 6_000;
+  // Meanwhile somebody who is no member says that b leaves.
+  while (Date.now() < until) {
+    await sayInTheName('b', Object.values(fleet.addresses));
+    await sleep(20);
+  }
   await traffic.stop();
   const { wanted, extra, missing } = await compared(traffic.acknowledged);
   expect(wanted).toBeGreaterThan(1_000);
   expect(extra).toEqual([]);
   expect(missing).toEqual([]);
+  for (const gateway of fleet.up.values()) expect(gateway.events('fleet_leaving')).toEqual([]);
+  await settled(fleet, 3, 0);
 });
+
+async function sayInTheName(name: string, to: readonly string[]): Promise<void> {
+  const word = encodeWord({ name, run: 'no run of its', isLeaving: true, adminPort: 1, past: [] });
+  for (const address of to) {
+    const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 5_000 });
+    expect(readWord((await peer.ask(exchangePath, word)) as Uint8Array).isLeaving).toBe(false);
+    peer.close();
+  }
+}
 
 it('a rolling restart, a fourth gateway and its going: every trace is whole all the same', async () => {
   const { fleet, compared } = await fleetOf(['a', 'b', 'c', 'd']);

@@ -25,6 +25,8 @@ policies:
  */
 export interface FleetOfProcesses {
   readonly up: Map<string, GatewayProcess>;
+  /** Where members reach each other, by name. */
+  readonly addresses: Readonly<Record<string, string>>;
   start(name: string): Promise<GatewayProcess>;
   /** Senders go to others from now on; then SIGTERM. The exit code. */
   stop(name: string): Promise<number | null>;
@@ -86,6 +88,7 @@ export async function makeFleet(
   };
   return {
     up,
+    addresses,
     open,
     start,
     startAgent: async (boot = {}) => {
