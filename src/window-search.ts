@@ -5,16 +5,15 @@ import { tenantsOf } from './model/tenant.ts';
 import { BadRequest } from './store/bad-request.ts';
 import { Duplicates } from './store/join-duplicates.ts';
 import type { TempoAnswer } from './store/messages.ts';
-import { Abandoned, Pace, Turns } from './store/pace.ts';
+import { Abandoned, inTurn, Pace, Turns } from './store/pace.ts';
 import { Queries, usualLimits } from './store/queries.ts';
 import { jsonText, plain } from './store/respond.ts';
 import { metricsJson, plainTraceJson, traceJson } from './store/search-json.ts';
 import { parseSearchRequest } from './store/search-request.ts';
 import { shownFields } from './store/shown-fields.ts';
-import type { SpanView } from './store/span-view.ts';
 import { TraceView } from './store/trace-view.ts';
 import type { Shards } from './threads/shards.ts';
-import { compileSpansets, matchSteps, QueryFailure, type Spanset } from './traceql/evaluate.ts';
+import { compileSpansets, matchSteps, QueryFailure } from './traceql/evaluate.ts';
 
 type Searching = Pick<Shards, 'pastCandidates' | 'pastTraces' | 'explain'>;
 
@@ -97,10 +96,11 @@ export class WindowSearch {
         isWhole &&= parts.every((part) => part.isWhole);
         const trace = await viewOf(traceId, parts, pace);
         if (trace === undefined || !isInside(trace, window)) continue;
-        const sets = await matched(compiled, trace, pace);
+        const sets = await inTurn(matchSteps(compiled, trace.spans), pace);
         if (sets.length === 0 || found.length >= limit) continue;
         const { verdict = 'forgotten', policy = '' } = (await this.#shards.explain(traceId, tenant.index, [])) ?? {};
-        const shown = isTraceQL ? traceJson({ trace, sets }, fields, spansPerSpanSet) : plainTraceJson({ trace, sets });
+        const match = { trace, sets };
+        const shown = isTraceQL ? await inTurn(traceJson(match, fields, spansPerSpanSet), pace) : plainTraceJson(match);
         found.push({ traceId, verdict, json: JSON.stringify({ ...shown, tailgate: { verdict, policy } }) });
       }
     }
@@ -130,14 +130,3 @@ const isInside = (trace: TraceView, { fromMs, toMs }: { readonly fromMs: number;
   const startMs = Number(trace.startNs / 1_000_000n);
   return startMs <= toMs && startMs + Number(trace.durationNs / 1_000_000n) >= fromMs;
 };
-
-async function matched(
-  compiled: ReturnType<typeof compileSpansets>,
-  trace: TraceView,
-  pace: Pace,
-): Promise<readonly Spanset<SpanView>[]> {
-  const steps = matchSteps(compiled, trace.spans);
-  let step = steps.next();
-  for (; !step.done; step = steps.next()) if (pace.isOver) await pace.next();
-  return step.value;
-}

@@ -2,9 +2,11 @@ import type { SpanConditions } from '../model/conditions.ts';
 import type { PastCandidates } from '../model/past-trace.ts';
 import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
 import { hexOf } from '../model/trace-id.ts';
+import { inTurn } from '../store/pace.ts';
 import { type ResourceView, type ScopeView, SpanView } from '../store/span-view.ts';
 import { resourceOf, scopeOf } from '../store/trace-view.ts';
-import { compileAnySpan } from '../traceql/any-span.ts';
+import { ofAnySpan } from '../traceql/any-span.ts';
+import { compileAsk } from '../traceql/ask.ts';
 import { type SpansetExpression, statuses } from '../traceql/ast.ts';
 import { type Hint, hintsOf } from '../traceql/hints.ts';
 import { readResource, readScope } from '../wire/envelope.ts';
@@ -44,7 +46,7 @@ export async function pastCandidates(
   range: LandedRange,
   { spansets, pace, write }: { readonly spansets: SpansetExpression; readonly pace: Pace; readonly write: ShownWriter },
 ): Promise<PastCandidates> {
-  const mayMatch = compileAnySpan(spansets);
+  const ask = compileAsk(ofAnySpan(spansets));
   const hints = new Hints(hintsOf(spansets), write);
   const wants = (bytes: Uint8Array, start: number, end: number): boolean => hints.look(bytes, start, end);
   const found = new Set<string>();
@@ -53,13 +55,14 @@ export async function pastCandidates(
     const { rows, stride, count } = slices;
     const spans = new SpansOf(slices, write);
     for (let i = 0, row = 0; i < count; i++, row += stride) {
-      if ((rows[row + Slice.bits] & hints.status) !== 0 && mayMatch(spans.at(row))) {
-        const id = hexOf(rows.subarray(row + Slice.traceIdA, row + Slice.traceIdA + 4));
-        found.delete(id);
-        found.add(id);
-        if (found.size > most) isWhole = !found.delete(found.values().next().value as string);
-      }
       if (i % spansALook === 0 && pace.isOver) await pace.next();
+      if ((rows[row + Slice.bits] & hints.status) === 0) continue;
+      const answer = ask(spans.at(row));
+      if (!(typeof answer === 'boolean' ? answer : await inTurn(answer, pace))) continue;
+      const id = hexOf(rows.subarray(row + Slice.traceIdA, row + Slice.traceIdA + 4));
+      found.delete(id);
+      found.add(id);
+      if (found.size > most) isWhole = !found.delete(found.values().next().value as string);
     }
   }
   return { traceIds: [...found], isWhole };

@@ -3,7 +3,7 @@ import { QueryFailure } from '../traceql/evaluate.ts';
 import { BadRequest } from './bad-request.ts';
 import { isDamage } from './damage.ts';
 import type { TempoAnswer, TempoRequest } from './messages.ts';
-import { Abandoned, type Pace } from './pace.ts';
+import { Abandoned, inTurn, type Pace } from './pace.ts';
 import { plainTag } from './plain-tag.ts';
 import { json, jsonText, plain } from './respond.ts';
 import { type StoredParts, TraceReader } from './search.ts';
@@ -78,7 +78,8 @@ export class TempoAnswers {
     const traces: string[] = [];
     let characters = 0;
     for await (const match of this.#traces.search(query, window, { inspected, pace })) {
-      const text = JSON.stringify(isTraceQL ? traceJson(match, fields, spansPerSpanSet) : plainTraceJson(match));
+      const shown = isTraceQL ? await inTurn(traceJson(match, fields, spansPerSpanSet), pace) : plainTraceJson(match);
+      const text = JSON.stringify(shown);
       characters += text.length;
       if (characters > maxAnswerCharacters) return plain(422, answerTooLarge);
       if (traces.push(text) >= limit) break;

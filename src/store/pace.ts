@@ -31,6 +31,16 @@ export class Abandoned extends Error {
   override readonly name = 'Abandoned';
 }
 
+/** Goes to the end of `steps`, and waits between them for its turn. */
+export async function inTurn<T>(
+  steps: Generator<undefined, T>,
+  pace: { readonly isOver: boolean; next(): Promise<void> },
+): Promise<T> {
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) if (pace.isOver) await pace.next();
+  return step.value;
+}
+
 /** How one question goes on: in steps, until it is answered or abandoned. */
 export class Pace {
   readonly #turns: Turns;

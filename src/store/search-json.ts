@@ -7,8 +7,23 @@ import { factJson } from './spanset-facts.ts';
 /** Tempo's words for a trace whose root has not come (yet), or says no service. */
 const rootUnknown = '<root span not yet received>';
 
-/** tempopb.TraceSearchMetadata in the JSON of gogo's jsonpb: 64-bit integers as strings, zero values left out. */
-export function traceJson({ trace, sets }: Match, fields: readonly ShownField[], spansPerSpanSet: number): object {
+/**
+ * tempopb.TraceSearchMetadata in the JSON of gogo's jsonpb: 64-bit integers as strings, zero values left out. In steps:
+ * each field of each span is looked for in all of it.
+ */
+export function* traceJson(
+  { trace, sets }: Match,
+  fields: readonly ShownField[],
+  spansPerSpanSet: number,
+): Generator<undefined, object> {
+  const found = yield* spanSets(sets, fields, spansPerSpanSet);
+  return { ...aboutTrace(trace), ...found, serviceStats: serviceStats(trace.serviceStats) };
+}
+
+/** The same without spans and their counts, which is how Tempo answers a search by tags. */
+export const plainTraceJson = ({ trace }: Match): object => aboutTrace(trace);
+
+function aboutTrace(trace: Match['trace']): object {
   const durationMs = Number(trace.durationNs / 1_000_000n);
   return {
     traceID: trace.traceId.replace(/^0+/, ''),
@@ -16,14 +31,7 @@ export function traceJson({ trace, sets }: Match, fields: readonly ShownField[],
     rootTraceName: orNothing(trace.root?.name ?? ''),
     startTimeUnixNano: nanoseconds(trace.startNs),
     durationMs: durationMs === 0 ? undefined : durationMs,
-    ...spanSets(sets, fields, spansPerSpanSet),
-    serviceStats: serviceStats(trace.serviceStats),
   };
-}
-
-/** The same without spans and their counts, which is how Tempo answers a search by tags. */
-export function plainTraceJson(match: Match): object {
-  return { ...traceJson(match, [], 0), spanSet: undefined, spanSets: undefined, serviceStats: undefined };
 }
 
 export const metricsJson = ({ traces, bytes }: Inspected): object => ({
@@ -34,12 +42,18 @@ export const metricsJson = ({ traces, bytes }: Inspected): object => ({
 });
 
 /** `spanSet` is what Tempo keeps for older Grafana: the first of `spanSets`, of which there are more behind `by`. */
-function spanSets(sets: Match['sets'], fields: readonly ShownField[], limit: number): object {
-  const all = sets.map(({ spans, facts }) => ({
-    spans: earliest(spans, limit).map((span) => spanJson(span, fields)),
-    matched: spans.length,
-    attributes: facts.length === 0 ? undefined : facts.map(factJson),
-  }));
+function* spanSets(
+  sets: Match['sets'],
+  fields: readonly ShownField[],
+  limit: number,
+): Generator<undefined, { spanSet: object; spanSets: object[] }> {
+  const all = [];
+  for (const { spans, facts } of sets) {
+    const shown = [];
+    for (const span of earliest(spans, limit)) shown.push(yield* spanJson(span, fields));
+    const attributes = facts.length === 0 ? undefined : facts.map(factJson);
+    all.push({ spans: shown, matched: spans.length, attributes });
+  }
   return { spanSet: all[0], spanSets: all };
 }
 
@@ -56,8 +70,13 @@ function earliest(spans: readonly SpanView[], limit: number): SpanView[] {
   return first;
 }
 
-function spanJson(span: SpanView, fields: readonly ShownField[]): object {
-  const attributes = fields.map((field) => attributeJson(field, span)).filter((attribute) => attribute !== undefined);
+function* spanJson(span: SpanView, fields: readonly ShownField[]): Generator<undefined, object> {
+  const attributes = [];
+  for (const field of fields) {
+    const attribute = attributeJson(field, span);
+    if (attribute !== undefined) attributes.push(attribute);
+    yield;
+  }
   return {
     spanID: span.spanId,
     name: orNothing(span.name),

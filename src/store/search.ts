@@ -5,7 +5,7 @@ import { namedIn } from '../traceql/named-in.ts';
 import { Damaged } from './damage.ts';
 import { Duplicates } from './join-duplicates.ts';
 import { compileMayMatch } from './may-match.ts';
-import type { Pace } from './pace.ts';
+import { inTurn, type Pace } from './pace.ts';
 import type { SpanView } from './span-view.ts';
 import { TraceView } from './trace-view.ts';
 
@@ -89,10 +89,8 @@ export class TraceReader {
       const read: ReadOf = { bytes: 0, isWhole: true };
       for await (const part of this.#parts(Number(row.id), read, pace)) trace.add(part);
       inspected.bytes += read.bytes;
-      const steps = matchSteps(compiled, trace.spans);
-      let step = steps.next();
-      for (; !step.done; step = steps.next()) if (pace.isOver) await pace.next();
-      if (step.value.length > 0) yield { trace, sets: step.value };
+      const sets = await inTurn(matchSteps(compiled, trace.spans), pace);
+      if (sets.length > 0) yield { trace, sets };
     }
   }
 

@@ -44,7 +44,7 @@ class Lookups {
   #add(field: Field, predicate: ReturnType<typeof compilePredicate>): void {
     const key = JSON.stringify(field);
     const all = this.#predicates.get(key) ?? [];
-    this.#predicates.set(key, [...all, (value) => predicate({ field: () => value })]);
+    if (all.push((value) => predicate({ field: () => value })) === 1) this.#predicates.set(key, all);
   }
 }
 

@@ -4,14 +4,19 @@ import type { SpanFields } from '../traceql/evaluate.ts';
 import type { NestedSpan } from '../traceql/nested-set.ts';
 import { Event, Link, Resource, Scope, Span, Status } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
-import { findAttribute } from './any-value.ts';
+import { findAttribute, readKeyValue } from './any-value.ts';
 
 /** What a span's trace, as a whole, adds to what may be asked of the span. */
 interface WholeTrace {
   readonly traceId: string;
   readonly durationNs: bigint;
   readonly root: { readonly name: string; readonly service: string } | undefined;
+  /** Of one span at a time: all that it has. */
+  lastRead?: { readonly span: SpanView; readonly attributes: ReadonlyMap<string, Value> };
 }
+
+/** A span that is asked for more of its attributes is read whole: once, and not once for each. */
+const mostWalks = 4;
 
 /** A Resource message, as queries ask it and as it came. */
 export interface ResourceView {
@@ -46,6 +51,7 @@ export class SpanView implements SpanFields, NestedSpan {
   /** Unix nanoseconds; 0n where the span has none. */
   startNs = 0n;
   endNs = 0n;
+  #walks = 0;
   left = 0;
   right = 0;
   parent = 0;
@@ -56,6 +62,10 @@ export class SpanView implements SpanFields, NestedSpan {
     this.resource = resource;
     this.scope = scope;
     this.#readFixed(bytes);
+  }
+
+  get byteLength(): number {
+    return this.#bytes.end - this.#bytes.pos;
   }
 
   get durationNs(): bigint {
@@ -83,11 +93,7 @@ export class SpanView implements SpanFields, NestedSpan {
       case 'instrumentation':
         return this.scope.attributes.get(field.key);
       default:
-        return this.messages(field.scope)
-          .map((message) =>
-            findAttribute(message, nestedAttributes[field.scope as 'event' | 'link'], encodedKey(field)),
-          )
-          .filter((value) => value !== undefined);
+        return this.#ofNested(field.scope, encodedKey(field));
     }
   }
 
@@ -111,7 +117,27 @@ export class SpanView implements SpanFields, NestedSpan {
   }
 
   #attribute(field: Field & { type: 'attribute' }): Value {
-    return findAttribute(this.#cursor(), Span.attributes, encodedKey(field));
+    if (this.#walks < mostWalks) {
+      this.#walks++;
+      return findAttribute(this.#cursor(), Span.attributes, encodedKey(field));
+    }
+    if (this.trace.lastRead?.span !== this) this.trace.lastRead = { span: this, attributes: this.#attributes() };
+    return this.trace.lastRead.attributes.get(field.key);
+  }
+
+  #ofNested(scope: 'event' | 'link', key: Uint8Array): Value[] {
+    const found = this.ofEach(scope, (message) => findAttribute(message, nestedAttributes[scope], key));
+    return found.filter((value) => value !== undefined);
+  }
+
+  #attributes(): Map<string, Value> {
+    const attributes = new Map<string, Value>();
+    const r = this.#cursor();
+    while (r.next()) {
+      if (r.field === Span.attributes && r.wireType === 2) readKeyValue(r.message(), attributes);
+      else r.skip();
+    }
+    return attributes;
   }
 
   #intrinsic(name: Intrinsic): Value {
@@ -145,10 +171,17 @@ export class SpanView implements SpanFields, NestedSpan {
 
   /** Cursors over the span's events or links. */
   messages(scope: 'event' | 'link'): Reader[] {
-    const found: Reader[] = [];
+    return this.ofEach(scope, again);
+  }
+
+  /** What `read` reads of each of its events or links; the cursor is lent to it. A span may have a million of them. */
+  ofEach<T>(scope: 'event' | 'link', read: (message: Reader) => T): T[] {
+    const found: T[] = [];
+    const wanted = scope === 'event' ? Span.events : Span.links;
     const r = this.#cursor();
+    const message = this.#cursor();
     while (r.next()) {
-      if (r.field === (scope === 'event' ? Span.events : Span.links) && r.wireType === 2) found.push(r.message());
+      if (r.field === wanted && r.wireType === 2) found.push(read(message.enter(r)));
       else r.skip();
     }
     return found;
@@ -186,17 +219,32 @@ const intrinsics: Record<Intrinsic, (span: SpanView) => Value> = {
   'trace:id': (span) => span.trace.traceId,
   'span:id': (span) => span.spanId,
   'span:parentID': (span) => (span.isRoot ? noId : span.parentId),
-  'event:name': (span) => ofEach(span.messages('event'), (event) => textOf(event, Event.name), ''),
-  'event:timeSinceStart': (span) => ofEach(span.messages('event'), (event) => Number(timeOf(event) - span.startNs), 0),
-  'link:traceID': (span) => ofEach(span.messages('link'), (link) => idOf(link, Link.traceId), ''),
-  'link:spanID': (span) => ofEach(span.messages('link'), (link) => idOf(link, Link.spanId), noId),
+  'event:name': (span) =>
+    orNone(
+      span.ofEach('event', (event) => textOf(event, Event.name)),
+      '',
+    ),
+  'event:timeSinceStart': (span) =>
+    orNone(
+      span.ofEach('event', (event) => Number(timeOf(event) - span.startNs)),
+      0,
+    ),
+  'link:traceID': (span) =>
+    orNone(
+      span.ofEach('link', (link) => idOf(link, Link.traceId)),
+      '',
+    ),
+  'link:spanID': (span) =>
+    orNone(
+      span.ofEach('link', (link) => idOf(link, Link.spanId)),
+      noId,
+    ),
   'instrumentation:name': (span) => span.scope.name,
   'instrumentation:version': (span) => span.scope.version,
 };
 
 /** Where there is none, an empty one stands for it, as in Tempo’s columns. */
-const ofEach = <T extends Value>(messages: readonly Reader[], read: (message: Reader) => T, none: T): Value =>
-  messages.length === 0 ? none : messages.map(read);
+const orNone = <T extends Value>(values: readonly T[], none: T): Value => (values.length === 0 ? none : values);
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 

@@ -130,7 +130,11 @@ export class TagReader {
   async *#spans(filter: Query, { window, pace }: AskedTags): AsyncGenerator<SpanView> {
     const inspected = { traces: 0, bytes: 0 };
     for await (const { sets } of this.#traces.search(filter, window, { inspected, pace, mostBytes }))
-      for (const { spans } of sets) yield* spans;
+      for (const { spans } of sets)
+        for (const span of spans) {
+          yield span;
+          if (pace.isOver) await pace.next();
+        }
   }
 }
 

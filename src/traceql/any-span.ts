@@ -1,5 +1,5 @@
 import type { Expression, SpansetExpression } from './ast.ts';
-import { compilePredicate, isSpansets, type SpanFields } from './evaluate.ts';
+import { isSpansets } from './evaluate.ts';
 import { namedIn } from './named-in.ts';
 
 /** What only all spans of a trace together can say. */
@@ -12,27 +12,26 @@ const ofWholeTrace: ReadonlySet<string> = new Set([
   'nestedSetParent',
 ]);
 
+const anything: Expression = { type: 'literal', value: true };
+
 /**
- * Could a span, looked at alone, be one that a query's spansets match? Says yes wherever that hangs on the rest of its
- * trace; a trace in which it says no to every span is not matched.
+ * What a span, looked at alone, must fulfil to be one that a query's spansets may match. Holds wherever that hangs on the
+ * rest of its trace; a trace in which it holds for no span is not matched.
  */
-export function compileAnySpan(expression: SpansetExpression): (span: SpanFields) => boolean {
-  if (expression.type === 'spanset') return compileMay(expression.filter);
+export function ofAnySpan(expression: SpansetExpression): Expression {
+  if (expression.type === 'spanset') return mayHold(expression.filter);
   if (expression.type === 'pipeline') {
     // What comes behind finds among what the first stage found; where that is no filter, it may be anything.
     const [first] = expression.stages;
-    return isSpansets(first) ? compileAnySpan(first) : () => true;
+    return isSpansets(first) ? ofAnySpan(first) : anything;
   }
-  const [left, right] = [compileAnySpan(expression.left), compileAnySpan(expression.right)];
-  return (span) => left(span) || right(span);
+  return { type: 'or', left: ofAnySpan(expression.left), right: ofAnySpan(expression.right) };
 }
 
-function compileMay(expression: Expression): (span: SpanFields) => boolean {
-  if (expression.type === 'and' || expression.type === 'or') {
-    const [left, right] = [compileMay(expression.left), compileMay(expression.right)];
-    return expression.type === 'and' ? (span) => left(span) && right(span) : (span) => left(span) || right(span);
-  }
-  return asksWholeTrace(expression) ? () => true : compilePredicate(expression);
+function mayHold(expression: Expression): Expression {
+  if (expression.type === 'and' || expression.type === 'or')
+    return { type: expression.type, left: mayHold(expression.left), right: mayHold(expression.right) };
+  return asksWholeTrace(expression) ? anything : expression;
 }
 
 const asksWholeTrace = (expression: Expression): boolean =>

@@ -1,8 +1,9 @@
+import { compileAsk } from './ask.ts';
 import type { Expression, Field, SpansetExpression, Stage, Value } from './ast.ts';
 import { typeOf } from './check.ts';
 import { namedIn } from './named-in.ts';
 import { type NestedSpan, numberSteps } from './nested-set.ts';
-import { compilePredicate, compileRead, type SpanFields } from './predicate.ts';
+import { compileRead, type SpanFields } from './predicate.ts';
 import { related } from './relate.ts';
 import { aggregated, groupKey } from './stage-values.ts';
 import { holds } from './values.ts';
@@ -37,8 +38,21 @@ export interface CompiledSpansets {
   readonly isStructural: boolean;
 }
 
-/** So many spans are looked at in a step. */
+/** So many spans are looked at in a step, or so many bytes of them. */
 const spansPerStep = 16;
+const bytesPerStep = 64 * 1024;
+
+/** Tells of each span that was looked at whether the step is over with it. */
+function steps(): (span: SpanFields) => boolean {
+  let spans = 0;
+  let bytes = 0;
+  return ({ byteLength = 0 }) => {
+    bytes += byteLength;
+    const isOver = ++spans === spansPerStep || bytes >= bytesPerStep;
+    if (isOver) spans = bytes = 0;
+    return isOver;
+  };
+}
 
 export function compileSpansets(expression: SpansetExpression, shown: readonly Field[] = []): CompiledSpansets {
   return { run: compileRun(expression), isStructural: isStructural(expression) || shown.some(isBound) };
@@ -68,7 +82,7 @@ export const isSpansets = (stage: Stage): stage is SpansetExpression => !otherSt
 function compileRun(expression: SpansetExpression): Run {
   switch (expression.type) {
     case 'spanset':
-      return filtering(compilePredicate(expression.filter));
+      return filtering(expression.filter);
     case 'pipeline':
       return piping(expression.stages.map(compileStage));
     case 'related':
@@ -111,19 +125,23 @@ const joining = (
     return output;
   };
 
-const filtering = (predicate: (span: SpanFields) => boolean): Run =>
-  function* <T extends SpanFields>(input: Sets<T>) {
+const filtering = (filter: Expression): Run => {
+  const ask = compileAsk(filter);
+  return function* <T extends SpanFields>(input: Sets<T>) {
     const output: Spanset<T>[] = [];
+    const isStep = steps();
     for (const { spans, facts } of input) {
       const found: T[] = [];
-      for (let i = 0; i < spans.length; i++) {
-        if (predicate(spans[i])) found.push(spans[i]);
-        if (i % spansPerStep === spansPerStep - 1) yield;
+      for (const span of spans) {
+        const answer = ask(span);
+        if (typeof answer === 'boolean' ? answer : yield* answer) found.push(span);
+        if (isStep(span)) yield;
       }
       if (found.length > 0) output.push({ spans: found, facts });
     }
     return output;
   };
+};
 
 function compileStage(stage: Stage): Run {
   if (isSpansets(stage)) return compileRun(stage);
@@ -150,7 +168,7 @@ const comparing = (stage: Stage & { type: 'aggregate' }): Run => {
   return function* (input) {
     const output = [];
     for (const { spans, facts } of input) {
-      const value = aggregated(stage, { read, isDuration }, spans);
+      const value = yield* aggregated(stage, { read, isDuration, isStep: steps() }, spans);
       if (holds(stage.op, value, stage.value))
         output.push({ spans, facts: [...facts, { text: stage.text, value, isDuration }] });
       yield;
@@ -164,19 +182,20 @@ const grouping = ({ expression, text }: Stage & { type: 'by' }): Run => {
   const isDuration = isDurationField(expression);
   return function* <T extends SpanFields>(input: Sets<T>) {
     const output: Spanset<T>[] = [];
+    const isStep = steps();
     for (const { spans, facts } of input) {
       const groups = new Map<string, T[]>();
-      for (let i = 0; i < spans.length; i++) {
-        const value = read(spans[i]);
+      for (const span of spans) {
+        const value = read(span);
         const key = groupKey(value);
         const group = groups.get(key);
-        if (group !== undefined) group.push(spans[i]);
+        if (group !== undefined) group.push(span);
         else {
-          const first = [spans[i]];
+          const first = [span];
           groups.set(key, first);
           output.push({ spans: first, facts: [...facts, { text, value, isDuration }] });
         }
-        if (i % spansPerStep === spansPerStep - 1) yield;
+        if (isStep(span)) yield;
       }
     }
     return output;

@@ -5,6 +5,8 @@ import { calculate, holds, negated } from './values.ts';
 /** One span as a query sees it. A field with several values (events, links, arrays) gives a list. */
 export interface SpanFields {
   field(field: Field): Value;
+  /** What it may cost to look at; left out where that is little. */
+  readonly byteLength?: number;
 }
 
 export type Predicate = (span: SpanFields) => boolean;

@@ -2,12 +2,19 @@ import type { AggregateStage, Value } from './ast.ts';
 import type { Read, SpanFields } from './predicate.ts';
 import { holds, isNumeric } from './values.ts';
 
+interface Aggregating {
+  readonly read: Read | undefined;
+  readonly isDuration: boolean;
+  /** Whether the step is over with a span. */
+  readonly isStep: (span: SpanFields) => boolean;
+}
+
 /** What an aggregate makes of some spans: of all numbers that they have; nil where none has one. */
-export function aggregated(
+export function* aggregated(
   stage: AggregateStage,
-  { read, isDuration }: { readonly read: Read | undefined; readonly isDuration: boolean },
+  { read, isDuration, isStep }: Aggregating,
   spans: readonly SpanFields[],
-): Value {
+): Generator<undefined, Value> {
   if (read === undefined) return BigInt(spans.length);
   let count = 0;
   let result: number | bigint = 0n;
@@ -16,6 +23,7 @@ export function aggregated(
     for (const each of Array.isArray(value) ? value : [value]) {
       if (isNumeric(each)) result = count++ === 0 ? each : folded(stage.function, result, each);
     }
+    if (isStep(span)) yield;
   }
   if (count === 0) return undefined;
   if (stage.function !== 'avg') return result;

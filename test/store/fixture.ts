@@ -82,9 +82,14 @@ export class Inside implements Disposable {
     return statSync(join(this.#directory.path, 'traces.db')).size;
   }
 
-  get(path: string, query: Record<string, string | number> = {}, accept = ''): Promise<TempoAnswer> {
+  get(
+    path: string,
+    query: Record<string, string | number> = {},
+    accept = '',
+    pace = new Pace(new Turns()),
+  ): Promise<TempoAnswer> {
     const params = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
-    return this.#answers.answer({ path, query: params.toString(), accept }, new Pace(new Turns()));
+    return this.#answers.answer({ path, query: params.toString(), accept }, pace);
   }
 
   async json<T = Record<string, unknown>>(path: string, query: Record<string, string | number> = {}): Promise<T> {

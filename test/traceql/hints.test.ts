@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TraceView } from '../../src/store/trace-view.ts';
-import { compileAnySpan } from '../../src/traceql/any-span.ts';
-import { compileSpansets } from '../../src/traceql/evaluate.ts';
+import { ofAnySpan } from '../../src/traceql/any-span.ts';
+import { compilePredicate, compileSpansets } from '../../src/traceql/evaluate.ts';
 import { hintsOf } from '../../src/traceql/hints.ts';
 import { parseQuery } from '../../src/traceql/parse.ts';
 import { matchedSpans } from '../support/matched-spans.ts';
@@ -85,7 +85,7 @@ describe('a trace that a query matches', () => {
         const messages = spans.map((span) => requestBytes(span));
         const trace = new TraceView('t'.repeat(32));
         for (const message of messages) trace.add(message);
-        const mayMatch = compileAnySpan(spansets);
+        const mayMatch = compilePredicate(ofAnySpan(spansets));
         for (const span of matchedSpans(compileSpansets(spansets), trace.spans)) {
           const alone = new TraceView('t').add(messages[trace.spans.indexOf(span)]!).spans[0]!;
           expect(mayMatch(alone)).toBe(true);
