@@ -4,7 +4,7 @@ import { compilePredicate, type SpanFields } from './predicate.ts';
 
 type Steps = (span: SpanFields) => Generator<undefined, boolean>;
 /** Asks one span; where that is much, in steps, between which the caller may do something else. */
-export type Ask = (span: SpanFields) => boolean | Generator<undefined, boolean>;
+type Ask = (span: SpanFields) => boolean | Generator<undefined, boolean>;
 
 /** So many conditions are asked of a span at once. */
 const mostAtOnce = 8;
