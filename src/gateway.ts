@@ -12,9 +12,6 @@ import type { RulesLayer } from './config/rules.ts';
 import { rulesSources } from './config/rules-sources.ts';
 import type { BootConfig } from './config/schema.ts';
 import { openCredentials } from './credentials.ts';
-import { compileRules } from './decide/compile.ts';
-import { lintRules } from './decide/lint/lint.ts';
-import { tenantProblems } from './decide/tenant-rules.ts';
 import { deliveries } from './delivered.ts';
 import { deadlines, drain, type Losses, totalOf } from './drain.ts';
 import { explained } from './explained.ts';
@@ -30,6 +27,8 @@ import { AdminAccess } from './telemetry/admin-access.ts';
 import { EventLimit } from './telemetry/event-limit.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
 import type { AdminSources, OwnAnswers } from './telemetry/sources.ts';
+import { type CheckedRules, checking, type RulesSetting } from './threads/checking-rules.ts';
+import { readRulesAside } from './threads/rules-aside.ts';
 import type { Addresses, OfProtocols, RulesRevision, ShardConfig, ShardEvents, Shards } from './threads/shards.ts';
 import { shardsFor } from './threads/shards-for.ts';
 
@@ -135,7 +134,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       tempo && ((method, url, accept, over, { name }) => tempo.handle(method, url, accept, over, name));
     const window = await openWindow(config, ofStore, shards, {
       today: () => rules.current.document,
-      fileLayer: () => rules.fileLayer,
+      fileFields: () => rules.fileFields,
       members: () => Math.max(1, fleet?.fleet.lists.inForce.length ?? 1),
     });
     const readApi = window?.readApi ?? ofStore;
@@ -237,7 +236,7 @@ async function openWindow(
   shards: Shards,
   rules: {
     readonly today: () => RulesDocument;
-    readonly fileLayer: () => RulesLayer | undefined;
+    readonly fileFields: () => RulesLayer['fields'] | undefined;
     readonly members: () => number;
   },
 ) {
@@ -274,20 +273,14 @@ function warnOfMemory(config: BootConfig, log: Log): void {
 
 async function liveRules(config: BootConfig, log: Log) {
   const { environment, traceDebug: debug, dataDirectory } = config;
-  const names = config.tenants?.each.map(({ name }) => name) ?? [];
-  return createLiveRules<RulesRevision & { readonly names: readonly string[] }>({
+  const place: RulesSetting = { environment, debug, tenants: config.tenants?.each.map(({ name }) => name) ?? [] };
+  return createLiveRules<CheckedRules>({
     ...(await rulesSources(config)),
     environment,
     maxBytes: config.rules.maxBytes,
     debug,
-    compile: (document, name) => {
-      const result = compileRules(document, environment, { debug });
-      const problems = tenantProblems(document, environment, { debug }, names);
-      if ('problems' in result) return { problems: [...result.problems, ...problems] };
-      if (problems.length > 0) return { problems };
-      const warnings = lintRules(document, environment);
-      return { policies: { document, name, names: result.policies.policies.map((policy) => policy.name) }, warnings };
-    },
+    compile: checking(place),
+    readAside: (texts, over) => readRulesAside({ texts, place }, over),
     policyNames: ({ names }) => names,
     lastGoodFile: `${dataDirectory}/rules.last-good.json`,
     place: placeOf(config.rules.consul?.client ?? {}),

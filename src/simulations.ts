@@ -33,7 +33,7 @@ interface Simulating {
   /** How many gateways share the fleet's targets. */
   readonly members?: () => number;
   /** What the rules file says. */
-  readonly fileLayer: () => RulesLayer | undefined;
+  readonly fileFields: () => RulesLayer['fields'] | undefined;
 }
 
 /** What rules would keep of the window of one tenant, beside today's: POST /api/simulate. */
@@ -45,7 +45,7 @@ export function simulator(parts: Simulating): NonNullable<AdminSources['simulate
     const { rules = rulesText(rulesOf(parts.today(), tenant.name)) } = asked;
     if (waiting > mostWaiting) return { status: 429, body: { error: 'too many simulations at a time: try again' } };
     waiting++;
-    const under = asked.overFile ? parts.fileLayer()?.fields : undefined;
+    const under = asked.overFile ? parts.fileFields() : undefined;
     const pace = Pace.until(over, turns, stepMs);
     const mine = line.then(async () => {
       const candidate = await readAside(textOf(rules, under, parts.config), over);

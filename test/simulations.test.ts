@@ -29,7 +29,7 @@ function gateway(...stories: Story[]) {
     },
   };
   const clock = stories[0]!.clock;
-  return simulator({ config: config as never, shards, clock, today: () => today, fileLayer: () => undefined as never });
+  return simulator({ config: config as never, shards, clock, today: () => today, fileFields: () => undefined });
 }
 
 describe('rules that are tried on the window of a gateway with tenants', () => {

@@ -1,29 +1,26 @@
 import type { Clock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
-import type { Problem, RulesDocument } from '../model/rules.ts';
+import type { RulesDocument } from '../model/rules.ts';
 import type { RulesStatus } from '../model/stats.ts';
 import type { ConsulAnswer } from './consul.ts';
-import { placed } from './decode-text.ts';
 import { told } from './document.ts';
+import { InOrder } from './in-order.ts';
 import { type LastGood, placeOf, readLastGood, writeLastGood } from './last-good.ts';
 import type { FileText } from './read-text.ts';
 import { LoadRecord, type Log, type Origin } from './record.ts';
-import { hashOf, type LayerResult, mergeLayers, noRulesFile, parseRules, type RulesLayer } from './rules.ts';
+import { noRulesFile, type RulesLayer } from './rules.ts';
 import type { Written } from './rules-history.ts';
-import { isFolder, type KvEntry, parseKeys } from './rules-keys.ts';
+import { isFolder } from './rules-keys.ts';
+import {
+  bytesOf,
+  type Compile,
+  type FileWord,
+  type KeysWord,
+  type RulesReading,
+  type RulesTexts,
+  readRules,
+} from './rules-reading.ts';
 import { hear, type Source } from './source.ts';
-
-/** Rules to what the shards judge by; `revision` is what kept spans will carry. */
-export type Compile<T> = (
-  document: RulesDocument,
-  revision: string,
-) =>
-  | {
-      readonly policies: T;
-      /** What in them is probably not meant. */
-      readonly warnings?: readonly Problem[];
-    }
-  | { readonly problems: readonly Problem[] };
 
 interface LiveRulesOptions<T> {
   readonly file: Source<FileText>;
@@ -34,6 +31,11 @@ interface LiveRulesOptions<T> {
   /** Everything is kept, whatever the rules say: told by the status. */
   readonly debug: boolean;
   readonly compile: Compile<T>;
+  /**
+   * Reads and compiles the same elsewhere; rejects when `over` is aborted. Of texts that are long, which may take seconds
+   * of this thread; left out, they are read here.
+   */
+  readonly readAside?: (texts: RulesTexts, over: AbortSignal) => Promise<RulesReading<T>>;
   readonly policyNames: (policies: T) => readonly string[];
   readonly lastGoodFile: string;
   /** Where in Consul the keys are, see placeOf. */
@@ -46,25 +48,32 @@ interface LiveRulesOptions<T> {
   readonly startWaitMs?: number;
 }
 
+/** Shorter ones are read here, in some milliseconds, whatever stands in them. */
+const mostHereBytes = 8 * 1024;
+
 /** Consul's keys and where they were read. */
-interface Keys {
-  readonly layer: RulesLayer;
-  readonly entries: readonly KvEntry[];
-  readonly index: number;
+interface Keys extends KeysWord {
   readonly source: string;
 }
 
+type Layers = Pick<RulesTexts, 'file'> & { readonly keys?: Keys | undefined };
+
 /**
  * Source → load → compile → swap by one assignment. Each source's last good word counts: a document that is wrong, or a
- * source that is silent or suddenly empty, leaves the revision in force as it is, and the other source at work.
+ * source that is silent or suddenly empty, leaves the revision in force as it is, and the other source at work. What the
+ * sources say is read in the order in which they say it, one word after the other, though some take longer; of words of one
+ * source that wait for that, the last one counts.
  */
 export class LiveRules<T> {
   readonly #options: LiveRulesOptions<T>;
   readonly #record: LoadRecord;
   readonly #lastGood: LastGood | undefined;
   readonly #swapped: ((policies: T) => void)[] = [];
+  readonly #inOrder = new InOrder();
+  readonly #over = new AbortController();
   #starting = true;
-  #file: RulesLayer | undefined;
+  #file: FileWord | undefined;
+  #fileFields: RulesLayer['fields'] | undefined;
   #keys: Keys | undefined;
   #current: T | undefined;
   #unsaved: LastGood | undefined;
@@ -86,8 +95,8 @@ export class LiveRules<T> {
   }
 
   /** What the rules file says, over which Consul's keys lie; undefined where there is none. */
-  get fileLayer(): RulesLayer | undefined {
-    return this.#file;
+  get fileFields(): RulesLayer['fields'] | undefined {
+    return this.#fileFields;
   }
 
   status(): RulesStatus {
@@ -123,8 +132,13 @@ export class LiveRules<T> {
           startWaitMs,
         ),
     ]);
-    this.#starting = false;
-    const why = this.#begin();
+    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
+    // What is said meanwhile comes behind it.
+    this.#inOrder.do('start', () => {
+      this.#starting = false;
+      return this.#begin().then(resolve, reject);
+    });
+    const why = await promise;
     if (why === undefined) return;
     this.stop();
     throw new UsageError(why);
@@ -142,21 +156,24 @@ export class LiveRules<T> {
   }
 
   stop(): void {
+    this.#over.abort();
     this.#options.file.stop();
     this.#options.consul?.stop();
   }
 
-  #listener<C>(origin: Origin, source: string, changed: (content: C) => void) {
+  #listener<C>(origin: Origin, source: string, changed: (content: C) => void | Promise<void>) {
     const leading = origin === 'consul' || !this.#options.consul;
+    const refuse = (error: unknown): void => void this.#refuse(origin, notTaken(source, error));
+    // Whatever goes wrong while rules are taken is the rules', or ours: the source did answer.
+    const take = (content: C): void | Promise<void> => {
+      try {
+        return changed(content)?.catch(refuse);
+      } catch (error) {
+        return refuse(error);
+      }
+    };
     return {
-      // Whatever goes wrong while rules are taken is the rules', or ours: the source did answer.
-      changed: (content: C) => {
-        try {
-          changed(content);
-        } catch (error) {
-          this.#refuse(origin, notTaken(source, error));
-        }
-      },
+      changed: (content: C) => this.#inOrder.do(origin, () => take(content)),
       answered: (index?: number) => this.#record.answered(source, leading, index),
       failed: (error: Error) => this.#failed(origin, source, error, leading),
     };
@@ -167,85 +184,98 @@ export class LiveRules<T> {
     if (origin === 'file' && this.#starting) this.#refuse('file', [`${pathOf(this.#options.file)}: ${error.message}`]);
   }
 
-  #fileChanged(text: FileText): void {
+  #fileChanged(text: FileText): void | Promise<void> {
     const path = pathOf(this.#options.file);
     if (text === undefined && !this.#file && this.#options.consul) return; // where Consul rules, one may do without
-    const parsed = this.#parsed(path, text);
-    if ('errors' in parsed) this.#refuse('file', parsed.errors);
-    else if (this.#starting || this.#offer('file', parsed.layer, this.#keys)) this.#file = parsed.layer;
+    const file = { path, text, maxBytes: this.#options.maxBytes };
+    return then(this.#heard('file', { file, keys: this.#keys }), (good) => {
+      if (good) this.#file = file;
+    });
   }
 
-  #parsed(path: string, text: FileText): LayerResult {
-    if (text === undefined) return { errors: [`${path}: ${noRulesFile}`] };
-    if (typeof text === 'object') return { errors: told([placed(path, text)]) };
-    return parseRules(text, path, this.#options.maxBytes);
-  }
-
-  #keysChanged({ index, entries, filtered, unusable }: ConsulAnswer): void {
+  #keysChanged({ index, entries: all, filtered, unusable }: ConsulAnswer): void | Promise<void> {
     const source = this.#options.consul!.name;
     if (unusable) return void this.#refuse('consul', told([`${source}${unusable}`]));
-    const keys = entries.filter(({ key }) => !isFolder(key));
-    const none = keys.length === 0;
+    const entries = all.filter(({ key }) => !isFolder(key));
+    const none = entries.length === 0;
     if (none && !filtered && !this.#keys && !this.#lastGood) return void this.#record.warn(neverAny, { source });
-    const parsed = none || filtered ? { errors: [missingKeys(source, filtered)] } : parseKeys(keys, folderOf(source));
-    if ('errors' in parsed) return void this.#refuse('consul', parsed.errors);
-    const candidate = { layer: parsed.layer, entries: keys, index: Number(index), source };
-    if (this.#starting || this.#offer('consul', this.#file, candidate)) this.#keys = candidate;
+    if (none || filtered) return void this.#refuse('consul', told([missingKeys(source, filtered)]));
+    const keys = { folder: folderOf(source), entries, index: Number(index), source };
+    return then(this.#heard('consul', { file: this.#file, keys }), (good) => {
+      if (good) this.#keys = keys;
+    });
+  }
+
+  /** While the gateway starts it is enough that what a source says can be read: what counts is chosen in the end. */
+  #heard(origin: 'file' | 'consul', layers: Layers): boolean | Promise<boolean> {
+    if (!this.#starting) return this.#offer(origin, layers);
+    const { file, keys } = layers;
+    return this.#read(origin, origin === 'file' ? { file } : { keys }, () => true, true);
   }
 
   /**
    * The best of what was heard: Consul's keys, else the last good ones, else the file alone. Says why where nothing
    * will do.
    */
-  #begin(): string | undefined {
+  async #begin(): Promise<string | undefined> {
     const fileErrors = this.#record.refusalOf('file');
     if (fileErrors !== undefined) return fileErrors;
-    if (this.#keys && this.#offer('consul', this.#file, this.#keys)) return undefined;
+    const file = this.#file;
+    if (this.#keys && (await this.#offer('consul', { file, keys: this.#keys }))) return undefined;
     this.#keys = undefined;
-    if (this.#lastGood && this.#offerLastGood(this.#lastGood)) return undefined;
-    if (this.#file && this.#offer('file', this.#file, undefined)) return undefined;
+    if (this.#lastGood && (await this.#offerLastGood(this.#lastGood))) return undefined;
+    if (file && (await this.#offer('file', { file }))) return undefined;
     const refused = this.#record.refusalOf('file') ?? this.#record.refusalOf('consul');
     return refused ?? `${pathOf(this.#options.file)}: ${noRulesFile}; and ${this.#options.consul?.name} gave no rules`;
   }
 
-  #offerLastGood({ keys: entries, source, index, document }: LastGood): boolean {
-    const parsed = parseKeys(entries, folderOf(source));
-    if ('errors' in parsed) return false;
-    const saved = {
-      fields: document,
-      report: (problems: readonly Problem[]) => problems.map(({ message }) => message),
-    };
-    const keys = { layer: parsed.layer, entries, index, source: `last-good:${source}` };
-    const taken = this.#offer('last-good', this.#file ?? saved, keys);
+  async #offerLastGood({ keys: entries, source, index, document }: LastGood): Promise<boolean> {
+    const keys = { folder: folderOf(source), entries, index, source: `last-good:${source}` };
+    const taken = await this.#offer('last-good', { file: this.#file ?? { merged: document }, keys });
     if (taken) this.#keys = keys;
     return taken;
   }
 
-  /** Compiles the layers together and puts them in force, or refuses them, a defect of ours met on the way included. */
-  #offer(origin: Origin, file: RulesLayer | undefined, keys: Keys | undefined): boolean {
+  /** Compiles the layers together and puts them in force, or refuses them. */
+  #offer(origin: Origin, layers: Layers): boolean | Promise<boolean> {
+    return this.#read(origin, layers, (reading) => this.#take(origin, layers, reading));
+  }
+
+  /** A defect of ours that is met on the way refuses them, too. */
+  #read(
+    origin: Origin,
+    { file, keys }: Layers,
+    good: (reading: Good<T>) => boolean,
+    isFormOnly = false,
+  ): boolean | Promise<boolean> {
+    const { environment, compile, readAside } = this.#options;
+    const source = keys?.source ?? this.#options.file.name;
+    const inForce = source === this.#inForce.source ? this.#inForce.hash : undefined;
+    const texts = { file, keys, environment, inForce, isFormOnly };
+    const refuse = (error: unknown): false =>
+      this.#over.signal.aborted ? false : this.#refuse(origin, notTaken(source, error));
+    const judge = (reading: RulesReading<T>): boolean =>
+      'errors' in reading ? this.#refuse(origin, reading.errors) : good(reading);
     try {
-      return this.#take(origin, file, keys);
+      if (!readAside || bytesOf(texts) <= mostHereBytes) return judge(readRules(texts, compile));
+      return readAside(texts, this.#over.signal).then(judge).catch(refuse);
     } catch (error) {
-      return this.#refuse(origin, notTaken(keys?.source ?? this.#options.file.name, error));
+      return refuse(error);
     }
   }
 
-  #take(origin: Origin, file: RulesLayer | undefined, keys: Keys | undefined): boolean {
-    const { document, notes, report } = mergeLayers([file, keys?.layer].filter((layer) => layer !== undefined));
-    const hash = hashOf(document, this.#options.environment);
-    const next = { hash, source: keys?.source ?? this.#options.file.name, modifyIndex: keys?.index ?? 0 };
-    const revision = `${keys ? keys.index : 'file'}-${hash.slice(0, 8)}`;
-    if (hash === this.#inForce.hash && next.source === this.#inForce.source) {
+  #take(origin: Origin, { file, keys }: Layers, reading: Good<T>): boolean {
+    const { document, fileFields, hash, revision, policies, notes, warnings } = reading;
+    // Of what the file says by itself; without one it is what was merged of it before.
+    if (file !== undefined && !('merged' in file)) this.#fileFields = fileFields;
+    if (policies === undefined) {
       this.#record.repeated(origin, this.#inForce);
       return true;
     }
-    const compiled = this.#options.compile(document, revision);
-    if ('problems' in compiled) return this.#refuse(origin, report(compiled.problems));
+    const next = { hash, source: keys?.source ?? this.#options.file.name, modifyIndex: keys?.index ?? 0 };
     this.#inForce = { ...next, revision, loadedAt: this.#options.clock.unixMs(), debug: document.debug ?? false };
-    this.#swap(origin, compiled.policies, notes);
-    const { warnings = [] } = compiled;
-    if (warnings.length > 0)
-      this.#record.warn('is this meant in the rules in force?', { revision, warnings: report(warnings) });
+    this.#swap(origin, policies, notes);
+    if (warnings.length > 0) this.#record.warn('is this meant in the rules in force?', { revision, warnings });
     this.#written = undefined;
     if (keys && keys.source === this.#options.consul?.name) {
       this.#save(keys, document);
@@ -299,6 +329,12 @@ export class LiveRules<T> {
 export function createLiveRules<T>(options: LiveRulesOptions<T>): LiveRules<T> {
   return new LiveRules(options);
 }
+
+type Good<T> = Exclude<RulesReading<T>, { readonly errors: readonly string[] }>;
+
+/** At once where there is nothing to wait for. */
+const then = <A>(value: A | Promise<A>, next: (value: A) => void): void | Promise<void> =>
+  value instanceof Promise ? value.then(next) : next(value);
 
 const pathOf = (file: Source<FileText>) => file.name.replace(/^file:/, '');
 const folderOf = (source: string) => source.replace(/^consul:/, '');
