@@ -8,44 +8,50 @@ interface Stretch {
   luck: number;
 }
 
-type Tested = TraceTest & { readonly source: number; readonly until: number };
+/** Of a test that may come first: `passes` is the chance of a yes where it does, `kin` the place of its source, or -1. */
+interface When extends Stretch {
+  kin: number;
+  passes: number;
+}
 
-/** Of more whens that go by chance it is not reckoned: each is compared with each. */
-const mostWhens = 16;
+type Tested = TraceTest & { readonly source: number; readonly until: number };
 
 /**
  * What tests of which the first that holds decides come to, over all randomness: at each randomness every one of them is
  * the first with some chance, and then what it decides with says yes or no, given what came before. Beside other policies
- * nothing less will do: what they could keep of a trace hangs on which of these it would have met.
+ * nothing less will do: what they could keep of a trace hangs on which of these it would have met. Exact for any number of
+ * them, in time that grows with its square: each stretch is walked through once.
  */
 export class FirstParts {
   readonly stretches: Stretch[] = [];
   count = 0;
-  readonly #whens: (Stretch & { source: number; passes: number })[] = [];
+  readonly #whens: When[] = [];
   #size = 0;
   readonly #bounds: number[] = [];
-
-  /** False: there are too many. */
-  get isKnown(): boolean {
-    return this.#size <= mostWhens;
-  }
+  readonly #sources: number[] = [];
+  /** Of each source, the greatest luck that was asked so far. */
+  readonly #most: number[] = [];
 
   clear(): void {
-    this.#size = this.count = 0;
+    this.#size = this.count = this.#sources.length = 0;
   }
 
   /** One more when, behind the others, and the chance of a yes where it is the first. */
   add({ thresholdHigh, thresholdLow, luck, source, until }: Tested, passes: number): void {
     if (luck <= 0) return;
     const at = this.#size++;
-    if (at >= mostWhens) return;
-    this.#whens[at] ??= { from: 0, until: 1, luck: 0, source: 0, passes: 0 };
+    this.#whens[at] ??= { from: 0, until: 1, luck: 0, kin: -1, passes: 0 };
     const when = this.#whens[at];
     when.from = fraction(thresholdHigh, thresholdLow);
     when.until = until;
     when.luck = luck;
-    when.source = source;
+    when.kin = source === 0 ? -1 : this.#kinOf(source);
     when.passes = passes;
+  }
+
+  #kinOf(source: number): number {
+    const known = this.#sources.indexOf(source);
+    return known >= 0 ? known : this.#sources.push(source) - 1;
   }
 
   /** All have been added: fills in the stretches, in order. */
@@ -74,43 +80,24 @@ export class FirstParts {
     stretch.luck = luck;
   }
 
+  /**
+   * Each is the first with the chance that it holds and none before it did. Lucks of one source contain each other, so of
+   * those only what is beyond the greatest so far is new; others are independent.
+   */
   #luckAt(randomness: number): number {
+    const most = this.#most;
+    for (let kin = 0; kin < this.#sources.length; kin++) most[kin] = 0;
     let luck = 0;
-    for (let i = 0; i < this.#size; i++)
-      if (this.#isAt(i, randomness)) luck += this.#firstAt(i, randomness) * this.#whens[i].passes;
-    return Math.min(1, luck);
-  }
-
-  /** The chance that it holds and none before it does: lucks of one source contain each other, others are independent. */
-  #firstAt(i: number, randomness: number): number {
-    const { luck, source } = this.#whens[i];
-    const kin = source === 0 ? 0 : this.#most(source, i, randomness);
-    let chance = Math.max(0, luck - kin);
-    for (let j = 0; j < i; j++) {
-      const before = this.#whens[j];
-      if (!this.#isAt(j, randomness)) continue;
-      if (before.source === 0) chance *= 1 - before.luck;
-      else if (before.source !== source && !this.#hasKinBefore(j, randomness))
-        chance *= 1 - this.#most(before.source, i, randomness);
+    let none = 1;
+    for (let i = 0; i < this.#size && none > 0; i++) {
+      const when = this.#whens[i];
+      const { kin } = when;
+      const before = kin < 0 ? 0 : most[kin];
+      if (randomness < when.from || randomness >= when.until || when.luck <= before) continue;
+      luck += ((none * (when.luck - before)) / (1 - before)) * when.passes;
+      none *= (1 - when.luck) / (1 - before);
+      if (kin >= 0) most[kin] = when.luck;
     }
-    return chance;
-  }
-
-  #isAt(i: number, randomness: number): boolean {
-    return randomness >= this.#whens[i].from && randomness < this.#whens[i].until;
-  }
-
-  #hasKinBefore(j: number, randomness: number): boolean {
-    for (let k = 0; k < j; k++)
-      if (this.#whens[k].source === this.#whens[j].source && this.#isAt(k, randomness)) return true;
-    return false;
-  }
-
-  /** The greatest luck of a source before the one at `i`. */
-  #most(source: number, i: number, randomness: number): number {
-    let most = 0;
-    for (let j = 0; j < i; j++)
-      if (this.#whens[j].source === source && this.#isAt(j, randomness)) most = Math.max(most, this.#whens[j].luck);
-    return most;
+    return Math.min(1, luck);
   }
 }

@@ -165,17 +165,13 @@ export class Some extends Joined {
 export class First extends Joined {
   readonly #of: readonly { readonly when: CompiledTest; readonly decides: CompiledTest }[];
   readonly #chances = new Chances();
-  readonly #parts: FirstParts | undefined;
+  readonly parts: FirstParts | undefined;
 
   constructor(of: readonly { readonly when: CompiledTest; readonly decides: CompiledTest }[]) {
     super(of.flatMap(({ when, decides }) => [when, decides]));
     this.#of = of;
     // What takes something when it is asked has a chance that is not known beforehand.
-    if (of.every(({ when }) => when.isFree) && of.some(({ when }) => when.varies)) this.#parts = new FirstParts();
-  }
-
-  get parts(): FirstParts | undefined {
-    return this.#parts?.isKnown ? this.#parts : undefined;
+    if (of.every(({ when }) => when.isFree) && of.some(({ when }) => when.varies)) this.parts = new FirstParts();
   }
 
   protected answer(facts: TraceFacts, isAsked: boolean): boolean {
@@ -183,7 +179,7 @@ export class First extends Joined {
     let first: CompiledTest | undefined;
     this.thresholdHigh = this.thresholdLow = this.luck = 0;
     this.until = 1;
-    const parts = this.#parts;
+    const { parts } = this;
     parts?.clear();
     for (const { when, decides } of this.#of) {
       if (first !== undefined && !when.isFree) continue;

@@ -122,6 +122,15 @@ const stories: Record<string, Story> = {
     }),
     share(5, 'baseline'),
   ),
+  'a composite of forty parts by chance, beside a share': of(
+    policy('composite', {
+      max_total_spans_per_second: 60,
+      composite_sub_policy: Array.from({ length: 40 }, (_, i) =>
+        i % 3 === 0 ? share(1 + i / 4, `share ${i}`) : salted(2 + (i % 5), `salt ${i % 7}`, `salted ${i}`),
+      ),
+    }),
+    share(5, 'baseline'),
+  ),
   'rare, and a share of the rest': of(policy('rare', { not_seen_for: '2s' }), share(10)),
   'what is large, and a share': of(large, share(5)),
   'a share beside a limiter': of(share(10), limit),

@@ -1,5 +1,6 @@
 import type { TracePredicate } from '../../model/predicates.ts';
 import type { Problem } from '../../model/rules.ts';
+import { maxPolicies } from '../../model/verdict.ts';
 import { closest } from '../../units.ts';
 import { failsOf } from '../failing.ts';
 import { Limiter, limiterWords } from '../rates/limiter.ts';
@@ -14,7 +15,8 @@ import { per, sharedBy, type Whose } from './per.ts';
  * trace decides by its budget: where that is spent, the trace is not kept, and no other is tried. Unlike the Collector's,
  * which compares the total with one sub-policy's count, the total holds for their sum; `policy_order` counts; and a
  * sub-policy that no allocation names has an equal part, as one with 0 per cent has, instead of nothing. Budgets are
- * buckets of one second instead of counts that start anew with each second, which let through as much at most.
+ * buckets of one second instead of counts that start anew with each second, which let through as much at most. They are no
+ * more than a list may have: what chance makes of them is reckoned for each trace.
  */
 export const composite = kind({
   type: 'composite',
@@ -22,7 +24,7 @@ export const composite = kind({
   parameters: {
     max_total_spans_per_second: number('spans a second that all of them may keep together', 1e-3, 1e9),
     policy_order: optional(strings('names of sub-policies, the first first; the others follow in their order', 0), []),
-    composite_sub_policy: anything('policies', 'a list of policies'),
+    composite_sub_policy: anything('policies, 128 at most', 'a list of policies'),
     rate_allocation: optional(
       anything('parts in per cent of the total; who has none or 0 has an equal part', 'a list of { policy, percent }'),
       [],
@@ -34,6 +36,10 @@ export const composite = kind({
     const documents = values.composite_sub_policy;
     if (!Array.isArray(documents) || documents.length === 0)
       return [{ path: ['composite_sub_policy'], message: 'expected a list of at least one policy' }];
+    if (documents.length > maxPolicies)
+      return [
+        { path: ['composite_sub_policy'], message: `${documents.length} policies: expected at most ${maxPolicies}` },
+      ];
     const problems: Problem[] = [];
     const compiled = documents.map((document, i) => sub(document, ['composite_sub_policy', i]));
     const subs = compiled.filter((each): each is SubPolicy => each !== undefined);
