@@ -134,8 +134,13 @@ export type TracePredicate =
       readonly op: 'first';
       readonly of: readonly { readonly when: TracePredicate; readonly decides: TracePredicate }[];
     }
-  /** Something with a state of its own, such as a rate: made when the rules come in force. */
-  | { readonly op: 'stateful'; readonly asked: string; readonly open: (state: PolicyState) => TraceTest };
+  /** Something with a state of its own, such as a rate: made when the rules come in force. `words`: what a yes means. */
+  | {
+      readonly op: 'stateful';
+      readonly asked: string;
+      readonly words?: string;
+      readonly open: (state: PolicyState) => TraceTest;
+    };
 
 /** A condition that is neither true nor false of some spans: an error to the Collector. */
 export interface FaultTest {

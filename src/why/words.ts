@@ -95,6 +95,6 @@ export function traceWords(predicate: TracePredicate): string {
     case 'first':
       return predicate.of.map(({ when }) => traceWords(when)).join(', else ');
     case 'stateful':
-      return 'its rate, or what it remembers, allows it';
+      return predicate.words ?? 'its rate, or what it remembers, allows it';
   }
 }

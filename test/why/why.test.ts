@@ -93,6 +93,13 @@ it('does not say yes of what is joined where the answer was no', () => {
   );
 });
 
+it('says whose memory makes a trace rare', () => {
+  const rare: Partial<RulesDocument> = { policies: [{ name: 'r', type: 'rare', rare: { not_seen_for: '5m' } }] };
+  const first = 'none of its kind was decided by this gateway for 300 s, and the limit has room';
+  expect(why(rare, ['r'], fast).r).toBe(first);
+  expect(why(rare, [], fast).r).toBe(`not: ${first}`);
+});
+
 it('says that a rate is not asked of what is dropped', () => {
   const limit = { name: 'l', type: 'rate_limiting', rate_limiting: { spans_per_second: 1 } };
   const drop = { name: 'd', type: 'drop', drop: { drop_sub_policy: [{ name: 'all', type: 'always_sample' }] } };

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { decide, undecided } from '../../../src/decide/decide.ts';
 import { AdaptiveRates } from '../../../src/decide/rates/adaptive-rates.ts';
 import { TokenBucket } from '../../../src/decide/rates/token-bucket.ts';
 import { PolicyMemory } from '../../../src/decide/state.ts';
+import { factsOfSpans } from '../../support/facts.ts';
 import { random } from '../../support/random.ts';
+import { compiled } from '../../support/story.ts';
 
 /** Gateways that share a target; each has memory of its own, and of the others only how many they are. */
 const gateways = (count: number, share: Int32Array | undefined, rate: number, capacity: number): TokenBucket[] =>
@@ -98,6 +101,50 @@ it('an adaptive target of the fleet is kept to in sum, by key', () => {
   expect(total).toBeLessThan(115);
   // What is rare has the better chance, as with one gateway.
   expect(sums[2] / (40 * 120)).toBeGreaterThan(2 * (sums[0] / (2000 * 120)));
+});
+
+describe('rare, in a fleet of four', () => {
+  const gatewaysWith = (block: object) =>
+    Array.from({ length: 4 }, () => {
+      const memory = new PolicyMemory(1, 1);
+      memory.members = 4;
+      const policies = [{ name: 'rare', type: 'rare', rare: block }];
+      return memory.renew((state) => compiled({ policies }, 'home', state));
+    });
+  /** How many of so many kinds a second are kept, each trace by whichever gateway has its turn. */
+  const keptOf = (block: object, { kinds, seconds }: { kinds: number; seconds: number }): number => {
+    const each = gatewaysWith(block);
+    const verdict = undecided();
+    let sum = 0;
+    for (let i = 0; i < kinds * seconds; i++) {
+      const facts = factsOfSpans({ trace: 't', name: `kind ${i}` });
+      facts.now = 1_000_000 + (1000 * i) / kinds;
+      decide(each[i % 4], facts, verdict);
+      if (verdict.keep) sum++;
+    }
+    return sum;
+  };
+
+  it('has one limit, or each its own where the rules say so', () => {
+    const traffic = { kinds: 100, seconds: 30 };
+    const sum = keptOf({ traces_per_second: 8 }, traffic);
+    expect(sum).toBeGreaterThan(0.9 * 8 * 30);
+    expect(sum).toBeLessThanOrEqual(8 * 30 + 16 + 4);
+    expect(keptOf({ traces_per_second: 8, per: 'gateway' }, traffic)).toBeGreaterThan(0.9 * 4 * 8 * 30);
+  });
+
+  it('keeps a kind once for each gateway that decides one, and no more', () => {
+    const verdict = undecided();
+    const facts = factsOfSpans({ trace: 't', name: 'the same' });
+    const keeps = gatewaysWith({}).map((set) =>
+      [1, 2, 3].map((second) => {
+        facts.now = 1_000_000 + second * 1000;
+        decide(set, facts, verdict);
+        return verdict.keep;
+      }),
+    );
+    expect(keeps).toEqual(keeps.map(() => [true, false, false]));
+  });
 });
 
 describe('how many share the targets', () => {
