@@ -65,7 +65,7 @@ export function addSpan(request: Uint8Array, slice: Slice, totals: Totals, attri
   attributes.readText(notedFields.statusMessage, message);
   if (isRoot) {
     totals.roots++;
-    const { start, end } = slice.resource.service;
+    const { start, end } = slice.resource.service ?? { start: 0, end: 0 };
     noteRoot(name, nested.goTo(request, start, end), attributes);
   }
   if (startNs > 0) totals.startNs = totals.startNs === 0 ? startNs : Math.min(totals.startNs, startNs);

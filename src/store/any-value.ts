@@ -49,7 +49,7 @@ function floatText(value: number): string {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-/** Reads one KeyValue into `into`; of a key that comes twice the first counts. */
+/** Reads one KeyValue into `into`; of a key that comes twice the first counts, though it were nil. */
 export function readKeyValue(r: Reader, into: Map<string, Value>): void {
   let key = '';
   let value: Value;
@@ -58,7 +58,7 @@ export function readKeyValue(r: Reader, into: Map<string, Value>): void {
     else if (r.field === KeyValue.value && r.wireType === 2) value = readValue(r.message());
     else r.skip();
   }
-  if (value !== undefined && !into.has(key)) into.set(key, value);
+  if (!into.has(key)) into.set(key, value);
 }
 
 /**
@@ -72,22 +72,25 @@ export function findAttribute(r: Reader, field: number, key: Uint8Array): Value 
       continue;
     }
     const value = valueIfKey(r.message(), key);
-    if (value !== undefined) return value;
+    if (value !== ofAnotherKey) return value;
   }
   return undefined;
 }
 
-function valueIfKey(r: Reader, key: Uint8Array): Value {
+const ofAnotherKey = Symbol();
+
+function valueIfKey(r: Reader, key: Uint8Array): Value | typeof ofAnotherKey {
   let isIt = key.length === 0;
   let value: Reader | undefined;
   while (r.next()) {
     if (r.field === KeyValue.key && r.wireType === 2) {
       isIt = equal(r.message(), key);
-      if (!isIt) return undefined;
+      if (!isIt) return ofAnotherKey;
     } else if (r.field === KeyValue.value && r.wireType === 2) value = r.message();
     else r.skip();
   }
-  return isIt && value !== undefined ? readValue(value) : undefined;
+  if (!isIt) return ofAnotherKey;
+  return value === undefined ? undefined : readValue(value);
 }
 
 function equal(at: Reader, bytes: Uint8Array): boolean {

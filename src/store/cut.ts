@@ -4,7 +4,7 @@ import { Writer } from '../wire/writer.ts';
 import { addSpan, noteRoot, type Totals, traceIdOf } from './add-span.ts';
 import { AttributeTerms, type TagSink } from './attribute-terms.ts';
 import { writeDigest } from './digest.ts';
-import { EnvelopeTerms, isAt, noRange } from './envelope-terms.ts';
+import { EnvelopeTerms, isAt } from './envelope-terms.ts';
 import { addField, type Envelope, type ResourceEnvelope, type Slice, writeBody } from './part-body.ts';
 import { TermSet } from './term-set.ts';
 
@@ -78,7 +78,7 @@ export class Cutter {
   }
 
   #cutResource(r: Reader, drafts: Drafts): void {
-    const resource: ResourceEnvelope = { fields: [], terms: new Int32Array(0), service: noRange };
+    const resource: ResourceEnvelope = { fields: [], terms: new Int32Array(0), service: undefined };
     const scopes: Reader[] = [];
     this.#terms.clear();
     for (let start = r.pos; r.next(); start = r.pos) {

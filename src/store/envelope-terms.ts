@@ -16,7 +16,7 @@ const stringTag = tag(AnyValue.string, length);
 const nothing = new Uint8Array(0);
 const noText = new Reader(nothing);
 const serviceKey = Buffer.from('service.name');
-export const noRange = { start: 0, end: 0 };
+const noRange = { start: 0, end: 0 };
 
 /** Reads what surrounds spans: the terms of resources, and what completion lists of both. */
 export class EnvelopeTerms {
@@ -37,7 +37,7 @@ export class EnvelopeTerms {
       }
       const at = r.pos;
       this.#attributes.read(r, this.#attribute, 'resource', terms);
-      if (resource.service.end > 0) continue;
+      if (resource.service !== undefined) continue;
       resource.service = serviceIn(this.#attribute.enter(this.#outer.goTo(r.buf, at, r.pos)), this.#inner);
     }
   }
@@ -57,8 +57,8 @@ export class EnvelopeTerms {
   }
 }
 
-/** Where the text stands that a KeyValue has for the service's name; nowhere where it is another key, or no text. */
-function serviceIn(keyValue: Reader, inner: Reader): Readonly<Range> {
+/** Where the text stands that a KeyValue has for the service's name, an empty range where that is no text; undefined for another key. */
+function serviceIn(keyValue: Reader, inner: Reader): Readonly<Range> | undefined {
   let isKey = false;
   let found = noRange;
   while (keyValue.next()) {
@@ -71,7 +71,7 @@ function serviceIn(keyValue: Reader, inner: Reader): Readonly<Range> {
     if (field === keyTag) isKey = isAt(inner, serviceKey);
     else while (inner.next()) found = inner.field * 8 + inner.wireType === stringTag ? textIn(inner) : skipped(inner);
   }
-  return isKey ? found : noRange;
+  return isKey ? found : undefined;
 }
 
 const text = new Reader(nothing);

@@ -21,8 +21,8 @@ export function addField({ fields }: Envelope, start: number, end: number): void
 }
 
 export interface ResourceEnvelope extends Envelope {
-  /** The text of its service.name, empty where it has none. */
-  service: Readonly<Range>;
+  /** The text of its first service.name, empty where that is no text; undefined where it has none. */
+  service: Readonly<Range> | undefined;
 }
 
 export interface Slice extends Range {

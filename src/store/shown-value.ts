@@ -27,7 +27,7 @@ function attribute(field: AttributeField, accepts: Accepts, span: SpanView): obj
 
 /** A resource that says no service has an empty one. */
 function emptyService({ scope, key }: AttributeField, accepts: Accepts, span: SpanView): object | undefined {
-  const isAbsent = key === 'service.name' && scope === 'resource' && !span.resource.attributes.has(key);
+  const isAbsent = key === 'service.name' && scope === 'resource' && span.resource.attributes.get(key) === undefined;
   return isAbsent && (accepts?.('') ?? true) ? { stringValue: '' } : undefined;
 }
 

@@ -34,7 +34,7 @@ function inScope(span: SpanView, scope: Exclude<AttributeScope, 'any'>, wanted: 
   const { messages, field } = span.attributesOf(scope);
   return messages.flatMap((message) => {
     for (const { key, value } of attributesIn(message, field))
-      if (key === wanted && value.pos < value.end) return value;
+      if (key === wanted) return value.pos < value.end ? value : [];
     return [];
   });
 }

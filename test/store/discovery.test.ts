@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Writer } from '../../src/wire/writer.ts';
 import { requestBytes } from '../support/spans.ts';
 import { hour, Inside, start } from './fixture.ts';
 import { Double, type FullSpan, fullRequest } from './told-json.ts';
@@ -128,6 +129,44 @@ describe('the values that there are', () => {
     expect(await values(store, tag, { q: '{ true }' })).toEqual(wanted);
     expect(await values(store, tag, { limit: 1 })).toHaveLength(Math.min(1, wanted.length));
     expect(await values(store, tag, { limit: 1, q: '{ true }' })).toHaveLength(Math.min(1, wanted.length));
+  });
+
+  it('are of an attribute that stands there twice what the first one says, though that is no text, or nothing', async () => {
+    using store = new Inside();
+    const w = new Writer();
+    const attribute = (field: number, key: string, value: () => void): void => {
+      const at = w.open(field);
+      w.string(1, key);
+      const any = w.open(2);
+      value();
+      w.close(any);
+      w.close(at);
+    };
+    const spans = w.open(1);
+    const resource = w.open(1);
+    attribute(1, 'service.name', () => {
+      w.tag(3, 0);
+      w.int64(7n);
+    });
+    attribute(1, 'service.name', () => w.string(1, 'second'));
+    w.close(resource);
+    const scope = w.open(2);
+    const span = w.open(2);
+    w.bytes(1, Buffer.alloc(16, 1));
+    w.bytes(2, Buffer.alloc(8, 1));
+    w.string(5, 'root');
+    attribute(9, 'x', () => {});
+    attribute(9, 'x', () => w.string(1, 'second'));
+    w.close(span);
+    w.close(scope);
+    w.close(spans);
+    store.keepBytes(w.finish());
+    expect(await values(store, 'rootServiceName')).toEqual(['string:']);
+    expect(await store.search({ q: '{ rootServiceName = "second" }' })).toEqual([]);
+    expect(await store.search({ q: '{ resource.service.name = "second" }' })).toEqual([]);
+    expect(await store.search({ q: '{ span.x = "second" }' })).toEqual([]);
+    const [found] = await store.search({ q: '{ resource.service.name = 7 } | select(span.x)' });
+    expect(JSON.stringify(found)).not.toContain('second');
   });
 
   it('come from all traces, however many are newer', async () => {
