@@ -142,7 +142,9 @@ export class ConditionsBuilder {
     const byKey = new Map<string, ValueBit[]>();
     for (const { atom, bit } of this.#of('attribute')) {
       if (atom.of !== owner) continue;
-      byKey.set(atom.key, [...(byKey.get(atom.key) ?? []), { test: atom.is, bit }]);
+      const questions = byKey.get(atom.key);
+      if (questions === undefined) byKey.set(atom.key, [{ test: atom.is, bit }]);
+      else questions.push({ test: atom.is, bit });
     }
     return [...byKey].map(([key, questions]) => {
       const { low, wide } = maskOf(questions.map(({ bit }) => bit));

@@ -131,7 +131,12 @@ function textTable(questions: readonly ValueBit[]): TextTable | undefined {
   const bitsByText = new Map<string, number[]>();
   for (const { test, bit } of questions) {
     if (test.is !== 'string') continue;
-    for (const value of test.values) bitsByText.set(value, [...(bitsByText.get(value) ?? []), bit]);
+    // A list may have the same text as often as it likes.
+    for (const value of new Set(test.values)) {
+      const bits = bitsByText.get(value);
+      if (bits === undefined) bitsByText.set(value, [bit]);
+      else bits.push(bit);
+    }
   }
   return bitsByText.size === 0 ? undefined : new TextTable(bitsByText);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compileRules } from '../../src/decide/compile.ts';
+import { lintRules } from '../../src/decide/lint/lint.ts';
 import type { PolicyDocument } from '../../src/model/rules.ts';
 import { noRules } from '../support/story.ts';
 
@@ -142,3 +143,27 @@ it.each(['constructor', 'toString', '__proto__'])(
     });
   },
 );
+
+describe('long lists', () => {
+  const texts = (name: string, values: readonly string[]): PolicyDocument => ({
+    name,
+    type: 'string_attribute',
+    string_attribute: { key: 'k', values },
+  });
+  const cpuMsOf = (todo: () => void): number => {
+    const from = process.cpuUsage();
+    todo();
+    const { user, system } = process.cpuUsage(from);
+    return (user + system) / 1000;
+  };
+  const different = Array.from({ length: 20_000 }, (_, i) => `v${i}`);
+
+  it.each([
+    ['one text again and again', [texts('p', new Array(100_000).fill('v'))]],
+    ['lists that hold each other', [1, 2, 3, 4].map((n) => texts(`p${n}`, different.slice(n)))],
+  ])('are compiled and doubted in no second: %s', (_, policies) => {
+    const document = { ...noRules, policies };
+    expect(cpuMsOf(() => expect(compile(policies)).toHaveProperty('policies'))).toBeLessThan(1_500);
+    expect(cpuMsOf(() => lintRules(document, 'home'))).toBeLessThan(1_500);
+  });
+});
