@@ -30,6 +30,8 @@ export interface Setting {
   /** Of the gateway: a size; 16GiB where it is left out. */
   readonly bufferBytes?: string;
   readonly onFull?: 'decide_oldest' | 'refuse';
+  /** Of the gateway: a size; no window where it is left out. */
+  readonly windowBytes?: string;
 }
 
 export interface SubjectKind {
@@ -61,7 +63,7 @@ const noop = (server: string): SubjectKind => ({
 });
 
 /** The whole gateway of a checkout: seed rules, 1 % baseline, books, weights, explain, redaction and metrics on. */
-export const gateway = (root: string, secured = false): SubjectKind => ({
+export const gateway = (root: string, secured = false, env: Record<string, string> = {}): SubjectKind => ({
   decides: true,
   start: async ({ cpus, sinkPort, ...settings }) => {
     const directory = temporary();
@@ -72,7 +74,7 @@ export const gateway = (root: string, secured = false): SubjectKind => ({
     );
     const certificates = secured ? await certificatesIn(directory) : undefined;
     writeFileSync(boot, bootFile(sinkPort, settings, certificates?.server));
-    const process = new Measured(join(root, 'bin/tailgate'), ['run', '--config', boot], { cpus, cwd: directory });
+    const process = new Measured(join(root, 'bin/tailgate'), ['run', '--config', boot], { cpus, cwd: directory, env });
     const { grpc, http, admin } = await process.json<{ grpc: string; http: string; admin: string }>('grpc');
     const ports = { grpcPort: portOf(grpc), httpPort: portOf(http), admin: `http://${admin}` };
     return { process, ...ports, ...(certificates && { ca: certificates.ca }) };
@@ -89,7 +91,7 @@ const filesOf = ({ certFile, keyFile }: Issued): string => `{ cert_file: ${certF
 
 export const portOf = (address: string): number => Number(address.split(':').at(-1));
 
-type GatewaySettings = Pick<Setting, 'waitSeconds' | 'shards' | 'compressAfterSeconds' | 'bufferBytes' | 'onFull'>;
+type GatewaySettings = Omit<Setting, 'cpus' | 'sinkPort'>;
 
 const bootFile = (
   sinkPort: number,
@@ -99,13 +101,14 @@ const bootFile = (
     compressAfterSeconds = 0,
     bufferBytes = '16GiB',
     onFull = 'decide_oldest',
+    windowBytes,
   }: GatewaySettings,
   server?: Issued,
 ): string => `environment: production
 shards: ${shards}
 receive: { grpc: { endpoint: "127.0.0.1:0" }, http: { endpoint: "127.0.0.1:0" }${server ? `, tls: ${filesOf(server)}` : ''} }
 buffer: { decision_wait: ${Math.round(waitSeconds * 1000)}ms, max_bytes: ${bufferBytes}, on_full: ${onFull}, compress_after: ${compressAfterSeconds}s }
-export:
+${windowBytes === undefined ? '' : `window: { max_bytes: ${windowBytes}, max_age: 15m }\n`}export:
   - { name: sink, otlp: { endpoint: "http://127.0.0.1:${sinkPort}", protocol: grpc, compression: none } }
 admin: { endpoint: "127.0.0.1:0" }
 `;
