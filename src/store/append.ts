@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Cutter, type Part } from './cut.ts';
+import { joinedDigest } from './digest.ts';
 import { type StoreLimits, tagRoom } from './limits.ts';
 import { TagBook } from './tag-book.ts';
 
@@ -53,14 +54,17 @@ export class Appender {
     const { find, hasPart, widen, addPart } = this.#statements;
     const trace = find.get(traceId)!;
     const id = Number(trace.id);
-    // A batch offered again after the worker died may be stored already: the same bytes are the same part.
+    // A batch offered again after the worker died may be stored already: the same bytes are the same part, of the newest.
     if (hasPart.get(id, part.body.length, part.body) !== undefined) return;
     const start = Math.min(Number(trace.start_ms) || part.startMs, part.startMs || Number(trace.start_ms));
     const end = Math.max(Number(trace.end_ms), part.endMs);
-    widen.run(start, end, Buffer.concat([trace.digest as Uint8Array, part.digest]), id);
+    widen.run(start, end, joinedDigest(trace.digest as Uint8Array, part.digest), id);
     addPart.run(id, part.body);
   }
 }
+
+/** More than one request has of one trace (cut.ts). */
+const mostParts = 64;
 
 type Statements = ReturnType<typeof prepare>;
 
@@ -71,7 +75,9 @@ const prepare = (db: DatabaseSync) => ({
   ),
   widen: db.prepare('UPDATE trace SET start_ms = ?, end_ms = ?, digest = ? WHERE id = ?'),
   addPart: db.prepare('INSERT INTO part (trace, body) VALUES (?, ?)'),
-  hasPart: db.prepare('SELECT 1 FROM part WHERE trace = ? AND length(body) = ? AND body = ?'),
+  hasPart: db.prepare(
+    `SELECT 1 FROM (SELECT body FROM part WHERE trace = ? ORDER BY id DESC LIMIT ${mostParts}) WHERE length(body) = ? AND body = ?`,
+  ),
 });
 
 function padded(traceId: Uint8Array): Uint8Array {

@@ -4,11 +4,16 @@ import type { TermSet } from './term-set.ts';
  * A digest says of one part what a search asks first: which terms (attribute = value) its spans hold, as a Bloom
  * filter, how many spans are errors, and the longest span. A trace's digest is those of its parts, one after the other:
  *   u32 words of the filter | u32 error spans | f64 longest span in ns | words × u32
- * 12 bits a term and 6 probes let about 3 in 1,000 wrong terms through; a right one is never missed.
+ * 12 bits a term and 6 probes let about 3 in 1,000 wrong terms through; a right one is never missed. Of more terms, or
+ * parts, than there is room for the filter lets more of them through, or all.
  */
 const headerBytes = 16;
 const bitsPerTerm = 12;
 const probes = 6;
+/** A search reads one of every trace, and each part that comes writes its trace's again. */
+const mostBytes = 64 * 1024;
+const mostWords = mostBytes / 4;
+const anyTerm = 0xffff_ffff;
 
 export interface Summary {
   readonly terms: TermSet;
@@ -17,18 +22,39 @@ export interface Summary {
 }
 
 export function writeDigest({ terms, errors, longestNs }: Summary): Uint8Array {
-  const words = Math.max(1, Math.ceil((terms.size * bitsPerTerm) / 32));
-  const bytes = new Uint8Array(headerBytes + words * 4);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, words, true);
-  view.setUint32(4, errors, true);
-  view.setFloat64(8, longestNs, true);
+  const words = Math.min(Math.max(1, Math.ceil((terms.size * bitsPerTerm) / 32)), mostWords);
+  const { bytes } = written(words, errors, longestNs);
   for (const term of terms.values()) {
     for (let i = 0, at = term, step = stepOf(term); i < probes; i++, at = (at + step) | 0) {
       const bit = (at >>> 0) % (words * 32);
       bytes[headerBytes + (bit >>> 3)] |= 1 << (bit & 7);
     }
   }
+  return bytes;
+}
+
+function written(words: number, errors: number, longestNs: number): { bytes: Uint8Array; view: DataView } {
+  const bytes = new Uint8Array(headerBytes + words * 4);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, words, true);
+  view.setUint32(4, errors, true);
+  view.setFloat64(8, longestNs, true);
+  return { bytes, view };
+}
+
+/** The digest of a trace of which one more part came. Where it would be too large, it has any term. */
+export function joinedDigest(trace: Uint8Array, part: Uint8Array): Uint8Array {
+  if (trace.length + part.length <= mostBytes) return Buffer.concat([trace, part]);
+  let errors = 0;
+  let longestNs = 0;
+  for (const digest of [trace, part])
+    somePart(digest, (each) => {
+      errors = Math.min(errors + each.errors, 0xffff_ffff);
+      longestNs = Math.max(longestNs, each.longestNs);
+      return false;
+    });
+  const { bytes, view } = written(1, errors, longestNs);
+  view.setUint32(headerBytes, anyTerm, true);
   return bytes;
 }
 
