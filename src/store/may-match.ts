@@ -40,8 +40,11 @@ function testOf(expression: Expression): Test {
   }
 }
 
+/** A longer list is no first look: each of them is asked of each part. */
+const mostLiterals = 1000;
+
 function matching({ operand, pattern: { literals }, negated }: Expression & { type: 'match' }): Test {
-  if (negated || literals === undefined || !isField(operand)) return always;
+  if (negated || literals === undefined || literals.length > mostLiterals || !isField(operand)) return always;
   return anyOf(literals.map((text) => equality(operand, text)));
 }
 
@@ -71,7 +74,7 @@ const longerThan =
 
 function equality(field: Field, value: Value): Test {
   if (field.type === 'intrinsic') return intrinsicEquality(field.name, value);
-  if (typeof value === 'object' || value === undefined) return always;
+  if (typeof value === 'object' || value === undefined || isMended(value) || isMended(field.key)) return always;
   if (value === '' && field.key === 'service.name') return always;
   if (field.scope === 'any') {
     const terms = [termOf('span', field.key, value), termOf('resource', field.key, value)];
@@ -82,10 +85,13 @@ function equality(field: Field, value: Value): Test {
   return (part) => part.has(term);
 }
 
+/** What is no UTF-8 is read as this sign; its term is of the bytes that came. */
+const isMended = (value: Value): boolean => typeof value === 'string' && value.includes('\ufffd');
+
 function intrinsicEquality(name: string, value: Value): Test {
   if (name === 'status' && value === statuses[2]) return (part) => part.errors > 0;
   if (name === 'duration' && typeof value !== 'string') return longerThan(Number(value));
-  if (name !== 'name' || typeof value !== 'string') return always;
+  if (name !== 'name' || typeof value !== 'string' || isMended(value)) return always;
   const term = nameTermOf(value);
   return (part) => part.has(term);
 }

@@ -54,12 +54,15 @@ interface ReadOf {
 /** Reads traces out of the store. */
 export class TraceReader {
   readonly #page: StatementSync;
+  readonly #row: StatementSync;
   readonly #part: StatementSync;
   readonly #find: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#page = db.prepare(`SELECT id, trace_id, start_ms, digest FROM trace
+    // All of it stands in the index: what is larger is read for one trace at a time.
+    this.#page = db.prepare(`SELECT id, start_ms FROM trace
       WHERE (start_ms, id) < (?, ?) AND end_ms >= ? ORDER BY start_ms DESC, id DESC LIMIT ${rowsPerPage}`);
+    this.#row = db.prepare('SELECT trace_id, digest FROM trace WHERE id = ?');
     this.#part = db.prepare('SELECT id, body FROM part WHERE trace = ? AND id > ? ORDER BY id LIMIT 1');
     this.#find = db.prepare('SELECT id FROM trace WHERE trace_id = ?');
   }
@@ -82,26 +85,31 @@ export class TraceReader {
   ): AsyncGenerator<Match> {
     const mayMatch = compileMayMatch(spansets);
     const compiled = compileSpansets(spansets, select);
-    for await (const row of this.#candidates(window, inspected, pace)) {
-      if (!mayMatch(row.digest as Uint8Array)) continue;
+    const given = new Set<number>();
+    for await (const id of this.#candidates(window, inspected, pace)) {
+      const row = this.#row.get(id);
+      // Deleted meanwhile; or met again, where a late span made it begin earlier.
+      if (row === undefined || given.has(id) || !mayMatch(row.digest as Uint8Array)) continue;
       if (inspected.bytes >= mostBytes) return;
       const trace = new TraceView(Buffer.from(row.trace_id as Uint8Array).toString('hex'));
       const read: ReadOf = { bytes: 0, isWhole: true };
-      for await (const part of this.#parts(Number(row.id), read, pace)) trace.add(part);
+      for await (const part of this.#parts(id, read, pace)) trace.add(part);
       inspected.bytes += read.bytes;
       const sets = await inTurn(matchSteps(compiled, trace.spans), pace);
-      if (sets.length > 0) yield { trace, sets };
+      if (sets.length === 0) continue;
+      given.add(id);
+      yield { trace, sets };
     }
   }
 
   /** Keyset paging: no statement stays open while others write. */
-  async *#candidates(window: TimeWindow, inspected: Inspected, pace: Pace) {
+  async *#candidates(window: TimeWindow, inspected: Inspected, pace: Pace): AsyncGenerator<number> {
     let last = { start: window.toMs, id: Number.MAX_SAFE_INTEGER };
     for (;;) {
       const rows = this.#page.all(last.start, last.id, window.fromMs);
       for (const row of rows) {
         inspected.traces++;
-        yield row;
+        yield Number(row.id);
         if (pace.isOver) await pace.next();
       }
       if (rows.length < rowsPerPage) return;

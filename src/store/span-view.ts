@@ -117,7 +117,7 @@ export class SpanView implements SpanFields, NestedSpan {
   }
 
   #attribute(field: Field & { type: 'attribute' }): Value {
-    if (this.#walks < mostWalks) {
+    if (this.#walks < mostWalks || field.key.includes('\ufffd')) {
       this.#walks++;
       return findAttribute(this.#cursor(), Span.attributes, encodedKey(field));
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Pace, Turns } from '../../src/store/pace.ts';
 import { idOf, traceIdHex } from '../support/spans.ts';
 import { Inside, start } from './fixture.ts';
 
@@ -312,3 +313,30 @@ describe('names and values for completion', () => {
     expect(await store.names('{ span.user = 2999 }')).toHaveLength(1);
   });
 });
+
+it('a trace whose late span makes it begin earlier while it is searched is found once', async () => {
+  using store = new Inside();
+  for (let i = 0; i < 300; i++) store.keep({ trace: `t${i}`, startMs: start + i });
+  let steps = 0;
+  class Slow extends Pace {
+    override next(): Promise<void> {
+      if (++steps === 5) for (const i of [299, 150, 0]) store.keep({ trace: `t${i}`, id: 'late', startMs: start - 10 });
+      return super.next();
+    }
+  }
+  const { body } = await store.get('/api/search', { q: '{}', limit: 1000 }, '', new Slow(new Turns(), 0));
+  const ids = (JSON.parse(body as string) as { traces: { traceID: string }[] }).traces.map(({ traceID }) => traceID);
+  expect(ids.length).toBe(300);
+  expect(new Set(ids).size).toBe(300);
+});
+
+it.each(['{ name = "a\ufffdb" }', '{ span.k = "\ufffd" }', '{ .k =~ "\ufffd" }'])(
+  'what is no UTF-8 is found as it is shown: %s',
+  async (q) => {
+    using store = new Inside();
+    const name = Uint8Array.of(0x2a, 3, 0x61, 0xff, 0x62);
+    const attribute = Uint8Array.of(0x4a, 8, 0x0a, 1, 0x6b, 0x12, 3, 0x0a, 1, 0xff);
+    store.keep({ trace: 'odd', unknown: Buffer.concat([name, attribute]) }, { trace: 'other' });
+    expect((await store.search({ q })).map(({ traceID }) => traceID.padStart(32, '0'))).toEqual([traceIdHex('odd')]);
+  },
+);
