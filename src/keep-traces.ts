@@ -32,8 +32,10 @@ export function keeper(shards: Keeping, search: WindowSearch, clock: Clock): Non
     }
     if (isSearching) throw new Unavailable('another query is being kept: try again in a moment');
     const params = new URLSearchParams({ q: asked.query, limit: String(mostFound) });
-    if (asked.lastMs !== undefined)
-      params.set('start', String(Math.floor((unixMsOf(clock.monotonicMs(), clock) - asked.lastMs) / 1000)));
+    if (asked.lastMs !== undefined) {
+      const since = (unixMsOf(clock.monotonicMs(), clock) - asked.lastMs) / 1000;
+      params.set('start', String(Math.max(0, Math.floor(since))));
+    }
     isSearching = true;
     const searched = inTimeOnly(over, (until) => search.search(params, tenant, until));
     const { found, isWhole } = await searched.finally(() => (isSearching = false));

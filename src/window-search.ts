@@ -127,6 +127,6 @@ async function viewOf(traceId: string, past: readonly PastTrace[], pace: Pace): 
 }
 
 const isInside = (trace: TraceView, { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }): boolean => {
-  const startMs = Number(trace.startNs / 1_000_000n);
-  return startMs <= toMs && startMs + Number(trace.durationNs / 1_000_000n) >= fromMs;
+  const endNs = trace.startNs + trace.durationNs;
+  return Number(trace.startNs / 1_000_000n) <= toMs && Number((endNs + 999_999n) / 1_000_000n) >= fromMs;
 };

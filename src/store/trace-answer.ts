@@ -56,7 +56,7 @@ async function collect<P, T>({ parts }: StoredParts, form: Form<P, T>): Promise<
   return form.join(written);
 }
 
-const wantsProtobuf = (accept: string): boolean => accept.includes('application/protobuf');
+const wantsProtobuf = (accept: string): boolean => accept.toLowerCase().includes('application/protobuf');
 
 /**
  * tempopb.TraceByIDResponse: trace = 1, metrics = 2 { inspectedBytes = 1 }, status = 3 (PARTIAL = 1), message = 4.

@@ -299,3 +299,20 @@ describe('whatever comes while traces are brought back', () => {
     );
   });
 });
+
+it.each([
+  [3_600_000, '1789996400'],
+  [1e15, '0'],
+])('what is kept by a query is looked for as far back as it says: %d ms', async (lastMs, start) => {
+  const asked: URLSearchParams[] = [];
+  const search = {
+    search: async (params: URLSearchParams) => {
+      asked.push(params);
+      return { found: [], isWhole: true };
+    },
+  };
+  const clock = { monotonicMs: () => 0, unixMs: () => 1_790_000_000_000 };
+  const keep = keeper({} as never, search as unknown as WindowSearch, clock as never);
+  await keep({ query: '{}', lastMs }, onlyTenant, new AbortController().signal);
+  expect(asked.map((params) => params.get('start'))).toEqual([start]);
+});

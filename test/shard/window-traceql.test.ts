@@ -42,3 +42,16 @@ it('and refuses the same by name', async () => {
   expect(metric).toContain('400 invalid TraceQL query: parse error at line 1, col 6: rate() makes a metric of spans');
   expect(several).toContain('400 structural operators need one spanset on each side: use coalesce() behind by()');
 });
+
+it.each([
+  [-1, 0, true],
+  [0, 1, true],
+  [1, 2, false],
+  [-2, -1, false],
+])('a trace is inside where any moment of it is: from %i to %i s', async (start, end, isInside) => {
+  const story = new Story({ shards: 1, rules: {}, window: { maxBytes: 1 << 26, maxAgeMs: 1e9 } });
+  const second = 1_790_000_000;
+  story.send({ trace: 'short', startMs: second * 1000 - 0.25, durationMs: 0.75 });
+  const [answer] = await windowAnswers(story, plain, ['{}'], { start: second + start, end: second + end });
+  expect(answer.includes('"traceID"')).toBe(isInside);
+});

@@ -97,6 +97,8 @@ describe('a stored trace is shown', () => {
     using store = new Inside().keepBytes(bytes);
     const answer = await store.get(`/api/traces/${hex}`, {}, 'application/protobuf');
     expect(answer.headers).toEqual({ 'content-type': 'application/protobuf' });
+    const shouted = await store.get(`/api/traces/${hex}`, {}, 'text/plain, Application/Protobuf;q=0.9');
+    expect(shouted.headers).toEqual(answer.headers);
     expect(decode(answer.body as Uint8Array)).toEqual(everything);
     expect((answer.body as Uint8Array).length).toBe(bytes.length);
     const span = SpanType.encode(SpanType.fromObject(everything.resourceSpans[0].scopeSpans[0].spans[0])).finish();

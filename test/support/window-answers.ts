@@ -11,7 +11,12 @@ import { readerOf, type Story } from './story.ts';
 const pace = { isOver: false, next: async () => {} };
 
 /** What a search of the window of a story's only shard answers to each query: its status and body, after the query. */
-export function windowAnswers(story: Story, write: Enricher, queries: readonly string[]): Promise<string[]> {
+export function windowAnswers(
+  story: Story,
+  write: Enricher,
+  queries: readonly string[],
+  { start = 1, end = 2_100_000_000 } = {},
+): Promise<string[]> {
   const { shard } = story.shards[0];
   const shards = {
     pastCandidates: async (query: string) => {
@@ -26,7 +31,7 @@ export function windowAnswers(story: Story, write: Enricher, queries: readonly s
   const search = new WindowSearch(shards as never, undefined);
   return Promise.all(
     queries.map(async (q) => {
-      const params = new URLSearchParams({ q, start: '1', end: '2100000000' });
+      const params = new URLSearchParams({ q, start: String(start), end: String(end) });
       const { status, body } = await search.answer(params, { index: 0 } as never);
       return `${q} ${status} ${Buffer.from(body as never).toString()}`;
     }),

@@ -21,7 +21,7 @@ export function timeRange(flags: TimeFlags, now: number): TimeRange {
   if (flags.last !== undefined && (flags.since ?? flags.until) !== undefined)
     throw usage('--last already says the time: leave --since and --until out');
   if (flags.since === undefined && flags.until === undefined)
-    return { from: now - lastMs(flags.last ?? '1h'), to: now };
+    return { from: Math.max(0, now - lastMs(flags.last ?? '1h')), to: now };
   const to = flags.until === undefined ? now : moment(flags.until, now, '--until');
   const from = flags.since === undefined ? to - 3_600_000 : moment(flags.since, now, '--since');
   if (from >= to) throw usage('--since must lie before --until');
@@ -39,7 +39,7 @@ function moment(text: string, now: number, flag: string): number {
   const ago = /^(?:now-?)?(.*)$/.exec(text)![1];
   if (text === 'now') return now;
   const ns = parseDuration(ago);
-  if (ns !== undefined && ago !== '0') return now - ns / 1e6;
+  if (ns !== undefined && ago !== '0') return Math.max(0, now - ns / 1e6);
   if (/^\d{10}(\d{3})?$/.test(text)) return text.length === 10 ? Number(text) * 1000 : Number(text);
   const parsed = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(localDay(text)) : Number.NaN;
   if (Number.isNaN(parsed))

@@ -9,6 +9,8 @@ describe('the time that is searched', () => {
     [{}, now - hour, now],
     [{ last: '30m' }, now - hour / 2, now],
     [{ last: '7d' }, now - 168 * hour, now],
+    [{ last: '100y' }, 0, now],
+    [{ since: '100y' }, 0, now],
     [{ since: '2h' }, now - 2 * hour, now],
     [{ since: 'now-90m', until: 'now-1h' }, now - 1.5 * hour, now - hour],
     [{ until: '1h' }, now - 2 * hour, now - hour],
