@@ -90,13 +90,20 @@ const kubernetes = v.pipe(
     ),
     labels: v.pipe(v.optional(names, []), v.description('labels of pods that become k8s.pod.label.NAME')),
     annotations: v.pipe(v.optional(names, []), v.description('annotations that become k8s.pod.annotation.NAME')),
+    by_connection: v.pipe(
+      v.optional(v.boolean(expected('true or false')), false),
+      v.description(
+        'resources that name no pod are of the one from whose address their request comes; not where a proxy or a Collector in a pod is between',
+      ),
+    ),
     max_pods: v.pipe(
       v.optional(count(1, 200_000), 20_000),
       v.description('so many are known, by some 2 kB each and shard; others are left out'),
     ),
   }),
-  v.transform(({ token_file, ca_file, max_pods, ...rest }) => ({
+  v.transform(({ token_file, ca_file, max_pods, by_connection, ...rest }) => ({
     ...rest,
+    byConnection: by_connection,
     tokenFile: token_file,
     caFile: ca_file,
     maxPods: max_pods,

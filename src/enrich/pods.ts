@@ -13,6 +13,7 @@ interface Known {
   readonly pod: Pod;
   /** Written when a kept trace first needs them. */
   attributes: readonly PodAttribute[] | undefined;
+  name: Uint8Array | undefined;
 }
 
 const none: readonly PodAttribute[] = [];
@@ -36,7 +37,7 @@ export class Pods {
     for (const uid of gone) this.#forget(uid);
     for (const pod of put) {
       this.#forget(pod.uid);
-      const known: Known = { pod, attributes: undefined };
+      const known: Known = { pod, attributes: undefined, name: undefined };
       this.#byUid.set(pod.uid, known);
       for (const ip of pod.ips) this.#byIp.set(ip, known);
     }
@@ -49,9 +50,17 @@ export class Pods {
     return this.#attributes((uid && this.#byUid.get(uid)) || (ip && this.#byIp.get(ip)) || undefined);
   }
 
-  /** What a request from this address gets. */
-  attributesOf(ip: string): readonly PodAttribute[] {
-    return this.#attributes(this.#byIp.get(ip));
+  /**
+   * `k8s.pod.uid` of the pod that has this address for itself, as a field of a Resource message; undefined where none has:
+   * pods in their node's network have none of their own.
+   */
+  nameOf(address: string): Uint8Array | undefined {
+    if (this.#byIp.size === 0) return undefined;
+    // As a listener on [::] has them that came by IPv4.
+    const known = this.#byIp.get(address.startsWith('::ffff:') ? address.slice(7) : address);
+    if (known === undefined) return undefined;
+    known.name ??= attributeBytes(Resource.attributes, uidKey, known.pod.uid);
+    return known.name;
   }
 
   /** Does the text stand in an attribute of some pod? */
@@ -79,7 +88,8 @@ export class Pods {
   }
 }
 
-function podIn(r: Reader): { uid?: string; ip?: string } {
+/** How a Resource message names its pod. */
+export function podIn(r: Reader): { uid?: string; ip?: string } {
   const found: { uid?: string; ip?: string } = {};
   while (r.next()) {
     if (r.field !== Resource.attributes || r.wireType !== 2) r.skip();

@@ -118,7 +118,9 @@ export class LocalShard implements Shards {
     this.#self = member?.neighbours[0].self ?? 0;
     this.fleet = config.fleet && Fleet && this.#joinFleet(Fleet, config.fleet, member);
     const elsewhere = () => this.kafka?.intake;
-    this.senders = new SenderAccess(config, this.#intakes(), this.#shards, elsewhere, this.fleet?.members);
+    const podAt = config.enrich.kubernetes?.byConnection ? (ip: string) => this.#pods.nameOf(ip) : undefined;
+    const more = { members: this.fleet?.members, podAt };
+    this.senders = new SenderAccess(config, this.#intakes(), this.#shards, elsewhere, more);
     this.receivers = new Receivers({
       senders: this.senders,
       admission: this.admission,

@@ -4,6 +4,7 @@ import type { Intake } from '../model/intake.ts';
 import type { Tenant } from '../model/tenant.ts';
 import { type Access, type LetIn, openAccess } from '../receive/access.ts';
 import { CheckedAccess } from '../receive/checked-access.ts';
+import { PodAccess } from '../receive/pod-access.ts';
 import { SubjectAccess } from '../receive/subject-access.ts';
 import { intakeFinder, tenantAccess } from '../receive/tenants/intakes.ts';
 import { LimitedIntake } from '../receive/tenants/limited-intake.ts';
@@ -29,17 +30,19 @@ export class SenderAccess {
 
   /**
    * `shards`: how many there are, which share what a tenant may send. `members`: whoever comes from other gateways.
+   * `podAt`: what names the pod of an address, where senders' connections are to say that.
    */
   constructor(
     config: ShardConfig,
     intakes: readonly TenantIntake[],
     shards: number,
     elsewhere: Elsewhere,
-    members?: Access,
+    { members, podAt }: { members?: Access | undefined; podAt?: ((ip: string) => Uint8Array | undefined) | undefined },
   ) {
     const { receive, senders = {} } = config;
     this.#receive = receive;
-    this.#everybody = accessOfAll(config, intakes, shards, elsewhere);
+    const everybody = accessOfAll(config, intakes, shards, elsewhere);
+    this.#everybody = podAt === undefined ? everybody : new PodAccess(everybody, podAt);
     this.#members = members === undefined ? this.#everybody : membersOr(this.#everybody, members);
     this.#memberSubjects = config.fleet?.clientSubjects;
     const checked = (credentials: Credentials | undefined, next: Access): CheckedAccess | undefined =>

@@ -78,7 +78,9 @@ describe('an address', () => {
     pods.change({ put: [{ ...cart, uid: 'u2', attributes: { 'k8s.pod.name': 'next' } }], gone: [] });
     pods.change({ put: [], gone: ['u1'] });
     expect(resourceBy(pods, { 'k8s.pod.ip': '10.0.0.1' })).toMatchObject({ 'k8s.pod.name': 'next' });
-    expect(pods.attributesOf('10.0.0.1')).toHaveLength(1);
+    expect(Buffer.from(pods.nameOf('10.0.0.1')!).toString()).toContain('u2');
+    expect(pods.nameOf('::ffff:10.0.0.1')).toBe(pods.nameOf('10.0.0.1'));
+    expect(pods.nameOf('10.0.0.2')).toBe(undefined);
   });
 
   it('that a pod has no more is nobody', () => {

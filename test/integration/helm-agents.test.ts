@@ -38,6 +38,12 @@ describe('agents and gateways', () => {
     expect(bootConfig(of).enrich).toMatchObject({ resource: { 'k8s.cluster.name': 'eu-1' }, kubernetes: { node: '' } });
     expect(agent(of).enrich.resource).toEqual({ 'k8s.node.name': '' });
     expect(agent(of).enrich.kubernetes).toBeUndefined();
+    const byConnection = 'enrich.kubernetes.enabled=true,enrich.kubernetes.byConnection=true';
+    const asking = manifests(...valuesOf('agents'), '--set', byConnection);
+    expect(bootConfig(asking).enrich.kubernetes).toMatchObject({ node: '', byConnection: true });
+    const onNode = bootConfig(asking, { ...podVariables, NODE_NAME: 'n1' }, 'tailgate-agent');
+    expect(onNode.enrich.kubernetes).toMatchObject({ node: 'n1', byConnection: true });
+    expect(find(asking, 'DaemonSet', 'tailgate-agent').spec.template.spec.automountServiceAccountToken).toBe(true);
     expect(pod('StatefulSet', 'tailgate').automountServiceAccountToken).toBe(true);
     expect(pod('DaemonSet', 'tailgate-agent').automountServiceAccountToken).toBe(false);
     const volumes = pod('DaemonSet', 'tailgate-agent').volumes.map(({ name }: Manifest) => name);

@@ -14,7 +14,7 @@ const tenants = { header: 'x-scope-orgid', each: [{ ...tenant, share: 1, maxByte
 it('what comes where members do, and does not say by whom, is a sender’s: its tenant has the same limit there', () => {
   const members: Access = { tenantHeader: 'x-scope-orgid', admit: () => ofMembers, refuses: () => undefined };
   const config = { receive: {}, tenants } as unknown as ShardConfig;
-  const access = new SenderAccess(config, [{ tenant, intake: shop }], 1, () => undefined, members);
+  const access = new SenderAccess(config, [{ tenant, intake: shop }], 1, () => undefined, { members });
   const head = { ...headOf({} as never), tenant: 'shop' };
   const by = (protocol: 'grpc' | 'cluster', headers: Record<string, string> = {}): Intake => {
     const found = access.of(protocol).admit(head, headers);

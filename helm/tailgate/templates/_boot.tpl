@@ -17,7 +17,11 @@ whatever is in it.
 {{- $derived = merge $derived (include "tailgate.bootDeciding" . | fromJson) -}}
 {{- else if or .v.hostPorts (eq .v.service.internalTrafficPolicy "Local") -}}
 {{- /* Those that reach it are on its node. */ -}}
-{{- $_ := set $derived "enrich" (dict "resource" (dict "k8s.node.name" "${env:NODE_NAME}")) -}}
+{{- $enrich := dict "resource" (dict "k8s.node.name" "${env:NODE_NAME}") -}}
+{{- if include "tailgate.asksKubernetes" . -}}
+{{- $_ := set $enrich "kubernetes" (include "tailgate.bootKubernetes" . | fromJson) -}}
+{{- end -}}
+{{- $_ := set $derived "enrich" $enrich -}}
 {{- end -}}
 {{- $yaml := toYaml (mustMergeOverwrite $derived (deepCopy .v.config)) -}}
 {{- regexReplaceAll "(?m)^(.*[:-] )([$][{]env:[^}]*[}])$" $yaml "${1}\"${2}\"" -}}
@@ -59,12 +63,25 @@ whatever is in it.
 {{- $resource := dict -}}
 {{- with $v.clusterName }}{{ $_ := set $resource "k8s.cluster.name" . }}{{ end -}}
 {{- $enrich := dict "resource" (mergeOverwrite $resource (deepCopy $v.enrich.resource)) "set" $v.enrich.set -}}
-{{- with $v.enrich.kubernetes -}}
-{{- if .enabled -}}
-{{- $_ := set $enrich "kubernetes" (dict "labels" .labels "annotations" .annotations) -}}
-{{- end -}}
+{{- if include "tailgate.asksKubernetes" . -}}
+{{- $_ := set $enrich "kubernetes" (include "tailgate.bootKubernetes" . | fromJson) -}}
 {{- end -}}
 {{- toJson $enrich -}}
+{{- end }}
+
+{{/* Agents need pods only where connections say whose spans are whose, and then those of their node. */}}
+{{- define "tailgate.bootKubernetes" -}}
+{{- $kubernetes := pick .root.Values.enrich.kubernetes "labels" "annotations" -}}
+{{- if .root.Values.enrich.kubernetes.byConnection }}{{ $_ := set $kubernetes "by_connection" true }}{{ end -}}
+{{- if eq .role "agent" }}{{ $_ := set $kubernetes "node" "${env:NODE_NAME}" }}{{ end -}}
+{{- toJson $kubernetes -}}
+{{- end }}
+
+{{/* Whether a role's pods ask the API server for pods; empty where they do not. */}}
+{{- define "tailgate.asksKubernetes" -}}
+{{- $kubernetes := .root.Values.enrich.kubernetes -}}
+{{- $isBeforePods := or (eq .role "gateway") (and $kubernetes.byConnection (or .v.hostPorts (eq .v.service.internalTrafficPolicy "Local"))) -}}
+{{- if and $kubernetes.enabled $isBeforePods }}true{{ end -}}
 {{- end }}
 
 {{- define "tailgate.bootCluster" -}}

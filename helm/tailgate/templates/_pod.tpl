@@ -2,7 +2,7 @@
 {{- define "tailgate.pod" -}}
 {{- $v := .root.Values -}}
 {{- $files := include "tailgate.secretFiles" . | fromJsonArray -}}
-{{- $asksKubernetes := and (eq .role "gateway") $v.enrich.kubernetes.enabled -}}
+{{- $asksKubernetes := ne (include "tailgate.asksKubernetes" .) "" -}}
 metadata:
   labels:
     {{- include "tailgate.labels" .root | nindent 4 }}

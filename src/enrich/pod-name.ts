@@ -1,0 +1,76 @@
+import { ResourceSpans } from '../wire/otlp.ts';
+import { MalformedError, Reader } from '../wire/reader.ts';
+import { Writer } from '../wire/writer.ts';
+import { podIn } from './pods.ts';
+
+/** Of one request; whoever sends more of them is no SDK, and its pod is not named. */
+const mostResources = 10_000;
+
+/** Where a Resource message stands in its ResourceSpans: its tag, its bytes. */
+interface Place {
+  readonly tagAt: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * An ExportTraceServiceRequest in which each resource that does not say by itself which pod it is of has `name` as its
+ * last attribute, a field of a Resource message: the pieces of `bytes` and what comes between them, in order. undefined
+ * where nothing changes, and of what is no such message, which is told by whoever scans it. Spans are skipped, not read.
+ */
+export function nameThePod(bytes: Uint8Array, end: number, name: Uint8Array): Uint8Array[] | undefined {
+  const pieces: Uint8Array[] = [];
+  let written = 0;
+  try {
+    const request = new Reader(bytes, 0, end);
+    let resources = 0;
+    for (let tagAt = 0; request.next(); tagAt = request.pos) {
+      if (request.field !== 1 || request.wireType !== 2) {
+        request.skip();
+        continue;
+      }
+      if (++resources > mostResources) return undefined;
+      const { pos, end: bodyEnd } = request.message();
+      const place = unnamed(bytes, pos, bodyEnd);
+      if (place === undefined) continue;
+      const head = resourceHead(place.end - place.start + name.length);
+      const grown = bodyEnd - pos - (place.start - place.tagAt) + head.length + name.length;
+      pieces.push(bytes.subarray(written, tagAt), requestHead(grown), bytes.subarray(pos, place.tagAt), head);
+      pieces.push(bytes.subarray(place.start, place.end), name);
+      written = place.end;
+    }
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
+  if (written === 0) return undefined;
+  pieces.push(bytes.subarray(written, end));
+  return pieces;
+}
+
+/** The last resource of a ResourceSpans in which none names its pod; an empty place at its beginning where there is none. */
+function unnamed(bytes: Uint8Array, start: number, end: number): Place | undefined {
+  let place: Place = { tagAt: start, start, end: start };
+  const resourceSpans = new Reader(bytes, start, end);
+  for (let tagAt = start; resourceSpans.next(); tagAt = resourceSpans.pos) {
+    if (resourceSpans.field !== ResourceSpans.resource || resourceSpans.wireType !== 2) {
+      resourceSpans.skip();
+      continue;
+    }
+    const resource = resourceSpans.message();
+    place = { tagAt, start: resource.pos, end: resource.end };
+    const { uid, ip } = podIn(resource);
+    if (uid !== undefined || ip !== undefined) return undefined;
+  }
+  return place;
+}
+
+const requestHead = (length: number): Uint8Array => headOf(1, length);
+const resourceHead = (length: number): Uint8Array => headOf(ResourceSpans.resource, length);
+
+function headOf(field: number, length: number): Uint8Array {
+  const head = new Writer(8);
+  head.tag(field, 2);
+  head.varint(length);
+  return head.finish();
+}
