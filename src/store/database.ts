@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Damaged } from './damage.ts';
 import { tightenFiles } from './own-files.ts';
@@ -53,7 +54,15 @@ function prepare(db: DatabaseSync): void {
   );
 }
 
-/** Throws where nothing can be written: it writes the version that is there once more. */
-export function tryWriting(db: DatabaseSync): void {
+/** What SQLite needs beside what is written. */
+const roomBytes = 1024 * 1024;
+
+/**
+ * Throws where nothing can be written, or not so many bytes: it writes the version that is there once more, for which
+ * a full disk may have room.
+ */
+export function tryWriting(db: DatabaseSync, directory: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(directory);
+  if (bavail * bsize < bytes + roomBytes) throw new Error('database or disk is full');
   db.exec(`PRAGMA user_version = ${formatVersion}`);
 }

@@ -39,7 +39,8 @@ export type Command =
     }
   | { readonly id: number; readonly type: 'answer'; readonly request: TempoRequest }
   | { readonly id: number; readonly type: 'retain'; readonly now: number }
-  | { readonly id: number; readonly type: 'try_writing' }
+  /** As many bytes as could not be written. */
+  | { readonly id: number; readonly type: 'try_writing'; readonly bytes: number }
   | { readonly id: number; readonly type: 'close' };
 
 /** To the worker: nobody waits for the answer of this question. It still says when it has ended it. */

@@ -84,6 +84,8 @@ class EmbeddedStore implements Store, ThreadReports {
   readonly #shares: QueueShares;
   #writing: Promise<void> | undefined;
   #trying: NodeJS.Timeout | undefined;
+  /** The largest request that could not be written since one was. */
+  #unwrittenBytes = 0;
   #retaining: Promise<void> | undefined;
   #closed = false;
 
@@ -211,8 +213,10 @@ class EmbeddedStore implements Store, ThreadReports {
 
   #notWritten(error: Error): void {
     const isMalformed = error instanceof StoreError && error.malformed;
-    this.#fail(this.#unqueue(), isMalformed ? 'rejected' : 'write_failed', error.message);
+    const request = this.#unqueue();
+    this.#fail(request, isMalformed ? 'rejected' : 'write_failed', error.message);
     if (isMalformed || this.#closed) return;
+    this.#unwrittenBytes = Math.max(this.#unwrittenBytes, request.body.length);
     this.#failing(error.message);
     this.#trying ??= setTimeout(() => void this.#tryWriting(), tryAgainMs).unref();
   }
@@ -221,7 +225,7 @@ class EmbeddedStore implements Store, ThreadReports {
     this.#trying = undefined;
     if (this.#closed || this.stats.failing === '') return;
     try {
-      await this.#thread.ask({ type: 'try_writing' });
+      await this.#thread.ask({ type: 'try_writing', bytes: this.#unwrittenBytes });
       this.#works();
     } catch (error) {
       this.#failing((error as Error).message);
@@ -239,6 +243,7 @@ class EmbeddedStore implements Store, ThreadReports {
   #works(): void {
     if (this.stats.failing === '') return;
     this.stats.failing = '';
+    this.#unwrittenBytes = 0;
     this.#health.recovered();
   }
 

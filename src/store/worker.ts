@@ -69,7 +69,7 @@ async function carryOut(command: Command): Promise<Outcome> {
       deleteForsaken(options, command.now);
       return { storage: databases.storage };
     case 'try_writing':
-      await databases.useAll(({ db }) => tryWriting(db));
+      await databases.useAll(({ db }, { directory }) => tryWriting(db, directory, command.bytes));
       return { storage: databases.storage };
     case 'answer':
       return { answer: await databases.use(command.request.tenant ?? '', ({ answers }) => answer(answers, command)) };

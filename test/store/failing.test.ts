@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { ExportFailure } from '../../src/model/export-request.ts';
+import { openDatabase, tryWriting } from '../../src/store/database.ts';
 import { traceIdHex } from '../support/spans.ts';
 import { temporaryDirectory } from './fixture.ts';
 import { batch, close, get, idle, open } from './open-store.ts';
@@ -114,6 +115,15 @@ describe.skipIf(!mayMount)('on a disk', () => {
     });
     await close(store);
   }, 60_000);
+
+  it('that has room for a little, but not for what failed: that is no sign that it works', () => {
+    using disk = volume('3m');
+    const db = openDatabase(join(disk.path, 'traces.db'));
+    expect(() => tryWriting(db, disk.path, 2_000_000)).toThrow('database or disk is full');
+    execFileSync('mount', ['-o', 'remount,size=30m', disk.path]);
+    expect(() => tryWriting(db, disk.path, 2_000_000)).not.toThrow();
+    db.close();
+  });
 
   it('that may only be read: it works when it may be written', async () => {
     using disk = volume('10m');
