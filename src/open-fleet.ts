@@ -73,7 +73,7 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
     self,
     // An agent is in no list, whatever its name.
     selfIn: (members) =>
-      boot.mode === 'agent' ? '' : members[selfIn(members, { name: cluster.name, port: cluster.listen.port })]?.name,
+      boot.mode === 'agent' ? '' : members[selfIn(members, { name: cluster.name, ...cluster.listen })]?.name,
     run: randomBytes(8).toString('hex'),
     waitMs: boot.buffer.decisionWaitMs,
     skewMs,

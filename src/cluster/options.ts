@@ -17,7 +17,7 @@ const member = scalar('name=host:port or host:port, such as a=10.0.0.1:4319', (i
 });
 
 /** What is asked of a name server: the addresses of a host, each with the same port, or the targets of a service. */
-export type DnsQuestion = { readonly refreshMs: number } & (
+export type DnsQuestion = { readonly refreshMs: number; readonly nameServers?: readonly string[] } & (
   | { readonly host: string; readonly port: number }
   | { readonly service: string }
 );
@@ -33,6 +33,11 @@ const dnsName = scalar(
     const isPort = Number(port) >= 1 && Number(port) <= 65_535;
     return isPort ? { host: host!.replace(/^\[|\]$/g, ''), port: Number(port) } : undefined;
   },
+);
+
+const nameServer = text(
+  /^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?|[\da-f:]*:[\da-f:.]+|\[[\da-f:.]+\](?::\d{1,5})?)$/i,
+  'an address, or address:port, such as 127.0.0.1:8600',
 );
 
 const nameInConsul = text(/^[A-Za-z0-9_-]{1,64}$/, 'a name of letters, digits, - and _');
@@ -66,6 +71,12 @@ const members = v.pipe(
       v.optional(duration('1s', '1h')),
       v.description('how often the name server is asked (5s), sooner where its answer holds for less'),
     ),
+    name_servers: v.pipe(
+      v.optional(someOf(nameServer)),
+      v.description(
+        "who is asked, for the addresses of SRV records' targets too, such as Consul's 127.0.0.1:8600; else those of /etc/resolv.conf",
+      ),
+    ),
     consul: v.optional(consul),
   }),
   v.check(
@@ -76,9 +87,13 @@ const members = v.pipe(
     v.check((raw) => raw.refresh === undefined || raw.dns !== undefined, 'belongs to dns'),
     ['refresh'],
   ),
-  v.transform(({ static: listed, dns, refresh = 5_000, consul: registry }) => ({
+  v.forward(
+    v.check((raw) => raw.name_servers === undefined || raw.dns !== undefined, 'belongs to dns'),
+    ['name_servers'],
+  ),
+  v.transform(({ static: listed, dns, refresh = 5_000, name_servers: nameServers, consul: registry }) => ({
     ...(listed && { static: listed }),
-    ...(dns && { dns: { ...dns, refreshMs: refresh } }),
+    ...(dns && { dns: { ...dns, refreshMs: refresh, ...(nameServers && { nameServers }) } }),
     ...(registry && { consul: registry }),
   })),
 );

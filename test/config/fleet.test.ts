@@ -85,6 +85,10 @@ describe('members from a name server', () => {
     ['{ dns: "tailgate.obs.svc:4319" }', { host: 'tailgate.obs.svc', port: 4319, refreshMs: 5_000 }],
     ['{ dns: "[fd00::1]:4319", refresh: 1m }', { host: 'fd00::1', port: 4319, refreshMs: 60_000 }],
     ['{ dns: _otlp._tcp.tailgate.obs.svc }', { service: '_otlp._tcp.tailgate.obs.svc', refreshMs: 5_000 }],
+    [
+      '{ dns: "a:1", name_servers: ["127.0.0.1:8600", "fd00::1", "[::1]:53"] }',
+      { host: 'a', port: 1, refreshMs: 5_000, nameServers: ['127.0.0.1:8600', 'fd00::1', '[::1]:53'] },
+    ],
   ])('%s', (text, dns) => expect(members(text)).toEqual({ dns }));
 
   it.each([
@@ -93,6 +97,8 @@ describe('members from a name server', () => {
     ['{ dns: "http://tailgate:1" }', 'expected host:port of a headless Service'],
     ['{ dns: "a:1", static: ["a=b:1"] }', 'cluster.members: expected one of static, dns and consul'],
     ['{ static: ["x=b:1"], refresh: 5s }', 'cluster.members.refresh: belongs to dns'],
+    ['{ static: ["x=b:1"], name_servers: ["10.0.0.1"] }', 'cluster.members.name_servers: belongs to dns'],
+    ['{ dns: "a:1", name_servers: ["ns.example"] }', 'expected an address, or address:port'],
     ['{ dns: "a:1", refresh: 5 }', 'cluster.members.refresh: 5: expected a duration from 1s to 1h'],
   ])('%s is refused', (text, message) => {
     expect(errors(`${store}cluster: { members: ${text} }`, 'x')).toEqual([expect.stringContaining(message)]);

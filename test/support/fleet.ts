@@ -46,12 +46,14 @@ export async function makeFleet(
   more: {
     readonly boot?: Record<string, unknown>;
     readonly rules?: string;
+    /** Where members reach each other, by name; else each at a free port of 127.0.0.1. */
+    readonly addresses?: Readonly<Record<string, string>>;
     /** Where a member has another one in its list, where that is not its address. */
     readonly seenAt?: (by: string, name: string, address: string) => Promise<string | undefined>;
   } = {},
 ): Promise<FleetOfProcesses> {
   const addresses: Record<string, string> = {};
-  for (const name of names) addresses[name] = `127.0.0.1:${await freePort()}`;
+  for (const name of names) addresses[name] = more.addresses?.[name] ?? `127.0.0.1:${await freePort()}`;
   const homes = new Map<string, Home>();
   const up = new Map<string, GatewayProcess>();
   const open = new Set<string>();

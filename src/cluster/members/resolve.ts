@@ -15,11 +15,15 @@ interface DnsAnswer {
 /** Asks once; rejects with why there is no list of members. */
 export type AskDns = (question: DnsQuestion, signal: AbortSignal) => Promise<DnsAnswer>;
 
-/** By the name servers of the machine, or by `servers`; both are read anew for each question, as they may change. */
+/**
+ * By the name servers of the question, which then say where the targets of a service are too, since the machine need not
+ * know these; or by those of the machine, read anew for each question, as they may change, or `servers`.
+ */
 export function resolveMembers(servers?: readonly string[]): AskDns {
   return async (question, signal) => {
     const resolver = new Resolver({ timeout: 2_000, tries: 2 });
-    if (servers) resolver.setServers(servers);
+    const asked = question.nameServers ?? servers;
+    if (asked) resolver.setServers(asked);
     const cancel = (): void => resolver.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -28,7 +32,7 @@ export function resolveMembers(servers?: readonly string[]): AskDns {
       signal.throwIfAborted();
       return 'host' in question
         ? await firstOf(names, (name) => addressesOf(resolver, name, question.port))
-        : await firstOf(names, (name) => targetsOf(resolver, name));
+        : await firstOf(names, (name) => targetsOf(resolver, name, question.nameServers !== undefined));
     } finally {
       signal.removeEventListener('abort', cancel);
     }
@@ -87,8 +91,22 @@ function atAddresses(addresses: readonly string[], port: number): DnsAnswer {
   return { members: members.map((address) => ({ name: address, address })) };
 }
 
+const hostIn = (address: string): string => address.slice(0, address.lastIndexOf(':'));
+
+/** Where a target is; undefined where it has no address, as that of a pod that is not up. */
+async function locate(resolver: Resolver, { name, address }: Member): Promise<Member | undefined> {
+  const port = Number(address.slice(hostIn(address).length + 1));
+  try {
+    const { members } = await addressesOf(resolver, hostIn(address), port);
+    return { name, address: members.map((it) => it.address).sort()[0] };
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
 /** RFC 2782. All targets are members, whatever their priorities: weights are for those that choose one. */
-async function targetsOf(resolver: Resolver, name: string): Promise<DnsAnswer> {
+async function targetsOf(resolver: Resolver, name: string, locates: boolean): Promise<DnsAnswer> {
   const members = new Map<string, Member>();
   for (const { name: target, port } of await resolver.resolveSrv(name)) {
     const host = target.replace(/\.$/, '').toLowerCase();
@@ -102,5 +120,7 @@ async function targetsOf(resolver: Resolver, name: string): Promise<DnsAnswer> {
       );
     members.set(label, { name: label, address });
   }
-  return { members: [...members.values()] };
+  if (!locates) return { members: [...members.values()] };
+  const located = await Promise.all([...members.values()].map((member) => locate(resolver, member)));
+  return { members: located.filter((member) => member !== undefined) };
 }

@@ -47,6 +47,19 @@ describe('one question', () => {
     ]);
   });
 
+  it('finds where they are by the same name server where it is one of the question, but for those that are nowhere', async () => {
+    names.set('_otlp._tcp.gw.obs.svc', [srv('gw-0.gw.obs.svc'), srv('gw-1.gw.obs.svc', 4320), srv('gw-2.gw.obs.svc')]);
+    names.set('gw-0.gw.obs.svc', [a('10.0.0.2'), a('10.0.0.1')]);
+    names.set('gw-1.gw.obs.svc', [{ type: 'AAAA', address: 'fd00::2', ttl: 5 }]);
+    const located = { ...service, nameServers: [server.address] };
+    expect((await resolveMembers()(located, new AbortController().signal)).members).toEqual([
+      { name: 'gw-0', address: '10.0.0.1:4319' },
+      { name: 'gw-1', address: '[fd00::2]:4320' },
+    ]);
+    names.set('gw-2.gw.obs.svc', 'SERVFAIL');
+    await expect(resolveMembers()(located, new AbortController().signal)).rejects.toThrow('SERVFAIL');
+  });
+
   it('refuses targets that cannot be told apart by name, rather than lose one', async () => {
     names.set('_otlp._tcp.gw.obs.svc', [srv('gw-0.eu.example'), srv('gw-0.us.example')]);
     await expect(ask(service)).rejects.toThrow(

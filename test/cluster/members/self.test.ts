@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { selfIn } from '../../../src/cluster/members/self.ts';
 
 const own = ['127.0.0.1', '10.0.0.2', 'fd00::2'];
-const self = { name: 'gw-1', port: 4319 };
+const self = { name: 'gw-1', host: '0.0.0.0', port: 4319 };
 const byAddress = (...addresses: string[]) => addresses.map((address) => ({ name: address, address }));
 
 describe('which member a gateway is', () => {
@@ -17,6 +17,13 @@ describe('which member a gateway is', () => {
     expect(selfIn(byAddress('[fd00:0:0::2]:4319', '[fd00::1]:4319'), self, own)).toBe(0);
     expect(selfIn(byAddress('localhost:4319'), self, own)).toBe(0);
     expect(selfIn(byAddress('127.0.0.1:4319'), self)).toBe(0);
+  });
+
+  it('says the address that it listens at, where that is one', () => {
+    const all = byAddress('10.0.0.2:4319', '10.0.0.3:4319');
+    expect(selfIn(all, { ...self, host: '10.0.0.3' }, own)).toBe(1);
+    expect(selfIn(all, { ...self, host: '10.0.0.4' }, own)).toBe(-1);
+    expect(selfIn(byAddress('[fd00:0:0::3]:4319'), { ...self, host: 'fd00::3' }, own)).toBe(0);
   });
 
   it('is told by the port where several are on one machine', () => {
