@@ -56,6 +56,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'tls-client': ['pem'],
   clock: [],
   'in-time': [],
+  folders: [],
   options: ['units'],
   access: ['low-priority'],
   consul: ['node-http', 'proxy', 'tls-client', 'units'],
@@ -63,6 +64,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ...of(rim, [
     'clock',
     'in-time',
+    'folders',
     ...foundations,
     ...pureStages,
     'regex',
@@ -78,6 +80,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ...of(settings, [
     'clock',
     'in-time',
+    'folders',
     ...foundations,
     ...pureStages,
     ...rim,
@@ -94,6 +97,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
       [
         'clock',
         'in-time',
+        'folders',
         'access',
         'consul',
         'node-http',

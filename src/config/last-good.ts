@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../folders.ts';
 import type { RulesDocument } from '../model/rules.ts';
 import { isBlock } from '../units.ts';
 import type { KvEntry } from './rules-keys.ts';
@@ -47,7 +48,7 @@ export function readLastGood(file: string, owner: RulesOwner): LastGood | undefi
 
 /** Writes beside the file and renames, so that whoever reads finds the old one or the new one whole. */
 export async function writeLastGood(file: string, saved: LastGood): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   await writeFile(`${file}.new`, `${JSON.stringify(saved, null, 2)}\n`);
   await rename(`${file}.new`, file);
 }

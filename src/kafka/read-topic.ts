@@ -52,7 +52,8 @@ const longestDeliveryMs = 10_000;
  *   2. a segment is not in use any more: each of its spans was judged, here or in the shard that owns its trace, and
  *      counted as dropped or written to a batch; then, and only then, `delivered` is asked
  *   3. which has all shards hand over their batches and waits until exporters are done with all of them;
- *   4. then the offset behind the message is committed.
+ *   4. what could not be read is where it is set aside;
+ *   5. then the offset behind the message is committed.
  *
  * So whoever takes a partition over reads again whatever was not delivered. What was, but is not committed yet, leaves
  * twice: with the same verdict where it is by the trace's randomness.
@@ -228,7 +229,7 @@ export class TopicReader {
   }
 
   async #commit(): Promise<void> {
-    const { landing, delivered, clock } = this.#options;
+    const { landing, delivered, setAside, clock } = this.#options;
     const member = this.#member;
     if (member === undefined) return;
     this.#forgetOthers();
@@ -236,7 +237,7 @@ export class TopicReader {
     const over = this.#offsets.over(landing.lowestInUse);
     if (over.length === 0) return;
     this.#deliveringSince = clock.monotonicMs();
-    const isDelivered = await delivered();
+    const [isDelivered] = await Promise.all([delivered(), setAside.settled()]);
     this.#deliveringSince = Number.POSITIVE_INFINITY;
     if (this.#member !== member) return;
     if (isDelivered) return this.#write(member, over);

@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../folders.ts';
 
 /** A record that is no request, and where it stands in its topic. */
 interface Poison {
@@ -12,6 +13,8 @@ interface Poison {
 
 export interface SetAside {
   put(poison: Poison): void;
+  /** Resolves when all that was put by now is where it is kept, or given up: only then is its offset over. */
+  settled(): Promise<void>;
 }
 
 /** Of one process: whoever writes nonsense to the topic shall not fill the disk. */
@@ -27,7 +30,9 @@ export class SetAsideFiles implements SetAside {
   readonly #tell: (poison: Poison, file: string) => void;
   #files = 0;
   #bytes = 0;
+  #writing: Promise<void> = Promise.resolve();
 
+  /** `tell`: with the file's name, or '' where there is none. */
   constructor(directory: string, tell: (poison: Poison, file: string) => void) {
     this.#directory = directory;
     this.#tell = tell;
@@ -35,20 +40,29 @@ export class SetAsideFiles implements SetAside {
 
   put(poison: Poison): void {
     const { topic, partition, offset, value } = poison;
-    const file = join(this.#directory, `${topic}-${partition}-${offset}.bin`);
-    this.#tell(poison, this.#write(file, value) ? file : '');
-  }
-
-  #write(file: string, value: Buffer): boolean {
-    if (this.#files >= maxFiles || this.#bytes + value.length > maxBytes) return false;
-    try {
-      mkdirSync(this.#directory, { recursive: true });
-      writeFileSync(file, value);
-    } catch {
-      return false;
+    if (this.#files >= maxFiles || this.#bytes + value.length > maxBytes) {
+      this.#tell(poison, '');
+      return;
     }
     this.#files++;
     this.#bytes += value.length;
-    return true;
+    const file = join(this.#directory, `${topic}-${partition}-${offset}.bin`);
+    this.#writing = this.#writing.then(async () => this.#tell(poison, (await this.#write(file, value)) ? file : ''));
+  }
+
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+
+  async #write(file: string, value: Buffer): Promise<boolean> {
+    try {
+      await makeFolder(this.#directory);
+      await writeFile(file, value);
+      return true;
+    } catch {
+      this.#files--;
+      this.#bytes -= value.length;
+      return false;
+    }
   }
 }

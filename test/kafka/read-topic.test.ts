@@ -70,7 +70,7 @@ function story() {
       seal: () => {},
       isPressed: false,
     },
-    setAside: { put: () => {} },
+    setAside: { put: () => {}, settled: async () => {} },
     delivered: () => Promise.resolve(true),
     onTrouble: (what) => told.push(what),
     clock: { monotonicMs: () => 0, unixMs: () => 0 },

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { type FileHandle, link, open, opendir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeFolder } from '../../../folders.ts';
 import { CommandError } from '../../exit.ts';
 import type { Content } from './content.ts';
 import type { ArchivePlace, Put } from './place.ts';
@@ -52,7 +53,7 @@ export class Folder implements ArchivePlace {
   }
 
   async #put(name: string, content: Content): Promise<Put> {
-    await makeFolder(resolve(this.name));
+    await makeFolder(this.name, (made) => sync(dirname(made)));
     const path = this.address(name);
     const before = await find(path, content);
     if (before !== undefined) return before;
@@ -94,32 +95,6 @@ const reasons: Readonly<Record<string, string>> = {
   EIO: 'the disk failed',
   EMFILE: 'too many open files',
 };
-
-/**
- * Makes a folder and those above it that are not there. Node's own way asks without end where a file system takes no
- * folders, and says that there is none, as /proc does.
- */
-async function makeFolder(path: string): Promise<void> {
-  if (await isFolder(path)) return;
-  await makeFolder(dirname(path));
-  try {
-    await mkdir(path);
-  } catch (error) {
-    // Somebody else made it meanwhile, or something else has its name.
-    if (await isFolder(path)) return;
-    throw error;
-  }
-  await sync(dirname(path));
-}
-
-/** Throws where something above it is no folder. */
-async function isFolder(path: string): Promise<boolean> {
-  const stats = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  return stats?.isDirectory() ?? false;
-}
 
 /** What has the name already; undefined where nothing has. */
 async function find(path: string, content: Content): Promise<Exclude<Put, 'written'> | undefined> {
