@@ -9,12 +9,15 @@ interface Chance {
   luck: number;
   /** Lucks of the same source, not 0, contain each other: a hash of the same salt. Others are independent. */
   source: number;
+  /** Of its source it has the upper end, not the lower: what a hash does not keep. */
+  isUpper: boolean;
   /** To be dropped, not kept. */
   drops: boolean;
 }
 
 type ChanceOfTest = TraceTest & {
   readonly source: number;
+  readonly isUpper: boolean;
   readonly until: number;
   /** Where that says more: stretches that are apart from each other. */
   readonly parts?: FirstParts | undefined;
@@ -22,7 +25,8 @@ type ChanceOfTest = TraceTest & {
 
 /**
  * What chances come to together, over all randomness (0 to 1): a trace is kept where some keeper keeps it and no dropper
- * drops it, so between two neighbouring `from` it is kept with ∏ over droppers (1 − luck) · (1 − ∏ over keepers (1 − luck)).
+ * drops it, so between two neighbouring `from` it is kept with the chance that nobody drops it, less that neither keepers nor
+ * droppers have it: each a product over sources, as these are independent, of what none of its lucks covers.
  * Horvitz and Thompson's weight of a trace is 1 over the sum of that, whichever policy was the one that kept it; taking
  * the winner's own chance instead would count twice what two policies could have kept.
  */
@@ -45,7 +49,7 @@ export class Chances {
 
   /** The chance that a test has said; `whole`: with all of its parts, whichever was met. */
   addTest(
-    { thresholdHigh, thresholdLow, luck, source, until, parts }: ChanceOfTest,
+    { thresholdHigh, thresholdLow, luck, source, isUpper, until, parts }: ChanceOfTest,
     drops = false,
     whole = false,
   ): void {
@@ -56,31 +60,25 @@ export class Chances {
         const stretch = parts.stretches[i];
         this.add(stretch.from, stretch.luck, 0, drops, stretch.until);
       }
-    } else this.add(fraction(thresholdHigh, thresholdLow), luck, source, drops, until);
+    } else this.add(fraction(thresholdHigh, thresholdLow), luck, source, drops, until, isUpper);
   }
 
-  add(from: number, luck: number, source = 0, drops = false, until = 1): void {
+  add(from: number, luck: number, source = 0, drops = false, until = 1, isUpper = false): void {
     if (luck <= 0 || from >= until) return;
     if (luck < 1 || drops || until < 1) this.isPlain = false;
-    this.#insert(from, until, luck, source, drops);
+    this.#insert({ from, until, luck, source, drops, isUpper });
     // Another stretch begins where it ends.
-    if (until < 1) this.#insert(until, 1, 0, 0, false);
+    if (until < 1) this.#insert({ from: until, until: 1, luck: 0, source: 0, drops: false, isUpper: false });
   }
 
   /** Kept in the order of `from`. Nothing is allocated once there were as many. */
-  #insert(from: number, until: number, luck: number, source: number, drops: boolean): void {
+  #insert(chance: Readonly<Chance>): void {
     const chances = this.#chances;
-    if (this.#count === chances.length) chances.push({ from: 0, until: 1, luck: 0, source: 0, drops: false });
-    const added = chances[this.#count];
-    added.from = from;
-    added.until = until;
-    added.luck = luck;
-    added.source = source;
-    added.drops = drops;
-    for (let i = this.#count++; i > 0 && chances[i - 1].from > from; i--) {
-      chances[i] = chances[i - 1];
-      chances[i - 1] = added;
-    }
+    const at = this.#count++;
+    const added = at === chances.length ? { ...chance } : Object.assign(chances[at], chance);
+    let i = at;
+    for (; i > 0 && chances[i - 1].from > chance.from; i--) chances[i] = chances[i - 1];
+    chances[i] = added;
   }
 
   /** The chance of being kept, where nothing is kept below `floor`; sets `from` and `sureFrom`. */
@@ -102,29 +100,39 @@ export class Chances {
 
   /** Where the first `count` chances have begun. */
   #kept(count: number): number {
-    const chances = this.#chances;
-    const { from } = chances[count - 1];
-    let none = 1;
+    const { from } = this.#chances[count - 1];
     let undropped = 1;
+    let untouched = 1;
     for (let i = 0; i < count; i++) {
-      const { drops, until } = chances[i];
+      const { source, drops, luck, until } = this.#chances[i];
       if (until <= from) continue;
-      const luck = this.#luckBeyondItsKin(i, count);
-      if (drops) undropped *= 1 - luck;
-      else none *= 1 - luck;
+      if (source === 0) {
+        if (drops) undropped *= 1 - luck;
+        untouched *= 1 - luck;
+      } else if (this.#isFirstOfItsKin(i, from)) {
+        undropped *= this.#leftBy(source, count, from, true);
+        untouched *= this.#leftBy(source, count, from, false);
+      }
     }
-    return undropped * (1 - none);
+    return undropped - untouched;
   }
 
-  /** Of chances of one source only the greatest counts. */
-  #luckBeyondItsKin(i: number, count: number): number {
-    const { luck, source, drops } = this.#chances[i];
-    if (source === 0) return luck;
-    for (let j = 0; j < count; j++) {
-      const other = this.#chances[j];
-      if (j === i || other.source !== source || other.drops !== drops) continue;
-      if (other.luck > luck || (other.luck === luck && j < i)) return 0;
+  #isFirstOfItsKin(at: number, from: number): boolean {
+    for (let i = 0; i < at; i++)
+      if (this.#chances[i].source === this.#chances[at].source && this.#chances[i].until > from) return false;
+    return true;
+  }
+
+  /** What none of the lucks of one source covers, or of those of them that drop. */
+  #leftBy(source: number, count: number, from: number, droppersAlone: boolean): number {
+    let lower = 0;
+    let upper = 0;
+    for (let i = 0; i < count; i++) {
+      const chance = this.#chances[i];
+      if (chance.source !== source || chance.until <= from || (droppersAlone && !chance.drops)) continue;
+      if (chance.isUpper) upper = Math.max(upper, chance.luck);
+      else lower = Math.max(lower, chance.luck);
     }
-    return luck;
+    return Math.max(0, 1 - lower - upper);
   }
 }

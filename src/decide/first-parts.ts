@@ -11,10 +11,11 @@ interface Stretch {
 /** Of a test that may come first: `passes` is the chance of a yes where it does, `kin` the place of its source, or -1. */
 interface When extends Stretch {
   kin: number;
+  isUpper: boolean;
   passes: number;
 }
 
-type Tested = TraceTest & { readonly source: number; readonly until: number };
+type Tested = TraceTest & { readonly source: number; readonly isUpper: boolean; readonly until: number };
 
 /**
  * What tests of which the first that holds decides come to, over all randomness: at each randomness every one of them is
@@ -29,23 +30,25 @@ export class FirstParts {
   #size = 0;
   readonly #bounds: number[] = [];
   readonly #sources: number[] = [];
-  /** Of each source, the greatest luck that was asked so far. */
-  readonly #most: number[] = [];
+  /** Of each source, the greatest lucks that were asked so far, from its lower end and from its upper one. */
+  readonly #lower: number[] = [];
+  readonly #upper: number[] = [];
 
   clear(): void {
     this.#size = this.count = this.#sources.length = 0;
   }
 
   /** One more when, behind the others, and the chance of a yes where it is the first. */
-  add({ thresholdHigh, thresholdLow, luck, source, until }: Tested, passes: number): void {
+  add({ thresholdHigh, thresholdLow, luck, source, isUpper, until }: Tested, passes: number): void {
     if (luck <= 0) return;
     const at = this.#size++;
-    this.#whens[at] ??= { from: 0, until: 1, luck: 0, kin: -1, passes: 0 };
+    this.#whens[at] ??= { from: 0, until: 1, luck: 0, kin: -1, isUpper: false, passes: 0 };
     const when = this.#whens[at];
     when.from = fraction(thresholdHigh, thresholdLow);
     when.until = until;
     when.luck = luck;
     when.kin = source === 0 ? -1 : this.#kinOf(source);
+    when.isUpper = isUpper;
     when.passes = passes;
   }
 
@@ -85,19 +88,24 @@ export class FirstParts {
    * those only what is beyond the greatest so far is new; others are independent.
    */
   #luckAt(randomness: number): number {
-    const most = this.#most;
-    for (let kin = 0; kin < this.#sources.length; kin++) most[kin] = 0;
+    for (let kin = 0; kin < this.#sources.length; kin++) this.#lower[kin] = this.#upper[kin] = 0;
     let luck = 0;
     let none = 1;
     for (let i = 0; i < this.#size && none > 0; i++) {
       const when = this.#whens[i];
-      const { kin } = when;
-      const before = kin < 0 ? 0 : most[kin];
-      if (randomness < when.from || randomness >= when.until || when.luck <= before) continue;
-      luck += ((none * (when.luck - before)) / (1 - before)) * when.passes;
-      none *= (1 - when.luck) / (1 - before);
-      if (kin >= 0) most[kin] = when.luck;
+      if (randomness < when.from || randomness >= when.until) continue;
+      const left = when.kin < 0 ? 1 - when.luck : this.#leftBy(when);
+      luck += none * (1 - left) * when.passes;
+      none *= left;
     }
     return Math.min(1, luck);
+  }
+
+  /** Of what those before it of its source have left, the part that it leaves. */
+  #leftBy({ kin, isUpper, luck }: When): number {
+    const asked = isUpper ? this.#upper : this.#lower;
+    const before = 1 - this.#lower[kin] - this.#upper[kin];
+    asked[kin] = Math.max(asked[kin], luck);
+    return before <= 0 ? 0 : Math.max(0, 1 - this.#lower[kin] - this.#upper[kin]) / before;
   }
 }

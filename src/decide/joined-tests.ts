@@ -11,8 +11,9 @@ export interface CompiledTest extends TraceTest {
   /** Asking changes nothing, so it may also be asked for its chance alone; others are peeked at for that. */
   readonly isFree: boolean;
   peek(facts: TraceFacts): void;
-  /** Of its luck, see Chances. */
+  /** Of its luck, and which end of it, see Chances. */
   readonly source: number;
+  readonly isUpper: boolean;
   /** After either answer: from this randomness on, 0 to 1, nothing would have made it a yes; 1 = there is no such one. */
   readonly until: number;
   /** It asks a limiter. */
@@ -35,6 +36,7 @@ abstract class Joined implements CompiledTest {
   readonly varies: boolean;
   readonly isFree: boolean;
   source = 0;
+  isUpper = false;
   readonly limits: boolean;
 
   constructor(tests: readonly CompiledTest[]) {
@@ -62,7 +64,7 @@ const isSure = ({ luck }: CompiledTest): boolean => luck === 1;
 
 /**
  * Who has a yes from some randomness on has a no below it, and the other way round; of luck, who has a yes with a chance
- * of 10 % has a no with 90 %.
+ * of 10 % has a no with 90 %, at the other end of its source.
  */
 export class Not extends Joined {
   readonly #test: CompiledTest;
@@ -78,6 +80,8 @@ export class Not extends Joined {
     const from = fraction(test.thresholdHigh, test.thresholdLow);
     this.thresholdHigh = this.thresholdLow = 0;
     this.until = 1;
+    this.source = 0;
+    this.isUpper = false;
     if (isSure(test) && from > 0 && test.until === 1) {
       this.luck = 1;
       this.until = from;
@@ -85,36 +89,70 @@ export class Not extends Joined {
       this.luck = 1;
       this.thresholdHigh = highOf(test.until);
       this.thresholdLow = lowOf(test.until);
-    } else this.luck = 1 - chanceOf(test);
+    } else {
+      this.luck = 1 - chanceOf(test);
+      if (test.source !== 0 && from === 0 && test.until === 1) {
+        this.source = test.source;
+        this.isUpper = !test.isUpper;
+      }
+    }
     return isSo;
   }
 }
 
-/** All say yes. Shares contain each other, so the smallest one's threshold is theirs; lucks are independent. */
+/**
+ * All say yes. Shares contain each other, so the smallest one's threshold is theirs; so do lucks of one source, of which
+ * those of its upper end meet those of its lower one where they come to more than all; others are independent.
+ */
 export class Every extends Joined {
   readonly #tests: readonly CompiledTest[];
 
   constructor(tests: readonly CompiledTest[]) {
     super(tests);
     this.#tests = tests;
-    const sources = tests.filter((test) => test.varies).map((test) => test.source);
-    if (sources.length === 1) this.source = sources[0];
   }
 
   /** Behind a no only what changes nothing is asked, and others are peeked at, for their chance. */
   protected answer(facts: TraceFacts, isAsked: boolean): boolean {
-    this.thresholdHigh = this.thresholdLow = 0;
+    this.thresholdHigh = this.thresholdLow = this.source = 0;
     this.luck = 1;
     this.until = 1;
+    this.isUpper = false;
     let isSo = isAsked;
-    for (const test of this.#tests) {
+    let only: CompiledTest | undefined;
+    let isMixed = false;
+    for (let i = 0; i < this.#tests.length; i++) {
+      const test = this.#tests[i];
       if (!answer(test, facts, isSo)) isSo = false;
-      this.luck *= test.luck;
+      this.luck *= test.source === 0 ? test.luck : this.#givenItsKin(i);
       this.until = Math.min(this.until, test.until);
       if (this.luck === 0) return false;
       if (reaches(test.thresholdHigh, test.thresholdLow, this.thresholdHigh, this.thresholdLow)) take(this, test);
+      if (test.luck === 1) continue;
+      only ??= test;
+      isMixed ||= test.source !== only.source || test.isUpper !== only.isUpper;
+    }
+    if (only !== undefined && !isMixed) {
+      this.source = only.source;
+      this.isUpper = only.isUpper;
     }
     return isSo;
+  }
+
+  /** The chance of a test, given that those before it of its source say yes. */
+  #givenItsKin(at: number): number {
+    const { source, isUpper, luck } = this.#tests[at];
+    let lower = 1;
+    let upper = 1;
+    for (let i = 0; i < at; i++) {
+      const test = this.#tests[i];
+      if (test.source !== source) continue;
+      if (test.isUpper) upper = Math.min(upper, test.luck);
+      else lower = Math.min(lower, test.luck);
+    }
+    const before = lower + upper - 1;
+    const both = isUpper ? lower + Math.min(upper, luck) - 1 : Math.min(lower, luck) + upper - 1;
+    return Math.max(0, both) / before;
   }
 }
 

@@ -42,7 +42,7 @@ export function traceTest(predicate: TracePredicate, conditions: ConditionsBuild
 
 const stateful = (test: TraceTest): CompiledTest =>
   Object.assign(test, {
-    ...{ varies: true, isFree: false, source: 0, until: 1, limits: test.limits ?? false },
+    ...{ varies: true, isFree: false, source: 0, isUpper: false, until: 1, limits: test.limits ?? false },
     peek: test.peek ?? ((facts: TraceFacts) => void test.ask(facts)),
   });
 
@@ -53,6 +53,7 @@ const certain = (ask: (facts: TraceFacts) => boolean): CompiledTest => ({
   varies: false,
   isFree: true,
   source: 0,
+  isUpper: false,
   until: 1,
   limits: false,
   ask(facts) {
@@ -78,7 +79,7 @@ const within = (range: NumberRange, numberOf: (facts: TraceFacts) => number) => 
 
 function share(part: number, salt: string | undefined): CompiledTest {
   if (isNever(part)) return certain(() => false);
-  const common = { varies: true, isFree: true, until: 1, limits: false, peek: () => {} };
+  const common = { varies: true, isFree: true, isUpper: false, until: 1, limits: false, peek: () => {} };
   if (salt !== undefined) {
     // What a hash of the id says has nothing to do with its last bytes.
     const luck = { thresholdHigh: 0, thresholdLow: 0, luck: part, source: fnv1aOfText(salt) || 1 };

@@ -30,7 +30,7 @@ export type AskedPolicy = Named & {
 
 export interface VoteChance {
   /** `source` of its luck: see decide/chances.ts. */
-  readonly test: TraceTest & { readonly source: number; readonly until: number };
+  readonly test: TraceTest & { readonly source: number; readonly isUpper: boolean; readonly until: number };
   readonly drops: boolean;
   /** It asks a limiter. */
   readonly limits: boolean;

@@ -131,3 +131,31 @@ describe('chances together', () => {
     }
   });
 });
+
+it('lucks of sources, at either end, that keep and drop come to what all outcomes together come to', () => {
+  const next = random(11);
+  for (let round = 0; round < 400; round++) {
+    const each = Array.from({ length: 1 + Math.floor(next() * 5) }, () => ({
+      from: Math.floor(next() * 4) / 4,
+      luck: Math.ceil(next() * 4) / 4,
+      source: Math.floor(next() * 3),
+      drops: next() < 0.3,
+      isUpper: next() < 0.4,
+    }));
+    const chances = new Chances();
+    for (const { from, luck, source, drops, isUpper } of each) chances.add(from, luck, source, drops, 1, isUpper);
+    const draws = each.map(({ source }, i) => (source === 0 ? -1 - i : source));
+    const sources = [...new Set(draws)];
+    let kept = 0;
+    for (let n = 0; n < 4 ** (sources.length + 1); n++) {
+      const drawn = (place: number): number => Math.floor(n / 4 ** place) % 4;
+      const randomness = drawn(sources.length) / 4;
+      const has = each.filter(({ from, luck, isUpper }, i) => {
+        const of = drawn(sources.indexOf(draws[i]));
+        return (isUpper ? 3 - of : of) < luck * 4 && randomness >= from;
+      });
+      if (has.length > 0 && has.every(({ drops }) => !drops)) kept++;
+    }
+    expect(chances.total(), JSON.stringify(each)).toBeCloseTo(kept / 4 ** (sources.length + 1), 12);
+  }
+});

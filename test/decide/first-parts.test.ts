@@ -8,6 +8,7 @@ interface Part {
   readonly until: number;
   readonly luck: number;
   readonly source: number;
+  readonly isUpper: boolean;
   readonly passes: number;
 }
 
@@ -31,10 +32,10 @@ function tried(parts: readonly Part[], randomness: number): number {
   const sources = [...new Set(draws)];
   let sum = 0;
   for (let n = 0; n < 4 ** sources.length; n++) {
-    const holds = (part: Part, i: number): boolean =>
-      Math.floor(n / 4 ** sources.indexOf(draws[i])) % 4 < part.luck * 4 &&
-      randomness >= part.from &&
-      randomness < part.until;
+    const holds = ({ luck, isUpper, from, until }: Part, i: number): boolean => {
+      const drawn = Math.floor(n / 4 ** sources.indexOf(draws[i])) % 4;
+      return (isUpper ? 3 - drawn : drawn) < luck * 4 && randomness >= from && randomness < until;
+    };
     sum += parts.find(holds)?.passes ?? 0;
   }
   return sum / 4 ** sources.length;
@@ -51,6 +52,7 @@ describe('of parts by chance, the first that holds', () => {
           until: Math.min(1, from + Math.ceil(next() * 4) / 4),
           luck: Math.ceil(next() * 4) / 4,
           source: Math.floor(next() * 3),
+          isUpper: next() < 0.3,
           passes: Math.floor(next() * 3) / 2,
         };
       });
@@ -61,7 +63,7 @@ describe('of parts by chance, the first that holds', () => {
   });
 
   it('is as exact where there are many', () => {
-    const each = { from: 0, until: 1, source: 0, luck: 1 / 8 };
+    const each = { from: 0, until: 1, source: 0, isUpper: false, luck: 1 / 8 };
     const parts = Array.from({ length: 128 }, (_, i) => ({ ...each, passes: i % 2 }));
     // Of a geometric distribution, the odd ones.
     const odd = ((7 / 8) * (1 / 8) * (1 - (7 / 8) ** 128)) / (1 - (7 / 8) ** 2);
@@ -69,7 +71,7 @@ describe('of parts by chance, the first that holds', () => {
   });
 
   it('is asked no further behind one that is sure', () => {
-    const sure = { from: 0.5, until: 1, source: 0, luck: 1, passes: 0 };
+    const sure = { from: 0.5, until: 1, source: 0, isUpper: false, luck: 1, passes: 0 };
     const first = reckoned([sure, { ...sure, from: 0, passes: 1 }]);
     expect([luckAt(first, 0.25), luckAt(first, 0.75)]).toEqual([1, 0]);
   });
