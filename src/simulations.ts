@@ -10,7 +10,7 @@ import { type CandidateText, plainly } from './simulate/candidate.ts';
 import { join } from './simulate/join.ts';
 import { compileJointly, RulesProblems } from './simulate/joint-rules.ts';
 import { simulate } from './simulate/simulation.ts';
-import { Pace, Turns } from './store/pace.ts';
+import { besidePathMs, Pace, Turns } from './store/pace.ts';
 import type { AdminSources, SimulateAnswer, SimulateRequest } from './telemetry/sources.ts';
 import { readAside } from './threads/candidates.ts';
 import type { Shards } from './threads/shards.ts';
@@ -19,8 +19,6 @@ import type { Shards } from './threads/shards.ts';
 const maxTraces = 131_072;
 /** What came so long before what is asked for counts for what policies remember, where some do. */
 const warmMs = 10 * 60_000;
-/** How long a question holds this thread at a time. */
-const stepMs = 2;
 /** Simulations that wait for their turn: one runs at a time. */
 const mostWaiting = 8;
 
@@ -46,7 +44,7 @@ export function simulator(parts: Simulating): NonNullable<AdminSources['simulate
     if (waiting > mostWaiting) return { status: 429, body: { error: 'too many simulations at a time: try again' } };
     waiting++;
     const under = asked.overFile ? parts.fileFields() : undefined;
-    const pace = Pace.until(over, turns, stepMs);
+    const pace = Pace.until(over, turns, besidePathMs);
     const mine = line.then(async () => {
       const candidate = await readAside(textOf(rules, under, parts.config), over);
       if ('errors' in candidate) return refused(candidate.errors);

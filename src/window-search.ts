@@ -5,7 +5,7 @@ import { tenantsOf } from './model/tenant.ts';
 import { BadRequest } from './store/bad-request.ts';
 import { Duplicates } from './store/join-duplicates.ts';
 import type { TempoAnswer } from './store/messages.ts';
-import { Abandoned, inTurn, Pace, Turns } from './store/pace.ts';
+import { Abandoned, besidePathMs, inTurn, Pace, Turns } from './store/pace.ts';
 import { Queries, usualLimits } from './store/queries.ts';
 import { jsonText, plain } from './store/respond.ts';
 import { metricsJson, plainTraceJson, traceJson } from './store/search-json.ts';
@@ -19,7 +19,6 @@ type Searching = Pick<Shards, 'pastCandidates' | 'pastTraces' | 'explain'>;
 
 /** Each takes turns with the path in all shards. */
 const limits = { ...usualLimits, maxRunning: 1, maxWaiting: 20 };
-const stepMs = 2;
 /** Traces that are read at a time. */
 const tracesAtOnce = 50;
 
@@ -85,7 +84,7 @@ export class WindowSearch {
     const ids = newestFirst(each.map(({ traceIds }) => traceIds));
     const fields = shownFields(query);
     const compiled = compileSpansets(query.spansets, query.select);
-    const pace = Pace.until(over, this.#turns, stepMs);
+    const pace = Pace.until(over, this.#turns, besidePathMs);
     const found: FoundInWindow[] = [];
     let isWhole = each.every((candidates) => candidates.isWhole);
     for (let from = 0; from < ids.length && found.length < limit; from += tracesAtOnce) {

@@ -21,7 +21,7 @@ const most = 10_000;
 /** Bytes of a longer message are not searched at once. */
 const mostSearched = 1 << 20;
 /** Spans between two looks at the clock. */
-const spansALook = 16;
+const spansALook = 4;
 const anyStatus = 0b1111;
 
 /** All that a search asks of the scan: bits by status code. */

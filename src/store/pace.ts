@@ -3,6 +3,12 @@ import { systemClock } from '../clock.ts';
 /** A question's step: the longest that a write waits for it, and the longest that it goes on when nobody waits for it. */
 const usualStepMs = 15;
 
+/**
+ * The same where the path has the thread between two steps: as short as a round of the event loop under load, since a
+ * question that has always more to do makes every round so much longer.
+ */
+export const besidePathMs = 0.5;
+
 /** Questions take turns: one step of one of them, then what else the thread has to do, then a step of the next. */
 export class Turns {
   readonly #waiting: (() => void)[] = [];

@@ -14,12 +14,10 @@ import { type GatheredTraces, type GatherRequest, gather } from '../simulate/gat
 import { compileJointly, type RulesPlace } from '../simulate/joint-rules.ts';
 import { SpanNames } from '../simulate/names.ts';
 import { TraceTable } from '../simulate/trace-table.ts';
-import { Pace, Turns } from '../store/pace.ts';
+import { besidePathMs, Pace, Turns } from '../store/pace.ts';
 import { parseSearchRequest } from '../store/search-request.ts';
 import { BringBack } from './bring-back.ts';
 
-/** How long a question holds the shard's thread at a time. */
-const stepMs = 2;
 /** What was not looked at by then is left out of a simulation. */
 const longestMs = 25_000;
 /** zlib takes no smaller ones. */
@@ -43,12 +41,12 @@ export class WindowQuestions {
 
   /** Brings traces back for one pipeline. */
   bringBack(pipeline: Pipeline): BringBack {
-    return new BringBack(pipeline, unpack, new Pace(this.#turns, stepMs));
+    return new BringBack(pipeline, unpack, new Pace(this.#turns, besidePathMs));
   }
 
   /** What is there of each trace; ids of 32 hex digits. Rejects with Abandoned, soon, when `over` is aborted. */
   async traces(shard: Shard, traceIds: readonly string[], over: AbortSignal): Promise<PastTrace[]> {
-    const pace = Pace.until(over, this.#turns, stepMs);
+    const pace = Pace.until(over, this.#turns, besidePathMs);
     const asked = { conditions: noConditions, write: this.#enricher, pace };
     return pastTraces(new WindowReader(shard, unpack), traceIds.map(wordsOf), asked);
   }
@@ -58,7 +56,11 @@ export class WindowQuestions {
     const { query: parsed, window } = parseSearchRequest(new URLSearchParams(query));
     // What ended in that time landed in it or later; the senders' clocks are not ours.
     const fromMs = window.fromMs - skewMs - unixMsOf(0, systemClock);
-    const asked = { spansets: parsed.spansets, pace: Pace.until(over, this.#turns, stepMs), write: this.#enricher };
+    const asked = {
+      spansets: parsed.spansets,
+      pace: Pace.until(over, this.#turns, besidePathMs),
+      write: this.#enricher,
+    };
     return pastCandidates(new WindowReader(shard, unpack), { ...always, fromMs }, asked);
   }
 
@@ -66,7 +68,7 @@ export class WindowQuestions {
   gather(shard: Shard, asked: GatherRequest, place: RulesPlace, over: AbortSignal): Promise<GatheredTraces> {
     const { seed, maxTraces, waits, originMs, fromMs } = asked;
     const { conditions, keys } = compileJointly(asked.documents, place);
-    const pace = Pace.until(over, this.#turns, stepMs);
+    const pace = Pace.until(over, this.#turns, besidePathMs);
     const range = { ...always, ...(fromMs !== null && { fromMs }) };
     const endMs = systemClock.monotonicMs() + longestMs;
     return gather(new WindowReader(shard, unpack).walk(range, { conditions, pace }), {
