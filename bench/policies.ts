@@ -6,7 +6,7 @@ import type { RulesDocument, StatusCodeName } from '../src/model/rules.ts';
 import { type PolicySet, Vote } from '../src/model/verdict.ts';
 import { factsOf, factsOfSpans } from '../test/support/facts.ts';
 import { benchRules } from './path.ts';
-import { print, report, requests, spansInRequests } from './turns.ts';
+import { print, report, requests, spansInRequests, timed } from './turns.ts';
 
 /** A policy set of the seed rules with changes. */
 export function compiled(changes: Partial<RulesDocument> = {}): PolicySet {
@@ -71,16 +71,25 @@ export function reportPolicies(): void {
   const hundredAsked = report('decide: 100 that vote for themselves; a trace', decisions(asked(100)), 0.5);
   print('decide: one more that votes for itself', hundredAsked / 100);
 
-  for (const count of [0, 1, 10, 100])
-    report(
-      `scan: seed rules and ${count} policies, mixed; a span`,
-      scanning(compiled({ policies: mixed(count) })),
-      0.5,
-    );
+  reportScans([0, 1, 10, 100]);
   for (const count of [1, 10, 100]) {
     const routes = Array.from({ length: count }, (_, i) => `/api/v1/items-${i}`);
     report(`scan: ${count} routes that begin as the path does; a span`, scanning(compiled({ routes })), 0.5);
   }
+}
+
+/** In turns: what a list ten times as long costs beside the shorter one is what counts. */
+function reportScans(counts: readonly number[]): void {
+  const turns = counts.map((count) => scanning(compiled({ policies: mixed(count) })));
+  const best = turns.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < 6; round++)
+    turns.forEach((turn, i) => {
+      for (const until = performance.now() + 200; performance.now() < until; ) best[i] = Math.min(best[i], timed(turn));
+    });
+  counts.forEach((count, i) => {
+    const ratio = i === 0 ? '' : `, × ${(best[i] / best[i - 1]).toFixed(2)}`;
+    print(`scan: seed rules and ${count} policies, mixed; a span`, best[i], undefined, ratio);
+  });
 }
 
 /** As many different functions as there are policies, as kinds with a state of their own would be. */
@@ -132,3 +141,5 @@ export function scanning({ conditions }: PolicySet): () => number {
     return spansInRequests;
   };
 }
+
+if (import.meta.main) reportPolicies();
