@@ -21,19 +21,22 @@ export class Appender {
   }
 
   /**
-   * `request` is a serialized ExportTraceServiceRequest; all of it is stored when this returns, none when it throws.
+   * `request` is a serialized ExportTraceServiceRequest; all of it is stored when this returns, none when it throws, but for
+   * the spans whose number it gives: they would take many times the bytes that came.
    */
-  append(request: Uint8Array, now: number): void {
+  append(request: Uint8Array, now: number): number {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       this.#tags.begin(now);
-      for (const part of this.#cutter.cut(request)) this.#store(part, now);
+      const mostBytes = Math.max(leastRoomBytes, 2 * request.length);
+      for (const part of this.#cutter.cut(request, mostBytes)) this.#store(part, now);
       this.#db.exec('COMMIT');
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       this.#tags.load(now);
       throw error;
     }
+    return this.#cutter.refusedSpans;
   }
 
   /** Attribute values that no stored trace is young enough to have go, and the oldest where their share is full. */
@@ -63,6 +66,8 @@ export class Appender {
   }
 }
 
+/** What any request may take; some twenty times what a usual batch has. */
+const leastRoomBytes = 64 * 1024 * 1024;
 /** More than one request has of one trace (cut.ts). */
 const mostParts = 64;
 

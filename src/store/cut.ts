@@ -5,7 +5,7 @@ import { addSpan, noteRoot, type Totals, traceIdOf } from './add-span.ts';
 import { AttributeTerms, type TagSink } from './attribute-terms.ts';
 import { writeDigest } from './digest.ts';
 import { EnvelopeTerms, isAt } from './envelope-terms.ts';
-import { addField, type Envelope, type ResourceEnvelope, type Slice, writeBody } from './part-body.ts';
+import { addField, bodyBytes, type Envelope, type ResourceEnvelope, type Slice, writeBody } from './part-body.ts';
 import { TermSet } from './term-set.ts';
 
 /** One trace's spans of one request, or some of them where they are many, ready to store. Times are Unix milliseconds, 0 where no span has one. */
@@ -46,6 +46,8 @@ export class Cutter {
   readonly #envelopes: EnvelopeTerms;
   readonly #terms = new TermSet();
   #writer = new Writer(usualBytes);
+  /** Of the last request: those of traces that there was no room for. */
+  refusedSpans = 0;
 
   constructor(tags: TagSink) {
     this.#attributes = new AttributeTerms(tags);
@@ -54,9 +56,10 @@ export class Cutter {
 
   /**
    * The parts of an ExportTraceServiceRequest, in the order their traces' first spans stand in it. Throws MalformedError, maybe
-   * between parts.
+   * between parts. Each trace has what surrounds its spans once more: where all of them would be more than `mostBytes`,
+   * the largest are refused.
    */
-  *cut(request: Uint8Array): Generator<Part> {
+  *cut(request: Uint8Array, mostBytes = Number.POSITIVE_INFINITY): Generator<Part> {
     const drafts = new Drafts();
     const reader = new Reader(request);
     while (reader.next()) {
@@ -64,7 +67,10 @@ export class Cutter {
         this.#cutResource(reader.message(), drafts);
       else reader.skip();
     }
-    for (const { traceId, slices } of drafts.all()) {
+    const all = [...drafts.all()];
+    const taken = within(mostBytes, all);
+    this.refusedSpans = spansIn(all) - spansIn(taken);
+    for (const { traceId, slices } of taken) {
       let roots = 0;
       for (const some of inParts(slices)) {
         const { part, totals } = this.#finish(request, traceId, some);
@@ -78,7 +84,7 @@ export class Cutter {
   }
 
   #cutResource(r: Reader, drafts: Drafts): void {
-    const resource: ResourceEnvelope = { fields: [], terms: new Int32Array(0), service: undefined };
+    const resource: ResourceEnvelope = { fields: [], bytes: 0, terms: new Int32Array(0), service: undefined };
     const scopes: Reader[] = [];
     this.#terms.clear();
     for (let start = r.pos; r.next(); start = r.pos) {
@@ -96,7 +102,7 @@ export class Cutter {
   }
 
   #cutScope(r: Reader, resource: ResourceEnvelope, drafts: Drafts): void {
-    const scope: Envelope = { fields: [], terms: resource.terms };
+    const scope: Envelope = { fields: [], bytes: 0, terms: resource.terms };
     const span = new Reader(r.buf, 0, 0);
     let isNamed = false;
     for (let start = r.pos; r.next(); start = r.pos) {
@@ -129,6 +135,20 @@ export class Cutter {
     return { part: { traceId, digest: writeDigest(totals), body, ...times }, totals };
   }
 }
+
+/** All of them, or as many of the smallest as there is room for. */
+function within(mostBytes: number, drafts: readonly Draft[]): readonly Draft[] {
+  const sized = drafts.map((draft) => ({ draft, bytes: bodyBytes(draft.slices) }));
+  const all = sized.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (all <= mostBytes) return drafts;
+  let left = mostBytes;
+  return sized
+    .sort((a, b) => a.bytes - b.bytes)
+    .filter(({ bytes }) => (left -= bytes) >= 0)
+    .map(({ draft }) => draft);
+}
+
+const spansIn = (drafts: readonly Draft[]): number => drafts.reduce((sum, { slices }) => sum + slices.length, 0);
 
 /** Of a large trace: it is read one part after the other, and other work has its turn between them. */
 function* inParts(slices: readonly Slice[]): Generator<readonly Slice[]> {

@@ -51,6 +51,8 @@ export interface Abandon {
 
 /** What a command came to. */
 export interface Outcome {
+  /** Of a request that was stored, those that there was no room for. */
+  readonly refusedSpans?: number;
   readonly answer?: TempoAnswer;
   readonly storage?: StorageStats;
 }

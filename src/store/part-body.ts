@@ -10,11 +10,15 @@ export interface Range {
 /** What surrounds spans: the fields of ResourceSpans or ScopeSpans other than the nested ones, tags included. */
 export interface Envelope {
   readonly fields: Range[];
+  /** Of all of them together. */
+  bytes: number;
   terms: Int32Array;
 }
 
 /** Adds a field to an envelope. Neighbours become one run: a sender may put millions of fields side by side. */
-export function addField({ fields }: Envelope, start: number, end: number): void {
+export function addField(envelope: Envelope, start: number, end: number): void {
+  const { fields } = envelope;
+  envelope.bytes += end - start;
   const last = fields.at(-1);
   if (last?.end === start) last.end = end;
   else fields.push({ start, end });
@@ -28,6 +32,19 @@ export interface ResourceEnvelope extends Envelope {
 export interface Slice extends Range {
   readonly resource: ResourceEnvelope;
   readonly scope: Envelope;
+}
+
+/** About as many bytes as writeBody writes. */
+export function bodyBytes(slices: readonly Slice[]): number {
+  let bytes = 0;
+  let around: Slice | undefined;
+  for (const slice of slices) {
+    bytes += slice.end - slice.start;
+    if (slice.resource !== around?.resource) bytes += slice.resource.bytes;
+    if (slice.scope !== around?.scope) bytes += slice.scope.bytes;
+    around = slice;
+  }
+  return bytes;
 }
 
 /**

@@ -50,6 +50,10 @@ interface Queued {
   readonly ended: (() => void) | undefined;
 }
 
+/** Tempo has each trace with its resource, too. */
+const tooLarge =
+  'a resource so large that it takes many times what came, as each trace is stored with its own: send less with it, or in fewer traces';
+
 const retainEveryMs = 60_000;
 /** A request during which the worker dies this often is the one that kills it. */
 const maxAttempts = 2;
@@ -186,7 +190,7 @@ class EmbeddedStore implements Store, ThreadReports {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#append(request).catch((error: Error) => error);
       if (this.#closed) return;
-      if (!(outcome instanceof Error)) return this.#written(outcome.storage!);
+      if (!(outcome instanceof Error)) return this.#written(outcome);
       if (outcome instanceof WorkerDied && attempt < maxAttempts) await this.#thread.running();
       else return this.#notWritten(outcome);
     }
@@ -196,13 +200,15 @@ class EmbeddedStore implements Store, ThreadReports {
     return this.#thread.ask({ type: 'append', body: this.#desk.put(body), tenant, now: this.#now() });
   }
 
-  #written(storage: StorageStats): void {
-    this.stats.exportedSpans += this.#unqueue().spans;
+  #written({ storage, refusedSpans = 0 }: Outcome): void {
+    const request = this.#unqueue();
+    this.stats.exportedSpans += request.spans - refusedSpans;
+    if (refusedSpans > 0) this.#fail({ ...request, spans: refusedSpans }, 'too_large', tooLarge);
     this.stats.exportedRequests++;
     this.stats.lastSuccessAt = this.#now();
-    this.#stores(storage);
+    this.#stores(storage!);
     this.#works();
-    if (storage.overLimit) void this.retain();
+    if (storage!.overLimit) void this.retain();
   }
 
   #stores(storage: StorageStats): void {

@@ -61,9 +61,12 @@ async function obey(command: Command): Promise<void> {
 
 async function carryOut(command: Command): Promise<Outcome> {
   switch (command.type) {
-    case 'append':
-      await databases.use(command.tenant, ({ appender }) => appender.append(command.body, command.now));
-      return { storage: databases.storage };
+    case 'append': {
+      const refusedSpans = await databases.use(command.tenant, ({ appender }) =>
+        appender.append(command.body, command.now),
+      );
+      return { storage: databases.storage, refusedSpans };
+    }
     case 'retain':
       await databases.useAll((opened, limits) => retain(opened, limits, command.now));
       deleteForsaken(options, command.now);

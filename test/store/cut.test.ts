@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Cutter } from '../../src/store/cut.ts';
 import { addField, type Envelope } from '../../src/store/part-body.ts';
 import { Writer } from '../../src/wire/writer.ts';
-import { spanBytes } from '../support/spans.ts';
+import { requestBytes, spanBytes } from '../support/spans.ts';
 
 const noTags = { knows: () => true, note: () => {}, noteText: () => {}, noteKey: () => {} };
 
@@ -34,7 +34,7 @@ describe('fields that nobody knows, beside spans', () => {
   });
 
   it('are one run where they are neighbours, however many they are', () => {
-    const envelope: Envelope = { fields: [], terms: new Int32Array(0) };
+    const envelope: Envelope = { fields: [], bytes: 0, terms: new Int32Array(0) };
     for (let at = 0; at < 2_000_000; at += 2) addField(envelope, at, at + 2);
     addField(envelope, 2_000_100, 2_000_102);
     expect(envelope.fields).toEqual([
@@ -56,4 +56,22 @@ describe('fields that nobody knows, beside spans', () => {
     // Four million objects of a field were more than 200 MB.
     expect(peak - before).toBeLessThan(20 * 1024 * 1024);
   });
+});
+
+it('a resource that many traces have is stored with each as long as there is room, and the smallest come first', () => {
+  const large = { environment: 'x'.repeat(10_000) };
+  const request = requestBytes(
+    ...Array.from({ length: 50 }, (_, i) => ({ trace: `large${i}`, id: `${i}`, resource: large })),
+    ...Array.from({ length: 20 }, (_, i) => ({ trace: `small${i}`, id: `${i}` })),
+    { trace: 'two', id: '1' },
+    { trace: 'two', id: '2', resource: large },
+  );
+  const cutter = new Cutter(noTags);
+  const bytes = [...cutter.cut(request, 100_000)].map(({ body }) => body.length);
+  expect(bytes.filter((each) => each < 1000)).toHaveLength(20);
+  expect(bytes.length).toBe(29);
+  expect(bytes.reduce((sum, each) => sum + each)).toBeLessThan(100_000);
+  expect(cutter.refusedSpans).toBe(41 + 2);
+  expect([...cutter.cut(request)]).toHaveLength(71);
+  expect(cutter.refusedSpans).toBe(0);
 });

@@ -56,6 +56,24 @@ describe('the store as an exporter', () => {
     await close(store);
   });
 
+  it('stores a large resource with so many traces as 64 MiB hold, and says what became of the others', async () => {
+    using directory = temporaryDirectory();
+    const failures: ExportFailure[] = [];
+    const { store } = await open(directory.path, { maxBytes: 1 << 30, onFailure: (failure) => failures.push(failure) });
+    const resource = { environment: 'x'.repeat(1_000_000) };
+    const one = batch(...Array.from({ length: 100 }, (_, i) => ({ trace: `t${i}`, id: `${i}`, resource })));
+    expect(one.body.length).toBeLessThan(1_100_000);
+    store.offer(one);
+    await idle(store);
+    const { traces } = store.storage;
+    expect(traces).toBe(67);
+    expect(store.stats).toMatchObject({ exportedSpans: traces, failedSpans: { too_large: 100 - traces }, failing: '' });
+    expect(failures).toMatchObject([
+      { reason: 'too_large', spans: 100 - traces, message: expect.stringContaining('a resource so large') },
+    ]);
+    await close(store);
+  });
+
   it('counts a batch that is no protobuf as rejected and goes on', async () => {
     using directory = temporaryDirectory();
     const { store } = await open(directory.path);
