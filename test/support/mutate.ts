@@ -244,7 +244,11 @@ function readVarint(bytes: Buffer, at: number): { value: number; end: number } {
   }
 }
 
+/** Those of one byte, by their value: nearly all there are. */
+const shortVarints = Array.from({ length: 0x80 }, (_, value) => Uint8Array.of(value));
+
 function varint(value: number, padding = 0): Uint8Array {
+  if (padding === 0 && value < 0x80) return shortVarints[value];
   const bytes: number[] = [];
   for (; value >= 0x80; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
   bytes.push(value);
