@@ -75,11 +75,17 @@ function smallQueues({ export: exporters = [], batch }: BootDocument, written: W
 /** A record of a topic says nothing of whose it is; and a trace's owner is whoever reads its partition. */
 function kafkaProblems({ kafka, receive, cluster }: BootDocument): Problem[] {
   if (kafka === undefined) return [];
-  const others = [...(receive.tenants ? ['receive.tenants'] : []), ...(cluster ? ['cluster'] : [])];
-  return others.map((other) => ({
-    path: ['kafka'],
-    message: `cannot be used with ${other} in this version: leave one of them out`,
-  }));
+  const whys = [
+    ...(receive.tenants
+      ? ['receive.tenants: a record does not say whose it is; expected gateways, and a topic, for each tenant']
+      : []),
+    ...(cluster
+      ? [
+          'cluster: whoever reads a trace’s partition owns it, so gateways need not know each other; expected role: produce in those that receive, consume in those that decide, and cluster in neither',
+        ]
+      : []),
+  ];
+  return whys.map((why) => ({ path: ['kafka'], message: `cannot be used with ${why}` }));
 }
 
 /** How to reach Consul, undefined where it is off, or what is wrong with its address. */

@@ -1,6 +1,6 @@
 import { Refusal, refusals } from '../errors.ts';
 import type { Message, Receipt } from '../model/intake.ts';
-import type { SetAside } from './set-aside.ts';
+import type { Poison, SetAside } from './set-aside.ts';
 import { isWhole, joined } from './whole-record.ts';
 
 /** Where messages land that are read: a shard's buffer. */
@@ -35,6 +35,7 @@ interface Pending {
   readonly values: Buffer[];
   /** Of each value. */
   readonly offsets: bigint[];
+  readonly keys: (Buffer | undefined)[];
   /** The last that came. */
   offset: bigint;
   bytes: number;
@@ -63,16 +64,19 @@ export class Arriving {
   }
 
   /** Whether so much has come of this partition that it should be taken in now. */
-  put(partition: number, offset: bigint, value: Buffer | null | undefined): boolean {
+  put(partition: number, offset: bigint, value: Buffer | null | undefined, key?: Buffer): boolean {
     let pending = this.#pending.get(partition);
-    if (pending === undefined) this.#pending.set(partition, (pending = { values: [], offsets: [], offset, bytes: 0 }));
+    if (pending === undefined)
+      this.#pending.set(partition, (pending = { values: [], offsets: [], keys: [], offset, bytes: 0 }));
     this.#stats.messages++;
     this.#stats.bytes += value?.length ?? 0;
     // Two records that are no requests could be one together.
-    if (value && !isWhole(value)) this.#poison(partition, offset, value, 'not an ExportTraceServiceRequest');
+    if (value && !isWhole(value))
+      this.#poison({ partition, offset, key, value, why: 'not an ExportTraceServiceRequest' });
     else if (value) {
       pending.values.push(value);
       pending.offsets.push(offset);
+      pending.keys.push(key ?? undefined);
       pending.bytes += value.length;
     }
     pending.offset = offset;
@@ -107,22 +111,24 @@ export class Arriving {
   }
 
   /** One of them is at fault: it is set aside, and the others come in. */
-  #takeEach(partition: number, { values, offsets }: Pending, { message }: Refusal): boolean {
+  #takeEach(partition: number, { values, offsets, keys }: Pending, { message }: Refusal): boolean {
     while (values.length > 0) {
       const answer = this.#options.landing.take(joined(values.slice(0, 1)));
       if (answer instanceof Refusal) {
         if (refusals[answer.reason].retryable) return false;
-        this.#poison(partition, offsets[0], values[0], answer.message || message);
+        const [offset, key, value] = [offsets[0], keys[0], values[0]];
+        this.#poison({ partition, offset, key, value, why: answer.message || message });
       }
       values.shift();
       offsets.shift();
+      keys.shift();
     }
     return true;
   }
 
-  #poison(partition: number, offset: bigint, value: Buffer, why: string): void {
+  #poison(poison: Omit<Poison, 'topic'>): void {
     this.#stats.poison++;
     const { setAside, topic } = this.#options;
-    setAside.put({ topic, partition, offset, value, why });
+    setAside.put({ topic, ...poison });
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type BaseOptions, Consumer, Producer, type ProducerOptions } from '@platformatic/kafka';
+import { type BaseOptions, Consumer, findErrorBy, Producer, type ProducerOptions } from '@platformatic/kafka';
 import { UsageError } from '../errors.ts';
 import { complaintOf } from './complaint.ts';
 import type { KafkaConfig, KafkaConnection } from './options.ts';
@@ -47,8 +47,9 @@ function inWords(error: Error): never {
 export interface Outgoing {
   readonly topic: string;
   readonly partition: number;
-  readonly key: Buffer;
+  readonly key?: Buffer;
   readonly value: Buffer;
+  readonly headers?: Map<Buffer, Buffer>;
 }
 
 /** What an outbox needs of brokers. */
@@ -81,6 +82,12 @@ export function openWriter(connection: KafkaConnection): RecordWriter {
     close: () => producer.close(true),
   };
 }
+
+/** Brokers never take it as it is. */
+export const isTooLarge = (error: Error): boolean =>
+  ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].some(
+    (apiId) => findErrorBy((error.cause ?? error) as Error, 'apiId', apiId) !== null,
+  );
 
 export type TopicConsumer = Consumer<Buffer, Buffer, Buffer, Buffer>;
 

@@ -3,7 +3,7 @@ import type { TopicConsumer } from './client.ts';
 
 /** What a member of a group says. */
 interface MemberEvents {
-  readonly came: (partition: number, offset: bigint, value: Buffer | null | undefined) => void;
+  readonly came: (partition: number, offset: bigint, value: Buffer | null | undefined, key?: Buffer) => void;
   /** Partitions were given or taken away. */
   readonly rebalanced: () => void;
   /** It reads no more. */
@@ -55,7 +55,7 @@ export function memberOf(
         highWaterMark: 64,
       });
       stream.on('error', failed);
-      stream.on('data', ({ partition, offset, value }) => came(partition, offset, value));
+      stream.on('data', ({ partition, offset, value, key }) => came(partition, offset, value, key));
     },
     // The library goes on reading behind each rebalance, whoever had it pause.
     pause: () => {

@@ -119,7 +119,9 @@ export interface KafkaConfig extends KafkaConnection {
   readonly instance: string;
   readonly commitIntervalMs: number;
   readonly maxFetchBytes: number;
-  /** Where records are kept that cannot be read; an absolute path. */
+  /** Where records go that cannot be read; else to the directory, as those do that it never takes. */
+  readonly deadLetterTopic?: string;
+  /** An absolute path. */
   readonly setAsideDirectory: string;
 }
 
@@ -145,12 +147,29 @@ export const kafkaOptions = v.pipe(
       v.optional(duration('100ms', '10m'), '2s'),
       v.description('how often offsets are committed of what is decided and delivered'),
     ),
+    dead_letter_topic: v.pipe(
+      v.optional(name('a topic: letters, digits, ".", "_" and "-"')),
+      v.description(
+        'where records go that cannot be read, with where they stood and why in headers; it must exist; else data_directory/kafka-set-aside',
+      ),
+    ),
     max_fetch_bytes: v.pipe(
       v.optional(size('64KiB', '64MiB'), '1MiB'),
       v.description('of one partition, fetched at once; a larger record comes all the same'),
     ),
   }),
   v.check((raw) => isSafe(raw), unsafe),
+  v.forward(
+    v.check(
+      (raw) => raw.dead_letter_topic === undefined || raw.role !== 'produce',
+      'belongs to role consume or both, which read the topic',
+    ),
+    ['dead_letter_topic'],
+  ),
+  v.forward(
+    v.check((raw) => raw.dead_letter_topic !== raw.topic, 'the topic that is read: expected another one'),
+    ['dead_letter_topic'],
+  ),
   v.transform(
     (raw): KafkaConfig => ({
       ...toConnection(raw),
@@ -159,6 +178,7 @@ export const kafkaOptions = v.pipe(
       instance: raw.instance,
       commitIntervalMs: raw.commit_interval,
       maxFetchBytes: raw.max_fetch_bytes,
+      ...(raw.dead_letter_topic !== undefined && { deadLetterTopic: raw.dead_letter_topic }),
       setAsideDirectory: '',
     }),
   ),

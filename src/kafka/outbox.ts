@@ -16,6 +16,7 @@ interface Delivery {
 }
 
 interface Waiting extends Outgoing {
+  readonly key: Buffer;
   readonly delivery: Delivery;
 }
 

@@ -137,8 +137,8 @@ export class TopicReader {
     failed.catch(() => {});
     this.#fail = reject;
     const member = memberOf(open(), config.topic, {
-      came: (partition, offset, value) => {
-        if (this.#member === member) this.#came(partition, offset, value);
+      came: (partition, offset, value, key) => {
+        if (this.#member === member) this.#came(partition, offset, value, key);
       },
       rebalanced: () => this.stats.rebalances++,
       failed: reject,
@@ -161,9 +161,9 @@ export class TopicReader {
     await member?.close().catch(() => {});
   }
 
-  #came(partition: number, offset: bigint, value: Buffer | null | undefined): void {
+  #came(partition: number, offset: bigint, value: Buffer | null | undefined, key?: Buffer): void {
     if (this.#stopped) return;
-    const isEnough = this.#arriving.put(partition, offset, value);
+    const isEnough = this.#arriving.put(partition, offset, value, key);
     if (!isEnough) this.#takeSoon(0);
     else if (!this.#arriving.take(partition)) {
       this.#pause(true);
@@ -206,7 +206,7 @@ export class TopicReader {
 
   /** What is decided does not get away, or there is too much to do: the topic can wait, and loses nothing by it. */
   get #isPressed(): boolean {
-    if (this.#options.landing.isPressed) return true;
+    if (this.#options.landing.isPressed || this.#options.setAside.isBehind) return true;
     return this.#options.clock.monotonicMs() - this.#deliveringSince > longestDeliveryMs;
   }
 
@@ -237,10 +237,14 @@ export class TopicReader {
     const over = this.#offsets.over(landing.lowestInUse);
     if (over.length === 0) return;
     this.#deliveringSince = clock.monotonicMs();
-    const [isDelivered] = await Promise.all([delivered(), setAside.settled()]);
+    const [isDelivered, isAside] = await Promise.all([delivered(), setAside.settled()]);
     this.#deliveringSince = Number.POSITIVE_INFINITY;
     if (this.#member !== member) return;
-    if (isDelivered) return this.#write(member, over);
+    if (isDelivered) {
+      // It is over as before the next time.
+      if (isAside) await this.#write(member, over);
+      return;
+    }
     this.stats.rewinds++;
     if (!this.#stopped)
       this.#fail(new Error('what was decided could not be delivered: reading again from what is committed'));

@@ -3,18 +3,21 @@ import { join } from 'node:path';
 import { makeFolder } from '../folders.ts';
 
 /** A record that is no request, and where it stands in its topic. */
-interface Poison {
+export interface Poison {
   readonly topic: string;
   readonly partition: number;
   readonly offset: bigint;
+  readonly key?: Buffer | undefined;
   readonly value: Buffer;
   readonly why: string;
 }
 
 export interface SetAside {
   put(poison: Poison): void;
-  /** Resolves when all that was put by now is where it is kept, or given up: only then is its offset over. */
-  settled(): Promise<void>;
+  /** So much waits to be kept that nothing more is to be read. */
+  readonly isBehind: boolean;
+  /** True when all that was put by now is where it is kept, or given up: only then is its offset over. False: not yet. */
+  settled(): Promise<boolean>;
 }
 
 /** Of one process: whoever writes nonsense to the topic shall not fill the disk. */
@@ -28,6 +31,7 @@ const maxBytes = 64 * 1024 * 1024;
 export class SetAsideFiles implements SetAside {
   readonly #directory: string;
   readonly #tell: (poison: Poison, file: string) => void;
+  readonly isBehind = false;
   #files = 0;
   #bytes = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -50,8 +54,9 @@ export class SetAsideFiles implements SetAside {
     this.#writing = this.#writing.then(async () => this.#tell(poison, (await this.#write(file, value)) ? file : ''));
   }
 
-  settled(): Promise<void> {
-    return this.#writing;
+  async settled(): Promise<boolean> {
+    await this.#writing;
+    return true;
   }
 
   async #write(file: string, value: Buffer): Promise<boolean> {

@@ -1,11 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../clock.ts';
 import { openConsumer, openWriter } from '../kafka/client.ts';
+import { DeadLetters } from '../kafka/dead-letters.ts';
 import type { KafkaConfig } from '../kafka/options.ts';
 import { Outbox } from '../kafka/outbox.ts';
 import { ProduceIntake } from '../kafka/produce-intake.ts';
 import { TopicReader } from '../kafka/read-topic.ts';
-import { SetAsideFiles } from '../kafka/set-aside.ts';
+import { type Poison, type SetAside, SetAsideFiles } from '../kafka/set-aside.ts';
 import { TraceSplitter } from '../kafka/split.ts';
 import type { KafkaStats } from '../model/stats.ts';
 import type { Pipeline } from '../pipeline.ts';
@@ -28,6 +29,7 @@ export class ShardKafka {
   readonly intake: ProduceIntake | undefined;
   readonly #outbox: Outbox | undefined;
   readonly #reader: TopicReader | undefined;
+  readonly #deadLetters: DeadLetters | undefined;
 
   constructor(shard: ShardConfig, config: KafkaConfig, pipeline: Pipeline, place: Place) {
     if (config.role !== 'consume') {
@@ -49,7 +51,10 @@ export class ShardKafka {
       const splitter = new TraceSplitter(limits, randomInt(2 ** 31));
       this.intake = new ProduceIntake(splitter, this.#outbox, maxBytes, (produced) => pipeline.produced(produced));
     }
-    if (config.role !== 'produce') this.#reader = openReader(config, pipeline, place);
+    if (config.role === 'produce') return;
+    const files = new SetAsideFiles(config.setAsideDirectory, (poison, file) => tellAside(place, poison, { file }));
+    this.#deadLetters = openDeadLetters(config, files, place);
+    this.#reader = openReader(config, pipeline, this.#deadLetters ?? files, place);
   }
 
   startReading(): void {
@@ -68,6 +73,7 @@ export class ShardKafka {
 
   async finishReading(): Promise<void> {
     await this.#reader?.finish();
+    await this.#deadLetters?.close();
   }
 
   end(): void {
@@ -81,7 +87,29 @@ export class ShardKafka {
   }
 }
 
-function openReader(config: KafkaConfig, pipeline: Pipeline, { self, delivered, tell }: Place): TopicReader {
+function tellAside({ tell }: Place, { topic, partition, offset, why }: Poison, where: Record<string, string>): void {
+  const fields = { topic, partition, offset: String(offset), ...where };
+  tell('error', fields, `a record that cannot be read was set aside: ${why}`);
+}
+
+function openDeadLetters(config: KafkaConfig, tooLarge: SetAside, place: Place): DeadLetters | undefined {
+  const { deadLetterTopic: topic, maxRecordBytes, timeoutMs } = config;
+  if (topic === undefined) return undefined;
+  const onTrouble = (why: string) => place.tell('warn', { topic }, `the brokers do not take what is set aside: ${why}`);
+  const onWritten = (poison: Poison) => tellAside(place, poison, { deadLetterTopic: topic });
+  const options = { topic, maxRecordBytes, timeoutMs, tooLarge, onWritten, onTrouble };
+  const letters = new DeadLetters(options, openWriter({ ...config, topic }));
+  // One of the shards is enough to say that it is not there.
+  if (place.self === 0) void letters.probe();
+  return letters;
+}
+
+function openReader(
+  config: KafkaConfig,
+  pipeline: Pipeline,
+  setAside: SetAside,
+  { self, delivered, tell }: Place,
+): TopicReader {
   const { buffer, overload } = pipeline.shard;
   const { segments } = buffer;
   return new TopicReader({
@@ -100,13 +128,7 @@ function openReader(config: KafkaConfig, pipeline: Pipeline, { self, delivered, 
         return overload.ladder.rung >= pausesAtRung;
       },
     },
-    setAside: new SetAsideFiles(config.setAsideDirectory, ({ topic, partition, offset, why }, file) =>
-      tell(
-        'error',
-        { topic, partition, offset: String(offset), file },
-        `a record that cannot be read was set aside: ${why}`,
-      ),
-    ),
+    setAside,
     delivered: () => delivered(self),
     onTrouble: (why) => tell('warn', { topic: config.topic }, `reading is held up, and tried again: ${why}`),
     clock: systemClock,

@@ -252,7 +252,27 @@ describe('a boot file with mistakes', () => {
     [
       'Kafka and tenants',
       `${withStore}kafka: { brokers: ["k1:9092"], role: both }\nreceive: { grpc: {}, tenants: { header: X-Org, allow: [a] } }`,
-      'kafka: cannot be used with receive.tenants',
+      'kafka: cannot be used with receive.tenants: a record does not say whose it is; expected gateways, and a topic',
+    ],
+    [
+      'Kafka and other gateways',
+      `${withStore}kafka: { brokers: ["k1:9092"], role: consume }\ncluster: { members: { static: ["a=b:1"] } }`,
+      'kafka: cannot be used with cluster: whoever reads a trace’s partition owns it',
+    ],
+    [
+      'Kafka in an agent',
+      'mode: agent\ncluster: { members: { static: ["a=b:1"] } }\nkafka: { brokers: ["k1:9092"], role: produce }',
+      'kafka: cannot be used with cluster: whoever reads a trace’s partition owns it',
+    ],
+    [
+      'a topic for what cannot be read of a gateway that reads none',
+      `${withStore}kafka: { brokers: ["k1:9092"], role: produce, dead_letter_topic: dead }`,
+      'kafka.dead_letter_topic: belongs to role consume or both, which read the topic',
+    ],
+    [
+      'what cannot be read to the topic that is read',
+      `${withStore}kafka: { brokers: ["k1:9092"], role: both, topic: spans, dead_letter_topic: spans }`,
+      'kafka.dead_letter_topic: the topic that is read: expected another one',
     ],
     ['an exporter of nothing', 'export: [{name: a}]', 'export[0]: expected either an otlp, a kafka or a store block'],
     [

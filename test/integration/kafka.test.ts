@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -197,6 +197,36 @@ describe('a topic between receiving and deciding', () => {
     expect(readdirSync(folder).sort()).toEqual([1, 2, 3].map((offset) => `${topic}-2-${offset}.bin`));
     expect(decider.events('kafka')[0]).toMatchObject({ partition: 2, offset: '1' });
     expect(await decider.get('/metrics')).toContain('\ntailgate_kafka_poison_messages_total 3\n');
+  });
+
+  it('sends what is no OTLP to another topic, and commits when it is there', async () => {
+    const topic = await newTopic();
+    const sink = await newSink();
+    const [before, after] = [1, 2].map((n) => requestBytes(...request(n)));
+    const broken = [Buffer.from('no protobuf'), Buffer.from([0x0a, 3, 0x12, 50, 0])];
+    await writeMessages(kafka.broker, topic, 2, [before, ...broken, after]);
+    const dead = `${topic}-dead`;
+    const decider = await start({ topic, role: 'consume', sink, kafka: { dead_letter_topic: dead, timeout: '1s' } });
+    const sent = [before, after].flatMap((body) => spanIdentities(body));
+    await eventually(async () => expect(difference(identitiesAt(sink), sent)).toEqual({ extra: [], missing: [] }));
+    const said = `there is no topic ${dead}`;
+    await eventually(async () => expect(JSON.stringify(decider.events('kafka'))).toContain(said));
+    expect(await committedOffsets(kafka.broker, topic, topic)).toEqual([0n, 0n, 0n, 0n]);
+    await createTopic(kafka.broker, dead, 2);
+    await eventually(async () => expect((await committedOffsets(kafka.broker, topic, topic))[2]).toBe(4n));
+    const letters = await readTopic(kafka.broker, dead);
+    expect(letters.map(({ value }) => value)).toEqual(broken);
+    expect(letters.map(({ key, headers }) => ({ key, ...headers }))).toEqual(
+      ['not an ExportTraceServiceRequest', expect.stringContaining('malformed protobuf')].map((reason, i) => ({
+        key: 'test',
+        'tailgate.topic': topic,
+        'tailgate.partition': '2',
+        'tailgate.offset': `${i + 1}`,
+        'tailgate.reason': reason,
+      })),
+    );
+    expect(difference(identitiesAt(sink), sent)).toEqual({ extra: [], missing: [] });
+    expect(existsSync(join(folderOf.get(decider) as string, 'data', 'kafka-set-aside'))).toBe(false);
   });
 
   it.each(['gzip', 'zstd'] as const)(

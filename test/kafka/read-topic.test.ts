@@ -49,6 +49,7 @@ function story() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'] });
   const consumers: HandConsumer[] = [];
   const told: string[] = [];
+  const aside = { isSettled: true, offsets: [] as bigint[] };
   const buffer = { isFull: false, landed: 0, sequence: -1 };
   const reader = new TopicReader({
     config: { topic: 't', commitIntervalMs } as KafkaConfig,
@@ -70,13 +71,17 @@ function story() {
       seal: () => {},
       isPressed: false,
     },
-    setAside: { put: () => {}, settled: async () => {} },
+    setAside: {
+      put: ({ offset }) => void aside.offsets.push(offset),
+      settled: async () => aside.isSettled,
+      isBehind: false,
+    },
     delivered: () => Promise.resolve(true),
     onTrouble: (what) => told.push(what),
     clock: { monotonicMs: () => 0, unixMs: () => 0 },
   });
   reader.start();
-  return { reader, consumers, told, buffer };
+  return { reader, consumers, told, buffer, aside };
 }
 
 /** All that is to happen by then has. */
@@ -87,6 +92,25 @@ async function after(ms: number): Promise<void> {
 }
 
 afterEach(() => vi.useRealTimers());
+
+it('commits nothing behind a record that is not where it is set aside, and does not read it again for that', async () => {
+  const { reader, consumers, aside } = story();
+  await after(0);
+  const [consumer] = consumers as [HandConsumer];
+  aside.isSettled = false;
+  consumer.bring(0, 1);
+  consumer.stream.emit('data', { partition: 0, offset: 2n, value: Buffer.from('no request') });
+  consumer.bring(3, 3);
+  await after(commitIntervalMs);
+  await after(commitIntervalMs);
+  expect(consumer.commits).toEqual([]);
+  aside.isSettled = true;
+  await after(commitIntervalMs);
+  expect(consumer.commits).toEqual([4n]);
+  expect(aside.offsets).toEqual([2n]);
+  expect(consumers).toHaveLength(1);
+  expect(reader.stats).toMatchObject({ poison: 1, commits: 1, rewinds: 0 });
+});
 
 describe('a reader whose member the group has given up', () => {
   const gone = () => new ProtocolError('UNKNOWN_MEMBER_ID');

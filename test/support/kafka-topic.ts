@@ -7,6 +7,7 @@ export interface TopicMessage {
   readonly offset: bigint;
   readonly key: string;
   readonly value: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** `access`: how the broker is reached where it is not plain. */
@@ -41,9 +42,10 @@ export async function readTopic(broker: string, topic: string): Promise<TopicMes
   const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false, maxWaitTime: 100 });
   const found: TopicMessage[] = [];
   let lastAt = Date.now();
-  stream.on('data', ({ partition, offset, key, value }) => {
+  stream.on('data', ({ partition, offset, key, value, headers }) => {
     lastAt = Date.now();
-    found.push({ partition, offset, key: String(key), value });
+    const named = Object.fromEntries([...headers].map(([name, text]) => [String(name), String(text)]));
+    found.push({ partition, offset, key: String(key), value, headers: named });
   });
   while (Date.now() - lastAt < (found.length > 0 ? 1000 : 8000))
     await new Promise((resolve) => setTimeout(resolve, 50));
