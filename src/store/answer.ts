@@ -6,7 +6,7 @@ import type { TempoAnswer, TempoRequest } from './messages.ts';
 import { Abandoned, inTurn, type Pace } from './pace.ts';
 import { plainTag } from './plain-tag.ts';
 import { json, jsonText, plain } from './respond.ts';
-import { type StoredParts, TraceReader } from './search.ts';
+import { DeletedMeanwhile, type StoredParts, TraceReader } from './search.ts';
 import { metricsJson, plainTraceJson, traceJson } from './search-json.ts';
 import { checkTraceParameters, parseSearchRequest } from './search-request.ts';
 import { shownFields } from './shown-fields.ts';
@@ -32,10 +32,13 @@ export class TempoAnswers {
     this.#traces = new TraceReader(db);
     this.#tags = new TagReader(db, this.#traces);
     this.#routes = [
-      [/^\/api\/traces\/([^/]+)$/, ([id], params, { accept, pace }) => traceV1(this.#parts(id, params, pace), accept)],
+      [
+        /^\/api\/traces\/([^/]+)$/,
+        ([id], params, { accept, pace }) => orGone((parts) => traceV1(parts, accept), this.#parts(id, params, pace)),
+      ],
       [
         /^\/api\/v2\/traces\/([^/]+)$/,
-        ([id], params, { accept, pace }) => traceV2(this.#parts(id, params, pace), accept),
+        ([id], params, { accept, pace }) => orGone((parts) => traceV2(parts, accept), this.#parts(id, params, pace)),
       ],
       [/^\/api\/search$/, (_, params, { pace }) => this.#search(params, pace)],
       [/^\/api\/search\/tags$/, (_, params, { pace }) => this.#tagNames(params, pace)],
@@ -115,6 +118,19 @@ export class TempoAnswers {
     const values = await this.#tags.values(traceQLField(tag), parseTagRequest(params, pace));
     // As jsonpb leaves out what is empty.
     return json({ tagValues: values.map(({ type, value }) => ({ type, value: value || undefined })), metrics: {} });
+  }
+}
+
+/** A trace that was deleted while it was read is none. */
+async function orGone(
+  answer: (parts: StoredParts | undefined) => Promise<TempoAnswer>,
+  parts: StoredParts | undefined,
+): Promise<TempoAnswer> {
+  try {
+    return await answer(parts);
+  } catch (error) {
+    if (error instanceof DeletedMeanwhile) return answer(undefined);
+    throw error;
   }
 }
 

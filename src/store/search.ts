@@ -27,6 +27,12 @@ export interface Inspected {
   bytes: number;
 }
 
+/** Where a trace is; another may have the place when it was deleted. */
+interface Place {
+  readonly id: number;
+  readonly traceId: Uint8Array;
+}
+
 interface Searching {
   readonly inspected: Inspected;
   readonly pace: Pace;
@@ -51,6 +57,11 @@ interface ReadOf {
   isWhole: boolean;
 }
 
+/** Retention deleted the trace while it was read: what was read of it may be a part. */
+export class DeletedMeanwhile extends Error {
+  override readonly name = 'DeletedMeanwhile';
+}
+
 /** Reads traces out of the store. */
 export class TraceReader {
   readonly #page: StatementSync;
@@ -69,12 +80,13 @@ export class TraceReader {
 
   /**
    * The trace, part by part, each a tempopb.Trace, which has the shape of an export request; undefined where there is none.
+   * Throws DeletedMeanwhile at the end.
    */
   parts(traceId: Uint8Array, pace: Pace): StoredParts | undefined {
     const row = this.#find.get(traceId);
     if (row === undefined) return undefined;
     const read: ReadOf = { bytes: 0, isWhole: true };
-    return { read, parts: this.#parts(Number(row.id), read, pace) };
+    return { read, parts: this.#parts({ id: Number(row.id), traceId }, read, pace) };
   }
 
   /** The traces that a query matches, newest first, each with its matching spans. */
@@ -91,15 +103,28 @@ export class TraceReader {
       // Deleted meanwhile; or met again, where a late span made it begin earlier.
       if (row === undefined || given.has(id) || !mayMatch(row.digest as Uint8Array)) continue;
       if (inspected.bytes >= mostBytes) return;
-      const trace = new TraceView(Buffer.from(row.trace_id as Uint8Array).toString('hex'));
-      const read: ReadOf = { bytes: 0, isWhole: true };
-      for await (const part of this.#parts(id, read, pace)) trace.add(part);
-      inspected.bytes += read.bytes;
+      const trace = await this.#view({ id, traceId: row.trace_id as Uint8Array }, inspected, pace);
+      if (trace === undefined) continue;
       const sets = await inTurn(matchSteps(compiled, trace.spans), pace);
       if (sets.length === 0) continue;
       given.add(id);
       yield { trace, sets };
     }
+  }
+
+  /** Undefined where it was deleted meanwhile. */
+  async #view(place: Place, inspected: Inspected, pace: Pace): Promise<TraceView | undefined> {
+    const trace = new TraceView(Buffer.from(place.traceId).toString('hex'));
+    const read: ReadOf = { bytes: 0, isWhole: true };
+    try {
+      for await (const part of this.#parts(place, read, pace)) trace.add(part);
+    } catch (error) {
+      if (error instanceof DeletedMeanwhile) return undefined;
+      throw error;
+    } finally {
+      inspected.bytes += read.bytes;
+    }
+    return trace;
   }
 
   /** Keyset paging: no statement stays open while others write. */
@@ -120,7 +145,7 @@ export class TraceReader {
   }
 
   /** With each span once. A part has a bounded number of spans, so that reading a giant trace is many steps. */
-  async *#parts(id: number, read: ReadOf, pace: Pace): AsyncGenerator<Uint8Array> {
+  async *#parts({ id, traceId }: Place, read: ReadOf, pace: Pace): AsyncGenerator<Uint8Array> {
     const duplicates = new Duplicates();
     let last = 0;
     for (let row = this.#part.get(id, 0); row !== undefined; row = this.#part.get(id, last)) {
@@ -133,6 +158,9 @@ export class TraceReader {
       yield duplicates.leftOut(body);
       if (pace.isOver) await pace.next();
     }
+    const row = this.#row.get(id);
+    if (row === undefined || Buffer.compare(row.trace_id as Uint8Array, traceId) !== 0)
+      throw new DeletedMeanwhile('the trace was deleted while it was read');
   }
 }
 

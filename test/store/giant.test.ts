@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { Pace, Turns } from '../../src/store/pace.ts';
 import { traceIdHex } from '../support/spans.ts';
-import { Inside } from './fixture.ts';
+import { hour, Inside, start } from './fixture.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -59,4 +60,27 @@ it('a trace of many spans comes whole, in its order, each span once', async () =
   const [found] = await store.search({ q: '{ name = "s3499" }' });
   expect(found.spanSets![0]).toMatchObject({ matched: 1, spans: [{ name: 's3499' }] });
   expect(Object.values(found.serviceStats!)).toEqual([{ spanCount: 3501 }]);
+});
+
+it('a trace that retention deletes while it is read is not there, rather than there in part', async () => {
+  const spans = Array.from({ length: 3500 }, (_, i) => ({ trace: 'many', id: `${i}` }));
+  for (const [path, query, answer] of [
+    [`/api/traces/${traceIdHex('many')}`, {}, { status: 404, body: 'trace not found' }],
+    [`/api/v2/traces/${traceIdHex('many')}`, {}, { status: 200, body: '{"trace":{},"metrics":{}}' }],
+    ['/api/search', { q: '{}' }, { status: 200, body: expect.stringContaining('"traces":[]') }],
+  ] as const)
+    for (const next of [[], [{ trace: 'other' }]]) {
+      using store = new Inside().keep(...spans);
+      class Interrupted extends Pace {
+        #steps = 0;
+        override next(): Promise<void> {
+          if (++this.#steps === 2) {
+            store.retain(start + 25 * hour);
+            if (next.length > 0) store.keep(...next);
+          }
+          return super.next();
+        }
+      }
+      expect(await store.get(path, query, '', new Interrupted(new Turns(), 0))).toMatchObject(answer);
+    }
 });
