@@ -8,7 +8,7 @@ import type { ExportRequest } from './model/export-request.ts';
 import { observe } from './model/histogram.ts';
 import type { Intake, Message, Receipt } from './model/intake.ts';
 import type { Produced, Source } from './model/outcome.ts';
-import type { SliceRows } from './model/slice.ts';
+import { type Found, Slice, type SliceRows } from './model/slice.ts';
 import type { PolicySet } from './model/verdict.ts';
 import { fromWindow } from './shard/brought-back.ts';
 import { explain } from './shard/explain.ts';
@@ -16,6 +16,7 @@ import { type NamedRules, noPolicy } from './shard/revision.ts';
 import { createShard, type KeptWriter, type Shard, type ShardOptions } from './shard/shard.ts';
 import { StepwiseArrival } from './shard/stepwise-arrival.ts';
 import { takeOver } from './shard/take-over.ts';
+import { copyBytes } from './wire/copy.ts';
 import { MalformedError } from './wire/reader.ts';
 
 /** Of a large message scanned at a time: some tenths of a millisecond, of hostile bytes two. */
@@ -77,16 +78,20 @@ export class Pipeline implements Intake {
    * then it leaves no trace in the buffer. Room is made for it first, where `on_full` says so.
    */
   accept(message: Message, source: Source): Receipt | Refusal {
-    const { segments } = this.shard.buffer;
-    const segment = this.#land(message);
-    if (segment instanceof Refusal) return segment;
-    try {
-      const receipt = this.#take(message.length, segment, source);
-      if (receipt instanceof Refusal) segments.cancel(segment, message.length);
+    return this.#landed(message, (segment) => this.#take(message.length, segment, source));
+  }
+
+  /** The same for a message that was scanned where it lies, by conditions that are, or were, in force here. */
+  acceptFound(message: Uint8Array, found: Found, source: Source): Receipt | Refusal {
+    const { length } = message;
+    const copyTo = (to: Uint8Array, at: number): void => copyBytes(message, 0, length, to, at);
+    return this.#landed({ length, copyTo }, (segment) => {
+      const { bytes, used } = this.shard.buffer.segments.get(segment);
+      moveRows(found, used - length);
+      const receipt = this.#takeFound({ bytes, segment, ...found }, { length, end: used }, source, found);
+      if (receipt instanceof Refusal) moveRows(found, length - used);
       return receipt;
-    } finally {
-      segments.done(segment);
-    }
+    });
   }
 
   /**
@@ -256,6 +261,20 @@ export class Pipeline implements Intake {
     return explain(this.shard, traceId, unixMsOf(0, this.#clock), parts);
   }
 
+  /** Has a message taken that was written to a segment; one that is refused leaves nothing there. */
+  #landed(message: Message, take: (segment: number) => Receipt | Refusal): Receipt | Refusal {
+    const { segments } = this.shard.buffer;
+    const segment = this.#land(message);
+    if (segment instanceof Refusal) return segment;
+    try {
+      const receipt = take(segment);
+      if (receipt instanceof Refusal) segments.cancel(segment, message.length);
+      return receipt;
+    } finally {
+      segments.done(segment);
+    }
+  }
+
   /** Writes the message to a place, behind which its segment ends for now; the segment's number. */
   #land(message: Message): number | Refusal {
     const { length } = message;
@@ -272,8 +291,7 @@ export class Pipeline implements Intake {
   }
 
   #take(length: number, segment: number, source: Source): Receipt | Refusal {
-    const { buffer, scan, arrivals, neighbours, revisions, earlyDecisions } = this.shard;
-    const now = this.#now();
+    const { buffer, scan, revisions } = this.shard;
     const { bytes, used } = buffer.segments.get(segment);
     const { set } = revisions.current;
     // What was in the window is in it, and is not found there twice.
@@ -284,12 +302,19 @@ export class Pipeline implements Intake {
       return refusalFor(error);
     }
     const slices: SliceRows = { bytes, segment, rows: scan.slices, stride: scan.stride, count: scan.count, conditions };
-    const staying = this.#commit(slices, { length, end: used }, now);
+    return this.#takeFound(slices, { length, end: used }, source, scan);
+  }
+
+  /** Slices that lie in their segment, where others of the request may have been left out. */
+  #takeFound(slices: SliceRows, place: Place, source: Source, scanned: Scanned): Receipt | Refusal {
+    const { arrivals, neighbours, earlyDecisions } = this.shard;
+    const now = this.#now();
+    const staying = this.#commit(slices, place, now);
     if (staying instanceof Refusal) return staying;
     arrivals.take(slices, now, neighbours?.owners);
     earlyDecisions.keepAhead(staying, now);
     this.received[source].spans += slices.count;
-    return this.#receipt(length, source, scan);
+    return this.#receipt(place.length, source, scanned);
   }
 
   *#takeInSteps(
@@ -383,6 +408,15 @@ type Scanned = Pick<RequestScan, 'count' | 'invalid' | 'reason'>;
 interface Place {
   readonly length: number;
   readonly end: number;
+}
+
+/** To where their message begins now. */
+function moveRows({ rows, stride, count }: Found, by: number): void {
+  for (let row = 0; row < count * stride; row += stride) {
+    rows[row + Slice.start] += by;
+    rows[row + Slice.resourceSpans] += by;
+    rows[row + Slice.scopeSpans] += by;
+  }
 }
 
 export function refusalFor(error: unknown): Refusal {

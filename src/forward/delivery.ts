@@ -54,6 +54,8 @@ export class Delivery {
   readonly #here: Part[] = [];
   /** Of those that were taken, the bytes are kept until the answer. */
   readonly #taken: Part[] = [];
+  /** Those of calls that failed, which may still read their bytes, whoever takes them then. */
+  readonly #lent = new Set<Part>();
   #rejectedSpans = 0;
   #whyRejected = '';
 
@@ -80,7 +82,7 @@ export class Delivery {
       fleet.fault(error);
       return new Refusal('internal', 'the gateway failed on this request');
     } finally {
-      for (const part of this.#taken) this.#cutter.delivered(part);
+      for (const part of this.#taken) if (!this.#lent.has(part)) this.#cutter.delivered(part);
       fleet.stats.heldBytes -= heldBytes;
     }
   }
@@ -123,6 +125,7 @@ export class Delivery {
       this.#taken.push(part);
       return { ended: 'taken' };
     }
+    this.#lent.add(part);
     const why = `${to.member} owns some of these traces and did not take them: ${sent.message}`;
     const reason = sent.kind === 'rejected' ? 'owner_rejected' : 'owner_refused';
     return { ended: endings[sent.kind], part, refusal: new Refusal(reason, why) };
@@ -170,7 +173,7 @@ export class Delivery {
 
   async #takeIn(): Promise<Refusal | undefined> {
     for (const part of this.#here) {
-      const receipt = await this.#takeInTime(part.body);
+      const receipt = await this.#takeInTime(part);
       if (receipt instanceof Refusal) return receipt;
       this.#taken.push(part);
     }
@@ -178,9 +181,9 @@ export class Delivery {
   }
 
   /** Of a request that was taken in part, the rest is tried here as it is elsewhere: to ask for all of it doubles that part. */
-  async #takeInTime(body: Uint8Array): Promise<Receipt | Refusal> {
+  async #takeInTime(part: Part): Promise<Receipt | Refusal> {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, 2 * pauseMs)) {
-      const receipt = await this.#takeOne(body);
+      const receipt = await this.#takeOne(part);
       const leftMs = this.#untilMs - systemClock.monotonicMs();
       if (!(receipt instanceof Refusal) || !this.#isTaken || leftMs <= 0) return receipt;
       if (receipt.reason === 'draining' || !refusals[receipt.reason].retryable) return receipt;
@@ -188,8 +191,9 @@ export class Delivery {
     }
   }
 
-  #takeOne(body: Uint8Array): Answer {
+  #takeOne({ body, found }: Part): Answer {
     const { pipeline } = this.#of;
+    if (found !== undefined) return pipeline.acceptFound(body, found, this.#source);
     const message = messageOf([body]);
     if (body.length <= maxBytesAtOnce) return pipeline.accept(message, this.#source);
     const work = pipeline.acceptInSteps(message, this.#source, () => false);
@@ -205,4 +209,5 @@ const endings = {
   uncertain: 'unsure',
 } as const;
 
-const bytesOf = (parts: readonly Part[]): number => parts.reduce((sum, { body }) => sum + body.length, 0);
+const bytesOf = (parts: readonly Part[]): number =>
+  parts.reduce((sum, { body, found }) => sum + body.length + (found?.rows.byteLength ?? 0), 0);

@@ -4,22 +4,43 @@ import type { RequestScan } from '../decode/scan.ts';
 import { Refusal } from '../errors.ts';
 import type { Answer, Intake, Message, Receipt } from '../model/intake.ts';
 import type { Source } from '../model/outcome.ts';
-import { Slice, type SliceRows } from '../model/slice.ts';
+import { type Found, isOfSameTrace, Slice, type SliceRows } from '../model/slice.ts';
 import { refusalFor } from '../pipeline.ts';
 import { nextOn, type Path, type Visited } from '../route/fleet-path.ts';
 import { ownerOf } from '../route/route.ts';
 import { type Part, Splitter } from '../route/split.ts';
+import type { Revision } from '../shard/revision.ts';
 import type { Cut, Target } from './cut.ts';
 import { Delivery } from './delivery.ts';
 import type { FleetTenant } from './fleet-tenant.ts';
 
 /** Of a large message scanned at a time, as in the pipeline. */
 const bytesAStep = 64 * 1024;
-/** Of the memory that messages are scanned in, kept for the next ones. */
-const keptBytes = 1024 * 1024;
+/** Slices of an ordinary request, at most. */
+const keptSlices = 16_384;
+/**
+ * Where so few share the traces, much of what comes stays: it is scanned as the rules here ask. Among more members most
+ * is scanned again by others, and what stays is scanned again here.
+ */
+const fewMembers = 4;
 
 const splitter = new Splitter();
-const scratch = new Uint8Array(keptBytes);
+/** Of the request at hand, see Splitter. */
+const groupsKept = new Int32Array(keptSlices);
+
+/** `asked`: what the scan goes by; `ownBytes`: what is held of it already, which its parts take the place of. */
+interface HowToCut {
+  readonly asked?: Revision | undefined;
+  readonly ownBytes?: number;
+}
+
+/** Groups found so far in a request, by what they hang on. */
+interface Ways {
+  readonly targets: Target[];
+  readonly byPath: number[];
+  readonly byShard: number[];
+  readonly byMember: Map<string, number>;
+}
 
 /**
  * The way in of a gateway with others beside it: route → peer, then what is owned here → the pipeline. Each request is
@@ -45,21 +66,20 @@ export class FleetIntake implements Intake {
   }
 
   accept(message: Message, protocol: Source): Answer {
-    const { pipeline } = this.#of;
+    const { pipeline, scan } = this.#of;
     const source = this.#sourceOf(protocol);
     if (this.#takesAll()) return pipeline.accept(message, source);
     const refusal = this.refuses(message.length);
     if (refusal !== undefined) return refusal;
-    const bytes = memoryFor(message.length);
+    const bytes = splitter.memoryFor(message.length).subarray(0, message.length);
     message.copyTo(bytes, 0);
-    try {
-      this.#of.scan.run(bytes, 0, message.length, noConditions);
-    } catch (error) {
-      return refusalFor(error);
-    }
-    const cut = this.#cut(bytes.subarray(0, message.length), this.#of.scan);
-    if (cut instanceof Refusal) return cut;
-    return cut === undefined ? pipeline.accept(message, source) : this.#deliver(cut, source, this.#of.scan);
+    const asked = this.#asked;
+    const cut = this.#scanAndCut(bytes, { asked });
+    if (isCut(cut)) return this.#deliver(cut, source, scan);
+    const answer =
+      cut ?? (asked ? pipeline.acceptFound(bytes, foundBy(scan, asked), source) : pipeline.accept(message, source));
+    splitter.giveBack(bytes);
+    return answer;
   }
 
   *acceptInSteps(message: Message, protocol: Source, isGone: () => boolean): Generator<undefined, Answer> {
@@ -81,21 +101,31 @@ export class FleetIntake implements Intake {
     } catch (error) {
       return refusalFor(error);
     }
-    const cut = this.#cut(bytes, scan);
-    if (cut instanceof Refusal) return cut;
-    if (cut === undefined) return yield* pipeline.acceptInSteps(message, source, isGone);
-    return this.#deliver(cut, source, scan);
+    const cut = this.#cut(bytes, scan, {});
+    if (isCut(cut)) return this.#deliver(cut, source, scan);
+    return cut ?? (yield* pipeline.acceptInSteps(message, source, isGone));
   }
 
-  /** A part of a request that this intake cut before, by what is known now. */
-  again({ body, spans }: Part): Cut | Refusal {
-    this.#of.scan.run(body, 0, body.length, noConditions);
-    return this.#cut(body, this.#of.scan, body.length) ?? { here: [{ body, spans }], away: [] };
+  /** A part of a request that this intake cut before, by what is known now. A call that failed may still read its bytes. */
+  again(part: Part): Cut | Refusal {
+    const { body } = part;
+    const bytes = splitter.memoryFor(body.length).subarray(0, body.length);
+    bytes.set(body);
+    const cut = this.#scanAndCut(bytes, { ownBytes: body.length });
+    if (isCut(cut)) return cut;
+    splitter.giveBack(bytes);
+    return cut ?? { here: [part], away: [] };
   }
 
   /** A part of which nobody looks at the bytes any more. */
-  delivered(part: Part): void {
-    splitter.giveBack(part);
+  delivered({ body }: Part): void {
+    splitter.giveBack(body);
+  }
+
+  /** By what requests are scanned: as the pipeline does where much may stay, see `fewMembers`. */
+  get #asked(): Revision | undefined {
+    const { pipeline, fleet } = this.#of;
+    return fleet.options.isAgent || fleet.size > fewMembers ? undefined : pipeline.shard.revisions.current;
   }
 
   /** The sender will repeat all, of which this was taken. */
@@ -121,22 +151,33 @@ export class FleetIntake implements Intake {
     return this.visited.length > 0 ? 'cluster' : protocol;
   }
 
-  /** undefined: all of it stays here. `ownBytes`: what is held of it already, which its parts take the place of. */
-  #cut(bytes: Uint8Array, scan: RequestScan, ownBytes = 0): Cut | Refusal | undefined {
+  #scanAndCut(bytes: Uint8Array, how: HowToCut): Cut | Refusal | undefined {
+    const { scan } = this.#of;
+    try {
+      scan.run(bytes, 0, bytes.length, how.asked?.set.conditions ?? noConditions);
+    } catch (error) {
+      return refusalFor(error);
+    }
+    return this.#cut(bytes, scan, how);
+  }
+
+  /** undefined: all of it stays here. `bytes` are a Cut's, which may give them back. */
+  #cut(bytes: Uint8Array, scan: RequestScan, { asked, ownBytes = 0 }: HowToCut): Cut | Refusal | undefined {
     const { slices: rows, stride, count, invalid } = scan;
-    if (this.#of.fleet.isChanging) this.#of.pipeline.catchUp();
-    const groups = new Int32Array(count);
-    const targets = this.#group({ bytes, rows, stride, count }, groups);
-    const { fleet } = this.#of;
-    if (fleet.options.isAgent && groups.includes(0)) return noOwner();
+    const { fleet, pipeline, added } = this.#of;
+    if (fleet.isChanging) pipeline.catchUp();
+    const groups = count <= keptSlices ? groupsKept : new Int32Array(count);
+    const { targets, staying } = this.#group({ bytes, rows, stride, count }, groups);
+    if (fleet.options.isAgent && staying > 0) return noOwner();
     if (targets.length === 0) return undefined;
     const heldBytes = fleet.stats.heldBytes - ownBytes;
     const room = fleet.options.maxBytes - heldBytes;
-    const { added } = this.#of;
-    if (targets.length === 1 && added === undefined && invalid === 0 && bytes.length <= room && !groups.includes(0))
-      return { here: [], away: [{ part: splitter.whole(bytes, count), to: targets[0] }] };
-    const parts = splitter.split({ bytes, rows, stride, count, added }, groups, targets.length + 1, room);
+    if (targets.length === 1 && added === undefined && invalid === 0 && bytes.length <= room && staying === 0)
+      return { here: [], away: [{ part: { body: bytes, spans: count }, to: targets[0] }] };
+    const scanned = { bytes, rows, stride, count, added, conditions: asked?.conditions };
+    const parts = splitter.split(scanned, groups, targets.length + 1, room);
     if (parts === undefined) return fleet.refuses(heldBytes === 0 ? room + 1 : room) ?? overBudget();
+    splitter.giveBack(bytes);
     const [here, ...others] = parts;
     return {
       here: here.spans > 0 ? [here] : [],
@@ -144,36 +185,40 @@ export class FleetIntake implements Intake {
     };
   }
 
-  /** Says for each slice where it goes: 0 is here, n is `targets[n − 1]`. */
-  #group({ bytes, rows, stride, count }: Omit<SliceRows, 'segment' | 'conditions'>, groups: Int32Array): Target[] {
-    const { fleet, pipeline, repeats } = this.#of;
-    let takenGroup = 0;
-    const { now, coming } = fleet.paths;
+  /** Says for each slice where it goes: 0 is here, n is `targets[n − 1]`; `staying`: how many stay. */
+  #group({ bytes, rows, stride, count }: Omit<SliceRows, 'segment' | 'conditions'>, groups: Int32Array) {
+    const { repeats } = this.#of;
     const targets: Target[] = [];
-    const byPath: number[] = [];
-    const byShard: number[] = [];
-    const byMember = new Map<string, number>();
-    const { shards, self } = fleet.options;
+    const ways = { targets, byPath: [], byShard: [], byMember: new Map<string, number>() };
+    let [staying, takenGroup, group, last] = [0, 0, 0, -1];
     for (let i = 0, row = 0; i < count; i++, row += stride) {
-      const high = rows[row + Slice.traceIdC];
-      const low = rows[row + Slice.traceIdD];
       if (!repeats.isEmpty && repeats.has(bytes, rows, row)) {
         groups[i] = takenGroup ||= targets.push('taken');
         continue;
       }
-      const path = coming.of(high, low);
-      if (this.#asksOwner(path)) {
-        const shard = ownerOf(low, shards);
-        if (shard !== self) {
-          groups[i] = byShard[shard] ??= targets.push({ shard });
-          continue;
-        }
-        if (pipeline.knows(rows, row + Slice.traceIdA)) continue;
-      }
-      const agreed = coming === now ? path : now.of(high, low);
-      groups[i] = byPath[agreed.number] ??= this.#targetOf(agreed, targets, byMember);
+      // Spans of one trace mostly come together.
+      if (last < 0 || !isOfSameTrace(rows, row, last)) group = this.#groupOf(rows, row, ways);
+      groups[i] = group;
+      last = row;
+      if (group === 0) staying++;
     }
-    return targets;
+    return { targets, staying };
+  }
+
+  #groupOf(rows: Int32Array, row: number, { targets, byPath, byShard, byMember }: Ways): number {
+    const { fleet, pipeline } = this.#of;
+    const { shards, self } = fleet.options;
+    const { now, coming } = fleet.paths;
+    const high = rows[row + Slice.traceIdC];
+    const low = rows[row + Slice.traceIdD];
+    const path = coming.of(high, low);
+    if (this.#asksOwner(path)) {
+      const shard = ownerOf(low, shards);
+      if (shard !== self) return (byShard[shard] ??= targets.push({ shard }));
+      if (pipeline.knows(rows, row + Slice.traceIdA)) return 0;
+    }
+    const agreed = coming === now ? path : now.of(high, low);
+    return (byPath[agreed.number] ??= this.#targetOf(agreed, targets, byMember));
   }
 
   /** Whether it matters that the trace may be here already: then its own shard is asked. */
@@ -195,11 +240,12 @@ export class FleetIntake implements Intake {
   }
 }
 
-/** Until the message is cut, in one go. */
-function memoryFor(length: number): Uint8Array {
-  if (length <= scratch.length) return scratch;
-  return new Uint8Array(length);
-}
+const isCut = (cut: Cut | Refusal | undefined): cut is Cut => cut !== undefined && !(cut instanceof Refusal);
+
+/** Of a request that stays whole. The rows are the scan's. */
+const foundBy = ({ slices: rows, stride, count, invalid, reason }: RequestScan, { conditions }: Revision): Found => {
+  return { rows, stride, count, conditions, invalid, reason };
+};
 
 const noOwner = (): Refusal =>
   new Refusal('owner_refused', 'no gateway can be reached that owns these traces: try again later');

@@ -85,6 +85,11 @@ export class FleetShard {
     return this.#word;
   }
 
+  /** Members in force. */
+  get size(): number {
+    return this.#view.lists[this.#view.lists.length - 1].length;
+  }
+
   /**
    * Another view is about to be in force: from now on the shard that has a trace is asked where it may matter, and it
    * goes by the last view until `renew`, which comes when all shards are so far. So no shard takes a trace by an old

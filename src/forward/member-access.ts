@@ -8,8 +8,8 @@ import { FleetIntake } from './fleet-intake.ts';
 import type { FleetTenant } from './fleet-tenant.ts';
 
 /**
- * Where what comes on `cluster.listen` goes. Members and agents say by whom it came (`tailgate-path`) and whose it is
- * (`tailgate-tenant`); what says nothing of the kind comes from a sender, as on the other ports.
+ * Where what members and agents bring goes. They say by whom it came (`tailgate-path`) and whose it is
+ * (`tailgate-tenant`).
  */
 export class MemberAccess implements Access {
   readonly tenantHeader: string | undefined;
@@ -37,8 +37,8 @@ export class MemberAccess implements Access {
 
 /** By whom a request came; undefined where it says nonsense. */
 function visitedIn(path = ''): Visited | undefined {
-  const names = path === '' ? [] : path.split(',');
-  if (names.length > mostVisits) return undefined;
+  const names = path.split(',');
+  if (path === '' || names.length > mostVisits) return undefined;
   try {
     return names.map(decodeURIComponent);
   } catch {

@@ -37,6 +37,32 @@ export interface SliceRows {
   readonly conditions: number;
 }
 
+/**
+ * What a scan found in a message that has no place in a segment yet: positions count from where the message starts. By
+ * these rows it comes in without another scan.
+ */
+export interface Found {
+  /** `count` rows of `stride` words. */
+  readonly rows: Int32Array;
+  readonly stride: number;
+  readonly count: number;
+  /** As in SliceRows. */
+  readonly conditions: number;
+  /** Spans that were left out as invalid, and why the first of them. */
+  readonly invalid: number;
+  readonly reason: string;
+}
+
+/** Has the slice at rows[row …] the trace id of the one at rows[other …]? */
+export function isOfSameTrace(rows: Int32Array, row: number, other: number): boolean {
+  return (
+    rows[other + Slice.traceIdD] === rows[row + Slice.traceIdD] &&
+    rows[other + Slice.traceIdC] === rows[row + Slice.traceIdC] &&
+    rows[other + Slice.traceIdB] === rows[row + Slice.traceIdB] &&
+    rows[other + Slice.traceIdA] === rows[row + Slice.traceIdA]
+  );
+}
+
 /** Does the row at rows[row …] have one of these bits, in words? */
 export function isAnySet(wanted: Int32Array, rows: Int32Array, row: number): boolean {
   if ((rows[row + Slice.bits] & wanted[0]) !== 0) return true;

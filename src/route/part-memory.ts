@@ -1,6 +1,6 @@
 const smallest = 4096;
-/** Of what is kept: some of the largest parts of ordinary requests, or many small ones. */
-const maxBytes = 2 * 1024 * 1024;
+/** Of what is kept: what a dozen ordinary requests have at a time, or many small ones. */
+const maxBytes = 4 * 1024 * 1024;
 
 /**
  * Memory of parts that were delivered, for those to come: fresh memory for each means that the system must find and
@@ -19,7 +19,7 @@ export class PartMemory {
     return spare;
   }
 
-  /** A part's body, written into what was taken. Nobody may look at it any more. */
+  /** What was taken, or a part's body, which was written into it. Nobody may look at it any more. */
   giveBack({ buffer }: Uint8Array): void {
     const size = buffer.byteLength;
     if (size !== sizeFor(size) || this.#bytes + size > maxBytes) return;

@@ -1,18 +1,14 @@
-import { Slice } from '../model/slice.ts';
-import type { Envelope } from '../wire/envelope.ts';
+import type { Found } from '../model/slice.ts';
 import { Envelopes } from '../wire/envelopes.ts';
-import { isOfSameResource, RequestWriter } from '../wire/request-writer.ts';
 import { Writer } from '../wire/writer.ts';
 import { PartMemory } from './part-memory.ts';
+import { PartPlan, type ScannedSlices } from './part-plan.ts';
 
-/** Slices of one request, as a scan found them; see model/slice.ts. */
-interface Scanned {
-  readonly bytes: Uint8Array;
-  readonly rows: Int32Array;
-  readonly stride: number;
-  readonly count: number;
+interface Scanned extends ScannedSlices {
   /** What a Resource message becomes on its way; as it came where there is none. */
   readonly added?: ((resource: Uint8Array) => Uint8Array) | undefined;
+  /** Which conditions the rows' bits are of, where the part of group 0 is to be `found`. */
+  readonly conditions?: number | undefined;
 }
 
 /** A part of a request: an ExportTraceServiceRequest of its own. */
@@ -20,18 +16,20 @@ export interface Part {
   /** Its owner's to keep. */
   readonly body: Uint8Array;
   readonly spans: number;
+  /** Of a part that stays here and was scanned by the conditions of here. */
+  readonly found?: Found;
 }
 
-/** Of a Span field: its tag, and the longest length. */
-const spanHeadBytes = 6;
-const sectionHeadBytes = 24;
+/** Of an ordinary request, at most. */
+const keptSlices = 16_384;
+const wordBytes = Int32Array.BYTES_PER_ELEMENT;
 
 /**
  * Cuts a request into one for each group, in the order of its slices: `groups[i]` is the group of slice i, from 0 to
  * `groupCount`. Slices are copied as they are, and an envelope once for each group that has slices in it.
  */
 export class Splitter {
-  #order = new Int32Array(1024);
+  readonly #order = new Int32Array(keptSlices);
   readonly #memory = new PartMemory();
 
   /**
@@ -39,77 +37,46 @@ export class Splitter {
    * spans each, every group gets its copy.
    */
   split(scanned: Scanned, groups: Int32Array, groupCount: number, maxBytes: number): Part[] | undefined {
-    const starts = this.#sort(scanned.count, groups, groupCount);
-    const envelopes = new Envelopes(scanned.bytes, scanned.added);
-    const orders = Array.from({ length: groupCount }, (_, group) =>
-      this.#order.subarray(starts[group], starts[group + 1]),
+    const { bytes, added, stride, conditions } = scanned;
+    const { order, starts } = this.#sort(scanned.count, groups, groupCount);
+    const envelopes = new Envelopes(bytes, added);
+    const plans = Array.from(
+      { length: groupCount },
+      (_, group) => new PartPlan(scanned, order.subarray(starts[group], starts[group + 1]), envelopes),
     );
-    const sizes = orders.map((order) => sizeOf(scanned, order, envelopes));
-    if (sizes.reduce((sum, size) => sum + size, 0) > maxBytes) return undefined;
-    return orders.map((order, group) => ({
-      body: write(scanned, order, envelopes, this.#memory.take(sizes[group])),
-      spans: order.length,
-    }));
+    const rowWords = conditions === undefined ? 0 : starts[1] * stride;
+    if (plans.reduce((sum, plan) => sum + plan.bytes, rowWords * wordBytes) > maxBytes) return undefined;
+    return plans.map((plan, group) => {
+      const out = new Writer(this.#memory.take(plan.bytes));
+      if (group > 0 || conditions === undefined) {
+        plan.write(out);
+        return { body: out.view(), spans: plan.spans };
+      }
+      const rows = new Int32Array(rowWords);
+      plan.write(out, rows);
+      const found = { rows, stride, count: plan.spans, conditions, invalid: 0, reason: '' };
+      return { body: out.view(), spans: plan.spans, found };
+    });
   }
 
-  /** All of a request as one part: a copy of its bytes. */
-  whole(bytes: Uint8Array, spans: number): Part {
-    const memory = this.#memory.take(bytes.length);
-    memory.set(bytes);
-    return { body: memory.subarray(0, bytes.length), spans };
+  /** For a message that is to be cut: at least so long. It becomes a part's body, or is given back. */
+  memoryFor(length: number): Uint8Array {
+    return this.#memory.take(length);
   }
 
-  /** A part that was delivered, whose bytes nobody looks at any more. */
-  giveBack({ body }: Part): void {
-    this.#memory.giveBack(body);
+  /** Memory whose bytes nobody looks at any more: of a message that was cut, or of a part that was delivered. */
+  giveBack(memory: Uint8Array): void {
+    this.#memory.giveBack(memory);
   }
 
-  /** Groups one after the other, each in the slices' order; where each begins, and where the last ends. */
-  #sort(count: number, groups: Int32Array, groupCount: number): Int32Array {
-    if (count > this.#order.length) this.#order = new Int32Array(count * 2);
+  /** Slices group by group, each in their order; and where each group begins, and where the last one ends. */
+  #sort(count: number, groups: Int32Array, groupCount: number): { order: Int32Array; starts: Int32Array } {
+    const order = count <= keptSlices ? this.#order : new Int32Array(count);
     const starts = new Int32Array(groupCount + 1);
     for (let i = 0; i < count; i++) starts[groups[i] + 1]++;
     for (let group = 0; group < groupCount; group++) starts[group + 1] += starts[group];
     const next = starts.slice();
-    for (let i = 0; i < count; i++) this.#order[next[groups[i]]++] = i;
-    return starts;
-  }
-
-  /** Lets go of what a large request needed. */
-  trim(): void {
-    if (this.#order.length > 65_536) this.#order = new Int32Array(1024);
+    for (let i = 0; i < count; i++) order[next[groups[i]]++] = i;
+    return { order, starts };
   }
 }
-
-function write(scanned: Scanned, order: Int32Array, envelopes: Envelopes, memory: Uint8Array): Uint8Array {
-  const { bytes, rows, stride } = scanned;
-  const out = new Writer(memory);
-  const request = new RequestWriter(out);
-  for (const i of order) {
-    const row = i * stride;
-    const start = rows[row + Slice.start];
-    request.span(envelopeAt(scanned, row, envelopes), bytes, start, start + rows[row + Slice.length]);
-  }
-  request.end();
-  return out.view();
-}
-
-/** At most so many bytes, so that the writer never grows. */
-function sizeOf(scanned: Scanned, order: Int32Array, envelopes: Envelopes): number {
-  let size = 16;
-  let last: Envelope | undefined;
-  for (const i of order) {
-    const row = i * scanned.stride;
-    size += spanHeadBytes + scanned.rows[row + Slice.length];
-    const envelope = envelopeAt(scanned, row, envelopes);
-    if (envelope === last) continue;
-    size += sectionHeadBytes + envelope.scope.length + envelope.scopeRest.length;
-    if (last === undefined || !isOfSameResource(last, envelope))
-      size += envelope.resource.length + envelope.resourceRest.length;
-    last = envelope;
-  }
-  return size;
-}
-
-const envelopeAt = ({ rows }: Scanned, row: number, envelopes: Envelopes): Envelope =>
-  envelopes.at(rows[row + Slice.resourceSpans], rows[row + Slice.scopeSpans]);

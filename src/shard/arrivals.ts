@@ -1,7 +1,7 @@
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import type { Decisions } from '../decide/decisions.ts';
 import { mixedConditions, randomnessBit, rootBit } from '../model/conditions.ts';
-import { Slice, type SliceRows, sliceWords } from '../model/slice.ts';
+import { isOfSameTrace, Slice, type SliceRows, sliceWords } from '../model/slice.ts';
 import type { Judge } from './judge.ts';
 import type { Late } from './late.ts';
 
@@ -31,7 +31,7 @@ export class Arrivals {
     for (let i = 0, row = 0; i < count; i++, row += stride) {
       if (owners !== undefined && owners[i] !== self) continue;
       // Spans of one trace mostly come together; the last one's place is good for the next.
-      if (trace < 0 || !isOfLast(rows, row, stride)) trace = buffer.find(rows, row + Slice.traceIdA);
+      if (trace < 0 || !isOfSameTrace(rows, row, row - stride)) trace = buffer.find(rows, row + Slice.traceIdA);
       if (trace < 0) {
         const decided = decisions.find(rows, row + Slice.traceIdA);
         if (decided >= 0) {
@@ -69,15 +69,4 @@ export class Arrivals {
     judge.judge(trace, 'size', now);
     return false;
   }
-}
-
-/** Has the row the trace id of the row before it? */
-function isOfLast(rows: Int32Array, row: number, stride: number): boolean {
-  const before = row - stride;
-  return (
-    rows[before + Slice.traceIdD] === rows[row + Slice.traceIdD] &&
-    rows[before + Slice.traceIdC] === rows[row + Slice.traceIdC] &&
-    rows[before + Slice.traceIdB] === rows[row + Slice.traceIdB] &&
-    rows[before + Slice.traceIdA] === rows[row + Slice.traceIdA]
-  );
 }

@@ -46,5 +46,5 @@ export class RequestWriter {
   }
 }
 
-export const isOfSameResource = (a: Envelope, b: Envelope): boolean =>
+const isOfSameResource = (a: Envelope, b: Envelope): boolean =>
   a.resource === b.resource && a.resourceRest === b.resourceRest;

@@ -39,13 +39,16 @@ async function deliver(b: Sent, here: readonly (Receipt | Refusal)[], timeoutMs 
   const again = (part: Part) => ({ here: [], away: [{ part, to: { member: 'b' } }] });
   const expected: Part[] = [];
   const expectAgain = (part: Part): void => void expected.push(part);
-  const cutter = { visited: [], again, delivered: () => {}, expectAgain };
+  const given: Part[] = [];
+  const delivered = (part: Part): void => void given.push(part);
+  const cutter = { visited: [], again, delivered, expectAgain };
   const cut = { here: [part(10)], away: [{ part: part(20), to: { member: 'b' } }] };
   const answer = await new Delivery(cutter, of, 'grpc').run(cut, scanned);
   expect(stats.heldBytes).toBe(0);
-  const expectedAgain = expected.map(({ body }) => body.length);
+  const [expectedAgain, givenBack] = [expected, given].map((parts) => parts.map(({ body }) => body.length));
   return {
     calls,
+    givenBack,
     expectedAgain,
     reason: answer instanceof Refusal ? answer.reason : 'taken',
     adopted: stats.adoptedSpans,
@@ -60,7 +63,13 @@ it('a request of which others have their part waits for room here, and is not as
     reason: 'taken',
     adopted: 0,
     expectedAgain: [],
+    givenBack: [20, 10],
   });
+});
+
+it('bytes of a call that failed are nobody else’s, though the part came in here: the call may still read them', async () => {
+  const uncertain: Sent = { kind: 'uncertain', message: 'it broke', isSilent: false };
+  expect(await deliver(uncertain, [receipt], 10)).toMatchObject({ reason: 'taken', adopted: 1, givenBack: [10] });
 });
 
 it('it is asked for where there is no room in time, and at once where the gateway ends', async () => {
