@@ -66,7 +66,7 @@ export async function openExporters(
       exporters.push(store);
     } else if ('kafka' in config) {
       const { KafkaClient } = await import('./kafka/export.ts');
-      const client = new KafkaClient(config.kafka, randomInt(2 ** 31));
+      const client = new KafkaClient(config.kafka, randomInt(2 ** 31), config.tenantHeader);
       // Its own timeout is that of a write, of which a request may need several.
       const otlp = { timeoutMs: attemptWrites * config.kafka.timeoutMs, compression: 'none' } as const;
       exporters.push(createOtlpExporter({ ...config, otlp }, client, { ...reports, ...(parts && { tenants: parts }) }));

@@ -134,6 +134,8 @@ function toConfig(
 }
 
 function withTenant(exporter: ExporterConfig, header: string | undefined): ExporterConfig {
-  if (header === undefined || !('otlp' in exporter)) return exporter;
+  if (header === undefined) return exporter;
+  if ('kafka' in exporter) return { ...exporter, tenantHeader: header };
+  if (!('otlp' in exporter)) return exporter;
   return { ...exporter, otlp: { ...exporter.otlp, tenantHeader: header } };
 }

@@ -200,6 +200,8 @@ interface StoreExporterConfig extends ExporterPlace {
 /** Kept traces go to a topic; queue and retry as with OTLP. */
 interface KafkaExporterConfig extends ExporterPlace, Pick<OtlpExporterConfig, 'queue' | 'retry'> {
   readonly kafka: KafkaConnection;
+  /** As of OTLP, and the name of a header of records. */
+  readonly tenantHeader?: string;
 }
 
 export type ExporterConfig = OtlpExporterConfig | KafkaExporterConfig | StoreExporterConfig;

@@ -43,13 +43,16 @@ function inWords(error: Error): never {
   throw new Error(complaintOf(error), { cause: error });
 }
 
+/** By name, as records have them. */
+export type RecordHeaders = Map<Buffer, Buffer>;
+
 /** A record on its way: the library adds to it what it needs. */
 export interface Outgoing {
   readonly topic: string;
   readonly partition: number;
   readonly key?: Buffer;
   readonly value: Buffer;
-  readonly headers?: Map<Buffer, Buffer>;
+  readonly headers?: RecordHeaders;
 }
 
 /** What an outbox needs of brokers. */

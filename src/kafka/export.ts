@@ -1,4 +1,4 @@
-import { openWriter } from './client.ts';
+import { openWriter, type RecordHeaders } from './client.ts';
 import type { KafkaConnection } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { TooMuchError, TraceSplitter } from './split.ts';
@@ -19,25 +19,32 @@ const anyBytes = 2 ** 30;
 export class KafkaClient {
   readonly #outbox: Outbox;
   readonly #splitter: TraceSplitter;
+  readonly #tenantHeader: string | undefined;
 
-  /** `seed` differs between processes. */
-  constructor(connection: KafkaConnection, seed: number) {
+  /** `seed` differs between processes. `tenantHeader`: of records, where there are tenants: whose they are. */
+  constructor(connection: KafkaConnection, seed: number, tenantHeader?: string) {
     const { topic, maxBytes, maxRecordBytes, timeoutMs } = connection;
+    this.#tenantHeader = tenantHeader;
     this.#outbox = new Outbox({ topic, maxBytes, maxBatchBytes: maxRecordBytes, timeoutMs }, openWriter(connection));
     const limits = { maxEnvelopeBytes: anyBytes, maxSpanBytes: anyBytes, maxRecordBytes, maxBytes };
     this.#splitter = new TraceSplitter(limits, seed);
   }
 
-  async send({ bytes }: { readonly bytes: Uint8Array }): Promise<Answer> {
+  async send({ bytes, tenant }: { readonly bytes: Uint8Array; readonly tenant?: string }): Promise<Answer> {
     try {
       const { records, invalid, reason } = this.#splitter.split(bytes, 0, bytes.length);
-      const failure = await this.#outbox.put(records);
+      const failure = await this.#outbox.put(records, this.#headersOf(tenant));
       if (failure !== undefined) return { kind: 'retryable', waitMs: 0, message: failure.message };
       return { kind: 'accepted', rejectedSpans: invalid, message: reason };
     } catch (error) {
       const { message } = error as Error;
       return { kind: error instanceof TooMuchError ? 'too_large' : 'rejected', message };
     }
+  }
+
+  #headersOf(tenant: string | undefined): RecordHeaders | undefined {
+    if (this.#tenantHeader === undefined || tenant === undefined) return undefined;
+    return new Map([[Buffer.from(this.#tenantHeader), Buffer.from(tenant)]]);
   }
 
   close(): void {

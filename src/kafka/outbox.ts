@@ -1,4 +1,4 @@
-import type { Outgoing, RecordWriter } from './client.ts';
+import type { Outgoing, RecordHeaders, RecordWriter } from './client.ts';
 import { partitionOf } from './partition.ts';
 import type { TraceRecord } from './record-writer.ts';
 
@@ -11,6 +11,7 @@ interface Delivery {
   /** Whoever waits was told of it. */
   failure: Error | undefined;
   isLate: boolean;
+  readonly headers: RecordHeaders | undefined;
   readonly timer: NodeJS.Timeout;
   readonly over: (failure: Error | undefined) => void;
 }
@@ -71,13 +72,13 @@ export class Outbox {
     return this.stats.heldBytes + bytes <= this.#options.maxBytes;
   }
 
-  /** Resolves when brokers have all of it: undefined, or why they have not, after `timeoutMs` at the latest. */
-  put(records: readonly TraceRecord[]): Promise<Error | undefined> {
+  /** `headers`: of each record. Resolves when brokers have all of it: undefined, or why they have not, after `timeoutMs` at the latest. */
+  put(records: readonly TraceRecord[], headers?: RecordHeaders): Promise<Error | undefined> {
     if (records.length === 0) return Promise.resolve(undefined);
     for (const record of records) this.stats.heldBytes += sizeOf(record);
     return new Promise((over) => {
       const timer = setTimeout(() => this.#late(delivery), this.#options.timeoutMs);
-      const delivery: Delivery = { left: records.length, failure: undefined, isLate: false, timer, over };
+      const delivery: Delivery = { left: records.length, failure: undefined, isLate: false, headers, timer, over };
       for (const record of records) this.#waiting.push([record, delivery]);
       this.#schedule();
     });
@@ -139,7 +140,8 @@ export class Outbox {
     for (const [{ key, value, hash }, delivery] of this.#waiting) {
       const partition = partitionOf(hash, partitions);
       const list = this.#byPartition.get(partition);
-      const waiting = { topic, partition, key, value, delivery };
+      const plain = { topic, partition, key, value, delivery };
+      const waiting: Waiting = delivery.headers === undefined ? plain : { ...plain, headers: delivery.headers };
       if (list === undefined) this.#byPartition.set(partition, [waiting]);
       else list.push(waiting);
     }

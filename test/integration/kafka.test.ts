@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +13,7 @@ import { committedOffsets, createTopic, identitiesIn, readTopic, writeMessages }
 import { decodeRequest, spansIn } from '../support/otlp.ts';
 import { senderTo } from '../support/otlp-send.ts';
 import { type OtlpSink, startSink } from '../support/otlp-sink.ts';
+import { postTraces } from '../support/post-traces.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
 
 /** Everything is kept, with the weight 1. */
@@ -245,10 +247,15 @@ describe('a topic between receiving and deciding', () => {
     },
   );
 
-  it('gets kept traces, too, each under its id', async () => {
+  it('gets kept traces, too, each under its id, and says whose it is', async () => {
     const topic = await newTopic();
     const exporter = { name: 'kept', kafka: { brokers: [kafka.broker], topic } };
-    const boot = { buffer: { decision_wait: '200ms' }, batch: { max_age: '100ms' }, export: [exporter] };
+    const receive = {
+      grpc: { endpoint: '127.0.0.1:0' },
+      http: { endpoint: '127.0.0.1:0' },
+      tenants: { allow: ['shop', 'search'], default: 'shop' },
+    };
+    const boot = { receive, buffer: { decision_wait: '200ms' }, batch: { max_age: '100ms' }, export: [exporter] };
     const home = makeHome(boot, keepAll);
     const gateway = await startGatewayProcess({ args: home.args, env: { TAILGATE_SHARDS: '1' } });
     stops.push(async () => {
@@ -256,15 +263,22 @@ describe('a topic between receiving and deciding', () => {
       home[Symbol.dispose]();
     });
     const sender = senderTo(gateway);
+    const http = new Agent({ keepAlive: true });
     const sent: string[] = [];
+    const ownerOf = new Map<string, string>();
     for (let n = 0; n < 12; n++) {
       const body = requestBytes(...request(n));
-      await sender.grpc(body);
+      if (n % 2 === 0) await sender.grpc(body);
+      else expect(await postTraces(gateway.http, http, body, { 'x-scope-orgid': 'search' })).toBe(200);
       sent.push(...spanIdentities(body));
+      for (const identity of spanIdentities(body)) ownerOf.set(identity, n % 2 === 0 ? 'shop' : 'search');
     }
     sender.close();
+    http.destroy();
     expect(await gateway.stop()).toBe(0);
     const messages = await readTopic(kafka.broker, topic);
+    for (const { value, headers } of messages)
+      for (const identity of spanIdentities(value)) expect(headers).toEqual({ 'x-scope-orgid': ownerOf.get(identity) });
     expect(difference(identitiesIn(messages), sent)).toEqual({ extra: [], missing: [] });
     for (const { key, value } of messages)
       expect(new Set(spanIdentities(value).map((identity) => identity.slice(0, 32)))).toEqual(new Set([key]));
