@@ -97,9 +97,9 @@ describe('rules that take long to read', () => {
 
 describe('a document of many small parts', () => {
   it('compiles in time in proportion to it, and is refused before that where there are too many', () => {
-    const inside = Array.from({ length: 800 }, (_, i) => ({ name: `p${i}`, type: 'always_sample' }));
-    const block = { max_total_spans_per_second: 5, composite_sub_policy: inside };
-    const wide = { name: 'wide', type: 'composite', composite: block };
+    const limit = { type: 'rate_limiting', rate_limiting: { spans_per_second: 5 } };
+    const inside = Array.from({ length: 900 }, (_, i) => ({ name: `p${i}`, ...limit }));
+    const wide = { name: 'wide', type: 'and', and: { and_sub_policy: inside } };
     const identities: string[] = [];
     const state = noState();
     const counting = {
@@ -112,6 +112,16 @@ describe('a document of many small parts', () => {
     compileRules({ ...seedRules, policies: [wide] }, 'home', { debug: false, state: counting });
     expect(identities.length).toBeGreaterThan(800);
     expect(Math.max(...identities.map(({ length }) => length))).toBeLessThan(400);
+    const composite = { max_total_spans_per_second: 5, composite_sub_policy: inside.slice(0, 129) };
+    const many = { name: 'many', type: 'composite', composite };
+    expect(compileRules({ ...seedRules, policies: [many] }, 'home', { debug: false })).toEqual({
+      problems: [
+        {
+          path: ['policies', 0, 'composite', 'composite_sub_policy'],
+          message: '129 policies: expected at most 128',
+        },
+      ],
+    });
     const policies = Array.from({ length: 129 }, (_, i) => ({ name: `p${i}`, type: 'no such type' }));
     expect(compileRules({ ...seedRules, policies }, 'home', { debug: false })).toEqual({
       problems: [{ path: ['policies'], message: '129 policies: expected at most 128' }],
