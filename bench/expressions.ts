@@ -1,5 +1,5 @@
 import { compiled, scanning } from './policies.ts';
-import { print, timed } from './turns.ts';
+import { inTurns, print } from './turns.ts';
 
 const regex = '^/api/v[0-9]+/items';
 
@@ -16,24 +16,15 @@ const policies: readonly (readonly [name: string, type: string, block: object])[
   ['ottl: a path and one of the resource', 'ottl_condition', { span: ['name == resource.attributes["service.name"]'] }],
 ];
 
-const rounds = 5;
-
 /** The scan with the seed rules, then with one policy more, in turns: what each adds to a span. */
 export function reportExpressions(): void {
-  const scans = [
+  const [seed, ...others] = inTurns([
     scanning(compiled()),
     ...policies.map(([, type, block]) => scanning(compiled({ policies: [{ name: 'it', type, [type]: block }] }))),
-  ];
-  const best = scans.map(() => Number.POSITIVE_INFINITY);
-  for (let round = 0; round < rounds; round++) {
-    scans.forEach((turn, i) => {
-      for (const until = performance.now() + 300; performance.now() < until; )
-        best[i] = Math.min(best[i]!, timed(turn));
-    });
-  }
-  print('scan: seed rules; a span', best[0]!);
+  ]);
+  print('scan: seed rules; a span', seed);
   policies.forEach(([name], i) => {
-    print(`scan: ${name} adds`, best[i + 1]! - best[0]!);
+    print(`scan: ${name} adds`, others[i] - seed);
   });
 }
 

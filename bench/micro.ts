@@ -17,7 +17,7 @@ import { reportWhole } from './whole.ts';
 
 /**
  * `make bench-micro`: what each stage costs, alone, in this thread, without sockets: nanoseconds and bytes of the
- * JavaScript heap a span. The best of several turns: another process can only make a turn slower.
+ * JavaScript heap a span. Time is what the thread had of a core, on average: other processes can make it only a little longer.
  */
 const set = compiled();
 report('scan', scanning(set));

@@ -6,7 +6,7 @@ import type { RulesDocument, StatusCodeName } from '../src/model/rules.ts';
 import { type PolicySet, Vote } from '../src/model/verdict.ts';
 import { factsOf, factsOfSpans } from '../test/support/facts.ts';
 import { benchRules } from './path.ts';
-import { print, report, requests, spansInRequests, timed } from './turns.ts';
+import { inTurns, print, report, requests, spansInRequests } from './turns.ts';
 
 /** A policy set of the seed rules with changes. */
 export function compiled(changes: Partial<RulesDocument> = {}): PolicySet {
@@ -80,15 +80,10 @@ export function reportPolicies(): void {
 
 /** In turns: what a list ten times as long costs beside the shorter one is what counts. */
 function reportScans(counts: readonly number[]): void {
-  const turns = counts.map((count) => scanning(compiled({ policies: mixed(count) })));
-  const best = turns.map(() => Number.POSITIVE_INFINITY);
-  for (let round = 0; round < 6; round++)
-    turns.forEach((turn, i) => {
-      for (const until = performance.now() + 200; performance.now() < until; ) best[i] = Math.min(best[i], timed(turn));
-    });
+  const costs = inTurns(counts.map((count) => scanning(compiled({ policies: mixed(count) }))));
   counts.forEach((count, i) => {
-    const ratio = i === 0 ? '' : `, × ${(best[i] / best[i - 1]).toFixed(2)}`;
-    print(`scan: seed rules and ${count} policies, mixed; a span`, best[i], undefined, ratio);
+    const ratio = i === 0 ? '' : `, × ${(costs[i] / costs[i - 1]).toFixed(2)}`;
+    print(`scan: seed rules and ${count} policies, mixed; a span`, costs[i], undefined, ratio);
   });
 }
 

@@ -22,22 +22,50 @@ export function timed(turn: () => number): number {
   return ((performance.now() - start) * 1e6) / handled;
 }
 
-/** Runs a turn until its time is steady, then prints its best time: another process can only make a turn slower. */
-export function report(name: string, turn: () => number, seconds = 1.5): number {
-  for (const until = performance.now() + 400; performance.now() < until; ) turn();
-  let best = Number.POSITIVE_INFINITY;
-  let handled = 0;
-  const before = allocated();
-  const counted = (): number => {
-    const more = turn();
-    handled += more;
-    return more;
-  };
-  for (const until = performance.now() + seconds * 1000; performance.now() < until; ) {
-    best = Math.min(best, timed(counted));
+/** Milliseconds of a core that this thread has had so far, to a tick of the system's (some 4 ms). */
+export function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+/** What a turn has taken so far; what others took of the core meanwhile does not count. */
+export class TurnCost {
+  readonly #turn: () => number;
+  #ms = 0;
+  handled = 0;
+
+  constructor(turn: () => number) {
+    this.#turn = turn;
   }
-  print(name, best, (allocated() - before) / handled);
-  return best;
+
+  /** Runs it until it has had so much of a core. */
+  run(ms: number): void {
+    const from = threadCpuMs();
+    while (threadCpuMs() - from < ms) this.handled += this.#turn();
+    this.#ms += threadCpuMs() - from;
+  }
+
+  get ns(): number {
+    return (this.#ms * 1e6) / this.handled;
+  }
+}
+
+/** What turns take of a core, one after the other in rounds once their code is compiled. */
+export function inTurns(turns: readonly (() => number)[], rounds = 6): readonly number[] {
+  for (const turn of turns) new TurnCost(turn).run(300);
+  const costs = turns.map((turn) => new TurnCost(turn));
+  for (let round = 0; round < rounds; round++) for (const cost of costs) cost.run(100);
+  return costs.map(({ ns }) => ns);
+}
+
+/** Runs a turn until its code is compiled, then prints what it takes of a core on average. */
+export function report(name: string, turn: () => number, seconds = 1.5): number {
+  new TurnCost(turn).run(400);
+  const cost = new TurnCost(turn);
+  const before = allocated();
+  cost.run(seconds * 1000);
+  print(name, cost.ns, (allocated() - before) / cost.handled);
+  return cost.ns;
 }
 
 export function print(name: string, ns: number, bytes?: number, more = ''): void {

@@ -66,19 +66,32 @@ export class Chances {
   add(from: number, luck: number, source = 0, drops = false, until = 1, isUpper = false): void {
     if (luck <= 0 || from >= until) return;
     if (luck < 1 || drops || until < 1) this.isPlain = false;
-    this.#insert({ from, until, luck, source, drops, isUpper });
+    const chance = this.#placeAt(from);
+    chance.until = until;
+    chance.luck = luck;
+    chance.source = source;
+    chance.drops = drops;
+    chance.isUpper = isUpper;
+    if (until === 1) return;
     // Another stretch begins where it ends.
-    if (until < 1) this.#insert({ from: until, until: 1, luck: 0, source: 0, drops: false, isUpper: false });
+    const end = this.#placeAt(until);
+    end.until = 1;
+    end.luck = end.source = 0;
+    end.drops = false;
   }
 
-  /** Kept in the order of `from`. Nothing is allocated once there were as many. */
-  #insert(chance: Readonly<Chance>): void {
+  /** Where one that begins at `from` has its place, in their order. Nothing is allocated once there were as many. */
+  #placeAt(from: number): Chance {
     const chances = this.#chances;
-    const at = this.#count++;
-    const added = at === chances.length ? { ...chance } : Object.assign(chances[at], chance);
-    let i = at;
-    for (; i > 0 && chances[i - 1].from > chance.from; i--) chances[i] = chances[i - 1];
-    chances[i] = added;
+    if (this.#count === chances.length)
+      chances.push({ from, until: 1, luck: 0, source: 0, drops: false, isUpper: false });
+    const added = chances[this.#count];
+    added.from = from;
+    for (let i = this.#count++; i > 0 && chances[i - 1].from > from; i--) {
+      chances[i] = chances[i - 1];
+      chances[i - 1] = added;
+    }
+    return added;
   }
 
   /** The chance of being kept, where nothing is kept below `floor`; sets `from` and `sureFrom`. */
