@@ -8,10 +8,12 @@ interface PageFunctions {
   spansOf(trace: unknown): Span[];
   inOrder(spans: Span[]): [Span, number][];
   isError(span: unknown): boolean;
+  leftOut(answer: object): string;
 }
 
 interface Span {
   readonly name: string;
+  readonly parentSpanId: string;
   readonly service: string;
 }
 
@@ -200,6 +202,15 @@ describe("the page's script", () => {
   it('shows spans without their parent, spans that are their own parent, and circles', () => {
     expect(tree(span('a', 'gone', '2'), span('b', 'b', '1'))).toEqual(['0 b', '0 a']);
     expect(tree(span('a', 'b', '1'), span('b', 'a', '2'))).toEqual(['0 a', '1 b']);
+  });
+
+  it('takes a parent of zeros for none, and says what an answer leaves out', () => {
+    const parents = ['', '0000000000000000', 'AAAAAAAAAAA=', 'AAAAAAAAAAE=', '00000000000000a0'];
+    const shown = functions.spansOf(traceOf(...parents.map((parent, i) => span(`${i}`, parent, '1'))));
+    expect(shown.map(({ parentSpanId }) => parentSpanId)).toEqual(['', '', '', 'AAAAAAAAAAE=', '00000000000000a0']);
+    expect(functions.leftOut({ status: 'PARTIAL', message: 'trace exceeds max size' })).toBe('trace exceeds max size');
+    expect(functions.leftOut({ status: 'PARTIAL' })).toContain('this is a part of it');
+    expect(functions.leftOut({ status: 'COMPLETE', traces: [] })).toBe('');
   });
 
   it('reads both forms of Tempo: batches, and status codes as number or name', () => {

@@ -125,9 +125,11 @@ async function find(query) {
   byId('text').value = text; byId('errors').checked = errors === '1'; byId('window').checked = all === '1'; byId('duration').value = duration; byId('last').value = last || '3600';
   const end = Math.ceil(Date.now() / 1000) + 1;
   const search = new URLSearchParams({ q: traceQl(text, errors, duration), start: end - Number(last || 3600), end, limit: 50, ...(all ? { window: 'true' } : {}) });
-  const { traces = [] } = await ask('/api/search?' + search);
+  const asked = location.hash, answer = await ask('/api/search?' + search), { traces = [] } = answer;
+  if (location.hash !== asked) return;
   traces.sort((a, b) => (BigInt(a.startTimeUnixNano || 0) < BigInt(b.startTimeUnixNano || 0) ? 1 : -1));
   byId('note').textContent = traces.length === 0 ? 'Nothing found. Kept traces appear once they are decided, that is after decision_wait.' : traces.length + (traces.length === 50 ? ' traces, the limit; narrow the search to see others' : ' found');
+  if (leftOut(answer)) byId('note').textContent += '. ' + leftOut(answer);
   const row = (it) => {
     const id = it.traceID.padStart(32, '0');
     const failed = Object.values(it.serviceStats || {}).reduce((sum, service) => sum + (service.errorCount || 0), 0);

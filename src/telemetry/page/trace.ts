@@ -2,12 +2,16 @@
 export const traceScript = `
 /* one trace */
 const valueOf = (v) => (v === undefined ? '' : v.arrayValue ? '[' + (v.arrayValue.values || []).map(valueOf).join(', ') + ']' : v.kvlistValue ? JSON.stringify(v.kvlistValue) : String(Object.values(v)[0] ?? ''));
+/* What an answer leaves out, in words; nothing where it is whole. */
+function leftOut(answer) { return answer.status === 'PARTIAL' ? answer.message || 'There is more than could be looked at: this is a part of it.' : ''; }
+/* Some senders give a root a parent of zeros. */
+const isZero = (id) => /^(0*|A+=)$/.test(id || '');
 function isError(span) { return span.status !== undefined && (span.status.code === 2 || span.status.code === 'STATUS_CODE_ERROR'); }
 function spansOf(trace) {
   return (trace.resourceSpans || trace.batches || []).flatMap((group) => {
     const service = (group.resource?.attributes || []).find((a) => a.key === 'service.name');
     return (group.scopeSpans || []).flatMap((scope) => (scope.spans || []).map((span) => ({
-      ...span, service: valueOf(service?.value) || '?', resource: group.resource?.attributes || [], scope: scope.scope?.name || '',
+      ...span, parentSpanId: isZero(span.parentSpanId) ? '' : span.parentSpanId, service: valueOf(service?.value) || '?', resource: group.resource?.attributes || [], scope: scope.scope?.name || '',
       from: BigInt(span.startTimeUnixNano || 0), to: BigInt(span.endTimeUnixNano || 0), children: [],
     })));
   });
@@ -69,12 +73,13 @@ function explanation(it) {
     ['stands for', it.verdict === 'keep' ? (it.adjustedCount > 1 ? 'about ' + number(Math.round(it.adjustedCount)) + ' such traces' : 'itself alone') : '–'], ['revision', mono(it.revision)], ['decided', it.decidedAt ? time(it.decidedAt) + ', due by ' + it.trigger : 'not yet'],
     ['size', number(it.spans) + ' spans, ' + bytes(it.bytes) + (it.lateSpans ? ', ' + number(it.lateSpans) + ' late' : '') + (it.complete ? '' : ', decided without its root')]]));
 }
+const warning = (text) => (text === '' ? null : el('p', { className: 'warn' }, text));
 const dropped = (why) => (why.status === 'fulfilled' && why.value.verdict === 'drop' ? el('p', { className: 'warn' }, 'This trace was dropped: it is in the window for some minutes.') : null);
 async function showTrace(id) {
   const [why, trace] = await Promise.allSettled([ask('/api/explain/' + id), ask('/api/v2/traces/' + id)]);
   const spans = trace.status === 'fulfilled' ? spansOf(trace.value.trace || trace.value) : [];
   const heading = el('h2', {}, 'Trace ', el('span', { className: 'mono id' }, id));
-  const found = spans.length > 0 ? el('section', {}, heading, dropped(why), ...waterfall(spans)) : el('section', {}, heading, el('p', {}, trace.status === 'rejected' ? trace.reason.message : 'No spans of it are stored here.'));
+  const found = spans.length > 0 ? el('section', {}, heading, dropped(why), warning(leftOut(trace.value)), ...waterfall(spans)) : el('section', {}, heading, el('p', {}, trace.status === 'rejected' ? trace.reason.message : 'No spans of it are stored here.'));
   if (location.hash !== '#/trace/' + id) return;
   show('view', found, why.status === 'fulfilled' ? explanation(why.value) : el('section', {}, el('h2', {}, 'Why'), el('p', {}, why.reason.message)));
 }
