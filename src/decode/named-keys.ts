@@ -74,9 +74,10 @@ export class NamedKeys {
     if (each.foundIn === this.list) return 0;
     each.foundIn = this.list;
     const { seconds } = each;
-    // A short text, as nearly all are, of two bytes or more.
-    const isText = seconds !== undefined && buf[valueAt] === 0x0a && valueAt + 2 + buf[valueAt + 1] === valueEnd;
-    if (isText && buf[valueAt + 1] > 1 && seconds[buf[valueAt + 3]] === 0) return 0;
+    const textBytes = buf[valueAt + 1];
+    // A text and nothing else, of two bytes or more, with a length of one byte, as nearly all are.
+    const isText = seconds !== undefined && buf[valueAt] === 0x0a && valueAt + 2 + textBytes === valueEnd;
+    if (isText && textBytes > 1 && textBytes < 0x80 && seconds[buf[valueAt + 3]] === 0) return 0;
     return each.match(buf, valueAt, valueEnd, wide);
   }
 

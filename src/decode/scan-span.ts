@@ -118,8 +118,10 @@ export class SpanScan {
    */
   #usualFields(buf: Uint8Array, view: DataView, pos: number, end: number): number {
     const bucketOf = this.#bucketOf;
+    // No field has less than two bytes, and the buffer may end with the span.
+    const last = end - 1;
     let found = 0;
-    while (pos < end) {
+    while (pos < last) {
       const tag = buf[pos];
       if (tag === 0x4a) {
         // An attribute: key, then value, each once. Four bytes are read at once: tag and length, tag and length of the key;
@@ -136,9 +138,9 @@ export class SpanScan {
         if (valueTag === 0x0a) {
           if (buf[valueAt + 1] >= 0x80 || valueAt + 2 + buf[valueAt + 1] !== to) break;
         } else if (valueTag === 0x18) {
-          let last = valueAt + 1;
-          while (last < to && buf[last] >= 0x80) last++;
-          if (last + 1 !== to || to - valueAt > 10) break;
+          let at = valueAt + 1;
+          while (at < to && buf[at] >= 0x80) at++;
+          if (at + 1 !== to || to - valueAt > 10) break;
         } else if (valueTag === 0x10) {
           if (valueAt + 2 !== to || buf[valueAt + 1] >= 0x80) break;
         } else if (valueTag !== 0x21 || valueAt + 9 !== to) break;

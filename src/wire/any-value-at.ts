@@ -3,7 +3,7 @@ import { AnyValue } from './otlp.ts';
 
 /** The field number of the kind that the AnyValue read last has; 0 = it has none. */
 export let valueKind = 0;
-/** Where its text, bytes or nested message lies. */
+/** Where its text, bytes or nested message lies, or its number. */
 export let valueStart = 0;
 export let valueEnd = 0;
 /** Of an integer, exact below 2^53, of a double, and of a boolean, 0 or 1. */
@@ -17,13 +17,15 @@ export function readAnyValue(buf: Uint8Array, start: number, end: number): void 
   for (let pos = start; pos < end; ) {
     pos = readTag(buf, pos, end);
     const [number, type] = [fieldNumber, fieldType];
-    const from = pos;
+    let from = pos;
     if (type === 2) {
-      valueStart = open(buf, pos, end);
-      valueEnd = pos = bodyEnd;
+      from = open(buf, pos, end);
+      pos = bodyEnd;
     } else pos = skipValue(buf, pos, end, type);
     if (number < AnyValue.string || number > AnyValue.bytes) continue;
     valueKind = number;
+    valueStart = from;
+    valueEnd = pos;
     if (number === AnyValue.int) valueNumber = signed(buf, from, pos);
     else if (number === AnyValue.bool) valueNumber = isZero(buf, from, pos) ? 0 : 1;
     else if (number === AnyValue.double) valueNumber = double(buf, from);

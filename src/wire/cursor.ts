@@ -13,8 +13,10 @@ export let bodyEnd = 0;
 /** Enters the length-delimited value whose length stands at `pos`: returns where its body starts and sets `bodyEnd`. */
 export function open(buf: Uint8Array, pos: number, end: number): number {
   // Small enough to be compiled into its callers: nearly every length is a single byte.
-  const to = pos + 1 + buf[pos];
-  if (buf[pos] >= 0x80 || to > end) return openLong(buf, pos, end);
+  const length = buf[pos];
+  const to = pos + 1 + length;
+  // Behind the buffer stands undefined, of which no comparison is true.
+  if (!(length < 0x80 && to <= end)) return openLong(buf, pos, end);
   bodyEnd = to;
   return pos + 1;
 }

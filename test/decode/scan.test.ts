@@ -71,7 +71,7 @@ function someFields(next: () => number): Field[] {
 }
 
 /** What the scan says of one span: how many it took, why not, and the row but for where it lies. */
-function found(span: readonly number[]): unknown {
+function found(span: readonly number[]): { count: number; invalid: number; reason: string; row: number[] } {
   const { count, invalid, reason, slices } = scanned(nested([1, []], [2, []], [2, span]));
   return { count, invalid, reason, row: count === 0 ? [] : [...slices.subarray(Slice.traceIdA, sliceWords)] };
 }
@@ -134,17 +134,38 @@ describe('the scan', () => {
     }
   });
 
-  it('takes a span that ends with its buffer, and refuses each that ends too early', () => {
-    const fields = [field(1, idOf('a', 16)), field(2, idOf('s', 8)), attributeOf('http.route', '/login')].flatMap(
-      written,
-    );
-    for (let bytes = 0; bytes <= fields.length; bytes++) {
-      const request = nested([1, []], [2, []], [2, fields.slice(0, bytes)]);
+  it('says the same of a span, however much of it has come, whether or not its buffer ends with it', () => {
+    const all = someFields(random(7));
+    const span = [...all.flatMap(written), ...written(field(3, text('ot=rv:0123456789abcd')))];
+    const ids = [field(1, idOf('a', 16)), field(2, idOf('s', 8))].flatMap(written);
+    const cut = [...span.keys()].map((bytes) => [...ids, ...span.slice(0, bytes)]);
+    // Of every field the tag alone.
+    const tags = Array.from({ length: 0x7f }, (_, i) => [...ids, i + 1]);
+    for (const each of [...cut, ...tags]) {
+      const request = nested([1, []], [2, []], [2, each]);
       const scan = new RequestScan();
       scan.run(request, 0, request.length, conditions);
-      expect(scan.count + scan.invalid).toBe(1);
-      if (bytes === fields.length) expect(scan.count).toBe(1);
+      const among = found(each);
+      expect({ count: scan.count, invalid: scan.invalid }).toEqual({ count: among.count, invalid: among.invalid });
     }
+    for (const each of tags) expect(found(each), `tag ${each.at(-1)}`).toMatchObject({ count: 0, invalid: 1 });
+  });
+
+  it('reads a text whose padded length would be that of all its value, read as one byte', () => {
+    const builder = new ConditionsBuilder();
+    const [bit] = builder.bitsOf({ op: 'attribute', of: 'span', key: 'k', is: { is: 'string', values: ['abc'] } });
+    const asked = builder.build();
+    const isFound = (value: readonly number[]): boolean => {
+      const scan = new RequestScan();
+      const attribute = nested([9, [...written(field(1, text('k'))), ...nested([2, value])]]);
+      const request = inSpan(attribute);
+      scan.run(request, 0, request.length, asked);
+      return (scan.slices[Slice.bits] & (1 << (bit as number))) !== 0;
+    };
+    const unknown = nested([100, new Array(124).fill(0x2f)]);
+    expect(isFound(written(field(1, text('abc'))))).toBe(true);
+    expect(isFound([0x0a, 0x83, 0x00, ...text('abc'), ...unknown])).toBe(true);
+    expect(isFound([0x0a, 0x83, 0x00, ...text('abd'), ...unknown])).toBe(false);
   });
 
   it('takes unknown fields and values nested ninety deep', () => {
