@@ -22,10 +22,10 @@ const eventNameTag = tag(Event.name, length);
 const eventAttributesTag = tag(Event.attributes, length);
 const linkAttributesTag = tag(Link.attributes, length);
 
-/** What the spans of one part come to; times are Unix nanoseconds as doubles, 0 where no span has one. */
+/** What the spans of one part come to; times are Unix milliseconds, down and up, 0 where no span has one. */
 export interface Totals extends Summary {
-  startNs: number;
-  endNs: number;
+  startMs: number;
+  endMs: number;
   /** Spans without a parent. */
   roots: number;
 }
@@ -41,8 +41,7 @@ const id = new Reader(nothing);
 
 /** Adds the span in these bytes of the request to the totals of its part. */
 export function addSpan(request: Uint8Array, slice: Slice, totals: Totals, attributes: AttributeTerms): void {
-  let startNs = 0;
-  let endNs = 0;
+  start.ns = start.msDown = start.msUp = end.ns = end.msDown = end.msUp = 0;
   let isRoot = true;
   span.goTo(request, slice.start, slice.end);
   name.goTo(nothing, 0, 0);
@@ -51,8 +50,8 @@ export function addSpan(request: Uint8Array, slice: Slice, totals: Totals, attri
     const field = span.field * 8 + span.wireType;
     if (field === attributesTag) attributes.read(span, nested, 'span', totals.terms);
     else if (field === nameTag) name.enter(span);
-    else if (field === startTag) startNs = readNanoseconds(span);
-    else if (field === endTag) endNs = readNanoseconds(span);
+    else if (field === startTag) readTime(span, start);
+    else if (field === endTag) readTime(span, end);
     else if (field === parentTag) isRoot = isZero(nested.enter(span));
     else if (field === statusTag) totals.errors += readStatus(nested.enter(span)) ? 1 : 0;
     else if (field === eventsTag) readEvent(inner.enter(span), attributes);
@@ -65,12 +64,12 @@ export function addSpan(request: Uint8Array, slice: Slice, totals: Totals, attri
   attributes.readText(notedFields.statusMessage, message);
   if (isRoot) {
     totals.roots++;
-    const { start, end } = slice.resource.service ?? { start: 0, end: 0 };
-    noteRoot(name, nested.goTo(request, start, end), attributes);
+    const service = slice.resource.service ?? { start: 0, end: 0 };
+    noteRoot(name, nested.goTo(request, service.start, service.end), attributes);
   }
-  if (startNs > 0) totals.startNs = totals.startNs === 0 ? startNs : Math.min(totals.startNs, startNs);
-  totals.endNs = Math.max(totals.endNs, startNs, endNs);
-  totals.longestNs = Math.max(totals.longestNs, endNs - startNs);
+  if (start.ns > 0) totals.startMs = totals.startMs === 0 ? start.msDown : Math.min(totals.startMs, start.msDown);
+  totals.endMs = Math.max(totals.endMs, start.msUp, end.msUp);
+  totals.longestNs = Math.max(totals.longestNs, end.ns - start.ns);
 }
 
 /** A trace's root is told of by its name and its service; both are empty where it has none. */
@@ -97,10 +96,24 @@ export function traceIdOf(r: Reader): Reader {
 
 const noId = new Uint8Array(16);
 
-/** As a double: exact to 256 ns in this century, enough for milliseconds and for a search's first look. */
-function readNanoseconds(r: Reader): number {
+interface Time {
+  /** As a double: off by up to 128 ns in this century, enough for a search's first look. */
+  ns: number;
+  /** Exact: a time on a full millisecond, of which a double may lie on either side, is that millisecond. */
+  msDown: number;
+  msUp: number;
+}
+const start: Time = { ns: 0, msDown: 0, msUp: 0 };
+const end: Time = { ns: 0, msDown: 0, msUp: 0 };
+
+function readTime(r: Reader, time: Time): void {
   const low = r.fixed32();
-  return r.fixed32() * 4_294_967_296 + low;
+  const high = r.fixed32();
+  time.ns = high * 4_294_967_296 + low;
+  // 2^32 ns are 4294 ms and 967,296 ns.
+  const rest = high * 967_296 + low;
+  time.msDown = high * 4294 + Math.floor(rest / 1e6);
+  time.msUp = high * 4294 + Math.ceil(rest / 1e6);
 }
 
 function isZero({ buf, pos, end }: Reader): boolean {

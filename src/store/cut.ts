@@ -122,7 +122,7 @@ export class Cutter {
   }
 
   #finish(request: Uint8Array, traceId: Uint8Array, slices: readonly Slice[]): { part: Part; totals: Totals } {
-    const totals: Totals = { terms: this.#terms, errors: 0, longestNs: 0, startNs: 0, endNs: 0, roots: 0 };
+    const totals: Totals = { terms: this.#terms, errors: 0, longestNs: 0, startMs: 0, endMs: 0, roots: 0 };
     this.#terms.clear();
     let resource: Envelope | undefined;
     for (const slice of slices) {
@@ -131,8 +131,8 @@ export class Cutter {
       addSpan(request, slice, totals, this.#attributes);
     }
     const body = writeBody(request, slices, this.#writer.reset());
-    const times = { startMs: Math.floor(totals.startNs / 1e6), endMs: Math.ceil(totals.endNs / 1e6) };
-    return { part: { traceId, digest: writeDigest(totals), body, ...times }, totals };
+    const { startMs, endMs } = totals;
+    return { part: { traceId, digest: writeDigest(totals), body, startMs, endMs }, totals };
   }
 }
 

@@ -340,3 +340,26 @@ it.each(['{ name = "a\ufffdb" }', '{ span.k = "\ufffd" }', '{ .k =~ "\ufffd" }']
     expect((await store.search({ q })).map(({ traceID }) => traceID.padStart(32, '0'))).toEqual([traceIdHex('odd')]);
   },
 );
+
+/** Start and end, to the nanosecond; they stand behind others, and count. */
+function at(ms: number): Uint8Array {
+  const bytes = Buffer.alloc(18);
+  bytes[0] = 0x39;
+  bytes.writeBigUInt64LE(BigInt(ms) * 1_000_000n, 1);
+  bytes[9] = 0x41;
+  bytes.writeBigUInt64LE(BigInt(ms) * 1_000_000n, 10);
+  return bytes;
+}
+
+it('the newest come first by the millisecond, and a window ends on it', async () => {
+  using store = new Inside();
+  const moments = Array.from({ length: 40 }, (_, i) => start + ((i * 17) % 40));
+  for (const ms of moments) store.keep({ trace: `t${ms}`, unknown: at(ms) });
+  const found = await store.search({ q: '{}', limit: 100 });
+  const shown = found.map(({ startTimeUnixNano }) => Number(BigInt(startTimeUnixNano!) / 1_000_000n) - start);
+  expect(shown).toEqual(Array.from({ length: 40 }, (_, i) => 39 - i));
+  const until = await store.search({ q: '{}', limit: 100, start: start / 1000 - 1, end: start / 1000 });
+  expect(until.map(({ traceID }) => traceID)).toEqual([traceIdHex(`t${start}`).replace(/^0+/, '')]);
+  const since = await store.search({ q: '{}', limit: 100, start: start / 1000 + 1 });
+  expect(since).toEqual([]);
+});
