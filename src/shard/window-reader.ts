@@ -27,7 +27,7 @@ interface PastBytes {
   readonly landed: Landed;
 }
 
-/** Decompresses what has so many bytes, off the loop. */
+/** Decompresses what has so many bytes, off the loop; what it gives is lent until it is asked again. */
 export type Unpack = (packed: Uint8Array, bytes: number) => Promise<Uint8Array>;
 
 interface Parts {

@@ -29,15 +29,15 @@ interface Asked {
  */
 export class BringBack {
   readonly #pipeline: Pipeline;
-  readonly #unpack: Unpack;
+  readonly #unpacking: () => Unpack;
   readonly #pace: Pace;
   readonly #asked: Asked[] = [];
   #isWalking = false;
   #isStopped = false;
 
-  constructor(pipeline: Pipeline, unpack: Unpack, pace: Pace) {
+  constructor(pipeline: Pipeline, unpacking: () => Unpack, pace: Pace) {
     this.#pipeline = pipeline;
-    this.#unpack = unpack;
+    this.#unpacking = unpacking;
     this.#pace = pace;
   }
 
@@ -71,7 +71,7 @@ export class BringBack {
     let brought: readonly Brought[] = [];
     try {
       await this.#pace.next();
-      brought = await bringBack(new WindowReader(shard, this.#unpack), ids, {
+      brought = await bringBack(new WindowReader(shard, this.#unpacking()), ids, {
         conditions: noConditions,
         pace: this.#pace,
         land,

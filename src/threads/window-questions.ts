@@ -1,5 +1,3 @@
-import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
 import { systemClock, unixMsOf } from '../clock.ts';
 import { noConditions } from '../decide/conditions.ts';
 import { Enricher, type EnrichOptions } from '../enrich/enrich.ts';
@@ -9,7 +7,7 @@ import type { Pipeline } from '../pipeline.ts';
 import { pastCandidates } from '../shard/past-candidates.ts';
 import { pastTraces } from '../shard/past-trace.ts';
 import type { Shard } from '../shard/shard.ts';
-import { always, type Unpack, WindowReader } from '../shard/window-reader.ts';
+import { always, WindowReader } from '../shard/window-reader.ts';
 import { type GatheredTraces, type GatherRequest, gather } from '../simulate/gather.ts';
 import { compileJointly, type RulesPlace } from '../simulate/joint-rules.ts';
 import { SpanNames } from '../simulate/names.ts';
@@ -17,17 +15,12 @@ import { TraceTable } from '../simulate/trace-table.ts';
 import { besidePathMs, Pace, Turns } from '../store/pace.ts';
 import { parseSearchRequest } from '../store/search-request.ts';
 import { BringBack } from './bring-back.ts';
+import { unpacking } from './unpacking.ts';
 
 /** What was not looked at by then is left out of a simulation. */
 const longestMs = 25_000;
-/** zlib takes no smaller ones. */
-const leastChunk = 64;
 /** How far a sender's clock may be ahead of ours, for its spans to be found by time. */
 const skewMs = 60_000;
-
-const decompress = promisify(zstdDecompress);
-/** In one piece: by default it comes in pieces of 16 KiB, each of which waits for its turn on this thread. */
-const unpack: Unpack = (packed, bytes) => decompress(packed, { chunkSize: Math.max(leastChunk, bytes + 1) });
 
 /** Questions about what is in the windows of this thread's shard; they take turns, and the path goes between them. */
 export class WindowQuestions {
@@ -41,14 +34,14 @@ export class WindowQuestions {
 
   /** Brings traces back for one pipeline. */
   bringBack(pipeline: Pipeline): BringBack {
-    return new BringBack(pipeline, unpack, new Pace(this.#turns, besidePathMs));
+    return new BringBack(pipeline, unpacking, new Pace(this.#turns, besidePathMs));
   }
 
   /** What is there of each trace; ids of 32 hex digits. Rejects with Abandoned, soon, when `over` is aborted. */
   async traces(shard: Shard, traceIds: readonly string[], over: AbortSignal): Promise<PastTrace[]> {
     const pace = Pace.until(over, this.#turns, besidePathMs);
     const asked = { conditions: noConditions, write: this.#enricher, pace };
-    return pastTraces(new WindowReader(shard, unpack), traceIds.map(wordsOf), asked);
+    return pastTraces(new WindowReader(shard, unpacking()), traceIds.map(wordsOf), asked);
   }
 
   /** The traces that a search may find; `query` as the read API has it. Rejects likewise. */
@@ -61,7 +54,7 @@ export class WindowQuestions {
       pace: Pace.until(over, this.#turns, besidePathMs),
       write: this.#enricher,
     };
-    return pastCandidates(new WindowReader(shard, unpack), { ...always, fromMs }, asked);
+    return pastCandidates(new WindowReader(shard, unpacking()), { ...always, fromMs }, asked);
   }
 
   /** What is there of the window's traces, for rules to be tried on; cut short where it takes too long. Rejects likewise. */
@@ -71,7 +64,7 @@ export class WindowQuestions {
     const pace = Pace.until(over, this.#turns, besidePathMs);
     const range = { ...always, ...(fromMs !== null && { fromMs }) };
     const endMs = systemClock.monotonicMs() + longestMs;
-    return gather(new WindowReader(shard, unpack).walk(range, { conditions, pace }), {
+    return gather(new WindowReader(shard, unpacking()).walk(range, { conditions, pace }), {
       table: new TraceTable({ conditions, keys, seed, maxTraces, waits }),
       names: new SpanNames(this.#enricher),
       originMs,
