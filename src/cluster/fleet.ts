@@ -142,7 +142,8 @@ export class Fleet {
   async leave(): Promise<void> {
     this.#isLeaving = true;
     this.#update();
-    await this.#publish();
+    // A shard that hangs says what it said before; the end does not wait for it.
+    await inTime(this.#publish(), askBackMs, { ref: false });
     await Promise.all(this.#others().map((member) => this.#tellOfLeaving(member)));
   }
 

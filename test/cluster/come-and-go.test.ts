@@ -9,7 +9,7 @@ const members = (names: string) => [...names].map((name) => ({ name, address: `$
 const namesOf = (list: FleetView['lists'][number]) => list.map(({ name }) => name).join('');
 
 /** A member `a` among others that answer as `says` has it. */
-async function among(names: string, says: Record<string, Word | NoWord>) {
+async function among(names: string, says: Record<string, Word | NoWord>, published?: () => Promise<void>) {
   const clock = new HandClock();
   const views: FleetView[] = [];
   const told: [string, string][] = [];
@@ -24,7 +24,10 @@ async function among(names: string, says: Record<string, Word | NoWord>) {
       told.push([name, readWord(word).isLeaving ? 'leaving' : 'there']);
       return says[name] ?? 'unreachable';
     },
-    publish: (view) => void views.push(view),
+    publish: (view) => {
+      views.push(view);
+      return published?.();
+    },
     log: () => {},
     now: clock.monotonicMs,
   });
@@ -164,6 +167,12 @@ describe('a member', () => {
     expect(hasLeft).toBe(false);
     fleet.hear(word('c'));
     await left;
+  });
+
+  it('that leaves does not wait for a shard that hangs', async () => {
+    const { fleet, views } = await among('ab', {}, () => new Promise(() => {}));
+    await fleet.leave();
+    expect(readWord(views.at(-1)!.word).isLeaving).toBe(true);
   });
 
   it('that leaves does not wait for those that do not answer, nor where it is in no list', async () => {
