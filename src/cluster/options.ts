@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import * as v from 'valibot';
 import { isUnreachable, unreachable } from '../access/options.ts';
 import type { ConsulClient } from '../consul/client.ts';
@@ -35,10 +36,14 @@ const dnsName = scalar(
   },
 );
 
-const nameServer = text(
-  /^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?|[\da-f:]*:[\da-f:.]+|\[[\da-f:.]+\](?::\d{1,5})?)$/i,
-  'an address, or address:port, such as 127.0.0.1:8600',
-);
+/** As node:dns takes them, which throws for others. */
+const nameServer = scalar('an address, or address:port, such as 127.0.0.1:8600', (input): string | undefined => {
+  if (typeof input !== 'string') return undefined;
+  if (isIP(input) !== 0) return input;
+  const [, v6, v4, port = '53'] = /^(?:\[([^\]]+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(input) ?? [];
+  const isAddress = v6 === undefined ? isIP(v4 ?? '') === 4 : isIP(v6) === 6;
+  return isAddress && Number(port) >= 1 && Number(port) <= 65_535 ? input : undefined;
+});
 
 const nameInConsul = text(/^[A-Za-z0-9_-]{1,64}$/, 'a name of letters, digits, - and _');
 

@@ -98,7 +98,9 @@ describe('members from a name server', () => {
     ['{ dns: "a:1", static: ["a=b:1"] }', 'cluster.members: expected one of static, dns and consul'],
     ['{ static: ["x=b:1"], refresh: 5s }', 'cluster.members.refresh: belongs to dns'],
     ['{ static: ["x=b:1"], name_servers: ["10.0.0.1"] }', 'cluster.members.name_servers: belongs to dns'],
-    ['{ dns: "a:1", name_servers: ["ns.example"] }', 'expected an address, or address:port'],
+    ...['ns.example', '999.1.1.1', '1.2.3.4:', '1.2.3.4:0', '1.2.3.4:99999', ':::::', '[zz]:1', '[1.2.3.4]:1'].map(
+      (server) => [`{ dns: "a:1", name_servers: ["${server}"] }`, 'expected an address, or address:port'],
+    ),
     ['{ dns: "a:1", refresh: 5 }', 'cluster.members.refresh: 5: expected a duration from 1s to 1h'],
   ])('%s is refused', (text, message) => {
     expect(errors(`${store}cluster: { members: ${text} }`, 'x')).toEqual([expect.stringContaining(message)]);

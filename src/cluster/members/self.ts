@@ -6,7 +6,7 @@ import type { Member } from '../../model/member.ts';
 interface Self {
   /** `cluster.name`. */
   readonly name: string;
-  /** Where others reach it; an address that is none of the machine's own alone, such as 0.0.0.0, stands for all of them. */
+  /** Where it listens; what is no address of the machine alone, such as 0.0.0.0 or a name, stands for all of them. */
   readonly host: string;
   readonly port: number;
 }
@@ -18,7 +18,7 @@ interface Self {
 export function selfIn(members: readonly Member[], { name, host, port }: Self, own = ownAddresses()): number {
   const byName = members.findIndex((member) => member.name === name);
   if (byName >= 0) return byName;
-  const addresses = host === '' || everywhere.includes(host) ? own : [host];
+  const addresses = isIP(host) === 0 || isEverywhere(host) ? own : [host.replace(/%.*/, '')];
   return members.findIndex((member) => member.name === member.address && isOwn(member.address, port, addresses));
 }
 
@@ -32,7 +32,8 @@ function isOwn(address: string, port: number, own: readonly string[]): boolean {
   return own.some((it) => isIP(it) === family && list.check(it, family === 4 ? 'ipv4' : 'ipv6'));
 }
 
-const everywhere = ['0.0.0.0', '::', 'localhost'];
+/** However it is written. */
+const isEverywhere = (host: string): boolean => /^[0:.]+$/.test(host);
 
 const ownAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));

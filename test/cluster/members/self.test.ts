@@ -24,7 +24,16 @@ describe('which member a gateway is', () => {
     expect(selfIn(all, { ...self, host: '10.0.0.3' }, own)).toBe(1);
     expect(selfIn(all, { ...self, host: '10.0.0.4' }, own)).toBe(-1);
     expect(selfIn(byAddress('[fd00:0:0::3]:4319'), { ...self, host: 'fd00::3' }, own)).toBe(0);
+    expect(selfIn(byAddress('[fe80::3]:4319'), { ...self, host: 'fe80::3%eth0' }, own)).toBe(0);
   });
+
+  it.each(['gw-1.obs.svc', 'localhost', '::', '0:0:0:0:0:0:0:0'])(
+    'says any of the machine’s where it listens at %s',
+    (host) => {
+      expect(selfIn(byAddress('10.0.0.1:4319', '10.0.0.2:4319'), { ...self, host }, own)).toBe(1);
+      expect(selfIn(byAddress('[fd00::2]:4319'), { ...self, host }, own)).toBe(0);
+    },
+  );
 
   it('is told by the port where several are on one machine', () => {
     expect(selfIn(byAddress('10.0.0.2:4320', '10.0.0.2:4319'), self, own)).toBe(1);
