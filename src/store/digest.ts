@@ -12,7 +12,7 @@ const bitsPerTerm = 12;
 const probes = 6;
 /** A search reads one of every trace, and each part that comes writes its trace's again. */
 const mostBytes = 64 * 1024;
-const mostWords = mostBytes / 4;
+const mostWords = (mostBytes - headerBytes) / 4;
 const anyTerm = 0xffff_ffff;
 
 export interface Summary {
