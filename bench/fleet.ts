@@ -16,6 +16,7 @@ import { collectorPolicies } from './subjects.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
 const turnSeconds = 4;
+const warmUpSeconds = 2;
 const connections = 16;
 const decisionWait = '1s';
 const rules = 'baseline_percent: 1\nlatency_threshold_ms: 500\nroutes: [/login, /upload]\n';
@@ -92,14 +93,20 @@ const subjects = [
 ];
 
 const load = new PostLoad(caseOf('whole'), connections);
+/** Sends for so long, and waits until all that came is decided; the spans that were taken. */
+async function turn({ http, gateways }: Subject, seconds: number): Promise<number> {
+  const spans = await load.send(http, seconds);
+  // A Collector says nothing of it, so it has its wait and a half.
+  if (gateways.length === 0) await new Promise((resolve) => setTimeout(resolve, 1_500));
+  for (const gateway of gateways) await until(async () => (await metricOf(gateway, 'tailgate_waiting_spans')) === 0);
+  return spans;
+}
+
 for (let round = 0; round <= rounds; round++) {
   for (const each of subjects) {
+    await turn(each, warmUpSeconds);
     const before = each.pids.map(cpuSeconds);
-    const spans = await load.send(each.http, turnSeconds);
-    // Until all that came is decided; a Collector says nothing of it, so it has its wait and a half.
-    if (each.gateways.length === 0) await new Promise((resolve) => setTimeout(resolve, 1_500));
-    for (const gateway of each.gateways)
-      await until(async () => (await metricOf(gateway, 'tailgate_waiting_spans')) === 0);
+    const spans = await turn(each, turnSeconds);
     // The first round warms up.
     if (round === 0) continue;
     each.spans += spans;
