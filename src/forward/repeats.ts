@@ -27,21 +27,22 @@ export class Repeats {
   /** Its owner has it, and its sender does not know. */
   expect(bytes: Uint8Array, { slices, stride, count }: Slices, now: number): void {
     this.forget(now);
-    for (let i = 0, row = 0; i < count; i++, row += stride) {
+    // Of more spans than are kept none is looked at that would be forgotten at once.
+    for (let i = Math.max(0, count - mostSpans); i < count; i++) {
+      const row = i * stride;
       const trace = slices[row + Slice.traceIdD];
       const known = this.#known.get(trace) ?? new Map<number, number>();
       // Known traces are in the order in which they were last heard of.
       this.#known.delete(trace);
       this.#known.set(trace, known);
-      this.#count -= known.size;
-      known.set(digestOf(bytes, slices, row), now + keptMs);
-      this.#count += known.size;
+      const digest = digestOf(bytes, slices, row);
+      // And so are the spans of each.
+      if (known.delete(digest)) this.#count--;
+      known.set(digest, now + keptMs);
+      this.#count++;
     }
     this.#newest = now;
-    for (const [trace, known] of this.#known) {
-      if (this.#count <= mostSpans) break;
-      this.#drop(trace, known);
-    }
+    this.#forgetOldest();
   }
 
   /** Whether the slice of this row came before, and was taken. */
@@ -67,9 +68,15 @@ export class Repeats {
     }
   }
 
-  #drop(trace: number, known: Map<number, number>): void {
-    this.#known.delete(trace);
-    this.#count -= known.size;
+  #forgetOldest(): void {
+    for (const [trace, known] of this.#known) {
+      for (const digest of known.keys()) {
+        if (this.#count <= mostSpans) return;
+        known.delete(digest);
+        this.#count--;
+      }
+      this.#known.delete(trace);
+    }
   }
 }
 

@@ -152,3 +152,23 @@ it('repeats are expected for five minutes, so many that they cost 2 MB, and know
   }
   expect([has(one), has(requestBytes({ trace: '16-0', id: '0' }))]).toEqual([false, true]);
 });
+
+it('of more spans of one trace than are remembered the newest are, in one request or in several', () => {
+  const scan = new RequestScan();
+  const bodies = [0, 1].map((n) =>
+    requestBytes(...Array.from({ length: 10_000 }, (_, i) => ({ trace: 'one', id: `${n}-${i}` }))),
+  );
+  for (const requests of [bodies, [Buffer.concat(bodies)]]) {
+    const repeats = new Repeats();
+    for (const body of requests) {
+      scan.run(body, 0, body.length, noConditions);
+      repeats.expect(body, scan, 1_000);
+    }
+    const has = (id: string): boolean => {
+      const body = requestBytes({ trace: 'one', id });
+      scan.run(body, 0, body.length, noConditions);
+      return repeats.has(body, scan.slices, 0);
+    };
+    expect(['1-9999', '1-0', '0-9999', '0-0'].map(has)).toEqual([true, true, true, false]);
+  }
+});
