@@ -27,7 +27,13 @@ async function fleetOf(...[names, more]: [Parameters<typeof makeFleet>[0], Param
   const compared = async (acknowledged: readonly Uint8Array[]) => {
     const wanted = acknowledged.flatMap((body) => spanIdentities(body));
     await eventually(async () => {
-      for (const gateway of fleet.up.values()) expect((await gateway.status()).buffer.spans).toBe(0);
+      for (const [name, gateway] of fleet.up) {
+        const { buffer, books } = await gateway.status();
+        expect(buffer.spans).toBe(0);
+        // What was kept is at the sink, or on its last way to it.
+        const exporters = books.exporters as { readonly queued: number }[];
+        if (name !== 'agent') expect(exporters.map(({ queued }) => queued)).toEqual([0]);
+      }
     });
     await sleep(500);
     if (process.env.FLEET_DEBUG) {
