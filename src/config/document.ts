@@ -2,6 +2,7 @@ import type { BaseIssue } from 'valibot';
 import { LineCounter, parseDocument, type YAMLError } from 'yaml';
 import type { Problem } from '../model/rules.ts';
 import { toLine } from '../units.ts';
+import { nestedTooDeepAt } from './nesting.ts';
 import { hideReferences, putVariables, showReferences, type Variables } from './variables.ts';
 import { readTree, type YamlTree } from './yaml-tree.ts';
 
@@ -50,6 +51,12 @@ function parse(text: string, lineCounter: LineCounter, env: Variables | undefine
   const control = /(?![\t\n\r])\p{Cc}/u.exec(text);
   try {
     const source = env ? hideReferences(text) : text;
+    const tooDeepAt = nestedTooDeepAt(source);
+    if (tooDeepAt >= 0) {
+      // The parser counts lines, and does not see this.
+      lineCounter.lineStarts = [0, ...[...source.matchAll(/\n/g)].map(({ index }) => index + 1)];
+      return broken([{ offset: tooDeepAt, message: tooDeep }]);
+    }
     const { contents, errors, warnings } = parseDocument(source, { ...yamlOptions, lineCounter });
     if (control) return broken([{ offset: control.index, message: `holds the character ${code(control[0])}` }]);
     const wrong = [...errors, ...warnings];
@@ -78,8 +85,10 @@ function syntaxProblem({ pos, message }: YAMLError): { offset: number; message: 
 
 /** The parser goes down into what is nested; where the stack is at its end, it says only that. */
 function syntaxMessage(message: string): string {
-  return `not valid YAML: ${/call stack|stack overflow/i.test(message) ? 'nested too deep' : showReferences(message)}`;
+  return /call stack|stack overflow/i.test(message) ? tooDeep : `not valid YAML: ${showReferences(message)}`;
 }
+
+const tooDeep = 'not valid YAML: nested too deep';
 
 const code = (character: string) => `U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 

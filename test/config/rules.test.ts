@@ -192,6 +192,12 @@ describe('a document that is meant to hurt', () => {
       /rules\.yaml:\d+: \w\[\d\]: \*\w: aliases repeat more than 1048576 characters/,
     );
     expect(errors('['.repeat(100_000))[0]).toBe('rules.yaml:1: not valid YAML: nested too deep');
+    const deep = `# 'a'\nb: "["\n---\nc:\n  - ${'['.repeat(1_001)}${']'.repeat(1_001)}\n`;
+    expect(errors(deep)).toEqual(['rules.yaml:5: not valid YAML: nested too deep']);
+    // Those in texts and comments open nothing.
+    const open = '[{'.repeat(2_000);
+    for (const text of [`a: "${open}" # ${open}`, `a: x${open}`, `a: |\n  ${open}`])
+      expect(errors(text)[0] ?? '').not.toMatch(/nested/);
     expect(errors(`routes: ${'['.repeat(101)}${']'.repeat(101)}`)[0]).toContain('nested in more than 100 levels');
   });
 
