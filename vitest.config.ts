@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export const longStories = [
   'test/process/{container,overload,searches,shard-trouble,shards,simulate,tls-crowd,window}.test.ts',
   'test/export/tls-rotation.test.ts',
+  'test/decide/weights.test.ts',
 ];
 
 /** The stories of the path, told again with more than one shard. */
