@@ -125,12 +125,13 @@ describe('gateways that register themselves in a real Consul', () => {
     const before = told.length;
     await consul.stop();
     await vi.waitFor(() => expect(troubles.length).toBeGreaterThan(1), { timeout: 30_000 });
-    // A server that waits for two others has no leader, and says so.
+    // A server that waits for two others has no leader, and says so when it has held a question for seven seconds; it is asked
+    // ten seconds after the time before at most.
     const dataDir = mkdtempSync(join(tmpdir(), 'tailgate-consul-'));
     stops.push(() => rmSync(dataDir, { recursive: true, force: true }));
     const waits = ['-bootstrap-expect=3'];
     const { httpPort } = consul;
-    const leaderless = startConsul({ dataDir, httpPort, extraArgs: waits, readyTimeoutMs: 12_000 }).catch(
+    const leaderless = startConsul({ dataDir, httpPort, extraArgs: waits, readyTimeoutMs: 25_000 }).catch(
       () => undefined,
     );
     await vi.waitFor(() => expect(troubles.join()).toMatch(/leader/i), { timeout: 30_000 });
