@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Stories of whole processes that last long: told in vitest.real.config.ts, where there is time for them. */
 export const longStories = [
-  'test/process/{container,overload,searches,shard-trouble,shards,simulate,tls-crowd,window}.test.ts',
+  'test/process/{container,overload,searches,shard-trouble,shards,simulate,start-stop,tls-crowd,window}.test.ts',
   'test/export/tls-rotation.test.ts',
   'test/decide/weights.test.ts',
 ];
