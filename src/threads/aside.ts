@@ -5,15 +5,29 @@ const mostHeapMb = 512;
 /** The threads there are, by the files they run. */
 type AsideThread = 'candidate-thread' | 'rules-thread';
 
+interface Bounds {
+  readonly longestMs: number;
+  readonly over: AbortSignal;
+}
+
 /**
- * What a thread of its own makes of `data`: its first message. Rejects when it takes too long or too much memory, ends
- * without a word, or `over` is aborted; the thread is gone then.
+ * What a thread of its own makes of rules, its first message; or why it could not: it took too long or too much memory,
+ * or ended without a word. Rejects when `over` is aborted. The thread is gone then.
  */
 export async function aside<T>(
   thread: AsideThread,
   data: unknown,
-  { longestMs, over }: { readonly longestMs: number; readonly over: AbortSignal },
-): Promise<T> {
+  bounds: Bounds,
+): Promise<T | { readonly errors: readonly string[] }> {
+  try {
+    return await firstMessage<T>(thread, data, bounds);
+  } catch (error) {
+    if (bounds.over.aborted) throw error;
+    return { errors: [`rules: they could not be read: ${(error as Error).message}`] };
+  }
+}
+
+async function firstMessage<T>(thread: AsideThread, data: unknown, { longestMs, over }: Bounds): Promise<T> {
   over.throwIfAborted();
   const file = new URL(`./${thread}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
   const worker = new Worker(file, { workerData: data, resourceLimits: { maxOldGenerationSizeMb: mostHeapMb } });

@@ -12,10 +12,5 @@ const longestMs = 15_000;
  */
 export async function readAside(text: CandidateText, over: AbortSignal): Promise<Candidate> {
   if (Buffer.byteLength(text.rules) <= mostHereBytes) return readCandidate(text);
-  try {
-    return await aside<Candidate>('candidate-thread', text, { longestMs, over });
-  } catch (error) {
-    if (over.aborted) throw error;
-    return { errors: [`rules: they could not be read: ${(error as Error).message}`] };
-  }
+  return aside<Candidate>('candidate-thread', text, { longestMs, over });
 }

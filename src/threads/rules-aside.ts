@@ -12,11 +12,5 @@ export interface RulesAsked {
 }
 
 /** Reads and checks rules in a thread of their own, since this one may be the path's. Rejects when `over` is aborted. */
-export async function readRulesAside(asked: RulesAsked, over: AbortSignal): Promise<RulesReading<CheckedRules>> {
-  try {
-    return await aside<RulesReading<CheckedRules>>('rules-thread', asked, { longestMs, over });
-  } catch (error) {
-    if (over.aborted) throw error;
-    return { errors: [`rules: they could not be read: ${(error as Error).message}`] };
-  }
-}
+export const readRulesAside = (asked: RulesAsked, over: AbortSignal): Promise<RulesReading<CheckedRules>> =>
+  aside<RulesReading<CheckedRules>>('rules-thread', asked, { longestMs, over });
