@@ -12,6 +12,7 @@ const signs = ['\u0002', '\u001f', '\u0018'];
  * at most.
  */
 export function nestedTooDeepAt(text: string): number {
+  if ((text.match(/[[{]/g)?.length ?? 0) <= maxDepth) return -1;
   let depth = 0;
   let offset = 0;
   for (const token of new Lexer().lex(text)) {
