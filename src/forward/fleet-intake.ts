@@ -16,8 +16,6 @@ import type { FleetTenant } from './fleet-tenant.ts';
 
 /** Of a large message scanned at a time, as in the pipeline. */
 const bytesAStep = 64 * 1024;
-/** Slices of an ordinary request, at most. */
-const keptSlices = 16_384;
 /**
  * Where so few share the traces, much of what comes stays: it is scanned as the rules here ask. Among more members most
  * is scanned again by others, and what stays is scanned again here.
@@ -25,8 +23,6 @@ const keptSlices = 16_384;
 const fewMembers = 4;
 
 const splitter = new Splitter();
-/** Of the request at hand, see Splitter. */
-const groupsKept = new Int32Array(keptSlices);
 
 /** `asked`: what the scan goes by; `ownBytes`: what is held of it already, which its parts take the place of. */
 interface HowToCut {
@@ -166,7 +162,7 @@ export class FleetIntake implements Intake {
     const { slices: rows, stride, count, invalid } = scan;
     const { fleet, pipeline, added } = this.#of;
     if (fleet.isChanging) pipeline.catchUp();
-    const groups = count <= keptSlices ? groupsKept : new Int32Array(count);
+    const groups = splitter.groupsFor(count);
     const { targets, staying } = this.#group({ bytes, rows, stride, count }, groups);
     if (fleet.options.isAgent && staying > 0) return noOwner();
     if (targets.length === 0) return undefined;

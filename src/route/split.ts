@@ -30,6 +30,7 @@ const wordBytes = Int32Array.BYTES_PER_ELEMENT;
  */
 export class Splitter {
   readonly #order = new Int32Array(keptSlices);
+  readonly #groups = new Int32Array(keptSlices);
   readonly #memory = new PartMemory();
 
   /**
@@ -57,6 +58,11 @@ export class Splitter {
       const found = { rows, stride, count: plan.spans, conditions, invalid: 0, reason: '' };
       return { body: out.view(), spans: plan.spans, found };
     });
+  }
+
+  /** For the groups of so many slices, each to be set before `split`; good until the next call. */
+  groupsFor(count: number): Int32Array {
+    return count <= keptSlices ? this.#groups : new Int32Array(count);
   }
 
   /** For a message that is to be cut: at least so long. It becomes a part's body, or is given back. */
