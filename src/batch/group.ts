@@ -1,6 +1,6 @@
 import type { KeyedHash } from '../tables/keyed-hash.ts';
 import type { Envelope } from '../wire/envelope.ts';
-import { Writer } from '../wire/writer.ts';
+import { fieldBytes, Writer } from '../wire/writer.ts';
 import type { SpareWriters } from './spare-writers.ts';
 
 /**
@@ -103,7 +103,7 @@ export class Groups {
     let total = 0;
     for (const resource of this.resources) {
       const inner = resourceBytes(resource);
-      if (inner > 0) total += framed(inner);
+      if (inner > 0) total += fieldBytes(inner);
     }
     return total;
   }
@@ -148,18 +148,11 @@ function finishScope(out: Writer, scope: ScopeGroup): void {
 
 function resourceBytes(group: ResourceGroup): number {
   let inner = 0;
-  for (const scope of group.scopes) if (scope.count > 0) inner += framed(scopeBytes(scope));
+  for (const scope of group.scopes) if (scope.count > 0) inner += fieldBytes(scopeBytes(scope));
   return inner === 0 ? 0 : inner + group.head.length + group.resourceRest.length;
 }
 
 const scopeBytes = (scope: ScopeGroup): number => scope.head.length + scope.spans.pos + scope.scopeRest.length;
-
-/** A one-byte tag, the length, the message. */
-function framed(length: number): number {
-  let bytes = 2;
-  for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 128)) bytes++;
-  return bytes + length;
-}
 
 /** The groups of one hash: nearly always one. */
 function listIn<T>(groups: Map<number, T[]>, hash: number): T[] {

@@ -46,7 +46,7 @@ export class SpanScan {
   traceIdB = 0;
   traceIdC = 0;
   traceIdD = 0;
-  /** Where its times stand, if anybody asks; −1 = it has none. */
+  /** Where its times stand; −1 = it has none. */
   startAt = -1;
   endAt = -1;
   /** End − start, not less than 0; 0 where one is missing. */

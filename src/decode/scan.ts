@@ -1,6 +1,6 @@
 import type { SpanConditions } from '../model/conditions.ts';
 import { bodyEnd, fieldNumber, fieldType, malformed, open, readTag, skipValue } from '../wire/cursor.ts';
-import { tailAt } from '../wire/envelope.ts';
+import { canBeSkipped } from '../wire/envelope.ts';
 import { instrumentationLibrarySpans } from '../wire/otlp.ts';
 import { MalformedError } from '../wire/reader.ts';
 import { RowBits } from './row-bits.ts';
@@ -8,9 +8,6 @@ import { SpanScan } from './scan-span.ts';
 import { SliceTable } from './slice-table.ts';
 import { ResourceUnderWay, ScopeUnderWay } from './under-way.ts';
 import { kindOf, validate } from './validate.ts';
-
-/** So many spans are worth a mark that they can be skipped at once when their envelope is read. */
-const manySpans = 8;
 
 /**
  * A broken message costs a microsecond or two, so a request may have as many as it pays for with its length: spans of
@@ -315,8 +312,7 @@ export class RequestScan {
     this.#scope.isOpen = false;
     const isSmall = isSound && this.#isSmall('scope', end - start - spansBytes);
     if (!isSmall) this.invalid += this.#table.takeBack(firstRow);
-    if (this.count - firstRow >= manySpans && gaps === 0 && tailAt(this.#buf, end) === spansTo)
-      this.#table.markSkippable(firstRow);
+    if (gaps === 0 && canBeSkipped(this.count - firstRow, spansTo, this.#buf, end)) this.#table.markSkippable(firstRow);
   }
 
   #addLateScope(): void {

@@ -1,8 +1,8 @@
 import { Slice } from '../model/slice.ts';
-import { type Envelope, skippable, tailAt } from '../wire/envelope.ts';
+import { canBeSkipped, type Envelope, skippable } from '../wire/envelope.ts';
 import type { Envelopes } from '../wire/envelopes.ts';
 import { Request, ResourceSpans, ScopeSpans, WireType } from '../wire/otlp.ts';
-import type { Writer } from '../wire/writer.ts';
+import { fieldBytes, type Writer } from '../wire/writer.ts';
 
 /** Slices of one request, as a scan found them; see model/slice.ts. */
 export interface ScannedSlices {
@@ -26,8 +26,6 @@ interface Section {
 }
 
 const spansTag = ScopeSpans.spans * 8 + WireType.length;
-/** So many spans are worth a mark that they can be skipped at once when their envelope is read. */
-const manySpans = 8;
 
 /**
  * What a part of a request becomes, to the byte: so it is written in one go, each length where it belongs, and slices
@@ -70,7 +68,7 @@ export class PartPlan {
       out.raw(envelope.scopeRest);
       this.#writeSpans(section, out, found);
       if (found === undefined) continue;
-      const isMarked = to - from >= manySpans && tailAt(out.buf, out.pos) === out.pos;
+      const isMarked = canBeSkipped(to - from, out.pos, out.buf, out.pos);
       this.#placeIn(found, section, resourceSpansAt, isMarked ? scopeSpansAt | skippable : scopeSpansAt);
     }
   }
@@ -90,8 +88,8 @@ export class PartPlan {
         const { resource, resourceRest, scope, scopeRest } = envelope;
         section = {
           ...{ envelope, isFirst, from: n, to: n },
-          resourceBytes: isFirst ? fieldBytes(resource.length, true) + resourceRest.length : 0,
-          scopeBytes: fieldBytes(scope.length, true) + scopeRest.length,
+          resourceBytes: isFirst ? bytesUnlessEmpty(resource.length) + resourceRest.length : 0,
+          scopeBytes: bytesUnlessEmpty(scope.length) + scopeRest.length,
         };
         this.#sections.push(section);
       }
@@ -152,10 +150,4 @@ export class PartPlan {
   }
 }
 
-/** Of a field with a tag of one byte and so many bytes in it. */
-function fieldBytes(length: number, isLeftOutWhenEmpty = false): number {
-  if (length === 0 && isLeftOutWhenEmpty) return 0;
-  let bytes = 2 + length;
-  for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
-}
+const bytesUnlessEmpty = (length: number): number => (length === 0 ? 0 : fieldBytes(length));

@@ -22,6 +22,13 @@ export interface Envelope {
  */
 export const skippable = 1 << 31;
 
+/** So few are as well walked over one by one. */
+const fewSpans = 8;
+
+/** Whether so many spans, which stand together up to `spansTo` in a ScopeSpans that ends at `end`, are worth that mark. */
+export const canBeSkipped = (spans: number, spansTo: number, buf: Uint8Array, end: number): boolean =>
+  spans >= fewSpans && tailAt(buf, end) === spansTo;
+
 /** Where the schema URL, a short one, starts that ends at `end`; `end` where the bytes before do not look like one. */
 export function tailAt(buf: Uint8Array, end: number): number {
   for (let length = 0; length < 0x80 && end - length >= 2; length++) {

@@ -114,8 +114,7 @@ export class Writer {
    */
   close(mark: number): void {
     const length = this.pos - mark;
-    let bytes = 1;
-    for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 128)) bytes++;
+    const bytes = lengthBytes(length);
     if (bytes > 1) {
       this.reserve(bytes - 1);
       this.buf.copyWithin(mark + bytes - 1, mark, this.pos);
@@ -125,3 +124,13 @@ export class Writer {
     this.pos += length;
   }
 }
+
+/** Bytes of a length as it is written, without padding. */
+function lengthBytes(length: number): number {
+  let bytes = 1;
+  for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
+/** Bytes of a field with a tag of one byte, its length, and so many bytes in it. */
+export const fieldBytes = (length: number): number => 1 + lengthBytes(length) + length;
