@@ -3,86 +3,140 @@ import type { RequestScan } from '../decode/scan.ts';
 import { Slice } from '../model/slice.ts';
 
 /** Senders repeat a request for five minutes: the Collector's sending queue by default, SDKs for less. */
-const keptMs = 5 * 60_000;
-/** About 2 MB; of more, the oldest are forgotten. */
+const keptSeconds = 5 * 60;
+/** Of more, the oldest are forgotten. A power of two, as the others are. */
 const mostSpans = 16_384;
+const markCount = 32_768;
+const headCount = 16_384;
+
+/** Words of a remembered span: 64 bits of its digest, when it is forgotten, and the next one of the same head, 0 = none. */
+const Entry = { low: 0, high: 1, until: 2, next: 3, words: 4 } as const;
+/** Whether somebody has the entries; how many spans were ever entered; when the newest is forgotten, 0 = there is none. */
+const Control = { lock: 0, entered: 1, newest: 2, words: 4 } as const;
+const marksAt = Control.words;
+const headsAt = marksAt + markCount;
+const entriesAt = headsAt + headCount;
 
 type Slices = Pick<RequestScan, 'slices' | 'stride' | 'count'>;
 
 /**
  * Spans that were taken of requests whose senders were told to try again: OTLP has no answer that asks for a part of a
- * request, so all of it comes once more. A span is known by what is in it: senders repeat the very bytes.
+ * request, so all of it comes once more, by any connection and so to any shard: all of them share the memory. A span is
+ * known by what is in it: senders repeat the very bytes.
+ *
+ *   control | a mark for each remainder of a trace id's last word: until when spans of such traces are remembered
+ *           | heads of chains by digest | entries, the oldest of which is the next one's place
+ *
+ * What a shard enters is there before it answers the sender, and so before the sender can repeat it to another. Entries
+ * are written and read under the lock; marks and `newest` by themselves.
  */
 export class Repeats {
-  /** By the last word of the trace id, then by the digest: when it is forgotten, monotonic. The oldest are first. */
-  readonly #known = new Map<number, Map<number, number>>();
-  #count = 0;
-  #newest = 0;
+  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #digests = new Int32Array(2 * mostSpans);
+  /** Of the last call of `forget`, in monotonic seconds. */
+  #now = 0;
+
+  /** Half a megabyte, of which the system gives what is used. */
+  static memory(): SharedArrayBuffer {
+    return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * (entriesAt + mostSpans * Entry.words));
+  }
+
+  /** `memory`: of all shards of the tenant. */
+  constructor(memory = Repeats.memory()) {
+    this.#words = new Int32Array(memory);
+  }
 
   /** Asked for each request: nearly always there is none. */
   get isEmpty(): boolean {
-    return this.#count === 0;
+    return Atomics.load(this.#words, Control.newest) === 0;
   }
 
-  /** Its owner has it, and its sender does not know. */
+  /** Its owner has it, and its sender does not know. `now`: monotonic milliseconds. */
   expect(bytes: Uint8Array, { slices, stride, count }: Slices, now: number): void {
-    this.forget(now);
+    const words = this.#words;
+    const until = Math.ceil(now / 1000) + keptSeconds;
     // Of more spans than are kept none is looked at that would be forgotten at once.
-    for (let i = Math.max(0, count - mostSpans); i < count; i++) {
+    const first = Math.max(0, count - mostSpans);
+    for (let i = first, at = 0; i < count; i++, at += 2) {
       const row = i * stride;
-      const trace = slices[row + Slice.traceIdD];
-      const known = this.#known.get(trace) ?? new Map<number, number>();
-      // Known traces are in the order in which they were last heard of.
-      this.#known.delete(trace);
-      this.#known.set(trace, known);
       const digest = digestOf(bytes, slices, row);
-      // And so are the spans of each.
-      if (known.delete(digest)) this.#count--;
-      known.set(digest, now + keptMs);
-      this.#count++;
+      this.#digests[at] = digest.readInt32LE(0);
+      this.#digests[at + 1] = digest.readInt32LE(4);
+      Atomics.store(words, markOf(slices, row), until);
     }
-    this.#newest = now;
-    this.#forgetOldest();
+    this.#lock();
+    for (let at = 0; at < 2 * (count - first); at += 2) this.#enter(this.#digests[at], this.#digests[at + 1], until);
+    if (Atomics.load(words, Control.newest) < until) Atomics.store(words, Control.newest, until);
+    this.#unlock();
   }
 
   /** Whether the slice of this row came before, and was taken. */
   has(bytes: Uint8Array, rows: Int32Array, row: number): boolean {
-    const known = this.#known.get(rows[row + Slice.traceIdD]);
-    return known?.has(digestOf(bytes, rows, row)) ?? false;
+    if (Atomics.load(this.#words, markOf(rows, row)) <= this.#now) return false;
+    const digest = digestOf(bytes, rows, row);
+    this.#lock();
+    const at = this.#find(digest.readInt32LE(0), digest.readInt32LE(4));
+    const isThere = at > 0 && this.#words[at + Entry.until] > this.#now;
+    this.#unlock();
+    return isThere;
   }
 
-  /** Those that nobody repeats any more. */
+  /** Those that nobody repeats any more. `now`: monotonic milliseconds. */
   forget(now: number): void {
-    if (now > this.#newest + keptMs) {
-      this.#known.clear();
-      this.#count = 0;
+    this.#now = Math.floor(now / 1000);
+    const newest = Atomics.load(this.#words, Control.newest);
+    // Unless another shard has entered some meanwhile.
+    if (newest <= this.#now) Atomics.compareExchange(this.#words, Control.newest, newest, 0);
+  }
+
+  #enter(low: number, high: number, until: number): void {
+    const words = this.#words;
+    const known = this.#find(low, high);
+    if (known > 0) {
+      words[known + Entry.until] = until;
       return;
     }
-    for (const [trace, known] of this.#known) {
-      for (const [digest, until] of known) {
-        if (until > now) return;
-        known.delete(digest);
-        this.#count--;
-      }
-      this.#known.delete(trace);
-    }
+    const at = entriesAt + (words[Control.entered]++ & (mostSpans - 1)) * Entry.words;
+    if (words[at + Entry.until] > 0) this.#unlink(at);
+    const head = headOf(low);
+    words[at + Entry.low] = low;
+    words[at + Entry.high] = high;
+    words[at + Entry.until] = until;
+    words[at + Entry.next] = words[head];
+    words[head] = at;
   }
 
-  #forgetOldest(): void {
-    for (const [trace, known] of this.#known) {
-      for (const digest of known.keys()) {
-        if (this.#count <= mostSpans) return;
-        known.delete(digest);
-        this.#count--;
-      }
-      this.#known.delete(trace);
-    }
+  /** The word at which the entry begins; 0 = there is none. */
+  #find(low: number, high: number): number {
+    const words = this.#words;
+    let at = words[headOf(low)];
+    while (at > 0 && (words[at + Entry.low] !== low || words[at + Entry.high] !== high)) at = words[at + Entry.next];
+    return at;
+  }
+
+  #unlink(entry: number): void {
+    const words = this.#words;
+    let link = headOf(words[entry + Entry.low]);
+    while (words[link] !== entry) link = words[link] + Entry.next;
+    words[link] = words[entry + Entry.next];
+  }
+
+  /** Others have it for a millisecond at most, and no code that can fail runs meanwhile. */
+  #lock(): void {
+    while (Atomics.compareExchange(this.#words, Control.lock, 0, 1) !== 0) Atomics.wait(this.#words, Control.lock, 1);
+  }
+
+  #unlock(): void {
+    Atomics.store(this.#words, Control.lock, 0);
+    Atomics.notify(this.#words, Control.lock, 1);
   }
 }
 
-/** 48 bits of it, beside the 32 of the trace id; whoever finds two spans alike spoils his own. */
-function digestOf(bytes: Uint8Array, rows: Int32Array, row: number): number {
+const markOf = (rows: Int32Array, row: number): number => marksAt + (rows[row + Slice.traceIdD] & (markCount - 1));
+const headOf = (low: number): number => headsAt + (low & (headCount - 1));
+
+/** Of the span's bytes, its ids among them; whoever finds two spans alike spoils his own. */
+function digestOf(bytes: Uint8Array, rows: Int32Array, row: number): Buffer {
   const start = rows[row + Slice.start];
-  const digest = hash('sha256', bytes.subarray(start, start + rows[row + Slice.length]), 'buffer');
-  return digest.readUIntBE(0, 6);
+  return hash('sha256', bytes.subarray(start, start + rows[row + Slice.length]), 'buffer');
 }

@@ -20,6 +20,8 @@ interface Place {
   readonly relay: FleetWays['relay'];
   /** What resources become here, where that is something and this is an agent; a gateway adds it when a trace is kept. */
   readonly added: FleetTenant['added'];
+  /** By tenant, where there are other shards, see Repeats. */
+  readonly repeats: readonly SharedArrayBuffer[];
 }
 
 /** A shard's part of a fleet, and the ways in that are before its pipelines; loaded where there is one. */
@@ -36,7 +38,7 @@ export class FleetPart {
     config: FleetShardConfig,
     pipelines: readonly TenantPipeline[],
     tenants: Tenants | undefined,
-    { self, shards, relay, added }: Place,
+    { self, shards, relay, added, repeats }: Place,
     events: Pick<ShardEvents, 'unreachable' | 'fault'>,
   ) {
     this.#link = config.link;
@@ -53,7 +55,7 @@ export class FleetPart {
     const ofAgent = options.isAgent ? added : undefined;
     this.#of = pipelines.map(({ tenant, pipeline }) => {
       const scan = pipeline.shard.scan.another();
-      return { fleet, tenant, pipeline, scan, repeats: new Repeats(), added: ofAgent };
+      return { fleet, tenant, pipeline, scan, repeats: new Repeats(repeats[tenant.index]), added: ofAgent };
     });
     this.intakes = this.#of.map((of) => new FleetIntake(of));
     this.members = new MemberAccess(this.#of, tenants);

@@ -59,6 +59,8 @@ interface Membership {
   readonly neighbours: readonly NeighbourOptions[];
   /** Bytes in flight in all shards, see receive/admission.ts. */
   readonly inflight: SharedArrayBuffer;
+  /** What all shards remember, see forward/repeats.ts. */
+  readonly repeats: readonly SharedArrayBuffer[];
   /** Has all shards bring a trace back, this one too. */
   readonly bringBack: (traceId: string, tenant: number) => void;
   /** Has another shard judge where a part of a request belongs. */
@@ -161,7 +163,8 @@ export class LocalShard implements Shards {
     const relay = member?.relay ?? (() => Promise.reject(new Error('there is no other shard')));
     const { enrich, tenants } = this.#config;
     const added = addedTo({ ...enrich, pods: enrich.kubernetes && this.#pods });
-    return new Fleet(config, this.tenants, tenants, { self, shards: this.#shards, relay, added }, this.#events);
+    const place = { self, shards: this.#shards, relay, added, repeats: member?.repeats ?? [] };
+    return new Fleet(config, this.tenants, tenants, place, this.#events);
   }
 
   /** What is before the pipelines: nothing, where there are no other gateways. */

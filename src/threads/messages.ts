@@ -22,6 +22,8 @@ export interface ThreadData {
   /** By tenant. */
   readonly shared: readonly SharedMemory[];
   readonly inflight: SharedArrayBuffer;
+  /** By tenant; none where there are no other gateways. */
+  readonly repeats: readonly SharedArrayBuffer[];
   /** When each shard had its last turn: an Int32 each, the low 32 bits of the monotonic clock's milliseconds. */
   readonly turns: SharedArrayBuffer;
 }

@@ -10,7 +10,7 @@ import { Replies } from './replies.ts';
 import { shardStats } from './shard-stats.ts';
 
 /** The thread of one shard: a shard that is asked and told by messages. Everything else it shares is memory. */
-const { self, config, rules, shared, inflight, turns } = workerData as ThreadData;
+const { self, config, rules, shared, inflight, repeats, turns } = workerData as ThreadData;
 const turnReportMs = 500;
 const port = parentPort!;
 const tell = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
@@ -45,6 +45,7 @@ const shard = new LocalShard(
   },
   {
     inflight,
+    repeats,
     bringBack: (traceId, tenant) => tell({ type: 'bringBack', traceId, tenant }),
     relay: (to, relayed) => relays.ask((id) => tell({ type: 'relay', id, to, relayed })).then(unpacked),
     neighbours: shared.map((memory, tenant) => ({

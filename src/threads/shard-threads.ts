@@ -6,6 +6,7 @@ import { lendingMemory } from '../buffer/lending.ts';
 import { systemClock } from '../clock.ts';
 import { PolicyMemory } from '../decide/state.ts';
 import { Refusal } from '../errors.ts';
+import { Repeats } from '../forward/repeats.ts';
 import type { Brought, KeepState, Way } from '../model/brought-back.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { type FleetView, sharersIn } from '../model/fleet.ts';
@@ -77,6 +78,7 @@ export class ShardThreads implements Shards {
       rules: this.#withNumbers(rules),
       shared: tenants.map(() => shareMemory(shards, lendingMemory, ringWordsFor(shards, tenants.length))),
       inflight: new SharedArrayBuffer(4),
+      repeats: config.fleet ? tenants.map(() => Repeats.memory()) : [],
       turns,
     };
     this.#workers = Array.from({ length: shards }, (_, self) => this.#startThread({ ...common, self }));

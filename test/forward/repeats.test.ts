@@ -153,6 +153,35 @@ it('repeats are expected for five minutes, so many that they cost 2 MB, and know
   expect([has(one), has(requestBytes({ trace: '16-0', id: '0' }))]).toEqual([false, true]);
 });
 
+it('what one shard took is known to the others, whichever the sender reaches with its repeat', () => {
+  const memory = Repeats.memory();
+  const shards = [0, 1, 2].map(() => new Repeats(memory));
+  const scan = new RequestScan();
+  const bodyOf = (id: string) => requestBytes({ trace: `trace-${id}`, id });
+  const scanned = (body: Uint8Array) => {
+    scan.run(body, 0, body.length, noConditions);
+    return scan;
+  };
+  expect(shards.map(({ isEmpty }) => isEmpty)).toEqual([true, true, true]);
+  for (const [n, shard] of shards.entries()) {
+    const body = bodyOf(`${n}`);
+    shard.expect(body, scanned(body), 1_000 + n * 100_000);
+  }
+  const known = (now: number) => {
+    for (const shard of shards) shard.forget(now);
+    const has = (shard: Repeats) => [0, 1, 2].map((n) => bodyOf(`${n}`)).map((b) => shard.has(b, scanned(b).slices, 0));
+    const [first, ...others] = shards.map((shard) => [...has(shard), shard.isEmpty]);
+    expect(others).toEqual([first, first]);
+    return first;
+  };
+  expect(known(250_000)).toEqual([true, true, true, false]);
+  expect(known(350_000)).toEqual([false, true, true, false]);
+  // Entered again, it is remembered anew.
+  shards[2].expect(bodyOf('0'), scanned(bodyOf('0')), 350_000);
+  expect(known(550_000)).toEqual([true, false, false, false]);
+  expect(known(700_000)).toEqual([false, false, false, true]);
+});
+
 it('of more spans of one trace than are remembered the newest are, in one request or in several', () => {
   const scan = new RequestScan();
   const bodies = [0, 1].map((n) =>

@@ -51,11 +51,12 @@ it('an agent brings each span once, however often its sender must repeat, and re
   const fleet = await makeFleet(['b', 'c'], 'http://127.0.0.1:1', { rules: keepAll, addresses });
   onTestFinished(() => fleet[Symbol.asyncDispose]());
   const members = { static: Object.entries(addresses).map(([name, address]) => `${name}=${address}`) };
-  const agent = await fleet.startAgent({ cluster: { name: 'agent', members, forward_timeout: '300ms' } });
+  const agent = await fleet.startAgent({ shards: 2, cluster: { name: 'agent', members, forward_timeout: '3s' } });
   fleet.up.set('agent', agent);
   await settled(fleet, 2);
   const send = async (body: Uint8Array) => {
-    const headers = { 'content-type': 'application/x-protobuf' };
+    // Each by a connection of its own, so that either shard may be the one that has it.
+    const headers = { 'content-type': 'application/x-protobuf', connection: 'close' };
     const answer = await fetch(`http://${agent.http}/v1/traces`, { method: 'POST', headers, body: Buffer.from(body) });
     return { status: answer.status, text: Buffer.from(await answer.arrayBuffer()).toString('latin1') };
   };
