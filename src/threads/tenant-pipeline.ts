@@ -49,7 +49,7 @@ export class TenantPipeline {
     const { compressAfterMs } = options;
     const { buffer, window } = this.pipeline.shard;
     if (compressAfterMs > 0) this.#packer = new Packer(buffer, compressAfterMs);
-    if (window !== undefined) this.#windowPacker = new WindowPacker(buffer.segments);
+    if (window !== undefined) this.#windowPacker = new WindowPacker(buffer.segments, window.maxBytes);
   }
 
   /** A turn, see Pipeline.tick. What presses on the shard from outside: shares of what there is, and milliseconds. */

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { zstdCompress } from 'node:zlib';
+import { createZstdCompress } from 'node:zlib';
 import type { Segments } from '../buffer/segments.ts';
 import { systemClock } from '../clock.ts';
 import { lowerPoolPriority } from '../low-priority.ts';
@@ -11,14 +11,22 @@ import { packOptions } from './packer.ts';
  */
 const leastShare = 0.05;
 const mostShare = 0.5;
+/**
+ * A window is written anew at most once in this time, but for a burst that fills it: what would be forgotten before
+ * anybody can ask for it is not worth the path's core.
+ */
+const turnoverMs = 30_000;
 /** The most that compressing takes: what took longer waited, for its turn or for this thread. */
 const mostNsAByte = 3;
+/** Compressed at a stretch, some 0.2 ms: a thread of the pool that has the core keeps it for as long as it works. */
+const partBytes = 256 * 1024;
 /** Memory for what comes out, at a time: most segments are one piece of it. */
 const chunkSize = 512 * 1024;
 
 /** Compresses what waits no more for the window, off the main loop, one segment after the other. */
 export class WindowPacker {
   readonly #segments: Segments;
+  readonly #turnover: Turnover;
   /** Of this thread's loop, when it was last asked. */
   #utilization = performance.eventLoopUtilization();
   #isPoolLowered = false;
@@ -26,8 +34,10 @@ export class WindowPacker {
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(segments: Segments) {
+  /** `maxBytes`: of the window. */
+  constructor(segments: Segments, maxBytes: number) {
     this.#segments = segments;
+    this.#turnover = new Turnover(maxBytes, systemClock.monotonicMs());
     segments.onRetired(() => this.#next());
   }
 
@@ -42,13 +52,14 @@ export class WindowPacker {
     if (found === undefined) return;
     this.#isBusy = true;
     const since = systemClock.monotonicMs();
-    zstdCompress(found.bytes, { ...packOptions, chunkSize }, (error, packed) => {
-      // What zlib gives may be a small part of a large piece of memory, or of one that others have parts of.
-      this.#segments.pastIs(found.number, error === null ? new Uint8Array(packed) : undefined);
-      const workMs = Math.min(systemClock.monotonicMs() - since, (found.bytes.length * mostNsAByte) / 1e6);
+    compress(found.bytes, (packed) => {
+      this.#segments.pastIs(found.number, packed);
+      const now = systemClock.monotonicMs();
+      const workMs = Math.min(now - since, (found.bytes.length * mostNsAByte) / 1e6);
       if (!this.#isPoolLowered) lowerPoolPriority();
       this.#isPoolLowered = true;
-      this.#timer = setTimeout(() => this.#rested(), restMs(workMs, this.#busyShare())).unref();
+      const rest = Math.max(restMs(workMs, this.#busyShare()), this.#turnover.spend(packed?.length ?? 0, now));
+      this.#timer = setTimeout(() => this.#rested(), rest).unref();
     });
   }
 
@@ -69,4 +80,40 @@ export class WindowPacker {
 export function restMs(workMs: number, busyShare: number): number {
   const share = Math.min(mostShare, Math.max(leastShare, 1 - busyShare));
   return workMs * (1 / share - 1);
+}
+
+/** How fast a window may be written: at once as much as there is room in it, and as much again in `turnoverMs`. */
+export class Turnover {
+  readonly #maxBytes: number;
+  /** Negative: more was written than may be. */
+  #bytes: number;
+  #at: number;
+
+  /** `now`: monotonic milliseconds, here and below. */
+  constructor(maxBytes: number, now: number) {
+    this.#maxBytes = maxBytes;
+    this.#bytes = maxBytes;
+    this.#at = now;
+  }
+
+  /** `bytes` were written; how many milliseconds to wait before more are. */
+  spend(bytes: number, now: number): number {
+    const bytesAMs = this.#maxBytes / turnoverMs;
+    this.#bytes = Math.min(this.#maxBytes, this.#bytes + (now - this.#at) * bytesAMs) - bytes;
+    this.#at = now;
+    return Math.max(0, -this.#bytes / bytesAMs);
+  }
+}
+
+/** Calls back with what comes out, in memory of its own, or with nothing where zlib fails. */
+function compress(bytes: Uint8Array, done: (packed: Uint8Array | undefined) => void): void {
+  const stream = createZstdCompress({ ...packOptions, chunkSize });
+  const pieces: Buffer[] = [];
+  stream.on('data', (piece: Buffer) => pieces.push(piece));
+  stream.on('error', () => done(undefined));
+  // What zlib gives may be a small part of a large piece of memory.
+  stream.on('end', () => done(new Uint8Array(Buffer.concat(pieces))));
+  // Each write is work of its own for the pool, behind the one before.
+  for (let at = 0; at < bytes.length; at += partBytes) stream.write(bytes.subarray(at, at + partBytes));
+  stream.end();
 }
