@@ -40,7 +40,7 @@ function inScope(span: SpanView, scope: Exclude<AttributeScope, 'any'>, wanted: 
 }
 
 function* attributesIn(message: Reader, field: number): Generator<{ readonly key: string; readonly value: Reader }> {
-  for (const attribute of messagesIn(message, field)) {
+  for (const attribute of eachMessageIn(message, field)) {
     let key = '';
     let value = new Reader(attribute.buf, attribute.end, attribute.end);
     while (attribute.next()) {
@@ -52,11 +52,11 @@ function* attributesIn(message: Reader, field: number): Generator<{ readonly key
   }
 }
 
-function messagesIn(r: Reader, field: number): Reader[] {
-  const found: Reader[] = [];
+const messagesIn = (r: Reader, field: number): Reader[] => [...eachMessageIn(r, field)];
+
+function* eachMessageIn(r: Reader, field: number): Generator<Reader> {
   while (r.next()) {
-    if (r.field === field && r.wireType === 2) found.push(r.message());
+    if (r.field === field && r.wireType === 2) yield r.message();
     else r.skip();
   }
-  return found;
 }

@@ -77,7 +77,7 @@ export class TagReader {
   async #searchKeys(wanted: readonly Scope[], filter: Query, asked: AskedTags): Promise<Map<Scope, Distinct>> {
     const found = new Map(wanted.map((scope) => [scope, new Distinct(asked)]));
     for await (const span of this.#spans(filter, asked)) {
-      for (const [scope, keys] of found) for (const key of keysOf(span, scope)) keys.add(key);
+      for (const [scope, keys] of found) await addAll(keysOf(span, scope), keys, asked.pace);
       if ([...found.values()].every(({ isFull }) => isFull)) break;
     }
     return found;
@@ -135,6 +135,15 @@ export class TagReader {
           yield span;
           if (pace.isOver) await pace.next();
         }
+  }
+}
+
+/** One span may have a million of them, all the same. */
+async function addAll(keys: Iterable<string>, to: Distinct, pace: Pace): Promise<void> {
+  for (const key of keys) {
+    if (to.isFull) return;
+    to.add(key);
+    if (pace.isOver) await pace.next();
   }
 }
 

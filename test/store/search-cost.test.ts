@@ -77,3 +77,16 @@ it('what is shown of a span, and listed of many, is looked for in steps', async 
   await store.get('/api/v2/search/tags', { q: '{ name = "work" }' }, '', listing);
   expect(listing.steps).toBeGreaterThan(50);
 });
+
+it('the keys of one span of very many attributes are listed in steps, and are left where nobody waits', async () => {
+  using store = new Inside().keep({ trace: 'wide', attributes: numbered(2_000) });
+  const asked = (pace: Pace) =>
+    store.get('/api/v2/search/tags', { q: '{ name = "work" }', scope: 'span', limit: 1_500 }, '', pace);
+  const listing = new Counted();
+  const { body } = await asked(listing);
+  expect(JSON.parse(String(body)).scopes[0].tags).toHaveLength(1_500);
+  expect(listing.steps).toBeGreaterThan(1_500);
+  // None is read beyond those that are wanted.
+  expect(listing.steps).toBeLessThan(1_900);
+  await expect(asked(new Counted(500))).rejects.toThrow(Abandoned);
+});
