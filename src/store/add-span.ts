@@ -48,7 +48,7 @@ export function addSpan(request: Uint8Array, slice: Slice, totals: Totals, attri
   message.goTo(nothing, 0, 0);
   while (span.next()) {
     const field = span.field * 8 + span.wireType;
-    if (field === attributesTag) attributes.read(span, nested, 'span', totals.terms);
+    if (field === attributesTag) attributes.read(span, 'span', totals.terms);
     else if (field === nameTag) name.enter(span);
     else if (field === startTag) readTime(span, start);
     else if (field === endTag) readTime(span, end);
@@ -137,7 +137,7 @@ function readEvent(event: Reader, attributes: AttributeTerms): void {
   eventName.goTo(nothing, 0, 0);
   while (event.next()) {
     const field = event.field * 8 + event.wireType;
-    if (field === eventAttributesTag) attributes.read(event, nested, 'event');
+    if (field === eventAttributesTag) attributes.read(event, 'event');
     else if (field === eventNameTag) eventName.enter(event);
     else event.skip();
   }
@@ -148,7 +148,7 @@ const eventName = new Reader(nothing);
 
 function readLink(link: Reader, attributes: AttributeTerms): void {
   while (link.next()) {
-    if (link.field * 8 + link.wireType === linkAttributesTag) attributes.read(link, nested, 'link');
+    if (link.field * 8 + link.wireType === linkAttributesTag) attributes.read(link, 'link');
     else link.skip();
   }
 }

@@ -1,8 +1,9 @@
 import { AnyValue, KeyValue, ListValue, tag, WireType } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { type NotedField, termOfText } from './noted-fields.ts';
+import { mostPlainBytes, plainKeyEnd, plainTerm } from './plain-attribute.ts';
 import type { TermSet } from './term-set.ts';
-import { hashKey, hashScalar, type TagScope } from './terms.ts';
+import { hashKey, hashScalar, keySeeds, type TagScope } from './terms.ts';
 
 const { length } = WireType;
 const keyTag = tag(KeyValue.key, length);
@@ -35,6 +36,7 @@ const nothing = new Uint8Array(0);
 /** Reads KeyValues with cursors of its own, which are used again: a trace has hundreds of them. */
 export class AttributeTerms {
   readonly tags: TagSink;
+  readonly #attribute = new Reader(nothing);
   readonly #value = new Reader(nothing);
   readonly #list = new Reader(nothing);
   readonly #element = new Reader(nothing);
@@ -48,9 +50,33 @@ export class AttributeTerms {
     this.tags = tags;
   }
 
-  /** Adds the terms of the KeyValue at which `outer` stands, and tells `tags` of what is new. */
-  read(outer: Reader, attribute: Reader, scope: TagScope, terms?: TermSet): void {
-    attribute.enter(outer);
+  /**
+   * Adds the terms of the KeyValue at which `outer` stands, and of those that follow it as fields of the same number,
+   * and tells `tags` of what is new. Throws MalformedError.
+   */
+  read(outer: Reader, scope: TagScope, terms?: TermSet): void {
+    const { buf, end } = outer;
+    const fieldTag = outer.field * 8 + outer.wireType;
+    const seed = keySeeds[scope];
+    this.#terms = terms;
+    this.#place.scope = scope;
+    for (;;) {
+      const start = outer.pos + 1;
+      const next = start + buf[outer.pos];
+      const term = next <= end && next - start <= mostPlainBytes ? plainTerm(buf, start, next, seed) : 0;
+      if (term === 0) this.#readAny(outer, seed);
+      else {
+        outer.pos = next;
+        if (this.#isNew(term)) this.#notePlain(buf, start, next, seed, term);
+      }
+      if (outer.pos >= end || buf[outer.pos] !== fieldTag) return;
+      outer.pos++;
+    }
+  }
+
+  /** A KeyValue of any shape. */
+  #readAny(outer: Reader, seed: number): void {
+    const attribute = this.#attribute.enter(outer);
     const place = this.#place;
     const key = place.key.goTo(attribute.buf, attribute.pos, attribute.pos);
     const value = this.#value.goTo(attribute.buf, attribute.pos, attribute.pos);
@@ -60,11 +86,20 @@ export class AttributeTerms {
       else if (field === valueTag) value.enter(attribute);
       else attribute.skip();
     }
-    place.scope = scope;
-    place.keyHash = hashKey(scope, key.buf, key.pos, key.end);
-    this.#terms = terms;
+    place.keyHash = hashKey(seed, key.buf, key.pos, key.end);
     if (value.pos < value.end) this.#addValue(value);
     else this.tags.noteKey(place);
+  }
+
+  #notePlain(buf: Uint8Array, start: number, end: number, seed: number, term: number): void {
+    const key = this.#place.key.goTo(buf, start + 2, plainKeyEnd(buf, start));
+    this.#place.keyHash = hashKey(seed, buf, key.pos, key.end);
+    this.tags.note(this.#place, term, this.#noted.goTo(buf, key.end + 2, end));
+  }
+
+  /** Adds the term; whether `tags` are to be told of it. */
+  #isNew(term: number): boolean {
+    return this.#terms?.add(term) !== false && !this.tags.knows(term);
   }
 
   /** A field of a span that is a text. */
@@ -101,7 +136,7 @@ export class AttributeTerms {
     const isPassedOver = isLong && this.#terms === undefined;
     const term = isPassedOver ? 0 : hashScalar(this.#place.keyHash, value);
     if (isPassedOver) value.skip();
-    if (term !== 0 && (this.#terms?.add(term) === false || this.tags.knows(term))) return;
+    if (term !== 0 && !this.#isNew(term)) return;
     if (term === 0 || isLong) this.tags.noteKey(this.#place);
     else this.tags.note(this.#place, term, this.#noted.goTo(value.buf, start, value.end));
   }

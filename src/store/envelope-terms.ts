@@ -30,16 +30,23 @@ export class EnvelopeTerms {
   }
 
   readResource(r: Reader, resource: ResourceEnvelope, terms: TermSet): void {
+    resource.service ??= this.#serviceOf(this.#outer.goTo(r.buf, r.pos, r.end));
+    while (r.next()) {
+      if (r.field * 8 + r.wireType === attributesTag) this.#attributes.read(r, 'resource', terms);
+      else r.skip();
+    }
+  }
+
+  #serviceOf(r: Reader): Readonly<Range> | undefined {
     while (r.next()) {
       if (r.field * 8 + r.wireType !== attributesTag) {
         r.skip();
         continue;
       }
-      const at = r.pos;
-      this.#attributes.read(r, this.#attribute, 'resource', terms);
-      if (resource.service !== undefined) continue;
-      resource.service = serviceIn(this.#attribute.enter(this.#outer.goTo(r.buf, at, r.pos)), this.#inner);
+      const found = serviceIn(this.#attribute.enter(r), this.#inner);
+      if (found !== undefined) return found;
     }
+    return undefined;
   }
 
   readScope(r: Reader): void {
@@ -47,7 +54,7 @@ export class EnvelopeTerms {
     let version = noText;
     while (r.next()) {
       const field = r.field * 8 + r.wireType;
-      if (field === scopeAttributesTag) this.#attributes.read(r, this.#attribute, 'instrumentation');
+      if (field === scopeAttributesTag) this.#attributes.read(r, 'instrumentation');
       else if (field === scopeNameTag) name = r.message();
       else if (field === scopeVersionTag) version = r.message();
       else r.skip();

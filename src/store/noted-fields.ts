@@ -1,5 +1,5 @@
 import type { Reader } from '../wire/reader.ts';
-import { hashKey, textTerm } from './terms.ts';
+import { hashKey, keySeeds, textTerm } from './terms.ts';
 
 /** A field that is no attribute, whose values completion lists. */
 export interface NotedField {
@@ -12,7 +12,7 @@ const utf8 = new TextEncoder();
 
 function noted<K extends string>(key: K): NotedField & { readonly key: K } {
   const bytes = utf8.encode(key);
-  return { key, hash: hashKey('intrinsic', bytes, 0, bytes.length) };
+  return { key, hash: hashKey(keySeeds.intrinsic, bytes, 0, bytes.length) };
 }
 
 /** What spans, their events, scopes and traces say of themselves in texts; one that is not there is an empty text. */

@@ -4,7 +4,7 @@ import { readScalar } from './any-value.ts';
 import { maxListedBytes, type TagPlace, type TagSink } from './attribute-terms.ts';
 import type { NotedField } from './noted-fields.ts';
 import { type TagRow, TagTable } from './tag-table.ts';
-import { hashKey, type TagScope } from './terms.ts';
+import { hashKey, keySeeds, type TagScope } from './terms.ts';
 
 /** More values a key than anybody completes from; what comes later is not kept. */
 const maxValuesPerKey = 1000;
@@ -54,7 +54,11 @@ export class TagBook implements TagSink {
     this.#keys.clear();
     for (const { scope, key, values } of this.#table.load()) {
       const bytes = Buffer.from(key);
-      this.#keys.set(hashKey(scope as TagScope, bytes, 0, bytes.length), { values, tries: 0, isNoted: false });
+      this.#keys.set(hashKey(keySeeds[scope as TagScope], bytes, 0, bytes.length), {
+        values,
+        tries: 0,
+        isNoted: false,
+      });
     }
   }
 

@@ -16,13 +16,14 @@ const boolTag = tag(AnyValue.bool, WireType.varint);
 const intTag = tag(AnyValue.int, WireType.varint);
 const doubleTag = tag(AnyValue.double, WireType.fixed64);
 
-const seeds: Record<TagScope, number> = {
-  resource: 0x811c9dc5,
-  span: 0x9e3779b1,
-  event: 0xc2b2ae35,
-  link: 0x27d4eb2f,
-  instrumentation: 0x165667b1,
-  intrinsic: 0x2545f491,
+/** What the hash of a key begins with, signed as all hashes are here. */
+export const keySeeds: Readonly<Record<TagScope, number>> = {
+  resource: 0x811c9dc5 | 0,
+  span: 0x9e3779b1 | 0,
+  event: 0xc2b2ae35 | 0,
+  link: 0x27d4eb2f | 0,
+  instrumentation: 0x165667b1 | 0,
+  intrinsic: 0x2545f491 | 0,
 };
 const nameSeed = 0x85ebca6b;
 const utf8 = new TextEncoder();
@@ -35,8 +36,9 @@ function mix(hash: number, bytes: Uint8Array, start: number, end: number): numbe
   return Math.imul(fnv1a(bytes, start, end, hash) ^ 0x1ff, 0x01000193) || 1;
 }
 
-export const hashKey = (scope: TagScope, bytes: Uint8Array, start: number, end: number): number =>
-  mix(seeds[scope], bytes, start, end);
+/** The hash of a key in the scope that has this of `keySeeds`. */
+export const hashKey = (seed: number, bytes: Uint8Array, start: number, end: number): number =>
+  mix(seed, bytes, start, end);
 
 /** Hashes one scalar of AnyValue, at which `value` stands; 0 for lists, bytes and nothing. Moves past it. */
 export function hashScalar(key: number, value: Reader): number {
@@ -45,31 +47,35 @@ export function hashScalar(key: number, value: Reader): number {
       scalar.enter(value);
       return textTerm(key, scalar.buf, scalar.pos, scalar.end);
     case boolTag:
-      return hashBoolean(key, value.varint() !== 0);
+      return booleanTerm(key, value.varint() !== 0);
     case intTag:
-      return hashNumber(key, value.int64AsNumber());
+      return numberTerm(key, value.int64AsNumber());
     case doubleTag:
-      return hashNumber(key, value.double());
+      return numberTerm(key, value.double());
     default:
       value.skip();
       return 0;
   }
 }
 
-const hashBoolean = (key: number, value: boolean): number => Math.imul(key ^ (value ? 3 : 2), 0x01000193) || 1;
+export const booleanTerm = (key: number, value: boolean): number => Math.imul(key ^ (value ? 3 : 2), 0x01000193) || 1;
 
 /** Zero has two encodings and one value. */
-function hashNumber(key: number, value: number): number {
+export function numberTerm(key: number, value: number): number {
   scratch.setFloat64(0, value === 0 ? 0 : value, true);
-  return mix(key ^ 4, scratchBytes, 0, 8);
+  return doubleBytesTerm(key, scratchBytes, 0, 8);
 }
+
+/** The same of its bytes as a double, little-endian. */
+export const doubleBytesTerm = (key: number, bytes: Uint8Array, start: number, end: number): number =>
+  mix(key ^ 4, bytes, start, end);
 
 /** The term of a value in a query. */
 export function termOf(scope: TermScope, key: string, value: string | number | bigint | boolean): number {
   const keyBytes = utf8.encode(key);
-  const hash = hashKey(scope, keyBytes, 0, keyBytes.length);
-  if (typeof value === 'boolean') return hashBoolean(hash, value);
-  if (typeof value !== 'string') return hashNumber(hash, Number(value));
+  const hash = hashKey(keySeeds[scope], keyBytes, 0, keyBytes.length);
+  if (typeof value === 'boolean') return booleanTerm(hash, value);
+  if (typeof value !== 'string') return numberTerm(hash, Number(value));
   const bytes = utf8.encode(value);
   return textTerm(hash, bytes, 0, bytes.length);
 }
