@@ -41,6 +41,16 @@ export class Reader {
   /** Moves to the next field; false at the end of the message. */
   next(): boolean {
     if (this.pos >= this.end) return false;
+    // Nearly all of them are one byte.
+    const byte = this.buf[this.pos];
+    if (byte < 8 || byte >= 0x80) return this.nextOfManyBytes();
+    this.pos++;
+    this.field = byte >> 3;
+    this.wireType = byte & 7;
+    return true;
+  }
+
+  private nextOfManyBytes(): boolean {
     const tag = this.varint();
     this.field = Math.floor(tag / 8);
     this.wireType = tag & 7;
@@ -124,13 +134,20 @@ export class Reader {
    * Goes onto the nested message at which `outer` stands, which moves past it: `outer.message()` without a new cursor.
    */
   enter(outer: Reader): this {
+    const at = outer.pos + 1;
+    const end = at + outer.buf[outer.pos];
+    if (end - at < 0x80 && end <= outer.end) {
+      outer.pos = end;
+      return this.goTo(outer.buf, at, end);
+    }
     const length = outer.varint();
-    const at = outer.take(length);
-    return this.goTo(outer.buf, at, at + length);
+    const start = outer.take(length);
+    return this.goTo(outer.buf, start, start + length);
   }
 
   goTo(buf: Uint8Array, pos: number, end: number): this {
-    this.buf = buf;
+    // Where it is the same already, it need not be told to the garbage collector.
+    if (this.buf !== buf) this.buf = buf;
     this.pos = pos;
     this.end = end;
     return this;
