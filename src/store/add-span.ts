@@ -82,7 +82,9 @@ export function noteRoot(rootName: Reader, service: Reader, attributes: Attribut
  * On the bytes of the span's trace ID, as lent: the first field of every encoder we know of, and it may stand anywhere.
  */
 export function traceIdOf(r: Reader): Reader {
-  probe.goTo(r.buf, r.pos, r.end);
+  const { buf, pos, end } = r;
+  if (end - pos >= 18 && buf[pos] === traceIdTag && buf[pos + 1] === 16) return id.goTo(buf, pos + 2, pos + 18);
+  probe.goTo(buf, pos, end);
   id.goTo(noId, 0, noId.length);
   while (probe.next()) {
     if (probe.field * 8 + probe.wireType !== traceIdTag) probe.skip();

@@ -12,7 +12,7 @@ import { TermSet } from './term-set.ts';
 export interface Part {
   /** As the span has it: 16 bytes unless something is wrong with it. */
   readonly traceId: Uint8Array;
-  /** digest.ts. */
+  /** digest.ts; lent until the next part. */
   readonly digest: Uint8Array;
   /**
    * Serialized ResourceSpans fields of a request or of tempopb.Trace; spans, resources and scopes byte for byte. Lent
@@ -45,6 +45,7 @@ export class Cutter {
   readonly #attributes: AttributeTerms;
   readonly #envelopes: EnvelopeTerms;
   readonly #terms = new TermSet();
+  readonly #digest = new Writer();
   #writer = new Writer(usualBytes);
   /** Of the last request: those of traces that there was no room for. */
   refusedSpans = 0;
@@ -132,7 +133,7 @@ export class Cutter {
     }
     const body = writeBody(request, slices, this.#writer.reset());
     const { startMs, endMs } = totals;
-    return { part: { traceId, digest: writeDigest(totals), body, startMs, endMs }, totals };
+    return { part: { traceId, digest: writeDigest(totals, this.#digest), body, startMs, endMs }, totals };
   }
 }
 
@@ -154,7 +155,8 @@ const spansIn = (drafts: readonly Draft[]): number => drafts.reduce((sum, { slic
 function* inParts(slices: readonly Slice[]): Generator<readonly Slice[]> {
   let first = 0;
   let bytes = 0;
-  for (const [i, { start, end }] of slices.entries()) {
+  for (let i = 0; i < slices.length; i++) {
+    const { start, end } = slices[i];
     if (i - first === mostPartSpans || (i > first && bytes + end - start > mostPartBytes)) {
       yield slices.slice(first, i);
       first = i;

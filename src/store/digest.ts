@@ -1,3 +1,4 @@
+import { Writer } from '../wire/writer.ts';
 import type { TermSet } from './term-set.ts';
 
 /**
@@ -21,25 +22,25 @@ export interface Summary {
   longestNs: number;
 }
 
-export function writeDigest({ terms, errors, longestNs }: Summary): Uint8Array {
+/** The result is the writer's: lent until it writes again. */
+export function writeDigest({ terms, errors, longestNs }: Summary, w: Writer): Uint8Array {
   const words = Math.min(Math.max(1, Math.ceil((terms.size * bitsPerTerm) / 32)), mostWords);
-  const { bytes } = written(words, errors, longestNs);
+  writeHeader(words, errors, longestNs, w.reset());
+  w.zeros(words * 4);
+  const { buf } = w;
   for (const term of terms.values()) {
     for (let i = 0, at = term, step = stepOf(term); i < probes; i++, at = (at + step) | 0) {
       const bit = (at >>> 0) % (words * 32);
-      bytes[headerBytes + (bit >>> 3)] |= 1 << (bit & 7);
+      buf[headerBytes + (bit >>> 3)] |= 1 << (bit & 7);
     }
   }
-  return bytes;
+  return w.view();
 }
 
-function written(words: number, errors: number, longestNs: number): { bytes: Uint8Array; view: DataView } {
-  const bytes = new Uint8Array(headerBytes + words * 4);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, words, true);
-  view.setUint32(4, errors, true);
-  view.setFloat64(8, longestNs, true);
-  return { bytes, view };
+function writeHeader(words: number, errors: number, longestNs: number, w: Writer): void {
+  w.fixed32(words);
+  w.fixed32(errors);
+  w.double(longestNs);
 }
 
 /** The digest of a trace of which one more part came. Where it would be too large, it has any term. */
@@ -53,9 +54,10 @@ export function joinedDigest(trace: Uint8Array, part: Uint8Array): Uint8Array {
       longestNs = Math.max(longestNs, each.longestNs);
       return false;
     });
-  const { bytes, view } = written(1, errors, longestNs);
-  view.setUint32(headerBytes, anyTerm, true);
-  return bytes;
+  const w = new Writer(headerBytes + 4);
+  writeHeader(1, errors, longestNs, w);
+  w.fixed32(anyTerm);
+  return w.view();
 }
 
 /** What a search can ask of one part. */

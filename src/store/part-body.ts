@@ -1,5 +1,5 @@
-import { Request, ResourceSpans, ScopeSpans } from '../wire/otlp.ts';
-import type { Writer } from '../wire/writer.ts';
+import { Request, ResourceSpans, ScopeSpans, WireType } from '../wire/otlp.ts';
+import { fieldBytes, type Writer } from '../wire/writer.ts';
 
 /** A run of bytes in the request. */
 export interface Range {
@@ -66,8 +66,18 @@ function writeScope(request: Uint8Array, slices: readonly Slice[], first: number
   const mark = w.open(ResourceSpans.scopeSpans);
   for (const { start, end } of scope.fields) w.raw(request, start, end);
   let i = first;
-  for (; i < slices.length && slices[i].scope === scope; i++)
-    w.bytes(ScopeSpans.spans, request, slices[i].start, slices[i].end);
+  while (i < slices.length && slices[i].scope === scope) {
+    const { start } = slices[i];
+    let { end } = slices[i++];
+    w.tag(ScopeSpans.spans, WireType.length);
+    w.varint(end - start);
+    // Spans that follow each other are one run, tags and lengths included, where these are as they are written here.
+    for (; i < slices.length && slices[i].scope === scope && isNext(slices[i], end); i++) end = slices[i].end;
+    w.raw(request, start, end);
+  }
   w.close(mark);
   return i;
 }
+
+/** Whether there is nothing but a tag and a length of as few bytes as can be between the two. */
+const isNext = ({ start, end }: Range, last: number): boolean => last + fieldBytes(end - start) === end;

@@ -91,6 +91,12 @@ export class Writer {
     this.pos += length;
   }
 
+  zeros(length: number): void {
+    this.reserve(length);
+    this.buf.fill(0, this.pos, this.pos + length);
+    this.pos += length;
+  }
+
   /** A length-delimited field. */
   bytes(field: number, bytes: Uint8Array, start = 0, end = bytes.length): void {
     this.tag(field, 2);

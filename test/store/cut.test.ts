@@ -58,6 +58,25 @@ describe('fields that nobody knows, beside spans', () => {
   });
 });
 
+it('spans that follow each other are stored as they are, however their lengths are written', () => {
+  const spans = ['a', 'b', 'c', 'd'].map((id) => spanBytes({ trace: 't', id, padding: id === 'c' ? 200 : 5 }));
+  const request = (write: (w: Writer, span: Uint8Array, i: number) => void): Uint8Array => {
+    const w = new Writer();
+    const [resourceSpans, scopeSpans] = [w.open(1), w.open(2)];
+    for (const [i, span] of spans.entries()) write(w, span, i);
+    w.close(scopeSpans);
+    w.close(resourceSpans);
+    return w.finish();
+  };
+  const canonical = request((w, span) => w.bytes(2, span));
+  // One has a byte more than it need be.
+  const sent = request((w, span, i) =>
+    i === 1 ? w.raw(Buffer.of(0x12, span.length | 0x80, 0, ...span)) : w.bytes(2, span),
+  );
+  const [body] = Array.from(new Cutter(noTags).cut(sent), (part) => Buffer.from(part.body));
+  expect(body).toEqual(Buffer.from(canonical));
+});
+
 it('a resource that many traces have is stored with each as long as there is room, and the smallest come first', () => {
   const large = { environment: 'x'.repeat(10_000) };
   const request = requestBytes(

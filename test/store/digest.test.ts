@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { joinedDigest, somePart, writeDigest } from '../../src/store/digest.ts';
 import { TermSet } from '../../src/store/term-set.ts';
+import { Writer } from '../../src/wire/writer.ts';
 
 function digestOf(first: number, count: number, { errors = 0, longestNs = 0 } = {}): Uint8Array {
   const terms = new TermSet();
   for (let i = 0; i < count; i++) terms.add(Math.imul(first + i, 0x9e3779b1) | 1);
-  return writeDigest({ terms, errors, longestNs });
+  return writeDigest({ terms, errors, longestNs }, new Writer());
 }
 const has = (digest: Uint8Array, i: number): boolean =>
   somePart(digest, (part) => part.has(Math.imul(i, 0x9e3779b1) | 1));
