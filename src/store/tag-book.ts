@@ -4,6 +4,7 @@ import { readScalar } from './any-value.ts';
 import { maxListedBytes, type TagPlace, type TagSink } from './attribute-terms.ts';
 import type { NotedField } from './noted-fields.ts';
 import { type TagRow, TagTable } from './tag-table.ts';
+import { TermSet } from './term-set.ts';
 import { hashKey, keySeeds, type TagScope } from './terms.ts';
 
 /** More values a key than anybody completes from; what comes later is not kept. */
@@ -30,7 +31,7 @@ const noRoom: Key = { values: 0, tries: maxValuesPerKey, isNoted: true };
 export class TagBook implements TagSink {
   readonly #table: TagTable;
   readonly #keys = new Map<number, Key>();
-  readonly #seen = new Set<number>();
+  readonly #seen = new TermSet();
   #isFull = false;
   #hasTooManyKeys = false;
   #loadedAt = 0;

@@ -1,10 +1,15 @@
+import { randomInt } from 'node:crypto';
+
 const leastSlots = 1024;
 /** Of a trace with tens of thousands of terms, once: not kept for those to come. */
 const mostSlotsKept = 65_536;
 
+/** Senders choose the terms, but not which of them want the same slot: that differs between processes. */
+const multiplier = (2 * randomInt(2 ** 31) + 1) | 0;
+
 /**
- * The terms of one trace at a time: a hash table that is emptied and filled again, without an object a term. Terms are
- * never 0.
+ * The terms of one trace at a time, or those that the tags know: a hash table that is emptied and filled again, without
+ * an object a term. Terms are never 0.
  */
 export class TermSet {
   #slots = new Int32Array(leastSlots);
@@ -17,6 +22,10 @@ export class TermSet {
       this.#terms = new Int32Array(leastSlots / 2);
     } else if (this.size > 0) this.#slots.fill(0);
     this.size = 0;
+  }
+
+  has(term: number): boolean {
+    return this.#slots[this.#find(term | 0)] !== 0;
   }
 
   /** False where it was there already. */
@@ -39,9 +48,10 @@ export class TermSet {
   }
 
   #find(term: number): number {
-    const mask = this.#slots.length - 1;
-    let at = (term ^ (term >>> 16)) & mask;
-    while (this.#slots[at] !== 0 && this.#slots[at] !== term) at = (at + 1) & mask;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let at = Math.imul(term, multiplier) >>> Math.clz32(mask);
+    while (slots[at] !== 0 && slots[at] !== term) at = (at + 1) & mask;
     return at;
   }
 
