@@ -133,9 +133,14 @@ export class FleetIntake implements Intake {
 
   /** As it is, unseen. */
   #takesAll(): boolean {
-    const { fleet, repeats } = this.#of;
+    return !this.#mayKnow() && this.#of.fleet.takesAll(this.visited);
+  }
+
+  /** Whether some of what comes may have been taken before; what is remembered is as of now then. */
+  #mayKnow(): boolean {
+    const { repeats } = this.#of;
     if (!repeats.isEmpty) repeats.forget(systemClock.monotonicMs());
-    return repeats.isEmpty && fleet.takesAll(this.visited);
+    return !repeats.isEmpty;
   }
 
   #deliver(cut: Cut, source: Source, { count, invalid, reason }: RequestScan): Promise<Receipt | Refusal> {
@@ -184,11 +189,12 @@ export class FleetIntake implements Intake {
   /** Says for each slice where it goes: 0 is here, n is `targets[n − 1]`; `staying`: how many stay. */
   #group({ bytes, rows, stride, count }: Omit<SliceRows, 'segment' | 'conditions'>, groups: Int32Array) {
     const { repeats } = this.#of;
+    const mayKnow = this.#mayKnow();
     const targets: Target[] = [];
     const ways = { targets, byPath: [], byShard: [], byMember: new Map<string, number>() };
     let [staying, takenGroup, group, last] = [0, 0, 0, -1];
     for (let i = 0, row = 0; i < count; i++, row += stride) {
-      if (!repeats.isEmpty && repeats.has(bytes, rows, row)) {
+      if (mayKnow && repeats.has(bytes, rows, row)) {
         groups[i] = takenGroup ||= targets.push('taken');
         continue;
       }

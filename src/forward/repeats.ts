@@ -9,13 +9,19 @@ const mostSpans = 16_384;
 const markCount = 32_768;
 const headCount = 16_384;
 
-/** Words of a remembered span: 64 bits of its digest, when it is forgotten, and the next one of the same head, 0 = none. */
+/**
+ * Words of a remembered span: 64 bits of its digest, when it is forgotten (0 = nothing is remembered here), and the next
+ * one of the same head (0 = none).
+ */
 const Entry = { low: 0, high: 1, until: 2, next: 3, words: 4 } as const;
 /** Whether somebody has the entries; how many spans were ever entered; when the newest is forgotten, 0 = there is none. */
 const Control = { lock: 0, entered: 1, newest: 2, words: 4 } as const;
 const marksAt = Control.words;
 const headsAt = marksAt + markCount;
 const entriesAt = headsAt + headCount;
+
+/** Of the request that this thread enters, whichever tenant's: 64 bits of each span's. */
+const digests = new Int32Array(2 * mostSpans);
 
 type Slices = Pick<RequestScan, 'slices' | 'stride' | 'count'>;
 
@@ -32,7 +38,6 @@ type Slices = Pick<RequestScan, 'slices' | 'stride' | 'count'>;
  */
 export class Repeats {
   readonly #words: Int32Array<SharedArrayBuffer>;
-  readonly #digests = new Int32Array(2 * mostSpans);
   /** Of the last call of `forget`, in monotonic seconds. */
   #now = 0;
 
@@ -53,20 +58,21 @@ export class Repeats {
 
   /** Its owner has it, and its sender does not know. `now`: monotonic milliseconds. */
   expect(bytes: Uint8Array, { slices, stride, count }: Slices, now: number): void {
-    const words = this.#words;
     const until = Math.ceil(now / 1000) + keptSeconds;
     // Of more spans than are kept none is looked at that would be forgotten at once.
     const first = Math.max(0, count - mostSpans);
     for (let i = first, at = 0; i < count; i++, at += 2) {
       const row = i * stride;
       const digest = digestOf(bytes, slices, row);
-      this.#digests[at] = digest.readInt32LE(0);
-      this.#digests[at + 1] = digest.readInt32LE(4);
-      Atomics.store(words, markOf(slices, row), until);
+      digests[at] = digest.readInt32LE(0);
+      digests[at + 1] = digest.readInt32LE(4);
     }
     this.#lock();
-    for (let at = 0; at < 2 * (count - first); at += 2) this.#enter(this.#digests[at], this.#digests[at + 1], until);
-    if (Atomics.load(words, Control.newest) < until) Atomics.store(words, Control.newest, until);
+    for (let i = first, at = 0; i < count; i++, at += 2) {
+      this.#enter(digests[at], digests[at + 1], until);
+      this.#raise(markOf(slices, i * stride), until);
+    }
+    this.#raise(Control.newest, until);
     this.#unlock();
   }
 
@@ -91,11 +97,9 @@ export class Repeats {
 
   #enter(low: number, high: number, until: number): void {
     const words = this.#words;
+    // Its old place would give way as if it were the oldest still.
     const known = this.#find(low, high);
-    if (known > 0) {
-      words[known + Entry.until] = until;
-      return;
-    }
+    if (known > 0) this.#unlink(known);
     const at = entriesAt + (words[Control.entered]++ & (mostSpans - 1)) * Entry.words;
     if (words[at + Entry.until] > 0) this.#unlink(at);
     const head = headOf(low);
@@ -119,6 +123,12 @@ export class Repeats {
     let link = headOf(words[entry + Entry.low]);
     while (words[link] !== entry) link = words[link] + Entry.next;
     words[link] = words[entry + Entry.next];
+    words[entry + Entry.until] = 0;
+  }
+
+  /** Never lowered: of two shards that enter at a time, the later one may have looked at the clock first. */
+  #raise(at: number, until: number): void {
+    if (Atomics.load(this.#words, at) < until) Atomics.store(this.#words, at, until);
   }
 
   /** Others have it for a millisecond at most, and no code that can fail runs meanwhile. */

@@ -1,4 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { noConditions } from '../../src/decide/conditions.ts';
 import { RequestScan } from '../../src/decode/scan.ts';
 import { Refusal } from '../../src/errors.ts';
@@ -19,7 +21,7 @@ const denied: Sent = { kind: 'denied', message: 'UNAUTHENTICATED: who are you' }
 const unsure: Sent = { kind: 'uncertain', message: 'closed the connection', isSilent: false };
 
 /** An agent before the gateways b and c, which answer as told. */
-function agent(timeoutMs = 120) {
+function agent(timeoutMs = 120, repeats = new Repeats()) {
   const story = new Story({ shards: 1 });
   const answers: Record<string, Sent> = { b: taken, c: taken };
   const has: Record<string, string[]> = { b: [], c: [] };
@@ -46,7 +48,7 @@ function agent(timeoutMs = 120) {
   );
   const [pipeline] = story.shards;
   const tenant = { index: 0, name: '' };
-  const intake = new FleetIntake({ fleet, tenant, pipeline, scan: new RequestScan(), repeats: new Repeats() });
+  const intake = new FleetIntake({ fleet, tenant, pipeline, scan: new RequestScan(), repeats });
   const send = (body: Uint8Array) => intake.accept(messageOf([body]), 'grpc') as Promise<Receipt | Refusal>;
   const sendInSteps = async (body: Uint8Array) => {
     const steps = intake.acceptInSteps(messageOf([body]), 'grpc', () => false);
@@ -126,6 +128,30 @@ it('of a part nobody knows what became of it: it is tried again, and counted', a
   expect(fleet.stats.uncertainSpans).toBeGreaterThan(0);
 });
 
+it('what was forgotten while a shard had nothing to look up is not known to it when another enters something', async () => {
+  const memory = Repeats.memory();
+  const other = new Repeats(memory);
+  const { send, answers, has } = agent(2_000, new Repeats(memory));
+  const scan = new RequestScan();
+  const enter = (body: Uint8Array, at: number) => {
+    scan.run(body, 0, body.length, noConditions);
+    other.expect(body, scan, at);
+  };
+  const now = systemClock.monotonicMs();
+  const body = request('old');
+  enter(body, now - 400_000);
+  other.forget(now);
+  answers.b = unsure;
+  answers.c = unsure;
+  const answer = send(body);
+  await nextTurn();
+  enter(request('new'), now);
+  answers.b = taken;
+  answers.c = taken;
+  expect(reasonOf(await answer)).toBe('taken, 0 rejected');
+  expect(difference([...has.b, ...has.c], spanIdentities(body))).toEqual({ extra: [], missing: [] });
+});
+
 it('repeats are expected for five minutes, so many that they cost 2 MB, and known by all that is in a span', () => {
   const repeats = new Repeats();
   const scan = new RequestScan();
@@ -180,6 +206,34 @@ it('what one shard took is known to the others, whichever the sender reaches wit
   shards[2].expect(bodyOf('0'), scanned(bodyOf('0')), 350_000);
   expect(known(550_000)).toEqual([true, false, false, false]);
   expect(known(700_000)).toEqual([false, false, false, true]);
+});
+
+it('what was entered again is as new as that, and forgotten neither by its first place nor by a slower shard', () => {
+  const memory = Repeats.memory();
+  const [one, other] = [new Repeats(memory), new Repeats(memory)];
+  const scan = new RequestScan();
+  const scanned = (body: Uint8Array) => {
+    scan.run(body, 0, body.length, noConditions);
+    return scan;
+  };
+  const has = (shard: Repeats, body: Uint8Array) => shard.has(body, scanned(body).slices, 0);
+  const many = (from: number, count: number) =>
+    requestBytes(...Array.from({ length: count }, (_, i) => ({ trace: `many-${from + i}`, id: '1' })));
+  const [first, second, filling] = [many(-1, 1), many(0, 1), many(0, 16_383)];
+  one.expect(first, scanned(first), 1_000);
+  one.expect(filling, scanned(filling), 1_000);
+  other.expect(first, scanned(first), 2_000);
+  const more = many(20_000, 16_383);
+  one.expect(more, scanned(more), 3_000);
+  expect([has(one, first), has(one, second)]).toEqual([true, false]);
+  one.expect(more, scanned(more), 3_000);
+  expect(has(one, first)).toBe(false);
+  // The clock was looked at before the other shard entered a span of the same trace.
+  const [slow, quick] = ['slow', 'quick'].map((id) => requestBytes({ trace: 'same', id }));
+  other.expect(quick, scanned(quick), 9_000);
+  one.expect(slow, scanned(slow), 4_000);
+  other.forget(305_000);
+  expect([has(other, quick), has(other, slow)]).toEqual([true, false]);
 });
 
 it('of more spans of one trace than are remembered the newest are, in one request or in several', () => {
