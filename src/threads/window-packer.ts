@@ -99,7 +99,9 @@ export class Turnover {
   /** `bytes` were written; how many milliseconds to wait before more are. */
   spend(bytes: number, now: number): number {
     const bytesAMs = this.#maxBytes / turnoverMs;
-    this.#bytes = Math.min(this.#maxBytes, this.#bytes + (now - this.#at) * bytesAMs) - bytes;
+    const room = Math.min(this.#maxBytes, this.#bytes + (now - this.#at) * bytesAMs);
+    // What is larger than the window is not in it, and what is not the less for it.
+    this.#bytes = Math.max(-this.#maxBytes, room - bytes);
     this.#at = now;
     return Math.max(0, -this.#bytes / bytesAMs);
   }

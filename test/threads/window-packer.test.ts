@@ -25,3 +25,12 @@ it('lets a burst fill the window at once, and what goes on be written anew twice
   expect(turnover.spend(30 * mebibyte, 1_000_000)).toBe(0);
   expect(turnover.spend(mebibyte, 1_000_000)).toBe(1_000);
 });
+
+it('rests for half a minute at most, whatever was too large for the window or came of one of a few bytes', () => {
+  const turnover = new Turnover(1_000, 0);
+  expect(turnover.spend(50_000_000, 0)).toBe(30_000);
+  expect(turnover.spend(0, 30_000)).toBe(0);
+  expect(turnover.spend(100, 30_000)).toBe(3_000);
+  // A timer of more than 2³¹ ms would be none.
+  expect(new Turnover(1, 0).spend(1_000_000, 0)).toBe(30_000);
+});
