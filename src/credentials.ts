@@ -15,21 +15,23 @@ const reloadIntervalMs = 60_000;
 const maxFileBytes = 1024 * 1024;
 
 type Ports = Pick<BootConfig, 'receive' | 'cluster' | 'admin' | 'tenants'>;
+type ListeningPorts = Ports & Pick<BootConfig, 'mode'>;
 type Blocks = OfPorts<FilesBlock<Credentials>>;
 
 /** Reads the files of every `auth` block: who may come in at which port. Throws UsageError where one is no good. */
-export async function openCredentials(config: Ports, log: Log): Promise<OfPorts<LiveFiles<Credentials>>> {
+export async function openCredentials(config: ListeningPorts, log: Log): Promise<OfPorts<LiveFiles<Credentials>>> {
   const blocks = credentialBlocks(config);
   const opened = await openPortFiles(blocks, log);
   warnOfClear(config, blocks, log);
   return opened;
 }
 
-/** Whoever is on the network reads what comes without TLS. */
-function warnOfClear({ receive, cluster, admin }: Ports, blocks: Blocks, log: Log): void {
+/** Whoever is on the network reads what comes without TLS. To an agent no gateway comes: of its token they warn. */
+function warnOfClear({ mode, receive, cluster, admin }: ListeningPorts, blocks: Blocks, log: Log): void {
   const members = cluster && { endpoint: cluster.listen, tls: cluster.tls };
   const ports = { grpc: receive.grpc, http: receive.http, cluster: members, admin };
   for (const port of Object.keys(blocks) as (keyof Blocks)[]) {
+    if (port === 'cluster' && mode === 'agent') continue;
     const { endpoint, tls } = ports[port] ?? admin;
     if (tls === undefined && !/^(?:localhost|127\..*|::1)$/i.test(endpoint.host))
       log.warn(

@@ -19,8 +19,13 @@ const usage = `usage: tailgate COMMAND
 obsctl finds and shows traces: obsctl --help
 `;
 
+/** The demo has a page of help of its own; of the others this one says all there is. */
+const asksForUsage = (command: string | undefined, argv: readonly string[]): boolean =>
+  command !== 'demo' && [command, ...argv].some((each) => each === '--help' || each === '-h');
+
 async function tailgate([command, ...argv]: readonly string[]): Promise<number | undefined> {
   const { processIo } = await import('./cli/io.ts');
+  if (asksForUsage(command, argv)) command = 'help';
   switch (command) {
     case 'run':
       await (await import('./cli/run/until-stopped.ts')).runUntilStopped(argv);
@@ -34,7 +39,6 @@ async function tailgate([command, ...argv]: readonly string[]): Promise<number |
       process.stdout.write(`${(await import('./cli/version.ts')).version}\n`);
       return 0;
     case 'help':
-    case '--help':
       process.stdout.write(usage);
       return 0;
     default:

@@ -11,8 +11,8 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const token = '0123456789abcdef';
 for (const name of ['both', 'browsers', 'operators']) writeFileSync(join(directory, name), `${name}: ${token}\n`);
 
-async function open(text: string) {
-  const loaded = loadBoot(`export: [{ name: store, store: {} }]\n${text}`, {
+async function open(text: string, others = 'export: [{ name: store, store: {} }]') {
+  const loaded = loadBoot(`${others}\n${text}`, {
     file: join(directory, 'gateway.yaml'),
     env: {},
     cwd: directory,
@@ -74,4 +74,9 @@ it('warns of credentials that come in the clear, where others may listen', async
     expect((await open(receive(host))).lines).toMatchObject([{ event: 'credentials_in_clear', port: 'grpc' }]);
   const byTls = receive('0.0.0.0').replace('receive: {', 'receive: { tls: { cert_file: a, key_file: b },');
   expect((await open(byTls)).lines).toEqual([]);
+  const cluster =
+    'cluster: { members: { static: ["a=10.0.0.1:4319"] }, name: a, auth: { bearer_token_file: both } }\nreceive: { grpc: {} }';
+  expect((await open(cluster)).lines).toMatchObject([{ event: 'credentials_in_clear', port: 'cluster' }]);
+  // No gateway comes to an agent.
+  expect((await open(cluster, 'mode: agent')).lines).toEqual([]);
 });

@@ -139,6 +139,15 @@ describe('a start that cannot be', () => {
     expect(status).toBe(2);
   });
 
+  it.each([['--help'], ['-h'], ['check', '--help'], ['run', '--help']])(
+    'tells how to call it when asked: %s %s',
+    (...argv) => {
+      const { status, stdout } = spawnSync(tailgate, argv, { encoding: 'utf8', timeout: 15_000 });
+      expect(stdout).toMatch(/^usage: tailgate COMMAND\n {2}run /);
+      expect(status).toBe(0);
+    },
+  );
+
   it('tells how to call it when called wrongly', async () => {
     const { code, stderr } = await failToStart({}, '--konfig', 'x');
     expect(stderr).toMatch(oneLine(/--konfig.*usage: tailgate run/));

@@ -81,6 +81,7 @@ async function traceKeep(asked: object, settings: Settings): Promise<ExitCode> {
     io.stderr.write('obsctl: there is more that the query finds: ask again, or for a shorter time (--last)\n');
     return exit.partial;
   }
+  if (kept.length === 0) io.stderr.write('obsctl: the query finds no trace in the window\n');
   if (count === 0) return exit.nothing;
   return count === kept.length && kept.every(({ isWhole }) => isWhole !== false) ? exit.found : exit.partial;
 }

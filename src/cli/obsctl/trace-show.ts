@@ -49,7 +49,9 @@ async function traceShow(text: string, flags: ShowFlags, settings: Settings): Pr
   const spans = fetched === undefined ? [] : spansOf(fetched.trace);
   if (fetched === undefined || spans.length === 0) return nothing(id, settings);
   settings.io.stdout.write(
-    settings.output === 'table' ? renderTrace(spans, options) : asData(id, fetched.trace, settings),
+    settings.output === 'table'
+      ? renderTrace(spans, { ...options, verdict: fetched.past?.verdict })
+      : asData(id, fetched.trace, settings),
   );
   if (fetched.past !== undefined) settings.io.stderr.write(`obsctl: ${pastText(fetched.past)}\n`);
   if (!fetched.partial) return exit.found;

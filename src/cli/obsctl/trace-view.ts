@@ -17,6 +17,8 @@ export interface ViewOptions {
   readonly errorsOnly?: boolean | undefined;
   /** Levels shown; all where absent. */
   readonly depth?: number | undefined;
+  /** What became of a trace that only the window has: `waiting`, `drop`, `keep`, …; its spans do not say. */
+  readonly verdict?: string | undefined;
 }
 
 /** A trace as text: a head, the time axis, and a line a span; ends with a line feed. At least one span is needed. */
@@ -62,7 +64,7 @@ function headOf(
     `root      ${cut(rootText(lines), Math.max(20, options.width - 10))}`,
     `start     ${start}   duration ${formatNs(axis.totalNs)}`,
     `spans     ${spans.length} in ${count(services, 'service')}, ${errorText}`,
-    `sampling  ${samplingText(samplingOf(spans))}`,
+    `sampling  ${samplingText(samplingOf(spans), options.verdict)}`,
   ];
 }
 
@@ -72,15 +74,18 @@ function rootText(lines: readonly Line[]): string {
   return lost || cut ? `missing; the first span is ${name}` : name;
 }
 
-function samplingText({ policy, revision, weight, incomplete }: Sampling): string {
+function samplingText({ policy, revision, weight, incomplete }: Sampling, verdict = ''): string {
   const parts = [
     ...(policy ? [`kept by ${printable(policy)}`] : []),
     ...(weight === undefined ? [] : [`weight ${weightText(weight)}`]),
     ...(revision ? [`revision ${printable(revision)}`] : []),
     ...(incomplete ? ['decided without a root'] : []),
   ];
-  return parts.length > 0 ? parts.join(', ') : 'unknown: no span carries tailgate.policy or ot=th';
+  if (parts.length > 0) return parts.join(', ');
+  return verdicts[verdict] ?? 'unknown: no span carries tailgate.policy or ot=th';
 }
+
+const verdicts: Readonly<Record<string, string>> = { waiting: 'not decided yet', drop: 'dropped', keep: 'kept' };
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 

@@ -309,6 +309,12 @@ describe('of a fleet', () => {
     expect([code, err]).toEqual([4, 'obsctl: of these gateways it is not known: b\n']);
   });
 
+  it('keep says that a query finds nothing, with 3', async () => {
+    answers['/api/keep'] = { body: { traces: [], isWhole: true } };
+    const { code, err } = await run(['trace', 'keep', '--query', '{ name = "nowhere" }']);
+    expect([code, err]).toEqual([3, 'obsctl: the query finds no trace in the window\n']);
+  });
+
   it('a simulation counts once what two of its gateways both say', async () => {
     const none = { traces: 0, spans: 0, bytes: 0 };
     const outcome = { keptTraces: 5, keptSpans: 5, keptBytes: 5, perDay: none, policies: [], approximate: [] };

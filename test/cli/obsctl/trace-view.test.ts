@@ -136,6 +136,12 @@ email send_confirmation                       consumer                          
     expect(text).toContain('its parent 000000000000000a is also below it\n');
   });
 
+  it('says what became of a trace whose spans do not say it', () => {
+    const words = { waiting: 'not decided yet', drop: 'dropped', keep: 'kept', forgotten: 'unknown: no span carries' };
+    for (const [verdict, text] of Object.entries(words))
+      expect(shown([view({ id: 'a', at: 0, ms: 1 })], { verdict })).toContain(`sampling  ${text}`);
+  });
+
   it('says that a trace was decided without its root', () => {
     const attributes = { 'tailgate.policy': 'slow', 'tailgate.revision': '7', 'tailgate.incomplete': 'true' };
     expect(shown([view({ id: 'a', parent: 'b', attributes })])).toContain(

@@ -40,7 +40,7 @@ export function registerTraceArchives(parent: Command, run: Run): void {
     .option('--over', 'only traces that were held by somebody and are by nobody any more: they may go')
     .addHelpText(
       'after',
-      '\nNothing is deleted. Files of traces whose holds are over:\n  obsctl trace archives incident-42 --over -o jsonl | jq -r .files[]',
+      '\nNothing is deleted. Files of traces whose holds are over:\n  obsctl trace archives incident-42 --over -o jsonl | jq -r ".files[]"',
     )
     .action((places: string[], flags: ArchivesFlags, command: Command) =>
       run(command, (settings) => traceArchives(places, flags, settings)),
