@@ -61,13 +61,15 @@ export async function gatherStats({
 
 /** The process is ready: what it takes from now on is for traffic, and what its start left is seen to in a moment. */
 export async function watchMemory({ shards, memory }: Pick<StatsParts, 'shards' | 'memory'>): Promise<void> {
-  const mark = async (): Promise<void> => {
-    const { received, memory: held } = sumStats(await shards.stats(), 0, systemClock.monotonicMs());
-    if (!memory.isMarked || Object.values(received).every(({ requests }) => requests === 0)) memory.markIdle(held);
+  const read = async () => sumStats(await shards.stats(), 0, systemClock.monotonicMs());
+  const settle = async (): Promise<void> => {
+    const { received, memory: held } = await read();
+    const isUntouched = Object.values(received).every(({ requests }) => requests === 0);
+    memory.markSettled(held, isUntouched);
   };
-  await mark();
+  memory.markIdle((await read()).memory);
   // A shard that does not answer, or a gateway that stops: then the first mark is good enough.
-  setTimeout(() => void mark().catch(() => {}), settledMs).unref();
+  setTimeout(() => void settle().catch(() => {}), settledMs).unref();
 }
 
 function filesStats({ status: { block, failingSince, loads }, value }: StandingFiles): FilesStats {

@@ -10,21 +10,30 @@ const storeCacheBytes = 16 * 2 ** 20;
 
 /** What the process holds beside what it is when nothing has come yet. */
 export class ProcessMemory {
-  isMarked = false;
   #idleBytes = 0;
   #idleHeapBytes = 0;
 
   readonly #limitBytes: number | null;
 
-  constructor(limitBytes: number | null) {
+  readonly #readResident: () => number;
+
+  constructor(limitBytes: number | null, readResident: () => number = () => memoryUsage.rss()) {
     this.#limitBytes = limitBytes;
+    this.#readResident = readResident;
   }
 
   /** This is how large the process is when it has nothing to do. */
   markIdle(shards: ShardMemory): void {
-    this.isMarked = true;
-    this.#idleBytes = memoryUsage.rss();
+    this.#idleBytes = this.#readResident();
     this.#idleHeapBytes = shards.heap + heapBytes();
+  }
+
+  /**
+   * What the start left is collected by now. Where traffic came meanwhile the process holds that as well; what is less
+   * than the first mark all the same is nearer to what it is at rest.
+   */
+  markSettled(shards: ShardMemory, isUntouched: boolean): void {
+    if (isUntouched || this.#readResident() < this.#idleBytes) this.markIdle(shards);
   }
 
   /** `shards`: all shards' together. */
@@ -36,7 +45,7 @@ export class ProcessMemory {
         store: storesOf(exporters),
         heap: Math.max(0, shards.heap + heapBytes() - this.#idleHeapBytes),
       },
-      residentBytes: memoryUsage.rss(),
+      residentBytes: this.#readResident(),
       idleBytes: this.#idleBytes,
       limitBytes: this.#limitBytes,
     };
