@@ -1,4 +1,4 @@
-import { parseRules } from '../../../config/rules.ts';
+import { mergeLayers, parseRules } from '../../../config/rules.ts';
 import type { RulesEdit } from '../../../config/rules-edit.ts';
 import type { RulesDocument } from '../../../model/rules.ts';
 import type { Simulation } from '../../../simulate/simulation.ts';
@@ -28,19 +28,24 @@ const mostCapped = 2;
 
 const not = (name: string, inside: Policy): Policy => ({ name, type: 'not', not: { not_sub_policy: inside } });
 
-/** Only what nothing but the baseline keeps: errors and slow spans are what rules are for. */
-function unremarkable({ latency_threshold_ms: slowMs }: Partial<RulesDocument>): Policy[] {
+/** What the first fields keep for what it is, errors, slow spans and routes, is what rules are for: not that. */
+function unremarkable({ latency_threshold_ms: slowMs, routes }: Partial<RulesDocument>): Policy[] {
   const errors = { name: 'errors', type: 'status_code', status_code: { status_codes: ['ERROR'] } };
   const slow = { name: 'slow', type: 'span_latency', span_latency: { threshold_ms: slowMs } };
-  return [not('healthy', errors), ...(typeof slowMs === 'number' ? [not('quick', slow)] : [])];
+  const wanted = { name: 'routes', type: 'route', route: { routes } };
+  return [
+    not('healthy', errors),
+    ...(typeof slowMs === 'number' ? [not('quick', slow)] : []),
+    ...(routes?.length ? [not('elsewhere', wanted)] : []),
+  ];
 }
 
 const drop = (name: string, ...inside: Policy[]): Policy => ({ name, type: 'drop', drop: { drop_sub_policy: inside } });
 
-/** The fields of rules that were found good. */
+/** The fields of rules that were found good, with those that are left out. */
 const fieldsOf = (text: string): Partial<RulesDocument> => {
   const parsed = parseRules(text, 'rules');
-  return 'layer' in parsed ? parsed.layer.fields : {};
+  return 'layer' in parsed ? mergeLayers([parsed.layer]).document : {};
 };
 
 /** Policies that have no say in what is kept: no trace meets them, or others keep all that they keep. */

@@ -75,6 +75,20 @@ describe('advice on the rules in force', () => {
       expect(each.bytesPerDay.after).toBeLessThan(each.bytesPerDay.before);
   });
 
+  it('takes nothing away that is on one of the routes, also where the rules leave them out', async () => {
+    const wanted = [
+      ...of(300, { service: 'shop', padding: 300, attributes: { 'http.route': '/login' } }, 0),
+      ...traffic.slice(320),
+    ];
+    for (const routes of ['routes: [/login, /healthz]\n', '']) {
+      using gateway = await simulatingGateway(wanted, rules.replace('routes: []\n', routes));
+      const { err, advice } = await advise([gateway.url]);
+      expect(err).toMatch(/^obsctl: shop takes \d\d % of the kept bytes\n$/);
+      expect(advice.filter(({ why }) => why.startsWith('shop'))).toEqual([]);
+      expect(advice.some(({ why }) => why.includes('health checks'))).toBe(routes === '');
+    }
+  });
+
   it('gives diffs that apply to what the gateway says, and the text that comes of it', async () => {
     using gateway = await simulatingGateway(quiet, rules);
     const { advice } = await advise([gateway.url]);
