@@ -100,7 +100,7 @@ export function statusText(it: Status, now: number, color: boolean): string {
     ['books', it.books.balanced ? 'balanced' : paint.red('NOT balanced: spans are missing or counted twice')],
   ];
   const head = lines.map(([key, value]) => `${key.padEnd(10)}${value}\n`).join('');
-  return `${head}\n${booksTable(it, paint)}\n${tenantsTable(it, paint)}${exportersTable(it, now, paint)}${failingLines(it, paint)}`;
+  return `${head}\n${booksTable(it, paint)}${tenantsTable(it, paint)}${exportersTable(it, now, paint)}${failingLines(it, paint)}`;
 }
 
 function windowLines({ window }: Partial<Status>): string[][] {
@@ -152,7 +152,11 @@ function kafkaLines({ kafka }: Partial<Status>, paint: Paint): string[][] {
   ];
 }
 
+/** `rules.source` of an agent, and in front of Kafka. */
+const noRules = 'file:none';
+
 function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
+  if (rules.source === noRules) return [['rules', 'none: nothing is decided here']];
   const index = rules.modifyIndex > 0 ? `, index ${rules.modifyIndex}` : '';
   return [
     [
@@ -215,7 +219,7 @@ function tenantsTable({ tenants = [] }: Status, paint: Paint): string {
     paint: (text: string, { books }: Row) => (books.balanced ? text : paint.red(text)),
   };
   const name = { title: 'TENANT', text: (row: Row) => row.name };
-  return `${table<Row>([name, ...columns, { title: 'BUFFER', text: share, align: 'right' }, balance], tenants)}\n`;
+  return `\n${table<Row>([name, ...columns, { title: 'BUFFER', text: share, align: 'right' }, balance], tenants)}`;
 }
 
 function exportersTable(it: Status, now: number, paint: Paint): string {
@@ -225,7 +229,7 @@ function exportersTable(it: Status, now: number, paint: Paint): string {
   const number = (key: 'exported' | 'queued' | 'failed' | 'elsewhere') => (row: Row) =>
     String(books.get(row.name)?.[key] ?? '-');
   const hasWhen = it.books.exporters.some(({ elsewhere = 0 }) => elsewhere > 0);
-  return table<Row>(
+  const rows = table<Row>(
     [
       { title: 'EXPORTER', text: (row) => row.name },
       { title: 'EXPORTED', text: number('exported'), align: 'right' },
@@ -243,6 +247,7 @@ function exportersTable(it: Status, now: number, paint: Paint): string {
     ],
     it.export,
   );
+  return `\n${rows}`;
 }
 
 /** Stores that can keep nothing now. */

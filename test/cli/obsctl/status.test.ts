@@ -107,6 +107,13 @@ books `);
     expect(statusText({ ...healthy, export: [] }, now, false)).not.toContain('EXPORTER');
   });
 
+  it('shows no rules where nothing is decided', () => {
+    const text = statusText({ ...healthy, export: [], rules: { ...healthy.rules, source: 'file:none' } }, now, false);
+    expect(text).toContain('\nrules     none: nothing is decided here\nbuffer ');
+    expect(text).toMatch(/^waiting .*\n$/m);
+    expect(text).not.toMatch(/\n\n$/);
+  });
+
   it('says of an agent that it owns nothing', () => {
     const fleet = {
       self: '',
