@@ -6,7 +6,7 @@ import { Slice } from '../model/slice.ts';
 const keptSeconds = 5 * 60;
 /** Of more, the oldest are forgotten. A power of two, as the others are. */
 const mostSpans = 16_384;
-const markCount = 32_768;
+const markCount = 131_072;
 const headCount = 16_384;
 
 /**
@@ -30,7 +30,7 @@ type Slices = Pick<RequestScan, 'slices' | 'stride' | 'count'>;
  * request, so all of it comes once more, by any connection and so to any shard: all of them share the memory. A span is
  * known by what is in it: senders repeat the very bytes.
  *
- *   control | a mark for each remainder of a trace id's last word: until when spans of such traces are remembered
+ *   control | marks for each remainder of a trace id's last two words: until when spans of such traces are remembered
  *           | heads of chains by digest | entries, the oldest of which is the next one's place
  *
  * What a shard enters is there before it answers the sender, and so before the sender can repeat it to another. Entries
@@ -41,7 +41,7 @@ export class Repeats {
   /** Of the last call of `forget`, in monotonic seconds. */
   #now = 0;
 
-  /** Half a megabyte, of which the system gives what is used. */
+  /** 0.9 MB, of which the system gives what is used. */
   static memory(): SharedArrayBuffer {
     return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * (entriesAt + mostSpans * Entry.words));
   }
@@ -70,7 +70,8 @@ export class Repeats {
     this.#lock();
     for (let i = first, at = 0; i < count; i++, at += 2) {
       this.#enter(digests[at], digests[at + 1], until);
-      this.#raise(markOf(slices, i * stride), until);
+      this.#raise(markOf(slices, i * stride + Slice.traceIdC), until);
+      this.#raise(markOf(slices, i * stride + Slice.traceIdD), until);
     }
     this.#raise(Control.newest, until);
     this.#unlock();
@@ -78,13 +79,17 @@ export class Repeats {
 
   /** Whether the slice of this row came before, and was taken. */
   has(bytes: Uint8Array, rows: Int32Array, row: number): boolean {
-    if (Atomics.load(this.#words, markOf(rows, row)) <= this.#now) return false;
+    if (!this.#isMarked(rows, row + Slice.traceIdD) || !this.#isMarked(rows, row + Slice.traceIdC)) return false;
     const digest = digestOf(bytes, rows, row);
     this.#lock();
     const at = this.#find(digest.readInt32LE(0), digest.readInt32LE(4));
     const isThere = at > 0 && this.#words[at + Entry.until] > this.#now;
     this.#unlock();
     return isThere;
+  }
+
+  #isMarked(rows: Int32Array, word: number): boolean {
+    return Atomics.load(this.#words, markOf(rows, word)) > this.#now;
   }
 
   /** Those that nobody repeats any more. `now`: monotonic milliseconds. */
@@ -142,7 +147,7 @@ export class Repeats {
   }
 }
 
-const markOf = (rows: Int32Array, row: number): number => marksAt + (rows[row + Slice.traceIdD] & (markCount - 1));
+const markOf = (rows: Int32Array, word: number): number => marksAt + (rows[word] & (markCount - 1));
 const headOf = (low: number): number => headsAt + (low & (headCount - 1));
 
 /** Of the span's bytes, its ids among them; whoever finds two spans alike spoils his own. */
