@@ -113,9 +113,10 @@ export class FleetIntake implements Intake {
     return cut ?? { here: [part], away: [] };
   }
 
-  /** A part of which nobody looks at the bytes any more. */
-  delivered({ body }: Part): void {
+  /** A part of which nobody looks at the bytes any more, or at the rows. */
+  delivered({ body, found }: Part): void {
     splitter.giveBack(body);
+    if (found !== undefined) splitter.giveBack(found.rows);
   }
 
   /** By what requests are scanned: as the pipeline does where much may stay, see `fewMembers`. */

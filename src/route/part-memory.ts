@@ -1,6 +1,6 @@
 const smallest = 4096;
-/** Of what is kept: what a dozen ordinary requests have at a time, or many small ones. */
-const maxBytes = 4 * 1024 * 1024;
+/** Of what is kept: what fifty ordinary requests have at a time, or many small ones. Calls answer for several at once. */
+const maxBytes = 16 * 1024 * 1024;
 
 /**
  * Memory of parts that were delivered, for those to come: fresh memory for each means that the system must find and
@@ -19,8 +19,8 @@ export class PartMemory {
     return spare;
   }
 
-  /** What was taken, or a part's body, which was written into it. Nobody may look at it any more. */
-  giveBack({ buffer }: Uint8Array): void {
+  /** What was taken, or a part's body or rows, which were written into it. Nobody may look at it any more. */
+  giveBack({ buffer }: Uint8Array | Int32Array): void {
     const size = buffer.byteLength;
     if (size !== sizeFor(size) || this.#bytes + size > maxBytes) return;
     this.#bytes += size;

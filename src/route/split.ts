@@ -53,7 +53,7 @@ export class Splitter {
         plan.write(out);
         return { body: out.view(), spans: plan.spans };
       }
-      const rows = new Int32Array(rowWords);
+      const rows = new Int32Array(this.#memory.take(rowWords * wordBytes).buffer, 0, rowWords);
       plan.write(out, rows);
       const found = { rows, stride, count: plan.spans, conditions, invalid: 0, reason: '' };
       return { body: out.view(), spans: plan.spans, found };
@@ -70,8 +70,8 @@ export class Splitter {
     return this.#memory.take(length);
   }
 
-  /** Memory whose bytes nobody looks at any more: of a message that was cut, or of a part that was delivered. */
-  giveBack(memory: Uint8Array): void {
+  /** Memory that nobody looks at any more: of a message that was cut, or of a part that was delivered, its rows as well. */
+  giveBack(memory: Uint8Array | Int32Array): void {
     this.#memory.giveBack(memory);
   }
 

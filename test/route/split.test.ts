@@ -122,6 +122,24 @@ it('memory of parts that were delivered is that of parts to come, and of no part
   }
 });
 
+it('rows of a part that came in are memory of the next one, and of none before that', () => {
+  const by = compiled(seedRules).conditions;
+  const splitter = new Splitter();
+  const request = requestBytes(...spans(1, 300));
+  const staying = () => {
+    const scanned = { bytes: request, ...scanOf(request, by), conditions: 7 };
+    const groups = Int32Array.from({ length: scanned.count }, (_, i) => i % 2);
+    return splitter.split(scanned, groups, 2, 1 << 20)?.[0].found?.rows as Int32Array;
+  };
+  const [first, second] = [staying(), staying()];
+  expect(second.buffer).not.toBe(first.buffer);
+  expect(second).toEqual(first);
+  splitter.giveBack(first);
+  const third = staying();
+  expect(third.buffer).toBe(first.buffer);
+  expect(third).toEqual(second);
+});
+
 it('a part of nothing is an empty message', () => {
   const [all, nothing] = cut(requestBytes({ trace: 'a' }, { trace: 'b' }), () => 0, 2) ?? [];
   expect([all.spans, nothing.spans, nothing.body.length]).toEqual([2, 0, 0]);
