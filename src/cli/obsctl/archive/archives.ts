@@ -85,6 +85,8 @@ async function traceArchives(where: readonly string[], flags: ArchivesFlags, set
   for (const trouble of troubles.slice(0, 20)) settings.io.stderr.write(`obsctl: ${trouble}\n`);
   if (troubles.length > 20) settings.io.stderr.write(`obsctl: … and ${troubles.length - 20} more\n`);
   if (troubles.length > 0) return exit.partial;
+  if (rows.length === 0)
+    settings.io.stderr.write('obsctl: nothing is archived there; what lies in folders below is not looked at\n');
   return shown.length === 0 ? exit.nothing : exit.found;
 }
 

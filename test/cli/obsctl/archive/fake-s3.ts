@@ -22,6 +22,8 @@ export class FakeS3 {
   knowsConditions = true;
   knowsTags = true;
   locks = false;
+  /** False: `?retention` is read over, as if the object itself were meant. */
+  knowsRetention = true;
   /** Whoever asks may write, and not look. */
   isWriteOnly = false;
   /** Called before each answer; true where it answered. */
@@ -75,7 +77,8 @@ export class FakeS3 {
     { key, query, body }: { key: string; query: URLSearchParams; body: Buffer },
   ): unknown {
     const object = this.objects.get(key);
-    if (method === 'PUT' && query.has('retention')) return this.#retain(object, body, response);
+    const isRetention = query.has('retention') && this.knowsRetention;
+    if (method === 'PUT' && isRetention) return this.#retain(object, body, response);
     if (method === 'PUT') {
       if (headers['x-amz-tagging'] !== undefined && !this.knowsTags) return refuse(response, 501, 'NotImplemented');
       if (headers['if-none-match'] === '*' && !this.knowsConditions) return refuse(response, 501, 'NotImplemented');
@@ -86,7 +89,7 @@ export class FakeS3 {
     if (this.isWriteOnly) return refuse(response, 403, 'AccessDenied');
     if (key === '') return this.#list(query, response);
     if (object === undefined) return refuse(response, 404, 'NoSuchKey');
-    if (query.has('retention')) {
+    if (isRetention) {
       if (!this.locks) return refuse(response, 400, 'InvalidRequest');
       const { 'x-amz-object-lock-mode': mode, 'x-amz-object-lock-retain-until-date': until } = object.headers;
       return response.end(`<Retention><Mode>${mode}</Mode><RetainUntilDate>${until}</RetainUntilDate></Retention>`);

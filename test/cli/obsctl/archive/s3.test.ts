@@ -135,6 +135,15 @@ describe('trace archive --to s3://', () => {
       });
   });
 
+  it('leaves what is written as it is where the store knows no retention at all', async () => {
+    s3.knowsRetention = false;
+    const { code, err } = await archive(['--hold', '1y', '--lock', 'governance']);
+    expect(code).toBe(1);
+    expect(err).toContain('the store did not lock it');
+    const [{ body }] = [...s3.objects.values()];
+    expect(Buffer.from(decodeJson(body)).equals(Buffer.from(oddTrace()))).toBe(true);
+  });
+
   it('has the store hold longer what is there already', async () => {
     s3.locks = true;
     await archive();

@@ -139,15 +139,20 @@ export class BucketPlace implements ArchivePlace {
     );
     const headers = { 'x-amz-checksum-sha256': checksum(content) };
     await this.#client.ask('PUT', this.#key(name), { query: { retention: '' }, headers, content });
-    if (!(await this.#isLocked(name, hold)))
-      throw new CommandError(
-        `${this.address(name)} is written, but the store did not lock it: the bucket needs object lock, and you the right to it. Run this again without --lock, or name another bucket`,
-      );
+    if (!(await this.#isLocked(name, hold))) throw this.#notLocked(name);
+  }
+
+  #notLocked(name: string): CommandError {
+    return new CommandError(
+      `${this.address(name)} is written, but the store did not lock it: the bucket needs object lock, and you the right to it. Run this again without --lock, or name another bucket`,
+    );
   }
 
   async #isLocked(name: string, { lock, untilMs }: Hold): Promise<boolean> {
     const answer = await this.#client.ask('GET', this.#key(name), { query: { retention: '' } });
     const document = answer.body.toString();
+    // A store that knows no retention answers with the object, and would write over it what it is asked to hold.
+    if (answer.status === 200 && !document.trimStart().startsWith('<')) throw this.#notLocked(name);
     const mode = element(document, 'Mode').toLowerCase();
     // What is held by compliance is held more than by governance.
     const isSo = mode === lock || mode === 'compliance';
