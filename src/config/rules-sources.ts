@@ -1,3 +1,4 @@
+import { noRulesSource } from '../model/rules.ts';
 import { ConsulSource } from './consul.ts';
 import { FileSource } from './file.ts';
 import { doesWith } from './fleet.ts';
@@ -22,7 +23,7 @@ export async function rulesSources(config: Pick<BootConfig, 'mode' | 'kafka' | '
 
 /** Where nothing is decided. */
 const noRules: Source<FileText> = {
-  name: 'file:none',
+  name: noRulesSource,
   start: (listener) => listener.changed('{}'),
   refresh: () => {},
   stop: () => {},

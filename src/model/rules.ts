@@ -1,3 +1,6 @@
+/** The source that is named where nothing is decided: by an agent, and in front of Kafka. */
+export const noRulesSource = 'file:none';
+
 /**
  * The live rules document after parsing and type checks, before compiling. A knob that is null is off.
  * Field meanings: docs/rules.md.

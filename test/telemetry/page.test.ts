@@ -94,7 +94,7 @@ describe('whose traces the page shows', () => {
   });
 });
 
-describe('the fleet on the page', () => {
+describe('the state of the gateway on the page', () => {
   interface Node {
     hidden: boolean;
     className?: string;
@@ -105,7 +105,8 @@ describe('the fleet on the page', () => {
   const classesOf = (node: Node | string): string[] =>
     typeof node === 'string' ? [] : [node.className ?? '', ...node.children.flatMap(classesOf)].filter(Boolean);
 
-  function shown(cluster: object) {
+  /** What is in the page's places when one of its functions was given this. */
+  function shown(by: string, state: object): (id: string) => Node {
     const element = (): Node & Record<string, unknown> => ({
       hidden: true,
       className: '',
@@ -139,24 +140,38 @@ describe('the fleet on the page', () => {
       fetch: () => Promise.reject(new Error('offline')),
     });
     runInContext(script, context);
-    (context as unknown as { showFleet(it: object): void }).showFleet(cluster);
-    return { section: elements.get('fleet') as Node, members: elements.get('members') as Node };
+    (context as unknown as Record<string, (it: object) => void>)[by](state);
+    return (id) => elements.get(id) as Node;
   }
   const members = [
     { name: 'a', address: '10.0.0.1:4319', state: 'self' },
     { name: 'b', address: '10.0.0.2:4319', state: 'unreachable' },
   ];
 
-  it('has its members, whoever cannot be reached in red, and what this gateway owns', () => {
-    const { section, members: list } = shown({ self: 'a', epoch: '5c0f', members, owned: 0.5 });
-    expect(section.hidden).toBe(false);
+  it('has the members of its fleet, whoever cannot be reached in red, and what this gateway owns', () => {
+    const page = shown('showFleet', { self: 'a', epoch: '5c0f', members, owned: 0.5 });
+    expect(page('fleet').hidden).toBe(false);
+    const list = page('members');
     expect(textOf(list)).toContain('a|10.0.0.1:4319|this one|b|10.0.0.2:4319|unreachable');
     expect(textOf(list)).toContain('1 of 2 members, list |5c0f|; a owns 50.0 % of all traces.');
     expect(classesOf(list)).toContain('bad');
   });
 
-  it('is not there where a gateway is alone', () => {
-    expect(shown({ self: '', epoch: '', members: [], owned: 1 }).section.hidden).toBe(true);
+  it('has no fleet where a gateway is alone', () => {
+    expect(shown('showFleet', { self: '', epoch: '', members: [], owned: 1 })('fleet').hidden).toBe(true);
+  });
+
+  it('has the policies in force, and none of an agent, which decides nothing', () => {
+    const rules = {
+      revision: 'r1',
+      hash: '',
+      source: 'file:rules.yaml',
+      loadedAt: 1,
+      policies: ['errors', 'baseline'],
+    };
+    const textIn = (state: object) => textOf(shown('showRules', state)('rules'));
+    expect(textIn(rules)).toContain('errors, baseline');
+    expect(textIn({ ...rules, source: 'file:none' })).toBe('None: nothing is decided here.');
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { bookRows, handedOn } from '../../model/outcome.ts';
+import { noRulesSource } from '../../model/rules.ts';
 import type { ClusterStatus } from '../../telemetry/sources.ts';
 import type { Status } from '../../telemetry/status.ts';
 import { type ExitCode, exit } from '../exit.ts';
@@ -152,11 +153,8 @@ function kafkaLines({ kafka }: Partial<Status>, paint: Paint): string[][] {
   ];
 }
 
-/** `rules.source` of an agent, and in front of Kafka. */
-const noRules = 'file:none';
-
 function rulesLines({ rules }: Status, now: number, paint: Paint): string[][] {
-  if (rules.source === noRules) return [['rules', 'none: nothing is decided here']];
+  if (rules.source === noRulesSource) return [['rules', 'none: nothing is decided here']];
   const index = rules.modifyIndex > 0 ? `, index ${rules.modifyIndex}` : '';
   return [
     [

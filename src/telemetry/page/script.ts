@@ -1,4 +1,5 @@
 import { bookRows, handedOn } from '../../model/outcome.ts';
+import { noRulesSource } from '../../model/rules.ts';
 import { traceScript } from './trace.ts';
 
 /**
@@ -61,6 +62,7 @@ function showBooks(books) {
   show('books', table(['', '#spans', '#traces'], rows, 'Books'), verdict, broken);
 }
 function showRules(rules) {
+  if (rules.source === ${JSON.stringify(noRulesSource)}) return show('rules', el('p', { className: 'soft' }, 'None: nothing is decided here.'));
   const newer = rules.lastRefusal && !(rules.lastRefusal.at < rules.loadedAt);
   const refusal = rules.lastRefusal && el('p', { className: newer ? 'bad' : 'soft' }, (newer ? 'A newer version was refused ' : 'Last refusal ') + time(rules.lastRefusal.at) + ': ', mono(rules.lastRefusal.error));
   show('rules', facts([['revision', mono(rules.revision)], ['hash', mono(rules.hash)], ['source', mono(rules.source)], ['loaded', time(rules.loadedAt)],
