@@ -110,7 +110,7 @@ export class Enricher {
     out.tag(ScopeSpans.spans, 2);
     out.varint(end - start + thresholdFieldBytes(stamp) + marks.length);
     out.raw(buf, start, end);
-    writeThreshold(out, Span.traceState, stamp);
+    writeThreshold(out, stamp);
     out.raw(marks);
   }
 
@@ -122,7 +122,7 @@ export class Enricher {
       else if (marked && r.field === Span.attributes && this.#marks.skips(r)) continue;
       else this.#redactor.field(out, r, from, spanShape);
     }
-    if (stateAt < 0) writeThreshold(out, Span.traceState, stamp);
+    if (stateAt < 0) writeThreshold(out, stamp);
     if (marked) out.raw(this.#marks.of(stamp));
     out.close(span);
   }

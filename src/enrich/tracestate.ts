@@ -1,43 +1,38 @@
 import { fraction, highOf, lowOf, rescaled } from '../model/inclusion.ts';
 import type { Stamp } from '../model/stamp.ts';
 import { parseThreshold, reaches, type Threshold, threshold, thresholdText } from '../model/threshold.ts';
-import type { Writer } from '../wire/writer.ts';
+import { Span } from '../wire/otlp.ts';
+import { Writer } from '../wire/writer.ts';
 
 const maxMembers = 32;
 const maxValueChars = 256;
-const randomnessDigits = 14;
 const subKey = /^[a-z][a-z0-9]*$/;
 const subValue = /^[A-Za-z0-9._-]*$/;
-const hexDigits = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
-const asciiOf = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
-const member = asciiOf('ot=th:');
-const randomnessKey = asciiOf(';rv:');
 
-/** Writes field `field` with the tracestate `ot=th:…`, for a span that had none. Allocates nothing. */
-export function writeThreshold(out: Writer, field: number, stamp: Stamp): void {
+/** The field that was asked for last, and by which numbers: all spans of a trace ask for the same. */
+const last = { field: new Writer(64), high: -1, low: -1, randomnessHigh: -1, randomnessLow: -1 };
+
+/** Writes the tracestate `ot=th:…` of a span that had none, as a field of it. Allocates nothing but for a new trace. */
+export function writeThreshold(out: Writer, stamp: Stamp): void {
   if (stamp.erasesThreshold) return;
-  const { thresholdHigh: high, thresholdLow: low } = stamp;
-  const digits = significantDigits(high, low);
-  out.tag(field, 2);
-  out.varint(valueBytes(stamp));
-  out.raw(member);
-  writeDigits(out, high, low, digits);
-  if (stamp.randomnessHigh < 0) return;
-  out.raw(randomnessKey);
-  writeDigits(out, stamp.randomnessHigh, stamp.randomnessLow, randomnessDigits);
+  const { buf, pos } = fieldOf(stamp);
+  out.raw(buf, 0, pos);
 }
 
-/** The bytes that `writeThreshold` writes, for a field number below 16. */
-export const thresholdFieldBytes = (stamp: Stamp): number => (stamp.erasesThreshold ? 0 : 2 + valueBytes(stamp));
+/** The bytes that `writeThreshold` writes. */
+export const thresholdFieldBytes = (stamp: Stamp): number => (stamp.erasesThreshold ? 0 : fieldOf(stamp).pos);
 
-function valueBytes({ thresholdHigh, thresholdLow, randomnessHigh }: Stamp): number {
-  const digits = significantDigits(thresholdHigh, thresholdLow);
-  return member.length + digits + (randomnessHigh < 0 ? 0 : randomnessKey.length + randomnessDigits);
-}
-
-function writeDigits(out: Writer, high: number, low: number, digits: number): void {
-  out.reserve(digits);
-  for (let i = 0; i < digits; i++) out.buf[out.pos++] = hexDigits[digit(high, low, i)];
+function fieldOf(stamp: Stamp): Writer {
+  const { thresholdHigh: high, thresholdLow: low, randomnessHigh, randomnessLow } = stamp;
+  const isSame = last.high === high && last.low === low;
+  if (isSame && last.randomnessHigh === randomnessHigh && last.randomnessLow === randomnessLow) return last.field;
+  last.high = high;
+  last.low = low;
+  last.randomnessHigh = randomnessHigh;
+  last.randomnessLow = randomnessLow;
+  const randomness = randomnessHigh < 0 ? '' : `;${randomnessOf(stamp).join(':')}`;
+  last.field.reset().string(Span.traceState, `ot=th:${thresholdText(high, low)}${randomness}`);
+  return last.field;
 }
 
 /** What became of the `th` that came with the span that was weighed last. */
@@ -130,15 +125,4 @@ function hasTwins(parts: readonly (readonly [string, string])[]): boolean {
 function splitOnce(part: string): readonly [string, string] {
   const colon = part.indexOf(':');
   return colon < 0 ? ['', part] : [part.slice(0, colon), part.slice(colon + 1)];
-}
-
-/** The hex digit at `place` of the 14, counted from the left. */
-function digit(high: number, low: number, place: number): number {
-  return place < 6 ? (high >>> (4 * (5 - place))) & 15 : (low >>> (4 * (13 - place))) & 15;
-}
-
-function significantDigits(high: number, low: number): number {
-  let digits = 14;
-  while (digits > 1 && digit(high, low, digits - 1) === 0) digits--;
-  return digits;
 }
