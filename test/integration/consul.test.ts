@@ -179,6 +179,7 @@ describe('rules in a real Consul', () => {
     const first = await started({ CONSUL_HTTP_ADDR: own.url });
     const { revision, hash } = first.rules.status();
     first.rules.stop();
+    await first.rules.saved();
     await own.kill();
     const { rules } = await started({ CONSUL_HTTP_ADDR: own.url });
     expect(rules.current.document.routes).toEqual(['/a']);
