@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../tools/servers/ports.ts';
 
 import { bootConfig, find, type Manifest, manifests, valuesOf } from '../support/chart.ts';
+import { forgottenMs } from '../support/fleet.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
 import { senderTo } from '../support/otlp-send.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
@@ -130,6 +132,11 @@ describe('pods of the chart, each as a process on this machine', () => {
 
   it('have each trace whole in one of them, whichever its spans reached', { timeout: 300_000 }, async () => {
     const { pods } = await startPods(['tailgate-0', 'tailgate-1', 'tailgate-2']);
+    await eventually(async () => {
+      for (const pod of pods)
+        expect([...pod.events('fleet_joined'), ...pod.events('fleet_changed')].at(-1)?.members).toHaveLength(3);
+    }, 60_000);
+    await sleep(forgottenMs(4_000));
     const traces: string[] = [];
     const sendRound = async () => {
       const round = Array.from({ length: 24 }, (_, n) => `trace ${traces.length + n}`);
