@@ -70,7 +70,10 @@ const emptySegment = (bytes: Uint8Array, slab: number): Segment => ({
   isRetired: false,
 });
 
-/** So many wait to be compressed for the window: the next one would be missed. */
+/**
+ * So many wait to be compressed for the window, and of several no more bytes than it may hold: the next one would be
+ * missed.
+ */
 const mostRetired = 8;
 /** What is no more than this is copied as it is: late spans that are dropped, where nothing else waits, come one by one. */
 const littleBytes = 32 * 1024;
@@ -235,6 +238,11 @@ export class Segments {
     return { number, bytes: bytes.subarray(0, used) };
   }
 
+  /** What waits for the compressor and landed before `before`, in monotonic ms, goes as it would from the window. */
+  forgetRetired(before: number): void {
+    this.#giveUpRetired(({ lastAt }) => lastAt < before);
+  }
+
   /** What came of a retired segment: its compressed bytes, or nothing. Its block is for the next messages. */
   pastIs(number: number, packed: Uint8Array | undefined): void {
     const segment = this.get(number);
@@ -363,7 +371,7 @@ export class Segments {
     const isEmpty = landed.spans === 0;
     const { sequence, packed, used } = segment;
     const isLittle = used <= littleBytes;
-    if (!isEmpty && packed === undefined && !isLittle && this.#retired.length < mostRetired) {
+    if (!isEmpty && packed === undefined && !isLittle && this.#mayWait(used)) {
       this.#retire(number, segment);
       return true;
     }
@@ -373,6 +381,13 @@ export class Segments {
     else if (isLittle) this.#window?.add({ sequence, landed, bytes: segment.bytes.slice(0, used), isPacked: false });
     else this.#miss(landed);
     return false;
+  }
+
+  /** May so many bytes more wait for the compressor? */
+  #mayWait(bytes: number): boolean {
+    const waiting = this.#retired.reduce((sum, number) => sum + this.get(number).used, 0);
+    const most = this.#window?.maxBytes ?? 0;
+    return waiting === 0 || (this.#retired.length < mostRetired && waiting + bytes <= most);
   }
 
   #retire(number: number, segment: Segment): void {
@@ -387,15 +402,21 @@ export class Segments {
 
   /** What waits for the compressor gives way to what lands. */
   #missRetired(): void {
-    const given = this.#retired.splice(0);
-    for (const number of given) {
+    this.#giveUpRetired((landed) => {
+      this.#miss(landed);
+      return true;
+    });
+  }
+
+  /** Of what waits for the compressor, all that nobody reads and of which `goes` says yes. */
+  #giveUpRetired(goes: (landed: Landed) => boolean): void {
+    for (const number of this.#retired.splice(0)) {
       const segment = this.get(number);
-      if (segment.pending > 0) {
+      if (segment.pending > 0 || !goes(segment.landed as Landed)) {
         this.#retired.push(number);
         continue;
       }
       this.#blocks.keep(-segment.capacity);
-      this.#miss(segment.landed as Landed);
       segment.landed = undefined;
       this.releaseIfUnused(number);
     }

@@ -33,9 +33,9 @@ const bytesOf = ({ bytes, landed }: PastSegment): number => bytes.length + lande
  */
 export class Window {
   readonly maxBytes: number;
-  readonly #maxAgeMs: number;
+  readonly maxAgeMs: number;
   /**
-   * In the order in which they came in, from `#first` on. There may be very many: each late request is one, where
+   * By when their last message landed, from `#first` on. There may be very many: each late request is one, where
    * nothing else waits.
    */
   #segments: PastSegment[] = [];
@@ -50,7 +50,7 @@ export class Window {
 
   constructor({ maxBytes, maxAgeMs }: WindowOptions) {
     this.maxBytes = maxBytes;
-    this.#maxAgeMs = maxAgeMs;
+    this.maxAgeMs = maxAgeMs;
   }
 
   get bytes(): number {
@@ -78,7 +78,7 @@ export class Window {
       this.missedSpans += segment.landed.spans;
       return;
     }
-    this.#segments.push(segment);
+    this.#place(segment);
     this.#bySequence.set(segment.sequence, segment);
     this.#packedBytes += bytesOf(segment);
     this.spans += segment.landed.spans;
@@ -88,9 +88,16 @@ export class Window {
   /** What is too old goes. `landingBytes`: held for what lies in segments in use, which counts as well. */
   tick(now: number, landingBytes: number): void {
     this.#landingBytes = landingBytes;
-    const isOld = ({ landed }: PastSegment): boolean => now - landed.lastAt > this.#maxAgeMs;
+    const isOld = ({ landed }: PastSegment): boolean => now - landed.lastAt > this.maxAgeMs;
     while (this.#first < this.#segments.length && isOld(this.#segments[this.#first])) this.#forgetFirst();
     this.#fit();
+  }
+
+  /** Behind those that are as old: one in which a trace waited for long comes after younger ones. */
+  #place(segment: PastSegment): void {
+    let at = this.#segments.length;
+    while (at > this.#first && this.#segments[at - 1].landed.lastAt > segment.landed.lastAt) at--;
+    this.#segments.splice(at, 0, segment);
   }
 
   #fit(): void {

@@ -38,6 +38,8 @@ export class Upkeep {
       neighbours?.trim();
     }
     buffer.segments.shrink();
-    window?.tick(now, buffer.segments.landedBytes);
+    if (window === undefined) return;
+    buffer.segments.forgetRetired(now - window.maxAgeMs);
+    window.tick(now, buffer.segments.landedBytes);
   }
 }

@@ -119,6 +119,33 @@ describe('what waits no more', () => {
     expect(await small.differs('t399')).toEqual(same);
   });
 
+  it('goes by age while it waits for the compressor, too, and its memory with it', async () => {
+    const story = new Remembering({ window: { maxBytes: 64 * MiB, maxAgeMs: 60_000 } });
+    tell(story);
+    story.after(15_000).after(300);
+    const keptBytes = (): number =>
+      story.shards.reduce((all, { shard: { buffer } }) => all + buffer.blocks.bytes - buffer.blocks.inUseBytes, 0);
+    expect(keptBytes()).toBeGreaterThanOrEqual(4 * MiB);
+    story.after(40_000).after(300);
+    expect(await story.differs('t3')).toEqual(same);
+    story.after(10_000).after(300);
+    expect(await story.past('t3')).toEqual([]);
+    story.after(10_000).after(10_000).after(300);
+    expect(keptBytes()).toBeLessThan(4 * MiB);
+    expect([story.packPast(), sum(story, ({ missedSpans }) => missedSpans)]).toEqual([0, 0]);
+  });
+
+  it('is no more, waiting for the compressor, than the window may hold, where that is more than one segment', () => {
+    const story = new Remembering({ window: { maxBytes: 300_000, maxAgeMs: 1e9 }, rules: {} });
+    const spans = (n: number) =>
+      Array.from({ length: 10 }, (_, i) => ({ trace: `t${n}`, id: `${i}`, padding: 12_000 }));
+    for (let n = 0; n < 6; n++) {
+      for (const pipeline of story.shards) story.offer(pipeline, requestBytes(...spans(n)));
+      story.after(15_000).after(300);
+    }
+    expect(story.packPast()).toBe(2 * story.shards.length);
+  });
+
   it('is nothing that was refused, whatever came behind it', async () => {
     const story = new Remembering({ window });
     const pipeline = story.shards[0]!;
