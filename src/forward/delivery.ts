@@ -24,11 +24,11 @@ type Try =
 interface Cutter {
   readonly visited: Visited;
   /** A part of it, cut by what is known now. */
-  again(part: Part): Cut | Refusal;
+  again(part: Part): Promise<Cut | Refusal>;
   /** Nobody looks at its bytes any more. */
   delivered(part: Part): void;
   /** A part that was taken, of a request that the sender will repeat: it is not taken twice. */
-  expectAgain(part: Part): void;
+  expectAgain(part: Part): Promise<void>;
 }
 
 /** What is known of the request as a whole. */
@@ -75,7 +75,7 @@ export class Delivery {
     try {
       const refusal = (await this.#bring(away)) ?? (await this.#takeIn()) ?? this.#rejection(scanned);
       if (refusal !== undefined && refusals[refusal.reason].retryable)
-        for (const part of this.#taken) this.#cutter.expectAgain(part);
+        for (const part of this.#taken) await this.#cutter.expectAgain(part);
       const rejected = { spans: this.#rejectedSpans, why: this.#whyRejected };
       return refusal ?? pipeline.passedOn(this.#source, scanned, this.#here.length, rejected);
     } catch (error) {
@@ -101,7 +101,7 @@ export class Delivery {
       if (asked !== undefined) return asked;
       // Of one that is gone, whoever comes after it is asked at once.
       if (again.some(({ ended }) => ended !== 'gone')) await sleep(Math.min(leftMs, pauseMs));
-      const cut = this.#cutAgain(again.map(({ part }) => part));
+      const cut = await this.#cutAgain(again.map(({ part }) => part));
       if (cut instanceof Refusal) return cut;
       left = cut;
     }
@@ -132,10 +132,10 @@ export class Delivery {
   }
 
   /** Lists may have changed, and a member may be gone. */
-  #cutAgain(parts: readonly Part[]): Away[] | Refusal {
+  async #cutAgain(parts: readonly Part[]): Promise<Away[] | Refusal> {
     const left: Away[] = [];
     for (const part of parts) {
-      const cut = this.#cutter.again(part);
+      const cut = await this.#cutter.again(part);
       if (!(cut instanceof Refusal)) {
         this.#here.push(...cut.here);
         left.push(...cut.away);

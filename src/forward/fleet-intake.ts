@@ -6,6 +6,8 @@ import type { Answer, Intake, Message, Receipt } from '../model/intake.ts';
 import type { Source } from '../model/outcome.ts';
 import { type Found, isOfSameTrace, Slice, type SliceRows } from '../model/slice.ts';
 import { refusalFor } from '../pipeline.ts';
+import { maxBytesAtOnce } from '../receive/inflate.ts';
+import { turns, workThrough } from '../receive/turns.ts';
 import { nextOn, type Path, type Visited } from '../route/fleet-path.ts';
 import { ownerOf } from '../route/route.ts';
 import { type Part, Splitter } from '../route/split.ts';
@@ -24,10 +26,14 @@ const fewMembers = 4;
 
 const splitter = new Splitter();
 
-/** `asked`: what the scan goes by; `ownBytes`: what is held of it already, which its parts take the place of. */
+/**
+ * `asked`: what the scan goes by; `ownBytes`: what is held of it already, which its parts take the place of; `known`:
+ * which slices were taken before, where that was looked up.
+ */
 interface HowToCut {
   readonly asked?: Revision | undefined;
   readonly ownBytes?: number;
+  readonly known?: Uint8Array | undefined;
 }
 
 /** Groups found so far in a request, by what they hang on. */
@@ -86,28 +92,22 @@ export class FleetIntake implements Intake {
     if (refusal !== undefined) return refusal;
     const bytes = new Uint8Array(message.length);
     message.copyTo(bytes, 0);
-    // Others are scanned in between.
     const scan = this.#of.scan.another();
-    try {
-      scan.begin(bytes, 0, bytes.length, noConditions);
-      while (!scan.step(bytesAStep)) {
-        yield;
-        if (isGone()) return new Refusal('timeout', 'the sender went away');
-      }
-    } catch (error) {
-      return refusalFor(error);
-    }
-    const cut = this.#cut(bytes, scan, {});
+    const cut = yield* this.#scanAndCutInSteps(bytes, scan, {}, isGone);
     if (isCut(cut)) return this.#deliver(cut, source, scan);
     return cut ?? (yield* pipeline.acceptInSteps(message, source, isGone));
   }
 
   /** A part of a request that this intake cut before, by what is known now. A call that failed may still read its bytes. */
-  again(part: Part): Cut | Refusal {
+  async again(part: Part): Promise<Cut | Refusal> {
     const { body } = part;
     const bytes = splitter.memoryFor(body.length).subarray(0, body.length);
     bytes.set(body);
-    const cut = this.#scanAndCut(bytes, { ownBytes: body.length });
+    const how = { ownBytes: body.length };
+    const cut =
+      body.length <= maxBytesAtOnce
+        ? this.#scanAndCut(bytes, how)
+        : await turns.take(this.#scanAndCutInSteps(bytes, this.#of.scan.another(), how, never), never);
     if (isCut(cut)) return cut;
     splitter.giveBack(bytes);
     return cut ?? { here: [part], away: [] };
@@ -126,10 +126,16 @@ export class FleetIntake implements Intake {
   }
 
   /** The sender will repeat all, of which this was taken. */
-  expectAgain({ body }: Part): void {
-    const { scan, repeats } = this.#of;
-    scan.run(body, 0, body.length, noConditions);
-    repeats.expect(body, scan, systemClock.monotonicMs());
+  async expectAgain({ body }: Part): Promise<void> {
+    const { scan } = this.#of;
+    if (body.length <= maxBytesAtOnce) workThrough(this.#expectInSteps(body, scan));
+    else await turns.take(this.#expectInSteps(body, scan.another()), never);
+  }
+
+  *#expectInSteps(body: Uint8Array, scan: RequestScan): Generator<undefined, void> {
+    scan.begin(body, 0, body.length, noConditions);
+    while (!scan.step(bytesAStep)) yield;
+    yield* this.#of.repeats.expect(body, scan, systemClock.monotonicMs());
   }
 
   /** As it is, unseen. */
@@ -163,13 +169,33 @@ export class FleetIntake implements Intake {
     return this.#cut(bytes, scan, how);
   }
 
+  /** The same for what is large, by a scan of its own: others are scanned in between. */
+  *#scanAndCutInSteps(
+    bytes: Uint8Array,
+    scan: RequestScan,
+    how: HowToCut,
+    isGone: () => boolean,
+  ): Generator<undefined, Cut | Refusal | undefined> {
+    try {
+      scan.begin(bytes, 0, bytes.length, noConditions);
+      while (!scan.step(bytesAStep)) {
+        yield;
+        if (isGone()) return new Refusal('timeout', 'the sender went away');
+      }
+    } catch (error) {
+      return refusalFor(error);
+    }
+    const known = this.#mayKnow() ? yield* this.#of.repeats.known(bytes, scan) : undefined;
+    return this.#cut(bytes, scan, { ...how, known });
+  }
+
   /** undefined: all of it stays here. `bytes` are a Cut's, which may give them back. */
-  #cut(bytes: Uint8Array, scan: RequestScan, { asked, ownBytes = 0 }: HowToCut): Cut | Refusal | undefined {
+  #cut(bytes: Uint8Array, scan: RequestScan, { asked, ownBytes = 0, known }: HowToCut): Cut | Refusal | undefined {
     const { slices: rows, stride, count, invalid } = scan;
     const { fleet, pipeline, added } = this.#of;
     if (fleet.isChanging) pipeline.catchUp();
     const groups = splitter.groupsFor(count);
-    const { targets, staying } = this.#group({ bytes, rows, stride, count }, groups);
+    const { targets, staying } = this.#group({ bytes, rows, stride, count }, groups, known);
     if (fleet.options.isAgent && staying > 0) return noOwner();
     if (targets.length === 0) return undefined;
     const heldBytes = fleet.stats.heldBytes - ownBytes;
@@ -188,14 +214,18 @@ export class FleetIntake implements Intake {
   }
 
   /** Says for each slice where it goes: 0 is here, n is `targets[n − 1]`; `staying`: how many stay. */
-  #group({ bytes, rows, stride, count }: Omit<SliceRows, 'segment' | 'conditions'>, groups: Int32Array) {
+  #group(
+    { bytes, rows, stride, count }: Omit<SliceRows, 'segment' | 'conditions'>,
+    groups: Int32Array,
+    known: Uint8Array | undefined,
+  ) {
     const { repeats } = this.#of;
-    const mayKnow = this.#mayKnow();
+    const mayKnow = known === undefined && this.#mayKnow();
     const targets: Target[] = [];
     const ways = { targets, byPath: [], byShard: [], byMember: new Map<string, number>() };
     let [staying, takenGroup, group, last] = [0, 0, 0, -1];
     for (let i = 0, row = 0; i < count; i++, row += stride) {
-      if (mayKnow && repeats.has(bytes, rows, row)) {
+      if (mayKnow ? repeats.has(bytes, rows, row) : known?.[i] === 1) {
         groups[i] = takenGroup ||= targets.push('taken');
         continue;
       }
@@ -242,6 +272,8 @@ export class FleetIntake implements Intake {
     return group;
   }
 }
+
+const never = (): boolean => false;
 
 const isCut = (cut: Cut | Refusal | undefined): cut is Cut => cut !== undefined && !(cut instanceof Refusal);
 

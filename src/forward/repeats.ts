@@ -20,10 +20,21 @@ const marksAt = Control.words;
 const headsAt = marksAt + markCount;
 const entriesAt = headsAt + headCount;
 
-/** Of the request that this thread enters, whichever tenant's: 64 bits of each span's. */
-const digests = new Int32Array(2 * mostSpans);
+/** Digested at a stretch: a millisecond. */
+const spansAStep = 1024;
+/** Of those that this thread enters, whichever tenant's: 64 bits of each span's. */
+const digests = new Int32Array(2 * spansAStep);
+/** Of more tenants some share one memory, and what it holds. */
+const mostMemories = 16;
 
 type Slices = Pick<RequestScan, 'slices' | 'stride' | 'count'>;
+
+/** Of a request's slices; `until`: monotonic seconds. */
+interface Some {
+  readonly from: number;
+  readonly to: number;
+  readonly until: number;
+}
 
 /**
  * Spans that were taken of requests whose senders were told to try again: OTLP has no answer that asks for a part of a
@@ -38,6 +49,7 @@ type Slices = Pick<RequestScan, 'slices' | 'stride' | 'count'>;
  */
 export class Repeats {
   readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #tenant: number;
   /** Of the last call of `forget`, in monotonic seconds. */
   #now = 0;
 
@@ -46,9 +58,15 @@ export class Repeats {
     return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * (entriesAt + mostSpans * Entry.words));
   }
 
-  /** `memory`: of all shards of the tenant. */
-  constructor(memory = Repeats.memory()) {
+  /** For so many tenants; each has that of its index, modulo their number. */
+  static memories(tenants: number): SharedArrayBuffer[] {
+    return Array.from({ length: Math.min(tenants, mostMemories) }, () => Repeats.memory());
+  }
+
+  /** `memory`: of all shards of the tenant, whose index that is; the same bytes of another are another span. */
+  constructor(memory = Repeats.memory(), tenant = 0) {
     this.#words = new Int32Array(memory);
+    this.#tenant = tenant;
   }
 
   /** Asked for each request: nearly always there is none. */
@@ -56,25 +74,15 @@ export class Repeats {
     return Atomics.load(this.#words, Control.newest) === 0;
   }
 
-  /** Its owner has it, and its sender does not know. `now`: monotonic milliseconds. */
-  expect(bytes: Uint8Array, { slices, stride, count }: Slices, now: number): void {
+  /** Its owner has it, and its sender does not know; in steps, others go between. `now`: monotonic milliseconds. */
+  *expect(bytes: Uint8Array, slices: Slices, now: number): Generator<undefined, void> {
+    const { count } = slices;
     const until = Math.ceil(now / 1000) + keptSeconds;
     // Of more spans than are kept none is looked at that would be forgotten at once.
-    const first = Math.max(0, count - mostSpans);
-    for (let i = first, at = 0; i < count; i++, at += 2) {
-      const row = i * stride;
-      const digest = digestOf(bytes, slices, row);
-      digests[at] = digest.readInt32LE(0);
-      digests[at + 1] = digest.readInt32LE(4);
+    for (let from = Math.max(0, count - mostSpans); from < count; from += spansAStep) {
+      this.#expectSome(bytes, slices, { from, to: Math.min(count, from + spansAStep), until });
+      yield;
     }
-    this.#lock();
-    for (let i = first, at = 0; i < count; i++, at += 2) {
-      this.#enter(digests[at], digests[at + 1], until);
-      this.#raise(markOf(slices, i * stride + Slice.traceIdC), until);
-      this.#raise(markOf(slices, i * stride + Slice.traceIdD), until);
-    }
-    this.#raise(Control.newest, until);
-    this.#unlock();
   }
 
   /** Whether the slice of this row came before, and was taken. */
@@ -82,10 +90,36 @@ export class Repeats {
     if (!this.#isMarked(rows, row + Slice.traceIdD) || !this.#isMarked(rows, row + Slice.traceIdC)) return false;
     const digest = digestOf(bytes, rows, row);
     this.#lock();
-    const at = this.#find(digest.readInt32LE(0), digest.readInt32LE(4));
+    const at = this.#find(digest.readInt32LE(0), digest.readInt32LE(4) ^ this.#tenant);
     const isThere = at > 0 && this.#words[at + Entry.until] > this.#now;
     this.#unlock();
     return isThere;
+  }
+
+  /** Which of a request's slices came before and were taken: 1 for each; in steps. */
+  *known(bytes: Uint8Array, { slices, stride, count }: Slices): Generator<undefined, Uint8Array> {
+    const known = new Uint8Array(count);
+    for (let i = 0; i < count; i++) {
+      if (this.has(bytes, slices, i * stride)) known[i] = 1;
+      if (i % spansAStep === spansAStep - 1) yield;
+    }
+    return known;
+  }
+
+  #expectSome(bytes: Uint8Array, { slices, stride }: Slices, { from, to, until }: Some): void {
+    for (let i = from, at = 0; i < to; i++, at += 2) {
+      const digest = digestOf(bytes, slices, i * stride);
+      digests[at] = digest.readInt32LE(0);
+      digests[at + 1] = digest.readInt32LE(4) ^ this.#tenant;
+    }
+    this.#lock();
+    for (let i = from, at = 0; i < to; i++, at += 2) {
+      this.#enter(digests[at], digests[at + 1], until);
+      this.#raise(markOf(slices, i * stride + Slice.traceIdC), until);
+      this.#raise(markOf(slices, i * stride + Slice.traceIdD), until);
+    }
+    this.#raise(Control.newest, until);
+    this.#unlock();
   }
 
   #isMarked(rows: Int32Array, word: number): boolean {
@@ -136,7 +170,7 @@ export class Repeats {
     if (Atomics.load(this.#words, at) < until) Atomics.store(this.#words, at, until);
   }
 
-  /** Others have it for a millisecond at most, and no code that can fail runs meanwhile. */
+  /** Others have it for a tenth of a millisecond at most, and no code that can fail runs meanwhile. */
   #lock(): void {
     while (Atomics.compareExchange(this.#words, Control.lock, 0, 1) !== 0) Atomics.wait(this.#words, Control.lock, 1);
   }

@@ -20,7 +20,7 @@ interface Place {
   readonly relay: FleetWays['relay'];
   /** What resources become here, where that is something and this is an agent; a gateway adds it when a trace is kept. */
   readonly added: FleetTenant['added'];
-  /** By tenant, where there are other shards, see Repeats. */
+  /** Where there are other shards, see Repeats.memories. */
   readonly repeats: readonly SharedArrayBuffer[];
 }
 
@@ -53,9 +53,11 @@ export class FleetPart {
     const fleet = new FleetShard(options, config.view, ways, systemClock.monotonicMs);
     this.shard = fleet;
     const ofAgent = options.isAgent ? added : undefined;
+    const memories = repeats.length > 0 ? repeats : Repeats.memories(pipelines.length);
     this.#of = pipelines.map(({ tenant, pipeline }) => {
       const scan = pipeline.shard.scan.another();
-      return { fleet, tenant, pipeline, scan, repeats: new Repeats(repeats[tenant.index]), added: ofAgent };
+      const remembered = new Repeats(memories[tenant.index % memories.length], tenant.index);
+      return { fleet, tenant, pipeline, scan, repeats: remembered, added: ofAgent };
     });
     this.intakes = this.#of.map((of) => new FleetIntake(of));
     this.members = new MemberAccess(this.#of, tenants);

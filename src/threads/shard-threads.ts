@@ -78,7 +78,7 @@ export class ShardThreads implements Shards {
       rules: this.#withNumbers(rules),
       shared: tenants.map(() => shareMemory(shards, lendingMemory, ringWordsFor(shards, tenants.length))),
       inflight: new SharedArrayBuffer(4),
-      repeats: config.fleet ? tenants.map(() => Repeats.memory()) : [],
+      repeats: config.fleet ? Repeats.memories(tenants.length) : [],
       turns,
     };
     this.#workers = Array.from({ length: shards }, (_, self) => this.#startThread({ ...common, self }));

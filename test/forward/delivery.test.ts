@@ -36,9 +36,9 @@ async function deliver(b: Sent, here: readonly (Receipt | Refusal)[], timeoutMs 
       },
     },
   } as unknown as FleetTenant;
-  const again = (part: Part) => ({ here: [], away: [{ part, to: { member: 'b' } }] });
+  const again = async (part: Part) => ({ here: [], away: [{ part, to: { member: 'b' } }] });
   const expected: Part[] = [];
-  const expectAgain = (part: Part): void => void expected.push(part);
+  const expectAgain = async (part: Part): Promise<void> => void expected.push(part);
   const given: Part[] = [];
   const delivered = (part: Part): void => void given.push(part);
   const cutter = { visited: [], again, delivered, expectAgain };

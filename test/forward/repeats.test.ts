@@ -10,6 +10,7 @@ import type { Peer, Sent } from '../../src/forward/peer.ts';
 import { Repeats } from '../../src/forward/repeats.ts';
 import type { Receipt } from '../../src/model/intake.ts';
 import { messageOf } from '../../src/receive/message.ts';
+import { workThrough } from '../../src/receive/turns.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { requestBytes } from '../support/spans.ts';
 import { Story } from '../support/story.ts';
@@ -21,7 +22,7 @@ const denied: Sent = { kind: 'denied', message: 'UNAUTHENTICATED: who are you' }
 const unsure: Sent = { kind: 'uncertain', message: 'closed the connection', isSilent: false };
 
 /** An agent before the gateways b and c, which answer as told. */
-function agent(timeoutMs = 120, repeats = new Repeats()) {
+function agent(timeoutMs = 120, repeats = new Repeats(), maxBytes = 1e6) {
   const story = new Story({ shards: 1 });
   const answers: Record<string, Sent> = { b: taken, c: taken };
   const has: Record<string, string[]> = { b: [], c: [] };
@@ -36,7 +37,7 @@ function agent(timeoutMs = 120, repeats = new Repeats()) {
   };
   const view = { self: '', lists: [members], first: 0, gone: [], crashed: [], silent: [], word: new Uint8Array(0) };
   const fleet = new FleetShard(
-    { isAgent: true, self: 0, shards: 1, maxBytes: 1e6, waitMs: 10_000, timeoutMs },
+    { isAgent: true, self: 0, shards: 1, maxBytes, waitMs: 10_000, timeoutMs },
     view,
     {
       connect,
@@ -135,7 +136,7 @@ it('what was forgotten while a shard had nothing to look up is not known to it w
   const scan = new RequestScan();
   const enter = (body: Uint8Array, at: number) => {
     scan.run(body, 0, body.length, noConditions);
-    other.expect(body, scan, at);
+    workThrough(other.expect(body, scan, at));
   };
   const now = systemClock.monotonicMs();
   const body = request('old');
@@ -161,20 +162,20 @@ it('repeats are expected for five minutes, so many that they cost 2 MB, and know
   };
   const has = (body: Uint8Array): boolean => repeats.has(body, scanned(body).slices, 0);
   const one = requestBytes({ trace: 'one', id: 'a' });
-  repeats.expect(one, scanned(one), 1_000);
+  workThrough(repeats.expect(one, scanned(one), 1_000));
   expect(has(one)).toBe(true);
   expect(has(requestBytes({ trace: 'one', id: 'a', name: 'another' }))).toBe(false);
   expect(has(requestBytes({ trace: 'two', id: 'a' }))).toBe(false);
   const two = requestBytes({ trace: 'two', id: 'a' });
-  repeats.expect(two, scanned(two), 200_000);
+  workThrough(repeats.expect(two, scanned(two), 200_000));
   repeats.forget(301_000);
   expect([has(one), has(two), repeats.isEmpty]).toEqual([false, true, false]);
   repeats.forget(500_000);
   expect(repeats.isEmpty).toBe(true);
-  repeats.expect(one, scanned(one), 600_000);
+  workThrough(repeats.expect(one, scanned(one), 600_000));
   for (let n = 0; n < 17; n++) {
     const many = requestBytes(...Array.from({ length: 1_000 }, (_, i) => ({ trace: `${n}-${i}`, id: `${i}` })));
-    repeats.expect(many, scanned(many), 600_000);
+    workThrough(repeats.expect(many, scanned(many), 600_000));
   }
   expect([has(one), has(requestBytes({ trace: '16-0', id: '0' }))]).toEqual([false, true]);
 });
@@ -191,7 +192,7 @@ it('what one shard took is known to the others, whichever the sender reaches wit
   expect(shards.map(({ isEmpty }) => isEmpty)).toEqual([true, true, true]);
   for (const [n, shard] of shards.entries()) {
     const body = bodyOf(`${n}`);
-    shard.expect(body, scanned(body), 1_000 + n * 100_000);
+    workThrough(shard.expect(body, scanned(body), 1_000 + n * 100_000));
   }
   const known = (now: number) => {
     for (const shard of shards) shard.forget(now);
@@ -203,7 +204,7 @@ it('what one shard took is known to the others, whichever the sender reaches wit
   expect(known(250_000)).toEqual([true, true, true, false]);
   expect(known(350_000)).toEqual([false, true, true, false]);
   // Entered again, it is remembered anew.
-  shards[2].expect(bodyOf('0'), scanned(bodyOf('0')), 350_000);
+  workThrough(shards[2].expect(bodyOf('0'), scanned(bodyOf('0')), 350_000));
   expect(known(550_000)).toEqual([true, false, false, false]);
   expect(known(700_000)).toEqual([false, false, false, true]);
 });
@@ -220,18 +221,18 @@ it('what was entered again is as new as that, and forgotten neither by its first
   const many = (from: number, count: number) =>
     requestBytes(...Array.from({ length: count }, (_, i) => ({ trace: `many-${from + i}`, id: '1' })));
   const [first, second, filling] = [many(-1, 1), many(0, 1), many(0, 16_383)];
-  one.expect(first, scanned(first), 1_000);
-  one.expect(filling, scanned(filling), 1_000);
-  other.expect(first, scanned(first), 2_000);
+  workThrough(one.expect(first, scanned(first), 1_000));
+  workThrough(one.expect(filling, scanned(filling), 1_000));
+  workThrough(other.expect(first, scanned(first), 2_000));
   const more = many(20_000, 16_383);
-  one.expect(more, scanned(more), 3_000);
+  workThrough(one.expect(more, scanned(more), 3_000));
   expect([has(one, first), has(one, second)]).toEqual([true, false]);
-  one.expect(more, scanned(more), 3_000);
+  workThrough(one.expect(more, scanned(more), 3_000));
   expect(has(one, first)).toBe(false);
   // The clock was looked at before the other shard entered a span of the same trace.
   const [slow, quick] = ['slow', 'quick'].map((id) => requestBytes({ trace: 'same', id }));
-  other.expect(quick, scanned(quick), 9_000);
-  one.expect(slow, scanned(slow), 4_000);
+  workThrough(other.expect(quick, scanned(quick), 9_000));
+  workThrough(one.expect(slow, scanned(slow), 4_000));
   other.forget(305_000);
   expect([has(other, quick), has(other, slow)]).toEqual([true, false]);
 });
@@ -245,7 +246,7 @@ it('of more spans of one trace than are remembered the newest are, in one reques
     const repeats = new Repeats();
     for (const body of requests) {
       scan.run(body, 0, body.length, noConditions);
-      repeats.expect(body, scan, 1_000);
+      workThrough(repeats.expect(body, scan, 1_000));
     }
     const has = (id: string): boolean => {
       const body = requestBytes({ trace: 'one', id });
@@ -254,4 +255,47 @@ it('of more spans of one trace than are remembered the newest are, in one reques
     };
     expect(['1-9999', '1-0', '0-9999', '0-0'].map(has)).toEqual([true, true, true, false]);
   }
+});
+
+it('a large request is looked up, and expected, a thousand spans at a time', () => {
+  const repeats = new Repeats();
+  const scan = new RequestScan();
+  const body = requestBytes(...Array.from({ length: 20_000 }, (_, i) => ({ trace: `${i}`, id: `${i}` })));
+  scan.run(body, 0, body.length, noConditions);
+  const steps = (work: Generator<undefined, unknown>): number => {
+    for (let n = 1; ; n++) if (work.next().done === true) return n;
+  };
+  expect(steps(repeats.expect(body, scan, 1_000))).toBe(17);
+  expect(steps(repeats.known(body, scan))).toBe(20);
+  const known = workThrough(repeats.known(body, scan));
+  expect(known.reduce((sum, it) => sum + it, 0)).toBe(16_384);
+});
+
+it('what is taken of a large request in steps, and cut again, is not sent twice', async () => {
+  const { send, sendInSteps, answers, has } = agent(2_000, new Repeats(), 16e6);
+  const body = requestBytes(
+    ...Array.from({ length: 12_000 }, (_, i) => ({ trace: `large-${i}`, id: `${i}`, padding: 200 })),
+  );
+  // Each part, too, is worked on in steps.
+  expect(body.length / 2).toBeGreaterThan(1024 * 1024);
+  answers.c = busy;
+  expect(reasonOf(await sendInSteps(body))).toBe('owner_refused');
+  expect(has.b.length).toBeGreaterThan(5_000);
+  answers.b = busy;
+  answers.c = unsure;
+  const answer = send(body);
+  setTimeout(() => (answers.c = taken), 60);
+  expect(reasonOf(await answer)).toBe('taken, 0 rejected');
+  expect(difference([...has.b, ...has.c], spanIdentities(body))).toEqual({ extra: [], missing: [] });
+});
+
+it('tenants beyond sixteen share the memory, and know nothing of each other', () => {
+  const memories = Repeats.memories(1_000);
+  expect(memories.reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThan(16e6);
+  const [one, other, again] = [3, 19, 3].map((tenant) => new Repeats(memories[3], tenant));
+  const scan = new RequestScan();
+  const body = requestBytes({ trace: 'one', id: 'a' });
+  scan.run(body, 0, body.length, noConditions);
+  workThrough(one.expect(body, scan, 1_000));
+  expect([one, other, again].map((each) => each.has(body, scan.slices, 0))).toEqual([true, false, true]);
 });
