@@ -14,6 +14,7 @@ import { shownFields } from './store/shown-fields.ts';
 import { TraceView } from './store/trace-view.ts';
 import type { Shards } from './threads/shards.ts';
 import { compileSpansets, matchSteps, QueryFailure } from './traceql/evaluate.ts';
+import { askedNow, missingSpans } from './window-missing.ts';
 
 type Searching = Pick<Shards, 'pastCandidates' | 'pastTraces' | 'explain'>;
 
@@ -89,6 +90,7 @@ export class WindowSearch {
     let isWhole = each.every((candidates) => candidates.isWhole);
     for (let from = 0; from < ids.length && found.length < limit; from += tracesAtOnce) {
       const some = ids.slice(from, from + tracesAtOnce);
+      const askedAt = askedNow();
       const past = await this.#shards.pastTraces(some, tenant.index, over);
       for (const [i, traceId] of some.entries()) {
         const parts = past.map((ofShard) => ofShard[i]);
@@ -97,13 +99,21 @@ export class WindowSearch {
         if (trace === undefined || !isInside(trace, window)) continue;
         const sets = await inTurn(matchSteps(compiled, trace.spans), pace);
         if (sets.length === 0 || found.length >= limit) continue;
-        const { verdict = 'forgotten', policy = '' } = (await this.#shards.explain(traceId, tenant.index, [])) ?? {};
+        const tailgate = await this.#becameOf(traceId, tenant, parts, askedAt);
         const match = { trace, sets };
         const shown = isTraceQL ? await inTurn(traceJson(match, fields, spansPerSpanSet), pace) : plainTraceJson(match);
-        found.push({ traceId, verdict, json: JSON.stringify({ ...shown, tailgate: { verdict, policy } }) });
+        found.push({ traceId, verdict: tailgate.verdict, json: JSON.stringify({ ...shown, tailgate }) });
       }
     }
     return { found, isWhole };
+  }
+
+  async #becameOf(traceId: string, tenant: Tenant, past: readonly PastTrace[], askedAt: number) {
+    const explanation = await this.#shards.explain(traceId, tenant.index, []);
+    const { verdict = 'forgotten', policy = '' } = explanation ?? {};
+    const spans = past.reduce((sum, ofShard) => sum + ofShard.spans, 0);
+    const missing = missingSpans(explanation, spans, askedAt);
+    return { verdict, policy, ...(missing > 0 && { missingSpans: missing }) };
   }
 }
 

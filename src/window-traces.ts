@@ -11,6 +11,7 @@ import type { StoredParts } from './store/search.ts';
 import { saysNoTrace, traceV1, traceV2 } from './store/trace-answer.ts';
 import type { AdminSources } from './telemetry/sources.ts';
 import type { Shards } from './threads/shards.ts';
+import { askedNow, missingSpans } from './window-missing.ts';
 import type { WindowSearch } from './window-search.ts';
 
 type Tempo = NonNullable<AdminSources['tempo']>;
@@ -62,23 +63,28 @@ async function answer(
   const [, v2, hex] = tracePath.exec(path) ?? [];
   const traceId = hex.toLowerCase().padStart(32, '0');
   try {
+    const askedAt = askedNow();
     const past = (await shards.pastTraces([traceId], index, over)).flat();
-    if (past.every(({ spans }) => spans === 0)) return plain(404, 'trace not found');
-    const found = await (v2 ? traceV2 : traceV1)(partsOf(past), accept);
-    return { ...found, headers: { ...found.headers, ...verdictHeaders(await shards.explain(traceId, index, [])) } };
+    const spans = past.reduce((sum, each) => sum + each.spans, 0);
+    if (spans === 0) return plain(404, 'trace not found');
+    const explanation = await shards.explain(traceId, index, []);
+    const missing = missingSpans(explanation, spans, askedAt);
+    const found = await (v2 ? traceV2 : traceV1)(partsOf(past, missing), accept);
+    return { ...found, headers: { ...found.headers, ...verdictHeaders(explanation, missing) } };
   } catch (error) {
     if (error instanceof Unavailable) return plain(503, error.message);
     throw error;
   }
 }
 
-/** Each span once, and other work has its turn between the parts. */
-function partsOf(past: readonly PastTrace[]): StoredParts {
+/** Each span once, and other work has its turn between the parts; `missing`: how many spans are. */
+function partsOf(past: readonly PastTrace[], missing: number): StoredParts {
   const bodies = past.flatMap(({ parts }) => parts);
   const duplicates = new Duplicates();
   const read = {
     bytes: bodies.reduce((sum, { length }) => sum + length, 0),
     isWhole: past.every(({ isWhole }) => isWhole),
+    ...(missing > 0 && { missing: `${missing} of its spans ${missing === 1 ? 'is' : 'are'} not in the window` }),
   };
   async function* parts() {
     for (const body of bodies) {
@@ -90,11 +96,12 @@ function partsOf(past: readonly PastTrace[]): StoredParts {
 }
 
 /** Policy names may be of any letters, and headers may not. */
-function verdictHeaders(explanation: Explanation | undefined): Record<string, string> {
+function verdictHeaders(explanation: Explanation | undefined, missing: number): Record<string, string> {
   const { verdict = 'forgotten', policy = '' } = explanation ?? {};
   return {
     'x-tailgate-found-in': 'window',
     'x-tailgate-verdict': verdict,
+    ...(missing > 0 && { 'x-tailgate-missing-spans': String(missing) }),
     ...(policy !== '' && { 'x-tailgate-policy': encodeURIComponent(policy) }),
   };
 }

@@ -26,6 +26,7 @@ const composition = [
   'open-files',
   'certificates',
   'exporters',
+  'window-missing',
   'window-search',
   'window-traces',
   'keep-traces',
@@ -176,6 +177,7 @@ const showsTime = oneOf(
   'telemetry/epoch-offset.ts',
   'telemetry/status.ts',
   'threads/window-questions.ts',
+  'window-missing.ts',
 );
 
 interface Import {

@@ -55,6 +55,8 @@ interface ReadOf {
   bytes: number;
   /** False where it is larger than `maxTraceBytes`. */
   isWhole: boolean;
+  /** In words, what is known to be missing all the same. */
+  readonly missing?: string;
 }
 
 /** Retention deleted the trace while it was read: what was read of it may be a part. */

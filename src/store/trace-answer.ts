@@ -16,10 +16,11 @@ export async function traceV1(found: StoredParts | undefined, accept: string): P
 /** An unknown trace is an empty one here, as in Tempo. */
 export async function traceV2(found: StoredParts = noParts, accept = ''): Promise<TempoAnswer> {
   const { read } = found;
-  if (wantsProtobuf(accept)) return protobuf(traceByIdResponse(await collect(found, asProtobuf), read.isWhole));
+  if (wantsProtobuf(accept)) return protobuf(traceByIdResponse(await collect(found, asProtobuf), missingOf(read)));
   const trace = await collect(found, asJson('resourceSpans'));
   const metrics = read.bytes === 0 ? {} : { inspectedBytes: String(read.bytes) };
-  const status = read.isWhole ? {} : { status: 'PARTIAL', message: `${tooLarge}: its first part` };
+  const missing = missingOf(read);
+  const status = missing === '' ? {} : { status: 'PARTIAL', message: missing };
   return jsonText(`{"trace":${trace},${JSON.stringify({ metrics, ...status }).slice(1)}`);
 }
 
@@ -34,6 +35,10 @@ const noTraceJson = '{"trace":{}';
 
 /** Tempo's words. */
 const tooLarge = `trace exceeds max size (max bytes: ${maxTraceBytes})`;
+
+/** Known at the end only; '' where nothing is missing. */
+const missingOf = ({ isWhole, missing = '' }: StoredParts['read']): string =>
+  isWhole ? missing : `${tooLarge}: its first part`;
 
 const noParts: StoredParts = { read: { bytes: 0, isWhole: true }, parts: (async function* () {})() };
 
@@ -61,7 +66,7 @@ const wantsProtobuf = (accept: string): boolean => accept.toLowerCase().includes
 /**
  * tempopb.TraceByIDResponse: trace = 1, metrics = 2 { inspectedBytes = 1 }, status = 3 (PARTIAL = 1), message = 4.
  */
-function traceByIdResponse(trace: Uint8Array, isWhole: boolean): Uint8Array {
+function traceByIdResponse(trace: Uint8Array, missing: string): Uint8Array {
   const w = new Writer(trace.length + 32);
   w.bytes(1, trace);
   const metrics = w.open(2);
@@ -70,10 +75,10 @@ function traceByIdResponse(trace: Uint8Array, isWhole: boolean): Uint8Array {
     w.varint(trace.length);
   }
   w.close(metrics);
-  if (!isWhole) {
+  if (missing !== '') {
     w.tag(3, 0);
     w.varint(1);
-    w.string(4, `${tooLarge}: its first part`);
+    w.string(4, missing);
   }
   return w.finish();
 }
