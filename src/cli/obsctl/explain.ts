@@ -11,6 +11,7 @@ import type { Settings } from './settings.ts';
 import { table } from './table.ts';
 import { jsonText } from './terminal.ts';
 import { parseTraceId } from './trace-id.ts';
+import { verdictText } from './verdict.ts';
 
 export function registerExplain(parent: Command, run: Run): void {
   parent
@@ -57,18 +58,12 @@ export function explanationText(it: Explanation, color: boolean, timeZone?: stri
   const lines = [
     ['trace', paint.bold(it.traceId)],
     ...where,
-    ['verdict', verdictText(it, paint)],
+    ['verdict', verdictText(it, it.verdict === 'drop' ? paint.red : paint.bold)],
     ...facts,
     ...exporterFacts(it),
     ...times,
   ];
   return lines.map(([key, value]) => `${key.padEnd(12)}${value}\n`).join('') + votesText(it, paint);
-}
-
-function verdictText({ verdict, policy }: Explanation, paint: Paint): string {
-  if (verdict === 'waiting') return 'waiting: not decided yet';
-  const word = verdict === 'keep' ? paint.bold('kept') : paint.red('dropped');
-  return policy && policy !== 'none' ? `${word} by ${printable(policy)}` : `${word}: no policy kept it`;
 }
 
 function decidedFacts(it: Explanation): string[][] {

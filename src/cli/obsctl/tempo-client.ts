@@ -2,6 +2,7 @@ import { Reader } from '../../wire/reader.ts';
 import { CommandError } from '../exit.ts';
 import { type Answer, AnswerFault, type BytesAnswer, type JsonClient, type Place } from './http-json.ts';
 import { listOf, type OtlpTrace, objectOf, readTrace, textOf } from './otlp-json.ts';
+import type { Became } from './verdict.ts';
 
 /** A trace that a search found. `spans` and `errors` are undefined where the store does not count them. */
 export interface FoundTrace {
@@ -15,6 +16,8 @@ export interface FoundTrace {
   /** Where the gateway's window was searched. */
   readonly verdict?: string;
   readonly policy?: string;
+  /** How many of its spans are known to be missing there. */
+  readonly missingSpans?: number;
 }
 
 interface SearchResult {
@@ -28,7 +31,7 @@ interface FetchedTrace {
   /** Why some spans are missing; '' when none is. */
   readonly partial: string;
   /** Where only the gateway's window has it: what became of it. */
-  readonly past: { readonly verdict: string; readonly policy: string } | undefined;
+  readonly past: Became | undefined;
 }
 
 /** The same as bytes: the trace's own, of which nothing was read. */
@@ -166,12 +169,15 @@ function foundTrace(trace: Record<string, unknown>): FoundTrace {
     durationMs: Number(trace.durationMs ?? 0),
     spans: stats?.reduce((sum, each) => sum + Number(each.spanCount ?? 0), 0),
     errors: stats?.reduce((sum, each) => sum + Number(each.errorCount ?? 0), 0),
-    ...(trace.tailgate !== undefined && {
-      verdict: textOf(objectOf(trace.tailgate).verdict),
-      policy: textOf(objectOf(trace.tailgate).policy),
-    }),
+    ...(trace.tailgate !== undefined && becameOf(objectOf(trace.tailgate))),
   };
 }
+
+const becameOf = ({ verdict, policy, missingSpans }: Record<string, unknown>) => ({
+  verdict: textOf(verdict),
+  policy: textOf(policy),
+  ...(typeof missingSpans === 'number' && { missingSpans }),
+});
 
 /** Without this hint Tempo returns whatever it finds first (TraceQL, "Retrieve most recent results"). */
 const newestFirst = (query: string): string =>

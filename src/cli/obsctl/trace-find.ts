@@ -11,6 +11,7 @@ import { type FoundTrace, TempoClient } from './tempo-client.ts';
 import { jsonText } from './terminal.ts';
 import { longestSearchMs, type TimeFlags, type TimeRange, timeRange } from './time-range.ts';
 import { compileQuery, type QueryFlags } from './traceql-query.ts';
+import { verdictWord } from './verdict.ts';
 
 interface FindFlags extends QueryFlags, TimeFlags {
   readonly query?: string;
@@ -132,22 +133,19 @@ const columnsOf = ({ io }: Settings, paint: Paint): Column<Row>[] => [
   },
   { title: 'ROOT', text: (row) => row.rootName, shrinks: true },
   { title: 'DURATION', text: (row) => (row.durationMs < 1 ? '<1ms' : formatNs(row.durationMs * 1e6)), align: 'right' },
-  { title: 'SPANS', text: (row) => String(row.spans ?? '-'), align: 'right' },
+  { title: 'SPANS', text: spansOf, align: 'right' },
   {
     title: 'ERRORS',
     text: (row) => String(row.errors ?? '-'),
     align: 'right',
     paint: (text, row) => (row.errors ? paint.red(text) : text),
   },
-  { title: 'VERDICT', text: (row) => verdicts[row.verdict ?? ''] ?? '' },
+  { title: 'VERDICT', text: (row) => verdictWord(row.verdict) },
   { title: 'POLICY', text: (row) => row.policy },
 ];
 
-const verdicts: Readonly<Record<string, string>> = {
-  keep: 'kept',
-  drop: 'dropped',
-  waiting: 'waiting',
-  forgotten: 'forgotten',
-};
+/** Of those in the window, where some are missing, of how many. */
+const spansOf = ({ spans, missingSpans = 0 }: Row): string =>
+  missingSpans > 0 ? `${spans ?? '?'} of ${(spans ?? 0) + missingSpans}` : String(spans ?? '-');
 
 const record = ({ startMs, ...row }: Row) => ({ ...row, start: new Date(startMs).toISOString() });

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { CommandError, type ExitCode, exit } from '../exit.ts';
-import { printable } from './cells.ts';
 import type { Run } from './command.ts';
 import type { OtlpTrace } from './otlp-json.ts';
 import type { Settings } from './settings.ts';
@@ -9,6 +8,7 @@ import { TempoClient } from './tempo-client.ts';
 import { jsonText } from './terminal.ts';
 import { parseTraceId } from './trace-id.ts';
 import { renderTrace } from './trace-view.ts';
+import { pastText } from './verdict.ts';
 
 interface ShowFlags {
   readonly attrs?: boolean;
@@ -50,7 +50,7 @@ async function traceShow(text: string, flags: ShowFlags, settings: Settings): Pr
   if (fetched === undefined || spans.length === 0) return nothing(id, settings);
   settings.io.stdout.write(
     settings.output === 'table'
-      ? renderTrace(spans, { ...options, verdict: fetched.past?.verdict })
+      ? renderTrace(spans, { ...options, became: fetched.past })
       : asData(id, fetched.trace, settings),
   );
   if (fetched.past !== undefined) settings.io.stderr.write(`obsctl: ${pastText(fetched.past)}\n`);
@@ -63,16 +63,6 @@ async function traceShow(text: string, flags: ShowFlags, settings: Settings): Pr
 function asData(id: string, trace: OtlpTrace, { output }: Settings): string {
   if (output === 'ids') return `${id}\n`;
   return `${jsonText(trace, output === 'json' ? 2 : 0)}\n`;
-}
-
-/** What became of a trace that only the window has. */
-function pastText({ verdict, policy }: { readonly verdict: string; readonly policy: string }): string {
-  const by = policy === '' || policy === 'none' ? '' : ` by ${printable(policy)}`;
-  if (verdict === 'waiting') return 'the trace waits for its decision still: more of it may come';
-  if (verdict === 'drop')
-    return `the trace was dropped${by}, and is in the window for some minutes: obsctl explain says more`;
-  if (verdict === 'keep') return `the trace was kept${by}, and this is what is in the window of it`;
-  return 'the trace is in the window for some minutes; what was decided is not remembered';
 }
 
 function nothing(id: string, { io, tempo }: Settings): ExitCode {

@@ -6,6 +6,7 @@ import { type Sampling, samplingOf, weightText } from './sampling.ts';
 import { buildTree, linesOf, type TreeNode } from './span-tree.ts';
 import type { EventView, SpanView } from './span-view.ts';
 import { type Axis, axisLine, type Columns, columnsFor, detailLine, type Line, spanLine } from './tree-view.ts';
+import { type Became, verdictText } from './verdict.ts';
 
 export interface ViewOptions {
   /** Terminal cells. */
@@ -17,8 +18,8 @@ export interface ViewOptions {
   readonly errorsOnly?: boolean | undefined;
   /** Levels shown; all where absent. */
   readonly depth?: number | undefined;
-  /** What became of a trace that only the window has: `waiting`, `drop`, `keep`, …; its spans do not say. */
-  readonly verdict?: string | undefined;
+  /** Of a trace that only the window has; its spans do not say. */
+  readonly became?: Became | undefined;
 }
 
 /** A trace as text: a head, the time axis, and a line a span; ends with a line feed. At least one span is needed. */
@@ -64,7 +65,7 @@ function headOf(
     `root      ${cut(rootText(lines), Math.max(20, options.width - 10))}`,
     `start     ${start}   duration ${formatNs(axis.totalNs)}`,
     `spans     ${spans.length} in ${count(services, 'service')}, ${errorText}`,
-    `sampling  ${samplingText(samplingOf(spans), options.verdict)}`,
+    `sampling  ${samplingText(samplingOf(spans), options.became)}`,
   ];
 }
 
@@ -74,7 +75,7 @@ function rootText(lines: readonly Line[]): string {
   return lost || cut ? `missing; the first span is ${name}` : name;
 }
 
-function samplingText({ policy, revision, weight, incomplete }: Sampling, verdict = ''): string {
+function samplingText({ policy, revision, weight, incomplete }: Sampling, became: Became | undefined): string {
   const parts = [
     ...(policy ? [`kept by ${printable(policy)}`] : []),
     ...(weight === undefined ? [] : [`weight ${weightText(weight)}`]),
@@ -82,10 +83,8 @@ function samplingText({ policy, revision, weight, incomplete }: Sampling, verdic
     ...(incomplete ? ['decided without a root'] : []),
   ];
   if (parts.length > 0) return parts.join(', ');
-  return verdicts[verdict] ?? 'unknown: no span carries tailgate.policy or ot=th';
+  return became === undefined ? 'unknown: no span carries tailgate.policy or ot=th' : verdictText(became);
 }
-
-const verdicts: Readonly<Record<string, string>> = { waiting: 'not decided yet', drop: 'dropped', keep: 'kept' };
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 

@@ -108,6 +108,29 @@ START                TRACE                             SERVICE         ROOT     
     });
   });
 
+  it('says of what is in the window what became of it, and how much of it is there', async () => {
+    const [first, second] = found.traces;
+    const tailgate = { verdict: 'drop', policy: 'noisy' };
+    answers['/api/search'] = {
+      body: {
+        traces: [
+          { ...first, tailgate: { ...tailgate, missingSpans: 2 } },
+          { ...second, tailgate },
+        ],
+      },
+    };
+    const { out } = await run(['trace', 'find', '--window']);
+    expect(out).toBe(`\
+START                TRACE                             SERVICE         ROOT     DURATION   SPANS  ERRORS  VERDICT  POLICY
+2026-11-25 16:59:10  4bf92f3577b34da6a3ce929d0e0e4736  (no root)                    <1ms       -       -  dropped  noisy
+2026-11-25 16:59:00  00f92f3577b34da6a3ce929d0e0e4736  frontend-proxy  ingress     1.24s  5 of 7       1  dropped  noisy
+`);
+    expect(JSON.parse((await run(['trace', 'find', '--window', '-o', 'jsonl'])).out.split('\n')[1]!)).toMatchObject({
+      verdict: 'drop',
+      missingSpans: 2,
+    });
+  });
+
   it('leaves the policy out where the gateway knows none', async () => {
     answers['/api/search'] = { body: found };
     expect((await run(['trace', 'find'])).out.split('\n')[0]).not.toContain('POLICY');

@@ -137,9 +137,8 @@ email send_confirmation                       consumer                          
   });
 
   it('says what became of a trace whose spans do not say it', () => {
-    const words = { waiting: 'not decided yet', drop: 'dropped', keep: 'kept', forgotten: 'unknown: no span carries' };
-    for (const [verdict, text] of Object.entries(words))
-      expect(shown([view({ id: 'a', at: 0, ms: 1 })], { verdict })).toContain(`sampling  ${text}`);
+    const became = { verdict: 'drop', policy: 'noisy' };
+    expect(shown([view({ id: 'a', at: 0, ms: 1 })], { became })).toContain('sampling  dropped by noisy\n');
   });
 
   it('says that a trace was decided without its root', () => {

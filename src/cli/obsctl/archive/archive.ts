@@ -8,6 +8,7 @@ import { AnswerFault } from '../http-json.ts';
 import { authorOf } from '../rules/author.ts';
 import type { Settings } from '../settings.ts';
 import { TempoClient, type TraceBytes } from '../tempo-client.ts';
+import { pastText } from '../verdict.ts';
 import { type Archived, showArchived } from './archived-table.ts';
 import { type Content, grafanaContent, textContent, traceContent } from './content.ts';
 import { type Hold, holdOf, locks } from './hold.ts';
@@ -194,7 +195,7 @@ class Archiver {
 
 function missingIn({ partial, past }: TraceBytes): string {
   if (partial !== '') return partial.slice(0, 1000);
-  return past?.verdict === 'waiting' ? 'it waits for its decision: more of it may come' : '';
+  return past?.verdict === 'waiting' ? pastText(past) : '';
 }
 
 const notCarriedText = ({ unknownFields, mendedTexts }: NotCarried): string =>
