@@ -24,7 +24,7 @@ import {
   traceFile,
 } from './manifest.ts';
 import { openPlace, type PlaceFlags, withPlace } from './open-place.ts';
-import type { ArchivePlace, Labels } from './place.ts';
+import type { ArchivePlace, Labels, Put } from './place.ts';
 import { Progress } from './progress.ts';
 import { factsOf } from './trace-facts.ts';
 import { type NotCarried, TraceFault } from './trace-text.ts';
@@ -109,6 +109,11 @@ function codeOf(done: readonly Archived[]): ExitCode {
     : exit.partial;
 }
 
+type ThereNow = Exclude<Put, 'other'>;
+
+const lockUnseen =
+  'the store was asked to lock it, and whether it did these credentials may not see (s3:GetObjectRetention)';
+
 /** Puts traces into one place, for one reason. */
 class Archiver {
   readonly #place: ArchivePlace;
@@ -152,16 +157,19 @@ class Archiver {
       ...(fetched.past && { verdict: fetched.past.verdict }),
     };
     const put = await this.#put(file, content);
-    if (this.#labels.isForGrafana) await this.#put(grafanaFile(file), grafanaContent(content));
-    const state = (await this.#putManifest(manifest)) === 'there' && put === 'there' ? 'there' : 'archived';
-    const note = [missing, notCarriedText(notCarried)].filter(Boolean).join('; ');
+    const puts = [put];
+    if (this.#labels.isForGrafana) puts.push(await this.#put(grafanaFile(file), grafanaContent(content)));
+    const ofManifest = await this.#putManifest(manifest);
+    const state = ofManifest === 'there' && put === 'there' ? 'there' : 'archived';
+    const lock = [...puts, ofManifest].includes('unseen') ? lockUnseen : '';
+    const note = [missing, notCarriedText(notCarried), lock].filter(Boolean).join('; ');
     return {
       ...{ traceId, state, note, spans: facts.spans, bytes: content.bytes, sha256: content.sha256 },
       file: this.#place.address(file),
     };
   }
 
-  async #put(name: string, content: Content): Promise<'written' | 'there'> {
+  async #put(name: string, content: Content): Promise<ThereNow> {
     const put = await this.#place.put(name, content, this.#labels);
     if (put !== 'other') return put;
     throw new CommandError(
@@ -181,7 +189,7 @@ class Archiver {
   }
 
   /** One that says the same, but for the time, is there from before, or from somebody who does the same now. */
-  async #putManifest(manifest: NewManifest): Promise<'written' | 'there'> {
+  async #putManifest(manifest: NewManifest): Promise<ThereNow> {
     const name = manifestFile(manifest);
     const put = await this.#place.put(name, textContent(manifestText(manifest)), this.#labels);
     if (put !== 'other') return put;

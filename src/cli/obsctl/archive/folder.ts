@@ -97,7 +97,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** What has the name already; undefined where nothing has. */
-async function find(path: string, content: Content): Promise<Exclude<Put, 'written'> | undefined> {
+async function find(path: string, content: Content): Promise<'there' | 'other' | undefined> {
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

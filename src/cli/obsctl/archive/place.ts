@@ -18,8 +18,11 @@ export interface ArchivePlace {
   list(prefix: string): AsyncIterable<string>;
 }
 
-/** `there`: the very same is there already; `other`: something else has its name. */
-export type Put = 'written' | 'there' | 'other';
+/**
+ * `there`: the very same is there already; `other`: something else has its name; `unseen`: it is there, and a store that
+ * was asked to lock it does not say whether it did.
+ */
+export type Put = 'written' | 'there' | 'other' | 'unseen';
 
 /** What a store may know of what it keeps. */
 export interface Labels {

@@ -26,6 +26,8 @@ export class FakeS3 {
   knowsRetention = true;
   /** Whoever asks may write, and not look. */
   isWriteOnly = false;
+  /** Whoever asks may not look whether something is locked. */
+  hidesLocks = false;
   /** Called before each answer; true where it answered. */
   before: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
   readonly #server: Server;
@@ -90,6 +92,7 @@ export class FakeS3 {
     if (key === '') return this.#list(query, response);
     if (object === undefined) return refuse(response, 404, 'NoSuchKey');
     if (isRetention) {
+      if (this.hidesLocks) return refuse(response, 403, 'AccessDenied');
       if (!this.locks) return refuse(response, 400, 'InvalidRequest');
       const { 'x-amz-object-lock-mode': mode, 'x-amz-object-lock-retain-until-date': until } = object.headers;
       return response.end(`<Retention><Mode>${mode}</Mode><RetainUntilDate>${until}</RetainUntilDate></Retention>`);

@@ -144,6 +144,36 @@ describe('trace archive --to s3://', () => {
     expect(Buffer.from(decodeJson(body)).equals(Buffer.from(oddTrace()))).toBe(true);
   });
 
+  it.each([true, false])(
+    'says that nobody may see whether it is locked, and asks for it once, where retention is known: %s',
+    async (knowsRetention) => {
+      Object.assign(s3, { isWriteOnly: true, locks: true, knowsRetention });
+      const { code, out } = await archive(['--hold', '1y', '--lock', 'governance']);
+      expect(code).toBe(4);
+      expect(out).toContain(
+        'archived: the store was asked to lock it, and whether it did these credentials may not see',
+      );
+      expect(s3.asked.filter((line) => line.startsWith('PUT') && line.endsWith('retention='))).toEqual([]);
+      const [trace, manifest] = [...s3.objects.values()];
+      expect(Buffer.from(decodeJson(trace.body)).equals(Buffer.from(oddTrace()))).toBe(true);
+      expect(JSON.parse(manifest.body.toString())).toMatchObject({ hold: { lock: 'governance' } });
+      expect(trace.headers['x-amz-object-lock-mode']).toBe('GOVERNANCE');
+    },
+  );
+
+  it('asks for the lock of what is there already, though nobody may see it, and says where it is refused', async () => {
+    await archive();
+    Object.assign(s3, { locks: true, hidesLocks: true });
+    const { code, out } = await archive(['--hold', '1y', '--lock', 'governance']);
+    expect(code).toBe(4);
+    expect(out).toContain('these credentials may not see');
+    expect([...s3.objects.values()][0].headers['x-amz-object-lock-mode']).toBe('GOVERNANCE');
+    s3.locks = false;
+    const refused = await archive(['--hold', '2y', '--lock', 'governance']);
+    expect(refused.code).toBe(1);
+    expect(refused.err).toMatch(/the store did not lock it: .*\(HTTP 400: InvalidRequest\)/);
+  });
+
   it('has the store hold longer what is there already', async () => {
     s3.locks = true;
     await archive();

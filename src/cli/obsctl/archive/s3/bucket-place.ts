@@ -41,8 +41,8 @@ export class BucketPlace implements ArchivePlace {
     const state =
       found === undefined || found === 'unseen' ? await this.#put(name, content, { ...labels, found }) : found;
     if (state === 'written') await this.#check(name, content);
-    if (state !== 'other' && hold?.lock !== undefined) await this.#lock(name, hold);
-    return state;
+    if (state === 'other' || hold?.lock === undefined) return state;
+    return (await this.#lock(name, hold, state)) === 'locked' ? state : 'unseen';
   }
 
   async read(name: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -95,7 +95,11 @@ export class BucketPlace implements ArchivePlace {
     return body !== undefined && createHash('sha256').update(body).digest('hex') === sha256 ? 'there' : 'other';
   }
 
-  async #put(name: string, content: Content, labels: Labels & { readonly found: 'unseen' | undefined }): Promise<Put> {
+  async #put(
+    name: string,
+    content: Content,
+    labels: Labels & { readonly found: 'unseen' | undefined },
+  ): Promise<Exclude<Put, 'unseen'>> {
     const ask = (headers: Record<string, string>): Promise<S3Answer> =>
       this.#client.ask('PUT', this.#key(name), {
         headers: { 'content-type': 'application/json', ...metadata(content, labels), ...headers },
@@ -131,32 +135,44 @@ export class BucketPlace implements ArchivePlace {
       );
   }
 
-  /** Has the store hold it at least so long: one that is new is held with its coming, one that was there from now on. */
-  async #lock(name: string, hold: Hold): Promise<void> {
-    if (await this.#isLocked(name, hold)) return;
+  /**
+   * Has the store hold it at least so long: one that is new was to be held with its coming, one that was there is from
+   * now on. `unseen` where these credentials may not look whether it is.
+   */
+  async #lock(name: string, hold: Hold, state: 'written' | 'there'): Promise<'locked' | 'unseen'> {
+    const before = await this.#lockOf(name, hold);
+    if (before === 'locked') return before;
+    // The store took it with its lock; one that knows none would take what it is asked now for the object.
+    if (before === 'unseen' && state === 'written') return before;
     const content = textContent(
       `<Retention xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Mode>${hold.lock!.toUpperCase()}</Mode><RetainUntilDate>${isoTime(hold)}</RetainUntilDate></Retention>`,
     );
     const headers = { 'x-amz-checksum-sha256': checksum(content) };
-    await this.#client.ask('PUT', this.#key(name), { query: { retention: '' }, headers, content });
-    if (!(await this.#isLocked(name, hold))) throw this.#notLocked(name);
+    const answer = await this.#client.ask('PUT', this.#key(name), { query: { retention: '' }, headers, content });
+    if (answer.status !== 200) throw this.#notLocked(name, answer);
+    const after = await this.#lockOf(name, hold);
+    if (after === 'open') throw this.#notLocked(name);
+    return after;
   }
 
-  #notLocked(name: string): CommandError {
+  #notLocked(name: string, answer?: S3Answer): CommandError {
+    const said = answer === undefined ? '' : ` (HTTP ${answer.status}: ${codeOf(answer)})`;
     return new CommandError(
-      `${this.address(name)} is written, but the store did not lock it: the bucket needs object lock, and you the right to it. Run this again without --lock, or name another bucket`,
+      `${this.address(name)} is written, but the store did not lock it: the bucket needs object lock, and you the right to it. Run this again without --lock, or name another bucket${said}`,
     );
   }
 
-  async #isLocked(name: string, { lock, untilMs }: Hold): Promise<boolean> {
+  async #lockOf(name: string, { lock, untilMs }: Hold): Promise<'locked' | 'open' | 'unseen'> {
     const answer = await this.#client.ask('GET', this.#key(name), { query: { retention: '' } });
+    if (answer.status === 403) return 'unseen';
     const document = answer.body.toString();
     // A store that knows no retention answers with the object, and would write over it what it is asked to hold.
     if (answer.status === 200 && !document.trimStart().startsWith('<')) throw this.#notLocked(name);
     const mode = element(document, 'Mode').toLowerCase();
     // What is held by compliance is held more than by governance.
     const isSo = mode === lock || mode === 'compliance';
-    return answer.status === 200 && isSo && Date.parse(element(document, 'RetainUntilDate')) >= untilMs;
+    const isHeld = answer.status === 200 && isSo && Date.parse(element(document, 'RetainUntilDate')) >= untilMs;
+    return isHeld ? 'locked' : 'open';
   }
 }
 
