@@ -111,14 +111,14 @@ async function inForce(last: string | undefined, settings: Settings): Promise<Ad
 
 /** Less of a service that takes much: errors and slow traces stay, so it may take much still. */
 async function capped(cap: Cap, rules: Advised): Promise<Advice[]> {
-  const { service, share, mostBytes } = cap;
+  const { service, share, mostBytes, beside } = cap;
   const bytesWith = async (percent: number): Promise<number> => {
     const { services } = await rules.tryOn(edited(rules.text, cap.edit(percent)));
     return services.find((each) => each.service === service)?.candidate.bytes ?? 0;
   };
   const percent = await largestShare(mostBytes, bytesWith);
   if (percent === 0) return [];
-  const why = `${service} takes ${percentOf(share)} of what is kept: ${percent} % of its healthy and quick traces come to ${percentOf(muchOfAll)}`;
+  const why = `${service} takes ${percentOf(share)} of what is kept: ${percent} % of its healthy and quick traces come to ${percentOf(muchOfAll)}${beside}`;
   return [await adviceOf(why, cap.edit(percent), rules)];
 }
 

@@ -2,14 +2,13 @@ import { mergeLayers, parseRules } from '../../../config/rules.ts';
 import type { RulesEdit } from '../../../config/rules-edit.ts';
 import type { RulesDocument } from '../../../model/rules.ts';
 import type { Simulation } from '../../../simulate/simulation.ts';
+import { keepsAll, not, type Policy, unremarkable } from './spared.ts';
 
 /** A change of rules that may be worth it, and why. */
 interface Proposal {
   readonly why: string;
   readonly edit: RulesEdit;
 }
-
-type Policy = Readonly<Record<string, unknown>>;
 
 /** Errors and slow spans are waited for, though minutes may pass without one. */
 const knobs: Readonly<Record<string, string>> = { routes: 'routes' };
@@ -26,20 +25,6 @@ export const muchOfAll = 0.25;
 /** Of those that take much, so many are looked at. */
 const mostCapped = 2;
 
-const not = (name: string, inside: Policy): Policy => ({ name, type: 'not', not: { not_sub_policy: inside } });
-
-/** What the first fields keep for what it is, errors, slow spans and routes, is what rules are for: not that. */
-function unremarkable({ latency_threshold_ms: slowMs, routes }: Partial<RulesDocument>): Policy[] {
-  const errors = { name: 'errors', type: 'status_code', status_code: { status_codes: ['ERROR'] } };
-  const slow = { name: 'slow', type: 'span_latency', span_latency: { threshold_ms: slowMs } };
-  const wanted = { name: 'routes', type: 'route', route: { routes } };
-  return [
-    not('healthy', errors),
-    ...(typeof slowMs === 'number' ? [not('quick', slow)] : []),
-    ...(routes?.length ? [not('elsewhere', wanted)] : []),
-  ];
-}
-
 const drop = (name: string, ...inside: Policy[]): Policy => ({ name, type: 'drop', drop: { drop_sub_policy: inside } });
 
 /** The fields of rules that were found good, with those that are left out. */
@@ -47,6 +32,12 @@ const fieldsOf = (text: string): Partial<RulesDocument> => {
   const parsed = parseRules(text, 'rules');
   return 'layer' in parsed ? mergeLayers([parsed.layer]).document : {};
 };
+
+/** Where a policy keeps all there is, that a proposed drop goes before it. */
+function beforeAll(fields: Partial<RulesDocument>): string {
+  const names = keepsAll(fields);
+  return names.length === 0 ? '' : `, which ${names.join(', ')} would keep`;
+}
 
 /** Policies that have no say in what is kept: no trace meets them, or others keep all that they keep. */
 export function withoutEffect(text: string, { candidate: { policies } }: Simulation): Proposal[] {
@@ -79,7 +70,7 @@ export function noise(text: string): Proposal[] {
   const taken = (fields.policies ?? []).map(({ name }) => name);
   return proposals
     .filter(({ policy }) => !taken.includes(String(policy.name)))
-    .map(({ why, policy }) => ({ why, edit: { addPolicy: policy } }));
+    .map(({ why, policy }) => ({ why: why + beforeAll(fields), edit: { addPolicy: policy } }));
 }
 
 /** A service that takes much of what is kept, and what would leave `percent` of its unremarkable traces. */
@@ -87,6 +78,8 @@ export interface Cap {
   readonly service: string;
   readonly share: number;
   readonly mostBytes: number;
+  /** What is to be said of it beside that. */
+  readonly beside: string;
   edit(percent: number): RulesEdit;
 }
 
@@ -116,6 +109,7 @@ export function caps(text: string, { services, candidate }: Simulation): Cap[] {
         service,
         share: bytes / candidate.keptBytes,
         mostBytes: muchOfAll * candidate.keptBytes,
+        beside: beforeAll(fields),
         edit: (percent) => ({ addPolicy: policy(percent) }),
       };
     });

@@ -89,6 +89,28 @@ describe('advice on the rules in force', () => {
     }
   });
 
+  it('takes nothing away that a policy keeps for what it is, and says where one keeps everything', async () => {
+    const orders = { 'order.kind': 'refund' };
+    const wanted = [...of(300, { service: 'shop', padding: 300, attributes: orders }, 0), ...quiet];
+    const refund = `  - name: refunds
+    type: and
+    and:
+      and_sub_policy:
+        - { name: kind, type: string_attribute, string_attribute: { key: order.kind, values: [refund] } }
+        - { name: ok, type: not, not: { not_sub_policy: { name: e, type: status_code, status_code: { status_codes: [ERROR] } } } }
+  - { name: vip, type: string_attribute, rescue: true, string_attribute: { key: customer, values: [vip] } }
+`;
+    using spared = await simulatingGateway(wanted, rules + refund);
+    const { advice } = await advise([spared.url]);
+    expect(advice.filter(({ why }) => why.startsWith('shop'))).toEqual([]);
+    expect(advice.some(({ why, rules }) => why.startsWith('short') && rules.match(/\bvip\b/g)!.length > 2)).toBe(true);
+    const everything = '  - { name: everything, type: always_sample }\n';
+    using all = await simulatingGateway(wanted, rules + everything);
+    const found = (await advise([all.url])).advice.filter(({ why }) => /^(shop|short)/.test(why));
+    expect(found.length).toBeGreaterThan(1);
+    for (const { why } of found) expect(why).toMatch(/, which everything would keep$/);
+  });
+
   it('gives diffs that apply to what the gateway says, and the text that comes of it', async () => {
     using gateway = await simulatingGateway(quiet, rules);
     const { advice } = await advise([gateway.url]);
