@@ -8,6 +8,7 @@ import { FileProblem } from '../config/live-files.ts';
 import { loadBoot } from '../config/load.ts';
 import { unreadable } from '../config/read-text.ts';
 import { mergeLayers, noRulesFile, parseRules, ruleFields } from '../config/rules.ts';
+import { parseRulesTest } from '../config/rules-test-file.ts';
 import { type BootConfig, bootFields } from '../config/schema.ts';
 import { credentialBlocks } from '../credentials.ts';
 import { compileRules } from '../decide/compile.ts';
@@ -38,8 +39,8 @@ type Finding =
   | { readonly errors: readonly string[] };
 
 /**
- * `tailgate check FILE…`: loads and compiles boot files and rules with the code that runs them; the content tells which
- * is which. A boot file's rules file is checked with it, for its environment, and so are its
+ * `tailgate check FILE…`: loads and compiles boot files and rules with the code that runs them, and reads the traces that
+ * rules are tried on; the content tells which is which. A boot file's rules file is checked with it, for its environment, and so are its
  * files of certificates, keys, tokens and passwords. 0, or 2 with each error's file:line. What is probably not meant is
  * a warning: 0 as well, or with `--strict` 2.
  */
@@ -80,6 +81,7 @@ function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
   if (typeof text !== 'string') return { errors: [placed(file, text)] };
   const kind = boot ? 'rules' : kindOf(text, file, env);
   if (kind === 'boot') return bootFinding(text, file, env);
+  if (kind === 'test') return testFinding(text, file);
   if (kind === 'rules') return rulesFinding(text, file, boot ?? { environment: env.DEPLOYMENT_ENVIRONMENT });
   return { errors: [`${file}: neither a boot file (receive, export, …) nor rules (routes, policies, …)`] };
 }
@@ -87,17 +89,25 @@ function findingOf(file: string, env: Io['env'], boot?: RulesOf): Finding {
 /**
  * By the keys at the top: the more of them belong to a kind, the more likely. Text without any is rules, perhaps empty.
  */
-function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | undefined {
+function kindOf(text: string, file: string, env: Io['env']): 'boot' | 'rules' | 'test' | undefined {
   const { value } = readYaml(text, file, { env });
   if (collectorBlock(value)) return 'rules';
   const keys = value ? Object.keys(value) : Array.from(text.matchAll(/^(\w+):/gm), ([, key]) => key!);
   const share = (known: object) => keys.filter((key) => Object.hasOwn(known, key)).length;
   if (keys.length === 0) return 'rules';
+  if (keys.includes('traces')) return 'test';
   // Both have tenants; a boot file has more than that.
   const { tenants: _, ...bootAlone } = bootFields;
   const [boot, rules] = [share(bootAlone), share(ruleFields)];
   if (boot + rules === 0) return undefined;
   return boot >= rules ? 'boot' : 'rules';
+}
+
+/** Its form alone: `obsctl` has what tries rules. */
+function testFinding(text: string, file: string): Finding {
+  const parsed = parseRulesTest(text, file);
+  const run = `traces that rules are tried on: obsctl sampling test ${file} does it`;
+  return 'errors' in parsed ? { errors: [...parsed.errors, `${file}: ${run}`] } : { ok: `ok (${run})` };
 }
 
 function bootFinding(text: string, file: string, env: Io['env']): Finding {

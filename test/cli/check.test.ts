@@ -206,6 +206,15 @@ admin: { auth: { bearer_token_file: admins } }`,
     expect(err).not.toContain('neither');
   });
 
+  it('says of traces that rules are tried on which command does it', async () => {
+    const path = fileURLToPath(new URL('../../config/rules-test.yaml', import.meta.url));
+    const said = `traces that rules are tried on: obsctl sampling test ${path} does it`;
+    expect(await run([path])).toMatchObject({ code: 0, out: `${path}: ok (${said})\n`, err: '' });
+    const wrong = await run([file('test.yaml', 'rules: rules.yaml\ntraces:\n  - { name: a, expect: kep }\n')]);
+    expect([wrong.code, wrong.out]).toEqual([2, '']);
+    expect(wrong.err).toMatch(/test\.yaml:3: .*\n.*: traces that rules are tried on: obsctl sampling test /s);
+  });
+
   it.each([
     ['another file', 'name: x\nversion: 1', 'neither a boot file (receive, export, …) nor rules (routes, policies, …)'],
     ['an empty file', '', ':1: empty: expected rules'],
