@@ -390,7 +390,7 @@ export interface RunningTempo extends Running {
   readonly dir: string;
 }
 
-/** Tempo 2.8. It does not end on SIGTERM once it has answered a query, so stop() kills it after 3 s. */
+/** Tempo 2.8. It does not end on SIGTERM where it was asked within its last 30 s, so stop() kills it after 3 s. */
 export function startTempo(options: TempoOptions = {}): Promise<RunningTempo> {
   return withPorts(async () => {
     const ports: TempoPorts = {
