@@ -1,4 +1,3 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { QueryFailure } from '../traceql/evaluate.ts';
 import { BadRequest } from './bad-request.ts';
 import { isDamage } from './damage.ts';
@@ -13,6 +12,7 @@ import { shownFields } from './shown-fields.ts';
 import { parseScopes, parseTagRequest, traceQLField, virtualValues } from './tag-request.ts';
 import { intrinsics, TagReader, type TagScope } from './tags.ts';
 import { traceV1, traceV2 } from './trace-answer.ts';
+import type { Traces } from './traces.ts';
 
 type Answerer = (
   parts: readonly string[],
@@ -22,15 +22,15 @@ type Answerer = (
 
 /** Answers Tempo's read API from a database. Paths and shapes: grafana/tempo, pkg/api and pkg/tempopb/tempo.proto. */
 export class TempoAnswers {
-  readonly #db: DatabaseSync;
+  readonly #db: Traces['db'];
   readonly #traces: TraceReader;
   readonly #tags: TagReader;
   readonly #routes: readonly (readonly [RegExp, Answerer])[];
 
-  constructor(db: DatabaseSync) {
-    this.#db = db;
-    this.#traces = new TraceReader(db);
-    this.#tags = new TagReader(db, this.#traces);
+  constructor(traces: Traces) {
+    this.#db = traces.db;
+    this.#traces = new TraceReader(traces);
+    this.#tags = new TagReader(traces.db, this.#traces);
     this.#routes = [
       [
         /^\/api\/traces\/([^/]+)$/,

@@ -1,19 +1,23 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { isReference, referenceBytes } from './body-reference.ts';
 import { Cutter, type Part } from './cut.ts';
+import { Damaged } from './damage.ts';
 import { joinedDigest } from './digest.ts';
 import { type StoreLimits, tagRoom } from './limits.ts';
 import { TagBook } from './tag-book.ts';
+import type { Traces } from './traces.ts';
 
 /** Stores requests, each in one transaction. Late spans join the trace that is there. */
 export class Appender {
-  readonly #db: DatabaseSync;
+  readonly #traces: Traces;
   readonly #limits: StoreLimits;
   readonly #tags: TagBook;
   readonly #cutter: Cutter;
   readonly #statements: Statements;
 
-  constructor(db: DatabaseSync, limits: StoreLimits) {
-    this.#db = db;
+  constructor(traces: Traces, limits: StoreLimits) {
+    const { db } = traces;
+    this.#traces = traces;
     this.#limits = limits;
     this.#tags = new TagBook(db, tagRoom(limits.maxBytes));
     this.#cutter = new Cutter(this.#tags);
@@ -25,14 +29,20 @@ export class Appender {
    * the spans whose number it gives: they would take many times the bytes that came.
    */
   append(request: Uint8Array, now: number): number {
-    this.#db.exec('BEGIN IMMEDIATE');
+    const { db, ids, bodies } = this.#traces;
+    db.exec('BEGIN IMMEDIATE');
     try {
       this.#tags.begin(now);
+      ids.refresh();
+      bodies.begin();
       const mostBytes = Math.max(leastRoomBytes, 2 * request.length);
       for (const part of this.#cutter.cut(request, mostBytes)) this.#store(part, now);
-      this.#db.exec('COMMIT');
+      bodies.flush();
+      db.exec('COMMIT');
+      bodies.commit();
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      bodies.undo();
+      if (db.isTransaction) db.exec('ROLLBACK');
       this.#tags.load(now);
       throw error;
     }
@@ -45,24 +55,36 @@ export class Appender {
   }
 
   #store(part: Part, now: number): void {
-    const { insert, addPart } = this.#statements;
+    const { ids, bodies } = this.#traces;
     const traceId = padded(part.traceId);
-    const { changes, lastInsertRowid } = insert.run(traceId, now, part.startMs, part.endMs, part.digest);
-    if (changes === 0) this.#join(traceId, part);
-    else addPart.run(lastInsertRowid, part.body);
+    const known = ids.find(traceId);
+    if (known !== undefined) this.#join(known, part);
+    else {
+      const { id, key } = ids.next(traceId);
+      this.#statements.insert.run(id, key, now, part.startMs, part.endMs, part.digest, bodies.add(part.body));
+    }
   }
 
   /** The trace is there already. */
-  #join(traceId: Uint8Array, part: Part): void {
-    const { find, hasPart, widen, addPart } = this.#statements;
-    const trace = find.get(traceId)!;
-    const id = Number(trace.id);
+  #join(id: number, part: Part): void {
+    const { get, widen, addPart } = this.#statements;
+    const trace = get.get(id);
+    if (trace === undefined) throw new Damaged('its index has a trace that is not there');
     // A batch offered again after the worker died may be stored already: the same bytes are the same part, of the newest.
-    if (hasPart.get(id, part.body.length, part.body) !== undefined) return;
+    if (this.#hasPart(id, trace.body as Uint8Array | null, part.body)) return;
     const start = Math.min(Number(trace.start_ms) || part.startMs, part.startMs || Number(trace.start_ms));
     const end = Math.max(Number(trace.end_ms), part.endMs);
     widen.run(start, end, joinedDigest(trace.digest as Uint8Array, part.digest), id);
-    addPart.run(id, part.body);
+    addPart.run(id, this.#traces.bodies.add(part.body));
+  }
+
+  #hasPart(id: number, first: Uint8Array | null, body: Uint8Array): boolean {
+    const { bodies } = this.#traces;
+    const { references, hasBody } = this.#statements;
+    const isThere = (each: Uint8Array): boolean => isReference(each) && bodies.isOf(each, body);
+    if (first !== null && isThere(first)) return true;
+    if (references.all(id).some((row) => isThere(row.body as Uint8Array))) return true;
+    return hasBody.get(id, body.length, body) !== undefined;
   }
 }
 
@@ -70,19 +92,20 @@ export class Appender {
 const leastRoomBytes = 64 * 1024 * 1024;
 /** More than one request has of one trace (cut.ts). */
 const mostParts = 64;
+const newestParts = `SELECT body FROM part WHERE trace = ? ORDER BY id DESC LIMIT ${mostParts}`;
 
 type Statements = ReturnType<typeof prepare>;
 
 const prepare = (db: DatabaseSync) => ({
-  find: db.prepare('SELECT id, start_ms, end_ms, digest FROM trace WHERE trace_id = ?'),
+  get: db.prepare('SELECT start_ms, end_ms, digest, body FROM trace WHERE id = ?'),
   insert: db.prepare(
-    'INSERT INTO trace (trace_id, stored_ms, start_ms, end_ms, digest) VALUES (?, ?, ?, ?, ?) ON CONFLICT (trace_id) DO NOTHING',
+    'INSERT INTO trace (id, trace_id, stored_ms, start_ms, end_ms, digest, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
   ),
   widen: db.prepare('UPDATE trace SET start_ms = ?, end_ms = ?, digest = ? WHERE id = ?'),
   addPart: db.prepare('INSERT INTO part (trace, body) VALUES (?, ?)'),
-  hasPart: db.prepare(
-    `SELECT 1 FROM (SELECT body FROM part WHERE trace = ? ORDER BY id DESC LIMIT ${mostParts}) WHERE length(body) = ? AND body = ?`,
-  ),
+  references: db.prepare(`SELECT body FROM (${newestParts}) WHERE length(body) = ${referenceBytes}`),
+  /** Of format 1. */
+  hasBody: db.prepare(`SELECT 1 FROM (${newestParts}) WHERE length(body) = ? AND body = ?`),
 });
 
 function padded(traceId: Uint8Array): Uint8Array {

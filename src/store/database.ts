@@ -3,17 +3,19 @@ import { DatabaseSync } from 'node:sqlite';
 import { Damaged } from './damage.ts';
 import { tightenFiles } from './own-files.ts';
 
-const formatVersion = 1;
+/** Since 2 bodies lie beside the database (body-files.ts), and ids are keys of trace-ids.ts; older rows stay as they are. */
+const formatVersion = 2;
 
 /**
  * trace: one row a trace, in the order of arrival; `digest` is what search reads before it touches any span
- * (digest.ts). part: a trace's spans that came in one batch, as ResourceSpans messages with the senders' bytes;
- * concatenated in order they are the whole trace in protobuf. tag: attribute keys and values for completion, a bounded
+ * (digest.ts). `body`: a reference (body-reference.ts) to the spans that came first, as ResourceSpans messages with the
+ * senders' bytes; part: the same of those that came later, each time. Concatenated in order they are the whole trace in
+ * protobuf. tag: attribute keys and values for completion, a bounded
  * number a key.
  */
 const schema = `
 CREATE TABLE trace (id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL UNIQUE, stored_ms INTEGER NOT NULL,
-  start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+  start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB) STRICT;
 CREATE INDEX trace_start ON trace (start_ms, id, end_ms);
 CREATE TABLE part (id INTEGER PRIMARY KEY, trace INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE INDEX part_trace ON part (trace);
@@ -21,6 +23,9 @@ CREATE TABLE tag (scope TEXT NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL, va
   PRIMARY KEY (scope, key, type, value)) STRICT, WITHOUT ROWID;
 PRAGMA user_version = ${formatVersion};
 `;
+
+/** Of a row of format 1 all bodies are in `part`. */
+const fromFormat1 = `ALTER TABLE trace ADD COLUMN body BLOB; PRAGMA user_version = ${formatVersion};`;
 
 /**
  * Opens the database, making it where absent, but not its directory. WAL with synchronous NORMAL: a crash of the machine may take the last
@@ -47,10 +52,11 @@ function prepare(db: DatabaseSync): void {
   db.exec('PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -16384;');
   const version = Number(db.prepare('PRAGMA user_version').get()!.user_version);
   if (version === 0) db.exec(`BEGIN; ${schema} COMMIT`);
+  else if (version === 1) db.exec(`BEGIN; ${fromFormat1} COMMIT`);
   else if (version !== formatVersion)
-    throw new Damaged(`it has format ${version}, this version reads ${formatVersion}`);
+    throw new Damaged(`it has format ${version}, this version reads up to ${formatVersion}`);
   db.exec(
-    'SELECT max(id), max(digest) FROM (SELECT * FROM trace ORDER BY id DESC LIMIT 1); SELECT max(id) FROM part; SELECT max(key) FROM tag',
+    'SELECT max(id), max(digest), max(body) FROM (SELECT * FROM trace ORDER BY id DESC LIMIT 1); SELECT max(id) FROM part; SELECT max(key) FROM tag',
   );
 }
 

@@ -30,7 +30,7 @@ export class Databases {
         places.set(name, { options: each, opened, storage: opened.retention.stats() });
       }
     } catch (error) {
-      for (const { opened } of places.values()) opened.db.close();
+      for (const { opened } of places.values()) opened.close();
       throw error;
     }
     this.#places = places;
@@ -81,7 +81,7 @@ export class Databases {
   }
 
   #replace(place: Place, error: Error): void {
-    place.opened.db.close();
+    place.opened.close();
     place.opened = openAnew(place.options, this.#now(), error, this.#onSetAside);
   }
 }

@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { TempoAnswers } from './answer.ts';
 import { Appender } from './append.ts';
+import { BodyFiles } from './body-files.ts';
 import { Damaged, isDamageAtStart, isDiskFull } from './damage.ts';
 import { openDatabase } from './database.ts';
+import type { StoreLimits } from './limits.ts';
 import type { WorkerOptions } from './messages.ts';
 import { makeDirectory } from './own-files.ts';
 import { Retention } from './retain.ts';
 import { dropOldestAside, notAFile, setAside, trimAsides } from './set-aside.ts';
+import { TraceIds } from './trace-ids.ts';
 
 /** An open database and those who work with it. */
 export interface Opened {
@@ -15,6 +18,7 @@ export interface Opened {
   readonly retention: Retention;
   readonly appender: Appender;
   readonly answers: TempoAnswers;
+  close(): void;
 }
 
 const fileOf = ({ directory }: WorkerOptions): string => join(directory, 'traces.db');
@@ -56,12 +60,19 @@ export function trimStore(options: WorkerOptions, now: number): void {
   trimAsides(fileOf(options), now, { maxAgeMs: options.retentionMs, maxBytes: options.maxBytes });
 }
 
-function openParts(file: string, options: WorkerOptions): Opened {
+/** Opens the database in this file, making it where absent. Throws where it cannot be used. */
+export function openParts(file: string, limits: StoreLimits): Opened {
   const db = openDatabase(file);
   try {
-    const retention = new Retention(db, options);
+    const bodies = new BodyFiles(file, limits.maxBytes);
+    const traces = { db, bodies, ids: new TraceIds(db) };
+    const retention = new Retention(db, bodies, limits);
     retention.stats();
-    return { db, retention, appender: new Appender(db, options), answers: new TempoAnswers(db) };
+    const close = (): void => {
+      bodies.close();
+      db.close();
+    };
+    return { db, retention, appender: new Appender(traces, limits), answers: new TempoAnswers(traces), close };
   } catch (error) {
     db.close();
     throw error;

@@ -1,8 +1,39 @@
-import { chmodSync, closeSync, constants, existsSync, fchmodSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
 /** The database and what SQLite keeps beside it; it gives those the mode of the database (sqlite.org/walformat.html). */
-export const databaseFiles = (file: string): string[] => [file, `${file}-wal`, `${file}-shm`];
+const sqliteFiles = (file: string): string[] => [file, `${file}-wal`, `${file}-shm`];
+
+const bodies = '-bodies-';
+
+/** A file of bodies of this database (body-files.ts). */
+export const bodyFile = (file: string, number: number): string => `${file}${bodies}${String(number).padStart(6, '0')}`;
+
+/** Those that are there. */
+export function bodyFiles(file: string): { readonly path: string; readonly number: number }[] {
+  const start = basename(file) + bodies;
+  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(start) && /-\d+$/.test(name));
+  return names.map((name) => ({ path: join(dirname(file), name), number: Number(name.slice(start.length)) }));
+}
+
+/** What there may be of SQLite's, and what is there of bodies. */
+export const databaseFiles = (file: string): string[] => [
+  ...sqliteFiles(file),
+  ...bodyFiles(file).map(({ path }) => path),
+];
+
+/** The database that a file of these names belongs to. */
+export const databaseOf = (name: string): string => name.replace(/-(wal|shm|bodies-\d+)$/, '');
 
 /**
  * Like `mkdir -p`, and what it makes for the store is its owner's alone, whatever the umask. One that is there stays as

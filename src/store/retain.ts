@@ -1,8 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { BodyFiles } from './body-files.ts';
+import { fileOf, isReference } from './body-reference.ts';
 import { retentionPlan, type StoreLimits } from './limits.ts';
 
 export interface StorageStats {
-  /** Bytes of the database in use; freed pages, which the next traces take, are not among them. */
+  /** Bytes of bodies, and of the database in use; its freed pages, which the next traces take, are not among them. */
   readonly bytes: number;
   readonly limitBytes: number;
   readonly traces: number;
@@ -25,11 +27,13 @@ const spareShare = 0.1;
  */
 export class Retention {
   readonly #db: DatabaseSync;
+  readonly #bodies: BodyFiles;
   readonly #limits: StoreLimits;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(db: DatabaseSync, limits: StoreLimits) {
+  constructor(db: DatabaseSync, bodies: BodyFiles, limits: StoreLimits) {
     this.#db = db;
+    this.#bodies = bodies;
     this.#limits = limits;
     this.#statements = prepare(db);
   }
@@ -38,6 +42,7 @@ export class Retention {
   step(now: number): boolean {
     const plan = retentionPlan(now, this.#limits);
     const deleted = this.#deleteBefore(plan.storedBefore) + this.#deleteExcess(this.#usedBytes() - plan.bytes);
+    this.#dropBodies();
     const shrunk = this.#shrink();
     return deleted > 0 || shrunk;
   }
@@ -55,9 +60,14 @@ export class Retention {
     return last === undefined || last === null ? 0 : this.#deleteUpTo(Number(last));
   }
 
-  /** As many as are so large on average: one by one each would be a transaction, all at once a long step. */
+  /**
+   * Those of the oldest file of bodies, which goes with the last of them; of format 1 as many as are so large on
+   * average: one by one each would be a transaction. All at once would be a long step.
+   */
   #deleteExcess(bytes: number): number {
     if (bytes <= 0) return 0;
+    const oldest = this.#oldestBody();
+    if (oldest !== undefined) return this.#deleteUpTo(Number(this.#statements.lastInFile.get(fileOf(oldest))!.id));
     const traceBytes = this.#usedBytes() / Math.max(1, this.stats().traces);
     const last = this.#statements.oldest.get(Math.min(tracesPerStep, Math.ceil(bytes / traceBytes)))?.id;
     return last === undefined || last === null ? 0 : this.#deleteUpTo(Number(last));
@@ -76,6 +86,18 @@ export class Retention {
     }
   }
 
+  /** Rows leave in the order they came, as their bodies lie; of format 1 are the oldest, while there are any. */
+  #dropBodies(): void {
+    const oldest = this.#oldestBody();
+    if (oldest !== undefined || this.stats().traces === 0) this.#bodies.deleteBefore(oldest);
+  }
+
+  /** A reference to the body of the oldest trace; undefined where there is none, or one of format 1. */
+  #oldestBody(): Uint8Array | undefined {
+    const body = this.#statements.oldestBody.get()?.body as Uint8Array | null | undefined;
+    return body && isReference(body) ? body : undefined;
+  }
+
   #pages(): { all: number; free: number; size: number } {
     const { all, free, size } = this.#statements.pages.get() as { all: number; free: number; size: number };
     return { all, free, size };
@@ -83,7 +105,7 @@ export class Retention {
 
   #usedBytes(): number {
     const { all, free, size } = this.#pages();
-    return (all - free) * size;
+    return (all - free) * size + this.#bodies.bytes;
   }
 
   #shrink(): boolean {
@@ -99,6 +121,10 @@ const prepare = (db: DatabaseSync) => ({
     `SELECT max(id) AS id FROM (SELECT id, stored_ms FROM trace ORDER BY id LIMIT ${tracesPerStep}) WHERE stored_ms < ?`,
   ),
   oldest: db.prepare('SELECT max(id) AS id FROM (SELECT id FROM trace ORDER BY id LIMIT ?)'),
+  lastInFile: db.prepare(
+    `SELECT max(id) AS id FROM (SELECT id, body FROM trace ORDER BY id LIMIT ${tracesPerStep}) WHERE substr(body, 1, 5) <= ?`,
+  ),
+  oldestBody: db.prepare('SELECT body FROM trace ORDER BY id LIMIT 1'),
   deleteParts: db.prepare('DELETE FROM part WHERE trace IN (SELECT id FROM trace WHERE id <= ?)'),
   deleteTraces: db.prepare('DELETE FROM trace WHERE id <= ?'),
   // Rows leave at the low end only, so the ids have no holes and need not be counted one by one.

@@ -1,13 +1,17 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
 import type { Field, Query } from '../traceql/ast.ts';
 import { compileSpansets, matchSteps, type Spanset } from '../traceql/evaluate.ts';
 import { namedIn } from '../traceql/named-in.ts';
+import type { BodyFiles } from './body-files.ts';
+import { isReference } from './body-reference.ts';
 import { Damaged } from './damage.ts';
 import { Duplicates } from './join-duplicates.ts';
 import { compileMayMatch } from './may-match.ts';
 import { inTurn, type Pace } from './pace.ts';
 import type { SpanView } from './span-view.ts';
+import { idIn, type TraceIds } from './trace-ids.ts';
 import { TraceView } from './trace-view.ts';
+import type { Traces } from './traces.ts';
 
 /** Unix milliseconds, both ends included; a trace is inside when any moment of it is. */
 export interface TimeWindow {
@@ -69,15 +73,17 @@ export class TraceReader {
   readonly #page: StatementSync;
   readonly #row: StatementSync;
   readonly #part: StatementSync;
-  readonly #find: StatementSync;
+  readonly #ids: TraceIds;
+  readonly #bodies: BodyFiles;
 
-  constructor(db: DatabaseSync) {
+  constructor({ db, ids, bodies }: Traces) {
+    this.#ids = ids;
+    this.#bodies = bodies;
     // All of it stands in the index: what is larger is read for one trace at a time.
     this.#page = db.prepare(`SELECT id, start_ms FROM trace
       WHERE (start_ms, id) < (?, ?) AND end_ms >= ? ORDER BY start_ms DESC, id DESC LIMIT ${rowsPerPage}`);
-    this.#row = db.prepare('SELECT trace_id, digest FROM trace WHERE id = ?');
+    this.#row = db.prepare('SELECT trace_id, digest, body FROM trace WHERE id = ?');
     this.#part = db.prepare('SELECT id, body FROM part WHERE trace = ? AND id > ? ORDER BY id LIMIT 1');
-    this.#find = db.prepare('SELECT id FROM trace WHERE trace_id = ?');
   }
 
   /**
@@ -85,10 +91,11 @@ export class TraceReader {
    * Throws DeletedMeanwhile at the end.
    */
   parts(traceId: Uint8Array, pace: Pace): StoredParts | undefined {
-    const row = this.#find.get(traceId);
-    if (row === undefined) return undefined;
+    this.#ids.refresh();
+    const id = this.#ids.find(traceId);
+    if (id === undefined) return undefined;
     const read: ReadOf = { bytes: 0, isWhole: true };
-    return { read, parts: this.#parts({ id: Number(row.id), traceId }, read, pace) };
+    return { read, parts: this.#parts({ id, traceId }, read, pace) };
   }
 
   /** The traces that a query matches, newest first, each with its matching spans. */
@@ -105,7 +112,7 @@ export class TraceReader {
       // Deleted meanwhile; or met again, where a late span made it begin earlier.
       if (row === undefined || given.has(id) || !mayMatch(row.digest as Uint8Array)) continue;
       if (inspected.bytes >= mostBytes) return;
-      const trace = await this.#view({ id, traceId: row.trace_id as Uint8Array }, inspected, pace);
+      const trace = await this.#view({ id, traceId: idIn(row.trace_id as Uint8Array) }, inspected, pace);
       if (trace === undefined) continue;
       const sets = await inTurn(matchSteps(compiled, trace.spans), pace);
       if (sets.length === 0) continue;
@@ -149,11 +156,9 @@ export class TraceReader {
   /** With each span once. A part has a bounded number of spans, so that reading a giant trace is many steps. */
   async *#parts({ id, traceId }: Place, read: ReadOf, pace: Pace): AsyncGenerator<Uint8Array> {
     const duplicates = new Duplicates();
-    let last = 0;
-    for (let row = this.#part.get(id, 0); row !== undefined; row = this.#part.get(id, last)) {
-      if (Number(row.id) <= last) throw outOfOrder();
-      last = Number(row.id);
-      const body = row.body as Uint8Array;
+    for (const stored of this.#stored(id)) {
+      const body = isReference(stored) ? this.#bodies.read(stored) : stored;
+      if (body === undefined) continue;
       read.isWhole = read.bytes === 0 || read.bytes + body.length <= maxTraceBytes;
       if (!read.isWhole) return;
       read.bytes += body.length;
@@ -161,8 +166,20 @@ export class TraceReader {
       if (pace.isOver) await pace.next();
     }
     const row = this.#row.get(id);
-    if (row === undefined || Buffer.compare(row.trace_id as Uint8Array, traceId) !== 0)
+    if (row === undefined || Buffer.compare(idIn(row.trace_id as Uint8Array), traceId) !== 0)
       throw new DeletedMeanwhile('the trace was deleted while it was read');
+  }
+
+  /** Its bodies in the order they came, or references to them. */
+  *#stored(id: number): Generator<Uint8Array> {
+    const first = this.#row.get(id)?.body as Uint8Array | null | undefined;
+    if (first) yield first;
+    let last = 0;
+    for (let row = this.#part.get(id, 0); row !== undefined; row = this.#part.get(id, last)) {
+      if (Number(row.id) <= last) throw outOfOrder();
+      last = Number(row.id);
+      yield row.body as Uint8Array;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { databaseFiles } from './own-files.ts';
+import { databaseFiles, databaseOf } from './own-files.ts';
 
 interface AsideLimits {
   readonly maxAgeMs: number;
@@ -19,13 +19,11 @@ interface Aside {
 
 /**
  * Gives what lies in the place of the database other names, with the time: `traces.db.aside-2026-11-29T09-30-00-000Z`,
- * its log beside it; `sqlite3` may read some of it yet. Its new name.
+ * its log and bodies beside it; `sqlite3` may read some of it yet. Its new name.
  */
 export function setAside(file: string, now: number): string {
   const aside = `${file}${infix}${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}`;
-  for (const [i, name] of databaseFiles(aside).entries()) {
-    if (isThere(databaseFiles(file)[i])) renameSync(databaseFiles(file)[i], name);
-  }
+  for (const path of databaseFiles(file).filter(isThere)) renameSync(path, aside + path.slice(file.length));
   return aside;
 }
 
@@ -49,8 +47,8 @@ export function dropOldestAside(file: string): boolean {
 /** Oldest first. What is no file of ours (a directory, say) is left to whoever made it. */
 function asidesOf(file: string): Aside[] {
   const start = `${basename(file)}${infix}`;
-  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(start) && !/-(wal|shm)$/.test(name));
-  return names.sort().flatMap((name) => {
+  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(start));
+  return [...new Set(names.map(databaseOf))].sort().flatMap((name) => {
     const path = join(dirname(file), name);
     const stats = databaseFiles(path)
       .filter(isThere)

@@ -77,7 +77,7 @@ async function carryOut(command: Command): Promise<Outcome> {
     case 'answer':
       return { answer: await databases.use(command.request.tenant ?? '', ({ answers }) => answer(answers, command)) };
     case 'close':
-      await databases.useAll(({ db }) => db.close());
+      await databases.useAll((opened) => opened.close());
       return {};
   }
 }

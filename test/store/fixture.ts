@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TempoAnswers } from '../../src/store/answer.ts';
-import { Appender } from '../../src/store/append.ts';
-import { openDatabase } from '../../src/store/database.ts';
 import type { TempoAnswer } from '../../src/store/messages.ts';
+import { type Opened, openParts } from '../../src/store/opened.ts';
 import { Pace, Turns } from '../../src/store/pace.ts';
-import { Retention } from '../../src/store/retain.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
 
 export const start = 1_790_000_000_000;
@@ -41,14 +38,10 @@ export interface FoundTrace {
 /** The store's inside, without its worker: what it does with bytes, times and questions. */
 export class Inside implements Disposable {
   readonly #directory = temporaryDirectory();
-  readonly #db = openDatabase(join(this.#directory.path, 'traces.db'));
-  readonly #appender: Appender;
-  readonly #answers = new TempoAnswers(this.#db);
-  readonly #retention: Retention;
+  readonly #opened: Opened;
 
   constructor(limits = { retentionMs: 24 * hour, maxBytes: gibibyte }) {
-    this.#appender = new Appender(this.#db, limits);
-    this.#retention = new Retention(this.#db, limits);
+    this.#opened = openParts(join(this.#directory.path, 'traces.db'), limits);
   }
 
   keep(...spans: Told[]): this {
@@ -56,30 +49,32 @@ export class Inside implements Disposable {
   }
 
   keepBytes(request: Uint8Array, now = start): this {
-    this.#appender.append(request, now);
+    this.#opened.appender.append(request, now);
     return this;
   }
 
   retain(now: number): void {
-    while (this.#retention.step(now));
-    this.#appender.forgetTags(now);
+    while (this.#opened.retention.step(now));
+    this.#opened.appender.forgetTags(now);
   }
 
   get stats() {
-    return this.#retention.stats();
+    return this.#opened.retention.stats();
   }
 
   /** What the attribute values of completion take of the file (sqlite.org/dbstat.html). */
   tagPageBytes(): number {
-    return Number(this.#db.prepare("SELECT sum(pgsize) AS n FROM dbstat WHERE name = 'tag'").get()!.n);
+    return Number(this.#opened.db.prepare("SELECT sum(pgsize) AS n FROM dbstat WHERE name = 'tag'").get()!.n);
   }
 
   checkpoint(): void {
-    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    this.#opened.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
+  /** Of the database and its bodies. */
   get fileBytes(): number {
-    return statSync(join(this.#directory.path, 'traces.db')).size;
+    const files = readdirSync(this.#directory.path).filter((name) => !/-(wal|shm)$/.test(name));
+    return files.reduce((sum, name) => sum + statSync(join(this.#directory.path, name)).size, 0);
   }
 
   get(
@@ -89,7 +84,7 @@ export class Inside implements Disposable {
     pace = new Pace(new Turns()),
   ): Promise<TempoAnswer> {
     const params = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
-    return this.#answers.answer({ path, query: params.toString(), accept }, pace);
+    return this.#opened.answers.answer({ path, query: params.toString(), accept }, pace);
   }
 
   async json<T = Record<string, unknown>>(path: string, query: Record<string, string | number> = {}): Promise<T> {
@@ -108,7 +103,7 @@ export class Inside implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#db.close();
+    this.#opened.close();
     this.#directory[Symbol.dispose]();
   }
 }

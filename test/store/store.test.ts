@@ -94,7 +94,7 @@ describe('the store as an exporter', () => {
     store.offer(batch({ trace: 'late' }));
     expect(store.stats.failedSpans).toEqual({ shutdown: 1 });
     expect(await get(store, '/api/search')).toMatchObject({ status: 503 });
-    expect(readdirSync(directory.path)).toEqual(['traces.db']);
+    expect(readdirSync(directory.path)).toEqual(['traces.db', 'traces.db-bodies-000001']);
   });
 
   it('counts what it could not write before the deadline', async () => {

@@ -133,7 +133,9 @@ describe('a database that nobody can ask any more', () => {
     mkdirSync(gone, { recursive: true });
     writeFileSync(join(gone, 'traces.db'), 'whatever');
     writeFileSync(join(directory.path, 'of somebody else'), '');
-    const files = [join(directory.path, 'traces.db'), join(gone, 'traces.db')];
+    const files = ['traces.db', 'traces.db-bodies-000001', 'tenants/gone/traces.db'].map((name) =>
+      join(directory.path, name),
+    );
     const touch = (): void => {
       for (const file of files) utimesSync(file, start / 1000, start / 1000);
     };
@@ -145,10 +147,10 @@ describe('a database that nobody can ask any more', () => {
     expect((await ask(store, a, '/api/search?q=%7B%7D')).body.toString()).not.toContain('service-x');
     clock.now = start + 24 * hour;
     await store.retain();
-    expect(files.map((file) => existsSync(file))).toEqual([true, true]);
+    expect(files.map((file) => existsSync(file))).toEqual([true, true, true]);
     clock.now++;
     await store.retain();
-    expect([...files, gone].map((file) => existsSync(file))).toEqual([false, false, false]);
+    expect([...files, gone].map((file) => existsSync(file))).toEqual([false, false, false, false]);
     expect(existsSync(join(directory.path, 'of somebody else'))).toBe(true);
     expect(readdirSync(join(directory.path, 'tenants')).sort()).toEqual([...names].sort());
     await close(store);

@@ -1,10 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TempoAnswers } from '../../../src/store/answer.ts';
-import { Appender } from '../../../src/store/append.ts';
 import { Damaged } from '../../../src/store/damage.ts';
-import { openDatabase } from '../../../src/store/database.ts';
+import { type Opened, openParts } from '../../../src/store/opened.ts';
+import { bodyFile, databaseFiles } from '../../../src/store/own-files.ts';
 import { Pace, Turns } from '../../../src/store/pace.ts';
 import { MalformedError } from '../../../src/wire/reader.ts';
 import { requestBytes, traceIdHex } from '../../support/spans.ts';
@@ -38,8 +37,9 @@ function directory(): string {
 /** Opens the file, asks of it, writes to it; what went wrong is SQLite's to say, or the reader's of what is in it. */
 async function run(input: Buffer): Promise<string> {
   const file = join(directory(), 'traces.db');
-  for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
+  for (const path of databaseFiles(file)) rmSync(path, { force: true });
   writeFileSync(file, input);
+  writeFileSync(bodyFile(file, 1), bodies);
   const outcomes: string[] = [];
   const noting = async (what: () => unknown): Promise<void> => {
     try {
@@ -49,14 +49,14 @@ async function run(input: Buffer): Promise<string> {
       outcomes.push(expectedOf(error));
     }
   };
-  let db: ReturnType<typeof openDatabase> | undefined;
-  await noting(() => void (db = openDatabase(file)));
-  if (db !== undefined) {
-    const [open, answers] = [db, new TempoAnswers(db)];
+  let opened: Opened | undefined;
+  await noting(() => void (opened = openParts(file, limits)));
+  if (opened !== undefined) {
+    const { answers, appender, close } = opened as Opened;
     for (const [path, query] of asked)
       await noting(() => answers.answer({ path, query, accept: '' }, new Pace(new Turns())));
-    await noting(() => new Appender(open, limits).append(requestBytes({ trace: 't1', name: 'later' }), now));
-    open.close();
+    await noting(() => appender.append(requestBytes({ trace: 't1', name: 'later' }), now));
+    close();
   }
   return outcomes.join(' ');
 }
@@ -67,18 +67,21 @@ function expectedOf(error: unknown): string {
   throw error;
 }
 
+/** What the bodies of the largest seed are, which begin with those of the others. */
+let bodies: Uint8Array = Buffer.alloc(0);
+
 function filled(traces: number): Buffer {
   const file = join(directory(), 'seed.db');
-  rmSync(file, { force: true });
-  const db = openDatabase(file);
-  const appender = new Appender(db, limits);
+  for (const path of databaseFiles(file)) rmSync(path, { force: true });
+  const { db, appender, close } = openParts(file, limits);
   for (let i = 0; i < traces; i++)
     appender.append(
       requestBytes({ trace: `t${i}`, name: `name ${i}`, attributes: { n: i, text: 'x'.repeat(i * 9) } }),
       now,
     );
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  db.close();
+  close();
+  bodies = readFileSync(bodyFile(file, 1));
   return readFileSync(file);
 }
 

@@ -1,0 +1,184 @@
+import { closeSync, constants, ftruncateSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { copyBytes } from '../wire/copy.ts';
+import { BodyReader } from './body-reader.ts';
+import { readReference, referenceBytes, writeReference } from './body-reference.ts';
+import { bodyFile, bodyFiles } from './own-files.ts';
+
+/** Bodies are gathered to be written together; a larger one is written by itself. */
+const gatheredBytes = 512 * 1024;
+/** A file goes as a whole, so it is a small part of the store. */
+const mostFileBytes = 32 * 1024 * 1024;
+const filesPerStore = 64;
+
+interface Place {
+  readonly number: number;
+  readonly at: number;
+}
+
+const nowhere: Place = { number: 0, at: 0 };
+
+/**
+ * The bodies of parts, one behind the other in files beside the database: written once, where SQLite writes what is new
+ * to its log and then to its pages. The rows say what is stored: bytes that no row refers to are none. A file goes when
+ * the oldest trace lies in a later one.
+ */
+export class BodyFiles {
+  readonly #database: string;
+  readonly #fileBytes: number;
+  /** Bytes of each file, by its number. */
+  #sizes = new Map<number, number>();
+  readonly #gathered = new Uint8Array(gatheredBytes);
+  #length = 0;
+  /** Where what is gathered belongs. */
+  #at: Place = nowhere;
+  /** The end of what rows refer to. */
+  #committed: Place = nowhere;
+  #writing = -1;
+  readonly #reader = new BodyReader();
+  readonly #reference = new Uint8Array(referenceBytes);
+
+  /** `database`: its path. `maxBytes`: of the whole store. */
+  constructor(database: string, maxBytes: number) {
+    this.#database = database;
+    this.#fileBytes = Math.min(mostFileBytes, Math.ceil(maxBytes / filesPerStore));
+    this.begin();
+  }
+
+  /** To be called before a batch, in its transaction: another process that has the store open may have written, too. */
+  begin(): void {
+    const files = bodyFiles(this.#database);
+    const last = files.reduce((one, other) => (one.number > other.number ? one : other), this.#file(1));
+    const size = statSync(last.path, { throwIfNoEntry: false })?.size ?? 0;
+    const isAsKnown = last.number === this.#at.number && size === this.#at.at && files.length === this.#sizes.size;
+    if (isAsKnown || (files.length === 0 && this.#at.at === 0 && this.#at !== nowhere)) return;
+    this.#closeWriting();
+    this.#sizes = new Map(files.map(({ path, number }) => [number, statSync(path).size]));
+    this.#committed = this.#at = { number: last.number, at: size };
+  }
+
+  /** Of all files. */
+  get bytes(): number {
+    let sum = 0;
+    for (const size of this.#sizes.values()) sum += size;
+    return sum;
+  }
+
+  /** Takes a body; the result says where it will lie, and is lent until the next call. Throws what `flush` throws. */
+  add(body: Uint8Array): Uint8Array {
+    if (this.#length + body.length > gatheredBytes) this.flush();
+    if (this.#at.at + this.#length >= this.#fileBytes) this.#turn();
+    const start = this.#at.at + this.#length;
+    writeReference({ number: this.#at.number, start, bytes: body.length, crc: crc32(body) }, this.#reference);
+    if (body.length > gatheredBytes) this.#write(body);
+    else {
+      copyBytes(body, 0, body.length, this.#gathered, this.#length);
+      this.#length += body.length;
+    }
+    return this.#reference;
+  }
+
+  /** To be called before the rows that refer to what was added are committed. Throws what the system says. */
+  flush(): void {
+    if (this.#length > 0) this.#write(this.#gathered.subarray(0, this.#length));
+    this.#length = 0;
+  }
+
+  /** What was added has its rows. */
+  commit(): void {
+    this.#committed = this.#at;
+  }
+
+  /** What was added since the last `commit` has none. */
+  undo(): void {
+    const { number, at } = this.#committed;
+    this.#length = 0;
+    for (const later of [...this.#sizes.keys()].filter((each) => each > number)) this.#delete(later);
+    if (this.#at.number !== number) this.#closeWriting();
+    this.#at = this.#committed;
+    if ((this.#sizes.get(number) ?? 0) <= at) return;
+    try {
+      ftruncateSync(this.#descriptor(), at);
+      this.#sizes.set(number, at);
+    } catch {
+      // The next bodies are written over them.
+    }
+  }
+
+  /** The body; undefined where it is not, or not whole, what was written: a crash of the machine may have taken it. */
+  read(reference: Uint8Array): Uint8Array | undefined {
+    const { number, start, bytes, crc } = readReference(reference);
+    if (number === this.#at.number && start + bytes > this.#at.at) this.flush();
+    const body = this.#reader.read(bodyFile(this.#database, number), start, bytes);
+    return body !== undefined && crc32(body) === crc ? body : undefined;
+  }
+
+  /** Whether it refers to a body of these bytes. */
+  isOf(reference: Uint8Array, body: Uint8Array): boolean {
+    const { bytes, crc } = readReference(reference);
+    if (bytes !== body.length || crc !== crc32(body)) return false;
+    const there = this.read(reference);
+    return there !== undefined && Buffer.compare(there, body) === 0;
+  }
+
+  /** Deletes the files before the one that this refers to; all of them where there is no trace any more. */
+  deleteBefore(oldest: Uint8Array | undefined): void {
+    const first = oldest === undefined ? Number.POSITIVE_INFINITY : readReference(oldest).number;
+    if (oldest !== undefined && first > this.#at.number) return;
+    for (const number of [...this.#sizes.keys()]) if (number < first) this.#delete(number);
+    if (this.#at.number >= first || this.#at.at === 0) return;
+    this.#closeWriting();
+    this.#committed = this.#at = { number: this.#at.number + 1, at: 0 };
+  }
+
+  close(): void {
+    this.#closeWriting();
+    this.#reader.close();
+  }
+
+  #file(number: number): { readonly path: string; readonly number: number } {
+    return { path: bodyFile(this.#database, number), number };
+  }
+
+  #turn(): void {
+    this.flush();
+    this.#closeWriting();
+    this.#at = { number: this.#at.number + 1, at: 0 };
+  }
+
+  #write(bytes: Uint8Array): void {
+    const descriptor = this.#descriptor();
+    const { number, at } = this.#at;
+    try {
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(descriptor, bytes, done, bytes.length - done, at + done);
+    } catch (error) {
+      this.#sizes.set(number, statSync(bodyFile(this.#database, number)).size);
+      throw asSqliteSays(error as NodeJS.ErrnoException);
+    }
+    this.#at = { number, at: at + bytes.length };
+    this.#sizes.set(number, this.#at.at);
+  }
+
+  /** Of the file that is written to. */
+  #descriptor(): number {
+    const path = bodyFile(this.#database, this.#at.number);
+    if (this.#writing < 0) this.#writing = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    return this.#writing;
+  }
+
+  #delete(number: number): void {
+    this.#reader.close();
+    rmSync(bodyFile(this.#database, number), { force: true });
+    this.#sizes.delete(number);
+  }
+
+  #closeWriting(): void {
+    if (this.#writing >= 0) closeSync(this.#writing);
+    this.#writing = -1;
+  }
+}
+
+/** A full disk is told of in the same words, whichever file found it full. */
+const asSqliteSays = (error: NodeJS.ErrnoException): Error =>
+  error.code === 'ENOSPC' ? new Error('database or disk is full', { cause: error }) : error;

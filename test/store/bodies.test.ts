@@ -1,0 +1,230 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { openParts } from '../../src/store/opened.ts';
+import { Pace, Turns } from '../../src/store/pace.ts';
+import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
+import { hour, start, temporaryDirectory } from './fixture.ts';
+import { writeFormat1 } from './format-1.ts';
+
+const mebibyte = 1024 * 1024;
+const limits = { retentionMs: 24 * hour, maxBytes: 64 * mebibyte };
+
+/** The store in this directory, opened as the worker does it. */
+function opened(directory: string, maxBytes = limits.maxBytes) {
+  const parts = openParts(join(directory, 'traces.db'), { ...limits, maxBytes });
+  const ask = async (path: string, query = '') => {
+    const { status, body } = await parts.answers.answer({ path, query, accept: '' }, new Pace(new Turns()));
+    return { status, body: String(body) };
+  };
+  return {
+    ...parts,
+    keep: (now: number, ...told: Told[]) => parts.appender.append(requestBytes(...told), now),
+    retain: (now: number) => {
+      while (parts.retention.step(now));
+    },
+    /** How often this text stands in the answer for a trace. */
+    times: async (trace: string, text: string) =>
+      (await ask(`/api/traces/${traceIdHex(trace)}`)).body.split(`"${text}"`).length - 1,
+    found: async (q: string): Promise<string[]> =>
+      JSON.parse((await ask('/api/search', new URLSearchParams({ q, limit: '1000' }).toString())).body).traces.map(
+        ({ rootTraceName }: { rootTraceName: string }) => rootTraceName,
+      ),
+    [Symbol.dispose]: parts.close,
+  };
+}
+
+const bodiesIn = (directory: string): string[] =>
+  readdirSync(directory)
+    .filter((name) => name.includes('-bodies-'))
+    .sort();
+
+describe('bodies lie in files beside the database', () => {
+  it('which go one by one as traces do, and all of them with the last', () => {
+    using home = temporaryDirectory();
+    using store = opened(home.path, 16 * mebibyte);
+    for (let i = 0; i < 100; i++) store.keep(start + i * hour, { trace: `t${i}`, padding: 100_000 });
+    const all = bodiesIn(home.path);
+    expect(all.length).toBeGreaterThan(20);
+    store.retain(start + 99 * hour);
+    expect(store.retention.stats().traces).toBe(25);
+    const left = bodiesIn(home.path);
+    expect(left.length).toBeLessThan(all.length / 3);
+    expect(all.slice(-left.length)).toEqual(left);
+    store.retain(start + 200 * hour);
+    expect(bodiesIn(home.path)).toEqual([]);
+    store.keep(start + 200 * hour, { trace: 'new' });
+    expect(bodiesIn(home.path)).toHaveLength(1);
+  });
+
+  it('of which the oldest goes in a few steps where there is too much', () => {
+    using home = temporaryDirectory();
+    using store = opened(home.path);
+    const { retention } = store;
+    for (let i = 0; !retention.stats().overLimit; i++)
+      store.keep(start, ...Array.from({ length: 300 }, (_, n) => ({ trace: `${i} ${n}`, padding: 2000 })));
+    const { traces, bytes } = retention.stats();
+    let steps = 0;
+    while (retention.step(start)) steps++;
+    expect(steps).toBeLessThan(5);
+    expect(traces - retention.stats().traces).toBeLessThan(600);
+    expect(bytes - retention.stats().bytes).toBeGreaterThan(mebibyte / 2);
+  });
+
+  it('of which nothing is left of a request that could not be stored', async () => {
+    using home = temporaryDirectory();
+    using store = opened(home.path, 16 * mebibyte);
+    store.keep(start, { trace: 'before', name: 'before' });
+    const before = store.retention.stats().bytes;
+    // A span whose attribute does not end where it says, behind others that fill some files.
+    const good = Array.from({ length: 12 }, (_, i) => ({ trace: `t${i}`, padding: 100_000 }));
+    const bad = { trace: 'bad', unknown: Uint8Array.from([0x4a, 0x02, 0x0a, 0x05]) };
+    expect(() => store.keep(start, ...good, bad)).toThrow();
+    expect(store.retention.stats().bytes).toBe(before);
+    expect(bodiesIn(home.path)).toHaveLength(1);
+    store.keep(start, { trace: 'after', name: 'after' });
+    expect((await store.found('{}')).sort()).toEqual(['after', 'before']);
+  });
+
+  it('where one that is damaged is missing, alone', async () => {
+    using home = temporaryDirectory();
+    {
+      using store = opened(home.path);
+      for (const name of ['one', 'two', 'three']) store.keep(start, { trace: name, name, padding: 2000 });
+      store.keep(start, { trace: 'two', id: 'late', name: 'late' });
+    }
+    const [file] = bodiesIn(home.path).map((name) => join(home.path, name));
+    const bytes = readFileSync(file);
+    bytes[bytes.indexOf('two')] ^= 1;
+    writeFileSync(file, bytes);
+    using store = opened(home.path);
+    expect((await store.found('{}')).sort()).toEqual(['late', 'one', 'three']);
+    expect([await store.times('two', 'two'), await store.times('two', 'late')]).toEqual([0, 1]);
+    expect(existsSync(join(home.path, 'traces.db'))).toBe(true);
+  });
+
+  it('of which a crash of the machine may take the end', async () => {
+    using home = temporaryDirectory();
+    {
+      using store = opened(home.path);
+      for (const name of ['one', 'two']) store.keep(start, { trace: name, name, padding: 2000 });
+    }
+    truncateSync(join(home.path, bodiesIn(home.path)[0]), 3000);
+    using store = opened(home.path);
+    store.keep(start, { trace: 'three', name: 'three' });
+    expect((await store.found('{}')).sort()).toEqual(['one', 'three']);
+  });
+
+  it('where bytes may lie that no trace has', async () => {
+    using home = temporaryDirectory();
+    {
+      using store = opened(home.path);
+      store.keep(start, { trace: 'one', name: 'one' });
+    }
+    appendFileSync(join(home.path, bodiesIn(home.path)[0]), 'of a request that was being stored when it was killed');
+    using store = opened(home.path);
+    store.keep(start, { trace: 'two', name: 'two' });
+    expect((await store.found('{}')).sort()).toEqual(['one', 'two']);
+  });
+});
+
+it('two processes that have the store open write beside each other', async () => {
+  using home = temporaryDirectory();
+  using one = opened(home.path, 16 * mebibyte);
+  using other = opened(home.path, 16 * mebibyte);
+  const names = Array.from({ length: 60 }, (_, i) => `t${i}`);
+  for (const [i, trace] of names.entries())
+    (i % 3 === 0 ? one : other).keep(start, { trace, name: trace, padding: 20_000 });
+  one.keep(start, { trace: 't1', id: 'late', name: 'late', parent: 'x' });
+  for (const store of [one, other]) expect((await store.found('{}')).sort()).toEqual([...names].sort());
+  expect(await other.times('t1', 'late')).toBe(1);
+});
+
+describe('late spans join their trace', () => {
+  it('however many came between, and after a restart', async () => {
+    using home = temporaryDirectory();
+    const others = (from: number): Told[] => Array.from({ length: 10_000 }, (_, i) => ({ trace: `other ${from + i}` }));
+    {
+      using store = opened(home.path);
+      store.keep(start, { trace: 'early', name: 'early' });
+      store.keep(start, ...others(0));
+      store.keep(start, { trace: 'early', id: 'late', name: 'late', parent: 'x' });
+      store.keep(start, ...others(10_000));
+      expect(store.retention.stats().traces).toBe(20_001);
+    }
+    using store = opened(home.path);
+    expect(await store.times('early', 'late')).toBe(1);
+    store.keep(start, { trace: 'early', id: 'later', name: 'later', parent: 'x' }, { trace: 'other 9', name: 'more' });
+    expect(store.retention.stats().traces).toBe(20_001);
+    for (const name of ['early', 'late', 'later']) expect(await store.times('early', name)).toBe(1);
+    expect(await store.times('other 9', 'more')).toBe(1);
+  });
+
+  it('and are stored once, where the same batch is offered again', async () => {
+    using home = temporaryDirectory();
+    using store = opened(home.path);
+    const first = requestBytes({ trace: 't', id: 'a', name: 'first' }, { trace: 'u', name: 'u' });
+    const second = requestBytes({ trace: 't', id: 'b', name: 'second' });
+    for (const batch of [first, second, first, second]) store.appender.append(batch, start);
+    const { parts } = store.db.prepare('SELECT count(*) AS parts FROM part').get()!;
+    expect(parts).toBe(1);
+  });
+});
+
+describe('a store of an earlier version', () => {
+  const told = Array.from({ length: 50 }, (_, i) => ({ trace: `old ${i}`, name: `old ${i}`, attributes: { n: i } }));
+
+  it('is read and added to, and its traces go first', async () => {
+    using home = temporaryDirectory();
+    writeFormat1(join(home.path, 'traces.db'), told, start);
+    using store = opened(home.path);
+    expect(await store.found('{}')).toHaveLength(50);
+    expect(await store.found('{ span.n = 7 }')).toEqual(['old 7']);
+    store.keep(start + hour, { trace: 'old 7', id: 'late', name: 'late', parent: 'x' });
+    store.keep(start + hour, { trace: 'new', name: 'new' });
+    expect(store.retention.stats().traces).toBe(51);
+    expect([await store.times('old 7', 'old 7'), await store.times('old 7', 'late')]).toEqual([1, 1]);
+    expect(await store.times('new', 'new')).toBe(1);
+    store.retain(start + hour);
+    expect(bodiesIn(home.path)).toHaveLength(1);
+    store.retain(start + 24 * hour + 1);
+    expect(await store.found('{}')).toEqual(['new']);
+    store.keep(start + 25 * hour, { trace: 'new', id: 'late', name: 'late', parent: 'x' });
+    expect(await store.times('new', 'late')).toBe(1);
+  });
+
+  it('and is so still after another restart', async () => {
+    using home = temporaryDirectory();
+    writeFormat1(join(home.path, 'traces.db'), told, start);
+    opened(home.path).close();
+    using store = opened(home.path);
+    store.keep(start, { trace: 'old 7', id: 'late', name: 'late', parent: 'x' });
+    expect(await store.times('old 7', 'late')).toBe(1);
+    expect(store.retention.stats().traces).toBe(50);
+  });
+});
+
+it('a store that is killed again and again has every trace whole that it said it had', async () => {
+  using home = temporaryDirectory();
+  const file = join(home.path, 'traces.db');
+  const script = fileURLToPath(new URL('./writes-until-killed.ts', import.meta.url));
+  let stored = 0;
+  for (const rows of [3, 17, 40]) {
+    const args = ['--disable-warning=ExperimentalWarning', script, file, String(stored + 1)];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let left = rows;
+    for await (const line of createInterface(child.stdout)) {
+      stored = Number(line);
+      if (--left === 0) child.kill('SIGKILL');
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    using store = opened(home.path);
+    for (let i = 1; i <= stored; i++) expect([i, await store.times(`t${i}`, `n${i}`)]).toEqual([i, 2]);
+    for (let i = 1; i < stored; i++) expect([i, await store.times(`t${i}`, 'work')]).toEqual([i, 1]);
+    expect(store.retention.stats().traces).toBeLessThanOrEqual(stored + 2);
+  }
+}, 60_000);
