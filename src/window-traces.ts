@@ -5,6 +5,7 @@ import type { PastTrace } from './model/past-trace.ts';
 import { type Tenant, type Tenants, tenantsOf } from './model/tenant.ts';
 import { Duplicates } from './store/join-duplicates.ts';
 import type { TempoAnswer, TempoRequest } from './store/messages.ts';
+import { besidePathMs, Pace, Turns } from './store/pace.ts';
 import { type Asked, Queries, usualLimits } from './store/queries.ts';
 import { plain } from './store/respond.ts';
 import type { StoredParts } from './store/search.ts';
@@ -15,6 +16,9 @@ import { askedNow, missingSpans } from './window-missing.ts';
 import type { WindowSearch } from './window-search.ts';
 
 type Tempo = NonNullable<AdminSources['tempo']>;
+
+/** Of what is written in this thread, which may have the path beside it. */
+const turns = new Turns();
 
 const tracePath = /^\/api\/(v2\/)?traces\/([0-9a-fA-F]{1,32})$/;
 
@@ -64,12 +68,13 @@ async function answer(
   const traceId = hex.toLowerCase().padStart(32, '0');
   try {
     const askedAt = askedNow();
+    const pace = Pace.until(over, turns, besidePathMs);
     const past = (await shards.pastTraces([traceId], index, over)).flat();
     const spans = past.reduce((sum, each) => sum + each.spans, 0);
     if (spans === 0) return plain(404, 'trace not found');
     const explanation = await shards.explain(traceId, index, []);
     const missing = missingSpans(explanation, spans, askedAt);
-    const found = await (v2 ? traceV2 : traceV1)(partsOf(past, missing), accept);
+    const found = await (v2 ? traceV2 : traceV1)(partsOf(past, missing), { accept, pace });
     return { ...found, headers: { ...found.headers, ...verdictHeaders(explanation, missing) } };
   } catch (error) {
     if (error instanceof Unavailable) return plain(503, error.message);

@@ -34,11 +34,11 @@ export class TempoAnswers {
     this.#routes = [
       [
         /^\/api\/traces\/([^/]+)$/,
-        ([id], params, { accept, pace }) => orGone((parts) => traceV1(parts, accept), this.#parts(id, params, pace)),
+        ([id], params, asked) => orGone((parts) => traceV1(parts, asked), this.#parts(id, params, asked.pace)),
       ],
       [
         /^\/api\/v2\/traces\/([^/]+)$/,
-        ([id], params, { accept, pace }) => orGone((parts) => traceV2(parts, accept), this.#parts(id, params, pace)),
+        ([id], params, asked) => orGone((parts) => traceV2(parts, asked), this.#parts(id, params, asked.pace)),
       ],
       [/^\/api\/search$/, (_, params, { pace }) => this.#search(params, pace)],
       [/^\/api\/search\/tags$/, (_, params, { pace }) => this.#tagNames(params, pace)],

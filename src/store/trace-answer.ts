@@ -1,23 +1,30 @@
 import { Writer } from '../wire/writer.ts';
 import type { TempoAnswer } from './messages.ts';
+import { inTurn, type Pace } from './pace.ts';
 import { jsonText, plain, protobuf } from './respond.ts';
 import { maxTraceBytes, type StoredParts } from './search.ts';
-import { traceToJson } from './trace-json.ts';
+import { resourceSpansJson } from './trace-json.ts';
+
+/** How an answer is written: `accept` of the request, and in which steps. */
+interface Asked {
+  readonly accept: string;
+  readonly pace: Pick<Pace, 'isOver' | 'next'>;
+}
 
 /** Answers of /api/traces/{id} and /api/v2/traces/{id}: grafana/tempo, pkg/api and pkg/tempopb/tempo.proto. */
-export async function traceV1(found: StoredParts | undefined, accept: string): Promise<TempoAnswer> {
+export async function traceV1(found: StoredParts | undefined, { accept, pace }: Asked): Promise<TempoAnswer> {
   if (found === undefined) return plain(404, 'trace not found');
   const answer = wantsProtobuf(accept)
-    ? protobuf(await collect(found, asProtobuf))
-    : jsonText(await collect(found, asJson('batches')));
+    ? protobuf(await asProtobuf(found))
+    : jsonText(await asJson(found, 'batches', pace));
   return found.read.isWhole ? answer : plain(422, tooLarge);
 }
 
 /** An unknown trace is an empty one here, as in Tempo. */
-export async function traceV2(found: StoredParts = noParts, accept = ''): Promise<TempoAnswer> {
+export async function traceV2(found: StoredParts = noParts, { accept, pace }: Asked): Promise<TempoAnswer> {
   const { read } = found;
-  if (wantsProtobuf(accept)) return protobuf(traceByIdResponse(await collect(found, asProtobuf), missingOf(read)));
-  const trace = await collect(found, asJson('resourceSpans'));
+  if (wantsProtobuf(accept)) return protobuf(traceByIdResponse(await asProtobuf(found), missingOf(read)));
+  const trace = await asJson(found, 'resourceSpans', pace);
   const metrics = read.bytes === 0 ? {} : { inspectedBytes: String(read.bytes) };
   const missing = missingOf(read);
   const status = missing === '' ? {} : { status: 'PARTIAL', message: missing };
@@ -42,23 +49,16 @@ const missingOf = ({ isWhole, missing = '' }: StoredParts['read']): string =>
 
 const noParts: StoredParts = { read: { bytes: 0, isWhole: true }, parts: (async function* () {})() };
 
-/** How a trace is written that comes part by part. */
-interface Form<P, T> {
-  readonly write: (part: Uint8Array) => P;
-  readonly join: (written: readonly P[]) => T;
+async function asProtobuf({ parts }: StoredParts): Promise<Uint8Array> {
+  const written: Uint8Array[] = [];
+  for await (const part of parts) written.push(part);
+  return Buffer.concat(written);
 }
 
-const asProtobuf: Form<Uint8Array, Uint8Array> = { write: (part) => part, join: (parts) => Buffer.concat(parts) };
-
-const asJson = (list: 'batches' | 'resourceSpans'): Form<string, string> => ({
-  write: (part) => JSON.stringify(traceToJson(part, list)[list] ?? []).slice(1, -1),
-  join: (parts) => (parts.length === 0 ? '{}' : `{"${list}":[${parts.filter((part) => part !== '').join()}]}`),
-});
-
-async function collect<P, T>({ parts }: StoredParts, form: Form<P, T>): Promise<T> {
-  const written: P[] = [];
-  for await (const part of parts) written.push(form.write(part));
-  return form.join(written);
+async function asJson({ parts }: StoredParts, list: 'batches' | 'resourceSpans', pace: Asked['pace']): Promise<string> {
+  const written: string[] = [];
+  for await (const part of parts) written.push(await inTurn(resourceSpansJson(part), pace));
+  return written.length === 0 ? '{}' : `{"${list}":[${written.filter((part) => part !== '').join()}]}`;
 }
 
 const wantsProtobuf = (accept: string): boolean => accept.toLowerCase().includes('application/protobuf');

@@ -1,174 +1,104 @@
-import {
-  AnyValue,
-  Event,
-  KeyValue,
-  Link,
-  ListValue,
-  Request,
-  Resource,
-  ResourceSpans,
-  Scope,
-  ScopeSpans,
-  Span,
-  Status,
-} from '../wire/otlp.ts';
+import { Request, WireType } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
-
-/** How one field is written: its JSON name, its wire type, whether it repeats, and how its value is read. */
-interface FieldForm {
-  readonly name: string;
-  readonly wireType: number;
-  readonly repeated?: true;
-  /** undefined leaves the field out, as jsonpb does with zero values. */
-  readonly read: (r: Reader, depth: number) => unknown;
-}
-type MessageForm = Record<number, FieldForm>;
-
-const base64 = (r: Reader): string => {
-  const bytes = r.bytes();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
-};
-const text = (name: string): FieldForm => ({ name, wireType: 2, read: (r) => r.string() || undefined });
-const id = (name: string): FieldForm => ({ name, wireType: 2, read: (r) => base64(r) || undefined });
-const time = (name: string): FieldForm => ({ name, wireType: 1, read: (r) => withoutZero(String(r.fixed64())) });
-const count = (name: string): FieldForm => ({ name, wireType: 0, read: (r) => r.varint() || undefined });
-const flags = (name: string): FieldForm => ({ name, wireType: 5, read: (r) => r.fixed32() || undefined });
-const one = (name: string, form: () => MessageForm): FieldForm => ({
-  name,
-  wireType: 2,
-  read: (r, depth) => nested(r, form(), depth),
-});
-const many = (name: string, form: () => MessageForm): FieldForm => ({ ...one(name, form), repeated: true });
-const named = (name: string, names: readonly string[]): FieldForm => ({
-  name,
-  wireType: 0,
-  read: (r) => {
-    const value = r.varint();
-    return value === 0 ? undefined : (names[value] ?? value);
-  },
-});
-
-const withoutZero = (digits: string): string | undefined => (digits === '0' ? undefined : digits);
-
-/** A double as protobuf's JSON mapping has it: what JSON has no number for becomes a string. */
-const double = (r: Reader): number | string => {
-  const value = r.double();
-  return Number.isFinite(value) ? value : String(value);
-};
-
-const anyValue: MessageForm = {
-  [AnyValue.string]: { name: 'stringValue', wireType: 2, read: (r) => r.string() },
-  [AnyValue.bool]: { name: 'boolValue', wireType: 0, read: (r) => r.varint() !== 0 },
-  [AnyValue.int]: { name: 'intValue', wireType: 0, read: (r) => String(r.int64()) },
-  [AnyValue.double]: { name: 'doubleValue', wireType: 1, read: double },
-  [AnyValue.array]: one('arrayValue', () => listOf(anyValue)),
-  [AnyValue.kvlist]: one('kvlistValue', () => listOf(keyValue)),
-  [AnyValue.bytes]: { name: 'bytesValue', wireType: 2, read: base64 },
-};
-const keyValue: MessageForm = { [KeyValue.key]: text('key'), [KeyValue.value]: one('value', () => anyValue) };
-const listOf = (form: MessageForm): MessageForm => ({ [ListValue.values]: many('values', () => form) });
-const attributes = many('attributes', () => keyValue);
-
-const status: MessageForm = {
-  [Status.message]: text('message'),
-  [Status.code]: named('code', ['', 'STATUS_CODE_OK', 'STATUS_CODE_ERROR']),
-};
-const event: MessageForm = {
-  [Event.timeUnixNano]: time('timeUnixNano'),
-  [Event.name]: text('name'),
-  [Event.attributes]: attributes,
-  [Event.droppedAttributesCount]: count('droppedAttributesCount'),
-};
-const link: MessageForm = {
-  [Link.traceId]: id('traceId'),
-  [Link.spanId]: id('spanId'),
-  [Link.traceState]: text('traceState'),
-  [Link.attributes]: attributes,
-  [Link.droppedAttributesCount]: count('droppedAttributesCount'),
-  [Link.flags]: flags('flags'),
-};
-const span: MessageForm = {
-  [Span.traceId]: id('traceId'),
-  [Span.spanId]: id('spanId'),
-  [Span.traceState]: text('traceState'),
-  [Span.parentSpanId]: id('parentSpanId'),
-  [Span.flags]: flags('flags'),
-  [Span.name]: text('name'),
-  [Span.kind]: named(
-    'kind',
-    ['', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map((kind) => `SPAN_KIND_${kind}`),
-  ),
-  [Span.startTimeUnixNano]: time('startTimeUnixNano'),
-  [Span.endTimeUnixNano]: time('endTimeUnixNano'),
-  [Span.attributes]: attributes,
-  [Span.droppedAttributesCount]: count('droppedAttributesCount'),
-  [Span.events]: many('events', () => event),
-  [Span.droppedEventsCount]: count('droppedEventsCount'),
-  [Span.links]: many('links', () => link),
-  [Span.droppedLinksCount]: count('droppedLinksCount'),
-  [Span.status]: one('status', () => status),
-};
-const scope: MessageForm = {
-  [Scope.name]: text('name'),
-  [Scope.version]: text('version'),
-  [Scope.attributes]: attributes,
-  [Scope.droppedAttributesCount]: count('droppedAttributesCount'),
-};
-const scopeSpans: MessageForm = {
-  [ScopeSpans.scope]: one('scope', () => scope),
-  [ScopeSpans.spans]: many('spans', () => span),
-  [ScopeSpans.schemaUrl]: text('schemaUrl'),
-};
-const resource: MessageForm = {
-  [Resource.attributes]: attributes,
-  [Resource.droppedAttributesCount]: count('droppedAttributesCount'),
-};
-const resourceSpans: MessageForm = {
-  [ResourceSpans.resource]: one('resource', () => resource),
-  [ResourceSpans.scopeSpans]: many('scopeSpans', () => scopeSpans),
-  [ResourceSpans.schemaUrl]: text('schemaUrl'),
-};
-
-/** Objects that are there where they are empty, as in Tempo: its readers look into them. */
-const alwaysThere = new Map<MessageForm, string>([
-  [resourceSpans, 'resource'],
-  [scopeSpans, 'scope'],
-  [span, 'status'],
-]);
+import { alwaysThere, anyValue, type MessageForm, resourceSpans } from './json-forms.ts';
 
 /** No sender nests values deeper; a hostile one must not exhaust the stack, so what is deeper is left out. */
 const maxDepth = 64;
+/** Written at a stretch: about a millisecond. */
+const bytesAStep = 8 * 1024;
+/** Texts joined at a stretch. */
+const textsAStep = 1024;
 
 /**
- * tempopb.Trace as the JSON Tempo answers, that of gogo's jsonpb: ids in base64, 64-bit integers as strings, enums by
- * name, zero values left out. Version 1 of the API calls the list `batches`, version 2 `resourceSpans`.
+ * The resource spans of a tempopb.Trace as items of a JSON list as Tempo answers it, that of gogo's jsonpb: ids in base64,
+ * 64-bit integers as strings, enums by name, zero values left out; in steps.
  */
-export function traceToJson(body: Uint8Array, list: 'batches' | 'resourceSpans'): Record<string, unknown> {
-  return write(new Reader(body), { [Request.resourceSpans]: many(list, () => resourceSpans) }, 0);
+export function* resourceSpansJson(body: Uint8Array): Generator<undefined, string> {
+  const items = new ListText();
+  const r = new Reader(body);
+  for (let from = 0; r.next(); ) {
+    if (r.field === Request.resourceSpans && r.wireType === WireType.length)
+      items.add(yield* textOf(r.message(), resourceSpans, 1));
+    else r.skip();
+    if (r.pos - from < bytesAStep) continue;
+    yield;
+    from = r.pos;
+  }
+  return items.whole;
 }
 
 /** One AnyValue as the same JSON. */
-export const anyValueJson = (value: Reader): Record<string, unknown> => write(value, anyValue, 0);
+export const anyValueJson = (value: Reader): Record<string, unknown> => objectOf(value, anyValue, 0);
 
-function nested(r: Reader, form: MessageForm, depth: number): Record<string, unknown> | undefined {
-  const message = r.message();
-  return depth < maxDepth ? write(message, form, depth + 1) : undefined;
+/** The text of a message: of a small one at once, of a large one field by field. */
+function* textOf(r: Reader, form: MessageForm, depth: number): Generator<undefined, string | undefined> {
+  if (depth > maxDepth) return undefined;
+  if (r.end - r.pos <= bytesAStep) return JSON.stringify(objectOf(r, form, depth));
+  const texts = new Map<string, string | undefined | ListText>();
+  for (let from = r.pos; r.next(); ) {
+    const field = form[r.field];
+    if (field === undefined || field.wireType !== r.wireType) r.skip();
+    else if (!('form' in field)) texts.set(field.name, JSON.stringify(field.read(r)));
+    else {
+      const text = yield* textOf(r.message(), field.form(), depth + 1);
+      const list = texts.get(field.name);
+      if (list instanceof ListText) list.add(text);
+      else texts.set(field.name, field.repeated ? new ListText(text) : text);
+    }
+    if (r.pos - from < bytesAStep) continue;
+    yield;
+    from = r.pos;
+  }
+  // To put its texts together is a step of its own, as it is for what this one is in.
+  yield;
+  const name = alwaysThere.get(form);
+  if (name !== undefined && texts.get(name) === undefined) texts.set(name, '{}');
+  return objectText(texts);
 }
 
-function write(r: Reader, form: MessageForm, depth: number): Record<string, unknown> {
+/** Not joined: what is in it may be megabytes, and would be copied once for each message around it. */
+function objectText(texts: ReadonlyMap<string, string | undefined | ListText>): string {
+  let fields = '';
+  for (const [name, text] of texts)
+    if (text !== undefined)
+      fields += `${fields === '' ? '' : ','}"${name}":${text instanceof ListText ? `[${text.whole}]` : text}`;
+  return `{${fields}}`;
+}
+
+/** Texts of a list, joined as they come: all of very many at once would take long. */
+class ListText {
+  readonly #joined: string[] = [];
+  #last: string[] = [];
+
+  constructor(...texts: (string | undefined)[]) {
+    for (const text of texts) this.add(text);
+  }
+
+  add(text = 'null'): void {
+    if (this.#last.push(text) < textsAStep) return;
+    this.#joined.push(this.#last.join());
+    this.#last = [];
+  }
+
+  get whole(): string {
+    return [...this.#joined, ...this.#last].join();
+  }
+}
+
+function objectOf(r: Reader, form: MessageForm, depth: number): Record<string, unknown> {
   const message: Record<string, unknown> = {};
   while (r.next()) {
     const field = form[r.field];
     if (field === undefined || field.wireType !== r.wireType) r.skip();
-    else put(message, field, field.read(r, depth));
+    else if (!('form' in field)) message[field.name] = field.read(r);
+    else {
+      const inside = r.message();
+      const value = depth < maxDepth ? objectOf(inside, field.form(), depth + 1) : undefined;
+      if (field.repeated) ((message[field.name] ??= []) as unknown[]).push(value);
+      else message[field.name] = value;
+    }
   }
   const name = alwaysThere.get(form);
   if (name !== undefined) message[name] ??= {};
   return message;
-}
-
-function put(message: Record<string, unknown>, { name, repeated }: FieldForm, value: unknown): void {
-  if (!repeated) message[name] = value;
-  else if (message[name] === undefined) message[name] = [value];
-  else (message[name] as unknown[]).push(value);
 }
