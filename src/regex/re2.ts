@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { RE2JS, RE2JSSyntaxException } from 're2js';
+import { classWork } from './class-work.ts';
 import { programSize } from './program-size.ts';
 
 /** What is wrong with a pattern, and where: the number of a character, from 0. */
@@ -13,7 +14,7 @@ export interface RegexProblem {
  * character of text costs time for each of them.
  */
 const maxInstructions = 2000;
-/** What is about so many times as large is not compiled to find out: that takes 15 µs an instruction. */
+/** What is about so many times as much work is not compiled to find out: that takes 15 µs an instruction. */
 const surelyTooLarge = 4;
 /** Of all patterns that are compiled in one go: a second's work. */
 const maxTogether = 50_000;
@@ -50,14 +51,15 @@ export function compileTogether<T>(compile: () => T): T {
 export function openEngine(pattern: string, { lookbehind = false } = {}): RE2JS | RegexProblem {
   const plain = plainProblem(pattern);
   if (plain !== undefined) return plain;
-  const about = programSize(pattern);
+  const ofClasses = Math.ceil(classWork(pattern));
+  const about = programSize(pattern) + ofClasses;
   if (about > surelyTooLarge * maxInstructions) return tooLarge(`about ${about}`);
   if (left < 0) return tooManyTogether;
   const { RE2JS } = load('re2js') as typeof import('re2js');
   try {
     const engine = RE2JS.compile(pattern, lookbehind ? RE2JS.LOOKBEHINDS : 0);
     const size = engine.programSize();
-    left -= size;
+    left -= size + ofClasses;
     if (size > maxInstructions) return tooLarge(String(size));
     if (left < 0) return tooManyTogether;
     boundStates(engine);

@@ -60,9 +60,17 @@ describe('the size of a pattern, told before it is compiled', () => {
     '((x{30}){33})'.repeat(300),
     '(?:\\b){1000}'.repeat(300),
     Array.from({ length: 300 }, (_, i) => `${i}{1000}`).join('|'),
+    `(?i)${'[à-￿]'.repeat(600)}`,
+    `(?i)[${'à-￿'.repeat(900)}]`,
+    `(?s-i:a)(?mi:${'[\\x{e0}-\\x{1ffff}x]'.repeat(150)})`,
   ])('refuses what would take seconds to compile: %.20s…', (text) => {
     expect(compileRegex(text)).toMatchObject({ problem: expect.stringMatching(/^too large: about \d+ instructions/) });
   });
+
+  it.each(['(?i)[à-￿]+', '(?i)[^a-z]{300}', '(?i)\\p{L}{100}', '(?i)[A-\\x{10ffff}]{900}', '[à-￿]{1,900}', '(?i)a-￿'])(
+    'is no limit for %s',
+    (text) => expect(compileRegex(text)).not.toHaveProperty('problem'),
+  );
 
   it('is no limit for long lists of words', () => {
     const words = Array.from({ length: 600 }, (_, i) => `w${i}.`).join('|');
@@ -77,4 +85,8 @@ it('patterns that are compiled in one go may be so large together', () => {
   expect(problems[0]).toBe(false);
   expect(problems.at(-1)).toBe('too large with the patterns before it: expected 50000 instructions together');
   expect(compileRegex('a.{990}')).not.toHaveProperty('problem');
+  const folded = compileTogether(() => Array.from({ length: 500 }, (_, i) => compileRegex(`(?i)${i}[à-￿]`)));
+  expect(folded.filter((made) => !('problem' in made)).length).toBeLessThan(400);
+  const named = compileTogether(() => Array.from({ length: 30 }, () => compileRegex(`[${'\\pL'.repeat(1300)}]`)));
+  expect(named.filter((made) => !('problem' in made)).length).toBeLessThan(10);
 });
