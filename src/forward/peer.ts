@@ -1,11 +1,13 @@
 import { systemClock } from '../clock.ts';
 import { Code, describe } from '../export/answer.ts';
-import { call, type Reply } from '../export/grpc/call.ts';
-import { Connections } from '../export/grpc/connections.ts';
+import type { Reply } from '../export/grpc/call.ts';
+import { ConnectionsTo } from '../export/grpc/connections.ts';
 import { requestHeaders } from '../export/grpc/headers.ts';
 import { judgeReply } from '../export/grpc/judge.ts';
 import type { Security } from '../export/security.ts';
 import { inTime, late } from '../in-time.ts';
+import { encodeHeaders } from '../receive/http2/encode-headers.ts';
+import { type MemberConnection, openMember } from './http2/member-connection.ts';
 
 /** What became of a message to a member. */
 export type Sent =
@@ -35,6 +37,8 @@ interface PeerOptions {
 /** Nobody listens there; whatever else goes wrong may be a member that has too much to do. */
 const notThere = /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|closed the connection|not an address/;
 
+type Metadata = Readonly<Record<string, string>>;
+
 /** For what was cancelled to be told so. */
 const lingerMs = 1_000;
 
@@ -42,11 +46,13 @@ const lingerMs = 1_000;
 export class Peer {
   readonly address: string;
   /** undefined: the address is none, as registries may have. */
-  readonly #connections: Connections | undefined;
+  readonly #connections: ConnectionsTo<MemberConnection> | undefined;
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
   /** When it answered last; one that answers others is slow with a call, not silent. */
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** The headers of calls, encoded, by their metadata: those that go the same way have the same. */
+  readonly #encoded = new WeakMap<Metadata, { readonly withinMs: number; readonly block: Uint8Array }>();
 
   constructor({ address, security, headers, timeoutMs }: PeerOptions) {
     this.address = address;
@@ -58,22 +64,18 @@ export class Peer {
     }
     const endpoint = new URL(url);
     this.#headers = requestHeaders(endpoint, headers, timeoutMs);
-    this.#connections = new Connections({ endpoint, proxy: null, security, timeoutMs }, systemClock.monotonicMs);
+    const route = { endpoint, proxy: null, security, timeoutMs };
+    this.#connections = new ConnectionsTo(route, systemClock.monotonicMs, openMember);
   }
 
   /**
    * An OTLP request, the bytes of `pieces` one after the other; they are lent until the answer, and beyond it where that
    * is not `taken`. Always answers, in `withinMs` at most, which is a whole number.
    */
-  async send(
-    pieces: readonly Uint8Array[],
-    metadata: Readonly<Record<string, string>>,
-    withinMs = this.#timeoutMs,
-  ): Promise<Sent> {
-    const signal = AbortSignal.timeout(withinMs);
-    const headers = { ...this.#headers, ...metadata, 'grpc-timeout': `${withinMs}m` };
+  async send(pieces: readonly Uint8Array[], metadata: Metadata, withinMs = this.#timeoutMs): Promise<Sent> {
+    if (!Number.isInteger(withinMs)) throw new RangeError(`${withinMs} ms are no whole number`);
     try {
-      const { reply, isSilent } = await this.#call(pieces, headers, signal, withinMs);
+      const { reply, isSilent } = await this.#call(this.#headersFor(metadata, withinMs), pieces, withinMs);
       return judged(reply, isSilent);
     } catch (error) {
       return { kind: 'unreachable', message: describe(error) };
@@ -82,32 +84,37 @@ export class Peer {
 
   /** Another method's request; what came back, or why nothing did. */
   async ask(path: string, bytes: Uint8Array): Promise<Uint8Array | 'silent' | 'unreachable'> {
-    const signal = AbortSignal.timeout(this.#timeoutMs);
+    const headers = encodeHeaders({ ...this.#headers, ':path': path });
     try {
-      const { reply } = await this.#call([bytes], { ...this.#headers, ':path': path }, signal, this.#timeoutMs);
+      const { reply } = await this.#call(headers, [bytes], this.#timeoutMs);
       return reply.trailers?.['grpc-status'] === '0' && reply.body.length >= 5 ? reply.body.subarray(5) : 'silent';
     } catch (error) {
       return notThere.test(describe(error)) ? 'unreachable' : 'silent';
     }
   }
 
-  async #call(
-    pieces: readonly Uint8Array[],
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-    withinMs: number,
-  ) {
+  async #call(headers: Uint8Array, pieces: readonly Uint8Array[], withinMs: number) {
     if (this.#connections === undefined) throw new Error(`${this.address} is not an address`);
+    const untilMs = systemClock.monotonicMs() + withinMs;
     // A name server, or a handshake, may take longer than the call has.
-    const session = await inTime(this.#connections.take(), withinMs, { ref: false });
-    if (session === late || signal.aborted) throw new Error(`no connection to it within ${withinMs} ms`);
-    const reply = await call(session, headers, { pieces, encoding: 'none' }, signal);
+    const connection = this.#connections.atHand ?? (await inTime(this.#connections.take(), withinMs, { ref: false }));
+    const leftMs = Math.floor(untilMs - systemClock.monotonicMs());
+    if (connection === late || leftMs < 0) throw new Error(`no connection to it within ${withinMs} ms`);
+    const { reply, isLate } = await connection.call(headers, pieces, leftMs);
     const now = systemClock.monotonicMs();
     if (statusOf(reply) !== undefined) this.#heardAt = now;
-    const isSilent = signal.aborted && now - this.#heardAt >= withinMs / 2;
+    const isSilent = isLate && now - this.#heardAt >= withinMs / 2;
     // A member that vanished without a word would hold up every call until the kernel notices.
-    if (isSilent) this.#connections.retire(session);
+    if (isSilent) this.#connections.retire(connection);
     return { reply, isSilent };
+  }
+
+  #headersFor(metadata: Metadata, withinMs: number): Uint8Array {
+    const known = this.#encoded.get(metadata);
+    if (known?.withinMs === withinMs) return known.block;
+    const block = encodeHeaders({ ...this.#headers, ...metadata, 'grpc-timeout': `${withinMs}m` });
+    this.#encoded.set(metadata, { withinMs, block });
+    return block;
   }
 
   close(): void {

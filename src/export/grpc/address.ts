@@ -1,33 +1,43 @@
-import type { ClientHttp2Session } from 'node:http2';
 import { backoffMs } from '../retry.ts';
 
 /** Between one connection and the next to an address that failed. The requests have their own, longer pauses. */
 const reconnect = { initialMs: 250, maxMs: 2_000 };
 
+/** A connection, as far as it is kept here. */
+export interface Session {
+  /** It takes no new calls. */
+  readonly closed: boolean;
+  readonly destroyed: boolean;
+  /** No new calls; it ends when those under way have. */
+  close(): void;
+  destroy(): void;
+  once(event: 'close', told: () => void): unknown;
+}
+
 /** One address of the endpoint, with at most one connection that takes new calls. */
-export class Address {
-  readonly #open: () => Promise<ClientHttp2Session>;
+export class Address<S extends Session> {
+  readonly #open: () => Promise<S>;
   readonly #now: () => number;
-  #session: ClientHttp2Session | null = null;
-  #opening: Promise<ClientHttp2Session> | null = null;
+  #session: S | null = null;
+  #opening: Promise<S> | null = null;
   #failures = 0;
   #retryAt = 0;
   #lastError: unknown;
   #closed = false;
 
   /** `now` is monotonic, in milliseconds. */
-  constructor(open: () => Promise<ClientHttp2Session>, now: () => number) {
+  constructor(open: () => Promise<S>, now: () => number) {
     this.#open = open;
     this.#now = now;
   }
 
   /** The connection that is there and takes calls. */
-  get session(): ClientHttp2Session | null {
+  get session(): S | null {
     return this.#session === null || this.#session.closed || this.#session.destroyed ? null : this.#session;
   }
 
   /** The connection once it is there; rejects where it fails, and, without trying, while the last failure is fresh. */
-  connect(): Promise<ClientHttp2Session> {
+  connect(): Promise<S> {
     if (this.session) return Promise.resolve(this.session);
     if (this.#opening) return this.#opening;
     if (this.#now() < this.#retryAt) return Promise.reject(this.#lastError);
@@ -39,7 +49,7 @@ export class Address {
   }
 
   /** No new calls on `session`; those under way may end within `lingerMs`. */
-  retire(session: ClientHttp2Session, lingerMs: number): void {
+  retire(session: S, lingerMs: number): void {
     if (this.#session === session) this.#session = null;
     session.close();
     setTimeout(() => session.destroy(), lingerMs).unref();
@@ -50,7 +60,7 @@ export class Address {
     if (this.#session) this.retire(this.#session, lingerMs);
   }
 
-  #opened(session: ClientHttp2Session): ClientHttp2Session {
+  #opened(session: S): S {
     this.#opening = null;
     this.#failures = 0;
     this.#session = session;

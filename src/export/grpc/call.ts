@@ -1,10 +1,13 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
 
+/** Names to values, as whoever speaks HTTP/2 has them. */
+export type ReplyHeaders = Readonly<Record<string, string | number | string[] | undefined>>;
+
 /** What came back of one call, whole or in part. */
 export interface Reply {
   /** Undefined where no answer began. */
-  readonly head: IncomingHttpHeaders | undefined;
-  readonly trailers: IncomingHttpHeaders | undefined;
+  readonly head: ReplyHeaders | undefined;
+  readonly trailers: ReplyHeaders | undefined;
   /** Length-prefixed, as it came. */
   readonly body: Uint8Array;
   /** Why it ended early, where it did. */
@@ -14,9 +17,9 @@ export interface Reply {
 }
 
 /** Of a response, as the OTLP specification recommends. One that is longer is cut off. */
-const maxResponseBytes = 4 * 1024 * 1024;
+export const maxResponseBytes = 4 * 1024 * 1024;
 
-const prefixBytes = 5;
+export const prefixBytes = 5;
 
 interface Sending {
   /** One after the other they are the message. */
@@ -54,7 +57,8 @@ export function call(
   });
 }
 
-function prefix(pieces: Sending['pieces'], encoding: Sending['encoding']): Uint8Array {
+/** What stands before a message (PROTOCOL-HTTP2, "Length-Prefixed-Message"). */
+export function prefix(pieces: Sending['pieces'], encoding: Sending['encoding']): Uint8Array {
   const bytes = Buffer.alloc(prefixBytes);
   bytes[0] = encoding === 'none' ? 0 : 1;
   bytes.writeUInt32BE(

@@ -4,8 +4,8 @@ import { isIP } from 'node:net';
 import { hostOf } from '../../proxy.ts';
 import { describe } from '../answer.ts';
 import type { Security } from '../security.ts';
-import { Address } from './address.ts';
-import { openSession } from './session.ts';
+import { Address, type Session } from './address.ts';
+import { openSession, type Route } from './session.ts';
 
 /** A name of more addresses is served by so many of them. */
 const maxAddresses = 8;
@@ -37,10 +37,11 @@ async function lookUpByDns(host: string): Promise<string[]> {
  * A connection to each address of the endpoint's name; calls take them in turn. Those that are down are tried beside,
  * and hold nothing up while another is there. All comes back by itself.
  */
-export class Connections {
+export class ConnectionsTo<S extends Session> {
   readonly #options: ConnectionsOptions;
   readonly #now: () => number;
-  #addresses = new Map<string, Address>();
+  readonly #open: (route: Route, timeoutMs: number) => Promise<S>;
+  #addresses = new Map<string, Address<S>>();
   #looking: Promise<void> | null = null;
   #lookedUpAt = Number.NEGATIVE_INFINITY;
   #isSuspect = false;
@@ -48,13 +49,21 @@ export class Connections {
   #closed = false;
 
   /** `now` is monotonic, in milliseconds. */
-  constructor(options: ConnectionsOptions, now: () => number) {
+  constructor(options: ConnectionsOptions, now: () => number, open: (route: Route, timeoutMs: number) => Promise<S>) {
     this.#options = options;
     this.#now = now;
+    this.#open = open;
+  }
+
+  /** The only one, where it is there and nothing is to be looked up: then nobody need wait for a promise. */
+  get atHand(): S | null {
+    if (this.#now() - this.#lookedUpAt >= this.#dueAfterMs || this.#addresses.size !== 1) return null;
+    const [address] = this.#addresses.values();
+    return address.session;
   }
 
   /** The connection whose turn it is. Rejects, with the reason of each address, where there is none to be had. */
-  async take(): Promise<ClientHttp2Session> {
+  async take(): Promise<S> {
     const looking = this.#lookUpWhereDue();
     if (this.#addresses.size === 0) await looking;
     const addresses = this.#inTurn();
@@ -70,7 +79,7 @@ export class Connections {
    * For a connection on which a call had no answer in time: when a peer vanished without a word, the kernel notices
    * minutes later, and until then every call would go the same way. Calls under way on it go on.
    */
-  retire(session: ClientHttp2Session): void {
+  retire(session: S): void {
     this.#isSuspect = true;
     for (const address of this.#addresses.values()) {
       if (address.session === session) address.retire(session, this.#options.timeoutMs);
@@ -83,16 +92,20 @@ export class Connections {
     this.#addresses.clear();
   }
 
-  #inTurn(): Address[] {
+  #inTurn(): Address<S>[] {
     const addresses = [...this.#addresses.values()];
     const start = this.#turn++ % (addresses.length || 1);
     return [...addresses.slice(start), ...addresses.slice(0, start)];
   }
 
-  #connect(address: Address): Promise<ClientHttp2Session> {
+  #connect(address: Address<S>): Promise<S> {
     const opening = address.connect();
     opening.catch(() => this.#suspect());
     return opening;
+  }
+
+  get #dueAfterMs(): number {
+    return this.#isSuspect ? lookupPauseMs : lookupAgeMs;
   }
 
   #suspect(): void {
@@ -102,8 +115,7 @@ export class Connections {
   /** One look at a time; while there are addresses, nobody need wait for it. */
   #lookUpWhereDue(): Promise<void> {
     const age = this.#now() - this.#lookedUpAt;
-    if (this.#closed || age < (this.#isSuspect ? lookupPauseMs : lookupAgeMs))
-      return this.#looking ?? Promise.resolve();
+    if (this.#closed || age < this.#dueAfterMs) return this.#looking ?? Promise.resolve();
     this.#looking ??= this.#lookUp().finally(() => {
       this.#looking = null;
     });
@@ -134,12 +146,20 @@ export class Connections {
     return [...known, ...others.slice(start), ...others.slice(0, start)].slice(0, maxAddresses);
   }
 
-  #addressOf(host: string): Address {
+  #addressOf(host: string): Address<S> {
     const { timeoutMs, ...route } = this.#options;
     const open = async () => {
-      const session = await openSession({ ...route, address: host }, connectTimeoutMs(timeoutMs));
-      return session.once('close', () => this.#suspect());
+      const session = await this.#open({ ...route, address: host }, connectTimeoutMs(timeoutMs));
+      session.once('close', () => this.#suspect());
+      return session;
     };
     return new Address(open, this.#now);
+  }
+}
+
+/** The same, on `node:http2`. */
+export class Connections extends ConnectionsTo<ClientHttp2Session> {
+  constructor(options: ConnectionsOptions, now: () => number) {
+    super(options, now, openSession);
   }
 }

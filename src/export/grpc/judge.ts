@@ -1,8 +1,7 @@
-import type { IncomingHttpHeaders } from 'node:http2';
 import { gunzipSync } from 'node:zlib';
 import { type Answer, Code, judgeGrpc } from '../answer.ts';
 import { readExportResponse, readRpcStatus, shorten } from '../response.ts';
-import type { Reply } from './call.ts';
+import type { Reply, ReplyHeaders } from './call.ts';
 
 /** grpc/doc/http-grpc-status-mapping.md: for answers of what stands between, which speaks no gRPC. */
 const codeOfHttpStatus: Readonly<Record<number, number>> = {
@@ -25,7 +24,7 @@ export function judgeReply(reply: Reply): Answer {
 }
 
 /** A list of names, in any case, with blanks or without (RFC 9110 §5.6.1); undefined where nothing is said. */
-function acceptsGzip(headers: IncomingHttpHeaders): boolean | undefined {
+function acceptsGzip(headers: ReplyHeaders): boolean | undefined {
   const names = String(headers['grpc-accept-encoding'] ?? '').toLowerCase();
   if (names.trim() === '') return undefined;
   return names.split(',').some((name) => name.trim() === 'gzip');
@@ -49,7 +48,7 @@ const lost = (message: string) => judgeGrpc(Code.UNAVAILABLE, shorten(message), 
 
 const unfit = (what: string): Answer => ({ kind: 'rejected', message: `not an OTLP/gRPC answer: ${what}` });
 
-function judgeMessage(head: IncomingHttpHeaders | undefined, body: Uint8Array): Answer {
+function judgeMessage(head: ReplyHeaders | undefined, body: Uint8Array): Answer {
   try {
     return readExportResponse(unframed(body, String(head?.['grpc-encoding'] ?? 'identity')));
   } catch (error) {
@@ -69,7 +68,7 @@ function unframed(body: Uint8Array, encoding: string): Uint8Array {
 }
 
 /** grpc-message is percent-encoded; what does not decode is shown as it is. */
-function decoded(message: string | string[] | undefined): string {
+function decoded(message: ReplyHeaders[string]): string {
   const text = String(message ?? '');
   try {
     return decodeURIComponent(text);
@@ -78,7 +77,7 @@ function decoded(message: string | string[] | undefined): string {
   }
 }
 
-function retryInfoMs(status: IncomingHttpHeaders): number | null {
+function retryInfoMs(status: ReplyHeaders): number | null {
   const [details] = String(status['grpc-status-details-bin'] ?? '').split(',');
   if (details === '') return null;
   try {

@@ -8,7 +8,7 @@ import type { Security } from '../security.ts';
 const keepAliveMs = 30_000;
 
 /** Where a connection goes. */
-interface Route {
+export interface Route {
   readonly endpoint: URL;
   /** One of the endpoint's host, or the host itself. */
   readonly address: string;
@@ -22,13 +22,23 @@ interface Route {
  * TLS. Ready when the peer's SETTINGS have come, so that something that only takes connections does not count. Rejects
  * with the reason, after `timeoutMs` at the latest.
  */
-export async function openSession(route: Route, timeoutMs: number): Promise<ClientHttp2Session> {
-  const limit = AbortSignal.timeout(timeoutMs);
+export function openSession(route: Route, timeoutMs: number): Promise<ClientHttp2Session> {
   const settings = { enablePush: false };
-  try {
-    const socket = await openSocket(route, limit);
+  return open(route, timeoutMs, (socket, limit) => {
     const session = connectHttp2(route.endpoint.origin, { createConnection: () => socket, settings });
-    return await ready(session, limit, timeoutMs);
+    return ready(session, limit, timeoutMs);
+  });
+}
+
+/** The same for whoever else speaks HTTP/2: `speak` resolves when the peer's SETTINGS have come, and ends with `limit`. */
+export async function open<S>(
+  route: Route,
+  timeoutMs: number,
+  speak: (socket: Duplex, limit: AbortSignal) => Promise<S>,
+): Promise<S> {
+  const limit = AbortSignal.timeout(timeoutMs);
+  try {
+    return await speak(await openSocket(route, limit), limit);
   } catch (error) {
     if (error === limit.reason) throw silent(timeoutMs);
     throw route.security?.explained(error) ?? error;

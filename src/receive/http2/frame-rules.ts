@@ -17,7 +17,7 @@ const ofAStream: readonly number[] = [FrameType.HEADERS, FrameType.PRIORITY, Fra
 
 /** What can be wrong with a frame by itself, whatever came before it (RFC 9113, 6). Throws ConnectionError. */
 export function mustBeAllowed(type: number, id: number, bytes: number): void {
-  if (type === FrameType.PUSH_PROMISE) throw protocolError('PUSH_PROMISE from a client');
+  if (type === FrameType.PUSH_PROMISE) throw protocolError('PUSH_PROMISE, which nobody may send here');
   if (id === 0 ? ofAStream.includes(type) : ofTheConnection.includes(type))
     throw protocolError(`${nameOf(type)} on stream ${id}`);
   if (type === FrameType.HEADERS && id % 2 === 0) throw protocolError(`HEADERS on stream ${id}`);

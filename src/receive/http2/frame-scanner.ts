@@ -1,7 +1,8 @@
 import { ConnectionError, ErrorCode, Flag, FrameType, frameHeadBytes, maxFrameBytes } from './protocol.ts';
 
 const leastBytes = 256;
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+/** What a client begins with. */
+export const preface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /** What a connection does with what it is sent. Bytes are the sink's to read until it returns. */
 export interface FrameSink {
@@ -16,11 +17,12 @@ export interface FrameSink {
 }
 
 /**
- * Cuts what a client sends into frames. DATA is handed on piece by piece, where it lies; of other frames only one that
+ * Cuts what a peer sends into frames. DATA is handed on piece by piece, where it lies; of other frames only one that
  * is cut off at the end of a read is copied, to be completed by the next. Source: RFC 9113, 3.4 and 4.1.
  */
 export class FrameScanner {
   readonly #sink: FrameSink;
+  readonly #begins: Uint8Array;
   #prefaced = 0;
   /** Of the DATA frame under way: data, then padding. */
   #dataLeft = 0;
@@ -30,8 +32,10 @@ export class FrameScanner {
   #cutOff: Buffer = Buffer.alloc(0);
   #cutOffBytes = 0;
 
-  constructor(sink: FrameSink) {
+  /** `begins`: what comes before the first frame; of a server, nothing. */
+  constructor(sink: FrameSink, begins: Uint8Array = preface) {
     this.#sink = sink;
+    this.#begins = begins;
   }
 
   /** The beginning of a frame is kept until the rest comes. */
@@ -47,7 +51,7 @@ export class FrameScanner {
 
   #step(bytes: Buffer, at: number, end: number): number {
     if (this.#inData) return this.#data(bytes, at, end);
-    if (this.#prefaced < preface.length) return this.#preface(bytes, at, end);
+    if (this.#prefaced < this.#begins.length) return this.#preface(bytes, at, end);
     if (this.#cutOffBytes > 0) return this.#complete(bytes, at, end);
     const wanted = wantedBytes(bytes, at, end - at);
     if (wanted > end - at) return this.#cut(wanted, bytes, at, end);
@@ -56,8 +60,8 @@ export class FrameScanner {
   }
 
   #preface(bytes: Buffer, at: number, end: number): number {
-    for (; at < end && this.#prefaced < preface.length; at++, this.#prefaced++) {
-      if (bytes[at] !== preface[this.#prefaced]) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'not HTTP/2');
+    for (; at < end && this.#prefaced < this.#begins.length; at++, this.#prefaced++) {
+      if (bytes[at] !== this.#begins[this.#prefaced]) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'not HTTP/2');
     }
     return at;
   }

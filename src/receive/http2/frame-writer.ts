@@ -69,6 +69,12 @@ export class FrameWriter {
     this.#bytes.set(bytes, at);
   }
 
+  /** The head of a frame whose `bytes` of data are sent behind it. */
+  dataHead(stream: number, bytes: number, flags: number): void {
+    this.#frame(FrameType.DATA, flags, stream, 0);
+    this.#bytes.writeUIntBE(bytes, this.#used - frameHeadBytes, 3);
+  }
+
   #number(type: number, stream: number, value: number): void {
     const at = this.#frame(type, 0, stream, 4);
     this.#bytes.writeUInt32BE(value, at);

@@ -1,4 +1,4 @@
-import { type Fault, HeaderDecoder, type Headers } from './header-decoder.ts';
+import { type Fault, HeaderDecoder, type Headers, type Messages } from './header-decoder.ts';
 import { ConnectionError, ErrorCode, Flag } from './protocol.ts';
 
 /** Encoded; four times what the fields may be once they are decoded. */
@@ -11,11 +11,15 @@ export class HeaderBlock {
   endStream = false;
   /** It names itself as the stream that it depends on (RFC 7540, 5.3.1). */
   selfDependent = false;
-  readonly #decoder = new HeaderDecoder();
+  readonly #decoder: HeaderDecoder;
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
   #end = 0;
   #open = false;
+
+  constructor(of: Messages = 'requests') {
+    this.#decoder = new HeaderDecoder(of);
+  }
 
   /** The rest of it is still to come. */
   get isOpen(): boolean {

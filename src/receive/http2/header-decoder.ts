@@ -5,13 +5,16 @@ import { staticNames, staticValues } from './static-table.ts';
 /** Names in lower case to values; a name that came twice has both values, divided by a comma (RFC 9110, 5.3). */
 export type Headers = Readonly<Record<string, string | undefined>>;
 
-/** Why a block that could be decoded is no request all the same; the connection goes on. */
+/** What the blocks of a connection are of. */
+export type Messages = 'requests' | 'responses';
+
+/** Why a block that could be decoded is no such message all the same; the connection goes on. */
 export type Fault = 'malformed' | 'too_large';
 
 const tableBytes = 4096;
 /** What an entry counts beside its characters (RFC 7541, 4.1). */
 const entryOverhead = 32;
-/** Names and values of one request together, with that overhead. */
+/** Names and values of one message together, with that overhead. */
 export const maxListBytes = 16 * 1024;
 const staticEntries = staticNames.length - 1;
 /** The longest block that is worth remembering: with a token that goes without the table, as nghttp2 sends them. */
@@ -19,13 +22,16 @@ const memoBytes = 512;
 
 const validName = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const invalidValue = /[\0\r\n]/;
-const requestPseudo = [':method', ':scheme', ':path', ':authority'];
+const pseudoOf: Readonly<Record<Messages, readonly string[]>> = {
+  requests: [':method', ':scheme', ':path', ':authority'],
+  responses: [':status'],
+};
 const ofOneConnection = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
 
 /**
  * The header blocks of one connection → names and values: HPACK with its dynamic table. Senders repeat themselves: a
  * block of the very bytes of the last one, while the table stood still, is the very same headers. Source: RFC 7541;
- * what makes a request: RFC 9113, 8.2 and 8.3.
+ * what makes a message: RFC 9113, 8.2 and 8.3.
  */
 export class HeaderDecoder {
   /** The dynamic table, newest last. */
@@ -39,9 +45,14 @@ export class HeaderDecoder {
   #memoChanges = -1;
   #memoResult: Headers | Fault = 'malformed';
   #at = 0;
+  readonly #of: Messages;
+
+  constructor(of: Messages = 'requests') {
+    this.#of = of;
+  }
 
   /**
-   * Decodes a whole block. `trailers`: fields behind a request's body, which have no pseudo-headers. Throws
+   * Decodes a whole block. `trailers`: fields behind a body, which have no pseudo-headers. Throws
    * ConnectionError.
    */
   decode(block: Buffer, start: number, end: number, trailers = false): Headers | Fault {
@@ -84,12 +95,12 @@ export class HeaderDecoder {
       if (listBytes > maxListBytes) fault ??= 'too_large';
       if (fault !== undefined) continue;
       const isPseudo = name.startsWith(':');
-      if (!isField(name, value) || (isPseudo && (pseudoOver || !requestPseudo.includes(name) || name in headers)))
+      if (!isField(name, value) || (isPseudo && (pseudoOver || !pseudoOf[this.#of].includes(name) || name in headers)))
         fault = 'malformed';
       pseudoOver ||= !isPseudo;
       headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
     }
-    if (fault === undefined && !trailers && !isRequest(headers)) return 'malformed';
+    if (fault === undefined && !trailers && !isWhole[this.#of](headers)) return 'malformed';
     return fault ?? headers;
   }
 
@@ -176,7 +187,8 @@ function isField(name: string, value: string): boolean {
   return name !== 'te' || value === 'trailers';
 }
 
-function isRequest(headers: Headers): boolean {
-  const { ':method': method, ':scheme': scheme, ':path': path } = headers;
-  return method !== undefined && scheme !== undefined && path !== undefined && path !== '';
-}
+const isWhole: Readonly<Record<Messages, (headers: Headers) => boolean>> = {
+  requests: ({ ':method': method, ':scheme': scheme, ':path': path }) =>
+    method !== undefined && scheme !== undefined && path !== undefined && path !== '',
+  responses: ({ ':status': status = '' }) => /^[1-9]\d\d$/.test(status),
+};

@@ -13,12 +13,14 @@ const settingBytes = 6;
 const largestFrame = 2 ** 24 - 1;
 
 /**
- * What the client said about itself. Source: RFC 9113, 6.5. Frames larger than the least and header tables are not used
+ * What the peer said about itself. Source: RFC 9113, 6.5. Frames larger than the least and header tables are not used
  * here.
  */
 export class PeerSettings {
   /** Of a new stream, for what we send. */
   initialWindow = defaultWindow;
+  /** That it has at a time, of a server. */
+  maxStreams = Number.POSITIVE_INFINITY;
   received = false;
 
   /** A connection begins with settings (RFC 9113, 3.4). Throws ConnectionError. */
@@ -42,6 +44,7 @@ export class PeerSettings {
     if (setting === Setting.ENABLE_PUSH && value > 1) throw invalid(ErrorCode.PROTOCOL_ERROR, 'ENABLE_PUSH', value);
     if (setting === Setting.MAX_FRAME_SIZE && (value < maxFrameBytes || value > largestFrame))
       throw invalid(ErrorCode.PROTOCOL_ERROR, 'MAX_FRAME_SIZE', value);
+    if (setting === Setting.MAX_CONCURRENT_STREAMS) this.maxStreams = value;
     if (setting !== Setting.INITIAL_WINDOW_SIZE) return;
     if (value > largestWindow) throw invalid(ErrorCode.FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE', value);
     this.initialWindow = value;
