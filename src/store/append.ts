@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { isReference, referenceBytes } from './body-reference.ts';
+import type { Breaks } from './breaks.ts';
 import { Cutter, type Part } from './cut.ts';
 import { Damaged } from './damage.ts';
 import { joinedDigest } from './digest.ts';
@@ -26,9 +27,10 @@ export class Appender {
 
   /**
    * `request` is a serialized ExportTraceServiceRequest; all of it is stored when this returns, none when it throws, but for
-   * the spans whose number it gives: they would take many times the bytes that came.
+   * the spans whose number it gives: they would take many times the bytes that came. It takes a break between two parts
+   * now and then, where it has any.
    */
-  append(request: Uint8Array, now: number): number {
+  append(request: Uint8Array, now: number, breaks?: Pick<Breaks, 'take'>): number {
     const { db, ids, bodies } = this.#traces;
     db.exec('BEGIN IMMEDIATE');
     try {
@@ -36,7 +38,10 @@ export class Appender {
       ids.refresh();
       bodies.begin();
       const mostBytes = Math.max(leastRoomBytes, 2 * request.length);
-      for (const part of this.#cutter.cut(request, mostBytes)) this.#store(part, now);
+      for (const part of this.#cutter.cut(request, mostBytes)) {
+        this.#store(part, now);
+        breaks?.take();
+      }
       bodies.flush();
       db.exec('COMMIT');
       bodies.commit();

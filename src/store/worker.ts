@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts';
 import { lowerOwnPriority } from '../low-priority.ts';
 import { MalformedError } from '../wire/reader.ts';
 import type { TempoAnswers } from './answer.ts';
+import { Breaks } from './breaks.ts';
 import { tryWriting } from './database.ts';
 import { Databases } from './databases.ts';
 import { deleteForsaken } from './forsaken.ts';
@@ -19,6 +20,7 @@ const tellSetAside = (message: string): void => reply({ type: 'set_aside', messa
 let databases: Databases;
 const utf8 = new TextEncoder();
 const turns = new Turns();
+const breaks = new Breaks();
 /** Of the questions under way, by their ids. */
 const paces = new Map<number, Pace>();
 
@@ -63,7 +65,7 @@ async function carryOut(command: Command): Promise<Outcome> {
   switch (command.type) {
     case 'append': {
       const refusedSpans = await databases.use(command.tenant, ({ appender }) =>
-        appender.append(command.body, command.now),
+        appender.append(command.body, command.now, command.isUrgent ? undefined : breaks),
       );
       return { storage: databases.storage, refusedSpans };
     }
