@@ -12,6 +12,7 @@ import { nextOn, type Path, type Visited } from '../route/fleet-path.ts';
 import { ownerOf } from '../route/route.ts';
 import { type Part, Splitter } from '../route/split.ts';
 import type { Revision } from '../shard/revision.ts';
+import { copyBytes } from '../wire/copy.ts';
 import type { Cut, Target } from './cut.ts';
 import { Delivery } from './delivery.ts';
 import type { FleetTenant } from './fleet-tenant.ts';
@@ -27,11 +28,13 @@ const fewMembers = 4;
 const splitter = new Splitter();
 
 /**
- * `asked`: what the scan goes by; `ownBytes`: what is held of it already, which its parts take the place of; `known`:
- * which slices were taken before, where that was looked up.
+ * `asked`: what the scan goes by; `isLent`: the bytes are somebody else's, to be read until we return, rather than a Cut's,
+ * which may give them back; `ownBytes`: what is held of it already, which its parts take the place of; `known`: which
+ * slices were taken before, where that was looked up.
  */
 interface HowToCut {
   readonly asked?: Revision | undefined;
+  readonly isLent?: boolean;
   readonly ownBytes?: number;
   readonly known?: Uint8Array | undefined;
 }
@@ -73,14 +76,15 @@ export class FleetIntake implements Intake {
     if (this.#takesAll()) return pipeline.accept(message, source);
     const refusal = this.refuses(message.length);
     if (refusal !== undefined) return refusal;
-    const bytes = splitter.memoryFor(message.length).subarray(0, message.length);
-    message.copyTo(bytes, 0);
+    const { whole } = message;
+    const isLent = whole !== undefined;
+    const bytes = whole ?? copyOf(message);
     const asked = this.#asked;
-    const cut = this.#scanAndCut(bytes, { asked });
+    const cut = this.#scanAndCut(bytes, { asked, isLent });
     if (isCut(cut)) return this.#deliver(cut, source, scan);
     const answer =
       cut ?? (asked ? pipeline.acceptFound(bytes, foundBy(scan, asked), source) : pipeline.accept(message, source));
-    splitter.giveBack(bytes);
+    if (!isLent) splitter.giveBack(bytes);
     return answer;
   }
 
@@ -101,8 +105,7 @@ export class FleetIntake implements Intake {
   /** A part of a request that this intake cut before, by what is known now. A call that failed may still read its bytes. */
   async again(part: Part): Promise<Cut | Refusal> {
     const { body } = part;
-    const bytes = splitter.memoryFor(body.length).subarray(0, body.length);
-    bytes.set(body);
+    const bytes = copyOf(body);
     const how = { ownBytes: body.length };
     const cut =
       body.length <= maxBytesAtOnce
@@ -189,8 +192,9 @@ export class FleetIntake implements Intake {
     return this.#cut(bytes, scan, { ...how, known });
   }
 
-  /** undefined: all of it stays here. `bytes` are a Cut's, which may give them back. */
-  #cut(bytes: Uint8Array, scan: RequestScan, { asked, ownBytes = 0, known }: HowToCut): Cut | Refusal | undefined {
+  /** undefined: all of it stays here. */
+  #cut(bytes: Uint8Array, scan: RequestScan, how: HowToCut): Cut | Refusal | undefined {
+    const { asked, isLent = false, ownBytes = 0, known } = how;
     const { slices: rows, stride, count, invalid } = scan;
     const { fleet, pipeline, added } = this.#of;
     if (fleet.isChanging) pipeline.catchUp();
@@ -201,11 +205,11 @@ export class FleetIntake implements Intake {
     const heldBytes = fleet.stats.heldBytes - ownBytes;
     const room = fleet.options.maxBytes - heldBytes;
     if (targets.length === 1 && added === undefined && invalid === 0 && bytes.length <= room && staying === 0)
-      return { here: [], away: [{ part: { body: bytes, spans: count }, to: targets[0] }] };
+      return { here: [], away: [{ part: { body: isLent ? copyOf(bytes) : bytes, spans: count }, to: targets[0] }] };
     const scanned = { bytes, rows, stride, count, added, conditions: asked?.conditions };
     const parts = splitter.split(scanned, groups, targets.length + 1, room);
     if (parts === undefined) return fleet.refuses(heldBytes === 0 ? room + 1 : room) ?? overBudget();
-    splitter.giveBack(bytes);
+    if (!isLent) splitter.giveBack(bytes);
     const [here, ...others] = parts;
     return {
       here: here.spans > 0 ? [here] : [],
@@ -271,6 +275,15 @@ export class FleetIntake implements Intake {
     byMember.set(member, group);
     return group;
   }
+}
+
+/** In memory that is given back. */
+function copyOf(message: Message | Uint8Array): Uint8Array {
+  const { length } = message;
+  const bytes = splitter.memoryFor(length).subarray(0, length);
+  if (message instanceof Uint8Array) copyBytes(message, 0, length, bytes, 0);
+  else message.copyTo(bytes, 0);
+  return bytes;
 }
 
 const never = (): boolean => false;

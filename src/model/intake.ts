@@ -4,6 +4,8 @@ import type { Source } from './outcome.ts';
 /** The bytes of one request message that has come whole, wherever they lie. */
 export interface Message {
   readonly length: number;
+  /** All of it, where it lies in one piece: to be read until whoever was handed the message returns. */
+  readonly whole?: Uint8Array | undefined;
   /** Writes all of it to to[at … at + length). */
   copyTo(to: Uint8Array, at: number): void;
 }

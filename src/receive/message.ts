@@ -5,6 +5,7 @@ import { copyBytes } from '../wire/copy.ts';
 export function messageOf(parts: readonly Uint8Array[]): Message {
   return {
     length: parts.reduce((sum, part) => sum + part.length, 0),
+    whole: parts.length === 1 ? parts[0] : undefined,
     copyTo(to, at) {
       for (const part of parts) {
         copyBytes(part, 0, part.length, to, at);

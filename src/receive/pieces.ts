@@ -75,6 +75,14 @@ export class Pieces implements Message {
     }
   }
 
+  /** Where it came with one read, or is kept in one chunk. */
+  get whole(): Uint8Array | undefined {
+    const [start, end] = this.#stretches;
+    if (this.#keptBytes === 0 && this.#stretches.length === 2) return viewOf(this.#read, start, end);
+    if (this.#chunks.length === 1 && this.#stretches.length === 0) return viewOf(this.#chunks[0], 0, this.length);
+    return undefined;
+  }
+
   /** What was kept, chunk by chunk: the reader's until `free`. */
   parts(): Uint8Array[] {
     const last = this.#chunks.length - 1;
@@ -133,3 +141,7 @@ export class Pieces implements Message {
     return undefined;
   }
 }
+
+/** No Buffer: whoever scans messages shall meet arrays of one kind. */
+const viewOf = ({ buffer, byteOffset }: Buffer, start: number, end: number): Uint8Array =>
+  new Uint8Array(buffer, byteOffset + start, end - start);

@@ -133,8 +133,11 @@ export class Writer {
 
 /** Bytes of a length as it is written, without padding. */
 function lengthBytes(length: number): number {
-  let bytes = 1;
-  for (let rest = length; rest >= 0x80; rest = Math.floor(rest / 128)) bytes++;
+  if (length < 0x80) return 1;
+  if (length < 0x4000) return 2;
+  if (length < 0x20_0000) return 3;
+  let bytes = 4;
+  for (let rest = length; rest >= 0x1000_0000; rest = Math.floor(rest / 128)) bytes++;
   return bytes;
 }
 
