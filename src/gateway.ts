@@ -135,7 +135,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
     const window = await openWindow(config, ofStore, shards, {
       today: () => rules.current.document,
       fileFields: () => rules.fileFields,
-      members: () => Math.max(1, fleet?.fleet.lists.inForce.length ?? 1),
+      members: () => Math.max(1, fleet?.fleet.lists.inForce.members.length ?? 1),
     });
     const readApi = window?.readApi ?? ofStore;
     const exporterNames = config.export.map(({ name }) => name);

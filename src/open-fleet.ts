@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memberFiles } from './certificates.ts';
 import { systemClock } from './clock.ts';
-import { beatMs, Fleet, type NoWord } from './cluster/fleet.ts';
+import { beatMs, Fleet, gatherMs, type NoWord } from './cluster/fleet.ts';
 import type { TellOfMembers } from './cluster/members/list.ts';
 import { registerMember } from './cluster/members/register.ts';
 import { selfIn } from './cluster/members/self.ts';
@@ -68,7 +68,8 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
   };
   let shards: Pick<Shards, 'renewFleet' | 'renewLink'> | undefined;
   const word = new Uint8Array(0);
-  let view: FleetShardConfig['view'] = { self, lists: [[]], first: 0, gone: [], crashed: [], silent: [], word };
+  const lists = [{ members: [], generation: 0, epoch: '' }];
+  let view: FleetShardConfig['view'] = { self, lists, first: 0, gone: [], crashed: [], silent: [], word };
   const fleet = new Fleet({
     self,
     // An agent is in no list, whatever its name.
@@ -83,6 +84,7 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
       view = next;
       return shards?.renewFleet(next);
     },
+    later: (run) => void setTimeout(run, gatherMs).unref(),
     log: (event, fields) => log.info(`fleet_${event}`, fields),
     now,
   });
@@ -133,7 +135,7 @@ export async function openFleet(boot: BootConfig, log: Log): Promise<OpenFleet |
     },
     leave: async (all, timeoutMs) => {
       await fleet.leave();
-      if (fleet.lists.inForce.length === 0) return;
+      if (fleet.lists.inForce.members.length === 0) return;
       const until = now() + Math.min(timeoutMs * leavingShare, boot.buffer.decisionWaitMs + skewMs);
       while (now() < until && (await isWaiting(all))) await sleep(lookMs);
     },

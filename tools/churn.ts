@@ -1,6 +1,6 @@
 // What a change of members costs a large fleet, with and without lists that still count: bin/node tools/churn.ts [members]
 import { Ownership } from '../src/cluster/ownership.ts';
-import { FleetPaths, nextOn } from '../src/route/fleet-path.ts';
+import { FleetPaths, fromSender } from '../src/route/fleet-path.ts';
 import { random } from '../test/support/random.ts';
 
 /** As a gateway has them: the wait, how far apart members hear of a change, and how long lists count and are known. */
@@ -65,6 +65,7 @@ const scaleDown = (size: number): Timeline => ({
 function simulate({ name, lists, everyMs }: Timeline, traces: number): Result {
   const next = random(1);
   const ownerships = lists.map((members) => Ownership.of(members.map((it) => ({ name: it, address: `${it}:4319` }))));
+  const owned = ownerships.map((owners, generation) => ({ owners, generation, epoch: '' }));
   const lags = new Map<string, number>();
   /** When a member hears of a list; in order, since it is told of one after the other. */
   const heardAt = (member: string, version: number): number => {
@@ -84,7 +85,7 @@ function simulate({ name, lists, everyMs }: Timeline, traces: number): Result {
     let first = from;
     while (first < inForce && at - heardAt(member, first + 1) >= countsMs) first++;
     const key = `${from} ${inForce} ${first}`;
-    const known = paths.get(key) ?? new FleetPaths(ownerships.slice(from, inForce + 1), first - from);
+    const known = paths.get(key) ?? new FleetPaths(owned.slice(from, inForce + 1), first - from);
     paths.set(key, known);
     return { inForce, paths: known };
   };
@@ -101,16 +102,15 @@ function simulate({ name, lists, everyMs }: Timeline, traces: number): Result {
       const owner = ownership.members[ownership.ownerOf(high, low)].name;
       without.add(owner);
       sums.hopsWithout += Number(owner !== receiver);
-      const visited: string[] = [];
+      let way = fromSender;
       let member = receiver;
-      for (;;) {
-        const going = nextOn(viewOf(member, at).paths.of(high, low), member, visited, takers.has(member));
-        if (going === undefined) break;
-        // The path ends with whoever has the slice now.
-        if (visited.length === 0) visited.push(member);
-        visited.push(going);
+      while (!takers.has(member)) {
+        const { paths: known } = viewOf(member, at);
+        const next = known.next(known.of(high, low), member, way);
+        if (next === undefined) break;
+        way = { visited: [...way.visited, next.name], at: next.at };
         sums.hopsWith++;
-        member = going;
+        member = next.name;
       }
       takers.add(member);
       at += -Math.log(1 - next()) * spanGapMs;

@@ -1,8 +1,9 @@
 import { inTime } from '../in-time.ts';
 import type { FleetView } from '../model/fleet.ts';
 import type { Member } from '../model/member.ts';
-import { Lists } from './lists.ts';
-import { encodeWord, type Word } from './word.ts';
+import { epochOf, Lists } from './lists.ts';
+import { isSame } from './members/list.ts';
+import { encodeWord, noLists, type Word } from './word.ts';
 
 /** Members are asked for their word so often; in large fleets less, so that it stays some per cent of a core. */
 export const beatMs = (members: number): number => Math.max(1_000, members * 20);
@@ -10,6 +11,12 @@ export const beatMs = (members: number): number => Math.max(1_000, members * 20)
 const mostSilences = 6;
 /** Where nobody listens at its address, twice is enough. */
 const silencesAMiss = 3;
+
+/**
+ * What else is new within so long after the first change is one change with it: of halves that meet again each would be
+ * heard of by itself, and a trace's path passes its owners by every list.
+ */
+export const gatherMs = 1_000;
 
 /** Of one member; whoever says much in others' names must not have us ask them as often. */
 const checkEveryMs = 100;
@@ -33,6 +40,9 @@ interface Seen {
   leavingRun: string | undefined;
   /** As it said last; 0 = not known. */
   adminPort: number;
+  /** The list that it said last to have in force, and in which generation. */
+  epoch: string;
+  generation: number;
 }
 
 interface FleetOptions {
@@ -50,6 +60,8 @@ interface FleetOptions {
   readonly ask: (member: Member, word: Uint8Array, anew: boolean) => Promise<Word | NoWord>;
   /** There is something new for the shards; done when whoever asks is told the new word. */
   readonly publish: (view: FleetView) => void | Promise<void>;
+  /** Calls it when `gatherMs` are over. */
+  readonly later: (run: () => void) => void;
   readonly log: (event: 'joined' | 'changed' | 'gone' | 'leaving', fields: Record<string, unknown>) => void;
   readonly now: () => number;
 }
@@ -69,6 +81,7 @@ export class Fleet {
   #source: readonly Member[] = [];
   #isLeaving = false;
   #hasJoined = false;
+  #isGathering = false;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -93,11 +106,11 @@ export class Fleet {
     const { now, log } = this.#options;
     const list = this.#effective();
     // Whoever was there had the traces until now.
-    this.#lists.change(
+    this.#change(
       list.filter(({ name }) => name !== this.#self),
       now() - 1,
     );
-    this.#lists.change(list, now());
+    this.#change(list, now());
     log('joined', { members: list.map(({ name }) => name) });
     void this.#publish();
   }
@@ -183,10 +196,10 @@ export class Fleet {
 
   /** Whether it answered. */
   async #ask(member: Member, anew = false): Promise<boolean> {
-    const { ask, run, now } = this.#options;
-    const own = { name: this.#self, run, isLeaving: this.#isLeaving, adminPort: this.#options.adminPort(), past: [] };
-    const word = await ask(member, encodeWord(own), anew);
+    const { ask } = this.#options;
+    const word = await ask(member, encodeWord({ ...this.#own, ...noLists }), anew);
     const seen = this.#of(member.name);
+    const wasLeaving = isLeaving(seen);
     const isThere = typeof word !== 'string' && word.name === member.name;
     if (!isThere) {
       seen.misses += word === 'silent' ? 1 : silencesAMiss;
@@ -197,14 +210,23 @@ export class Fleet {
       seen.isReachable = true;
       seen.hasCrashed = false;
       seen.adminPort = word.adminPort;
+      seen.epoch = word.epoch;
+      seen.generation = word.generation;
       this.#note(seen, member.name, word.run, word.isLeaving);
-      let isNews = false;
-      for (const { members, endedAgoMs } of word.past)
-        isNews = this.#lists.learn(members, endedAgoMs, now(), this.#hasJoined) || isNews;
-      if (isNews && this.#hasJoined) void this.#publish();
+      if (this.#learn(word) && this.#hasJoined) void this.#publish();
     }
-    this.#update();
+    // Whoever leaves takes nothing new any more, and waits until all have heard of it.
+    if (isLeaving(seen) && !wasLeaving) this.#update();
+    else this.#gather();
     return isThere;
+  }
+
+  /** True where that is news. */
+  #learn({ epoch, generation, past }: Word): boolean {
+    let isNews = epoch === this.#lists.inForce.epoch && this.#lists.advance(generation);
+    for (const list of past)
+      isNews = this.#lists.learn(list, list.endedAgoMs, this.#options.now(), this.#hasJoined) || isNews;
+    return isNews;
   }
 
   #note(seen: Seen, name: string, run: string, saysLeaving: boolean): void {
@@ -241,6 +263,8 @@ export class Fleet {
         checkedAt: Number.NEGATIVE_INFINITY,
         leavingRun: undefined,
         adminPort: 0,
+        epoch: '',
+        generation: 0,
       };
       this.#seen.set(name, seen);
     }
@@ -259,19 +283,41 @@ export class Fleet {
     return this.#source.filter((member) => ['self', 'reachable'].includes(this.#stateOf(member)));
   }
 
+  #gather(): void {
+    if (!this.#hasJoined || this.#isGathering || isSame(this.#effective(), this.#lists.inForce.members)) return;
+    this.#isGathering = true;
+    this.#options.later(() => {
+      this.#isGathering = false;
+      this.#update();
+    });
+  }
+
   #update(): void {
     if (!this.#hasJoined) return;
     const { now, log } = this.#options;
     const list = this.#effective();
-    if (!this.#lists.change(list, now())) return;
+    if (!this.#change(list, now())) return;
     log('changed', { members: list.map(({ name }) => name) });
     void this.#publish();
   }
 
+  /** Those that have the list in force before this one say in which generation. */
+  #change(list: readonly Member[], at: number): boolean {
+    const epoch = epochOf(list);
+    const heard = [...this.#seen.values()].filter((it) => it.epoch === epoch).map(({ generation }) => generation);
+    return this.#lists.change(list, at, Math.max(0, ...heard));
+  }
+
+  get #own(): Pick<Word, 'name' | 'run' | 'isLeaving' | 'adminPort'> {
+    const { run, adminPort } = this.#options;
+    return { name: this.#self, run, isLeaving: this.#isLeaving, adminPort: adminPort() };
+  }
+
   async #publish(): Promise<void> {
-    const { run, now, publish } = this.#options;
+    const { now, publish } = this.#options;
+    const { epoch, generation } = this.#lists.inForce;
     const at = now();
-    const past = this.#lists.past.map(({ members, endedAt }) => ({ members, endedAgoMs: at - endedAt }));
+    const past = this.#lists.past.map(({ endedAt, ...list }) => ({ ...list, endedAgoMs: at - endedAt }));
     const others = this.#others().map(({ name }) => name);
     await publish({
       self: this.#self,
@@ -280,13 +326,7 @@ export class Fleet {
       gone: others.filter((name) => this.#seen.get(name)?.isReachable !== true),
       crashed: others.filter((name) => this.#seen.get(name)?.hasCrashed),
       silent: others.filter((name) => this.#seen.get(name)?.misses !== 0),
-      word: encodeWord({
-        name: this.#self,
-        run,
-        isLeaving: this.#isLeaving,
-        adminPort: this.#options.adminPort(),
-        past,
-      }),
+      word: encodeWord({ ...this.#own, epoch, generation, past }),
     });
   }
 }

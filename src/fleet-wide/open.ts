@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Ownership } from '../cluster/ownership.ts';
 import type { BootConfig } from '../config/schema.ts';
 import type { Member } from '../model/member.ts';
@@ -35,14 +34,14 @@ export function openFleetWide(
       return fleet.self;
     },
     members: () => fleet.states(),
-    lists: () => fleet.lists.all.toReversed(),
+    lists: () => fleet.lists.all.map(({ members }) => members).toReversed(),
   };
   const owned = shareOf();
   const cluster = (): ClusterStatus => {
-    const { inForce } = fleet.lists;
+    const { members: inForce, epoch } = fleet.lists.inForce;
     return {
       self: fleet.self,
-      epoch: epochOf(inForce),
+      epoch,
       members: fleet.states().map(({ name, address, state }) => ({ name, address, state })),
       owned: owned(inForce, fleet.self),
     };
@@ -57,13 +56,6 @@ export function openFleetWide(
     },
   };
 }
-
-/** The same for all who have the same list in force. */
-const epochOf = (members: readonly Member[]): string =>
-  createHash('sha256')
-    .update(members.map(({ name }) => `${name}\n`).join(''))
-    .digest('hex')
-    .slice(0, 8);
 
 /** A sample takes some milliseconds in a large fleet, and holds as long as the list does. */
 function shareOf(): (members: readonly Member[], self: string) => number {

@@ -1,7 +1,14 @@
+import type { Position } from '../route/fleet-path.ts';
 import type { Part } from '../route/split.ts';
 
+/** A member that a part goes to, by a list in which it owns its traces. */
+export interface ToMember {
+  readonly member: string;
+  readonly at: Position;
+}
+
 /** Where a part goes: to another shard of this gateway, or to a member; or nowhere, as its owners have it already. */
-export type Target = { readonly shard: number } | { readonly member: string } | 'taken';
+export type Target = { readonly shard: number } | ToMember | 'taken';
 
 export interface Away {
   readonly part: Part;

@@ -6,7 +6,7 @@ import type { Source } from '../model/outcome.ts';
 import { maxBytesAtOnce } from '../receive/inflate.ts';
 import { messageOf } from '../receive/message.ts';
 import { turns } from '../receive/turns.ts';
-import type { Visited } from '../route/fleet-path.ts';
+import type { Way } from '../route/fleet-path.ts';
 import type { Part } from '../route/split.ts';
 import type { Away, Cut } from './cut.ts';
 import type { FleetTenant } from './fleet-tenant.ts';
@@ -22,7 +22,7 @@ type Try =
 
 /** Whoever cut the request. */
 interface Cutter {
-  readonly visited: Visited;
+  readonly way: Way;
   /** A part of it, cut by what is known now. */
   again(part: Part): Promise<Cut | Refusal>;
   /** Nobody looks at its bytes any more. */
@@ -63,7 +63,7 @@ export class Delivery {
     this.#cutter = cutter;
     this.#of = of;
     this.#source = source;
-    this.#untilMs = systemClock.monotonicMs() + timeOf(of.fleet.options.timeoutMs, cutter.visited).inAllMs;
+    this.#untilMs = systemClock.monotonicMs() + timeOf(of.fleet.options.timeoutMs, cutter.way.visited).inAllMs;
   }
 
   /** Never rejects. */
@@ -110,16 +110,16 @@ export class Delivery {
 
   async #try({ part, to }: Away): Promise<Try> {
     const { fleet, tenant, pipeline } = this.#of;
-    const { visited } = this.#cutter;
+    const { way } = this.#cutter;
     if (to === 'taken') return { ended: 'taken' };
     if ('shard' in to) {
-      const answer = await fleet.relay(to.shard, { part, tenant: tenant.index, visited, source: this.#source });
+      const answer = await fleet.relay(to.shard, { part, tenant: tenant.index, way, source: this.#source });
       if (answer instanceof Refusal)
         return { ended: refusals[answer.reason].retryable ? 'full' : 'never', part, refusal: answer };
       this.#taken.push(part);
       return { ended: 'taken' };
     }
-    const sent = await fleet.send(part, to.member, visited, tenant.name);
+    const sent = await fleet.send(part, to, way, tenant.name);
     if (sent.kind === 'taken') {
       pipeline.forwarded(this.#source, part.spans, part.body.length);
       this.#taken.push(part);

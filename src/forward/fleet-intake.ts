@@ -8,7 +8,7 @@ import { type Found, isOfSameTrace, Slice, type SliceRows } from '../model/slice
 import { refusalFor } from '../pipeline.ts';
 import { maxBytesAtOnce } from '../receive/inflate.ts';
 import { turns, workThrough } from '../receive/turns.ts';
-import { nextOn, type Path, type Visited } from '../route/fleet-path.ts';
+import { type FleetPaths, fromSender, type Path, type Way } from '../route/fleet-path.ts';
 import { ownerOf } from '../route/route.ts';
 import { type Part, Splitter } from '../route/split.ts';
 import type { Revision } from '../shard/revision.ts';
@@ -52,13 +52,13 @@ interface Ways {
  * answered when the owners of all its spans have them.
  */
 export class FleetIntake implements Intake {
-  readonly visited: Visited;
+  readonly way: Way;
   readonly #of: FleetTenant;
 
-  /** `visited`: by which members its requests came here; none where they are senders'. */
-  constructor(of: FleetTenant, visited: Visited = []) {
+  /** `way`: by which members its requests came here. */
+  constructor(of: FleetTenant, way: Way = fromSender) {
     this.#of = of;
-    this.visited = visited;
+    this.way = way;
   }
 
   get overload(): string {
@@ -67,7 +67,7 @@ export class FleetIntake implements Intake {
 
   refuses(length: number): Refusal | undefined {
     const { pipeline, fleet } = this.#of;
-    return pipeline.refuses(length) ?? (fleet.takesAll(this.visited) ? undefined : fleet.refuses(length));
+    return pipeline.refuses(length) ?? (fleet.takesAll(this.way) ? undefined : fleet.refuses(length));
   }
 
   accept(message: Message, protocol: Source): Answer {
@@ -143,7 +143,7 @@ export class FleetIntake implements Intake {
 
   /** As it is, unseen. */
   #takesAll(): boolean {
-    return !this.#mayKnow() && this.#of.fleet.takesAll(this.visited);
+    return !this.#mayKnow() && this.#of.fleet.takesAll(this.way);
   }
 
   /** Whether some of what comes may have been taken before; what is remembered is as of now then. */
@@ -157,9 +157,13 @@ export class FleetIntake implements Intake {
     return new Delivery(this, this.#of, source).run(cut, { count, invalid, reason });
   }
 
+  get #isMembers(): boolean {
+    return this.way.visited.length > 0;
+  }
+
   /** What comes on `cluster.listen` has been received before. */
   #sourceOf(protocol: Source): Source {
-    return this.visited.length > 0 ? 'cluster' : protocol;
+    return this.#isMembers ? 'cluster' : protocol;
   }
 
   #scanAndCut(bytes: Uint8Array, how: HowToCut): Cut | Refusal | undefined {
@@ -255,24 +259,26 @@ export class FleetIntake implements Intake {
       if (pipeline.knows(rows, row + Slice.traceIdA)) return 0;
     }
     const agreed = coming === now ? path : now.of(high, low);
-    return (byPath[agreed.number] ??= this.#targetOf(agreed, targets, byMember));
+    return (byPath[agreed.number] ??= this.#targetOf(agreed, now, { targets, byMember }));
   }
 
   /** Whether it matters that the trace may be here already: then its own shard is asked. */
   #asksOwner({ names }: Path): boolean {
     const { self } = this.#of.fleet;
     if (names.length === 1 && names[0] === self) return false;
-    return this.visited.length > 0 || names.includes(self);
+    return this.#isMembers || names.includes(self);
   }
 
-  #targetOf(path: Path, targets: Target[], byMember: Map<string, number>): number {
+  #targetOf(path: Path, paths: FleetPaths, { targets, byMember }: Pick<Ways, 'targets' | 'byMember'>): number {
     const { self } = this.#of.fleet;
-    const member = nextOn(path, self, this.visited, false);
-    if (member === undefined || member === self) return 0;
-    const known = byMember.get(member);
+    const next = paths.next(path, self, this.way);
+    if (next === undefined) return 0;
+    const { name: member, at } = next;
+    const key = `${member} ${at.generation} ${at.epoch} ${at.isLast}`;
+    const known = byMember.get(key);
     if (known !== undefined) return known;
-    const group = targets.push({ member });
-    byMember.set(member, group);
+    const group = targets.push({ member, at });
+    byMember.set(key, group);
     return group;
   }
 }

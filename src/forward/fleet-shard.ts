@@ -2,14 +2,17 @@ import { Ownership } from '../cluster/ownership.ts';
 import { Refusal } from '../errors.ts';
 import type { FleetView } from '../model/fleet.ts';
 import type { Receipt } from '../model/intake.ts';
+import type { Member } from '../model/member.ts';
 import type { Source } from '../model/outcome.ts';
 import type { ForwardStats } from '../model/stats.ts';
-import { FleetPaths, type Visited } from '../route/fleet-path.ts';
+import { FleetPaths, type Way } from '../route/fleet-path.ts';
 import type { Part } from '../route/split.ts';
+import type { ToMember } from './cut.ts';
 import { Outbox } from './outbox.ts';
 import type { Peer, Sent } from './peer.ts';
 import { RecentCount } from './recent-count.ts';
 import { timeOf } from './time-of.ts';
+import { metadataOf } from './way-metadata.ts';
 
 /** Before a member that could not be reached is tried again, or one that was silent; or it answers the fleet first. */
 const goneMs = 1_000;
@@ -19,7 +22,7 @@ const silentMs = 5_000;
 export interface Relayed {
   readonly part: Part;
   readonly tenant: number;
-  readonly visited: Visited;
+  readonly way: Way;
   readonly source: Source;
 }
 
@@ -87,7 +90,7 @@ export class FleetShard {
 
   /** Members in force. */
   get size(): number {
-    return this.#view.lists[this.#view.lists.length - 1].length;
+    return this.#view.lists[this.#view.lists.length - 1].members.length;
   }
 
   /**
@@ -112,7 +115,7 @@ export class FleetShard {
     this.#view = view;
     this.#word = view.word;
     this.#addresses.clear();
-    for (const { name, address } of view.lists.flat()) this.#addresses.set(name, address);
+    for (const { name, address } of view.lists.flatMap(({ members }) => members)) this.#addresses.set(name, address);
     for (const [name, peer] of this.#peers) {
       if (this.#addresses.get(name) !== peer.address) this.#disconnect(name);
     }
@@ -126,8 +129,8 @@ export class FleetShard {
   }
 
   /** Whether all that came this way is to be taken as it is, unseen. */
-  takesAll(visited: Visited): boolean {
-    return !this.isChanging && (visited.length > 0 || this.#isAlone);
+  takesAll({ visited, at }: Way): boolean {
+    return !this.isChanging && (this.#isAlone || (visited.length > 0 && at?.isLast !== false));
   }
 
   /** By which it is decided, and by which it is found out who is to decide. */
@@ -146,8 +149,8 @@ export class FleetShard {
   }
 
   /** To a member of the lists; always answers. `visited`: by whom it came here. What becomes of it is counted. */
-  async send(part: Part, name: string, visited: Visited, tenant: string): Promise<Sent> {
-    const sent = await this.#outbox(name, [...visited, name], tenant).send(part);
+  async send(part: Part, { member: name, at }: ToMember, { visited }: Way, tenant: string): Promise<Sent> {
+    const sent = await this.#outbox(name, { visited: [...visited, name], at }, tenant).send(part);
     const counts = (this.stats.members[name] ??= { spans: 0, bytes: 0, failedSpans: 0, atRiskSpans: 0 });
     if (sent.kind === 'taken') {
       this.#recentOf(name).add(part.spans, this.#now());
@@ -187,20 +190,17 @@ export class FleetShard {
 
   get #isAlone(): boolean {
     const [list] = this.#view.lists;
-    return list.length === 1 && list[0].name === this.self;
+    return list.members.length === 1 && list.members[0].name === this.self;
   }
 
-  #outbox(name: string, path: Visited, tenant: string): Outbox {
-    const key = `${path.join(' ')}  ${tenant}`;
+  #outbox(name: string, way: Way, tenant: string): Outbox {
+    const metadata = metadataOf(way, tenant);
+    const key = Object.values(metadata).join(' ');
     let outbox = this.#outboxes.get(key);
     if (outbox === undefined) {
       // Ways change with lists: those that nobody uses go, so that they never are many.
       for (const [other, { isIdle }] of this.#outboxes) if (isIdle) this.#outboxes.delete(other);
-      const metadata = {
-        'tailgate-path': path.map(encodeURIComponent).join(','),
-        ...(tenant !== '' && { 'tailgate-tenant': tenant }),
-      };
-      const { oneCallMs: withinMs } = timeOf(this.options.timeoutMs, path.slice(1));
+      const { oneCallMs: withinMs } = timeOf(this.options.timeoutMs, way.visited.slice(1));
       const fault = (error: unknown): void => this.fault(error);
       outbox = new Outbox(() => this.#peer(name), { metadata, withinMs, fault });
       this.#outboxes.set(key, outbox);
@@ -252,10 +252,10 @@ export class FleetShard {
   #pathsOf({ lists, first, gone }: FleetView): FleetPaths {
     const away = new Set([...gone, ...this.#goneUntil.keys()]);
     const inForce = lists.length - 1;
-    const without = (list: FleetView['lists'][number], i: number) =>
-      i === inForce ? list.filter(({ name }) => !away.has(name)) : list;
+    const present = (members: readonly Member[], i: number): readonly Member[] =>
+      i === inForce ? members.filter(({ name }) => !away.has(name)) : members;
     return new FleetPaths(
-      lists.map((list, i) => Ownership.of(without(list, i))),
+      lists.map(({ members, ...place }, i) => ({ ...place, owners: Ownership.of(present(members, i)) })),
       first,
       away,
     );

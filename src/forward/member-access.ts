@@ -3,12 +3,12 @@ import type { Intake } from '../model/intake.ts';
 import { isTenant, type Tenants, tenantFinder } from '../model/tenant.ts';
 import type { Access, RequestHead } from '../receive/access.ts';
 import type { Headers } from '../receive/http2/header-decoder.ts';
-import { mostVisits, type Visited } from '../route/fleet-path.ts';
 import { FleetIntake } from './fleet-intake.ts';
 import type { FleetTenant } from './fleet-tenant.ts';
+import { wayIn } from './way-metadata.ts';
 
 /**
- * Where what members and agents bring goes. They say by whom it came (`tailgate-path`) and whose it is
+ * Where what members and agents bring goes. They say how it came (`tailgate-path`, `tailgate-at`) and whose it is
  * (`tailgate-tenant`).
  */
 export class MemberAccess implements Access {
@@ -23,25 +23,14 @@ export class MemberAccess implements Access {
   }
 
   admit({ tenant: asked, owner }: RequestHead, headers: Headers = {}): Intake | Refusal {
-    const visited = visitedIn(headers['tailgate-path']);
-    if (visited === undefined) return new Refusal('malformed', 'tailgate-path: not as members send it');
+    const way = wayIn(headers);
+    if (way === undefined) return new Refusal('malformed', 'tailgate-path, tailgate-at: not as members send them');
     const tenant = this.#find(headers['tailgate-tenant'] ?? owner ?? asked);
     if (!isTenant(tenant)) return new Refusal(`tenant_${tenant.why}`, tenant.message);
-    return new FleetIntake(this.#of[tenant.index], visited);
+    return new FleetIntake(this.#of[tenant.index], way);
   }
 
   refuses(): undefined {
-    return undefined;
-  }
-}
-
-/** By whom a request came; undefined where it says nonsense. */
-function visitedIn(path = ''): Visited | undefined {
-  const names = path.split(',');
-  if (path === '' || names.length > mostVisits) return undefined;
-  try {
-    return names.map(decodeURIComponent);
-  } catch {
     return undefined;
   }
 }

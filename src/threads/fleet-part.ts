@@ -77,7 +77,7 @@ export class FleetPart {
   }
 
   /** Of another shard's request a part whose traces are this shard's. */
-  async relayed({ part, tenant, visited, source }: Relayed): Promise<Receipt | Refusal> {
-    return new FleetIntake(this.#of[tenant], visited).accept(messageOf([part.body]), source);
+  async relayed({ part, tenant, way, source }: Relayed): Promise<Receipt | Refusal> {
+    return new FleetIntake(this.#of[tenant], way).accept(messageOf([part.body]), source);
   }
 }

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Fleet, type NoWord } from '../../src/cluster/fleet.ts';
-import { encodeWord, readWord, type Word } from '../../src/cluster/word.ts';
+import { encodeWord, noLists, readWord, type Word } from '../../src/cluster/word.ts';
 import type { FleetView } from '../../src/model/fleet.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 const members = (names: string) => [...names].map((name) => ({ name, address: `${name}:4319` }));
-const namesOf = (list: FleetView['lists'][number]) => list.map(({ name }) => name).join('');
+const namesOf = ({ members }: FleetView['lists'][number]) => members.map(({ name }) => name).join('');
 
 /** A member `a` among others that answer as `says` has it. */
 async function among(names: string, says: Record<string, Word | NoWord>, published?: () => Promise<void>) {
@@ -28,6 +28,7 @@ async function among(names: string, says: Record<string, Word | NoWord>, publish
       views.push(view);
       return published?.();
     },
+    later: (run) => run(),
     log: () => {},
     now: clock.monotonicMs,
   });
@@ -43,13 +44,14 @@ const word = (name: string, more: Partial<Word> = {}): Word => ({
   run: '1',
   isLeaving: false,
   adminPort: 0,
-  past: [],
+  ...noLists,
   ...more,
 });
 
 describe('a word', () => {
   it('comes back as it was', () => {
-    const said = word('b', { isLeaving: true, past: [{ members: members('abc'), endedAgoMs: 1_234 }] });
+    const past = [{ members: members('abc'), generation: 299, endedAgoMs: 1_234 }];
+    const said = word('b', { isLeaving: true, epoch: '0a1b2c3d', generation: 300, past });
     expect(readWord(encodeWord(said))).toEqual(said);
   });
 
@@ -67,7 +69,7 @@ describe('a member that joins', () => {
   });
 
   it('hears of lists that count from before its time', async () => {
-    const past = [{ members: members('bc'), endedAgoMs: 500 }];
+    const past = [{ members: members('bc'), generation: 1, endedAgoMs: 500 }];
     const { counting, clock, fleet } = await among('ab', { b: word('b', { past }) });
     expect(counting()[0]).toBe('bc');
     clock.pass(3_600);

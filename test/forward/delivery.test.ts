@@ -4,6 +4,7 @@ import { Delivery } from '../../src/forward/delivery.ts';
 import type { FleetTenant } from '../../src/forward/fleet-tenant.ts';
 import type { Sent } from '../../src/forward/peer.ts';
 import type { Receipt } from '../../src/model/intake.ts';
+import { fromSender } from '../../src/route/fleet-path.ts';
 import type { Part } from '../../src/route/split.ts';
 
 const part = (bytes: number): Part => ({ body: new Uint8Array(bytes), spans: 1 });
@@ -36,13 +37,14 @@ async function deliver(b: Sent, here: readonly (Receipt | Refusal)[], timeoutMs 
       },
     },
   } as unknown as FleetTenant;
-  const again = async (part: Part) => ({ here: [], away: [{ part, to: { member: 'b' } }] });
+  const toB = { member: 'b', at: { generation: 1, epoch: '0a1b2c3d', isLast: true } };
+  const again = async (part: Part) => ({ here: [], away: [{ part, to: toB }] });
   const expected: Part[] = [];
   const expectAgain = async (part: Part): Promise<void> => void expected.push(part);
   const given: Part[] = [];
   const delivered = (part: Part): void => void given.push(part);
-  const cutter = { visited: [], again, delivered, expectAgain };
-  const cut = { here: [part(10)], away: [{ part: part(20), to: { member: 'b' } }] };
+  const cutter = { way: fromSender, again, delivered, expectAgain };
+  const cut = { here: [part(10)], away: [{ part: part(20), to: toB }] };
   const answer = await new Delivery(cutter, of, 'grpc').run(cut, scanned);
   expect(stats.heldBytes).toBe(0);
   const [expectedAgain, givenBack] = [expected, given].map((parts) => parts.map(({ body }) => body.length));

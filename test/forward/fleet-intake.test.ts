@@ -28,7 +28,7 @@ function gatewayA({ isAgent = false, names = ['a', 'b'] } = {}) {
     { isAgent, self: 0, shards: 1, maxBytes: 64 << 20, waitMs: 1_000, timeoutMs: 5_000 },
     {
       ...{ self: 'a', first: 0, gone: [], crashed: [], silent: [], word: new Uint8Array(0) },
-      lists: [names.map((name) => ({ name, address: `${name}:4319` }))],
+      lists: [{ members: names.map((name) => ({ name, address: `${name}:4319` })), generation: 1, epoch: '0a1b2c3d' }],
     },
     {
       connect: (address) => ({ address, send, close: () => {} }) as unknown as Peer,

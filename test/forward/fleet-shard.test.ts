@@ -2,9 +2,12 @@ import { expect, it } from 'vitest';
 import { FleetShard } from '../../src/forward/fleet-shard.ts';
 import type { Peer, Sent } from '../../src/forward/peer.ts';
 import type { FleetView } from '../../src/model/fleet.ts';
+import { fromSender } from '../../src/route/fleet-path.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
-const lists = [['a', 'c'].map((name) => ({ name, address: `${name}:4319` }))];
+const members = ['a', 'c'].map((name) => ({ name, address: `${name}:4319` }));
+const lists = [{ members, generation: 1, epoch: '0a1b2c3d' }];
+const toC = { member: 'c', at: { generation: 1, epoch: '0a1b2c3d', isLast: true } };
 const view = (more: Partial<FleetView> = {}): FleetView => ({
   self: 'a',
   lists,
@@ -39,7 +42,7 @@ it('a member that was silent owns nothing until it answers, whatever else is new
   const owners = () => new Set(Array.from({ length: 50 }, (_, i) => fleet.paths.now.of(0, i * 7919).names[0]));
   const part = { body: new Uint8Array(10), spans: 1 };
   expect(owners()).toEqual(new Set(['a', 'c']));
-  await fleet.send(part, 'c', [], '');
+  await fleet.send(part, toC, fromSender, '');
   expect(done.splice(0)).toEqual(['connected', 'c is suspected']);
   expect(owners()).toEqual(new Set(['a']));
   // While lists change there is one every second; calls to it that are under way are not cut by it.
@@ -52,7 +55,7 @@ it('a member that was silent owns nothing until it answers, whatever else is new
   fleet.renew(view());
   expect(done.splice(0)).toEqual(['closed']);
   expect(owners()).toEqual(new Set(['a', 'c']));
-  await fleet.send(part, 'c', [], '');
+  await fleet.send(part, toC, fromSender, '');
   clock.pass(5_000);
   fleet.renew(view({ silent: ['c'] }));
   expect(owners()).toEqual(new Set(['a', 'c']));

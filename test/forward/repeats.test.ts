@@ -35,7 +35,15 @@ function agent(timeoutMs = 120, repeats = new Repeats(), maxBytes = 1e6) {
     };
     return { address, send, close: () => {} } as unknown as Peer;
   };
-  const view = { self: '', lists: [members], first: 0, gone: [], crashed: [], silent: [], word: new Uint8Array(0) };
+  const view = {
+    self: '',
+    lists: [{ members, generation: 1, epoch: '0a1b2c3d' }],
+    first: 0,
+    gone: [],
+    crashed: [],
+    silent: [],
+    word: new Uint8Array(0),
+  };
   const fleet = new FleetShard(
     { isAgent: true, self: 0, shards: 1, maxBytes, waitMs: 10_000, timeoutMs },
     view,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { forgottenMs, makeFleet, sendTraffic, settled, spansPerTrace, type Traffic } from '../support/fleet.ts';
+import { makeFleet, sendTraffic, settled, spansPerTrace, type Traffic } from '../support/fleet.ts';
 import { eventually } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { startSink } from '../support/otlp-sink.ts';
@@ -42,7 +42,7 @@ it.each([
     await sleep(cutMs);
     for (const wire of wires) wire.mend();
     await settled(fleet, names.length, 40_000);
-    await sleep(forgottenMs(3_000));
+    await sleep(5_000);
     const after = sendTraffic(fleet, { name: 'after' });
     await sleep(3_000);
     await Promise.all([traffic.stop(), after.stop()]);

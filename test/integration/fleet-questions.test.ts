@@ -54,11 +54,13 @@ policies:
     },
   });
   for (const name of names) await fleet.start(name);
+  // All have the list of the three in force.
   await eventually(async () => {
-    for (const name of names) {
-      const { members } = await json<Cluster>(name, '/api/cluster');
+    const seen = await Promise.all(names.map((name) => json<Cluster>(name, '/api/cluster')));
+    for (const { members } of seen)
       expect(members.map(({ state }) => state).sort()).toEqual(['reachable', 'reachable', 'self']);
-    }
+    expect(new Set(seen.map(({ epoch }) => epoch)).size).toBe(1);
+    expect(seen.reduce((sum, { owned }) => sum + owned, 0)).toBeCloseTo(1, 1);
   });
   const agent = new Agent();
   const spans = ids.flatMap((_, i) => [

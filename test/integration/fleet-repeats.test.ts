@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { encodeWord } from '../../src/cluster/word.ts';
+import { encodeWord, noLists } from '../../src/cluster/word.ts';
 import { exchangePath } from '../../src/receive/grpc/services.ts';
 import { makeFleet, settled } from '../support/fleet.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
@@ -14,7 +14,7 @@ const [ok, invalidArgument, unavailable] = [0, 3, 14];
 /** A member that says that it is there, and answers what it is brought as it is told to. */
 async function startMember(name: string) {
   const member = { status: ok, bodies: [] as Buffer[], calls: 0, address: '' };
-  const word = Buffer.from(encodeWord({ name, run: '1', isLeaving: false, adminPort: 0, past: [] }));
+  const word = Buffer.from(encodeWord({ name, run: '1', isLeaving: false, adminPort: 0, ...noLists }));
   const answer = (stream: ServerHttp2Stream, status: number, message: Buffer): void => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': `${status}` }));

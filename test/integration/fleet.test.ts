@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { encodeWord, readWord } from '../../src/cluster/word.ts';
+import { encodeWord, noLists, readWord } from '../../src/cluster/word.ts';
 import { Peer } from '../../src/forward/peer.ts';
 import { exchangePath } from '../../src/receive/grpc/services.ts';
 import { makeFleet, sendTraffic, settled, spansPerTrace } from '../support/fleet.ts';
@@ -73,7 +73,7 @@ it('three gateways: every trace is whole, wherever its spans come in', async () 
 });
 
 async function sayInTheName(name: string, to: readonly string[]): Promise<void> {
-  const word = encodeWord({ name, run: 'no run of its', isLeaving: true, adminPort: 1, past: [] });
+  const word = encodeWord({ name, run: 'no run of its', isLeaving: true, adminPort: 1, ...noLists });
   for (const address of to) {
     const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 5_000 });
     expect(readWord((await peer.ask(exchangePath, word)) as Uint8Array).isLeaving).toBe(false);

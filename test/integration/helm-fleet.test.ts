@@ -6,7 +6,6 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../tools/servers/ports.ts';
 
 import { bootConfig, find, type Manifest, manifests, valuesOf } from '../support/chart.ts';
-import { forgottenMs } from '../support/fleet.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
 import { senderTo } from '../support/otlp-send.ts';
 import { requestBytes, traceIdHex } from '../support/spans.ts';
@@ -136,7 +135,7 @@ describe('pods of the chart, each as a process on this machine', () => {
       for (const pod of pods)
         expect([...pod.events('fleet_joined'), ...pod.events('fleet_changed')].at(-1)?.members).toHaveLength(3);
     }, 60_000);
-    await sleep(forgottenMs(4_000));
+    await sleep(3_000);
     const traces: string[] = [];
     const sendRound = async () => {
       const round = Array.from({ length: 24 }, (_, n) => `trace ${traces.length + n}`);

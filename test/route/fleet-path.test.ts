@@ -2,11 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { Lists } from '../../src/cluster/lists.ts';
 import { Ownership } from '../../src/cluster/ownership.ts';
 import type { Member } from '../../src/model/member.ts';
-import { FleetPaths, mostVisits, nextOn, type Visited } from '../../src/route/fleet-path.ts';
+import { FleetPaths, fromSender, mostVisits, type Way } from '../../src/route/fleet-path.ts';
 import { random } from '../support/random.ts';
+import { ownedLists } from '../support/town.ts';
 
 const members = (names: string): Member[] => [...names].map((name) => ({ name, address: `${name}:4319` }));
-const pathsOf = (...lists: string[]) => new FleetPaths(lists.map((names) => Ownership.of(members(names))));
+const listsOf = (...lists: string[]) =>
+  ownedLists(lists.map((names, i) => ({ members: members(names), generation: i + 1, epoch: '00000000' })));
+const pathsOf = (...lists: string[]) => new FleetPaths(listsOf(...lists));
 
 describe("a trace's path", () => {
   it('is its owner where one list counts', () => {
@@ -22,64 +25,83 @@ describe("a trace's path", () => {
   });
 
   it('leaves out who is gone', () => {
-    const paths = new FleetPaths([Ownership.of(members('ab')), Ownership.of(members('b'))], 0, new Set(['a']));
+    const paths = new FleetPaths(listsOf('ab', 'b'), 0, new Set(['a']));
     for (let low = 0; low < 100; low++) expect(paths.of(7, low).names).toEqual(['b']);
   });
 });
 
 describe('a slice', () => {
-  const next = (own: string, visited: string, isKnown = false) =>
-    nextOn({ names: [...own], start: 0 }, visited.at(-1) ?? 'x', [...visited], isKnown) ?? '';
-  const ofSender = (own: string, self: string, start = 0) => nextOn({ names: [...own], start }, self, [], false) ?? '';
+  /** A path by its owners, the first by the list of generation 1, and by what is known of it where. */
+  const known = (owners: string, first = 0) => {
+    const lists = [...owners].map((name, i) => ({ ...place(i + 1), owners: Ownership.of(members(name)) }));
+    const paths = new FleetPaths(lists, first);
+    return { paths, path: paths.of(7, 7) };
+  };
+  const place = (generation: number) => ({ generation, epoch: '00000000' });
+  const ofSender = (owners: string, self: string, first = 0) => {
+    const { paths, path } = known(owners, first);
+    return paths.next(path, self, fromSender)?.name ?? '';
+  };
+  /** It came by the list of that generation. */
+  const next = (owners: string, self: string, generation: number, isLast = false) => {
+    const { paths, path } = known(owners);
+    const to = paths.next(path, self, { visited: [self], at: { ...place(generation), isLast } });
+    return to === undefined ? '' : `${to.name}${to.at.generation}${to.at.isLast ? ' last' : ''}`;
+  };
 
   it('goes to the owner, in one hop, and stays there', () => {
     expect(ofSender('b', 'a')).toBe('b');
     expect(ofSender('b', 'b')).toBe('');
-    expect(next('b', 'b')).toBe('');
+    expect(next('b', 'b', 1, true)).toBe('');
   });
 
-  it('goes to the old owner first, and from there to the new one, unless it is known', () => {
+  it('goes to the old owner first, and from there to the new one', () => {
     expect(ofSender('ab', 'c')).toBe('a');
     expect(ofSender('ab', 'b')).toBe('a');
     expect(ofSender('ab', 'a')).toBe('b');
-    expect(next('ab', 'a')).toBe('b');
-    expect(next('ab', 'a', true)).toBe('');
-    expect(next('ab', 'ab')).toBe('');
+    expect(next('ab', 'a', 1)).toBe('b2 last');
+    expect(next('ab', 'b', 2, true)).toBe('');
   });
 
-  it('stays with the owner that has not heard of a newer list', () => {
-    expect(next('a', 'a')).toBe('');
-    expect(next('ab', 'ab')).toBe('');
+  it('stays with the owner that has not heard of a newer list, if whoever sent it knows of nobody after that one', () => {
+    expect(next('a', 'a', 1, true)).toBe('');
     // It has not even heard that it is an owner.
-    expect(next('a', 'ab')).toBe('');
+    expect(next('a', 'b', 2, true)).toBe('');
+  });
+
+  it('goes to the owner by the list in force from one that has not heard of that by which it came, nor of later ones', () => {
+    expect(next('a', 'b', 2)).toBe('a2 last');
+    // There it goes on by the lists that are known there.
+    expect(next('abc', 'a', 2, true)).toBe('c3 last');
+    expect(next('a', 'a', 2, true)).toBe('');
   });
 
   it('goes on from an old owner wherever it came from', () => {
-    expect(next('ab', 'ca')).toBe('b');
-    expect(next('cab', 'a')).toBe('b');
+    expect(next('cab', 'a', 2)).toBe('b3 last');
+    expect(next('ab', 'a', 1, true)).toBe('b2 last');
   });
 
-  it('of a sender begins where lists count, and finds its place on a longer path', () => {
+  it('of a sender begins where lists count', () => {
     expect(ofSender('abc', 'x', 1)).toBe('b');
     expect(ofSender('abc', 'b', 1)).toBe('c');
-    expect(next('abc', 'b')).toBe('c');
   });
 
   it('passes an owner of both the first and the last list twice', () => {
-    expect(next('aba', 'a')).toBe('b');
-    expect(next('aba', 'ab')).toBe('a');
-    expect(next('aba', 'aba')).toBe('');
+    expect(next('aba', 'a', 1)).toBe('b2');
+    expect(next('aba', 'b', 2)).toBe('a3 last');
+    expect(next('aba', 'a', 3, true)).toBe('');
+    // And in between, where the list came and went more than once.
+    expect(next('ababc', 'b', 2)).toBe('a3');
+    expect(next('ababc', 'b', 4)).toBe('c5 last');
   });
 
-  it('ends somewhere, whatever the members think', () => {
-    const visited = ['a'];
-    while (visited.length < 100) {
-      const self = visited.at(-1) as string;
-      const to = nextOn({ names: self === 'a' ? ['a', 'b'] : ['b', 'a'], start: 0 }, self, visited, false);
-      if (to === undefined) break;
-      visited.push(to);
-    }
-    expect(visited.length).toBeLessThanOrEqual(mostVisits);
+  it('is brought to the owner by the list in force when it has been to many', () => {
+    const { paths, path } = known('abcdefghij');
+    const visited = [...'abcdefg'];
+    expect(paths.next(path, 'g', { visited, at: { ...place(7), isLast: false } })?.name).toBe('j');
+    const way = { visited: [...visited, 'h'], at: { ...place(8), isLast: false } };
+    expect(paths.next(path, 'h', way)).toBeUndefined();
+    expect(way.visited).toHaveLength(mostVisits);
   });
 });
 
@@ -106,24 +128,23 @@ function simulate(seed: number, { leastApartMs = 1_500, traces = 150, remembers 
     const own = fleet.get(name)?.traces ?? new Set<number>();
     // What joins hears from the others of the lists that count.
     const lists = new Lists(members(inForce.replace(name, '')), windows);
-    for (const [, other] of fleet)
-      for (const { members: list, endedAt } of other.lists.past) lists.learn(list, now - endedAt, now, false);
+    for (const [, other] of fleet) {
+      lists.advance(other.lists.inForce.generation);
+      for (const { endedAt, ...list } of other.lists.past) lists.learn(list, now - endedAt, now, false);
+    }
     fleet.set(name, { lists, traces: own });
   };
   for (const name of inForce) fleet.set(name, { lists: new Lists(members(inForce), windows), traces: new Set() });
-  const route = (trace: number, self: string, visited: Visited, now: number): void => {
+  const route = (trace: number, self: string, way: Way, now: number): void => {
     const member = fleet.get(self) as Simulated;
     member.lists.expire(now);
-    const paths = new FleetPaths(
-      member.lists.all.map((list) => Ownership.of(list)),
-      member.lists.first(now),
-    );
-    const high = Math.imul(trace, 0x9e3779b1);
-    const path = paths.of(high, trace);
-    const owner = { names: path.names.slice(-1), start: 0 };
-    const to = nextOn(remembers ? path : owner, self, visited, remembers && member.traces.has(trace));
-    if (to === undefined) member.traces.add(trace);
-    else at(now + below(callMs), (then) => route(trace, to, [...visited, to], then));
+    const all = ownedLists(remembers ? member.lists.all : [member.lists.inForce]);
+    const paths = new FleetPaths(all, remembers ? member.lists.first(now) : 0);
+    const path = paths.of(Math.imul(trace, 0x9e3779b1), trace);
+    const next = remembers && member.traces.has(trace) ? undefined : paths.next(path, self, way);
+    if (next === undefined) return void member.traces.add(trace);
+    const onward = { visited: [...way.visited, next.name], at: next.at };
+    at(now + below(callMs), (then) => route(trace, next.name, onward, then));
   };
   const change = (now: number): void => {
     const others = [...'abcdef'].filter((name) => !inForce.includes(name));
@@ -145,7 +166,7 @@ function simulate(seed: number, { leastApartMs = 1_500, traces = 150, remembers 
   for (let trace = 0; trace < traces; trace++) {
     const first = below(last + 2_000);
     for (let span = 0; span < 6; span++)
-      at(first + below(waitMs - 10 * callMs), (now) => route(trace, inForce[below(inForce.length)], [], now));
+      at(first + below(waitMs - 10 * callMs), (now) => route(trace, inForce[below(inForce.length)], fromSender, now));
   }
   while (events.length > 0) {
     let soonest = 0;

@@ -127,12 +127,6 @@ export async function makeFleet(
   };
 }
 
-/**
- * Until no member remembers a list that was replaced: it counts for the wait and ten seconds, and is known for twenty
- * more. Lists that ended at the same moment, in two halves or where all start at once, may be ordered otherwise by each.
- */
-export const forgottenMs = (waitMs: number): number => waitMs + 30_000 + 2_000;
-
 /** Each gateway that is up says that so many are in force. */
 export const settled = (fleet: FleetOfProcesses, members: number, withinMs?: number): Promise<void> =>
   eventually(async () => {
