@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { isReference, referenceBytes } from './body-reference.ts';
-import type { Breaks } from './breaks.ts';
 import { Cutter, type Part } from './cut.ts';
 import { Damaged } from './damage.ts';
 import { joinedDigest } from './digest.ts';
@@ -27,10 +26,9 @@ export class Appender {
 
   /**
    * `request` is a serialized ExportTraceServiceRequest; all of it is stored when this returns, none when it throws, but for
-   * the spans whose number it gives: they would take many times the bytes that came. It takes a break between two parts
-   * now and then, where it has any.
+   * the spans whose number it gives: they would take many times the bytes that came.
    */
-  append(request: Uint8Array, now: number, breaks?: Pick<Breaks, 'take'>): number {
+  append(request: Uint8Array, now: number): number {
     const { db, ids, bodies } = this.#traces;
     db.exec('BEGIN IMMEDIATE');
     try {
@@ -38,10 +36,7 @@ export class Appender {
       ids.refresh();
       bodies.begin();
       const mostBytes = Math.max(leastRoomBytes, 2 * request.length);
-      for (const part of this.#cutter.cut(request, mostBytes)) {
-        this.#store(part, now);
-        breaks?.take();
-      }
+      for (const part of this.#cutter.cut(request, mostBytes)) this.#store(part, now);
       bodies.flush();
       db.exec('COMMIT');
       bodies.commit();

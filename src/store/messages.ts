@@ -36,8 +36,6 @@ export type Command =
       readonly body: Uint8Array;
       readonly tenant: string;
       readonly now: number;
-      /** Others wait behind it: no time for breaks. */
-      readonly isUrgent: boolean;
     }
   | { readonly id: number; readonly type: 'answer'; readonly request: TempoRequest }
   | { readonly id: number; readonly type: 'retain'; readonly now: number }

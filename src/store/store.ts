@@ -197,13 +197,7 @@ class EmbeddedStore implements Store, ThreadReports {
   }
 
   #append({ body, tenant = '' }: ExportRequest): Promise<Outcome> {
-    return this.#thread.ask({
-      type: 'append',
-      body: this.#desk.put(body),
-      tenant,
-      now: this.#now(),
-      isUrgent: this.#queue.length > 1,
-    });
+    return this.#thread.ask({ type: 'append', body: this.#desk.put(body), tenant, now: this.#now() });
   }
 
   #written({ storage, refusedSpans = 0 }: Outcome): void {

@@ -3,7 +3,6 @@ import { systemClock } from '../clock.ts';
 import { lowerOwnPriority } from '../low-priority.ts';
 import { MalformedError } from '../wire/reader.ts';
 import type { TempoAnswers } from './answer.ts';
-import { Breaks } from './breaks.ts';
 import { tryWriting } from './database.ts';
 import { Databases } from './databases.ts';
 import { deleteForsaken } from './forsaken.ts';
@@ -20,7 +19,6 @@ const tellSetAside = (message: string): void => reply({ type: 'set_aside', messa
 let databases: Databases;
 const utf8 = new TextEncoder();
 const turns = new Turns();
-const breaks = new Breaks();
 /** Of the questions under way, by their ids. */
 const paces = new Map<number, Pace>();
 
@@ -65,7 +63,7 @@ async function carryOut(command: Command): Promise<Outcome> {
   switch (command.type) {
     case 'append': {
       const refusedSpans = await databases.use(command.tenant, ({ appender }) =>
-        appender.append(command.body, command.now, command.isUrgent ? undefined : breaks),
+        appender.append(command.body, command.now),
       );
       return { storage: databases.storage, refusedSpans };
     }
