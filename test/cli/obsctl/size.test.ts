@@ -41,7 +41,7 @@ describe('what a load takes', () => {
     expect(without.gateways).toBeGreaterThan(as.gateways);
     const { gateways, network, cores } = without;
     expect(network.betweenBytes).toBeCloseTo((network.inBytes * (gateways - 1)) / gateways);
-    expect(cores.handing).toBeCloseTo((2.2 * cores.deciding * (gateways - 1)) / gateways);
+    expect(cores.handing).toBeCloseTo((1.8 * cores.deciding * (gateways - 1)) / gateways);
   });
 
   it('counts large spans by their bytes', () => {

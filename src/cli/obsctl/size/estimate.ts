@@ -45,7 +45,7 @@ export const chosen = {
   /** Of a core's time, so that acknowledgements stay quick. */
   utilization: 0.5,
   /** Of what deciding costs: measured with two gateways of which one is asked, docs/performance.md § A fleet. */
-  hopCost: 2.2,
+  hopCost: 1.8,
   /** The largest share over the mean share of traces, and bursts. */
   unevenness: 1.25,
   bufferShareOfLimit: 0.4,
