@@ -28,6 +28,8 @@ export const refusals = {
   tls_flood: { grpc: 14, http: 400, retryable: false },
   plain_on_tls: { grpc: 14, http: 400, retryable: false },
   tls_on_plain: { grpc: 14, http: 400, retryable: false },
+  http_on_grpc: { grpc: 3, http: 400, retryable: false },
+  grpc_on_http: { grpc: 14, http: 400, retryable: false },
   client_certificate: { grpc: 16, http: 403, retryable: false },
   calls_full: { grpc: 8, http: 429, retryable: false },
   broker_unavailable: { grpc: 14, http: 503, retryable: true },

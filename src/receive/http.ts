@@ -7,7 +7,7 @@ import { headOf, type RequestHead } from './access.ts';
 import type { Sender } from './admission.ts';
 import { chunks } from './chunks.ts';
 import { closeBy } from './close-by.ts';
-import { isTls } from './handshakes.ts';
+import { addressOf, isTls } from './handshakes.ts';
 import { answerRaw, farewell, keepAliveMs, refusalAnswer, sendAnswer } from './http/answer.ts';
 import { type BodyType, bodyTypeOf, encodingOf, pathOf, tracesPath } from './http/content.ts';
 import { Cors } from './http/cors.ts';
@@ -23,6 +23,7 @@ import type { Endpoint, HttpReceiver, Ports } from './receiver.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import { turnedAway } from './turned-away.ts';
 import { idleMs, maxRequestMs, Watch } from './watch.ts';
+import { grpcOnHttp, isHttp2, tlsOnPlain } from './wrong-port.ts';
 
 interface HttpReceiverOptions extends Ports {
   readonly endpoint: Endpoint;
@@ -230,10 +231,18 @@ class NodeHttpReceiver implements HttpReceiver {
       socket.destroy();
       return;
     }
+    const { rawPacket = nothing } = error;
+    const foreign = isHttp2(rawPacket) ? grpcOnHttp : isTls(rawPacket) ? tlsOnPlain : undefined;
+    if (foreign !== undefined) {
+      this.#turnedAway(foreign.reason, foreign.message, addressOf(socket as Socket));
+      // In HTTP/1 to all: a gRPC client that was told our settings would come again at once, and forget the reason.
+      answerRaw(socket, 400, foreign);
+      return;
+    }
     const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
     const refusal = late
       ? new Refusal('timeout', 'the request did not arrive in time')
-      : new Refusal(isTls(error.rawPacket ?? nothing) ? 'tls_on_plain' : 'malformed', 'not an HTTP request');
+      : new Refusal('malformed', 'not an HTTP request');
     this.#options.stats.refuse(refusal.reason, 0);
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : late ? 408 : 400;
     answerRaw(socket, status, refusal);

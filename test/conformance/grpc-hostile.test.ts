@@ -163,9 +163,9 @@ describe('hostile input, answered more precisely by http2', () => {
     await using gateway = await start('http2');
     await tcp(gateway.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await tcp(gateway.port, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\xff\xff\xff\xff\xff\xff\xff\xff');
-    expect(refusals(gateway.stats)).toEqual({ malformed: 2 });
+    expect(refusals(gateway.stats)).toEqual({ malformed: 1, http_on_grpc: 1 });
     await call(gateway.port, [frame(requestOf(1))], { 'content-length': '3' });
-    expect(refusals(gateway.stats)).toEqual({ malformed: 3 });
+    expect(refusals(gateway.stats)).toEqual({ malformed: 2, http_on_grpc: 1 });
   });
 
   it('names the encodings it knows', async () => {

@@ -222,6 +222,7 @@ describe.each(ours)('%s with TLS', (kind) => {
     await new Promise((resolve) => socket.on('error', resolve));
     await until(() => gateway.connections.stats.open === 0);
     expect(refusals(gateway.stats)).toEqual({ tls_on_plain: 1 });
+    if (kind !== 'grpc-js') expect(gateway.turnedAway).toEqual([expect.stringMatching(/^tls_on_plain: .*without TLS/)]);
   });
 
   it('takes no second handshake on a connection', async () => {

@@ -5,7 +5,8 @@ import { headOf, type RequestHead } from '../access.ts';
 import { chunks } from '../chunks.ts';
 import { closeBy } from '../close-by.ts';
 import type { Guest } from '../connection-limit.ts';
-import { isTls } from '../handshakes.ts';
+import { addressOf, isTls } from '../handshakes.ts';
+import { farewell } from '../http/answer.ts';
 import { Connection } from '../http2/connection.ts';
 import { FrameWriter } from '../http2/frame-writer.ts';
 import type { Headers } from '../http2/header-decoder.ts';
@@ -20,6 +21,7 @@ import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts
 import type { ServerCredentials } from '../server-credentials.ts';
 import { turnedAway } from '../turned-away.ts';
 import { idleMs, maxRequestMs, Watch } from '../watch.ts';
+import { httpOnGrpc, isHttp1, tlsOnPlain } from '../wrong-port.ts';
 import { answerHttp, answerRefusal } from './answer.ts';
 import { type CallHost, ExportCall } from './export-call.ts';
 import type { CallKeeper } from './kept-calls.ts';
@@ -109,6 +111,7 @@ export class Http2Receiver implements GrpcReceiver {
     const openedAt = systemClock.monotonicMs();
     const onBytes = (bytes: Buffer, length: number): boolean => {
       if (!connection.isOpen) isTlsHere ||= isTls(bytes);
+      if (!connection.isOpen && socket.writable && isHttp1(bytes, length)) this.#sendAway(socket, connection);
       connection.read(bytes, length);
       this.#read.over();
       return socket.writableLength <= maxUnreadBytes;
@@ -127,7 +130,10 @@ export class Http2Receiver implements GrpcReceiver {
       serve: (stream, headers) => this.#serve(stream, headers, caller),
       send: (bytes) => void socket.write(bytes),
       finished: () => void socket.end(),
-      broken: () => stats.refuse(isTlsHere ? 'tls_on_plain' : 'malformed', 0),
+      broken: () => {
+        if (isTlsHere) this.#turnedAway(tlsOnPlain.reason, tlsOnPlain.message, addressOf(socket));
+        else stats.refuse('malformed', 0);
+      },
       now: () => this.#watch.now,
     });
     const opened: Opened = {
@@ -154,6 +160,13 @@ export class Http2Receiver implements GrpcReceiver {
       connections?.delete(opened);
       connection.close();
     });
+  }
+
+  /** Tells whoever speaks HTTP/1 in that where to send. What still comes is read and dropped. */
+  #sendAway(socket: Socket, connection: Connection): void {
+    this.#turnedAway(httpOnGrpc.reason, httpOnGrpc.message, addressOf(socket));
+    connection.close();
+    socket.end(farewell(httpOnGrpc));
   }
 
   #sweep(now: number): void {

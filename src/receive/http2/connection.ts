@@ -79,8 +79,8 @@ export class Connection implements FrameSink, StreamHost {
       [Setting.INITIAL_WINDOW_SIZE, streamWindow],
       [Setting.MAX_HEADER_LIST_SIZE, maxListBytes],
     ]);
+    // They leave with what the client's first bytes bring about: whoever speaks another protocol is answered in that.
     this.writer.windowUpdate(0, connectionWindow - defaultWindow);
-    this.flush();
   }
 
   /** The client's settings have come: it speaks HTTP/2. */

@@ -34,7 +34,7 @@ export const intakeMetrics: readonly Metric[] = [
     labels: ['reason'],
     help: 'Requests that were not taken; the sender was told so.',
     advice:
-      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `connection_full`: one client sends too much at once, [limits](operations.md#limits). `timeout`: one that is too slow. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `overloaded`: docs/overload.md. `calls_full`: somebody watches our health too often. `draining`: a restart, harmless. `unauthenticated`, `permission_denied`: [who may come in](access.md). `tls_…`, `plain_on_tls`, `client_certificate`: [connections](configuration.md#tls) that came to nothing. `tenant_…`: docs/tenants.md. `owner_refused`, `owner_rejected`, `forward_full`: [several gateways](fleet.md).',
+      '`buffer_full`, `inflight_full`: more memory, more replicas or a shorter wait. `connection_full`: one client sends too much at once, [limits](operations.md#limits). `timeout`: one that is too slow. `too_large`: smaller batches at the sender. `malformed`: a broken sender. `overloaded`: docs/overload.md. `calls_full`: somebody watches our health too often. `draining`: a restart, harmless. `unauthenticated`, `permission_denied`: [who may come in](access.md). `http_on_grpc`, `grpc_on_http`: a sender has the other protocol’s port. `tls_…`, `plain_on_tls`, `client_certificate`: [connections](configuration.md#tls) that came to nothing. `tenant_…`: docs/tenants.md. `owner_refused`, `owner_rejected`, `forward_full`: [several gateways](fleet.md).',
     read: (sample) => refusedRows(sample.gateway, 'requests'),
   },
   {

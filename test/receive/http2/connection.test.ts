@@ -31,8 +31,10 @@ const answered = (id: number, body = 'hello'): string[] => [
 ];
 
 describe('a connection', () => {
-  it('says hello at once, with its limits and a wide window', () => {
+  it('says hello when the client has begun, with its limits and a wide window', () => {
     const peer = new Peer();
+    expect(peer.writes).toBe(0);
+    peer.send(preface.subarray(0, 3));
     const [first, second] = peer.frames();
     expect(first).toMatchObject({ type: Type.SETTINGS, flags: 0, stream: 0 });
     expect(first.payload).toEqual(
@@ -47,7 +49,7 @@ describe('a connection', () => {
     );
     expect(second.payload.readUInt32BE(0)).toBe(16 * MiB - 65_535);
     expect(peer.connection.isOpen).toBe(false);
-    peer.send(preface, settings());
+    peer.send(preface.subarray(3), settings());
     expect(peer.connection.isOpen).toBe(true);
     expect(peer.heard()).toEqual(['SETTINGS ack']);
   });
