@@ -1,6 +1,7 @@
-import { closeSync, constants, ftruncateSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { copyBytes } from '../wire/copy.ts';
+import { firstPlace, nextPlace, type Place } from './body-place.ts';
 import { BodyReader } from './body-reader.ts';
 import { readReference, referenceBytes, writeReference } from './body-reference.ts';
 import { bodyFile, bodyFiles } from './own-files.ts';
@@ -11,13 +12,6 @@ const gatheredBytes = 512 * 1024;
 const mostFileBytes = 32 * 1024 * 1024;
 const filesPerStore = 64;
 
-interface Place {
-  readonly number: number;
-  readonly at: number;
-}
-
-const nowhere: Place = { number: 0, at: 0 };
-
 /**
  * The bodies of parts, one behind the other in files beside the database: written once, where SQLite writes what is new
  * to its log and then to its pages. The rows say what is stored: bytes that no row refers to are none. A file goes when
@@ -25,36 +19,35 @@ const nowhere: Place = { number: 0, at: 0 };
  */
 export class BodyFiles {
   readonly #database: string;
+  readonly #endsOfRows: () => Place[];
   readonly #fileBytes: number;
   /** Bytes of each file, by its number. */
   #sizes = new Map<number, number>();
   readonly #gathered = new Uint8Array(gatheredBytes);
   #length = 0;
   /** Where what is gathered belongs. */
-  #at: Place = nowhere;
+  #at: Place = firstPlace;
   /** The end of what rows refer to. */
-  #committed: Place = nowhere;
+  #committed: Place = firstPlace;
   #writing = -1;
   readonly #reader = new BodyReader();
   readonly #reference = new Uint8Array(referenceBytes);
 
-  /** `database`: its path. `maxBytes`: of the whole store. */
-  constructor(database: string, maxBytes: number) {
+  /** `database`: its path. `maxBytes`: of the whole store. `endsOfRows`: of what its rows refer to. */
+  constructor(database: string, maxBytes: number, endsOfRows: () => Place[]) {
     this.#database = database;
+    this.#endsOfRows = endsOfRows;
     this.#fileBytes = Math.min(mostFileBytes, Math.ceil(maxBytes / filesPerStore));
-    this.begin();
+    this.#look(bodyFiles(database));
   }
 
-  /** To be called before a batch, in its transaction: another process that has the store open may have written, too. */
+  /** To be called first in a transaction: another process that has the store open may have written, or deleted, too. */
   begin(): void {
     const files = bodyFiles(this.#database);
-    const last = files.reduce((one, other) => (one.number > other.number ? one : other), this.#file(1));
-    const size = statSync(last.path, { throwIfNoEntry: false })?.size ?? 0;
-    const isAsKnown = last.number === this.#at.number && size === this.#at.at && files.length === this.#sizes.size;
-    if (isAsKnown || (files.length === 0 && this.#at.at === 0 && this.#at !== nowhere)) return;
-    this.#closeWriting();
-    this.#sizes = new Map(files.map(({ path, number }) => [number, statSync(path).size]));
-    this.#committed = this.#at = { number: last.number, at: size };
+    const { number, at } = this.#at;
+    const last = files.find((each) => each.number === number);
+    const isAsKnown = (last === undefined ? 0 : statSync(last.path).size) === at && files.length === this.#sizes.size;
+    if (!isAsKnown || this.#isDeleted || files.some((each) => each.number > number)) this.#look(files);
   }
 
   /** Of all files. */
@@ -92,16 +85,16 @@ export class BodyFiles {
   /** What was added since the last `commit` has none. */
   undo(): void {
     const { number, at } = this.#committed;
+    const wasTurned = this.#at.number !== number;
     this.#length = 0;
-    for (const later of [...this.#sizes.keys()].filter((each) => each > number)) this.#delete(later);
-    if (this.#at.number !== number) this.#closeWriting();
     this.#at = this.#committed;
-    if ((this.#sizes.get(number) ?? 0) <= at) return;
     try {
-      ftruncateSync(this.#descriptor(), at);
-      this.#sizes.set(number, at);
+      if (wasTurned) this.#closeWriting();
+      for (const later of [...this.#sizes.keys()].filter((each) => each > number)) this.#delete(later);
+      if ((this.#sizes.get(number) ?? 0) > at) ftruncateSync(this.#descriptor(), at);
+      if (at > 0) this.#sizes.set(number, at);
     } catch {
-      // The next bodies are written over them.
+      // No row refers to what is left; the next bodies are written behind it.
     }
   }
 
@@ -121,7 +114,10 @@ export class BodyFiles {
     return there !== undefined && Buffer.compare(there, body) === 0;
   }
 
-  /** Deletes the files before the one that this refers to; all of them where there is no trace any more. */
+  /**
+   * Deletes the files before the one that this refers to; all of them where there is no trace any more. In a
+   * transaction: another process may be writing to them.
+   */
   deleteBefore(oldest: Uint8Array | undefined): void {
     const first = oldest === undefined ? Number.POSITIVE_INFINITY : readReference(oldest).number;
     if (oldest !== undefined && first > this.#at.number) return;
@@ -136,8 +132,15 @@ export class BodyFiles {
     this.#reader.close();
   }
 
-  #file(number: number): { readonly path: string; readonly number: number } {
-    return { path: bodyFile(this.#database, number), number };
+  #look(files: ReturnType<typeof bodyFiles>): void {
+    this.#closeWriting();
+    const sizes = files.map(({ path, number }) => ({ number, at: statSync(path).size }));
+    this.#sizes = new Map(sizes.map(({ number, at }) => [number, at]));
+    const last = sizes.reduce<Place | undefined>(
+      (one, other) => (one && one.number > other.number ? one : other),
+      undefined,
+    );
+    this.#committed = this.#at = nextPlace(last, [...this.#endsOfRows(), this.#at]);
   }
 
   #turn(): void {
@@ -173,9 +176,15 @@ export class BodyFiles {
     this.#sizes.delete(number);
   }
 
+  /** What is written to, by another process: there may be another file of its name. */
+  get #isDeleted(): boolean {
+    return this.#writing >= 0 && fstatSync(this.#writing).nlink === 0;
+  }
+
   #closeWriting(): void {
-    if (this.#writing >= 0) closeSync(this.#writing);
+    const descriptor = this.#writing;
     this.#writing = -1;
+    if (descriptor >= 0) closeSync(descriptor);
   }
 }
 

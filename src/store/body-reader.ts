@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 /** Reads files of bodies, the last one open: what is read together mostly lies together. */
 export class BodyReader {
@@ -7,7 +7,7 @@ export class BodyReader {
 
   /** Undefined where the file is not there, or ends before. Throws what the system says. */
   read(path: string, start: number, bytes: number): Uint8Array | undefined {
-    if (path !== this.#path && !this.#open(path)) return undefined;
+    if ((path !== this.#path || this.#isDeleted) && !this.#open(path)) return undefined;
     if (start + bytes > fstatSync(this.#descriptor).size) return undefined;
     const body = new Uint8Array(bytes);
     for (let done = 0; done < bytes; ) {
@@ -24,10 +24,19 @@ export class BodyReader {
     this.#descriptor = -1;
   }
 
+  /** By another process: there may be another of its name. */
+  get #isDeleted(): boolean {
+    return fstatSync(this.#descriptor).nlink === 0;
+  }
+
   #open(path: string): boolean {
     this.close();
-    if (!existsSync(path)) return false;
-    this.#descriptor = openSync(path, constants.O_RDONLY);
+    try {
+      this.#descriptor = openSync(path, constants.O_RDONLY);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
+    }
     this.#path = path;
     return true;
   }

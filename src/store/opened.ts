@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { TempoAnswers } from './answer.ts';
 import { Appender } from './append.ts';
 import { BodyFiles } from './body-files.ts';
+import { endsOfRows } from './body-place.ts';
 import { Damaged, isDamageAtStart, isDiskFull } from './damage.ts';
 import { openDatabase } from './database.ts';
 import type { StoreLimits } from './limits.ts';
@@ -64,7 +65,7 @@ export function trimStore(options: WorkerOptions, now: number): void {
 export function openParts(file: string, limits: StoreLimits): Opened {
   const db = openDatabase(file);
   try {
-    const bodies = new BodyFiles(file, limits.maxBytes);
+    const bodies = new BodyFiles(file, limits.maxBytes, endsOfRows(db));
     const traces = { db, bodies, ids: new TraceIds(db) };
     const retention = new Retention(db, bodies, limits);
     retention.stats();

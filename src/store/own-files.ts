@@ -19,11 +19,17 @@ const bodies = '-bodies-';
 /** A file of bodies of this database (body-files.ts). */
 export const bodyFile = (file: string, number: number): string => `${file}${bodies}${String(number).padStart(6, '0')}`;
 
-/** Those that are there. */
+/** More than there ever are: numbers from here on are damaged, or a stranger's. */
+export const mostFiles = 1e9;
+
+/** Those that are there; a name that `bodyFile` does not give is a stranger's. */
 export function bodyFiles(file: string): { readonly path: string; readonly number: number }[] {
   const start = basename(file) + bodies;
-  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(start) && /-\d+$/.test(name));
-  return names.map((name) => ({ path: join(dirname(file), name), number: Number(name.slice(start.length)) }));
+  return readdirSync(dirname(file)).flatMap((name) => {
+    const number = name.startsWith(start) ? Number(name.slice(start.length)) : Number.NaN;
+    const isOurs = number > 0 && number < mostFiles && name === basename(bodyFile(file, number));
+    return isOurs ? [{ path: join(dirname(file), name), number }] : [];
+  });
 }
 
 /** What there may be of SQLite's, and what is there of bodies. */

@@ -74,12 +74,18 @@ export class Retention {
   }
 
   #deleteUpTo(id: number): number {
+    return this.#inTransaction(() => {
+      this.#statements.deleteParts.run(id);
+      return Number(this.#statements.deleteTraces.run(id).changes);
+    });
+  }
+
+  #inTransaction<T>(work: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
-      this.#statements.deleteParts.run(id);
-      const { changes } = this.#statements.deleteTraces.run(id);
+      const done = work();
       this.#db.exec('COMMIT');
-      return Number(changes);
+      return done;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
@@ -88,8 +94,11 @@ export class Retention {
 
   /** Rows leave in the order they came, as their bodies lie; of format 1 are the oldest, while there are any. */
   #dropBodies(): void {
-    const oldest = this.#oldestBody();
-    if (oldest !== undefined || this.stats().traces === 0) this.#bodies.deleteBefore(oldest);
+    this.#inTransaction(() => {
+      this.#bodies.begin();
+      const oldest = this.#oldestBody();
+      if (oldest !== undefined || this.stats().traces === 0) this.#bodies.deleteBefore(oldest);
+    });
   }
 
   /** A reference to the body of the oldest trace; undefined where there is none, or one of format 1. */

@@ -54,13 +54,16 @@ const rowsPerPage = 256;
 /** Of one trace, as much as is read; Tempo stores no more than 5 MB of one by default. */
 export const maxTraceBytes = 16 * 1024 * 1024;
 
+/** So that whoever asks for the trace knows that there was more. */
+const damaged = 'spans of it are damaged in the store, or were lost with a crash of the machine';
+
 /** What was read of a trace. */
 interface ReadOf {
   bytes: number;
   /** False where it is larger than `maxTraceBytes`. */
   isWhole: boolean;
   /** In words, what is known to be missing all the same. */
-  readonly missing?: string;
+  missing?: string;
 }
 
 /** Retention deleted the trace while it was read: what was read of it may be a part. */
@@ -158,7 +161,10 @@ export class TraceReader {
     const duplicates = new Duplicates();
     for (const stored of this.#stored(id)) {
       const body = isReference(stored) ? this.#bodies.read(stored) : stored;
-      if (body === undefined) continue;
+      if (body === undefined) {
+        read.missing = damaged;
+        continue;
+      }
       read.isWhole = read.bytes === 0 || read.bytes + body.length <= maxTraceBytes;
       if (!read.isWhole) return;
       read.bytes += body.length;

@@ -17,7 +17,9 @@ export async function traceV1(found: StoredParts | undefined, { accept, pace }: 
   const answer = wantsProtobuf(accept)
     ? protobuf(await asProtobuf(found))
     : jsonText(await asJson(found, 'batches', pace));
-  return found.read.isWhole ? answer : plain(422, tooLarge);
+  const { isWhole, bytes, missing } = found.read;
+  if (bytes === 0 && missing !== undefined) return plain(404, missing);
+  return isWhole ? answer : plain(422, tooLarge);
 }
 
 /** An unknown trace is an empty one here, as in Tempo. */
