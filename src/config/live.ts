@@ -269,7 +269,7 @@ export class LiveRules<T> {
     // Of what the file says by itself; without one it is what was merged of it before.
     if (file !== undefined && !('merged' in file)) this.#fileFields = fileFields;
     if (policies === undefined) {
-      this.#record.repeated(origin, this.#inForce);
+      this.#record.repeated(origin, this.#told());
       return true;
     }
     const next = { hash, source: keys?.source ?? this.#options.file.name, modifyIndex: keys?.index ?? 0 };
@@ -294,10 +294,14 @@ export class LiveRules<T> {
 
   #swap(origin: Origin, policies: T, notes: readonly string[]): void {
     this.#current = policies;
-    const { revision, source } = this.#inForce;
-    const names = this.#options.policyNames(policies);
-    this.#record.accepted(origin, { revision, source, policies: names, ...(notes.length > 0 && { notes }) });
+    this.#record.accepted(origin, { ...this.#told(), ...(notes.length > 0 && { notes }) });
     for (const callback of this.#swapped) callback(policies);
+  }
+
+  /** What the log says of the rules in force. */
+  #told(): Record<string, unknown> {
+    const { revision, source } = this.#inForce;
+    return { revision, source, policies: this.#options.policyNames(this.current) };
   }
 
   #refuse(origin: Origin, errors: readonly string[]): false {

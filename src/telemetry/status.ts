@@ -69,7 +69,11 @@ function rulesOf({ rules }: GatewayStats) {
     by: rules.written?.by ?? null,
     writtenAt: rules.written?.at ?? null,
     why: rules.written?.why ?? null,
-    lastRefusal: lastRefusal && { at: isoTime(lastRefusal.at), error: lastRefusal.error },
+    lastRefusal: lastRefusal && {
+      at: isoTime(lastRefusal.at),
+      error: lastRefusal.error,
+      settled: rules.lastLoadSucceeded,
+    },
   };
 }
 

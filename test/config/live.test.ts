@@ -224,9 +224,11 @@ describe('rules from a file', () => {
   });
 
   it('that are put right again count as loaded', async () => {
-    const { rules, file, swaps } = await started({ file: 'routes: [/a]' });
+    const { rules, file, logged, swaps } = await started({ file: 'routes: [/a]' });
+    const [inForce] = logged.filter((line) => line.includes('rules in force'));
     file.say('nonsense');
     file.say('routes: [/a]');
+    expect(logged.at(-1)).toBe(inForce);
     expect(rules.status()).toMatchObject({ lastLoadSucceeded: true, loads: { accepted: 2, refused: 1 } });
     expect(rules.status().lastRefusal).not.toBeNull();
     expect(swaps).toHaveLength(1);

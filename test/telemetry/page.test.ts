@@ -172,6 +172,11 @@ describe('the state of the gateway on the page', () => {
     const textIn = (state: object) => textOf(shown('showRules', state)('rules'));
     expect(textIn(rules)).toContain('errors, baseline');
     expect(textIn({ ...rules, source: 'file:none' })).toBe('None: nothing is decided here.');
+    const refused = (settled: boolean) => textIn({ ...rules, lastRefusal: { at: 2, error: 'no such key', settled } });
+    expect([refused(false), refused(true)]).toEqual([
+      expect.stringMatching(/A newer version was refused .*no such key/),
+      expect.stringMatching(/Last refusal .*no such key/),
+    ]);
   });
 });
 

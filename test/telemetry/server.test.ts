@@ -188,7 +188,11 @@ describe('/api/status', () => {
       by: 'anna',
       writtenAt: '2026-01-02T03:00:59.000Z',
       why: 'quieter',
-      lastRefusal: { at: '2026-01-02T03:01:10.000Z', error: 'baseline_percent: expected a number from 0 to 100' },
+      lastRefusal: {
+        at: '2026-01-02T03:01:10.000Z',
+        error: 'baseline_percent: expected a number from 0 to 100',
+        settled: false,
+      },
     });
     expect(status.buffer).toEqual({
       bytes: 8 << 20,

@@ -77,7 +77,7 @@ const status = v.looseObject({
     loadedAt: moment,
     policies: v.array(v.string()),
     debug: v.boolean(),
-    lastRefusal: v.nullable(v.looseObject({ at: moment, error: v.string() })),
+    lastRefusal: v.nullable(v.looseObject({ at: moment, error: v.string(), settled: v.optional(v.boolean()) })),
     // Older gateways say nothing of these.
     follows: v.optional(v.string()),
     sourceIndex: v.optional(v.number()),

@@ -177,13 +177,16 @@ function writtenText({ by, writtenAt, why }: Status['rules'], now: number): stri
   return printable(`by ${by}${when}${why ? `: ${why}` : ''}`);
 }
 
-/** In red while what was refused is newer than what is in force; good rules that came later settle it. */
+/** In red until good rules came, which may be those in force once more: they are not loaded again. */
 function refusalLine({ lastRefusal, loadedAt }: Status['rules'], now: number, paint: Paint): string[][] {
   if (lastRefusal === null) return [];
-  const text = `${printable(lastRefusal.error)} (${ago(lastRefusal.at, now)})`;
-  const isSettled = lastRefusal.at !== null && loadedAt !== null && Date.parse(lastRefusal.at) < Date.parse(loadedAt);
-  return isSettled ? [['refused', `${text}, before the rules in force`]] : [['refused', paint.red(text)]];
+  const { at, error, settled: isSettled = isBefore(at, loadedAt) } = lastRefusal;
+  const text = `${printable(error)} (${ago(at, now)})`;
+  return [['refused', isSettled ? `${text}, put right since` : paint.red(text)]];
 }
+
+const isBefore = (a: string | null, b: string | null): boolean =>
+  a !== null && b !== null && Date.parse(a) < Date.parse(b);
 
 function booksTable({ books }: Status, paint: Paint): string {
   const spans: Readonly<Record<string, unknown>> = books.spans;

@@ -63,7 +63,7 @@ function showBooks(books) {
 }
 function showRules(rules) {
   if (rules.source === ${JSON.stringify(noRulesSource)}) return show('rules', el('p', { className: 'soft' }, 'None: nothing is decided here.'));
-  const newer = rules.lastRefusal && !(rules.lastRefusal.at < rules.loadedAt);
+  const newer = rules.lastRefusal && !rules.lastRefusal.settled;
   const refusal = rules.lastRefusal && el('p', { className: newer ? 'bad' : 'soft' }, (newer ? 'A newer version was refused ' : 'Last refusal ') + time(rules.lastRefusal.at) + ': ', mono(rules.lastRefusal.error));
   show('rules', facts([['revision', mono(rules.revision)], ['hash', mono(rules.hash)], ['source', mono(rules.source)], ['loaded', time(rules.loadedAt)],
     ['policies', mono(rules.policies.join(', '))], ['debug', rules.debug ? el('strong', { className: 'warn' }, 'on: every trace is kept') : 'off']]), refusal || '');

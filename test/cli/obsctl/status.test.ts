@@ -174,11 +174,20 @@ tempo          120       3       0  2 KiB  3s ago        none
     expect(statusText(healthy, now, true)).not.toMatch(/silent|can store nothing/);
   });
 
-  it('does not show in red what was refused before the rules that are in force', () => {
-    const refused = (at: string) =>
-      statusText({ ...healthy, rules: { ...healthy.rules, lastRefusal: { at, error: 'no such key' } } }, now, true);
-    expect(refused('2026-11-25T15:57:54Z')).toContain('refused   no such key (1h02m ago), before the rules in force\n');
-    expect(refused('2026-11-25T15:57:56Z')).toContain('refused   \u001b[31mno such key (1h02m ago)\u001b');
+  it('does not show in red what was put right since: by new rules, or by those in force once more', () => {
+    const refused = (at: string, settled?: boolean) => {
+      const lastRefusal = { at, error: 'no such key', settled: settled as boolean };
+      return statusText({ ...healthy, rules: { ...healthy.rules, lastRefusal } }, now, true);
+    };
+    const [before, after] = ['2026-11-25T15:57:54Z', '2026-11-25T15:57:56Z'];
+    const red = 'refused   \u001b[31mno such key (1h02m ago)\u001b';
+    const settled = 'refused   no such key (1h02m ago), put right since\n';
+    expect([refused(after, true), refused(after, false)]).toEqual([
+      expect.stringContaining(settled),
+      expect.stringContaining(red),
+    ]);
+    // Older gateways do not say it.
+    expect([refused(before), refused(after)]).toEqual([expect.stringContaining(settled), expect.stringContaining(red)]);
   });
 
   it('tells what is wrong: refused rules, debug, unbalanced books, an exporter that never succeeded', () => {
@@ -189,7 +198,7 @@ tempo          120       3       0  2 KiB  3s ago        none
           ...healthy.rules,
           debug: true,
           modifyIndex: 412,
-          lastRefusal: { at: '2026-11-25T16:58:00Z', error: 'rules.yaml:3: no such key' },
+          lastRefusal: { at: '2026-11-25T16:58:00Z', error: 'rules.yaml:3: no such key', settled: false },
         },
         books: { ...healthy.books, balanced: false },
         export: [{ name: 'tempo', queueBytes: 0, failing: '', lastError: 'connection refused', lastSuccessAt: null }],
