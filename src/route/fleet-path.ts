@@ -111,22 +111,29 @@ export class FleetPaths {
     if (isOver && at?.isLast !== false) return undefined;
     if (isOver || visited.length === mostVisits - 1) to = last;
     if (to < 0 || names[to] === self) return undefined;
-    return { name: names[to], at: { ...this.#placeOf(path.lists[to], isOver ? at : undefined), isLast: to === last } };
+    return { name: names[to], at: { ...this.#placeOf(path, to, at), isLast: to === last } };
   }
 
   /** The first step of a path that a list later than `at` belongs to; behind its end where there is none. */
   #after({ names, lists }: Path, at: Position): number {
-    for (let to = 0; to < names.length; to++) {
-      const end = (lists[to + 1] ?? this.#lists.length) - 1;
-      if (compareLists(this.#lists[end], at) > 0) return to;
-    }
+    for (let to = 0; to < names.length; to++)
+      if (compareLists(this.#lists[this.#endOf(lists, to) - 1], at) > 0) return to;
     return names.length;
   }
 
-  /** Of a list; never before `least`. */
-  #placeOf(list: number, least: Position | undefined): ListPlace {
-    const { generation, epoch } = this.#lists[list];
-    return least !== undefined && compareLists(least, { generation, epoch }) > 0 ? least : { generation, epoch };
+  /** By which of a step's lists, in all of which it has the same owner: the first that is later than `at`. */
+  #placeOf({ lists }: Path, to: number, at: Position | undefined): ListPlace {
+    for (let list = lists[to]; list < this.#endOf(lists, to); list++) {
+      const { generation, epoch } = this.#lists[list];
+      if (at === undefined || compareLists({ generation, epoch }, at) > 0) return { generation, epoch };
+    }
+    // It came by a later one than any that is known here.
+    return at as Position;
+  }
+
+  /** Behind the lists of a step. */
+  #endOf(lists: Path['lists'], to: number): number {
+    return lists[to + 1] ?? this.#lists.length;
   }
 
   #keyOf(list: number, place: number): number {

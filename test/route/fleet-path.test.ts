@@ -95,6 +95,28 @@ describe('a slice', () => {
     expect(next('ababc', 'b', 4)).toBe('c5 last');
   });
 
+  describe('goes in no circle where members know of different lists', () => {
+    type Known = Readonly<Record<string, Readonly<Record<number, string>>>>;
+    const way = (known: Known, self: string, from: Way): string => {
+      const lists = Object.entries(known[self]);
+      const paths = new FleetPaths(
+        lists.map(([n, name]) => ({ ...place(Number(n)), owners: Ownership.of(members(name)) })),
+      );
+      const to = paths.next(paths.of(7, 7), self, from);
+      return to ? to.name + way(known, to.name, { visited: [...from.visited, to.name], at: to.at }) : '';
+    };
+
+    it('one has not heard of the list by which it is an owner', () => {
+      const known = { a: { 3: 'b', 5: 'b' }, b: { 3: 'b', 4: 'c', 5: 'b' }, c: { 3: 'b', 5: 'b' } };
+      expect(way(known, 'a', fromSender)).toBe('bcb');
+    });
+
+    it('each has the other one as the owner before and behind', () => {
+      const known = { a: { 4: 'b', 7: 'c' }, b: { 3: 'c', 6: 'c' }, c: { 2: 'b', 5: 'b' } };
+      expect(way(known, 'a', fromSender)).toBe('bc');
+    });
+  });
+
   it('is brought to the owner by the list in force when it has been to many', () => {
     const { paths, path } = known('abcdefghij');
     const visited = [...'abcdefg'];
