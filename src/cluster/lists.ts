@@ -7,6 +7,12 @@ import { isSame } from './members/list.ts';
 const mostPast = 12;
 /** Those are known still, so that they do not come back from members that had fewer. */
 const mostKnown = 100;
+/**
+ * No fleet's list changes as often, and it is still a number to the unit. Whoever hears of it, from a member that is
+ * broken, counts no further: beyond it nobody would understand anybody's word.
+ */
+export const mostGenerations = 2 ** 48;
+const after = (generation: number): number => Math.min(generation + 1, mostGenerations);
 
 /** As others tell of it. */
 export type HeardList = Omit<MemberList, 'epoch'>;
@@ -53,7 +59,7 @@ export class Lists {
     if (isSame(members, last.members)) return false;
     if (last.members.length > 0) this.#add({ ...last, endedAt: now });
     // The first one replaces none.
-    const next = last.generation + Number(last.members.length > 0);
+    const next = last.members.length > 0 ? after(last.generation) : last.generation;
     this.#inForce = { members, generation: Math.max(next, heard), epoch: epochOf(members) };
     return true;
   }
@@ -74,7 +80,7 @@ export class Lists {
     if (endedAgoMs >= (hasJoined ? this.#countsMs : this.#remembersMs) || members.length === 0) return false;
     // The one in force ends after all that is known; that it ended elsewhere makes it no other list.
     const epoch = epochOf(members);
-    const isNews = this.advance(epoch === this.#inForce.epoch ? generation : generation + 1);
+    const isNews = this.advance(epoch === this.#inForce.epoch ? generation : after(generation));
     const list = { members, generation, epoch, endedAt: now - Math.max(0, endedAgoMs) };
     if (this.#known.some((it) => compareLists(it, list) === 0)) return isNews;
     this.#add(list);

@@ -2,7 +2,7 @@ import type { Member } from '../model/member.ts';
 import { WireType } from '../wire/otlp.ts';
 import { MalformedError, Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
-import type { HeardList } from './lists.ts';
+import { type HeardList, mostGenerations } from './lists.ts';
 
 /** proto/tailgate/fleet.proto */
 const Field = { name: 1, run: 2, leaving: 3, past: 4, adminPort: 5, epoch: 6, generation: 7 } as const;
@@ -12,8 +12,6 @@ const MemberField = { name: 1, address: 2 } as const;
 /** What a foreign answer may have of each. */
 const mostPast = 32;
 const mostMembers = 10_000;
-/** No fleet's list changes as often, and what follows is still a number to the unit. */
-const mostGenerations = 2 ** 48;
 
 /** What a member says of itself when it is asked, or asks. */
 export interface Word {

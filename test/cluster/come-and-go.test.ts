@@ -79,6 +79,15 @@ describe('a member that joins', () => {
 });
 
 describe('a member', () => {
+  it('that hears of the last generation that there can be is understood as before when its list changes', async () => {
+    const past = [{ members: members('bc'), generation: 2 ** 48, endedAgoMs: 500 }];
+    const says: Record<string, Word | NoWord> = { b: word('b', { past }), c: word('c') };
+    const { fleet, views } = await among('abc', says);
+    says.c = word('c', { isLeaving: true });
+    await fleet.beat();
+    expect(readWord(views.at(-1)!.word).generation).toBe(2 ** 48);
+  });
+
   it('at whose address nobody listens is out of the list at the second try, and in it again at the first answer', async () => {
     const says: Record<string, Word | NoWord> = { b: word('b') };
     const { fleet, inForce, views } = await among('ab', says);
