@@ -40,6 +40,7 @@ export async function drain(parts: DrainParts, timeoutMs: number): Promise<Losse
   const by = deadlines(clock);
   const before = by(shards.stats(), began + answerMs);
   const failedBefore = failures(fanOut);
+  const offeredBefore = offered(fanOut);
   fanOut.beginDrain(began, timeoutMs * patienceShare);
   // A sender that never finishes its request must not use up the time of what others were promised.
   const receiveUntil = began + timeoutMs * receivingShare;
@@ -51,7 +52,8 @@ export async function drain(parts: DrainParts, timeoutMs: number): Promise<Losse
   // What was read from a topic and could not be delivered stays uncommitted, and is read again by others.
   await by(shards.finishReading(), began + timeoutMs);
   const after = await by(shards.stats(), Math.max(began + timeoutMs, clock.monotonicMs() + answerMs / 5));
-  return since({ ...failures(fanOut), gateway: ownLosses(await before, after) }, failedBefore);
+  const gateway = ownLosses(await before, after, offered(fanOut) - offeredBefore);
+  return since({ ...failures(fanOut), gateway }, failedBefore);
 }
 
 /** Decides in steps as large as the exporters have room; true when not all was decided in time. */
@@ -89,14 +91,25 @@ export function deadlines(clock: Clock): <T>(answer: T | Promise<T>, deadlineMs:
 const failures = (fanOut: FanOut): Losses =>
   Object.fromEntries(fanOut.stats().map(({ name, stats }) => [name, stats.failedSpans]));
 
+/** Spans that came to an exporter so far: to the one that most came to. */
+const offered = (fanOut: FanOut): number =>
+  Math.max(
+    0,
+    ...fanOut
+      .stats()
+      .map(({ stats }) => stats.exportedSpans + stats.queuedSpans + sum(Object.values(stats.failedSpans), (n) => n)),
+  );
+
 /**
- * What the gateway itself still has, or broke. A shard that does not answer has at least what it had when it last did.
+ * What the gateway itself still has, or broke. Shards that do not answer have what they had when they last did, less what
+ * exporters were offered since: that is in their books.
  */
 function ownLosses(
   before: readonly ShardStats[] | undefined,
   after: readonly ShardStats[] | undefined,
+  offeredSince: number,
 ): Losses[string] {
-  const undecided = after === undefined ? Math.max(1, waitingSpans(before ?? [])) : waitingSpans(after);
+  const undecided = after === undefined ? Math.max(1, waitingSpans(before ?? []) - offeredSince) : waitingSpans(after);
   return { undecided, lost: lostSpans(after ?? []) - (after === undefined ? 0 : lostSpans(before ?? [])) };
 }
 
