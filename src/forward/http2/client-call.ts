@@ -70,20 +70,31 @@ export class ClientCall {
   /** The answer is whole, and is told when nobody reads the message's bytes any more. */
   end(): void {
     this.#isWhole = true;
-    if (this.#writes === 0) this.#tell('', false);
+    if (this.#writes === 0) this.#tellWhole();
   }
 
   /** There is no more of an answer; `isUnprocessed`: the server has not looked at it. */
   fail(error: string, isUnprocessed = this.id === 0): void {
-    if (this.#isWhole) this.#tell('', false);
-    else this.#tell(error, isUnprocessed);
+    if (this.#isWhole) this.#tellWhole();
+    else if (this.#writes > 0) this.#forgetAnswer();
+    this.#tell(error, isUnprocessed);
   }
 
-  /** Nobody waits any more: an answer says nothing as long as the message's bytes may still be read. */
+  /** Nobody waits any more. */
   abandon(why: string): void {
+    this.#forgetAnswer();
+    this.#tell(why, false);
+  }
+
+  /** It says nothing as long as the message's bytes may still be read. */
+  #forgetAnswer(): void {
     this.head = undefined;
     this.trailers = undefined;
-    this.#tell(why, false);
+  }
+
+  /** One to half a message is of no worth: nobody has taken the rest. */
+  #tellWhole(): void {
+    this.#tell(this.leftBytes > 0 ? 'an answer to a part of the message' : '', false);
   }
 
   #tell(error: string, isUnprocessed: boolean): void {

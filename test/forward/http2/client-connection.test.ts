@@ -98,7 +98,16 @@ describe('a call', () => {
     expect(server.heard().at(-1)).toBe('RST_STREAM 1 NO_ERROR');
     expect(replies).toEqual([]);
     for (const written of server.writes) written();
-    expect(replies).toEqual([fine]);
+    // Whatever it says, it has not taken what it was not sent.
+    expect(replies).toEqual([{ ...fine, error: 'an answer to a part of the message' }]);
+  });
+
+  it('whose answer breaks off while its bytes are still being read has none, though a status came', () => {
+    const server = greeted();
+    server.isFast = false;
+    const { replies } = server.call('a');
+    server.say(headers(1, blockOf({ ...ok, 'grpc-status': '3' })), reset(1, 0));
+    expect(replies).toMatchObject([{ head: undefined, error: 'it reset the call with error 0' }]);
   });
 
   it('that was answered, and whose bytes are still being read when its time is over, was not taken for all we know', () => {
