@@ -132,7 +132,7 @@ export class JsonClient {
     const sent = { ...place.headers, ...this.#headers } as Readonly<Record<string, string | undefined>>;
     const { authorization } = sent;
     if (status === 401 || status === 403) return notAllowed(place, status, saidIn(text, authorization), sent);
-    const said = text.split('\n')[0].slice(0, 300).trim();
+    const said = errorIn(text).split('\n')[0].slice(0, 300).trim();
     const message = `${place.base} answered HTTP ${status}${said && `: ${said}`}`;
     return new CommandError(message, status === 400 ? exit.usage : exit.failed);
   }

@@ -20,10 +20,12 @@ export interface FoundTrace {
   readonly missingSpans?: number;
 }
 
-interface SearchResult {
+export interface SearchResult {
   /** Newest first. */
   readonly traces: readonly FoundTrace[];
   readonly partial: boolean;
+  /** Gateways of the fleet whose part is missing. */
+  readonly unanswered: readonly string[];
 }
 
 interface FetchedTrace {
@@ -56,11 +58,13 @@ export class TempoClient {
       end: String(Math.ceil(toMs / 1000)),
       limit: String(limit),
     });
-    const { status, body } = await this.#http.get(this.#place, `/api/search?${parameters}`, [404]);
+    const { status, body, headers } = await this.#http.get(this.#place, `/api/search?${parameters}`, [404]);
     if (status === 404) throw isWindow ? this.#windowless() : this.#storeless();
     const answer = objectOf(body);
     const traces = listOf(answer.traces).map(foundTrace);
-    return { traces: traces.sort((a, b) => b.startMs - a.startMs), partial: answer.status === 'PARTIAL' };
+    const unanswered = unansweredIn(headers);
+    const partial = answer.status === 'PARTIAL' || unanswered.length > 0;
+    return { traces: traces.sort((a, b) => b.startMs - a.startMs), partial, unanswered };
   }
 
   /**
@@ -152,6 +156,11 @@ function readTraceByIdResponse(body: Uint8Array): { readonly trace: Uint8Array; 
 }
 
 /** What the gateway says of a trace that is in its window alone, see docs/window.md. */
+function unansweredIn(headers: Answer['headers']): readonly string[] {
+  const named = String(headers['x-tailgate-unanswered'] ?? '');
+  return named === '' ? [] : named.split(',').map(decodeURIComponent);
+}
+
 function pastOf(headers: Answer['headers']): FetchedTrace['past'] {
   if (headers['x-tailgate-found-in'] !== 'window') return undefined;
   const policy = String(headers['x-tailgate-policy'] ?? '');

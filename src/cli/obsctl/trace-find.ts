@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CommandError, type ExitCode, exit } from '../exit.ts';
+import { printable } from './cells.ts';
 import { type Paint, paint as paintFor } from './colors.ts';
 import { collect, type Run } from './command.ts';
 import { formatNs } from './duration.ts';
@@ -7,7 +8,7 @@ import { localTime } from './local-time.ts';
 import { objectOf, textOf } from './otlp-json.ts';
 import type { Settings } from './settings.ts';
 import { type Column, table } from './table.ts';
-import { type FoundTrace, TempoClient } from './tempo-client.ts';
+import { type FoundTrace, type SearchResult, TempoClient } from './tempo-client.ts';
 import { jsonText } from './terminal.ts';
 import { longestSearchMs, type TimeFlags, type TimeRange, timeRange } from './time-range.ts';
 import { compileQuery, type QueryFlags } from './traceql-query.ts';
@@ -54,19 +55,24 @@ async function traceFind(flags: FindFlags, settings: Settings): Promise<ExitCode
   if (range.to - range.from > longestSearchMs && !flags.window)
     note(settings, 'Tempo refuses to search more than 168h at once unless told otherwise');
   const place = flags.window ? settings.gateway : settings.tempo;
-  const { traces, partial } = await new TempoClient(settings.client, place).search(
-    query,
-    range.from,
-    range.to,
-    limit,
-    flags.window,
-  );
-  if (traces.length === 0) return nothing(query, range, settings);
+  const result = await new TempoClient(settings.client, place).search(query, range.from, range.to, limit, flags.window);
+  const { traces } = result;
+  if (traces.length === 0) {
+    nothing(query, range, settings);
+    return notWhole(result, settings) ? exit.partial : exit.nothing;
+  }
   const rows = flags.window ? traces.map((trace) => ({ policy: '', ...trace })) : await withPolicies(traces, settings);
   settings.io.stdout.write(show(rows, settings));
   if (traces.length >= limit) note(settings, `only the newest ${limit}: --limit shows more`);
-  if (partial) note(settings, 'the store searched only a part of its data');
-  return partial ? exit.partial : exit.found;
+  return notWhole(result, settings) ? exit.partial : exit.found;
+}
+
+/** Whether more may be there than was looked at; says why. */
+function notWhole({ partial, unanswered }: SearchResult, settings: Settings): boolean {
+  if (unanswered.length > 0)
+    note(settings, `without these gateways, which did not answer: ${unanswered.map(printable).join(', ')}`);
+  else if (partial) note(settings, 'the store searched only a part of its data');
+  return partial;
 }
 
 function queryOf(flags: FindFlags): string {
@@ -84,12 +90,11 @@ function limitOf(text: string): number {
   return limit;
 }
 
-function nothing(query: string, { from, to }: TimeRange, settings: Settings): ExitCode {
+function nothing(query: string, { from, to }: TimeRange, settings: Settings): void {
   const { timeZone } = settings.io;
   note(settings, `nothing found from ${localTime(from, timeZone)} to ${localTime(to, timeZone)} for ${query}`);
   if (to - from < 30_000) note(settings, 'Tempo may leave the last 30s out of searches: try a longer --last');
   if (settings.output === 'json') settings.io.stdout.write('[]\n');
-  return exit.nothing;
 }
 
 const note = (settings: Settings, text: string): unknown => settings.io.stderr.write(`obsctl: ${text}\n`);

@@ -194,9 +194,27 @@ START                TRACE                             SERVICE         ROOT     
     expect(err).toContain('only the newest 2: --limit shows more');
   });
 
-  it('ends with 4 when the store searched only a part', async () => {
+  it('ends with 4 when the store searched only a part, also where nothing is in that', async () => {
     answers['/api/search'] = { body: { ...found, status: 'PARTIAL' } };
-    expect((await run(['trace', 'find'])).code).toBe(4);
+    expect(await run(['trace', 'find'])).toMatchObject({ code: 4, err: expect.stringContaining('only a part') });
+    answers['/api/search'] = { body: { traces: [], status: 'PARTIAL' } };
+    const { code, err } = await run(['trace', 'find']);
+    expect(code).toBe(4);
+    expect(err).toMatch(/nothing found [\s\S]*only a part/);
+  });
+
+  it('names the gateways of a fleet that did not answer', async () => {
+    answers['/api/search'] = (_, response) => {
+      response.setHeader('x-tailgate-unanswered', 'b,gateway%2C2');
+      response.end(JSON.stringify({ traces: [], status: 'PARTIAL' }));
+    };
+    const { code, err } = await run(['trace', 'find']);
+    expect(code).toBe(4);
+    expect(err).toContain('obsctl: without these gateways, which did not answer: b, gateway,2\n');
+    answers[`/api/explain/${id}`] = { status: 503, body: { error: 'nobody who answers knows of it' } };
+    expect((await run(['explain', id])).err).toBe(
+      `obsctl: ${base} answered HTTP 503: nobody who answers knows of it\n`,
+    );
   });
 
   it('prints the query and asks nobody with --explain-query', async () => {
