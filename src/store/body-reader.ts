@@ -1,14 +1,34 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 
 /** Reads files of bodies, the last one open: what is read together mostly lies together. */
 export class BodyReader {
   #path = '';
   #descriptor = -1;
 
-  /** Undefined where the file is not there, or ends before. Throws what the system says. */
+  /**
+   * Undefined where the file is not there, ends before, or cannot be read there. Throws what else the system says, such
+   * as that there are too many open files.
+   */
   read(path: string, start: number, bytes: number): Uint8Array | undefined {
-    if ((path !== this.#path || this.#isDeleted) && !this.#open(path)) return undefined;
-    if (start + bytes > fstatSync(this.#descriptor).size) return undefined;
+    try {
+      return this.#read(path, start, bytes);
+    } catch (error) {
+      if (unreadable.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    if (this.#descriptor >= 0) closeSync(this.#descriptor);
+    this.#path = '';
+    this.#descriptor = -1;
+  }
+
+  #read(path: string, start: number, bytes: number): Uint8Array | undefined {
+    let stats = path === this.#path ? fstatSync(this.#descriptor) : this.#open(path);
+    // Another process deleted it: there may be another of its name.
+    if (stats.nlink === 0) stats = this.#open(path);
+    if (start + bytes > stats.size) return undefined;
     const body = new Uint8Array(bytes);
     for (let done = 0; done < bytes; ) {
       const read = readSync(this.#descriptor, body, done, bytes - done, start + done);
@@ -18,26 +38,13 @@ export class BodyReader {
     return body;
   }
 
-  close(): void {
-    if (this.#descriptor >= 0) closeSync(this.#descriptor);
-    this.#path = '';
-    this.#descriptor = -1;
-  }
-
-  /** By another process: there may be another of its name. */
-  get #isDeleted(): boolean {
-    return fstatSync(this.#descriptor).nlink === 0;
-  }
-
-  #open(path: string): boolean {
+  #open(path: string): Stats {
     this.close();
-    try {
-      this.#descriptor = openSync(path, constants.O_RDONLY);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw error;
-    }
+    this.#descriptor = openSync(path, constants.O_RDONLY);
     this.#path = path;
-    return true;
+    return fstatSync(this.#descriptor);
   }
 }
+
+/** No such file, a sector that is worn out, a directory. */
+const unreadable = ['ENOENT', 'EIO', 'EISDIR'];

@@ -125,6 +125,21 @@ describe('a body that is damaged is said to be', () => {
   });
 });
 
+it('what cannot be read where a body lies hurts no other trace, nor those who write', async () => {
+  using home = temporaryDirectory();
+  using store = opened(home.path, small);
+  const old = { trace: 'old', id: 'a', name: 'old' };
+  store.keep(start, old);
+  store.keep(start, { trace: 'long', padding: 300_000 });
+  store.keep(start, { trace: 'next', name: 'next' });
+  const [file] = bodiesIn(home.path);
+  rmSync(join(home.path, file));
+  // As a sector that is worn out (EIO), a directory can be opened and not read.
+  mkdirSync(join(home.path, file));
+  store.keep(start, old, { trace: 'new', name: 'new' });
+  expect((await store.found('{}')).sort()).toEqual(['new', 'next', 'old']);
+});
+
 describe('another process that has the store open', () => {
   it('deletes no file that a request is written to', async () => {
     using home = temporaryDirectory();
