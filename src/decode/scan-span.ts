@@ -318,8 +318,11 @@ export class SpanScan {
  * Of an id that stands there several times the last one counts, but others read, and measure, each of them. None is no
  * fault.
  */
-const wrongTraceId = (bytes: number): string => (bytes === 0 ? '' : `a trace_id of ${bytes} bytes, not 16`);
-const wrongSpanId = (name: string, bytes: number): string => (bytes === 0 ? '' : `a ${name} of ${bytes} bytes, not 8`);
+const wrongTraceId = (bytes: number): string => wrongId('trace_id', bytes, 16);
+const wrongSpanId = (name: string, bytes: number): string => wrongId(name, bytes, 8);
+/** Who wrote JSON may have taken base64 for it, as ProtoJSON has it elsewhere. */
+const wrongId = (name: string, bytes: number, right: number): string =>
+  bytes === 0 ? '' : `a ${name} of ${bytes} bytes, not ${right} (in JSON: ${2 * right} hex digits)`;
 
 /** Where a message ends that is well formed. */
 function validated(kind: number, buf: Uint8Array, start: number, end: number): number {

@@ -76,7 +76,8 @@ describe('spans that others would refuse', () => {
     const spans = ['1234', 'AAAAAAAAAAA=', 'eee19b7ec3c1b175', ''].map((parentSpanId) => ({ ...span, parentSpanId }));
     const story = new Story(keepAll);
     const bytes = decodeJson(Buffer.from(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })));
-    expect(story.sendBytes(bytes, 'http_json')).toMatchObject({ spans: 4, rejectedSpans: 2 });
+    const message = expect.stringMatching(/a parent_span_id of .* bytes, not 8 \(in JSON: 16 hex digits\)/);
+    expect(story.sendBytes(bytes, 'http_json')).toMatchObject({ spans: 4, rejectedSpans: 2, message });
     expect(story.drain().left()).toHaveLength(2);
   });
 });

@@ -27,7 +27,7 @@ async function explain(text: string, settings: Settings): Promise<ExitCode> {
   const { status, body } = await client.get(gateway, `/api/explain/${id}`, [404]);
   if (status === 404) {
     io.stderr.write(
-      `obsctl: ${gateway.base} does not remember ${id}: it never came, or its decision is too long ago\n`,
+      `obsctl: ${gateway.base} does not remember ${id}: it never came, or its decision is too long ago, or of before the gateway started\n`,
     );
     return exit.nothing;
   }
