@@ -125,6 +125,8 @@ export class Peer {
 const statusOf = ({ trailers, head }: Reply) => trailers?.['grpc-status'] ?? head?.['grpc-status'];
 
 function judged(reply: Reply, isSilent: boolean): Sent {
+  // It waited for a stream, and nothing else came from there: whoever comes after it is asked.
+  if (reply.isUnprocessed && isSilent) return { kind: 'unreachable', message: reply.error };
   if (reply.isUnprocessed) return { kind: 'refused', waitMs: 0, message: reply.error };
   const status = statusOf(reply);
   const answer = judgeReply(reply);

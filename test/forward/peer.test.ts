@@ -1,12 +1,12 @@
-import { createServer, type ServerHttp2Stream } from 'node:http2';
+import { createServer, type ServerHttp2Stream, type Settings } from 'node:http2';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Peer } from '../../src/forward/peer.ts';
 
 /** A member that answers what has one byte, and nothing else. */
-async function member() {
-  const server = createServer();
+async function member(settings: Settings = {}) {
+  const server = createServer({ settings });
   server.on('stream', (stream: ServerHttp2Stream) => {
     stream.on('error', () => {});
     let bytes = 0;
@@ -41,6 +41,11 @@ it('a member that does not answer a call in time is silent where it answers no o
   const lost = peer.send([new Uint8Array(2)], {}, 1_000);
   expect(await peer.send([new Uint8Array(1)], {})).toMatchObject({ kind: 'taken' });
   expect(await lost).toMatchObject({ kind: 'uncertain', isSilent: true });
+});
+
+it('one that takes connections and no calls is not reached', async () => {
+  const peer = await member({ maxConcurrentStreams: 0 });
+  expect(await peer.send([new Uint8Array(1)], {}, 200)).toMatchObject({ kind: 'unreachable' });
 });
 
 it('one that takes connections and says nothing has a call for no longer than the call may take', async () => {
