@@ -259,8 +259,11 @@ const failingLines = ({ export: exporters }: Status, paint: Paint): string =>
     .join('');
 
 /** `3s ago`, of an ISO 8601 time. */
-const ago = (iso: string | null, now: number): string =>
-  iso === null ? 'never' : `${formatNs(Math.max(0, Math.floor((now - Date.parse(iso)) / 1000)) * 1e9)} ago`;
+function ago(iso: string | null, now: number): string {
+  if (iso === null) return 'never';
+  const seconds = Math.floor((now - Date.parse(iso)) / 1000);
+  return seconds < 1 ? '<1s ago' : `${formatNs(seconds * 1e9)} ago`;
+}
 
 export function sizeText(bytes: number): string {
   const power = Math.min(4, Math.floor(Math.log2(Math.max(1, bytes)) / 10));

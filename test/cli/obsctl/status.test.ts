@@ -174,6 +174,11 @@ tempo          120       3       0  2 KiB  3s ago        none
     expect(statusText(healthy, now, true)).not.toMatch(/silent|can store nothing/);
   });
 
+  it('says of what was this second that it was less than one ago', () => {
+    const rules = { ...healthy.rules, loadedAt: new Date(now - 400).toISOString() };
+    expect(statusText({ ...healthy, rules }, now, true)).toContain('loaded <1s ago');
+  });
+
   it('does not show in red what was put right since: by new rules, or by those in force once more', () => {
     const refused = (at: string, settled?: boolean) => {
       const lastRefusal = { at, error: 'no such key', settled: settled as boolean };
