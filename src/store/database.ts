@@ -49,7 +49,7 @@ function prepare(db: DatabaseSync): void {
   db.exec(
     'PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
   );
-  db.exec('PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -16384;');
+  db.exec('PRAGMA cache_size = -16384;');
   const version = Number(db.prepare('PRAGMA user_version').get()!.user_version);
   if (version === 0) db.exec(`BEGIN; ${schema} COMMIT`);
   else if (version === 1) db.exec(`BEGIN; ${fromFormat1} COMMIT`);
@@ -58,6 +58,16 @@ function prepare(db: DatabaseSync): void {
   db.exec(
     'SELECT max(id), max(digest), max(body) FROM (SELECT * FROM trace ORDER BY id DESC LIMIT 1); SELECT max(id) FROM part; SELECT max(key) FROM tag',
   );
+}
+
+/** SQLite's own; of a large store, larger logs would only make checkpoints longer. */
+const mostLogPages = 1000;
+
+/** Keeps the write-ahead log to so many bytes: a checkpoint at half of them leaves room for the batch that is on the way. */
+export function limitLog(db: DatabaseSync, bytes: number): void {
+  const pageBytes = Number(db.prepare('PRAGMA page_size').get()!.page_size);
+  const pages = Math.min(mostLogPages, Math.max(1, Math.floor(bytes / 2 / pageBytes)));
+  db.exec(`PRAGMA wal_autocheckpoint = ${pages}; PRAGMA journal_size_limit = ${pages * pageBytes}`);
 }
 
 /** What SQLite needs beside what is written. */

@@ -15,8 +15,8 @@ export function retentionPlan(now: number, { retentionMs, maxBytes }: StoreLimit
   return { storedBefore: now - retentionMs, bytes: maxBytes - logRoom(maxBytes) };
 }
 
-/** Left for the write-ahead log, which a checkpoint after each large batch keeps to about this (see database.ts). */
-const logRoom = (maxBytes: number): number => Math.min(32 * 1024 * 1024, Math.floor(maxBytes / 8));
+/** Left for the write-ahead log, which checkpoints keep to this (see database.ts). */
+export const logRoom = (maxBytes: number): number => Math.min(32 * 1024 * 1024, Math.floor(maxBytes / 8));
 
 /** Of the database, for the attribute values of completion; more than anybody completes from in a large store. */
 export const tagRoom = (maxBytes: number): number => Math.min(64 * 1024 * 1024, Math.floor(maxBytes / 8));

@@ -5,8 +5,8 @@ import { Appender } from './append.ts';
 import { BodyFiles } from './body-files.ts';
 import { endsOfRows } from './body-place.ts';
 import { Damaged, isDamageAtStart, isDiskFull } from './damage.ts';
-import { openDatabase } from './database.ts';
-import type { StoreLimits } from './limits.ts';
+import { limitLog, openDatabase } from './database.ts';
+import { logRoom, type StoreLimits } from './limits.ts';
 import type { WorkerOptions } from './messages.ts';
 import { makeDirectory } from './own-files.ts';
 import { Retention } from './retain.ts';
@@ -65,6 +65,7 @@ export function trimStore(options: WorkerOptions, now: number): void {
 export function openParts(file: string, limits: StoreLimits): Opened {
   const db = openDatabase(file);
   try {
+    limitLog(db, logRoom(limits.maxBytes));
     const bodies = new BodyFiles(file, limits.maxBytes, endsOfRows(db));
     const traces = { db, bodies, ids: new TraceIds(db) };
     const retention = new Retention(db, bodies, limits);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +40,18 @@ describe('bodies lie in files beside the database', () => {
     expect(steps).toBeLessThan(5);
     expect(traces - retention.stats().traces).toBeLessThan(600);
     expect(bytes - retention.stats().bytes).toBeGreaterThan(mebibyte / 2);
+  });
+
+  it.each([8, 24])('and its log, which take no more than %i MiB of the disk together', (most) => {
+    using home = temporaryDirectory();
+    using store = opened(home.path, most * mebibyte);
+    const attributes = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`n${i}`, i]));
+    for (let i = 0; i < 300; i++) {
+      store.keep(start, ...Array.from({ length: 20 }, (_, n) => ({ trace: `${i} ${n}`, attributes, padding: 3000 })));
+      if (store.retention.stats().overLimit) store.retain(start);
+    }
+    const sizes = readdirSync(home.path).map((name) => statSync(join(home.path, name)).size);
+    expect(sizes.reduce((sum, size) => sum + size, 0) / mebibyte).toBeLessThan(most);
   });
 
   it('of which nothing is left of a request that could not be stored', async () => {
