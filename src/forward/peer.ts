@@ -100,6 +100,8 @@ export class Peer {
     const connection = this.#connections.atHand ?? (await inTime(this.#connections.take(), withinMs, { ref: false }));
     const leftMs = Math.floor(untilMs - systemClock.monotonicMs());
     if (connection === late || leftMs < 0) throw new Error(`no connection to it within ${withinMs} ms`);
+    // It went away with its first words; on one that it leaves later, what it has not looked at may go again at once.
+    if (connection.closed) throw new Error('it takes no calls');
     const { reply, isLate } = await connection.call(headers, pieces, leftMs);
     const now = systemClock.monotonicMs();
     if (statusOf(reply) !== undefined) this.#heardAt = now;

@@ -3,10 +3,11 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Peer } from '../../src/forward/peer.ts';
+import { goAway, settings } from '../receive/support/http2-wire.ts';
 
 /** A member that answers what has one byte, and nothing else. */
-async function member(settings: Settings = {}) {
-  const server = createServer({ settings });
+async function member(says: Settings = {}) {
+  const server = createServer({ settings: says });
   server.on('stream', (stream: ServerHttp2Stream) => {
     stream.on('error', () => {});
     let bytes = 0;
@@ -48,18 +49,32 @@ it('one that takes connections and no calls is not reached', async () => {
   expect(await peer.send([new Uint8Array(1)], {}, 200)).toMatchObject({ kind: 'unreachable' });
 });
 
+it('one that takes connections, and goes away on each of them, is not reached', async () => {
+  const peer = await memberOf((socket) => void socket.write(Buffer.concat([settings(), goAway()])));
+  expect(await peer.send([new Uint8Array(1)], {})).toMatchObject({ kind: 'unreachable' });
+});
+
 it('one that takes connections and says nothing has a call for no longer than the call may take', async () => {
-  const sockets = new Set<Socket>();
-  const server = createTcpServer((socket) => void sockets.add(socket));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 20_000 });
-  onTestFinished(() => peer.close());
+  const peer = await memberOf(() => {});
   const start = performance.now();
   expect(await peer.send([new Uint8Array(1)], {}, 100)).toMatchObject({ kind: 'unreachable' });
   expect(performance.now() - start).toBeLessThan(5_000);
 });
+
+/** One that does with each connection what it is told to. */
+async function memberOf(connected: (socket: Socket) => void): Promise<Peer> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket.on('error', () => {}));
+    connected(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const peer = new Peer({ address, security: null, headers: {}, timeoutMs: 20_000 });
+  onTestFinished(() => {
+    peer.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return peer;
+}
