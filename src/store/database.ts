@@ -62,12 +62,14 @@ function prepare(db: DatabaseSync): void {
 
 /** SQLite's own; of a large store, larger logs would only make checkpoints longer. */
 const mostLogPages = 1000;
+/** Above what so many pages take, so that the file is written again as it is, and not cut and grown each time. */
+const mostLogBytes = 16 * 1024 * 1024;
 
 /** Keeps the write-ahead log to so many bytes: a checkpoint at half of them leaves room for the batch that is on the way. */
 export function limitLog(db: DatabaseSync, bytes: number): void {
   const pageBytes = Number(db.prepare('PRAGMA page_size').get()!.page_size);
   const pages = Math.min(mostLogPages, Math.max(1, Math.floor(bytes / 2 / pageBytes)));
-  db.exec(`PRAGMA wal_autocheckpoint = ${pages}; PRAGMA journal_size_limit = ${pages * pageBytes}`);
+  db.exec(`PRAGMA wal_autocheckpoint = ${pages}; PRAGMA journal_size_limit = ${Math.min(bytes, mostLogBytes)}`);
 }
 
 /** What SQLite needs beside what is written. */
