@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 /** What there is instead of an answer that did not come in time. */
 export const late: unique symbol = Symbol('late');
 
@@ -8,9 +6,8 @@ export const late: unique symbol = Symbol('late');
  * where `ref` is false holds up no end of the process.
  */
 export async function inTime<T>(answer: Promise<T>, ms: number, { ref = true } = {}): Promise<T | typeof late> {
-  const enough = new AbortController();
-  const limit = sleep<typeof late>(Math.max(0, ms), late, { signal: enough.signal, ref }).catch(
-    (): typeof late => late,
-  );
-  return Promise.race([answer, limit]).finally(() => enough.abort());
+  const { promise: limit, resolve } = Promise.withResolvers<typeof late>();
+  const timer = setTimeout(resolve, Math.max(0, ms), late);
+  if (!ref) timer.unref();
+  return Promise.race([answer, limit]).finally(() => clearTimeout(timer));
 }

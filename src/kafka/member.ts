@@ -1,11 +1,15 @@
-import { findErrorBy, type MessagesStream } from '@platformatic/kafka';
+import { findErrorBy } from '@platformatic/kafka';
+import { inTime } from '../in-time.ts';
 import type { TopicConsumer } from './client.ts';
+import { earliest, Fetching } from './fetching.ts';
 
 /** What a member of a group says. */
 interface MemberEvents {
   readonly came: (partition: number, offset: bigint, value: Buffer | null | undefined, key?: Buffer) => void;
   /** Partitions were given or taken away. */
   readonly rebalanced: () => void;
+  /** The group's coordinator counts it among the members. */
+  readonly heard: () => void;
   /** It reads no more. */
   readonly failed: (error: Error) => void;
 }
@@ -18,62 +22,98 @@ export interface TopicMember {
   join(): Promise<void>;
   pause(): void;
   resume(): void;
+  /** Below it all has come; undefined where nobody knows yet from where on the partition is to be read. */
+  position(partition: number): bigint | undefined;
   /** The next offset to be read of each partition, whoever reads it. */
   commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
   /** Behind the last record, by partition. */
   ends(partitions: readonly number[]): Promise<readonly (bigint | undefined)[]>;
+  /** Leaves the group; after ten seconds the rest goes on without whoever waits for it. */
   close(): Promise<void>;
 }
+
+const longestCloseMs = 10_000;
 
 export function memberOf(
   consumer: TopicConsumer,
   topic: string,
-  { came, rebalanced, failed }: MemberEvents,
+  { came, rebalanced, heard, failed }: MemberEvents,
 ): TopicMember {
-  let stream: MessagesStream<Buffer, Buffer, Buffer, Buffer> | undefined;
+  const fetching = new Fetching(consumer, topic, came, failed);
+  let isJoined = false;
   let assignments: TopicConsumer['assignments'] = null;
   let partitions: ReadonlySet<number> = new Set();
+
+  /** A partition that is kept goes on where it is: all below that is here. One that came is read from what is committed. */
+  const readOn = async (of: typeof partitions): Promise<void> => {
+    const given = [...of].filter((partition) => !fetching.has(partition));
+    const offsets = given.length > 0 ? await committed(consumer, topic, given) : undefined;
+    // Of a later assignment this was asked again.
+    if (of === partitions) await fetching.open(offsets);
+  };
+  const look = (): void => {
+    if (!isJoined || consumer.assignments === assignments) return;
+    assignments = consumer.assignments;
+    const now = new Set(assignments?.flatMap((each) => each.partitions));
+    partitions = now;
+    fetching.keepOnly(now);
+    if (now.size > 0) readOn(now).catch((error) => now === partitions && failed(error));
+  };
+
   consumer.on('error' as never, failed as never);
   consumer.on('consumer:group:rebalance', rebalanced);
+  consumer.on('consumer:heartbeat:end', () => {
+    heard();
+    look();
+  });
   // Whoever stood still for longer than a session: others have its partitions.
   consumer.on('consumer:heartbeat:error', ({ error }: { error?: Error } = {}) => {
     if (error !== undefined && isNoMember(error)) failed(error);
   });
   return {
     get partitions() {
-      if (consumer.assignments !== assignments) {
-        assignments = consumer.assignments;
-        partitions = new Set(assignments?.flatMap((each) => each.partitions));
-      }
+      look();
       return partitions;
     },
     join: async () => {
-      stream = await consumer.consume({
-        topics: [topic],
-        mode: 'committed',
-        fallbackMode: 'earliest',
-        highWaterMark: 64,
-      });
-      stream.on('error', failed);
-      stream.on('data', ({ partition, offset, value, key }) => came(partition, offset, value, key));
+      await fetching.open();
+      isJoined = true;
+      look();
     },
-    // The library goes on reading behind each rebalance, whoever had it pause.
-    pause: () => {
-      if (stream?.isPaused() === false) stream.pause();
-    },
-    resume: () => void stream?.resume(),
+    pause: () => fetching.pause(),
+    resume: () => fetching.resume(),
+    position: (partition) => fetching.position(partition),
     commit: (offsets) =>
       consumer.commit({
         offsets: [...offsets].map(([partition, offset]) => ({ topic, partition, offset, leaderEpoch: -1 })),
       }),
     ends: async (of) =>
       (await consumer.listOffsets({ topics: [topic], partitions: { [topic]: [...of] } })).get(topic) ?? [],
-    close: () => consumer.close(true),
+    close: async () => {
+      isJoined = false;
+      fetching.close();
+      await inTime(consumer.close(true), longestCloseMs);
+    },
   };
 }
 
-/** What the group's coordinator says to a member that it has given up, or that another one has taken the place of. */
-const notMember = ['UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID', 'GROUP_ID_NOT_FOUND'];
+async function committed(
+  consumer: TopicConsumer,
+  topic: string,
+  partitions: readonly number[],
+): Promise<Map<number, bigint>> {
+  const offsets = (await consumer.listCommittedOffsets({ topics: [{ topic, partitions: [...partitions] }] })).get(
+    topic,
+  );
+  return new Map(partitions.map((partition) => [partition, offsets?.[partition] ?? earliest]));
+}
+
+/**
+ * What the group's coordinator says to a member that it has given up, or that another one has taken the place of. One
+ * whose epoch is fenced could join again as it is; the library does so only where that is the first answer to a
+ * heartbeat, not where it is the answer to one that was sent again.
+ */
+const notMember = ['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH', 'FENCED_INSTANCE_ID', 'GROUP_ID_NOT_FOUND'];
 
 /** Is it no member of its group any more? The library goes on as if it were, after the first such answer and every other. */
 export const isNoMember = (error: Error): boolean =>

@@ -6,6 +6,7 @@ import { LowWaters, type Over } from './low-water.ts';
 import { isNoMember, memberOf, type TopicMember } from './member.ts';
 import type { KafkaConfig } from './options.ts';
 import type { SetAside } from './set-aside.ts';
+import { Standstill } from './standstill.ts';
 
 interface ReaderOptions {
   readonly config: KafkaConfig;
@@ -31,6 +32,8 @@ interface ReaderStats {
   rebalances: number;
   /** Partitions went back to what is committed, since something had not been delivered. */
   rewinds: number;
+  /** Nothing came though there was more: it left the group and came back. */
+  standstills: number;
   paused: boolean;
   connected: boolean;
   /** Of what is wrong now; empty where nothing is. */
@@ -41,7 +44,8 @@ interface ReaderStats {
 
 const tryAgainMs = 20;
 const reopenMs = 1_000;
-const lagEveryMs = 5_000;
+const lookEveryMs = 5_000;
+const none: ReadonlySet<number> = new Set();
 /** What is decided is not delivered for so long: nothing more is read meanwhile. */
 const longestDeliveryMs = 10_000;
 
@@ -67,6 +71,7 @@ export class TopicReader {
     poison: 0,
     rebalances: 0,
     rewinds: 0,
+    standstills: 0,
     paused: false,
     connected: false,
     lastError: '',
@@ -75,6 +80,7 @@ export class TopicReader {
   readonly #options: ReaderOptions;
   readonly #offsets = new LowWaters();
   readonly #arriving: Arriving;
+  #standstill = new Standstill(lookEveryMs);
   #member: TopicMember | undefined;
   /** The partitions of which the rest here is. */
   #own: ReadonlySet<number> = new Set();
@@ -83,7 +89,7 @@ export class TopicReader {
   #over = false;
   #committing: Promise<void> | undefined;
   #deliveringSince = Number.POSITIVE_INFINITY;
-  #lagAt = 0;
+  #lookAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #fail: (error: Error) => void = () => {};
 
@@ -141,9 +147,11 @@ export class TopicReader {
         if (this.#member === member) this.#came(partition, offset, value, key);
       },
       rebalanced: () => this.stats.rebalances++,
+      heard: () => this.#standstill.heard(),
       failed: reject,
     });
     this.#member = member;
+    this.#standstill = new Standstill(lookEveryMs);
     await Promise.race([member.join(), failed]);
     this.stats.paused = false;
     if (this.#stopped) member.pause();
@@ -223,9 +231,19 @@ export class TopicReader {
       this.#committing = undefined;
     });
     const now = this.#options.clock.monotonicMs();
-    if (now - this.#lagAt < lagEveryMs) return;
-    this.#lagAt = now;
+    if (now - this.#lookAt < lookEveryMs) return;
+    this.#lookAt = now;
+    this.#lookForStandstill();
     await this.#measureLag().catch((error) => this.#trouble(error));
+  }
+
+  #lookForStandstill(): void {
+    const member = this.#member;
+    if (member === undefined || this.#stopped) return;
+    const why = this.#standstill.look(this.stats.paused ? none : member.partitions, member.position);
+    if (why === undefined) return;
+    this.stats.standstills++;
+    this.#fail(new Error(why));
   }
 
   async #commit(): Promise<void> {
@@ -268,9 +286,14 @@ export class TopicReader {
   }
 
   async #measureLag(): Promise<void> {
-    const { partitions } = this.#offsets;
-    if (this.#member === undefined || partitions.length === 0) return;
-    const ends = await this.#member.ends(partitions);
+    const standstill = this.#standstill;
+    const partitions = [...(this.#member?.partitions ?? [])];
+    if (this.#member === undefined || partitions.length === 0) return standstill.answered();
+    const ends = await this.#member.ends(partitions).catch((error: Error) => {
+      standstill.answered();
+      throw error;
+    });
+    standstill.answered(ends);
     for (const partition of this.#offsets.partitions) {
       const [end, committed] = [ends[partition], this.#offsets.committed(partition)];
       if (end !== undefined && committed !== undefined)

@@ -93,6 +93,8 @@ export interface KafkaStats {
     readonly rebalances: number;
     /** How often it went back to what is committed, for what could not be delivered. */
     readonly rewinds: number;
+    /** How often nothing came though there was more, and it joined the group anew. */
+    readonly standstills: number;
     readonly connected: boolean;
     readonly paused: boolean;
     /** Of each partition that is read here: messages that are not committed. */

@@ -9,7 +9,14 @@ import { makeHome, sinkExporter } from '../support/boot-file.ts';
 import { Authority } from '../support/certificates.ts';
 import { eventually, type GatewayProcess, startGatewayProcess } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
-import { committedOffsets, createTopic, identitiesIn, readTopic, writeMessages } from '../support/kafka-topic.ts';
+import {
+  committedOffsets,
+  createTopic,
+  identitiesIn,
+  placesOf,
+  readTopic,
+  writeMessages,
+} from '../support/kafka-topic.ts';
 import { decodeRequest, spansIn } from '../support/otlp.ts';
 import { senderTo } from '../support/otlp-send.ts';
 import { type OtlpSink, startSink } from '../support/otlp-sink.ts';
@@ -385,6 +392,16 @@ service: { pipelines: { traces: { receivers: [kafka], exporters: [otlp] } } }
   });
 });
 
+/** All of them are there; where not, it says where in the topic the others lie: together they were skipped. */
+async function allCame(sink: OtlpSink, broker: string, topic: string, sent: string[], ms: number): Promise<void> {
+  const missing = () => difference(identitiesAt(sink), sent).missing;
+  await eventually(async () => expect(missing()).toEqual([]), ms).catch(async (cause) => {
+    const [left, committed] = [missing(), await committedOffsets(broker, topic, topic, 6)];
+    const places = (await placesOf(broker, topic, left)).slice(0, 20).join(', ');
+    throw new Error(`${left.length} spans did not come: ${places}; committed are ${committed}`, { cause });
+  });
+}
+
 describe('a group of deciders', () => {
   it('loses no span when one is killed, partitions change hands and the broker starts again under load', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'tailgate-kafka-'));
@@ -406,7 +423,7 @@ describe('a group of deciders', () => {
     const beforeKill = [...traffic.taken];
     const killedAt = performance.now();
     await first.kill();
-    await eventually(async () => expect(difference(identitiesAt(sink), beforeKill).missing).toEqual([]), 60_000);
+    await allCame(sink, broker, 'group', beforeKill, 60_000);
     const recoveredMs = Math.round(performance.now() - killedAt);
 
     await own.stop();
@@ -416,7 +433,7 @@ describe('a group of deciders', () => {
     const atRestart = traffic.taken.length;
     await eventually(async () => expect(traffic.taken.length).toBeGreaterThan(atRestart + 1_000), 60_000);
     const sent = await traffic.stop();
-    await eventually(async () => expect(difference(identitiesAt(sink), sent).missing).toEqual([]), 90_000);
+    await allCame(sink, broker, 'group', sent, 90_000);
 
     // What came twice came as it was: requests that were refused and sent again, and what was not committed yet.
     const known = new Set(sent);

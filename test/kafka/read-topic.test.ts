@@ -1,52 +1,17 @@
-import { EventEmitter } from 'node:events';
-import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import { ProtocolError } from '@platformatic/kafka';
+import { MultipleErrors, NetworkError, ProtocolError } from '@platformatic/kafka';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Refusal } from '../../src/errors.ts';
 import type { TopicConsumer } from '../../src/kafka/client.ts';
 import type { KafkaConfig } from '../../src/kafka/options.ts';
 import { TopicReader } from '../../src/kafka/read-topic.ts';
-import { requestBytes } from '../support/spans.ts';
-
-/** A consumer as the library has it, whose broker does what the story says. */
-class HandConsumer extends EventEmitter {
-  readonly stream = new Readable({ objectMode: true, highWaterMark: 64, read: () => {} });
-  assignments = [{ topic: 't', partitions: [0] }];
-  readonly commits: bigint[] = [];
-  refusal: Error | undefined;
-  isClosed = false;
-
-  consume = (): Promise<Readable> => Promise.resolve(this.stream);
-
-  commit({ offsets }: { offsets: { offset: bigint }[] }): Promise<void> {
-    if (this.refusal !== undefined) return Promise.reject(this.refusal);
-    this.commits.push(...offsets.map(({ offset }) => offset));
-    return Promise.resolve();
-  }
-
-  listOffsets = (): Promise<Map<string, bigint[]>> => Promise.resolve(new Map([['t', [0n]]]));
-
-  close(): Promise<void> {
-    this.isClosed = true;
-    return Promise.resolve();
-  }
-
-  bring(...offsets: number[]): void {
-    for (const offset of offsets)
-      this.stream.push({
-        partition: 0,
-        offset: BigInt(offset),
-        value: Buffer.from(requestBytes({ trace: `${offset}` })),
-      });
-  }
-}
+import { HandConsumer } from '../support/hand-consumer.ts';
 
 const commitIntervalMs = 1_000;
 
 /** A reader, and a buffer in which everything that landed is decided at once. */
 function story() {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval', 'Date'] });
   const consumers: HandConsumer[] = [];
   const told: string[] = [];
   const aside = { isSettled: true, offsets: [] as bigint[] };
@@ -78,7 +43,7 @@ function story() {
     },
     delivered: () => Promise.resolve(true),
     onTrouble: (what) => told.push(what),
-    clock: { monotonicMs: () => 0, unixMs: () => 0 },
+    clock: { monotonicMs: Date.now, unixMs: Date.now },
   });
   reader.start();
   return { reader, consumers, told, buffer, aside };
@@ -141,6 +106,27 @@ describe('a reader whose member the group has given up', () => {
     await after(commitIntervalMs);
     expect([consumers.length, consumers[0]!.isClosed]).toEqual([2, true]);
   });
+
+  it('is a new member, where its epoch is fenced, and the library does not see it behind an answer that was lost', async () => {
+    const { consumers } = story();
+    await after(0);
+    const errors = [new NetworkError('Connection closed'), new ProtocolError('FENCED_MEMBER_EPOCH')];
+    const error = new MultipleErrors('consumerGroupHeartbeat failed 2 times.', errors);
+    consumers[0]!.emit('consumer:heartbeat:error', { error });
+    await after(commitIntervalMs);
+    expect([consumers.length, consumers[0]!.isClosed]).toEqual([2, true]);
+  });
+
+  it('is a new member, though the earlier one cannot leave', async () => {
+    const { reader, consumers } = story();
+    await after(0);
+    consumers[0]!.closing = new Promise(() => {});
+    consumers[0]!.emit('consumer:heartbeat:error', { error: gone() });
+    await after(8_000);
+    expect(consumers.length).toBe(1);
+    await after(4_000);
+    expect([consumers.length, reader.stats.connected]).toEqual([2, true]);
+  });
 });
 
 describe('a reader whose buffer is full', () => {
@@ -162,5 +148,166 @@ describe('a reader whose buffer is full', () => {
     buffer.isFull = false;
     await after(100);
     expect([reader.stats.messages, reader.stats.paused]).toEqual([51, false]);
+  });
+});
+
+describe('a reader whose partitions change', () => {
+  it('takes nothing more of one that went, and commits nothing behind what it let go of it', async () => {
+    const { reader, consumers } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.bring(0, 1, 2);
+    consumer.assign(1);
+    await after(0);
+    // The answer to a fetch from before. With it, whoever has the partition now would go on at 4.
+    consumer.streams[0]!.bring(0, 3);
+    await after(commitIntervalMs);
+    await after(commitIntervalMs);
+    expect([consumer.commits, reader.stats.messages]).toEqual([[], 3]);
+  });
+
+  it('goes on where it is with those that it keeps, and asks for those that came', async () => {
+    const { reader, consumers } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.bring(0, 1, 2);
+    await after(0);
+    const before = consumer.stream;
+    consumer.committed = [0n, 7n, -1n];
+    consumer.assign(0, 1, 2);
+    await after(0);
+    expect(consumer.stream.from).toEqual(
+      new Map([
+        [0, 3n],
+        [1, 7n],
+      ]),
+    );
+    expect(before.destroyed).toBe(true);
+    consumer.bring(3);
+    consumer.stream.bring(1, 7);
+    consumer.stream.bring(2, 40);
+    await after(commitIntervalMs);
+    expect(consumer.commits).toEqual([4n, 8n, 41n]);
+    expect(reader.stats.messages).toBe(6);
+  });
+
+  it('takes nothing that the stream of before brings of a partition that went and came back', async () => {
+    const { consumers } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.bring(0, 1);
+    await after(commitIntervalMs);
+    const before = consumer.stream;
+    consumer.assign();
+    consumer.asking = [];
+    consumer.assign(0);
+    await after(0);
+    // Fetched before the partition went: another member may have died with what lies below.
+    before.bring(0, 2, 3);
+    await after(0);
+    consumer.asking[0]!.resolve([2n]);
+    await after(0);
+    expect(consumer.stream.from).toEqual(new Map([[0, 2n]]));
+    consumer.bring(2);
+    await after(commitIntervalMs);
+    expect(consumer.commits).toEqual([2n, 3n]);
+  });
+
+  it('reads the last ones, in whatever order what is committed is said', async () => {
+    const { consumers } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.asking = [];
+    consumer.assign(0, 1);
+    await after(0);
+    consumer.assign(0, 2);
+    await after(0);
+    consumer.asking[1]!.resolve([0n, 0n, 9n]);
+    await after(0);
+    consumer.asking[0]!.resolve([0n, 5n]);
+    await after(0);
+    expect([...consumer.stream.from]).toEqual([
+      [0, 0n],
+      [2, 9n],
+    ]);
+  });
+
+  it('is a new member where nobody says what is committed', async () => {
+    const { reader, consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.asking = [];
+    consumer.assign(0, 1);
+    await after(0);
+    consumer.asking[0]!.reject(new Error('no answer'));
+    await after(commitIntervalMs);
+    expect([told, consumer.isClosed, consumers.length, reader.stats.connected]).toEqual([['no answer'], true, 2, true]);
+  });
+
+  it('is one, too, where it never hears of it', async () => {
+    const { reader, consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.asking = [];
+    consumer.assign(0, 1);
+    await after(45_000);
+    expect(told).toEqual([
+      'nobody says from where partition 1 is to be read, for 30 s: reading again from what is committed',
+    ]);
+    expect([consumers.length, reader.stats.standstills, reader.stats.connected]).toEqual([2, 1, true]);
+  });
+});
+
+describe('a reader to which nothing comes', () => {
+  it('is a new member where there is more, and says so', async () => {
+    const { reader, consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.bring(0, 1);
+    consumer.ends = [5n];
+    await after(29_000);
+    expect(consumers.length).toBe(1);
+    await after(12_000);
+    expect(told).toEqual([
+      'nothing comes of partition 0 from offset 2, and it goes on to 5, for 30 s: reading again from what is committed',
+    ]);
+    expect([consumers.length, reader.stats.standstills, reader.stats.connected]).toEqual([2, 1, true]);
+  });
+
+  it('waits where there is nothing, or only the marks of transactions, or where it pauses itself', async () => {
+    const { reader, consumers, buffer } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    const passes = async () => {
+      consumer.emit('consumer:heartbeat:end');
+      await after(50_000);
+      expect([consumers.length, reader.stats.standstills]).toEqual([1, 0]);
+    };
+    consumer.bring(0, 1);
+    consumer.ends = [2n];
+    await passes();
+    consumer.ends = [3n];
+    consumer.stream.offsetsToFetch.set('t:0', 3n);
+    await passes();
+    buffer.isFull = true;
+    consumer.bring(3);
+    consumer.ends = [9n];
+    await passes();
+    expect(reader.stats.paused).toBe(true);
+  });
+
+  it('is a new member where the coordinator, or the brokers that it asks, are silent', async () => {
+    const { consumers, told } = story();
+    await after(0);
+    await after(75_000);
+    expect(told).toEqual(['the coordinator of the group says nothing, for 60 s: reading again from what is committed']);
+    const second = consumers.at(-1)!;
+    second.listOffsets = () => new Promise(() => {});
+    for (let i = 0; i < 16; i++) {
+      second.emit('consumer:heartbeat:end');
+      await after(5_000);
+    }
+    expect(told[1]).toBe('no broker says where the topic ends, for 60 s: reading again from what is committed');
+    expect(consumers.length).toBe(3);
   });
 });

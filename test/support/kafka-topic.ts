@@ -77,3 +77,12 @@ export async function committedOffsets(
 /** Every span of every message, by itself. */
 export const identitiesIn = (messages: readonly TopicMessage[]): string[] =>
   messages.flatMap(({ value }) => spanIdentities(value));
+
+/** Where spans lie in a topic, as `partition 2 offset 24`, each place once. */
+export async function placesOf(broker: string, topic: string, identities: readonly string[]): Promise<string[]> {
+  const sought = new Set(identities);
+  const holding = (await readTopic(broker, topic)).filter(({ value }) =>
+    spanIdentities(value).some((identity) => sought.has(identity)),
+  );
+  return holding.map(({ partition, offset }) => `partition ${partition} offset ${offset}`);
+}

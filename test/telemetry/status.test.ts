@@ -74,8 +74,17 @@ describe('the status', () => {
 
   it('says what is wrong with Kafka, and is silent of it where there is none', () => {
     const written = { heldBytes: 5, writtenRecords: 9, writtenBytes: 900, failedRecords: 1, lastError: 'away' };
-    const counts = { messages: 9, bytes: 9, commits: 1, failedCommits: 0, poison: 2, rebalances: 1, rewinds: 0 };
-    const read = { ...counts, connected: true, paused: false, lag: { 0: 3, 1: 4 }, lastError: '' };
+    const counts = { messages: 9, bytes: 9, commits: 1, failedCommits: 0, poison: 2 };
+    const read = {
+      ...counts,
+      rebalances: 1,
+      rewinds: 0,
+      standstills: 0,
+      connected: true,
+      paused: false,
+      lag: { 0: 3, 1: 4 },
+      lastError: '',
+    };
     const { kafka } = statusOf(identity, { ...statsAfterTraffic(), kafka: { written, read } }, 90_000);
     expect(kafka).toEqual({
       written: { heldBytes: 5, failedRecords: 1, error: 'away' },

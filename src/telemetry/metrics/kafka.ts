@@ -90,6 +90,14 @@ export const kafkaMetrics: readonly Metric[] = [
     ...read((it) => it.rewinds),
   },
   {
+    name: 'tailgate_kafka_standstills_total',
+    type: 'counter',
+    help: 'How often nothing came of a partition for half a minute though there was more, or no broker answered for a minute.',
+    advice:
+      'Reading began again at what is committed, as a new member of the group. More than a few: the brokers or the network between; see the log.',
+    ...read((it) => it.standstills),
+  },
+  {
     name: 'tailgate_kafka_rebalances_total',
     type: 'counter',
     help: 'How often partitions were taken away from this gateway.',
