@@ -152,8 +152,8 @@ export class TopicReader {
     });
     this.#member = member;
     this.#standstill = new Standstill(lookEveryMs);
-    await Promise.race([member.join(), failed]);
     this.stats.paused = false;
+    await Promise.race([member.join(), failed]);
     if (this.#stopped) member.pause();
     this.stats.connected = true;
     this.stats.lastError = '';

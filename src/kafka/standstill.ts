@@ -1,5 +1,7 @@
-/** A partition of which nothing came in so many looks, though there is more of it. */
+/** A partition of which nothing came in so many looks, though there is more of it, and nothing of any other. */
 const looksAtPartition = 6;
+/** While others go on: with hundreds of partitions to catch up on, each must wait for its turn. */
+const looksAtOneOfMany = 24;
 /** Nobody answered in so many looks. */
 const looksAtBroker = 12;
 
@@ -45,19 +47,23 @@ export class Standstill {
       return this.#say('the coordinator of the group says nothing', looksAtBroker);
     if (++this.#sinceEnds > looksAtBroker) return this.#say('no broker says where the topic ends', looksAtBroker);
     for (const partition of this.#seen.keys()) if (!partitions.has(partition)) this.#seen.delete(partition);
+    const goesOn = [...this.#seen].some(([partition, seen]) => seen.position !== position(partition));
     for (const partition of partitions) {
       const [at, end] = [position(partition), this.#ends[partition]];
-      if (this.#isStill(partition, at, end)) return this.#say(inWords(partition, at, end), looksAtPartition);
+      const looks = this.#stillFor(partition, at, end);
+      const enough = goesOn && at !== undefined ? looksAtOneOfMany : looksAtPartition;
+      if (looks >= enough) return this.#say(inWords(partition, at, end), looks);
     }
     return undefined;
   }
 
-  #isStill(partition: number, position: bigint | undefined, end: bigint | undefined): boolean {
+  /** In how many looks it has not moved, though it could. */
+  #stillFor(partition: number, position: bigint | undefined, end: bigint | undefined): number {
     const seen = this.#seen.get(partition);
-    if (position !== undefined && (end === undefined || position >= end)) this.#seen.delete(partition);
-    else if (seen === undefined || seen.position !== position) this.#seen.set(partition, { position, looks: 0 });
-    else return ++seen.looks >= looksAtPartition;
-    return false;
+    const isAtEnd = position !== undefined && (end === undefined || position >= end);
+    if (seen !== undefined && seen.position === position && !isAtEnd) return ++seen.looks;
+    this.#seen.set(partition, { position, looks: 0 });
+    return 0;
   }
 
   #say(what: string, looks: number): string {

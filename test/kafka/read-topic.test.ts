@@ -10,16 +10,16 @@ import { HandConsumer } from '../support/hand-consumer.ts';
 const commitIntervalMs = 1_000;
 
 /** A reader, and a buffer in which everything that landed is decided at once. */
-function story() {
+function story(joining = Promise.resolve()) {
   vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval', 'Date'] });
   const consumers: HandConsumer[] = [];
   const told: string[] = [];
   const aside = { isSettled: true, offsets: [] as bigint[] };
-  const buffer = { isFull: false, landed: 0, sequence: -1 };
+  const buffer = { isFull: false, isPressed: false, landed: 0, sequence: -1 };
   const reader = new TopicReader({
     config: { topic: 't', commitIntervalMs } as KafkaConfig,
     open: () => {
-      consumers.push(new HandConsumer());
+      consumers.push(new HandConsumer(joining));
       return consumers.at(-1) as unknown as TopicConsumer;
     },
     landing: {
@@ -34,7 +34,9 @@ function story() {
       },
       lowestInUse: Number.POSITIVE_INFINITY,
       seal: () => {},
-      isPressed: false,
+      get isPressed() {
+        return buffer.isPressed;
+      },
     },
     setAside: {
       put: ({ offset }) => void aside.offsets.push(offset),
@@ -130,6 +132,20 @@ describe('a reader whose member the group has given up', () => {
 });
 
 describe('a reader whose buffer is full', () => {
+  it('reads on when it is no more, though it was while it joined', async () => {
+    const { promise: joining, resolve } = Promise.withResolvers<void>();
+    const { reader, consumers, buffer } = story(joining);
+    buffer.isPressed = true;
+    await after(commitIntervalMs);
+    expect(reader.stats.paused).toBe(true);
+    resolve();
+    buffer.isPressed = false;
+    await after(commitIntervalMs);
+    consumers[0]!.bring(0, 1);
+    await after(commitIntervalMs);
+    expect(reader.stats).toMatchObject({ messages: 2, paused: false });
+  });
+
   it('takes nothing more in, though the library goes on reading behind a rebalance', async () => {
     const { reader, consumers, buffer } = story();
     await after(0);
@@ -272,6 +288,27 @@ describe('a reader to which nothing comes', () => {
       'nothing comes of partition 0 from offset 2, and it goes on to 5, for 30 s: reading again from what is committed',
     ]);
     expect([consumers.length, reader.stats.standstills, reader.stats.connected]).toEqual([2, 1, true]);
+  });
+
+  it('gives one partition more time while others go on', async () => {
+    const { consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.assign(0, 1);
+    consumer.ends = [9n, 1_000n];
+    const passes = async (from: number, seconds: number) => {
+      for (let at = from; at < from + seconds; at++) {
+        consumer.emit('consumer:heartbeat:end');
+        consumer.stream.bring(1, at);
+        await after(1_000);
+      }
+    };
+    await passes(0, 110);
+    expect(told).toEqual([]);
+    await passes(110, 20);
+    expect(told).toEqual([
+      'nothing comes of partition 0 from offset 0, and it goes on to 9, for 120 s: reading again from what is committed',
+    ]);
   });
 
   it('waits where there is nothing, or only the marks of transactions, or where it pauses itself', async () => {

@@ -37,16 +37,23 @@ export class HandConsumer extends EventEmitter {
   /** Those that ask what is committed, while it is not said: they are told by their answer. */
   asking: PromiseWithResolvers<bigint[]>[] | undefined;
   closing: Promise<void> = Promise.resolve();
+  readonly #joining: Promise<void>;
+
+  constructor(joining = Promise.resolve()) {
+    super();
+    this.#joining = joining;
+  }
 
   /** The one that is read now. */
   get stream(): HandStream {
     return this.streams.at(-1)!;
   }
 
-  consume = (asked: Asked): Promise<HandStream> => {
+  async consume(asked: Asked): Promise<HandStream> {
+    await this.#joining;
     this.streams.push(new HandStream(asked));
-    return Promise.resolve(this.stream);
-  };
+    return this.stream;
+  }
 
   commit({ offsets }: { offsets: { offset: bigint }[] }): Promise<void> {
     if (this.refusal !== undefined) return Promise.reject(this.refusal);
