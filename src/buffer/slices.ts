@@ -10,7 +10,7 @@ import type { Segment } from './segments.ts';
 export const Row = {
   /** The first four words are those of model/slice.ts, so that whoever emits a slice reads either. */
   start: Slice.start,
-  /** With `rootFlag`. */
+  /** With `rootFlag` and `firstFlag`. */
   length: Slice.length,
   resourceSpans: Slice.resourceSpans,
   scopeSpans: Slice.scopeSpans,
@@ -25,6 +25,8 @@ const pageShift = 10;
 const rowMask = pageRows - 1;
 /** Set in `Row.length` of a root. */
 export const rootFlag = 1 << 31;
+/** Set in `Row.length` of a slice that said something first in its trace: a condition held for it, or it took longest. */
+export const firstFlag = 1 << 30;
 
 export class Slices {
   /** Undefined where no page is; its memory went back. */
@@ -104,4 +106,5 @@ export class Slices {
 }
 
 export const isRoot = (length: number): boolean => length < 0;
-export const bytesOf = (length: number): number => length & ~rootFlag;
+export const isFirst = (length: number): boolean => (length & firstFlag) !== 0;
+export const bytesOf = (length: number): number => length & ~(rootFlag | firstFlag);

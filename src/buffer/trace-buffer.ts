@@ -6,7 +6,7 @@ import { IdIndex } from '../tables/id-index.ts';
 import { Records } from '../tables/records.ts';
 import { Deadlines } from './deadlines.ts';
 import { type Lender, type Segment, Segments } from './segments.ts';
-import { Row, rootFlag, Slices } from './slices.ts';
+import { Row, Slices } from './slices.ts';
 import { TraceColumns } from './trace-columns.ts';
 import { Unpacked } from './unpacked.ts';
 import type { Window } from './window.ts';
@@ -157,15 +157,18 @@ export class TraceBuffer {
     return slot;
   }
 
-  /** Appends to a trace the slice of segment `number` that the row at rows[from …] describes, see model/slice.ts. */
-  append(slot: number, number: number, rows: Int32Array, from: number, root: boolean): void {
+  /**
+   * Appends to a trace the slice of segment `number` that the row at rows[from …] describes, see model/slice.ts. `flags`:
+   * those of slices.ts.
+   */
+  append(slot: number, number: number, rows: Int32Array, from: number, flags: number): void {
     const segment = this.segments.get(number);
     const length = rows[from + Slice.length];
     const row = this.slices.add(number, segment);
     const slice = this.slices.words(row);
     const sliceAt = this.slices.at(row);
     slice[sliceAt + Row.start] = rows[from + Slice.start];
-    slice[sliceAt + Row.length] = root ? length | rootFlag : length;
+    slice[sliceAt + Row.length] = length | flags;
     slice[sliceAt + Row.resourceSpans] = rows[from + Slice.resourceSpans];
     slice[sliceAt + Row.scopeSpans] = rows[from + Slice.scopeSpans];
     slice[sliceAt + Row.trace] = slot;

@@ -61,14 +61,18 @@ export class TraceColumns {
     page.fill(0, at, at + this.#width);
   }
 
-  /** Adds what a slice's row says from rows[from] on, behind its common words. */
-  add(slot: number, rows: Int32Array, from: number): void {
+  /** Adds what a slice's row says from rows[from] on, behind its common words; whether it has a bit that none had before. */
+  add(slot: number, rows: Int32Array, from: number): boolean {
     const page = this.page(slot);
     const at = this.at(slot);
     const bitWords = this.#bitWords;
-    for (let i = 0; i < bitWords; i++) page[at + i] |= rows[from + i];
-    if (bitWords === this.#width) return;
-    addTimes(page, at + bitWords, rows, from + bitWords);
+    let news = 0;
+    for (let i = 0; i < bitWords; i++) {
+      news |= rows[from + i] & ~page[at + i];
+      page[at + i] |= rows[from + i];
+    }
+    if (bitWords !== this.#width) addTimes(page, at + bitWords, rows, from + bitWords);
+    return news !== 0;
   }
 
   /** The traces of a page of records are no more. */

@@ -1,3 +1,4 @@
+import { firstFlag, rootFlag } from '../buffer/slices.ts';
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import type { Decisions } from '../decide/decisions.ts';
 import { mixedConditions, randomnessBit, rootBit } from '../model/conditions.ts';
@@ -50,15 +51,21 @@ export class Arrivals {
   /** Appends one slice to its trace; false when that made the trace so large that it was decided. */
   #append(trace: number, { segment, rows, conditions }: SliceRows, row: number, now: number): boolean {
     const { buffer, judge, late, maxTraceBytes } = this.#parts;
-    const bits = rows[row + Slice.bits];
-    const isRoot = (bits & rootBit) !== 0;
-    buffer.append(trace, segment, rows, row, isRoot);
     const words = buffer.traces.page(trace);
     const at = buffer.traces.at(trace);
+    const bits = rows[row + Slice.bits];
+    const tookNs = rows[row + Slice.tookNs];
+    const isRoot = (bits & rootBit) !== 0;
+    let isFirst = (bits & ~words[at + Trace.bits]) !== 0;
     words[at + Trace.bits] |= bits;
-    if (rows[row + Slice.tookNs] > words[at + Trace.longestNs]) words[at + Trace.longestNs] = rows[row + Slice.tookNs];
+    if (tookNs > words[at + Trace.longestNs]) {
+      words[at + Trace.longestNs] = tookNs;
+      isFirst = true;
+    }
     if (words[at + Trace.conditions] !== conditions) words[at + Trace.conditions] = mixedConditions;
-    else if (buffer.columns?.conditions === conditions) buffer.columns.add(trace, rows, row + sliceWords);
+    else if (buffer.columns?.conditions === conditions)
+      isFirst = buffer.columns.add(trace, rows, row + sliceWords) || isFirst;
+    buffer.append(trace, segment, rows, row, (isRoot ? rootFlag : 0) | (isFirst ? firstFlag : 0));
     if ((bits & randomnessBit) !== 0) {
       words[at + Trace.randomnessHigh] = rows[row + Slice.randomnessHigh];
       words[at + Trace.randomnessLow] = rows[row + Slice.randomnessLow];

@@ -1,4 +1,4 @@
-import { bytesOf, Row } from '../buffer/slices.ts';
+import { bytesOf, isFirst, Row } from '../buffer/slices.ts';
 import { Trace, type TraceBuffer } from '../buffer/trace-buffer.ts';
 import { addTimes, durationOf } from '../buffer/trace-columns.ts';
 import { randomnessBit, rootBit, type SpanConditions } from '../model/conditions.ts';
@@ -12,6 +12,8 @@ import type { Revision } from './revision.ts';
 /** Spans, and bytes of them, that are looked at for a witness: some microseconds. */
 const mostWitnesses = 32;
 const mostLookedBytes = 32 * 1024;
+/** Rows that are passed on the way to those. */
+const mostWalked = 1024;
 
 /** What a decision looks at, gathered from a waiting trace. One object is reused for all traces of a shard. */
 export class GatheredFacts implements TraceFacts {
@@ -33,6 +35,7 @@ export class GatheredFacts implements TraceFacts {
   readonly #rescan: Rescan;
   readonly #place = emptyPlace();
   #head = -1;
+  #isScannedAgain = false;
 
   constructor(buffer: TraceBuffer, emitter: Emitter) {
     this.#buffer = buffer;
@@ -56,7 +59,8 @@ export class GatheredFacts implements TraceFacts {
     const { conditions } = revision.set;
     if (this.bits.length !== conditions.words) this.bits = new Int32Array(conditions.words);
     this.bits[0] = words[at + Trace.bits];
-    if (words[at + Trace.conditions] !== revision.conditions) {
+    this.#isScannedAgain = words[at + Trace.conditions] !== revision.conditions;
+    if (this.#isScannedAgain) {
       this.#scanAgain(conditions);
       return true;
     }
@@ -66,20 +70,37 @@ export class GatheredFacts implements TraceFacts {
   }
 
   /**
-   * A span that is as a policy asks, if there is one among the first; its place is good until the
-   * next one.
+   * A span that is as a policy asks, if one is found; its place is good until the next one. The first of a trace that
+   * is so said something first in it, so where rows say who did, others are looked at only if none of those was it.
    */
-  witness({ bits, isOfLongest }: WitnessTest, conditions: SpanConditions): SpanPlace | undefined {
-    let left = mostWitnesses;
-    let found: SpanPlace | undefined;
+  witness(test: WitnessTest, conditions: SpanConditions): SpanPlace | undefined {
     this.lookedBytes = 0;
-    this.#forEach((span) => {
-      this.lookedBytes += span.end - span.start;
-      const rows = this.#rescan.rowOf(span, conditions);
-      if (isAnySet(bits, rows, 0) && (!isOfLongest || rows[Slice.tookNs] === this.longestNs)) found = span;
-      return found === undefined && --left > 0 && this.lookedBytes < mostLookedBytes;
-    });
-    return found;
+    const among = this.#isScannedAgain ? undefined : this.#witness(test, conditions, isFirst);
+    return among ?? this.#witness(test, conditions, isAny);
+  }
+
+  #witness(
+    { bits, isOfLongest }: WitnessTest,
+    conditions: SpanConditions,
+    isLookedAt: (length: number) => boolean,
+  ): SpanPlace | undefined {
+    const { slices } = this.#buffer;
+    const span = this.#place;
+    let left = mostWitnesses;
+    let row = this.#head;
+    for (let walked = 0; row >= 0 && walked < mostWalked; walked++) {
+      const page = slices.words(row);
+      const r = slices.at(row);
+      if (isLookedAt(page[r + Row.length])) {
+        this.#goTo(row, page, r);
+        this.lookedBytes += span.end - span.start;
+        const rows = this.#rescan.rowOf(span, conditions);
+        if (isAnySet(bits, rows, 0) && (!isOfLongest || rows[Slice.tookNs] === this.longestNs)) return span;
+        if (--left === 0 || this.lookedBytes >= mostLookedBytes) return undefined;
+      }
+      row = page[r + Row.next];
+    }
+    return undefined;
   }
 
   #readColumns(slot: number, { words, timesAt }: SpanConditions): void {
@@ -110,17 +131,23 @@ export class GatheredFacts implements TraceFacts {
 
   #forEach(visit: (span: SpanPlace) => boolean): void {
     const { slices } = this.#buffer;
-    const place = this.#place;
     for (let row = this.#head; row >= 0; ) {
       const page = slices.words(row);
       const r = slices.at(row);
-      place.buf = this.#buffer.bytesAt(row);
-      place.start = page[r + Row.start];
-      place.end = place.start + bytesOf(page[r + Row.length]);
-      place.resourceSpansAt = page[r + Row.resourceSpans];
-      place.scopeSpansAt = page[r + Row.scopeSpans];
-      if (!visit(place)) return;
+      this.#goTo(row, page, r);
+      if (!visit(this.#place)) return;
       row = page[r + Row.next];
     }
   }
+
+  #goTo(row: number, page: Int32Array, r: number): void {
+    const place = this.#place;
+    place.buf = this.#buffer.bytesAt(row);
+    place.start = page[r + Row.start];
+    place.end = place.start + bytesOf(page[r + Row.length]);
+    place.resourceSpansAt = page[r + Row.resourceSpans];
+    place.scopeSpansAt = page[r + Row.scopeSpans];
+  }
 }
+
+const isAny = (): boolean => true;

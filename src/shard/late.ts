@@ -127,6 +127,6 @@ export class Late {
       if (piece.marked) emitter.end();
       piece.slot = buffer.hold(rows, row + Slice.traceIdA, conditions, now);
     }
-    buffer.append(piece.slot, segment, rows, row, false);
+    buffer.append(piece.slot, segment, rows, row, 0);
   }
 }

@@ -29,6 +29,26 @@ describe('without a window, a decision that is remembered says', () => {
     expect(whys(story, 't').slow).toBe('span "slowest" of db took 812 ms, over 500 ms');
   });
 
+  const many = (more: number): Told[] => Array.from({ length: more }, () => inner);
+
+  it.each([
+    ['errors', { name: 'insert', status: 'ERROR' }, 'span "insert" of db has status ERROR'],
+    ['slow', { name: 'slowest', durationMs: 812 }, 'span "slowest" of db took 812 ms, over 500 ms'],
+  ] as const)('who it was behind hundreds that were not, by the policy "%s"', (policy, told, why) => {
+    const story = decided([root, ...many(300), { ...inner, ...told }, ...many(30), root]);
+    expect(whys(story, 't')[policy]).toBe(why);
+  });
+
+  it('the same where rules ask for more than one word of conditions holds', () => {
+    const policies = Array.from({ length: 40 }, (_, n) => ({
+      name: `p${n}`,
+      type: 'ottl_condition',
+      ottl_condition: { span: [`name == "op ${n}"`] },
+    }));
+    const story = decided([root, ...many(300), { ...inner, name: 'op 39' }], { rules: { policies } });
+    expect(whys(story, 't').p39).toBe('span "op 39" of db has a name = "op 39"');
+  });
+
   it('how much it was, of one that was dropped', () => {
     const policies = [
       { name: 'long', type: 'latency', latency: { threshold_ms: 2000 } },
