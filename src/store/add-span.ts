@@ -60,7 +60,7 @@ export function addSpan(request: Uint8Array, slice: Slice, totals: Totals, attri
   }
   // Of a name that stands there twice the last one counts; an empty one is left out on the wire, and is searched for
   // all the same.
-  if (totals.terms.add(nameTerm(name.buf, name.pos, name.end))) attributes.readText(notedFields.name, name);
+  if (totals.terms.add(nameTerm(name))) attributes.readText(notedFields.name, name);
   attributes.readText(notedFields.statusMessage, message);
   if (isRoot) {
     totals.roots++;

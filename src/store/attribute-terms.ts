@@ -1,9 +1,9 @@
 import { AnyValue, KeyValue, ListValue, tag, WireType } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import { type NotedField, termOfText } from './noted-fields.ts';
-import { mostPlainBytes, plainKeyEnd, plainTerm } from './plain-attribute.ts';
+import { plainKeyEnd, plainTerm } from './plain-attribute.ts';
 import type { TermSet } from './term-set.ts';
-import { hashKey, hashScalar, keySeeds, type TagScope } from './terms.ts';
+import { hashKey, keySeeds, mostUsualBytes, scalarTerm, type TagScope, viewOf } from './terms.ts';
 
 const { length } = WireType;
 const keyTag = tag(KeyValue.key, length);
@@ -42,7 +42,7 @@ export class AttributeTerms {
   readonly #element = new Reader(nothing);
   readonly #noted = new Reader(nothing);
   /** Used again, too. */
-  readonly #place = { scope: 'span' as TagScope, keyHash: 0, key: new Reader(nothing) };
+  readonly #place = { scope: 'span' as TagScope, seed: 0, keyHash: 0, key: new Reader(nothing) };
   /** Absent for attributes that are in no digest. */
   #terms: TermSet | undefined;
 
@@ -58,12 +58,14 @@ export class AttributeTerms {
     const { buf, end } = outer;
     const fieldTag = outer.field * 8 + outer.wireType;
     const seed = keySeeds[scope];
+    const bytes = viewOf(buf);
     this.#terms = terms;
     this.#place.scope = scope;
+    this.#place.seed = seed;
     for (;;) {
       const start = outer.pos + 1;
       const next = start + buf[outer.pos];
-      const term = next <= end && next - start <= mostPlainBytes ? plainTerm(buf, start, next, seed) : 0;
+      const term = next <= end && next - start <= mostUsualBytes ? plainTerm(bytes, start, next, seed) : 0;
       if (term === 0) this.#readAny(outer, seed);
       else {
         outer.pos = next;
@@ -86,14 +88,14 @@ export class AttributeTerms {
       else if (field === valueTag) value.enter(attribute);
       else attribute.skip();
     }
-    place.keyHash = hashKey(seed, key.buf, key.pos, key.end);
+    place.keyHash = hashKey(seed, key);
     if (value.pos < value.end) this.#addValue(value);
     else this.tags.noteKey(place);
   }
 
   #notePlain(buf: Uint8Array, start: number, end: number, seed: number, term: number): void {
-    const key = this.#place.key.goTo(buf, start + 2, plainKeyEnd(buf, start));
-    this.#place.keyHash = hashKey(seed, buf, key.pos, key.end);
+    const key = this.#place.key.goTo(buf, start + 2, plainKeyEnd(viewOf(buf), start));
+    this.#place.keyHash = hashKey(seed, key);
     this.tags.note(this.#place, term, this.#noted.goTo(buf, key.end + 2, end));
   }
 
@@ -134,7 +136,7 @@ export class AttributeTerms {
     const isLong = value.end - start > maxListedBytes;
     // What is in no digest need not be hashed to be passed over.
     const isPassedOver = isLong && this.#terms === undefined;
-    const term = isPassedOver ? 0 : hashScalar(this.#place.keyHash, value);
+    const term = isPassedOver ? 0 : scalarTerm(this.#place, value);
     if (isPassedOver) value.skip();
     if (term !== 0 && !this.#isNew(term)) return;
     if (term === 0 || isLong) this.tags.noteKey(this.#place);

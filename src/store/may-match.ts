@@ -2,7 +2,7 @@ import type { Expression, Field, Operator, SpansetExpression, Value } from '../t
 import { statuses } from '../traceql/ast.ts';
 import { isSpansets } from '../traceql/evaluate.ts';
 import { type Digest, somePart } from './digest.ts';
-import { nameTermOf, termOf } from './terms.ts';
+import { soughtName, soughtValue } from './sought-terms.ts';
 
 type Test = (part: Digest) => boolean;
 const always: Test = () => true;
@@ -77,11 +77,11 @@ function equality(field: Field, value: Value): Test {
   if (typeof value === 'object' || value === undefined || isMended(value) || isMended(field.key)) return always;
   if (value === '' && field.key === 'service.name') return always;
   if (field.scope === 'any') {
-    const terms = [termOf('span', field.key, value), termOf('resource', field.key, value)];
+    const terms = [soughtValue('span', field.key, value), soughtValue('resource', field.key, value)];
     return (part) => terms.some((term) => part.has(term));
   }
   if (field.scope !== 'span' && field.scope !== 'resource') return always;
-  const term = termOf(field.scope, field.key, value);
+  const term = soughtValue(field.scope, field.key, value);
   return (part) => part.has(term);
 }
 
@@ -92,6 +92,6 @@ function intrinsicEquality(name: string, value: Value): Test {
   if (name === 'status' && value === statuses[2]) return (part) => part.errors > 0;
   if (name === 'duration' && typeof value !== 'string') return longerThan(Number(value));
   if (name !== 'name' || typeof value !== 'string' || isMended(value)) return always;
-  const term = nameTermOf(value);
+  const term = soughtName(value);
   return (part) => part.has(term);
 }

@@ -1,5 +1,5 @@
 import type { Reader } from '../wire/reader.ts';
-import { hashKey, keySeeds, textTerm } from './terms.ts';
+import { fieldTerm, hashKey, keySeeds, runOf } from './terms.ts';
 
 /** A field that is no attribute, whose values completion lists. */
 export interface NotedField {
@@ -8,11 +8,8 @@ export interface NotedField {
   readonly hash: number;
 }
 
-const utf8 = new TextEncoder();
-
 function noted<K extends string>(key: K): NotedField & { readonly key: K } {
-  const bytes = utf8.encode(key);
-  return { key, hash: hashKey(keySeeds.intrinsic, bytes, 0, bytes.length) };
+  return { key, hash: hashKey(keySeeds.intrinsic, runOf(key)) };
 }
 
 /** What spans, their events, scopes and traces say of themselves in texts; one that is not there is an empty text. */
@@ -31,4 +28,4 @@ const keys: ReadonlySet<string> = new Set(Object.values(notedFields).map(({ key 
 /** Whether the values of this intrinsic are noted. */
 export const isNoted = (key: string): boolean => keys.has(key);
 
-export const termOfText = ({ hash }: NotedField, { buf, pos, end }: Reader): number => textTerm(hash, buf, pos, end);
+export const termOfText = ({ hash }: NotedField, text: Reader): number => fieldTerm(hash, text);

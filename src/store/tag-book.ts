@@ -5,7 +5,7 @@ import { maxListedBytes, type TagPlace, type TagSink } from './attribute-terms.t
 import type { NotedField } from './noted-fields.ts';
 import { type TagRow, TagTable } from './tag-table.ts';
 import { TermSet } from './term-set.ts';
-import { hashKey, keySeeds, type TagScope } from './terms.ts';
+import { hashKey, keySeeds, runOf, type TagScope } from './terms.ts';
 
 /** More values a key than anybody completes from; what comes later is not kept. */
 const maxValuesPerKey = 1000;
@@ -53,14 +53,8 @@ export class TagBook implements TagSink {
     this.#isFull = this.#hasTooManyKeys = false;
     this.#seen.clear();
     this.#keys.clear();
-    for (const { scope, key, values } of this.#table.load()) {
-      const bytes = Buffer.from(key);
-      this.#keys.set(hashKey(keySeeds[scope as TagScope], bytes, 0, bytes.length), {
-        values,
-        tries: 0,
-        isNoted: false,
-      });
-    }
+    for (const { scope, key, values } of this.#table.load())
+      this.#keys.set(hashKey(keySeeds[scope as TagScope], runOf(key)), { values, tries: 0, isNoted: false });
   }
 
   /**

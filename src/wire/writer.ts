@@ -18,6 +18,11 @@ export class Writer {
     this.#view = new DataView(this.buf.buffer, this.buf.byteOffset, this.buf.byteLength);
   }
 
+  /** Of `buf`, until it grows. */
+  get dataView(): DataView {
+    return this.#view;
+  }
+
   reset(): this {
     this.pos = 0;
     return this;

@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Cutter } from '../../src/store/cut.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
+import { digestBefore } from './digest-before.ts';
 
 /** As versions up to 0.1 made it: bodies in rows, ids as they are. */
 const schema = `
@@ -25,6 +26,8 @@ export function writeFormat1(file: string, told: readonly Told[], now: number): 
   );
   const part = db.prepare('INSERT INTO part (trace, body) VALUES (?, ?)');
   for (const span of told)
-    for (const { traceId, digest, body, startMs, endMs } of cutter.cut(requestBytes(span)))
-      part.run(Number(trace.get(traceId, now, startMs, endMs, digest)!.id), body);
+    for (const cut of cutter.cut(requestBytes(span))) {
+      const { traceId, body, startMs, endMs } = cut;
+      part.run(Number(trace.get(traceId, now, startMs, endMs, digestBefore(cut))!.id), body);
+    }
 }

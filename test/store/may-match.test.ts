@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Cutter } from '../../src/store/cut.ts';
 import { compileMayMatch } from '../../src/store/may-match.ts';
+import { soughtValue } from '../../src/store/sought-terms.ts';
 import { TraceView } from '../../src/store/trace-view.ts';
 import { compileSpansets } from '../../src/traceql/evaluate.ts';
 import { parseQuery } from '../../src/traceql/parse.ts';
 import { matchedSpans } from '../support/matched-spans.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
+import { digestBefore, looksBefore } from './digest-before.ts';
 
 const value = fc.oneof(
   fc.constantFrom('a', 'b', 'é', '', 'a b'),
@@ -66,33 +68,50 @@ const ignoring = { knows: () => false, note: () => {}, noteText: () => {}, noteK
 /** The only trace of the request. */
 function partOf(request: Uint8Array) {
   const [{ digest, body }] = [...new Cutter(ignoring).cut(request)];
-  return { digest, body };
+  return { digest, body, before: digestBefore({ digest, body }) };
 }
+
+/** Parts, each with whether an earlier version stored it. */
+const parts = fc.array(fc.tuple(fc.array(span, { minLength: 1, maxLength: 3 }), fc.boolean()), {
+  minLength: 1,
+  maxLength: 3,
+});
 
 describe('the first look at a digest', () => {
   it('never passes over a trace that matches', () => {
     fc.assert(
-      fc.property(
-        fc.array(fc.array(span, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 }),
-        query,
-        (parts, q) => {
-          const { spansets } = parseQuery(q);
-          const cut = parts.map((spans) => partOf(requestBytes(...spans)));
-          const trace = new TraceView('').add(Buffer.concat(cut.map((part) => part.body)));
-          const matches = matchedSpans(compileSpansets(spansets), trace.spans).length > 0;
-          return !matches || compileMayMatch(spansets)(Buffer.concat(cut.map((part) => part.digest)));
-        },
-      ),
+      fc.property(parts, query, (told, q) => {
+        const { spansets } = parseQuery(q);
+        const cut = told.map(([spans, isBefore]) => ({ ...partOf(requestBytes(...spans)), isBefore }));
+        const trace = new TraceView('').add(Buffer.concat(cut.map((part) => part.body)));
+        const matches = matchedSpans(compileSpansets(spansets), trace.spans).length > 0;
+        const digest = Buffer.concat(cut.map(({ digest, before, isBefore }) => (isBefore ? before : digest)));
+        return !matches || compileMayMatch(spansets)(digest);
+      }),
       { numRuns: 2000 },
     );
   });
 
-  it('passes over nearly all that does not hold the terms', () => {
-    const spans = Array.from({ length: 200 }, (_, i) => ({ trace: 't', attributes: { user: `u${i}` } }));
-    const { digest } = partOf(requestBytes(...spans));
-    const passed = Array.from({ length: 10_000 }, (_, i) => `{ span.user = "v${i}" }`).filter((q) =>
-      compileMayMatch(parseQuery(q).spansets)(digest),
-    );
-    expect(passed.length).toBeLessThan(100);
+  it('passes over nearly all that does not hold the terms, however alike they are', () => {
+    const spans = Array.from({ length: 200 }, (_, i) => ({ trace: 't', attributes: { user: `u${i}`, n: i, '': '' } }));
+    const { digest, before } = partOf(requestBytes(...spans));
+    const queries = Array.from({ length: 2000 }, (_, i) => [
+      ...[`{ span.user = "v${i}" }`, `{ span.uses = "u${i}" }`, `{ span.user = "${i}u" }`, `{ span.n = ${i + 200} }`],
+      ...[`{ span.n = ${i}.5 }`, `{ resource.n = ${i} }`, `{ span.n = "${i}" }`, `{ name = "u${i}" }`],
+    ]);
+    for (const kind of queries[0].keys()) {
+      const looks = queries.map((each) => compileMayMatch(parseQuery(each[kind]).spansets));
+      for (const each of [digest, before]) expect(looks.filter((look) => look(each)).length).toBeLessThan(20);
+    }
+  });
+
+  it('is a look into each trace of which a later version stored a part, for a version of before', () => {
+    const told = { trace: 't', name: 'n', attributes: { k: 'v' } };
+    const { digest, before } = partOf(requestBytes(told));
+    const term = soughtValue('span', 'k', 'v');
+    const other = soughtValue('span', 'k', 'w');
+    expect([looksBefore(before, term), looksBefore(before, other)]).toEqual([true, false]);
+    for (const mixed of [[digest], [before, digest], [digest, before], [before, digest, digest, before]])
+      for (const each of [term, other]) expect(looksBefore(Buffer.concat(mixed), each)).toBe(true);
   });
 });
