@@ -23,18 +23,31 @@ export class Fetching {
   readonly #topic: string;
   readonly #came: Came;
   readonly #failed: (error: Error) => void;
+  readonly #moved: (what: string) => void;
   /** Of each partition that is read: the next offset to come. */
   #positions = new Map<number, bigint>();
+  /** Those that end before their position: what comes next of them lies below it. */
+  readonly #wentBack = new Set<number>();
   #stream: Stream | undefined;
+  /** While streams are being asked for; never fails. */
+  #opening: Promise<unknown> = Promise.resolve();
   /** How many streams were asked for: an earlier one that opens later is none. */
   #opened = 0;
   #isPaused = false;
+  #isClosed = false;
 
-  constructor(consumer: TopicConsumer, topic: string, came: Came, failed: (error: Error) => void) {
+  constructor(
+    consumer: TopicConsumer,
+    topic: string,
+    { came, failed, moved }: { came: Came; failed: (error: Error) => void; moved: (what: string) => void },
+  ) {
     this.#consumer = consumer;
     this.#topic = topic;
     this.#came = came;
     this.#failed = failed;
+    this.#moved = moved;
+    // With the last stream of a topic the library would unsubscribe.
+    consumer.topics.track(topic);
   }
 
   has(partition: number): boolean {
@@ -42,19 +55,22 @@ export class Fetching {
   }
 
   /**
-   * Of others nothing is taken from now on, though answers to earlier fetches are still on their way: a commit behind
-   * those would pass over what the reader lets go of with the partition, and nobody would read that.
+   * Fetches nothing until it is opened again, and of others nothing is taken from now on, though answers to earlier
+   * fetches are still on their way: a commit behind those would pass over what the reader lets go of with the partition,
+   * and nobody would read that.
    */
   keepOnly(partitions: ReadonlySet<number>): void {
     for (const partition of this.#positions.keys()) if (!partitions.has(partition)) this.#positions.delete(partition);
+    this.#end();
   }
 
   /** Reads these as well, from these offsets on; the others go on where they are. */
   async open(from = unread): Promise<void> {
-    const [mine, old] = [++this.#opened, this.#stream];
-    this.#stream = undefined;
+    if (this.#isClosed) return;
+    this.#end();
+    const mine = this.#opened;
     for (const [partition, offset] of from) this.#positions.set(partition, offset);
-    const stream = await this.#consumer.consume({
+    const opening = this.#consumer.consume({
       topics: [this.#topic],
       mode: 'manual',
       // Of others the library asks for the earliest.
@@ -64,13 +80,20 @@ export class Fetching {
       fallbackMode: 'earliest',
       highWaterMark: 64,
     });
+    this.#opening = Promise.allSettled([this.#opening, opening]);
+    const stream = await opening;
     stream.on('error', (error) => {
       if (this.#stream === stream) this.#failed(error);
     });
-    // Not before: with the last stream of a topic the library would unsubscribe.
-    old?.destroy();
     if (mine !== this.#opened) stream.destroy();
     else this.#read(stream);
+  }
+
+  #end(): void {
+    this.#opened++;
+    this.#stream?.destroy();
+    this.#stream = undefined;
+    this.#wentBack.clear();
   }
 
   #read(stream: Stream): void {
@@ -78,12 +101,29 @@ export class Fetching {
     // One that nobody listens to fetches nothing.
     if (this.#positions.size === 0) return;
     if (this.#isPaused) stream.pause();
+    stream.on('offsets', () => this.#stream === stream && this.#lookForMoves(stream));
     stream.on('data', ({ partition, offset, value, key }) => {
       const position = this.#stream === stream ? this.#positions.get(partition) : undefined;
-      if (position === undefined || offset < position) return;
+      if (position === undefined || (offset < position && !this.#wentBack.delete(partition))) return;
       this.#positions.set(partition, offset + 1n);
       this.#came(partition, offset, value, key);
     });
+  }
+
+  /**
+   * Where a position is not in the log (its records were deleted unread, or it was cut, or made anew) the library goes on
+   * at the log's start, sets what it counts as committed to the same, and says only that there are other offsets.
+   */
+  #lookForMoves({ offsetsToFetch, offsetsCommitted }: Stream): void {
+    for (const [partition, position] of this.#positions) {
+      const key = `${this.#topic}:${partition}`;
+      const start = offsetsToFetch.get(key);
+      if (position === earliest || start === undefined || start === position) continue;
+      if (start !== offsetsCommitted.get(key)) continue;
+      if (start < position) this.#wentBack.add(partition);
+      const why = start < position ? `ends before offset ${position}` : `has lost what lay from offset ${position} on`;
+      this.#moved(`partition ${partition} ${why}: it is read from offset ${start} on, where it begins`);
+    }
   }
 
   // The library goes on reading behind each rebalance, whoever had it pause.
@@ -106,9 +146,10 @@ export class Fetching {
     return came === earliest ? undefined : came;
   }
 
-  close(): void {
-    this.#opened++;
-    this.#stream?.destroy();
-    this.#stream = undefined;
+  /** Resolves when no stream is being asked for any more: a consumer that is closed meanwhile ends the process. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#end();
+    await this.#opening;
   }
 }

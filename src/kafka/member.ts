@@ -10,6 +10,8 @@ interface MemberEvents {
   readonly rebalanced: () => void;
   /** The group's coordinator counts it among the members. */
   readonly heard: () => void;
+  /** The log does not hold where it was to be read: what is read instead. */
+  readonly moved: (what: string) => void;
   /** It reads no more. */
   readonly failed: (error: Error) => void;
 }
@@ -37,10 +39,11 @@ const longestCloseMs = 10_000;
 export function memberOf(
   consumer: TopicConsumer,
   topic: string,
-  { came, rebalanced, heard, failed }: MemberEvents,
+  { came, rebalanced, heard, moved, failed }: MemberEvents,
 ): TopicMember {
-  const fetching = new Fetching(consumer, topic, came, failed);
+  const fetching = new Fetching(consumer, topic, { came, failed, moved });
   let isJoined = false;
+  let isClosed = false;
   let assignments: TopicConsumer['assignments'] = null;
   let partitions: ReadonlySet<number> = new Set();
 
@@ -54,10 +57,14 @@ export function memberOf(
   const look = (): void => {
     if (!isJoined || consumer.assignments === assignments) return;
     assignments = consumer.assignments;
-    const now = new Set(assignments?.flatMap((each) => each.partitions));
+    const now = new Set(assignments?.flatMap((each) => (each.topic === topic ? each.partitions : [])));
     partitions = now;
     fetching.keepOnly(now);
-    if (now.size > 0) readOn(now).catch((error) => now === partitions && failed(error));
+    // It does not ask again of its own: partitions that were added would end the process at the next fetch.
+    consumer.clearMetadata();
+    // It looks up the names of topics among those that it knew before.
+    if (assignments?.some((each) => each.topic !== topic)) failed(new Error(`topic ${topic} was made anew`));
+    else if (now.size > 0) readOn(now).catch((error) => now === partitions && failed(error));
   };
 
   consumer.on('error' as never, failed as never);
@@ -77,7 +84,7 @@ export function memberOf(
     },
     join: async () => {
       await fetching.open();
-      isJoined = true;
+      isJoined = !isClosed;
       look();
     },
     pause: () => fetching.pause(),
@@ -90,9 +97,12 @@ export function memberOf(
     ends: async (of) =>
       (await consumer.listOffsets({ topics: [topic], partitions: { [topic]: [...of] } })).get(topic) ?? [],
     close: async () => {
+      isClosed = true;
       isJoined = false;
-      fetching.close();
-      await inTime(consumer.close(true), longestCloseMs);
+      await inTime(
+        fetching.close().then(() => consumer.close(true)),
+        longestCloseMs,
+      );
     },
   };
 }

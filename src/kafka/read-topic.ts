@@ -148,6 +148,7 @@ export class TopicReader {
       },
       rebalanced: () => this.stats.rebalances++,
       heard: () => this.#standstill.heard(),
+      moved: (what) => this.#trouble(new Error(what)),
       failed: reject,
     });
     this.#member = member;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Consumer } from '@platformatic/kafka';
+import { Admin, Consumer } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openConsumer, type TopicConsumer } from '../../src/kafka/client.ts';
@@ -94,3 +94,33 @@ describe('a reader to which partitions come', () => {
     },
   );
 });
+
+it('reads partitions that are added to its topic', async () => {
+  const topic = 'reassigned-grows';
+  await createTopic(kafka.broker, topic, 1);
+  const { reader: mine, consumers, told } = reader(topic);
+  await eventually(async () => expect(partitionsOf(consumers[0]!)).toBe(1), 30_000);
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [kafka.broker] });
+  await admin.createPartitions({ topics: [{ name: topic, count: 3 }] });
+  await admin.close();
+  const value = requestBytes({ trace: '1' });
+  for (let partition = 0; partition < 3; partition++)
+    await writeMessages(kafka.broker, topic, partition, [value, value]);
+  await eventually(
+    async () => expect(await committedOffsets(kafka.broker, topic, topic, 3)).toEqual([2n, 2n, 2n]),
+    30_000,
+  );
+  expect([told, consumers.length]).toEqual([[], 1]);
+  await mine.finish();
+}, 90_000);
+
+it('can be stopped while it joins its group, and is no member then', async () => {
+  const topic = 'reassigned-stopped';
+  await createTopic(kafka.broker, topic, 1);
+  for (const waitMs of [0, 5, 20, 80]) {
+    const { reader: mine, consumers, told } = reader(topic);
+    await sleep(waitMs);
+    await mine.finish();
+    expect([consumers[0]!.isActive(), told]).toEqual([false, []]);
+  }
+}, 60_000);

@@ -131,6 +131,86 @@ describe('a reader whose member the group has given up', () => {
   });
 });
 
+describe('a member that is closed while it joins', () => {
+  const joins = async () => {
+    const { promise: joining, resolve } = Promise.withResolvers<void>();
+    const reading = story(joining);
+    await after(0);
+    return { ...reading, first: reading.consumers[0]!, resolve };
+  };
+
+  it('leaves when it has joined: the library ends the process where it is closed meanwhile', async () => {
+    const { reader, first, resolve } = await joins();
+    const finished = reader.finish();
+    await after(0);
+    expect(first.isClosed).toBe(false);
+    resolve();
+    await finished;
+    expect([first.isClosed, first.stream.destroyed]).toEqual([true, true]);
+  });
+
+  it('is replaced though it never joins, and reads nothing when it does after all', async () => {
+    const { reader, consumers, first, resolve } = await joins();
+    first.emit('consumer:heartbeat:error', { error: new ProtocolError('UNKNOWN_MEMBER_ID') });
+    await after(12_000);
+    expect([consumers.length, first.isClosed]).toEqual([2, false]);
+    resolve();
+    await after(0);
+    expect([first.isClosed, first.streams.length, first.stream.destroyed]).toEqual([true, 1, true]);
+    consumers[1]!.bring(0, 1);
+    await after(commitIntervalMs);
+    expect([reader.stats.messages, consumers[1]!.commits]).toEqual([2, [2n]]);
+  });
+});
+
+describe('a reader of a log that does not hold what is to be read next', () => {
+  it('reads what there is, and says so, where it ends before that', async () => {
+    const { reader, consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.bring(0, 1, 2, 3);
+    await after(commitIntervalMs);
+    // A broker that was behind leads now, or the topic was made anew.
+    consumer.stream.goTo(0, 0);
+    consumer.bring(0, 1);
+    await after(commitIntervalMs);
+    consumer.bring(2, 2, 0, 3);
+    await after(commitIntervalMs);
+    expect(consumer.commits).toEqual([4n, 2n, 4n]);
+    expect(reader.stats.messages).toBe(8);
+    expect(told).toEqual(['partition 0 ends before offset 4: it is read from offset 0 on, where it begins']);
+  });
+
+  it('takes what it had fetched before that', async () => {
+    const { reader, consumers } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.stream.pause();
+    consumer.bring(0, 1, 2);
+    consumer.bring(0, 1);
+    consumer.stream.offsetsToFetch.set('t:0', 3n);
+    consumer.stream.resume();
+    await after(0);
+    consumer.stream.goTo(0, 0);
+    consumer.bring(0, 1);
+    await after(commitIntervalMs);
+    expect([reader.stats.messages, consumer.commits]).toEqual([5, [2n]]);
+  });
+
+  it('says what was deleted before it came', async () => {
+    const { consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.stream.goTo(0, 700);
+    consumer.bring(700);
+    await after(commitIntervalMs);
+    expect(consumer.commits).toEqual([701n]);
+    expect(told).toEqual([
+      'partition 0 has lost what lay from offset 0 on: it is read from offset 700 on, where it begins',
+    ]);
+  });
+});
+
 describe('a reader whose buffer is full', () => {
   it('reads on when it is no more, though it was while it joined', async () => {
     const { promise: joining, resolve } = Promise.withResolvers<void>();
@@ -227,6 +307,32 @@ describe('a reader whose partitions change', () => {
     consumer.bring(2);
     await after(commitIntervalMs);
     expect(consumer.commits).toEqual([2n, 3n]);
+  });
+
+  it('fetches nothing of them by what was known of the topic before: the library ends the process at partitions that were added', async () => {
+    const { consumers } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    const before = consumer.stream;
+    consumer.isMetadataKept = true;
+    consumer.assign(0, 1);
+    expect([before.destroyed, consumer.isMetadataKept]).toEqual([true, false]);
+  });
+
+  it('is a new member where the topic was made anew: what it knew of offsets is of another', async () => {
+    const { consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.bring(0, 1, 2);
+    await after(commitIntervalMs);
+    // The library knows no name for its id.
+    consumer.assignments = [{ topic: undefined, partitions: [0] }];
+    consumer.emit('consumer:heartbeat:end');
+    await after(commitIntervalMs);
+    expect([told, consumer.isClosed, consumers.length]).toEqual([['topic t was made anew'], true, 2]);
+    consumers[1]!.bring(0, 1);
+    await after(commitIntervalMs);
+    expect(consumers[1]!.commits).toEqual([2n]);
   });
 
   it('reads the last ones, in whatever order what is committed is said', async () => {

@@ -11,11 +11,18 @@ export class HandStream extends Readable {
   /** From where it is to read, by partition. */
   readonly from: ReadonlyMap<number, bigint>;
   readonly offsetsToFetch = new Map<string, bigint>();
+  readonly offsetsCommitted = new Map<string, bigint>();
 
   constructor({ offsets }: Asked) {
     super({ objectMode: true, highWaterMark: 64, read: () => {} });
     this.from = new Map(offsets.map(({ partition, offset }) => [partition, offset]));
     for (const [partition, offset] of this.from) this.offsetsToFetch.set(`t:${partition}`, offset);
+  }
+
+  /** What was to be fetched is not in the log: the library goes on where that begins. */
+  goTo(partition: number, offset: number): void {
+    for (const offsets of [this.offsetsToFetch, this.offsetsCommitted]) offsets.set(`t:${partition}`, BigInt(offset));
+    this.emit('offsets');
   }
 
   bring(partition: number, ...offsets: number[]): void {
@@ -26,11 +33,13 @@ export class HandStream extends Readable {
 
 /** A consumer of the topic `t` as the library has it, whose broker does what the story says. */
 export class HandConsumer extends EventEmitter {
-  assignments: { topic: string; partitions: number[] }[] | null = [{ topic: 't', partitions: [0] }];
+  readonly topics = { track: () => true };
+  assignments: { topic: string | undefined; partitions: number[] }[] | null = [{ topic: 't', partitions: [0] }];
   readonly streams: HandStream[] = [];
   readonly commits: bigint[] = [];
   refusal: Error | undefined;
   isClosed = false;
+  isMetadataKept = true;
   /** What is committed, and where the topic ends, by partition. */
   committed: bigint[] = [0n, 0n, 0n];
   ends: bigint[] = [0n, 0n, 0n];
@@ -66,6 +75,10 @@ export class HandConsumer extends EventEmitter {
   async listCommittedOffsets(): Promise<Map<string, bigint[]>> {
     this.asking?.push(Promise.withResolvers());
     return new Map([['t', await (this.asking?.at(-1)?.promise ?? this.committed)]]);
+  }
+
+  clearMetadata(): void {
+    this.isMetadataKept = false;
   }
 
   /** What a heartbeat's answer says. */
