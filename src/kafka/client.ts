@@ -10,6 +10,9 @@ const retries = 3;
 const retryDelayMs = 250;
 const connectTimeoutMs = 5_000;
 
+/** How long a broker has for one answer, whatever it is asked. */
+export const longestAnswerMs = (timeoutMs: number): number => 2 * timeoutMs;
+
 /** The one file that knows the library. Throws UsageError where a PEM file cannot be read. */
 function baseOptions({ brokers, clientId, tls, sasl, timeoutMs }: KafkaConnection): BaseOptions {
   return {
@@ -17,7 +20,7 @@ function baseOptions({ brokers, clientId, tls, sasl, timeoutMs }: KafkaConnectio
     bootstrapBrokers: [...brokers],
     timeout: timeoutMs,
     connectTimeout: Math.min(connectTimeoutMs, timeoutMs),
-    requestTimeout: 2 * timeoutMs,
+    requestTimeout: longestAnswerMs(timeoutMs),
     retries,
     retryDelay: retryDelayMs,
     ...(tls && {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { Arriving, type Landing } from './arriving.ts';
-import type { TopicConsumer } from './client.ts';
+import { longestAnswerMs, type TopicConsumer } from './client.ts';
 import { complaintOf } from './complaint.ts';
 import { LowWaters, type Over } from './low-water.ts';
 import { isNoMember, memberOf, type TopicMember } from './member.ts';
@@ -80,7 +80,7 @@ export class TopicReader {
   readonly #options: ReaderOptions;
   readonly #offsets = new LowWaters();
   readonly #arriving: Arriving;
-  #standstill = new Standstill(lookEveryMs);
+  #standstill: Standstill;
   #member: TopicMember | undefined;
   /** The partitions of which the rest here is. */
   #own: ReadonlySet<number> = new Set();
@@ -96,6 +96,7 @@ export class TopicReader {
   constructor(options: ReaderOptions) {
     const { config, landing, setAside } = options;
     this.#options = options;
+    this.#standstill = this.#newStandstill();
     const took = this.#offsets.took.bind(this.#offsets);
     this.#arriving = new Arriving({ topic: config.topic, landing, setAside, took }, this.stats);
   }
@@ -152,7 +153,7 @@ export class TopicReader {
       failed: reject,
     });
     this.#member = member;
-    this.#standstill = new Standstill(lookEveryMs);
+    this.#standstill = this.#newStandstill();
     this.stats.paused = false;
     await Promise.race([member.join(), failed]);
     if (this.#stopped) member.pause();
@@ -236,6 +237,10 @@ export class TopicReader {
     this.#lookAt = now;
     this.#lookForStandstill();
     await this.#measureLag().catch((error) => this.#trouble(error));
+  }
+
+  #newStandstill(): Standstill {
+    return new Standstill(lookEveryMs, longestAnswerMs(this.#options.config.timeoutMs));
   }
 
   #lookForStandstill(): void {

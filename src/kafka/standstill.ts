@@ -1,9 +1,9 @@
 /** A partition of which nothing came in so many looks, though there is more of it, and nothing of any other. */
-const looksAtPartition = 6;
-/** While others go on: with hundreds of partitions to catch up on, each must wait for its turn. */
-const looksAtOneOfMany = 24;
-/** Nobody answered in so many looks. */
-const looksAtBroker = 12;
+const fewestLooks = 6;
+/** So many times as many while others go on: with hundreds of partitions to catch up on, each must wait for its turn. */
+const asOneOfMany = 4;
+/** So many times as many where nobody answered at all. */
+const asUnanswered = 2;
 
 interface Seen {
   readonly position: bigint | undefined;
@@ -17,14 +17,16 @@ interface Seen {
  */
 export class Standstill {
   readonly #everyMs: number;
+  readonly #enough: number;
   readonly #seen = new Map<number, Seen>();
   #ends: readonly (bigint | undefined)[] = [];
   #sinceHeard = 0;
   #sinceEnds = 0;
 
-  /** `everyMs`: how often somebody looks. */
-  constructor(everyMs: number) {
+  /** `everyMs`: how often somebody looks. `longestAnswerMs`: a broker that takes so long for an answer is slow, no more. */
+  constructor(everyMs: number, longestAnswerMs: number) {
     this.#everyMs = everyMs;
+    this.#enough = Math.max(fewestLooks, Math.ceil(longestAnswerMs / everyMs) + 1);
   }
 
   /** The group's coordinator answered a heartbeat. */
@@ -43,16 +45,17 @@ export class Standstill {
    * now, of the others it begins to count anew; `position`: see TopicMember.
    */
   look(partitions: ReadonlySet<number>, position: (partition: number) => bigint | undefined): string | undefined {
-    if (++this.#sinceHeard > looksAtBroker)
-      return this.#say('the coordinator of the group says nothing', looksAtBroker);
-    if (++this.#sinceEnds > looksAtBroker) return this.#say('no broker says where the topic ends', looksAtBroker);
+    const unanswered = asUnanswered * this.#enough;
+    if (++this.#sinceHeard > unanswered) return this.#say('the coordinator of the group says nothing', unanswered);
+    if (++this.#sinceEnds > unanswered) return this.#say('no broker says where the topic ends', unanswered);
     for (const partition of this.#seen.keys()) if (!partitions.has(partition)) this.#seen.delete(partition);
     const goesOn = [...this.#seen].some(([partition, seen]) => seen.position !== position(partition));
     for (const partition of partitions) {
       const [at, end] = [position(partition), this.#ends[partition]];
       const looks = this.#stillFor(partition, at, end);
-      const enough = goesOn && at !== undefined ? looksAtOneOfMany : looksAtPartition;
-      if (looks >= enough) return this.#say(inWords(partition, at, end), looks);
+      const isOneOfMany = goesOn && at !== undefined;
+      if (looks >= (isOneOfMany ? asOneOfMany * this.#enough : this.#enough))
+        return this.#say(inWords(partition, at, end), looks);
     }
     return undefined;
   }

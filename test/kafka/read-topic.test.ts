@@ -10,14 +10,14 @@ import { HandConsumer } from '../support/hand-consumer.ts';
 const commitIntervalMs = 1_000;
 
 /** A reader, and a buffer in which everything that landed is decided at once. */
-function story(joining = Promise.resolve()) {
+function story(joining = Promise.resolve(), timeoutMs = 10_000) {
   vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval', 'Date'] });
   const consumers: HandConsumer[] = [];
   const told: string[] = [];
   const aside = { isSettled: true, offsets: [] as bigint[] };
   const buffer = { isFull: false, isPressed: false, landed: 0, sequence: -1 };
   const reader = new TopicReader({
-    config: { topic: 't', commitIntervalMs } as KafkaConfig,
+    config: { topic: 't', commitIntervalMs, timeoutMs } as KafkaConfig,
     open: () => {
       consumers.push(new HandConsumer(joining));
       return consumers.at(-1) as unknown as TopicConsumer;
@@ -394,6 +394,25 @@ describe('a reader to which nothing comes', () => {
       'nothing comes of partition 0 from offset 2, and it goes on to 5, for 30 s: reading again from what is committed',
     ]);
     expect([consumers.length, reader.stats.standstills, reader.stats.connected]).toEqual([2, 1, true]);
+  });
+
+  it('gives brokers as long as they may take for one answer', async () => {
+    const { consumers, told } = story(undefined, 60_000);
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.ends = [5n];
+    const passes = async (seconds: number) => {
+      for (let at = 0; at < seconds; at += 5) {
+        consumer.emit('consumer:heartbeat:end');
+        await after(5_000);
+      }
+    };
+    await passes(120);
+    expect(told).toEqual([]);
+    await passes(15);
+    expect(told).toEqual([
+      'nothing comes of partition 0 from offset 0, and it goes on to 5, for 125 s: reading again from what is committed',
+    ]);
   });
 
   it('gives one partition more time while others go on', async () => {
