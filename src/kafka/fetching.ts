@@ -26,8 +26,10 @@ export class Fetching {
   readonly #moved: (what: string) => void;
   /** Of each partition that is read: the next offset to come. */
   #positions = new Map<number, bigint>();
-  /** Those that end before their position: what comes next of them lies below it. */
-  readonly #wentBack = new Set<number>();
+  /** Those that ended before their position, and where that was: what lies below it is to come. */
+  readonly #wentBack = new Map<number, bigint>();
+  /** Those that it was opened for. */
+  #assignments: TopicConsumer['assignments'] = null;
   #stream: Stream | undefined;
   /** While streams are being asked for; never fails. */
   #opening: Promise<unknown> = Promise.resolve();
@@ -61,6 +63,7 @@ export class Fetching {
    */
   keepOnly(partitions: ReadonlySet<number>): void {
     for (const partition of this.#positions.keys()) if (!partitions.has(partition)) this.#positions.delete(partition);
+    this.#assignments = this.#consumer.assignments;
     this.#end();
   }
 
@@ -104,7 +107,10 @@ export class Fetching {
     stream.on('offsets', () => this.#stream === stream && this.#lookForMoves(stream));
     stream.on('data', ({ partition, offset, value, key }) => {
       const position = this.#stream === stream ? this.#positions.get(partition) : undefined;
-      if (position === undefined || (offset < position && !this.#wentBack.delete(partition))) return;
+      if (position === undefined) return;
+      // What was fetched before comes first, and lies above it.
+      if (offset < (this.#wentBack.get(partition) ?? 0n)) this.#wentBack.delete(partition);
+      else if (offset < position) return;
       this.#positions.set(partition, offset + 1n);
       this.#came(partition, offset, value, key);
     });
@@ -112,15 +118,20 @@ export class Fetching {
 
   /**
    * Where a position is not in the log (its records were deleted unread, or it was cut, or made anew) the library goes on
-   * at the log's start, sets what it counts as committed to the same, and says only that there are other offsets.
+   * at the log's start, sets what it counts as committed to the same, and says only that there are other offsets. It does
+   * so of each partition, too, when there are other assignments: those begin anew as soon as they are seen.
    */
   #lookForMoves({ offsetsToFetch, offsetsCommitted }: Stream): void {
+    if (this.#consumer.assignments !== this.#assignments) return;
     for (const [partition, position] of this.#positions) {
       const key = `${this.#topic}:${partition}`;
       const start = offsetsToFetch.get(key);
       if (position === earliest || start === undefined || start === position) continue;
       if (start !== offsetsCommitted.get(key)) continue;
-      if (start < position) this.#wentBack.add(partition);
+      if (start < position) {
+        this.#wentBack.set(partition, position);
+        this.#positions.set(partition, start);
+      }
       const why = start < position ? `ends before offset ${position}` : `has lost what lay from offset ${position} on`;
       this.#moved(`partition ${partition} ${why}: it is read from offset ${start} on, where it begins`);
     }

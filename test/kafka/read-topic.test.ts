@@ -197,6 +197,28 @@ describe('a reader of a log that does not hold what is to be read next', () => {
     expect([reader.stats.messages, consumer.commits]).toEqual([5, [2n]]);
   });
 
+  it('takes no other assignments for that, before it knows of them', async () => {
+    const { consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.assignments = [{ topic: 't', partitions: [0, 1] }];
+    // Fetched up to there, and not come yet.
+    consumer.stream.goTo(0, 9);
+    expect(told).toEqual([]);
+  });
+
+  it('counts it as standing still where nothing comes after that', async () => {
+    const { consumers, told } = story();
+    await after(0);
+    const [consumer] = consumers as [HandConsumer];
+    consumer.bring(0, 1, 2, 3);
+    await after(commitIntervalMs);
+    consumer.stream.goTo(0, 0);
+    consumer.ends = [2n];
+    await after(45_000);
+    expect(told.at(-1)).toMatch(/^nothing comes of partition 0 from offset 0, and it goes on to 2/);
+  });
+
   it('says what was deleted before it came', async () => {
     const { consumers, told } = story();
     await after(0);
