@@ -210,7 +210,6 @@ export class TopicReader {
       if (own.has(partition)) continue;
       this.#offsets.forget(partition);
       this.#arriving.forget(partition);
-      delete this.stats.lag[partition];
     }
   }
 
@@ -293,7 +292,9 @@ export class TopicReader {
 
   async #measureLag(): Promise<void> {
     const standstill = this.#standstill;
-    const partitions = [...(this.#member?.partitions ?? [])];
+    const own = this.#member?.partitions ?? none;
+    if (this.stats.connected) this.#forgetLag(own);
+    const partitions = [...own];
     if (this.#member === undefined || partitions.length === 0) return standstill.answered();
     const ends = await this.#member.ends(partitions).catch((error: Error) => {
       standstill.answered();
@@ -305,6 +306,12 @@ export class TopicReader {
       if (end !== undefined && committed !== undefined)
         this.stats.lag[partition] = Math.max(0, Number(end - committed));
     }
+  }
+
+  /** Of partitions that are others' by now. */
+  #forgetLag(own: ReadonlySet<number>): void {
+    const { lag } = this.stats;
+    for (const partition of Object.keys(lag).map(Number)) if (!own.has(partition)) delete lag[partition];
   }
 
   #trouble(error: Error): void {

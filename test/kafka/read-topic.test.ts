@@ -402,6 +402,24 @@ describe('a reader whose partitions change', () => {
   });
 });
 
+it('says no lag of partitions that are not its own when it comes back', async () => {
+  const { reader, consumers } = story();
+  await after(0);
+  const [first] = consumers as [HandConsumer];
+  first.assign(0, 1);
+  await after(0);
+  first.stream.bring(0, 0);
+  first.stream.bring(1, 0);
+  first.ends = [5n, 9n];
+  await after(6_000);
+  expect(Object.keys(reader.stats.lag)).toEqual(['0', '1']);
+  first.emit('consumer:heartbeat:error', { error: new ProtocolError('UNKNOWN_MEMBER_ID') });
+  await after(2_000);
+  consumers[1]!.bring(0);
+  await after(6_000);
+  expect(Object.keys(reader.stats.lag)).toEqual(['0']);
+});
+
 describe('a reader to which nothing comes', () => {
   it('is a new member where there is more, and says so', async () => {
     const { reader, consumers, told } = story();
