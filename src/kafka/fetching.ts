@@ -32,7 +32,7 @@ export class Fetching {
   #assignments: TopicConsumer['assignments'] = null;
   #stream: Stream | undefined;
   /** While streams are being asked for; never fails. */
-  #opening: Promise<unknown> = Promise.resolve();
+  #opening: Promise<void> = Promise.resolve();
   /** How many streams were asked for: an earlier one that opens later is none. */
   #opened = 0;
   #isPaused = false;
@@ -83,7 +83,8 @@ export class Fetching {
       fallbackMode: 'earliest',
       highWaterMark: 64,
     });
-    this.#opening = Promise.allSettled([this.#opening, opening]);
+    // What it resolves to would be every stream that there was.
+    this.#opening = Promise.allSettled([this.#opening, opening]).then(() => {});
     const stream = await opening;
     stream.on('error', (error) => {
       if (this.#stream === stream) this.#failed(error);
