@@ -17,8 +17,11 @@ export function hashBytes(bytes: DataView, start: number, end: number, basis: nu
 const shortWord = (bytes: DataView, start: number, end: number): number =>
   bytes.getUint8(start) | (bytes.getUint8((start + end) >>> 1) << 8) | (bytes.getUint8(end - 1) << 16);
 
-/** One more word: the step of rustc's FxHash (github.com/rust-lang/rustc-hash). */
-const hashWord = (hash: number, word: number): number => Math.imul(((hash << 5) | (hash >>> 27)) ^ word, 0x9e3779b1);
+/**
+ * One more word. The shift brings high bits down before the next word: where they were rotated (FxHash), the last byte of
+ * a word reached eight bits, of which the first byte of the next undid five, and ids counted up there were alike.
+ */
+const hashWord = (hash: number, word: number): number => Math.imul(hash ^ (hash >>> 13) ^ word, 0x9e3779b1);
 
 /** Half the end of MurmurHash3: with the step above alone, high bits of the last word reach no low ones of the hash. */
 export const spread = (hash: number): number => Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);

@@ -37,3 +37,21 @@ it('spreads runs that differ in their last bytes alone over all there is', () =>
   for (const term of terms) tenths[Math.floor((term / 2 ** 32) * 10)]++;
   for (const count of tenths) expect(Math.abs(count - 2000)).toBeLessThan(400);
 });
+
+const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+it.each([
+  ['numbers', (i: number) => String(i).padStart(4, '0')],
+  ['hexadecimal numbers', (i: number) => i.toString(16).padStart(3, '0')],
+  ['signs of base64', (i: number) => base64[i % 64] + base64[i >>> 6]],
+  ['addresses', (i: number) => `10.${i % 10}.${Math.floor(i / 10) % 10}.${Math.floor(i / 100)}`],
+])('keeps %s apart wherever in the words they stand, and whatever stands behind', (_, idOf) => {
+  for (let before = 0; before < 8; before++)
+    for (let behind = 0; behind < 8; behind++) {
+      const ids = Array.from(
+        { length: 2000 },
+        (_, i) => 'service.'.slice(0, before) + idOf(i) + '.example'.slice(0, behind),
+      );
+      expect([before, behind, new Set(ids.map((id) => hashOf(Buffer.from(id)))).size]).toEqual([before, behind, 2000]);
+    }
+});
