@@ -5,22 +5,23 @@ import type { TermSet } from './term-set.ts';
 /**
  * A digest says of one part what a search asks first: which terms (attribute = value) its spans hold, as a Bloom
  * filter, how many spans are errors, and the longest span. A trace's digest is those of its parts, one after the other:
- *   u32 0 | u32 error spans | f64 longest span in ns | u32 words of the filter × 2 + 1 | words × u32
+ *   u32 0 | u32 error spans | f64 longest span in ns | u32 words of the filter, odd | u32 0 | f64 0 | words × u32
  * 12 bits a term and 6 probes let about 3 in 1,000 wrong terms through; a right one is never missed. Of more terms, or
  * parts, than there is room for the filter lets more of them through, or all.
  *
  * Versions before had other terms, elsewhere in the filter (sought-terms.ts), and wrote
  *   u32 words of the filter | u32 error spans | f64 longest span in ns | words × u32
- * They take what is written now for a filter of no words, of which they ask the first bit alone, and that is 1: so they
- * look into every such trace, and miss none.
+ * They take what is written now for two parts: one whose filter has no words, of which they ask the first bit alone, and
+ * that is 1, as the number behind it is odd; and one without errors or length. So they look into every such trace whose
+ * errors and length are as asked, and miss none.
  */
-const headerBytes = 20;
+const headerBytes = 32;
 const headerBytesBefore = 16;
 const bitsPerTerm = 12;
 const probes = 6;
 /** A search reads one of every trace, and each part that comes writes its trace's again. */
 const mostBytes = 64 * 1024;
-const mostWords = (mostBytes - headerBytes) / 4;
+const mostWords = ((mostBytes - headerBytes) / 4 - 1) | 1;
 const anyTerm = 0xffff_ffff;
 
 export interface Summary {
@@ -31,7 +32,7 @@ export interface Summary {
 
 /** The result is the writer's: lent until it writes again. */
 export function writeDigest({ terms, errors, longestNs }: Summary, w: Writer): Uint8Array {
-  const words = Math.min(Math.max(1, Math.ceil((terms.size * bitsPerTerm) / 32)), mostWords);
+  const words = Math.min(Math.ceil((terms.size * bitsPerTerm) / 32) | 1, mostWords);
   writeHeader(words, errors, longestNs, w.reset());
   w.zeros(words * 4);
   const { buf } = w;
@@ -49,7 +50,8 @@ function writeHeader(words: number, errors: number, longestNs: number, w: Writer
   w.fixed32(0);
   w.fixed32(errors);
   w.double(longestNs);
-  w.fixed32(words * 2 + 1);
+  w.fixed32(words);
+  w.zeros(headerBytes - headerBytesBefore - 4);
 }
 
 /** The digest of a trace of which one more part came. Where it would be too large, it has any term. */
@@ -83,7 +85,7 @@ export function somePart(digest: Uint8Array, mayMatch: (part: Digest) => boolean
     const wordsBefore = view.getUint32(at, true);
     const start = at + (wordsBefore > 0 ? headerBytesBefore : headerBytes);
     if (start > digest.length) return false;
-    const words = wordsBefore || view.getUint32(start - 4, true) >>> 1;
+    const words = wordsBefore || view.getUint32(at + headerBytesBefore, true);
     const has = wordsBefore > 0 ? hasBefore(digest, start, words * 32) : hasNow(digest, start, words * 32);
     if (mayMatch({ errors: view.getUint32(at + 4, true), longestNs: view.getFloat64(at + 8, true), has })) return true;
     at = start + words * 4;

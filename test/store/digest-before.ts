@@ -53,15 +53,21 @@ function* read(keyValue: Parameters<typeof readKeyValue>[0]): Generator<[string,
     for (const each of [value].flat()) if (each !== undefined) yield [key, each as TermValue];
 }
 
-/** Whether those versions would have looked into a trace with this digest for a value. */
-export function looksBefore(digest: Uint8Array, { fnvTerm }: Pick<Sought, 'fnvTerm'>): boolean {
+/** What those versions read of a digest, part by part, as they ask each for a value, for errors and for its length. */
+export function partsBefore(digest: Uint8Array) {
   const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+  const parts = [];
   for (let at = 0; at + 16 <= digest.length; ) {
     const words = view.getUint32(at, true);
     const filter = at + 16;
-    if (bitsOf(fnvTerm, words * 32).every((bit) => (digest[filter + (bit >>> 3)] & (1 << (bit & 7))) !== 0))
-      return true;
+    const isSet = (bit: number): boolean => (digest[filter + (bit >>> 3)] & (1 << (bit & 7))) !== 0;
+    const has = ({ fnvTerm }: Pick<Sought, 'fnvTerm'>): boolean => bitsOf(fnvTerm, words * 32).every(isSet);
+    parts.push({ errors: view.getUint32(at + 4, true), longestNs: view.getFloat64(at + 8, true), has });
     at = filter + words * 4;
   }
-  return false;
+  return parts;
 }
+
+/** Whether those versions would have looked into a trace with this digest for a value. */
+export const looksBefore = (digest: Uint8Array, sought: Pick<Sought, 'fnvTerm'>): boolean =>
+  partsBefore(digest).some((part) => part.has(sought));

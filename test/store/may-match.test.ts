@@ -8,7 +8,7 @@ import { compileSpansets } from '../../src/traceql/evaluate.ts';
 import { parseQuery } from '../../src/traceql/parse.ts';
 import { matchedSpans } from '../support/matched-spans.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
-import { digestBefore, looksBefore } from './digest-before.ts';
+import { digestBefore, looksBefore, partsBefore } from './digest-before.ts';
 
 const value = fc.oneof(
   fc.constantFrom('a', 'b', 'é', '', 'a b'),
@@ -113,5 +113,21 @@ describe('the first look at a digest', () => {
     expect([looksBefore(before, term), looksBefore(before, other)]).toEqual([true, false]);
     for (const mixed of [[digest], [before, digest], [digest, before], [before, digest, digest, before]])
       for (const each of [term, other]) expect(looksBefore(Buffer.concat(mixed), each)).toBe(true);
+  });
+
+  it('shows a version of before the errors and the longest span of every part, behind which it finds the next', () => {
+    const attributes = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, i]));
+    const short = { trace: 't', name: 'short', durationMs: 1, attributes };
+    const slow = { trace: 't', name: 'slow', durationMs: 5000, status: 'ERROR' } as const;
+    const [one, two] = [partOf(requestBytes(short)), partOf(requestBytes(slow))];
+    const term = soughtValue('span', 'k', 'w');
+    for (const first of [one.digest, one.before])
+      for (const second of [two.digest, two.before]) {
+        const parts = partsBefore(Buffer.concat([first, second]));
+        expect(parts.reduce((sum, { errors }) => sum + errors, 0)).toBe(1);
+        expect(Math.max(...parts.map(({ longestNs }) => longestNs))).toBe(5e9);
+        const isFound = parts.some((part) => part.errors > 0 && part.longestNs > 1e9 && part.has(term));
+        expect(isFound).toBe(second === two.digest);
+      }
   });
 });
