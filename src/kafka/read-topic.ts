@@ -81,6 +81,8 @@ export class TopicReader {
   readonly #offsets = new LowWaters();
   readonly #arriving: Arriving;
   #standstill: Standstill;
+  /** Since something was committed. */
+  #standstillsInVain = 0;
   #member: TopicMember | undefined;
   /** The partitions of which the rest here is. */
   #own: ReadonlySet<number> = new Set();
@@ -245,9 +247,11 @@ export class TopicReader {
   #lookForStandstill(): void {
     const member = this.#member;
     if (member === undefined || this.#stopped) return;
-    const why = this.#standstill.look(this.stats.paused ? none : member.partitions, member.position);
+    const partitions = this.stats.paused ? none : member.partitions;
+    const why = this.#standstill.look(partitions, member.position, this.#standstillsInVain);
     if (why === undefined) return;
     this.stats.standstills++;
+    this.#standstillsInVain++;
     this.#fail(new Error(why));
   }
 
@@ -281,6 +285,7 @@ export class TopicReader {
     try {
       await member.commit(offsets);
       this.stats.commits++;
+      this.#standstillsInVain = 0;
       this.stats.lastError = '';
       for (const { partition, water } of own) water.committed = offsets.get(partition)!;
     } catch (error) {

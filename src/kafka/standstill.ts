@@ -4,6 +4,8 @@ const fewestLooks = 6;
 const asOneOfMany = 4;
 /** So many times as many where nobody answered at all. */
 const asUnanswered = 2;
+/** From half a minute to four. */
+const mostDoublings = 3;
 
 interface Seen {
   readonly position: bigint | undefined;
@@ -42,20 +44,25 @@ export class Standstill {
 
   /**
    * Why it is to be thought that reading stands still; undefined while it goes on. `partitions`: those that are read
-   * now, of the others it begins to count anew; `position`: see TopicMember.
+   * now, of the others it begins to count anew; `position`: see TopicMember; `inVain`: so often before it helped nothing
+   * to begin anew, and each doubles the time that a partition has.
    */
-  look(partitions: ReadonlySet<number>, position: (partition: number) => bigint | undefined): string | undefined {
+  look(
+    partitions: ReadonlySet<number>,
+    position: (partition: number) => bigint | undefined,
+    inVain = 0,
+  ): string | undefined {
     const unanswered = asUnanswered * this.#enough;
     if (++this.#sinceHeard > unanswered) return this.#say('the coordinator of the group says nothing', unanswered);
     if (++this.#sinceEnds > unanswered) return this.#say('no broker says where the topic ends', unanswered);
     for (const partition of this.#seen.keys()) if (!partitions.has(partition)) this.#seen.delete(partition);
     const goesOn = [...this.#seen].some(([partition, seen]) => seen.position !== position(partition));
+    const enough = this.#enough * 2 ** Math.min(inVain, mostDoublings);
     for (const partition of partitions) {
       const [at, end] = [position(partition), this.#ends[partition]];
       const looks = this.#stillFor(partition, at, end);
       const isOneOfMany = goesOn && at !== undefined;
-      if (looks >= (isOneOfMany ? asOneOfMany * this.#enough : this.#enough))
-        return this.#say(inWords(partition, at, end), looks);
+      if (looks >= (isOneOfMany ? asOneOfMany * enough : enough)) return this.#say(inWords(partition, at, end), looks);
     }
     return undefined;
   }

@@ -436,6 +436,23 @@ describe('a reader to which nothing comes', () => {
     expect([consumers.length, reader.stats.standstills, reader.stats.connected]).toEqual([2, 1, true]);
   });
 
+  it('reads again less and less often where that helps nothing, until something is committed', async () => {
+    const { consumers, told } = story();
+    const passes = async (seconds: number, ...offsets: number[]) => {
+      for (let at = 0; at < seconds; at += 5) {
+        consumers.at(-1)!.ends = [5n];
+        consumers.at(-1)!.bring(...offsets);
+        consumers.at(-1)!.emit('consumer:heartbeat:end');
+        await after(5_000);
+      }
+      return told.map((what) => /for (\d+) s/.exec(what)![1]);
+    };
+    await after(0);
+    expect(await passes(120)).toEqual(['30', '60']);
+    expect(await passes(140)).toEqual(['30', '60', '120']);
+    expect(await passes(40, 0, 1)).toEqual(['30', '60', '120', '30']);
+  });
+
   it('gives brokers as long as they may take for one answer', async () => {
     const { consumers, told } = story(undefined, 60_000);
     await after(0);
