@@ -15,6 +15,8 @@ interface Memory {
 const maxBytesPerShard = 64 << 20;
 /** What a shard keeps for requests that arrive, beside its buffer (docs/memory.md). */
 const arrivingBytesPerShard = 16 << 20;
+/** Garbage of requests: how much depends on how fast they come, up to the two halves of V8's young generation (bin/node). */
+const youngBytes = 2 * (32 << 20);
 /**
  * What no account can know: of the block of 4 MiB that each of four kinds has open in each shard, the system gives pages
  * when they are written to; compiled code beside the heap; and what malloc keeps of requests that came in pieces (measured
@@ -34,8 +36,15 @@ async function check(gateway: GatewayProcess, shards: number, when: string): Pro
   const error = Math.abs(memory.sumBytes - above);
   const told = `${when}: ${memory.sumBytes} accounted for, ${above} above idle, ${JSON.stringify(memory.parts)}`;
   expect(error, told).toBeLessThanOrEqual(Math.max(floorOf(shards), 0.1 * Math.max(memory.sumBytes, above)));
+  const { inflight, segments, rows, traces, index, spare, heap, store, decisions } = memory.parts;
+  expect(inflight + segments + rows + traces + index + spare, told).toBeLessThanOrEqual(
+    shards * (maxBytesPerShard + arrivingBytesPerShard),
+  );
+  expect(heap, told).toBeLessThanOrEqual(youngBytes);
   // As much again as the tolerance: the collector's part of what comes and goes.
-  expect(above, told).toBeLessThanOrEqual(1.1 * shards * (maxBytesPerShard + arrivingBytesPerShard) + floorOf(shards));
+  expect(above - heap - store - decisions, told).toBeLessThanOrEqual(
+    1.1 * shards * (maxBytesPerShard + arrivingBytesPerShard) + floorOf(shards),
+  );
   return memory;
 }
 
