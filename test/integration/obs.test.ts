@@ -134,27 +134,35 @@ describe.skipIf(refused)('make obs-up', () => {
   });
 
   it('Prometheus has the gateway’s metrics, and those of services with exemplars that Tempo knows', async () => {
-    const received: { result: { value: [number, string] }[] } = await prometheus('query', {
-      query: 'sum(tailgate_received_spans_total)',
+    await eventually(async () => {
+      const query = 'sum(tailgate_received_spans_total)';
+      const { result }: { result: { value: [number, string] }[] } = await prometheus('query', { query });
+      expect(Number(result[0]?.value[1])).toBeGreaterThan(0);
     });
-    expect(Number(received.result[0]?.value[1])).toBeGreaterThan(0);
-    const now = Date.now() / 1000;
-    const window = { query: 'traces_spanmetrics_latency_bucket', start: String(now - 600), end: String(now) };
+    const lastMinutes = () => {
+      const now = Date.now() / 1000;
+      return { start: String(now - 600), end: String(now) };
+    };
     const ids = await eventually(async () => {
+      const window = { query: 'traces_spanmetrics_latency_bucket', ...lastMinutes() };
       const series: { exemplars: { labels: { traceID: string } }[] }[] = await prometheus('query_exemplars', window);
       const told = series.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.traceID.padStart(32, '0')));
       expect(told.length).toBeGreaterThan(5);
       return told;
     });
     for (const id of ids.slice(0, 5)) expect(await tempo().spans(id), id).not.toEqual([]);
-    const kept: { exemplars: { labels: { trace_id: string } }[] }[] = await prometheus('query_exemplars', {
-      ...window,
-      query: 'tailgate_outcome_traces_total{outcome="kept"}',
+    // Each scrape brings one a policy at most, so that two take several of them, with traces kept between.
+    const examples = await eventually(async () => {
+      const window = { query: 'tailgate_outcome_traces_total{outcome="kept"}', ...lastMinutes() };
+      const kept: { exemplars: { labels: { trace_id: string } }[] }[] = await prometheus('query_exemplars', window);
+      const told = kept.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
+      expect(told.length).toBeGreaterThan(1);
+      return told;
     });
-    const examples = kept.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
-    expect(examples.length).toBeGreaterThan(1);
     expect(new Set(examples).size).toBe(examples.length); // one that did not change is not told again
-    for (const id of examples.slice(0, 3)) expect(await tempo().spans(id), id).not.toEqual([]);
+    // What is kept is at Tempo once its batch is.
+    for (const id of examples.slice(0, 3))
+      await eventually(async () => expect(await tempo().spans(id), id).not.toEqual([]));
   });
 
   it('a key in Consul changes the verdicts', async () => {
