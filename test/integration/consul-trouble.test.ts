@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../tools/servers/ports.ts';
 import { type RunningConsul, startConsul } from '../../tools/servers/start.ts';
 import { type Home, makeHome } from '../support/boot-file.ts';
@@ -52,8 +52,12 @@ describe('two servers, of which one goes away', () => {
   const inForce = async () => (await gateway.status()).rules;
 
   it('has no leader any more: the rules stay, and /api/status says why nothing new comes', async () => {
-    const { revision, source } = await inForce();
-    expect(source).toBe(`consul:${folder}`);
+    // A start waits three seconds for Consul, and goes on by the file.
+    const { revision, source } = await eventually(async () => {
+      const rules = await inForce();
+      expect(rules.source).toBe(`consul:${folder}`);
+      return rules;
+    });
     await servers[1]!.kill();
     // A question that waits is held until its wait is over, and the next one as long again while Consul looks for a leader.
     await eventually(async () => {
@@ -67,11 +71,11 @@ describe('two servers, of which one goes away', () => {
   it('follows again when there is one, and says nothing more of it', async () => {
     servers[1] = await start(1);
     await eventually(() => put('debug', 'true'), 60_000);
-    await eventually(
-      async () => expect(await inForce()).toMatchObject({ sourceError: '', source: `consul:${folder}` }),
-      60_000,
-    );
-    expect((await inForce()).policies).toContain('debug');
+    await eventually(async () => {
+      const rules = await inForce();
+      expect(rules).toMatchObject({ sourceError: '', source: `consul:${folder}` });
+      expect(rules.policies).toContain('debug');
+    }, 60_000);
   });
 });
 
@@ -104,8 +108,11 @@ describe('a token that is deleted while the gateway runs', () => {
     const { ID } = await call('PUT', 'acl/policy', JSON.stringify({ Name: 'reader', Rules }));
     const token = await call('PUT', 'acl/token', JSON.stringify({ Policies: [{ ID }] }));
     gateway = await startGatewayProcess({ args: home.args, env: { CONSUL_HTTP_TOKEN: token.SecretID } });
-    const { revision, source } = (await gateway.status()).rules;
-    expect(source).toBe(`consul:${folder}`);
+    const { revision, source } = await eventually(async () => {
+      const { rules } = await gateway!.status();
+      expect(rules.source).toBe(`consul:${folder}`);
+      return rules;
+    });
     await call('DELETE', `acl/token/${token.AccessorID}`);
     await call('PUT', `kv/${folder}/debug`, 'true'); // the question that waits is answered, the next one is refused
     await eventually(async () => {
@@ -117,9 +124,11 @@ describe('a token that is deleted while the gateway runs', () => {
     await gateway.kill();
     rmSync(join(home.directory, 'data'), { recursive: true, force: true });
     gateway = await startGatewayProcess({ args: home.args, env: { CONSUL_HTTP_TOKEN: randomUUID() } });
-    const { rules } = await gateway.status();
-    expect(rules.source).toBe(`file:${home.rulesFile}`);
-    expect(rules.sourceError).toMatch(/ACL not found/);
+    await eventually(async () => {
+      const { rules } = await gateway!.status();
+      expect(rules.source).toBe(`file:${home.rulesFile}`);
+      expect(rules.sourceError).toMatch(/ACL not found/);
+    });
   });
 });
 
@@ -137,9 +146,11 @@ describe('what the community edition does not have', () => {
   ])('a %s is told in /api/status, and the file counts', async (_, where, told) => {
     using home = homeWith({ address: consul.url, ...where });
     const gateway = await startGatewayProcess({ args: home.args, env: {} });
-    const { rules } = await gateway.status();
-    await gateway.kill();
-    expect(rules.source).toBe(`file:${home.rulesFile}`);
-    expect(rules.sourceError).toMatch(told);
+    onTestFinished(() => gateway.kill());
+    await eventually(async () => {
+      const { rules } = await gateway.status();
+      expect(rules.source).toBe(`file:${home.rulesFile}`);
+      expect(rules.sourceError).toMatch(told);
+    });
   });
 });

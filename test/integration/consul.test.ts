@@ -34,15 +34,16 @@ async function liveRules(directory: string, env: Record<string, string>) {
     clock: systemClock,
     log: (level, message, fields) => logged.push(`${level}: ${message} ${JSON.stringify(fields)}`),
   });
+  const soon = <T>(look: () => T, timeout = 30_000) => vi.waitFor(look, { timeout, interval: 5 });
   /** Waits until these routes are in force, and says for how long it did. */
-  const until = async (routes: string[], timeout = 1_000) => {
+  const until = async (routes: string[], timeout?: number) => {
     const from = performance.now();
-    await vi.waitFor(() => expect(rules.current.document.routes).toEqual(routes), { timeout, interval: 5 });
+    await soon(() => expect(rules.current.document.routes).toEqual(routes), timeout);
     return performance.now() - from;
   };
-  const refused = (pattern: string | RegExp, timeout = 1_000) =>
-    vi.waitFor(() => expect(rules.status().lastRefusal?.error).toMatch(pattern), { timeout, interval: 5 });
-  return { rules, logged, until, refused };
+  const refused = (pattern: string | RegExp, timeout?: number) =>
+    soon(() => expect(rules.status().lastRefusal?.error).toMatch(pattern), timeout);
+  return { rules, logged, soon, until, refused };
 }
 
 /** Consul's KV, as an operator's tools use it. */
@@ -92,15 +93,17 @@ describe('rules in a real Consul', () => {
     const { rules, until } = await started(env());
     expect(rules.status().source).toBe(`file:${join(directory, 'rules.yaml')}`);
     await kv(consul).put('routes', '/a');
-    await until(['/a']);
+    const waitedMs = [await until(['/a'])];
     expect(rules.status()).toMatchObject({ source: folder, revision: expect.stringMatching(/^\d+-[0-9a-f]{8}$/) });
     const { modifyIndex } = rules.status();
     await kv(consul).put('routes', '["/b", "/c/*"]');
-    await until(['/b', '/c/*']);
+    waitedMs.push(await until(['/b', '/c/*']));
     expect(rules.status().modifyIndex).toBeGreaterThan(modifyIndex);
     await kv(consul).put('debug', 'false');
     await kv(consul).delete('routes');
-    await until(['/file']);
+    waitedMs.push(await until(['/file']));
+    // One of them, on a machine that others keep busy.
+    expect(Math.min(...waitedMs)).toBeLessThan(1_000);
   });
 
   it('are there at the start', async () => {
@@ -129,11 +132,11 @@ describe('rules in a real Consul', () => {
 
   it('are refused whole when a key is wrong, and taken when it is put right', async () => {
     await kv(consul).put('routes', '/a');
-    const { rules, until, refused } = await started(env());
+    const { rules, soon, until, refused } = await started(env());
     await kv(consul).put('baseline_percent', '200');
     await refused(`${folder}/baseline_percent: 200: expected a number from 0 to 100`);
     await kv(consul).put('routes', '/b');
-    await vi.waitFor(() => expect(rules.status().loads.refused).toBe(2));
+    await soon(() => expect(rules.status().loads.refused).toBe(2));
     expect(rules.current.document.routes).toEqual(['/a']);
     await kv(consul).put('baseline_percent', '20');
     await until(['/b']);
@@ -150,23 +153,27 @@ describe('rules in a real Consul', () => {
 
   it('reach the newest state through a storm of writes, with few reads', async () => {
     const { rules, until } = await started(env());
+    const from = performance.now();
     for (let i = 0; i < 200; i++) await kv(consul).put('routes', `/r${i}`);
     await until(['/r199']);
-    expect(rules.status().loads.accepted).toBeLessThan(20);
+    // Four at once and two a second after that, however long the storm lasts; and the start.
+    const reads = 4 + Math.ceil((performance.now() - from) / 500) + 2;
+    expect(reads, 'the storm is one').toBeLessThan(150);
+    expect(rules.status().loads.accepted).toBeLessThan(reads);
   });
 
   it('survive an agent that is killed; one that comes back empty changes nothing until it has keys', async () => {
     const own = await startConsul();
     stops.push(() => own.stop());
     for (let i = 0; i < 50; i++) await kv(own).put('routes', `/r${i}`); // so that its index is far ahead of a new one's
-    const { rules, logged, until, refused } = await started({ CONSUL_HTTP_ADDR: own.url });
+    const { rules, logged, soon, until, refused } = await started({ CONSUL_HTTP_ADDR: own.url });
     expect(rules.current.document.routes).toEqual(['/r49']);
     await own.kill();
-    await vi.waitFor(() => expect(logged.join('\n')).toContain('does not answer'), { timeout: 2_000 });
+    await soon(() => expect(logged.join('\n')).toContain('does not answer'));
     expect(rules.current.document.routes).toEqual(['/r49']);
     const again = await startConsul({ httpPort: own.httpPort });
     stops.push(() => again.stop());
-    await refused('no key is left where there were some', 40_000);
+    await refused('no key is left where there were some', 90_000);
     expect(rules.current.document.routes).toEqual(['/r49']);
     await kv(again).put('routes', '/again');
     await until(['/again']);
@@ -217,14 +224,14 @@ describe('rules in a real Consul with access control', () => {
     const [old, fresh] = [await token('tailgate-all'), await token('tailgate-all')];
     const tokenFile = join(directory, 'token');
     writeFileSync(tokenFile, old.secret);
-    const { rules, until } = await started({ CONSUL_HTTP_ADDR: consul.url, CONSUL_HTTP_TOKEN_FILE: tokenFile });
+    const { rules, soon, until } = await started({ CONSUL_HTTP_ADDR: consul.url, CONSUL_HTTP_TOKEN_FILE: tokenFile });
     await kv(consul).call('DELETE', `acl/token/${old.accessor}`);
     await kv(consul).put('routes', '/b'); // the question that waits may still be answered
-    await vi.waitFor(() => expect(rules.status().sourceFailures).toBeGreaterThan(0), { timeout: 10_000 });
+    await soon(() => expect(rules.status().sourceFailures).toBeGreaterThan(0));
     expect(['/a', '/b']).toContain(rules.current.document.routes?.[0]);
     writeFileSync(tokenFile, `${fresh.secret}\n`);
     await kv(consul).put('routes', '/c');
-    await until(['/c'], 40_000);
+    await until(['/c'], 90_000);
   });
 
   it('stay when the token may read some keys only', async () => {

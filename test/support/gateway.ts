@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const tailgate = fileURLToPath(new URL('../../bin/tailgate', import.meta.url));
-const readyWithinMs = 20_000;
+const readyWithinMs = 45_000;
 
 /**
  * A gateway in a process of its own, as a user starts it: `bin/tailgate run`, on free ports, in a folder of its own.

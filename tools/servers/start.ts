@@ -266,6 +266,8 @@ export interface ConsulOptions {
   /** Further flags of `consul agent`. */
   extraArgs?: string[];
   logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  /** It waits for other servers, and is ready without a leader. */
+  isLeaderless?: boolean;
   readyTimeoutMs?: number;
 }
 
@@ -311,6 +313,7 @@ export function startConsul(options: ConsulOptions = {}): Promise<RunningConsul>
       stopTimeoutMs: 10_000,
       async ready() {
         const leader = await get(`${url}/v1/status/leader`, headers);
+        if (options.isLeaderless) return leader.status === 200;
         if (leader.status !== 200 || leader.body.trim().length <= 2) return false; // "" until one is elected
         if (token !== undefined) return (await get(`${url}/v1/acl/token/self`, headers)).status === 200;
         // a leader may be known a moment before reads are served
