@@ -1,9 +1,8 @@
 import type { Stamp } from '../model/stamp.ts';
-import { mendText, spanTexts } from '../wire/mend-text.ts';
+import { lastTraceStateAt, mendText, spanTexts } from '../wire/mend-text.ts';
 import { ResourceSpans, ScopeSpans, Span } from '../wire/otlp.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
-import { lastTraceState } from './last-tracestate.ts';
 import { Marks } from './marks.ts';
 import { Redactor } from './redactor.ts';
 import { ResourceAttributes, type ResourceOptions } from './resource.ts';
@@ -74,7 +73,7 @@ export class Enricher {
   }
 
   #write(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
-    const stateAt = lastTraceState(buf, start, end);
+    const stateAt = lastTraceStateAt;
     const plain =
       stateAt < 0 && !this.#redactor.suspects(buf, start, end) && !(marked && this.#marks.among(buf, start, end));
     if (plain) this.#append(out, buf, start, end, stamp, marked);

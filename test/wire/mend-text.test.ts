@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mendText, spanTexts } from '../../src/wire/mend-text.ts';
+import { lastTraceStateAt, mendText, spanTexts } from '../../src/wire/mend-text.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { decodeRequest } from '../support/otlp.ts';
 import { Story } from '../support/story.ts';
@@ -129,37 +129,69 @@ describe('text that is no UTF-8', () => {
         return false;
       }
     };
+    // At any address, up to the last byte of the memory.
+    const place = fc.tuple(fc.nat(4), fc.nat(4));
     const seen = new Set<boolean>();
     fc.assert(
-      fc.property(text, fc.array(fc.tuple(text, value), { maxLength: 4 }), fc.boolean(), (name, attributes, odd) => {
-        const w = new Writer();
-        w.raw(new Uint8Array(3));
-        w.bytes(1, new Uint8Array(16).fill(0xff));
-        w.bytes(5, name);
-        for (const [key, any] of attributes) {
-          const attribute = w.open(9);
-          w.bytes(1, key);
-          const inner = w.open(2);
-          if (Buffer.isBuffer(any)) w.bytes(1, any);
-          else if (typeof any === 'bigint') {
-            w.tag(3, 0);
-            w.int64(any);
-          } else {
-            w.tag(4, 1);
-            w.double(any);
+      fc.property(
+        text,
+        fc.array(fc.tuple(text, value), { maxLength: 4 }),
+        fc.boolean(),
+        place,
+        (name, attributes, odd, [before, behind]) => {
+          const w = new Writer();
+          w.bytes(1, new Uint8Array(16).fill(0xff));
+          w.bytes(5, name);
+          for (const [key, any] of attributes) {
+            const attribute = w.open(9);
+            w.bytes(1, key);
+            const inner = w.open(2);
+            if (Buffer.isBuffer(any)) w.bytes(1, any);
+            else if (typeof any === 'bigint') {
+              w.tag(3, 0);
+              w.int64(any);
+            } else {
+              w.tag(4, 1);
+              w.double(any);
+            }
+            w.close(inner);
+            // An unknown field makes it an unusual one.
+            if (odd) w.bytes(200, Uint8Array.of(0xff));
+            w.close(attribute);
           }
-          w.close(inner);
-          // An unknown field makes it an unusual one.
-          if (odd) w.bytes(200, Uint8Array.of(0xff));
-          w.close(attribute);
-        }
-        const all = [name, ...attributes.flatMap(([key, any]) => (Buffer.isBuffer(any) ? [key, any] : [key]))];
-        const sound = all.every(isText);
-        seen.add(sound);
-        expect(mendText(w.buf, 3, w.pos, spanTexts) === undefined).toBe(sound);
-      }),
+          const all = [name, ...attributes.flatMap(([key, any]) => (Buffer.isBuffer(any) ? [key, any] : [key]))];
+          const sound = all.every(isText);
+          seen.add(sound);
+          const memory = new Uint8Array(before + w.pos + behind).fill(0xff);
+          memory.set(w.view(), before);
+          expect(mendText(memory, before, before + w.pos, spanTexts) === undefined).toBe(sound);
+          expect(mendText(memory.subarray(before), 0, w.pos, spanTexts) === undefined).toBe(sound);
+        },
+      ),
       { numRuns: 3_000 },
     );
     expect(seen.size).toBe(2);
+  });
+
+  it.each([
+    ['none', [], -1],
+    ['one', ['a=1'], 2],
+    ['of several the last', ['a=1', 'b=2'], 7],
+    ['none where the last one is empty', ['a=1', ''], -1],
+  ])('tells of a span’s tracestate where it is: %s', (_, states, at) => {
+    const w = new Writer();
+    w.bytes(5, new Uint8Array(0));
+    for (const state of states) w.string(3, state);
+    const link = w.open(13);
+    w.string(3, 'of=a-link');
+    w.close(link);
+    expect(mendText(w.buf, 0, w.pos, spanTexts)).toBeUndefined();
+    expect(lastTraceStateAt).toBe(at);
+    // A name that is mended is longer than it was.
+    const mended = new Writer();
+    mended.bytes(5, Uint8Array.of(0xff));
+    mended.raw(w.view().subarray(2));
+    expect(mendText(mended.buf, 0, mended.pos, spanTexts)).toBeDefined();
+    expect(lastTraceStateAt).toBe(at < 0 ? -1 : at + 3);
   });
 });
