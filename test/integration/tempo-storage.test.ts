@@ -120,9 +120,9 @@ describe.skipIf(refused)('Tempo with its blocks in S3', () => {
     const tempo = await start('staging', { TEMPO_S3_PREFIX: 'short', TEMPO_RETENTION: '20s' });
     const { id, spans } = await push(tempo, 'short-lived');
     await eventually(async () => expect(await objects('short')).toContainEqual(expect.stringMatching(/\/meta\.json$/)));
-    expect(await tempoApi(tempo.url).spans(id)).toHaveLength(spans.length);
+    await eventually(async () => expect(await tempoApi(tempo.url).spans(id)).toHaveLength(spans.length));
     const ended = (keys: readonly string[]) => keys.filter((key) => key.endsWith('/meta.compacted.json'));
-    await eventually(async () => expect(ended(await objects('short'))).not.toEqual([]), 60_000);
+    await eventually(async () => expect(ended(await objects('short'))).not.toEqual([]), 120_000);
   });
 
   it.each(['staging', 'production'])('%s: the bucket deletes nothing that Tempo still has', (environment) => {

@@ -15,6 +15,7 @@ import { type TempoApi, tempoApi } from '../support/tempo-api.ts';
 
 /**
  * The gateway in front of a real Tempo, beside its own store; and a Tempo that is away, slow to take, or back again.
+ * Tempo does not find a trace for the moment in which it moves it from memory to disk, so it is asked again.
  */
 const tempoServer = findServer('tempo');
 const refused = 'refused' in tempoServer ? tempoServer.refused : '';
@@ -123,7 +124,7 @@ describe.skipIf(refused)('a shop’s traffic, through the gateway to Tempo', () 
   beforeAll(async () => {
     tempo = await startTempo();
     gateway = await startGatewayProcess({
-      env: { TEMPO_OTLP_ENDPOINT: `http://${tempo.otlpGrpc}`, TAILGATE_DECISION_WAIT: '2s' },
+      env: { TEMPO_OTLP_ENDPOINT: `http://${tempo.otlpGrpc}`, TAILGATE_DECISION_WAIT: '5s' },
     });
     inTempo = tempoApi(tempo.url);
     inStore = tempoApi(`http://${gateway.admin}`);
@@ -132,7 +133,7 @@ describe.skipIf(refused)('a shop’s traffic, through the gateway to Tempo', () 
     for (const [i, request] of shopRequests(traces).entries())
       await (i % 2 === 0 ? sender.grpc(request) : sender.http(request, 'gzip'));
     sender.close();
-    await eventually(async () => expect(await find('--tempo', tempo.url)).toHaveLength(kept().length), 60_000);
+    await eventually(async () => expect(await find('--tempo', tempo.url)).toHaveLength(kept().length), 90_000);
   });
   afterAll(async () => {
     await gateway?.kill();
@@ -151,32 +152,37 @@ describe.skipIf(refused)('a shop’s traffic, through the gateway to Tempo', () 
   };
 
   it('finds every trace that must be kept, and none that was dropped', async () => {
-    expect(await find('--tempo', tempo.url)).toEqual(kept());
+    await eventually(async () => expect(await find('--tempo', tempo.url)).toEqual(kept()));
     expect(new Set(traces.map(({ policy }) => policy))).toEqual(new Set(['', 'errors', 'slow', 'routes', 'baseline']));
   });
 
   it('has every span of a kept trace, by Tempo’s own count', async () => {
     const args = ['--tempo', tempo.url, '--gateway', gateway.admin, '-o', 'jsonl', 'trace', 'find', '--limit', '1000'];
-    const { out } = await obsctl(...args);
-    const rows: { traceId: string; spans: number; errors: number; policy: string }[] = out
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    const told = new Map(rows.map((row) => [row.traceId, row]));
-    for (const { id, spans, policy } of traces.filter((trace) => trace.policy !== ''))
-      expect(told.get(id)).toMatchObject({
-        spans: spans.length,
-        errors: spans.filter(({ status }) => status.code === 2).length,
-        // obsctl asks the gateway for the policies of the first hundred.
-        policy: expect.stringMatching(new RegExp(`^(${policy}|)$`)),
-      });
-    expect(rows.filter(({ policy }) => policy !== '').length).toBeGreaterThanOrEqual(Math.min(100, rows.length));
+    await eventually(async () => {
+      const { out } = await obsctl(...args);
+      const rows: { traceId: string; spans: number; errors: number; policy: string }[] = out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const told = new Map(rows.map((row) => [row.traceId, row]));
+      for (const { id, spans, policy } of traces.filter((trace) => trace.policy !== ''))
+        expect(told.get(id)).toMatchObject({
+          spans: spans.length,
+          errors: spans.filter(({ status }) => status.code === 2).length,
+          // obsctl asks the gateway for the policies of the first hundred.
+          policy: expect.stringMatching(new RegExp(`^(${policy}|)$`)),
+        });
+      expect(rows.filter(({ policy }) => policy !== '').length).toBeGreaterThanOrEqual(Math.min(100, rows.length));
+    });
   });
 
   it('shows a kept trace with its policy, and knows why another is not there', async () => {
     const [failed] = traces.filter(({ policy }) => policy === 'errors');
-    const shown = await obsctl('--tempo', tempo.url, 'trace', 'show', failed.id);
-    expect(shown.code).toBe(0);
+    const shown = await eventually(async () => {
+      const run = await obsctl('--tempo', tempo.url, 'trace', 'show', failed.id);
+      expect(run.code).toBe(0);
+      return run;
+    });
     expect(shown.out).toMatch(new RegExp(`^spans {5}${failed.spans.length} in `, 'm'));
     expect(shown.out).toMatch(/^sampling {2}kept by errors, weight 1, revision file-[0-9a-f]{8}/m);
 
@@ -199,8 +205,8 @@ describe.skipIf(refused)('a shop’s traffic, through the gateway to Tempo', () 
     ['a regular expression', ['-q', '{ name =~ "GET .*" && status != error }']],
     ['what is not there', ['--service', 'no such service']],
   ])('gives the same traces from Tempo and from the gateway’s own store: %s', async (_, flags) => {
-    const [fromTempo, fromStore] = await Promise.all([find('--tempo', tempo.url, ...flags), find(...flags)]);
-    expect(fromStore).toEqual(fromTempo);
+    const fromStore = await find(...flags);
+    await eventually(async () => expect(fromStore).toEqual(await find('--tempo', tempo.url, ...flags)));
     if (!flags.includes('no such service')) expect(fromStore.length).toBeGreaterThan(0);
   });
 
@@ -214,19 +220,20 @@ describe.skipIf(refused)('a shop’s traffic, through the gateway to Tempo', () 
   ])('gives the same traces from both to Grafana’s search %j', async (parameters) => {
     const end = Math.ceil(Date.now() / 1000) + 1;
     const window = { start: String(end - 3600), end: String(end), limit: '1000' };
-    const [fromTempo, fromStore] = await Promise.all([
-      inTempo.search({ ...parameters, ...window } as Record<string, string>),
-      inStore.search({ ...parameters, ...window } as Record<string, string>),
-    ]);
-    expect(fromStore).toEqual(fromTempo);
+    const asked = { ...parameters, ...window } as Record<string, string>;
+    const fromStore = await inStore.search(asked);
+    await eventually(async () => expect(fromStore).toEqual(await inTempo.search(asked)));
     expect(fromStore.length).toBeGreaterThan(0);
   });
 
   it('gives the same spans from both, in both versions of the API', async () => {
     for (const id of kept().slice(0, 40)) {
-      const [one, ...others] = await Promise.all([inTempo.spans(id), inStore.spans(id), inStore.spans(id, 2)]);
-      expect(one.length).toBeGreaterThan(0);
-      for (const other of others) expectSameSpans(other, one);
+      const inBothVersions = await Promise.all([inStore.spans(id), inStore.spans(id, 2)]);
+      await eventually(async () => {
+        const one = await inTempo.spans(id);
+        expect(one.length).toBeGreaterThan(0);
+        for (const other of inBothVersions) expectSameSpans(other, one);
+      });
     }
   });
 
@@ -235,20 +242,22 @@ describe.skipIf(refused)('a shop’s traffic, through the gateway to Tempo', () 
     for (const id of kept()) {
       const spans = wanted.get(id) ?? [];
       const twins = twinIds(spans);
-      const got = await inTempo.spans(id);
-      expectSameSpans(renamed(unmarked(got), twins), renamed(unmarked(spans), twins));
+      const sent = renamed(unmarked(spans), twins);
+      await eventually(async () => expectSameSpans(renamed(unmarked(await inTempo.spans(id)), twins), sent));
     }
   });
 
   it('completes the same tags and values from both', async () => {
-    expect(await inStore.tags('resource')).toEqual(await inTempo.tags('resource'));
-    expect(await inStore.tags('span')).toEqual(await inTempo.tags('span'));
-    // Tempo writes `undefined` where a resource has no service.name.
-    for (const tag of ['resource.service.name', 'span.http.route', 'span.tailgate.policy', 'status'])
-      expect([tag, ...(await inStore.values(tag))]).toEqual([
-        tag,
-        ...(await inTempo.values(tag)).filter((value) => value !== 'string:undefined'),
-      ]);
+    await eventually(async () => {
+      expect(await inStore.tags('resource')).toEqual(await inTempo.tags('resource'));
+      expect(await inStore.tags('span')).toEqual(await inTempo.tags('span'));
+      // Tempo writes `undefined` where a resource has no service.name.
+      for (const tag of ['resource.service.name', 'span.http.route', 'span.tailgate.policy', 'status'])
+        expect([tag, ...(await inStore.values(tag))]).toEqual([
+          tag,
+          ...(await inTempo.values(tag)).filter((value) => value !== 'string:undefined'),
+        ]);
+    });
   });
 
   it('keeps balanced books of both ways', async () => {
@@ -280,16 +289,20 @@ describe.skipIf(refused)('a Tempo that goes away and comes back', () => {
 
     const { ports } = tempo;
     const down = tempo.kill();
-    await sendFor(2_500);
+    await sendFor(500);
     await down;
-    const during = await gateway.status();
-    expect(during.books).toMatchObject({ balanced: true });
-    expect(booksOf(during, 'tempo').queued).toBeGreaterThan(0);
-    expect(booksOf(during, 'store').exported).toBeGreaterThan(booksOf(during, 'tempo').exported);
-    expect(JSON.stringify(during.export)).toMatch(
-      /"name":"tempo","queueBytes":[1-9]\d*,"failing":"","lastError":"UNAVAILABLE/,
-    );
-    const whileDown = sent.slice(-50);
+    const beforeDown = sent.length;
+    await sendFor(2_000);
+    await eventually(async () => {
+      const during = await gateway.status();
+      expect(during.books).toMatchObject({ balanced: true });
+      expect(booksOf(during, 'tempo').queued).toBeGreaterThan(0);
+      expect(booksOf(during, 'store').exported).toBeGreaterThan(booksOf(during, 'tempo').exported);
+      expect(JSON.stringify(during.export)).toMatch(
+        /"name":"tempo","queueBytes":[1-9]\d*,"failing":"","lastError":"UNAVAILABLE/,
+      );
+    });
+    const sinceDown = sent.slice(beforeDown).slice(-50);
 
     tempo = await startTempo({ ports });
     await sendFor(1_000);
@@ -297,12 +310,12 @@ describe.skipIf(refused)('a Tempo that goes away and comes back', () => {
       const status = await gateway.status();
       expect(booksOf(status, 'tempo')).toMatchObject({ kept: 2 * sent.length, exported: 2 * sent.length });
       return status;
-    }, 30_000);
+    }, 60_000);
     expect(after.books).toMatchObject({ balanced: true });
     expect(booksOf(after, 'tempo')).toMatchObject({ queued: 0, failed: 0 });
     expect(await metric(gateway, 'tailgate_export_retries_total', 'tempo')).toBeGreaterThan(0);
     const back = tempoApi(tempo.url);
-    await expectAllIn(back, [...whileDown, ...sent.slice(-20)]);
+    await expectAllIn(back, [...sinceDown, ...sent.slice(beforeDown).slice(-20)]);
   });
 
   it('is tried until the shutdown is over when it is away, and what is lost is told', async () => {
