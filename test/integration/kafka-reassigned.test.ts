@@ -72,13 +72,13 @@ describe('a reader to which partitions come', () => {
       await createTopic(kafka.broker, topic);
       const { reader: mine, consumers, told } = reader(topic);
       const [first] = consumers as [TopicConsumer];
-      await eventually(async () => expect(partitionsOf(first)).toBe(4), 30_000);
+      await eventually(async () => expect(partitionsOf(first)).toBe(4), 60_000);
       const other = new Consumer({
         ...{ clientId: 'other', groupId: topic, bootstrapBrokers: [kafka.broker] },
         ...{ groupProtocol: 'consumer' as const, autocommit: false },
       });
       await other.consume({ topics: [topic], mode: 'committed', fallbackMode: 'earliest' });
-      await eventually(async () => expect([partitionsOf(first), partitionsOf(other)]).toEqual([2, 2]), 30_000);
+      await eventually(async () => expect([partitionsOf(first), partitionsOf(other)]).toEqual([2, 2]), 60_000);
 
       const value = requestBytes({ trace: '1' });
       for (let partition = 0; partition < 4; partition++)
@@ -87,7 +87,7 @@ describe('a reader to which partitions come', () => {
       await other.close(true);
       await eventually(
         async () => expect(await committedOffsets(kafka.broker, topic, topic)).toEqual([2n, 2n, 2n, 2n]),
-        20_000,
+        60_000,
       );
       expect([mine.stats.connected, new Set(told)]).toEqual([true, new Set(['no answer'])]);
       await mine.finish();
@@ -99,7 +99,7 @@ it('reads partitions that are added to its topic', async () => {
   const topic = 'reassigned-grows';
   await createTopic(kafka.broker, topic, 1);
   const { reader: mine, consumers, told } = reader(topic);
-  await eventually(async () => expect(partitionsOf(consumers[0]!)).toBe(1), 30_000);
+  await eventually(async () => expect(partitionsOf(consumers[0]!)).toBe(1), 60_000);
   const admin = new Admin({ clientId: 'test', bootstrapBrokers: [kafka.broker] });
   await admin.createPartitions({ topics: [{ name: topic, count: 3 }] });
   await admin.close();
@@ -108,11 +108,11 @@ it('reads partitions that are added to its topic', async () => {
     await writeMessages(kafka.broker, topic, partition, [value, value]);
   await eventually(
     async () => expect(await committedOffsets(kafka.broker, topic, topic, 3)).toEqual([2n, 2n, 2n]),
-    30_000,
+    60_000,
   );
   expect([told, consumers.length]).toEqual([[], 1]);
   await mine.finish();
-}, 90_000);
+}, 180_000);
 
 it('can be stopped while it joins its group, and is no member then', async () => {
   const topic = 'reassigned-stopped';
@@ -123,4 +123,4 @@ it('can be stopped while it joins its group, and is no member then', async () =>
     await mine.finish();
     expect([consumers[0]!.isActive(), told]).toEqual([false, []]);
   }
-}, 60_000);
+}, 180_000);

@@ -423,7 +423,7 @@ describe('a group of deciders', () => {
     const beforeKill = [...traffic.taken];
     const killedAt = performance.now();
     await first.kill();
-    await allCame(sink, broker, 'group', beforeKill, 60_000);
+    await allCame(sink, broker, 'group', beforeKill, 120_000);
     const recoveredMs = Math.round(performance.now() - killedAt);
 
     await own.stop();
@@ -433,7 +433,7 @@ describe('a group of deciders', () => {
     const atRestart = traffic.taken.length;
     await eventually(async () => expect(traffic.taken.length).toBeGreaterThan(atRestart + 1_000), 60_000);
     const sent = await traffic.stop();
-    await allCame(sink, broker, 'group', sent, 90_000);
+    await allCame(sink, broker, 'group', sent, 120_000);
 
     // What came twice came as it was: requests that were refused and sent again, and what was not committed yet.
     const known = new Set(sent);
@@ -445,7 +445,7 @@ describe('a group of deciders', () => {
     for (const { partition, offset } of await readTopic(broker, 'group'))
       if (offset >= ends[partition]) ends[partition] = offset + 1n;
     await eventually(async () => expect(await committedOffsets(broker, 'group', 'group', 6)).toEqual(ends), 60_000);
-  }, 400_000);
+  }, 600_000);
 
   it('has a member back that was killed, under its own name, when its session is over', async () => {
     const topic = await newTopic();

@@ -1,4 +1,6 @@
 import { Admin, type AdminOptions, Consumer, Producer } from '@platformatic/kafka';
+import { expect } from 'vitest';
+import { eventually } from './gateway.ts';
 import { spanIdentities } from './identity.ts';
 
 /** A message as it lies in its topic. */
@@ -36,19 +38,19 @@ export async function writeMessages(
   await producer.close();
 }
 
-/** All that is in the topic until nothing came for a second. */
+/** All that is in the topic now. */
 export async function readTopic(broker: string, topic: string): Promise<TopicMessage[]> {
   const consumer = new Consumer({ clientId: 'test', groupId: `test-${Math.random()}`, bootstrapBrokers: [broker] });
+  const ends = (await consumer.listOffsets({ topics: [topic] })).get(topic) as bigint[];
   const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false, maxWaitTime: 100 });
   const found: TopicMessage[] = [];
-  let lastAt = Date.now();
+  const read = ends.map(() => 0n);
   stream.on('data', ({ partition, offset, key, value, headers }) => {
-    lastAt = Date.now();
+    read[partition] = offset + 1n;
     const named = Object.fromEntries([...headers].map(([name, text]) => [String(name), String(text)]));
     found.push({ partition, offset, key: String(key), value, headers: named });
   });
-  while (Date.now() - lastAt < (found.length > 0 ? 1000 : 8000))
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  await eventually(async () => expect(read.filter((next, partition) => next < ends[partition])).toEqual([]), 60_000);
   await consumer.close(true);
   return found;
 }
