@@ -85,5 +85,5 @@ it.concurrent.each(Object.entries(ways))(
       server.close();
     }
   },
-  120_000,
+  240_000,
 );

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { makeFleet, sendTraffic, settled } from '../support/fleet.ts';
+import { delivered, makeFleet, sendTraffic, settled } from '../support/fleet.ts';
 import { eventually, type GatewayProcess } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { startSink } from '../support/otlp-sink.ts';
@@ -31,17 +31,13 @@ it('a gateway that hangs under load: no span is lost, those twice are counted, a
   await sleep(3_000);
   await traffic.stop();
   const wanted = traffic.acknowledged.flatMap((body) => spanIdentities(body));
-  await eventually(async () => {
-    for (const gateway of fleet.up.values()) expect((await gateway.status()).buffer.spans).toBe(0);
-  });
+  await delivered(fleet);
   const compared = () =>
     difference(
       sink.bodies.flatMap((body) => spanIdentities(body)),
       wanted,
     );
-  // What was decided is on its way for a moment.
   await eventually(async () => expect(compared().missing).toEqual([]));
-  await sleep(500);
   const { extra } = compared();
   expect(wanted.length).toBeGreaterThan(3_000);
   const sum = async (metric: string, of: readonly string[]): Promise<number> => {

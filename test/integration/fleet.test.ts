@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { encodeWord, noLists, readWord } from '../../src/cluster/word.ts';
 import { Peer } from '../../src/forward/peer.ts';
 import { exchangePath } from '../../src/receive/grpc/services.ts';
-import { makeFleet, sendTraffic, settled, spansPerTrace } from '../support/fleet.ts';
+import { delivered, makeFleet, sendTraffic, settled, spansPerTrace } from '../support/fleet.ts';
 import { eventually } from '../support/gateway.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { startSink } from '../support/otlp-sink.ts';
@@ -26,16 +26,7 @@ async function fleetOf(...[names, more]: [Parameters<typeof makeFleet>[0], Param
   /** What was acknowledged and is not there, and what is there too often, when nothing waits any more. */
   const compared = async (acknowledged: readonly Uint8Array[]) => {
     const wanted = acknowledged.flatMap((body) => spanIdentities(body));
-    await eventually(async () => {
-      for (const [name, gateway] of fleet.up) {
-        const { buffer, books } = await gateway.status();
-        expect(buffer.spans).toBe(0);
-        // What was kept is at the sink, or on its last way to it.
-        const exporters = books.exporters as { readonly queued: number }[];
-        if (name !== 'agent') expect(exporters.map(({ queued }) => queued)).toEqual([0]);
-      }
-    });
-    await sleep(500);
+    await delivered(fleet);
     if (process.env.FLEET_DEBUG) {
       for (const [name, gateway] of fleet.up) {
         const lines = (await gateway.get('/metrics')).split('\n');

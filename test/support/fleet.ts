@@ -136,6 +136,22 @@ export const settled = (fleet: FleetOfProcesses, members: number, withinMs?: num
     }
   }, withinMs);
 
+/** Nothing waits any more in those that are up, and what they kept has been taken. */
+export async function delivered(fleet: FleetOfProcesses): Promise<void> {
+  // What one hands to another is in neither for a moment.
+  for (const pauseMs of [500, 0]) {
+    await eventually(async () => {
+      for (const [name, gateway] of fleet.up) {
+        const { buffer, books } = await gateway.status();
+        expect(buffer.spans).toBe(0);
+        const exporters = books.exporters as { readonly queued: number }[];
+        if (name !== 'agent') expect(exporters.map(({ queued }) => queued)).toEqual([0]);
+      }
+    }, 60_000);
+    await sleep(pauseMs);
+  }
+}
+
 /** What was sent, and what became of it. */
 export interface Traffic {
   /** Bodies that a gateway acknowledged. */
