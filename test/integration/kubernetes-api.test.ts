@@ -117,6 +117,11 @@ describe("enrich.kubernetes on Kubernetes' own API server", () => {
       403,
     );
     expect((await cluster.ask('DELETE', `${folders.Pod}/none`, undefined, status.token)).status).toBe(403);
+    // The API server hears of roles by a watch of its own.
+    await eventually(async () => {
+      const path = '/api/v1/pods?limit=1&fieldSelector=spec.nodeName%3Dn1';
+      expect((await cluster.ask('GET', path, undefined, status.token)).status).toBe(200);
+    });
 
     await makePod('first', 'n1', '10.1.0.1');
     await makePod('elsewhere', 'n2', '10.1.0.2');

@@ -55,13 +55,13 @@ describe.each([1, 2])('enrich.kubernetes in a gateway of %d shards', (shards) =>
     watch.answer.destroy();
     json(await next(), {}, 503);
     expect(await sent('a', 3)).toEqual({ 'k8s.pod.uid': 'a', ...named });
-    expect(gateway.events('kubernetes_failing')).toHaveLength(1);
+    await eventually(async () => expect(gateway.events('kubernetes_failing')).toHaveLength(1));
 
     const events = watching(await next());
     events.send('ADDED', pod('b', '10.0.0.2'));
     await eventually(async () => expect(await gateway.get('/metrics')).toMatch(/^tailgate_kubernetes_pods 2$/m));
     expect(await sent('b', 4)).toMatchObject({ 'k8s.pod.name': 'b-name' });
-    expect(gateway.events('kubernetes_recovered')).toHaveLength(1);
+    await eventually(async () => expect(gateway.events('kubernetes_recovered')).toHaveLength(1));
 
     // Its sender says of no pod; then a pod has the address that it comes from, and what names another stays another's.
     expect(await sent('', 5)).toEqual({});

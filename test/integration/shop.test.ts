@@ -24,17 +24,17 @@ interface Demo {
   readonly refused: number;
 }
 
-/** `tailgate demo`; SIGINT after `interruptMs` where that is given. */
-function demo(gateway: GatewayProcess, args: string[], interruptMs?: number): Promise<Demo> {
+/** `tailgate demo`; SIGINT when `enough` resolves, where that is given. */
+function demo(gateway: GatewayProcess, args: string[], enough?: Promise<unknown>): Promise<Demo> {
   const child = spawn(tailgate, ['demo', '--grpc', gateway.grpc, '--http', gateway.http, ...args]);
-  const timer = interruptMs && setTimeout(() => child.kill('SIGINT'), interruptMs);
+  const interrupt = () => child.kill('SIGINT');
+  void enough?.then(interrupt, interrupt);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
   return new Promise((resolve) =>
     child.once('close', (code) => {
-      clearTimeout(timer);
       const told = stderr.match(/(\d+) spans taken by the gateway, (\d+) refused.*\n$/) ?? [];
       resolve({ code, stdout, stderr, taken: Number(told[1]), refused: Number(told[2]) });
     }),
@@ -66,10 +66,15 @@ describe('the demo’s shop', () => {
   let books: Books;
 
   beforeAll(async () => {
-    gateway = await startGatewayProcess({ env: { TAILGATE_DECISION_WAIT: '2s' } });
+    gateway = await startGatewayProcess({ env: { TAILGATE_DECISION_WAIT: '5s' } });
     store = tempoApi(`http://${gateway.admin}`);
     once = await demo(gateway, ['--once', '300', '--seed', '11']);
-    stream = await demo(gateway, ['--rate', '60', '--profile', 'incident'], 4_000);
+    const more = eventually(async () => {
+      const { received } = ((await gateway.status()).books as unknown as Books).spans;
+      expect(received).toBeGreaterThan(once.taken + 3_000);
+    }, 60_000);
+    stream = await demo(gateway, ['--rate', '60', '--profile', 'incident'], more);
+    await more;
     ours = [...shopTraces(12, 80, Date.now()), ...shopTraces(13, 10, Date.now(), 'incident')];
     const sender = senderTo(gateway);
     for (const request of shopRequests(ours)) await sender.grpc(request);
