@@ -28,7 +28,7 @@ it('a store that cannot write says so, with the spans that it cost', async () =>
   await eventually(async () => expect(await failed('write_failed')).toBe(3));
   other.exec('ROLLBACK');
   const line = { level: 'error', exporter: 'store', reason: 'write_failed', spans: 3, msg: 'database is locked' };
-  expect(gateway.events('export_failed')).toEqual([expect.objectContaining(line)]);
+  await eventually(async () => expect(gateway.events('export_failed')).toEqual([expect.objectContaining(line)]));
 });
 
 it('a span that is refused for good: the others arrive, and every one is accounted for in the log', async () => {

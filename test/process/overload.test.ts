@@ -14,7 +14,7 @@ import { requestBytes, type Told } from '../support/spans.ts';
 const seconds = Number(process.env.OVERLOAD_SECONDS ?? 4);
 const connections = 8;
 /** Busy machines need longer than the five seconds that it takes. */
-const backWithinMs = 30_000;
+const backWithinMs = 60_000;
 
 interface Standing {
   readonly rung: number;
@@ -48,11 +48,13 @@ it.each(['1', '2'])(
       home[Symbol.dispose]();
     });
     const status = async (): Promise<Seen> => (await gateway.status()) as unknown as Seen;
-    const until = performance.now() + seconds * 1000;
-    const loads = Array.from({ length: connections }, (_, i) => load(gateway.http, i, until));
+    const from = performance.now();
     let highest = 0;
     let slowestMs = 0;
-    while (performance.now() < until) {
+    // A slow machine needs longer to send more than is held.
+    const isOver = () => performance.now() - from > (highest > 0 ? seconds : seconds + 60) * 1000;
+    const loads = Array.from({ length: connections }, (_, i) => load(gateway.http, i, isOver));
+    while (!isOver()) {
       const asked = performance.now();
       expect(await gateway.get('/livez')).toContain('ok');
       slowestMs = Math.max(slowestMs, performance.now() - asked);
@@ -76,14 +78,14 @@ it.each(['1', '2'])(
       `overload: ${shards} shards, ${sent} spans taken, rung ${highest}, /livez in ${Math.round(slowestMs)} ms at most`,
     );
   },
-  (seconds + 90) * 1000,
+  (seconds + 180) * 1000,
 );
 
 /** Small traces that never end, over a connection of its own; how many of their spans were taken. */
-async function load(address: string, connection: number, until: number): Promise<number> {
+async function load(address: string, connection: number, isOver: () => boolean): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   let taken = 0;
-  for (let n = 0; performance.now() < until; n++) {
+  for (let n = 0; !isOver(); n++) {
     const spans = Array.from({ length: 200 }, (_, i): Told => ({ trace: `${connection} ${n} ${i}`, padding: 400 }));
     const answer = await postTraces(address, agent, requestBytes(...spans));
     if (answer === 200) taken += spans.length;

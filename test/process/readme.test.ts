@@ -99,7 +99,7 @@ describe('README.md', () => {
     const child = spawn(program, args, {
       cwd: root,
       env: { PATH: process.env.PATH, OBSCTL_GATEWAY: `http://${addresses.admin}` },
-      timeout: 20_000,
+      timeout: 45_000,
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk));

@@ -54,12 +54,15 @@ it.runIf(process.platform === 'linux')(
     // Forty searches to their end would be forty times as much.
     expect(cpuMs(gateway.pid) - dropped).toBeLessThan(Math.max(8 * oneMs, 2000));
   },
-  60_000,
+  180_000,
 );
+
+/** Sixty-four may wait; as many more as others end while these are sent, and more. */
+const asked = 250;
 
 it('of more searches than may wait some are told to come again, and the others are answered', async () => {
   const { gateway } = await overAStoreOf(1);
-  const answers = await Promise.all(Array.from({ length: 90 }, () => fetch(`http://${gateway.admin}${query}`)));
+  const answers = await Promise.all(Array.from({ length: asked }, () => fetch(`http://${gateway.admin}${query}`)));
   const bodies = await Promise.all(
     answers.map(async (answer) => ({ status: answer.status, body: await answer.text() })),
   );
@@ -67,7 +70,7 @@ it('of more searches than may wait some are told to come again, and the others a
   expect(refused.length).toBeGreaterThan(0);
   for (const { headers } of refused) expect(headers.get('retry-after')).toBe('1');
   const answered = bodies.filter(({ status }) => status === 200);
-  expect(answered.length + refused.length).toBe(90);
+  expect(answered.length + refused.length).toBe(asked);
   expect(answered.length).toBeGreaterThanOrEqual(64);
   for (const { body } of answered) expect(JSON.parse(body).metrics.inspectedTraces).toBe(1000);
-}, 90_000);
+}, 180_000);

@@ -57,10 +57,7 @@ describe.each([1, 2, 4])('a gateway with %d shards', (shards) => {
     const gateway = await startGatewayProcess({ env: { ...env, TAILGATE_RULES: rulesFile('baseline_percent: 0\n') } });
     try {
       rulesFile('baseline_percent: 100\n');
-      await eventually(
-        async () => expect((await gateway.status()).rules.revision).not.toBe(firstRevision(gateway)),
-        10_000,
-      );
+      await eventually(async () => expect((await gateway.status()).rules.revision).not.toBe(firstRevision(gateway)));
       await post(gateway, requestBytes(...traces(40).map((trace) => ({ trace }))));
       await eventually(async () => {
         const told = await Promise.all(traces(40).map((trace) => gateway.get(`/api/explain/${traceIdHex(trace)}`)));
@@ -74,7 +71,7 @@ describe.each([1, 2, 4])('a gateway with %d shards', (shards) => {
   it('drains what waits in every shard, and loses nothing', async () => {
     const gateway = await startGatewayProcess({ env: { ...env, TAILGATE_DECISION_WAIT: '60s', TRACE_DEBUG: '1' } });
     await Promise.all(traces(50).map((trace) => post(gateway, requestBytes({ trace }, { trace }))));
-    expect((await gateway.status()).buffer.spans).toBe(100);
+    await eventually(async () => expect((await gateway.status()).buffer.spans).toBe(100));
     gateway.signal('SIGTERM');
     expect(await gateway.exited()).toBe(0);
     expect(gateway.events('stopped')).toMatchObject([{ lostSpans: 0 }]);
@@ -95,7 +92,7 @@ describe.each([1, 2, 4])('a gateway with %d shards', (shards) => {
       env: taken,
       cwd: gateway.directory,
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 45_000,
     });
     await gateway.stop();
     expect(second.stderr).toContain(`receive.grpc: cannot listen on ${gateway.grpc}: address already in use`);
@@ -118,7 +115,7 @@ describe.each([1, 2])('with %d shards, gRPC and HTTP on one port', (shards) => {
       TAILGATE_DATA: mkdtempSync(join(tmpdir(), 'tailgate-')),
     };
     const tailgate = fileURLToPath(new URL('../../bin/tailgate', import.meta.url));
-    const { status, stderr } = spawnSync(tailgate, ['run'], { env, encoding: 'utf8', timeout: 30_000 });
+    const { status, stderr } = spawnSync(tailgate, ['run'], { env, encoding: 'utf8', timeout: 45_000 });
     expect([status, stderr]).toEqual([2, expect.stringMatching(complaint)]);
   });
 });

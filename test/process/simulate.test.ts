@@ -16,7 +16,7 @@ type Answer = Record<'traces' | 'spans' | 'sampled' | 'complete', unknown> &
 describe.each([1, 2])('POST /api/simulate of a gateway of %d shards', (shards) => {
   it('says what rules would keep of the window, and refuses what could not be loaded', async () => {
     const home = makeHome(
-      { shards, buffer: { decision_wait: '1s', max_bytes: '256MiB' }, window: { max_bytes: '16MiB', max_age: '10m' } },
+      { shards, buffer: { decision_wait: '5s', max_bytes: '256MiB' }, window: { max_bytes: '16MiB', max_age: '10m' } },
       'baseline_percent: null\nlatency_threshold_ms: null\nroutes: []\n',
     );
     const gateway = await startGatewayProcess({ args: home.args });

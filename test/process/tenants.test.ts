@@ -140,7 +140,7 @@ describe.each([1, 2])('two tenants of a gateway of %d shards', (shards) => {
       const answer = await fetch(`http://${gateway.admin}/api/explain/${traceIdHex('1')}`, { headers });
       return [answer.status, await answer.text()];
     };
-    expect(await ask('a')).toEqual([200, expect.stringContaining(traceIdHex('1'))]);
+    await eventually(async () => expect(await ask('a')).toEqual([200, expect.stringContaining(traceIdHex('1'))]));
     expect(await ask('b')).toEqual([404, expect.stringContaining('not remembered')]);
     expect(await ask()).toEqual([400, expect.stringContaining('no x-scope-orgid')]);
     expect(await ask('c')).toEqual([403, expect.stringContaining('not a tenant')]);

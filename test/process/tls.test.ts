@@ -176,8 +176,11 @@ it('says in one line why new files do not count, shows the old certificate, and 
     /tls: the key in key_file does not belong to the certificate in cert_file; what was read before stays in force$/,
   );
   expect(await shown(gateway.admin, ca.ca)).toBe(before);
-  const metrics = await ask('/metrics');
-  expect(metrics).toMatch(/^tailgate_files_failing_seconds\{files="receive.tls"\} [\d.]*[1-9]/m);
+  const metrics = await eventually(async () => {
+    const text = await ask('/metrics');
+    expect(text).toMatch(/^tailgate_files_failing_seconds\{files="receive.tls"\} [\d.]*[1-9]/m);
+    return text;
+  });
   expect(metrics).toMatch(/^tailgate_certificate_expiry_timestamp_seconds\{files="admin.tls"\} 1\d{9}/m);
 
   writeFileSync(join(directory, 'server.crt'), readFileSync(foreignServer.certFile));
