@@ -181,8 +181,10 @@ describe('the gateway between two Collectors', () => {
     await sleep(700);
     await back.stop();
     await sleep(1_000);
-    const waiting = (await gateway.status()).export.map(({ queueBytes }) => queueBytes);
-    expect(Math.min(...waiting)).toBeGreaterThan(0);
+    await eventually(async () => {
+      const waiting = (await gateway.status()).export.map(({ queueBytes }) => queueBytes);
+      expect(Math.min(...waiting)).toBeGreaterThan(0);
+    });
     const port = (address: string) => Number(address.split(':').at(-1));
     await collectorWith({ config, ports: { otlpGrpc: port(back.otlpGrpc), otlpHttp: port(back.otlpHttp) } });
     await sleep(700);

@@ -66,7 +66,7 @@ describe.skipIf(!folder)('Envoys at the edge and beside a service', () => {
   /** The service: /slow takes its time, /broken fails. */
   const service = createServer((request, response) => {
     seen.push(request);
-    if (request.url === '/slow') setTimeout(() => response.end('late'), 700);
+    if (request.url === '/slow') setTimeout(() => response.end('late'), 2_500);
     else response.writeHead(request.url === '/broken' ? 503 : 200).end('hello');
   });
   /** Forward-auth: who has no session is sent to the login. */
@@ -80,8 +80,8 @@ describe.skipIf(!folder)('Envoys at the edge and beside a service', () => {
   let edge: number;
 
   beforeAll(async () => {
-    const rules = 'baseline_percent: 0\nlatency_threshold_ms: 500\nerror_status_codes: [ERROR]\nroutes: [/login]\n';
-    home = makeHome({ buffer: { decision_wait: '3s' }, batch: { max_age: '50ms' } }, rules);
+    const rules = 'baseline_percent: 0\nlatency_threshold_ms: 2000\nerror_status_codes: [ERROR]\nroutes: [/login]\n';
+    home = makeHome({ buffer: { decision_wait: '5s' }, batch: { max_age: '50ms' } }, rules);
     gateway = await startGatewayProcess({ args: home.args });
     const port = (address: string): number => Number(address.split(':').at(-1));
     const [app, verify] = [await listening(service), await listening(auth)];

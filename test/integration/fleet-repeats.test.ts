@@ -86,4 +86,4 @@ it('an agent brings each span once, however often its sender must repeat, and re
   expect(extra).toEqual([]);
   expect(missing).toHaveLength(rejected);
   expect((await agent.status()).books).toMatchObject({ balanced: true });
-}, 60_000);
+}, 180_000);

@@ -37,7 +37,7 @@ async function h2spec(port: number, tls?: ServerCredentials): Promise<Case[]> {
   const folder = mkdtempSync(join(tmpdir(), 'tailgate-h2spec-'));
   const report = join(folder, 'report.xml');
   const secured = tls ? ['--tls', '--insecure'] : [];
-  const args = ['--strict', '--timeout', '1', ...secured, '--port', String(port), '--junit-report', report];
+  const args = ['--strict', '--timeout', '2', ...secured, '--port', String(port), '--junit-report', report];
   await new Promise((resolve) => execFile(found.path, args, resolve));
   const xml = readFileSync(report, 'utf8');
   rmSync(folder, { recursive: true });

@@ -103,5 +103,5 @@ it.each([1, 2])(
       expect(gone.sumBytes).toBeLessThan(floorOf(shards));
     }, 90_000);
   },
-  180_000,
+  300_000,
 );

@@ -72,7 +72,7 @@ describe('obsctl sampling with a real Consul and two gateways', () => {
 
   it('does not wait for ever where the rules are the same and the revision stays', async () => {
     const [before] = await inForce();
-    const { code, err } = await run('set', 'routes', '["/a"]', '--wait', '10s');
+    const { code, err } = await run('set', 'routes', '["/a"]', '--wait', '30s');
     expect(code, err).toBe(0);
     expect((await inForce())[0]!.revision).toBe(before!.revision);
   });
@@ -113,12 +113,12 @@ describe('obsctl sampling with a real Consul and two gateways', () => {
   it('says which gateway does not answer, in bounded time', async () => {
     await gateways[1]!.stop();
     const from = Date.now();
-    const { code, err } = await run('set', 'latency_threshold_ms', '900', '--wait', '2s');
+    const { code, err } = await run('set', 'latency_threshold_ms', '900', '--wait', '5s');
     expect(code).toBe(1);
-    expect(err).toContain('written to Consul, but not in force everywhere within 2s');
+    expect(err).toContain('written to Consul, but not in force everywhere within 5s');
     expect(err).toContain(`cannot reach http://${gateways[1]!.admin}`);
     expect(err).not.toContain(`cannot reach http://${gateways[0]!.admin}`);
-    expect(Date.now() - from).toBeLessThan(20_000);
+    expect(Date.now() - from).toBeLessThan(30_000);
   });
 
   it('is told by the community edition that it has no namespaces', async () => {

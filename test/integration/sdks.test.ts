@@ -52,7 +52,7 @@ describe('the SDKs send, and the gateway keeps what it should, whole', () => {
   let home: Home;
   let gateway: GatewayProcess;
   beforeAll(async () => {
-    home = makeHome({ buffer: { decision_wait: '500ms' }, batch: { max_age: '50ms' } }, rules);
+    home = makeHome({ buffer: { decision_wait: '2s' }, batch: { max_age: '50ms' } }, rules);
     gateway = await startGatewayProcess({ args: home.args });
   });
   afterAll(async () => {

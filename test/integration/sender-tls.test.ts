@@ -82,7 +82,7 @@ describe('the SDKs, by TLS, with a client certificate and a token', () => {
       tls: server.files,
       auth: { bearer_token_file: tokens },
     };
-    home = makeHome({ receive, buffer: { decision_wait: '500ms' }, batch: { max_age: '50ms' } }, rules);
+    home = makeHome({ receive, buffer: { decision_wait: '2s' }, batch: { max_age: '50ms' } }, rules);
     gateway = await startGatewayProcess({ args: home.args });
   });
   afterAll(async () => {

@@ -59,7 +59,7 @@ it(`${halfOpen} handshakes that are never ended keep no good client out, and cos
     const ended = (reason: string) =>
       Number(new RegExp(`requests_total\\{reason="${reason}"\\} (\\d+)`).exec(metrics)?.[1]);
     expect(ended('tls_full') + ended('tls_timeout') + ended('tls_failed')).toBe(halfOpen);
-  });
+  }, 90_000);
 });
 
 /** What a client says first. */

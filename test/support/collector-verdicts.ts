@@ -29,7 +29,7 @@ export async function collectorKeeps(
       if (collector.exited()) return;
       const decided = await decisions(collector.metricsUrl);
       if (decided !== expected) throw new Error(`${decided} of ${expected} decisions\n${collector.output()}`);
-    });
+    }, 90_000);
     if (collector.exited()) throw new Error(`the Collector has ended: ${collector.output()}`);
     // Its end flushes the files.
     await collector.stop();
