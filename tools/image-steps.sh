@@ -142,12 +142,12 @@ healthy() { "${clean[@]}" "${image_env[@]}" "${health[@]}"; }
 start() {
   (cd "$here$workdir" && exec "$@" "${clean[@]}" "${image_env[@]}" "$here${entrypoint[0]}" "${entrypoint[@]:1}" "${command[@]}") >"$top/log" 2>&1 &
   started=$!
-  for _ in $(seq 100); do
+  for _ in $(seq 450); do
     grep -q '"event":"ready"' "$top/log" && break
     kill -0 "$started" 2>/dev/null || { cat "$top/log" >&2; die "it ended before it was ready"; }
     sleep 0.1
   done
-  grep -q '"event":"ready"' "$top/log" || { cat "$top/log" >&2; die "not ready after 10 s"; }
+  grep -q '"event":"ready"' "$top/log" || { cat "$top/log" >&2; die "not ready after 45 s"; }
   healthy || die "HEALTHCHECK says no while it runs"
   "${clean[@]}" OBSCTL_GATEWAY="http://127.0.0.1:$admin" "$here/app/bin/obsctl" status >/dev/null || die "obsctl status"
 }

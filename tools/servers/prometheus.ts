@@ -39,7 +39,7 @@ export function startPrometheus(options: PrometheusOptions): Promise<RunningProm
       ],
       url,
       ports: [port],
-      readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
+      readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
       stopTimeoutMs: 10_000,
       ready: async () => (await get(`${url}/-/ready`)).status === 200,
       cleanup: options.dir === undefined ? () => rmSync(dir, { recursive: true, force: true }) : undefined,

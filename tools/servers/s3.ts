@@ -33,7 +33,7 @@ export function startS3(options: S3Options = {}): Promise<RunningS3> {
       args: [`-host=${endpoint}`, '-quiet', ...backend],
       url,
       ports: [port],
-      readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
+      readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
       stopTimeoutMs: 5000,
       ready: async () => (await get(url)).status === 200,
     });

@@ -309,7 +309,7 @@ export function startConsul(options: ConsulOptions = {}): Promise<RunningConsul>
       args,
       url,
       ports: [httpPort, serverPort],
-      readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
+      readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
       stopTimeoutMs: 10_000,
       async ready() {
         const leader = await get(`${url}/v1/status/leader`, headers);
@@ -432,7 +432,7 @@ export function startTempo(options: TempoOptions = {}): Promise<RunningTempo> {
         TEMPO_LISTEN: '127.0.0.1',
         ...options.shipped,
       },
-      readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
+      readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
       stopTimeoutMs: 3000,
       async ready() {
         const answer = await get(`${url}/ready`);
@@ -508,7 +508,7 @@ export function startCollector(options: CollectorOptions): Promise<RunningCollec
         OTLP_GRPC: `127.0.0.1:${otlpGrpc}`,
         OTLP_HTTP: `127.0.0.1:${otlpHttp}`,
       },
-      readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
+      readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
       stopTimeoutMs: 10_000,
       // the log line counts where the test's configuration has extensions of its own
       async ready(process) {
