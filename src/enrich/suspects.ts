@@ -38,6 +38,7 @@ export class Suspects {
   among(buf: Uint8Array, start: number, end: number): boolean {
     if (this.#always) return end > start;
     if (this.#buckets.length === 1 && !this.#digits) return false;
+    userlessTo = start;
     const { byteOffset } = buf;
     const words = wordsIn(buf.buffer);
     // Of what is behind the last word that has another behind it, and of the few bytes before the first, pair by pair.
@@ -142,6 +143,12 @@ function foldedEquals(anchor: Uint8Array, buf: Uint8Array, at: number): boolean 
 }
 
 /**
+ * Where the run without a blank ends that `hasUser` looked through last and found no `@` in: a later `://` of the run has
+ * none either. Looked through again from each of them, a long run would take the square of its length.
+ */
+let userlessTo = 0;
+
+/**
  * Is there an `@` before the authority of a URL, which begins at `at`, ends? Or anywhere before the next blank or
  * control, when what follows a colon is no port: passwords may have a "/", "?" or "#" as it is.
  */
@@ -149,10 +156,11 @@ function hasUser(buf: Uint8Array, at: number, end: number): boolean {
   let colon = false;
   let word = false;
   let authority = true;
+  if (at < userlessTo) return false;
   for (; at < end; at++) {
     const byte = buf[at];
     if (byte === 0x40) return true;
-    if (byte <= 0x20) return false;
+    if (byte <= 0x20) break;
     const ends = byte === 0x2f || byte === 0x3f || byte === 0x23;
     if (ends && authority) {
       authority = false;
@@ -161,6 +169,7 @@ function hasUser(buf: Uint8Array, at: number, end: number): boolean {
     if (authority && byte === 0x3a) colon = true;
     else if (authority && colon && (byte < 0x30 || byte > 0x39)) word = true;
   }
+  userlessTo = at;
   return false;
 }
 

@@ -43,8 +43,9 @@ function repeated(part: string, chars: number): string {
   return all.join('');
 }
 
-function seconds(part: string, chars: number): number {
-  const value = `token=1 a@b://@ eyJ bearer ${repeated(part, chars)}`;
+/** `before` makes a text suspect; without it, it is only looked through. */
+function seconds(part: string, chars: number, before = 'token=1 a@b://@ eyJ bearer '): number {
+  const value = `${before}${repeated(part, chars)}`;
   const started = process.cpuUsage();
   enriched(enricher(), { attributes: [text('x', value)] });
   const { user, system } = process.cpuUsage(started);
@@ -57,6 +58,15 @@ describe('a text that tries to cost more takes time by its length', () => {
     (part) => {
       const few = Math.max(leastSeconds / mostGrowth, seconds(part, fewChars));
       expect(Math.min(seconds(part, manyChars), seconds(part, manyChars)) / few).toBeLessThan(mostGrowth);
+    },
+    60_000,
+  );
+
+  it.each(['://a:b/', '://:/', '://', 'http://a:b', '://a:b '])(
+    'of URLs without a user: %j',
+    (part) => {
+      const few = Math.max(leastSeconds / mostGrowth, seconds(part, fewChars, ''));
+      expect(seconds(part, manyChars, '') / few).toBeLessThan(mostGrowth);
     },
     60_000,
   );

@@ -53,4 +53,18 @@ describe('what a redaction rule could find', () => {
     );
     expect(seen.size).toBe(2);
   });
+
+  it('is a URL with a user wherever it stands among others without', () => {
+    const urls = new Suspects({ texts: [], userinfo: true, digits: false, always: false });
+    const without = ['http://a/', 'http://a:1/b ', 'http://a:b/', '://', 'x@ ', '\n'];
+    const parts = fc.array(fc.constantFrom(...without), { maxLength: 6 });
+    fc.assert(
+      fc.property(parts, parts, fc.nat(4), (before, behind, at) => {
+        const seen = urls.among(...inMemory(`${before.join('')} http://u:p@h/ ${behind.join('')}`, at, 0));
+        expect(seen).toBe(true);
+      }),
+    );
+    expect(urls.among(...inMemory('http://a:b/http://c ://:/ x@h', 0, 0))).toBe(false);
+    expect(urls.among(...inMemory('http://a:b/http://c ://:/x@h', 0, 0))).toBe(true);
+  });
 });
