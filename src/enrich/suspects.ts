@@ -30,7 +30,7 @@ export class Suspects {
     this.#always = anchors.always || !isLittleEndian;
     this.#digits = anchors.digits;
     if (anchors.userinfo) this.#add(encoder.encode('://'), true);
-    // Short ones leave no choice, and longer ones go by the pairs that they have brought.
+    // Short ones leave no choice; longer ones may go by the pairs that they have brought.
     const texts = anchors.texts.toSorted((a, b) => a.length - b.length);
     for (const text of texts) this.#add(encoder.encode(text), false);
   }
@@ -41,7 +41,7 @@ export class Suspects {
     userlessTo = start;
     const { byteOffset } = buf;
     const words = wordsIn(buf.buffer);
-    // Of what is behind the last word that has another behind it, and of the few bytes before the first, pair by pair.
+    // `nextWord` also reads the word behind: the last one goes pair by pair, like what is before and behind all words.
     const last = Math.min((byteOffset + end) >> 2, words.length - 1);
     let at = start + ((byteOffset + start) & 1);
     if (((byteOffset + at) & 2) !== 0) {
@@ -83,11 +83,13 @@ export class Suspects {
     }
   }
 
-  /** Where the three bytes begin whose pairs telemetry has least often, not counting those that are looked for anyway. */
+  /** Where the three bytes begin whose pairs cost least: by how often telemetry has one, or by its anchors so far. */
   #rarestWindow(bytes: Uint8Array): number {
     const frequency = (at: number) => rarestFirst.indexOf(bytes[at]) + 1;
-    const cost = (at: number) =>
-      this.#bucketOf[(bytes[at] << 8) | bytes[at + 1]] === 0 ? frequency(at) * frequency(at + 1) : 0;
+    const cost = (at: number) => {
+      const bucket = this.#bucketOf[(bytes[at] << 8) | bytes[at + 1]];
+      return bucket === 0 ? frequency(at) * frequency(at + 1) : this.#buckets[bucket].length * anchorCost;
+    };
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
     for (let at = 0; at + minAnchorBytes <= bytes.length; at++) {
@@ -125,6 +127,12 @@ function nextWord(isPair: Uint8Array, windows: Uint8Array, words: Int32Array, wo
 
 /** Of the three low bytes of `four`, the first the lowest, in either case. */
 const windowHash = (four: number): number => Math.imul(four & 0x5f5f5f, 0x9e3779b1) >>> 16;
+
+/**
+ * A pair that is looked for anyway costs one comparison more for each of its anchors, as much as a new pair whose
+ * frequencies multiply to this. For nothing, all that end with `key` would have the same pair, in every key named so.
+ */
+const anchorCost = 64;
 
 /** As nearly all machines are; on others everything is suspect. */
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;

@@ -134,7 +134,10 @@ function isFieldSound(buf: Uint8Array, pos: number, end: number, what: 'text' | 
   return isSound(buf, pos, end, what);
 }
 
-/** Sixteen bytes at a time; Node's own isAscii wants a view each time. */
+/**
+ * Where the first byte of buf[pos, end) lies that is not ASCII; `end` where all are. `words` is `wordsIn(buf.buffer)`.
+ * Sixteen bytes at a time; Node's own isAscii wants a view each time.
+ */
 function nextBeyondAscii(buf: Uint8Array, words: Int32Array, pos: number, end: number): number {
   const { byteOffset } = buf;
   for (; pos < end && ((byteOffset + pos) & 3) !== 0; pos++) if (buf[pos] >= 0x80) return pos;
