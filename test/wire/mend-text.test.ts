@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lastTraceStateAt, mendText, spanTexts } from '../../src/wire/mend-text.ts';
+import { lastTraceStateAt, mendText, scopeTexts, spanTexts, withMendedText } from '../../src/wire/mend-text.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { decodeRequest } from '../support/otlp.ts';
 import { Story } from '../support/story.ts';
@@ -171,6 +171,31 @@ describe('text that is no UTF-8', () => {
       { numRuns: 3_000 },
     );
     expect(seen.size).toBe(2);
+  });
+
+  it('is mended one after the other, short and long', () => {
+    const named = (text: Buffer) => {
+      const w = new Writer();
+      w.bytes(5, text);
+      return w.finish();
+    };
+    for (const length of [40, 2, 20_000, 3]) {
+      const broken = named(Buffer.concat([Buffer.alloc(length, 'x'), cut]));
+      const mended = named(Buffer.from(`${'x'.repeat(length)}${mendedText}`));
+      expect(Buffer.compare(mendText(broken, 0, broken.length, spanTexts)?.view() ?? broken, mended)).toBe(0);
+    }
+  });
+
+  it('of a scope stays mended when the next one is', () => {
+    const scope = (version: string) => {
+      const w = new Writer();
+      w.bytes(1, cut);
+      w.string(2, version);
+      return withMendedText(w.finish(), scopeTexts);
+    };
+    const first = scope('1.0');
+    scope('2.0');
+    expect(Buffer.from(first).toString()).toBe(`\n\x04${mendedText}\x12\x031.0`);
   });
 
   it.each([
