@@ -132,7 +132,7 @@ const windowHash = (four: number): number => Math.imul(four & 0x5f5f5f, 0x9e3779
  * A pair that is looked for anyway costs one comparison more for each of its anchors, as much as a new pair whose
  * frequencies multiply to this. For nothing, all that end with `key` would have the same pair, in every key named so.
  */
-const anchorCost = 64;
+const anchorCost = 40;
 
 /** As nearly all machines are; on others everything is suspect. */
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
