@@ -215,7 +215,7 @@ describe.each([1, 2])('traces of a gateway of %d shards with a store of its own'
 
   it('are archived as the store has them, which is what came and the marks of the verdict', async () => {
     path = join(folder, `store-${shards}`);
-    const gateway = await start(homeOf('baseline_percent: 100\n'));
+    const gateway = await start(homeOf('debug: true\n'));
     for (const body of sent.values()) await push(`http://${gateway.http}`, body);
     env = at(gateway);
     await until(async () => {

@@ -16,7 +16,7 @@ import { startSink } from '../support/otlp-sink.ts';
 import { readRequestFile } from '../support/request-file.ts';
 
 /** Everything is kept, with the weight 1. */
-const rules = 'baseline_percent: 100\n';
+const rules = 'debug: true\n';
 const buffer = { decision_wait: '100ms' };
 const batch = { max_age: '50ms' };
 

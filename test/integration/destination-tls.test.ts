@@ -36,7 +36,7 @@ const exporter = (name: string, endpoint: string, tls: object) => ({
 
 function gatewayTo(exporters: readonly object[]) {
   const boot = { buffer: { decision_wait: '100ms' }, batch: { max_age: '50ms' }, export: exporters };
-  return gatewayAt(makeHome(boot, 'baseline_percent: 100\n'));
+  return gatewayAt(makeHome(boot, 'debug: true\n'));
 }
 
 interface ExporterStatus {

@@ -7,7 +7,7 @@ import { startSink } from '../support/otlp-sink.ts';
 import { startWire, type Wire } from '../support/wire.ts';
 
 const names = ['a', 'b', 'c'];
-const keepAll = 'baseline_percent: 100\nerror_status_codes: []\nlatency_threshold_ms: null\npolicies: []\n';
+const keepAll = 'debug: true\nerror_status_codes: []\nlatency_threshold_ms: null\npolicies: []\n';
 /** Longer than a silent gateway is in the list. */
 const cutMs = 14_000;
 

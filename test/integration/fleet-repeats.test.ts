@@ -8,7 +8,7 @@ import { makeFleet, settled } from '../support/fleet.ts';
 import { difference, spanIdentities } from '../support/identity.ts';
 import { requestBytes } from '../support/spans.ts';
 
-const keepAll = 'baseline_percent: 100\nerror_status_codes: []\nlatency_threshold_ms: null\npolicies: []\n';
+const keepAll = 'debug: true\nerror_status_codes: []\nlatency_threshold_ms: null\npolicies: []\n';
 const [ok, invalidArgument, unavailable] = [0, 3, 14];
 
 /** A member that says that it is there, and answers what it is brought as it is told to. */

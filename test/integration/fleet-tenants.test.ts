@@ -21,7 +21,7 @@ it('tenants, TLS and tokens between gateways of two shards that come and go: eve
   const fleet = await makeFleet(['a', 'b', 'c', 'd'], sink.url, {
     boot: {
       shards: 2,
-      buffer: { max_bytes: '256MiB', decision_wait: '6s' },
+      buffer: { max_bytes: '256MiB', decision_wait: '12s' },
       receive: {
         // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the boot file's own syntax
         grpc: { endpoint: '${env:TAILGATE_GRPC}' },

@@ -124,8 +124,14 @@ it('kill -9: no more is lost than waited there, and the others say how much that
 
 it('an agent adds what its node knows to every resource once, and rules see it', async () => {
   const rules = `baseline_percent: 0
+error_status_codes: []
 policies:
-  - { name: node, type: string_attribute, string_attribute: { key: k8s.node.name, values: [node-7] } }
+  - name: node
+    type: and
+    and:
+      and_sub_policy:
+        - { name: here, type: string_attribute, string_attribute: { key: k8s.node.name, values: [node-7] } }
+        - { name: failed, type: status_code, status_code: { status_codes: [ERROR] } }
 `;
   const { fleet, sink } = await fleetOf(['a', 'b'], { rules, boot: { buffer: { decision_wait: '500ms' } } });
   for (const name of ['a', 'b']) await fleet.start(name);
@@ -138,6 +144,7 @@ policies:
     trace: `enriched-${i % 20}`,
     id: `${i}`,
     service: `service-${i % 3}`,
+    status: 'ERROR' as const,
     // One names another node, and one the host: what is there stays, but for what is set.
     ...(i % 3 === 1 && { resource: { 'host.name': 'other' } }),
   }));

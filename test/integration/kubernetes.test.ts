@@ -30,7 +30,7 @@ describe.each([1, 2])('enrich.kubernetes in a gateway of %d shards', (shards) =>
         enrich: { kubernetes: { address, token_file: tokenFile, by_connection: true } },
         export: [sinkExporter(sink.url)],
       },
-      'baseline_percent: 100\n',
+      'debug: true\n',
     );
     const gateway = await startGatewayProcess({ args: home.args });
     const sender = senderTo(gateway);

@@ -47,7 +47,7 @@ it.runIf(canRun).each(['1', '2'])(
         batch: { max_age: '500ms' },
         export: [sinkExporter(sink.url, { retry: { initial: '50ms', max: '500ms', give_up_after: '1m' } })],
       },
-      'baseline_percent: 100\n',
+      'debug: true\n',
     );
     const { set, env } = wallClock(home.directory);
     const gateway = await startGatewayProcess({ args: home.args, env: { ...env, TAILGATE_SHARDS: shards } });

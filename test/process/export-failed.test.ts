@@ -11,7 +11,7 @@ import { requestBytes } from '../support/spans.ts';
 
 async function gatewayWith(exporters?: readonly object[]) {
   const boot = { shards: 1, buffer: { decision_wait: '50ms' }, batch: { max_age: '50ms' } };
-  const home = makeHome({ ...boot, ...(exporters && { export: exporters }) }, 'baseline_percent: 100\n');
+  const home = makeHome({ ...boot, ...(exporters && { export: exporters }) }, 'debug: true\n');
   const { gateway, sender } = await gatewayAt(home);
   const failed = async (reason: string) => {
     const metrics = (await scrape(gateway.admin)).by('tailgate_export_failed_spans_total', 'reason');

@@ -19,7 +19,7 @@ it('obsctl asks a gateway whose admin port speaks TLS, wants a client certificat
   const tls = { cert_file: server.certFile, key_file: server.keyFile, client_ca_file: ca.caFile };
   const admin = { endpoint: '127.0.0.1:0', tls, auth: { bearer_token_file: tokens } };
   const boot = { admin, shards: 1, buffer: { decision_wait: '50ms' }, batch: { max_age: '50ms' } };
-  const { gateway, sender } = await gatewayAt(makeHome(boot, 'baseline_percent: 100\n'));
+  const { gateway, sender } = await gatewayAt(makeHome(boot, 'debug: true\n'));
   await sender.grpc(requestBytes({ trace: 'one', startMs: Date.now() }));
 
   const to = ['--gateway', `https://${gateway.admin}`];

@@ -56,7 +56,7 @@ describe.each([1, 2, 4])('a gateway with %d shards', (shards) => {
   it('follows a change of rules in all shards', async () => {
     const gateway = await startGatewayProcess({ env: { ...env, TAILGATE_RULES: rulesFile('baseline_percent: 0\n') } });
     try {
-      rulesFile('baseline_percent: 100\n');
+      rulesFile('debug: true\n');
       await eventually(async () => expect((await gateway.status()).rules.revision).not.toBe(firstRevision(gateway)));
       await post(gateway, requestBytes(...traces(40).map((trace) => ({ trace }))));
       await eventually(async () => {

@@ -22,7 +22,7 @@ async function besideASink(spoil: (store: string) => void) {
     sinkExporter(sink.url, { otlp: { endpoint: sink.url, protocol: 'http', compression: 'none' } }),
     { name: 'store', store: {} },
   ];
-  const home = makeHome({ ...boot, export: exporters }, 'baseline_percent: 100\n');
+  const home = makeHome({ ...boot, export: exporters }, 'debug: true\n');
   const store = join(home.directory, 'data/store');
   mkdirSync(join(home.directory, 'data'));
   spoil(store);
@@ -82,7 +82,7 @@ it('a store that cannot be opened beside a good exporter: it fails alone and lou
 });
 
 it('a store that cannot be opened and is all there is: the gateway says why, and does not start', async () => {
-  const home = makeHome(boot, 'baseline_percent: 100\n');
+  const home = makeHome(boot, 'debug: true\n');
   onTestFinished(() => home[Symbol.dispose]());
   mkdirSync(join(home.directory, 'data'));
   writeFileSync(join(home.directory, 'data/store'), 'in the way');
@@ -92,7 +92,7 @@ it('a store that cannot be opened and is all there is: the gateway says why, and
 });
 
 it('a damaged store that is all there is: it is set aside, and the gateway starts', async () => {
-  const home = makeHome(boot, 'baseline_percent: 100\n');
+  const home = makeHome(boot, 'debug: true\n');
   mkdirSync(join(home.directory, 'data/store/traces.db/inside'), { recursive: true });
   const gateway = await startGatewayProcess({ args: home.args });
   onTestFinished(async () => {

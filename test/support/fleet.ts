@@ -10,13 +10,17 @@ import { requestBytes, type Told } from './spans.ts';
 /** Spans of each trace of the traffic; a trace is kept where so many of them met in one place, and only then. */
 export const spansPerTrace = 6;
 const tracesPerRequest = 20;
+/** Of traces with errors, where a policy asks for these: they are kept by a gateway that a busy machine holds up, too. */
 const keepWhole = `baseline_percent: 0
 error_status_codes: []
 latency_threshold_ms: null
 policies:
   - name: whole
-    type: span_count
-    span_count: { min_spans: ${spansPerTrace} }
+    type: and
+    and:
+      and_sub_policy:
+        - { name: all, type: span_count, span_count: { min_spans: ${spansPerTrace} } }
+        - { name: failed, type: status_code, status_code: { status_codes: [ERROR] } }
 `;
 
 /**
@@ -192,7 +196,8 @@ export function sendTraffic(
     for (let k = 0; k < spansPerTrace; k++) {
       const spans = Array.from({ length: tracesPerRequest }, (_, i): Told => {
         const trace = `${name}-${g}-${i}`;
-        return { trace, id: `${trace}-${k}`, service: `service-${i % 3}`, ...(k > 0 && { parent: `${trace}-0` }) };
+        const service = `service-${i % 3}`;
+        return { trace, id: `${trace}-${k}`, service, status: 'ERROR', ...(k > 0 && { parent: `${trace}-0` }) };
       });
       await send(requestBytes(...spans));
       await sleep(Math.random() * 2 * (spreadMs / spansPerTrace));

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { type ChannelOptions, Client, compressionAlgorithms, credentials } from '@grpc/grpc-js';
@@ -6,7 +7,10 @@ const exportPath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
 const asIs = (bytes: Buffer): Buffer => bytes;
 const deadlineMs = 20_000;
 
-/** Sends export requests as SDKs do, by grpc-js and by fetch. Rejects what is not taken. */
+/**
+ * Sends export requests as SDKs do, by grpc-js and by fetch. Rejects what is not taken; but a gateway that a busy machine
+ * holds up says "try again later", and is tried again.
+ */
 export interface Sender {
   grpc(body: Uint8Array, encoding?: 'gzip'): Promise<Buffer>;
   http(body: Uint8Array | string, encoding?: 'gzip'): Promise<Buffer>;
@@ -18,13 +22,27 @@ export function senderTo({ grpc, http }: { readonly grpc: string; readonly http:
   const plain = connect(grpc, {});
   const zipped = connect(grpc, { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip });
   return {
-    grpc: (body, encoding) => unary(encoding === 'gzip' ? zipped : plain, Buffer.from(body)),
-    http: (body, encoding) => post(`http://${http}/v1/traces`, body, encoding),
+    grpc: (body, encoding) => taken(() => unary(encoding === 'gzip' ? zipped : plain, Buffer.from(body))),
+    http: (body, encoding) => taken(() => post(`http://${http}/v1/traces`, body, encoding)),
     close: () => {
       plain.close();
       zipped.close();
     },
   };
+}
+
+/** Both protocols tell the reason in these words (src/receive/inbound.ts). */
+const isHeldUp = (error: unknown): boolean =>
+  String(error).includes('too much to do (the event loop is held up') && String(error).includes('try again later');
+
+async function taken(send: () => Promise<Buffer>): Promise<Buffer> {
+  for (const until = performance.now() + deadlineMs; ; await sleep(200)) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!isHeldUp(error) || performance.now() > until) throw error;
+    }
+  }
 }
 
 const connect = (address: string, options: ChannelOptions): Client =>
