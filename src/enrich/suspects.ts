@@ -22,7 +22,7 @@ export class Suspects {
   /** The same with the pair's second byte above its first, as words have them: 1 = some anchor has it. */
   readonly #isPair = new Uint8Array(65_536);
   /** By `windowHash`, 1 = some anchor has this window. */
-  readonly #windows = new Uint8Array(65_536);
+  readonly #windows = new Uint8Array(16_384);
   readonly #always: boolean;
   readonly #digits: boolean;
 
@@ -126,7 +126,7 @@ function nextWord(isPair: Uint8Array, windows: Uint8Array, words: Int32Array, wo
 }
 
 /** Of the three low bytes of `four`, the first the lowest, in either case. */
-const windowHash = (four: number): number => Math.imul(four & 0x5f5f5f, 0x9e3779b1) >>> 16;
+const windowHash = (four: number): number => Math.imul(four & 0x5f5f5f, 0x9e3779b1) >>> 18;
 
 /**
  * A pair that is looked for anyway costs one comparison more for each of its anchors, as much as a new pair whose
