@@ -73,6 +73,7 @@ export class Enricher {
   }
 
   #write(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
+    // `mendText` has just looked these bytes through.
     const stateAt = lastTraceStateAt;
     const plain =
       stateAt < 0 && !this.#redactor.suspects(buf, start, end) && !(marked && this.#marks.among(buf, start, end));

@@ -48,11 +48,12 @@ export class Suspects {
       if (this.#isAt(at, buf, start, end)) return true;
       at += 2;
     }
-    for (let word = (byteOffset + at) >> 2; word < last; word++) {
-      word = nextWord(this.#isPair, this.#windows, words, word, last);
-      at = (word << 2) - byteOffset;
-      if (word < last && (this.#isAt(at, buf, start, end) || this.#isAt(at + 2, buf, start, end))) return true;
+    let word = (byteOffset + at) >> 2;
+    while ((word = nextWord(this.#isPair, this.#windows, words, word, last)) < last) {
+      const pair = (word++ << 2) - byteOffset;
+      if (this.#isAt(pair, buf, start, end) || this.#isAt(pair + 2, buf, start, end)) return true;
     }
+    at = Math.max(at, (last << 2) - byteOffset);
     for (; at < end; at += 2) if (this.#isAt(at, buf, start, end)) return true;
     return this.#digits && hasDigitRun(buf, start, end);
   }
