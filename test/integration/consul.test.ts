@@ -102,8 +102,8 @@ describe('rules in a real Consul', () => {
     await kv(consul).put('debug', 'false');
     await kv(consul).delete('routes');
     waitedMs.push(await until(['/file']));
-    // One of them, on a machine that others keep busy.
-    expect(Math.min(...waitedMs)).toBeLessThan(1_000);
+    // Two of the three, on a machine that others keep busy.
+    expect(waitedMs.toSorted((a, b) => a - b)[1]).toBeLessThan(1_000);
   });
 
   it('are there at the start', async () => {
