@@ -26,6 +26,7 @@ import { type OfPorts, openPortFiles } from './open-files.ts';
 import { AdminAccess } from './telemetry/admin-access.ts';
 import { EventLimit } from './telemetry/event-limit.ts';
 import { type Log, limitLog } from './telemetry/log.ts';
+import { RefusalLog } from './telemetry/refusal-log.ts';
 import type { AdminSources, OwnAnswers } from './telemetry/sources.ts';
 import { type CheckedRules, checking, type RulesSetting } from './threads/checking-rules.ts';
 import { readRulesAside } from './threads/rules-aside.ts';
@@ -97,9 +98,11 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       ...(fleet && { fleet: fleet.config() }),
     });
     let delivered = async (_shard: number): Promise<boolean> => false;
+    const refusals = new RefusalLog(log, (run) => void setTimeout(run, logEveryMs).unref());
     const events: ShardEvents = {
       emit,
       delivered: (shard) => delivered(shard),
+      refused: (sum) => refusals.refused(sum),
       ...shardEvents(log, die),
       ...(fleet?.events ?? alone),
     };
@@ -208,6 +211,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       const losses = await drain({ shards, fanOut, clock: systemClock }, endMs - now());
       await fleet?.stop();
       flushFailures();
+      refusals.flush();
       rules.stop();
       pods?.stop();
       stopFiles();
@@ -331,12 +335,17 @@ const portNames = { grpc: 'the gRPC port', http: 'the HTTP port', cluster: 'the 
 const alone: Pick<ShardEvents, 'heard' | 'unreachable'> = { heard: () => {}, unreachable: () => {} };
 
 /** What shards say of themselves, for the log. */
-function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit' | 'delivered' | keyof typeof alone> {
+function shardEvents(
+  log: Log,
+  die: () => void,
+): Omit<ShardEvents, 'emit' | 'delivered' | 'refused' | keyof typeof alone> {
   const limited = limitLog(log, logEveryMs, now);
+  // A record that was set aside is told however much else is wrong.
+  const ofKafka = { warn: limitLog(log, logEveryMs, now), error: limitLog(log, logEveryMs, now) };
   const faultLimit = new EventLimit(faultsEveryMs);
   return {
     fault: (error) => limited.error('receive_error', { err: error }),
-    kafka: (level, fields, message) => limited[level]('kafka', fields, message),
+    kafka: (level, fields, message) => ofKafka[level][level]('kafka', fields, message),
     // A shard says each reason as rarely as it should be read.
     lost: (reason, spans) => log.error('spans_lost', { reason, spans }, 'spans could not be written: a defect'),
     full: (protocol) =>
@@ -345,7 +354,6 @@ function shardEvents(log: Log, die: () => void): Omit<ShardEvents, 'emit' | 'del
         { protocol },
         'as many connections as may be (receive.max_connections): idle ones go',
       ),
-    turnedAway: (port, reason, why, address) => limited.warn('connection_turned_away', { port, reason, address }, why),
     overload: (shard, { rung, name, cause, keepsOneIn }, tenant) => {
       const where = { shard, ...(tenant !== '' && { tenant }), rung };
       if (rung === 0) log.info('overload', where, 'back to normal');

@@ -47,6 +47,8 @@ export class Pipeline implements Intake {
   };
   /** Why no request may come in at present; empty = it may. */
   overload = '';
+  /** Whose spans it takes; empty where there is one. */
+  tenant = '';
   readonly #clock: Clock;
   readonly #arriving = new Set<{ readonly arrival: StepwiseArrival; readonly tally: { spans: number } }>();
   #closed = false;

@@ -61,6 +61,10 @@ export class FleetIntake implements Intake {
     this.way = way;
   }
 
+  get tenant(): string {
+    return this.#of.tenant.name;
+  }
+
   get overload(): string {
     return this.#of.pipeline.overload;
   }

@@ -28,6 +28,8 @@ export type Answer = Receipt | Refusal | Promise<Receipt | Refusal>;
  * each is written once to the buffer and scanned where it lies there. What has not come whole has no place in it.
  */
 export interface Intake {
+  /** Whose spans it takes; empty or absent = there is one tenant. */
+  readonly tenant?: string;
   /** Why no request may come in at present, though it would fit; empty or absent = it may. */
   readonly overload?: string;
   /** Why a message of `length` bytes would not be taken now, so that it need not come; nothing is reserved for it. */

@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts';
+import type { Peer } from './peer.ts';
 
 export interface AdmissionLimits {
   /** One message, after decompression. */
@@ -12,6 +13,8 @@ export interface AdmissionLimits {
 /** A connection: what all its requests under way hold together. */
 export interface Sender {
   heldBytes: number;
+  /** Who is at its other end, for whoever asks why requests are refused. */
+  readonly peer?: Peer;
 }
 
 /**

@@ -20,6 +20,7 @@ import { Listener } from './listener.ts';
 import { peerOf } from './peer.ts';
 import { maxUnreadBytes, readSocket } from './read-sockets.ts';
 import type { Endpoint, HttpReceiver, Ports } from './receiver.ts';
+import { refused } from './refused.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import { turnedAway } from './turned-away.ts';
 import { idleMs, maxRequestMs, Watch } from './watch.ts';
@@ -73,7 +74,7 @@ class NodeHttpReceiver implements HttpReceiver {
     this.#node = new NodeServer(
       serverOptions,
       (request, response) => this.#serve(request, response),
-      (request, response) => this.#refuse(response, undefined, tooMany(), this.#headersFor(request)),
+      (request, response) => this.#refuse(request, response, tooMany()),
       (accepted) => this.#listener.accept(accepted),
     );
     this.#listener = new Listener(
@@ -186,7 +187,8 @@ class NodeHttpReceiver implements HttpReceiver {
     const intake = this.#admit(request, caller.head);
     const content = intake instanceof Refusal ? intake : this.#contentOf(request, type);
     const headers = (): OutgoingHttpHeaders => this.#headersFor(request);
-    if (content instanceof Refusal) this.#refuse(response, type, content, headers());
+    const tenant = intake instanceof Refusal ? undefined : intake.tenant;
+    if (content instanceof Refusal) this.#refuse(request, response, content, { type, tenant });
     else new Exchange(response, content, headers, this.#options, this.#watch, caller.sender, intake).read(request);
   }
 
@@ -198,7 +200,10 @@ class NodeHttpReceiver implements HttpReceiver {
   }
 
   #callerOf({ socket }: IncomingMessage): Caller {
-    const caller = this.#callers.get(socket) ?? { sender: { heldBytes: 0 }, head: headOf(peerOf(socket)) };
+    const known = this.#callers.get(socket);
+    if (known !== undefined) return known;
+    const peer = peerOf(socket);
+    const caller = { sender: { heldBytes: 0, peer }, head: headOf(peer) };
     this.#callers.set(socket, caller);
     return caller;
   }
@@ -219,9 +224,16 @@ class NodeHttpReceiver implements HttpReceiver {
     return { type, encoding };
   }
 
-  #refuse(response: ServerResponse, type: BodyType | undefined, refusal: Refusal, headers: OutgoingHttpHeaders): void {
-    this.#options.stats.refuse(refusal.reason, 0);
-    sendAnswer(response, refusalAnswer(type, refusal), headers);
+  /** In JSON where it is not known what type the sender reads. */
+  #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    refusal: Refusal,
+    { type, tenant = '' }: { type?: BodyType | undefined; tenant?: string | undefined } = {},
+  ): void {
+    const { peer } = this.#callerOf(request).head;
+    refused(this.#options, refusal, { peer, tenant });
+    sendAnswer(response, refusalAnswer(type, refusal), this.#headersFor(request));
   }
 
   /** What came is not HTTP, or its head did not come in time. */
@@ -242,8 +254,8 @@ class NodeHttpReceiver implements HttpReceiver {
     const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
     const refusal = late
       ? new Refusal('timeout', 'the request did not arrive in time')
-      : new Refusal('malformed', 'not an HTTP request');
-    this.#options.stats.refuse(refusal.reason, 0);
+      : new Refusal('malformed', error.code === endInTheMiddle ? 'the request was cut short' : 'not an HTTP request');
+    refused(this.#options, refusal, { peer: peerOf(socket as Socket) });
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : late ? 408 : 400;
     answerRaw(socket, status, refusal);
   }

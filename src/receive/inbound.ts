@@ -6,6 +6,7 @@ import type { Encoding } from './encodings.ts';
 import { type Inflated, inflate, maxBytesAtOnce } from './inflate.ts';
 import { type Payer, Pieces } from './pieces.ts';
 import type { Ports } from './receiver.ts';
+import { refused } from './refused.ts';
 import { turns } from './turns.ts';
 
 /**
@@ -80,7 +81,7 @@ export class Inbound implements Payer {
     if (message.length > maxBytesAtOnce) return this.#deliverInTurns(intake, message, waits);
     try {
       const answer = intake.accept(message, this.#protocol);
-      return answer instanceof Promise ? this.#whenAnswered(answer) : answer;
+      return answer instanceof Promise ? this.#whenAnswered(answer) : this.#tellRejected(answer);
     } catch (error) {
       return this.failed(error);
     }
@@ -89,7 +90,10 @@ export class Inbound implements Payer {
   /** Whoever took the message has a copy: what came need not be kept until the answer, only paid for. */
   #whenAnswered(answer: Promise<Receipt | Refusal>): Promise<Receipt | Refusal> {
     this.#pieces.free();
-    return answer.catch((error) => this.failed(error));
+    return answer.then(
+      (it) => this.#tellRejected(it),
+      (error) => this.failed(error),
+    );
   }
 
   async #deliverInTurns(intake: Intake, message: Message, waits: () => void): Promise<Receipt | Refusal> {
@@ -102,7 +106,7 @@ export class Inbound implements Payer {
       return false;
     };
     const answer = (await turns.take(this.#ifOpen(intake, message), isOver)) as Answer;
-    return answer instanceof Promise ? this.#whenAnswered(answer) : answer;
+    return answer instanceof Promise ? this.#whenAnswered(answer) : this.#tellRejected(answer);
   }
 
   *#ifOpen(intake: Intake, message: Message): Generator<undefined, Answer> {
@@ -143,7 +147,26 @@ export class Inbound implements Payer {
   /** Counts the request as refused; what may come again is paid for when it is taken. */
   refused(refusal: Refusal, bytes: number): void {
     if (refusals[refusal.reason].retryable) this.#giveBackCharge();
-    this.#ports.stats.refuse(refusal.reason, bytes);
+    refused(this.#ports, refusal, { bytes, peer: this.#sender.peer, tenant: this.#tenant });
+  }
+
+  /** Whoever runs the gateway is to hear of spans that were left out of a request. */
+  #tellRejected(answer: Receipt | Refusal): Receipt | Refusal {
+    if (answer instanceof Refusal || answer.rejectedSpans === 0) return answer;
+    const { rejectedSpans: spans, message } = answer;
+    this.#ports.onRefused?.({
+      reason: 'partial',
+      message,
+      bytes: 0,
+      spans,
+      tenant: this.#tenant,
+      peer: this.#sender.peer,
+    });
+    return answer;
+  }
+
+  get #tenant(): string {
+    return this.#intake instanceof Refusal ? '' : (this.#intake.tenant ?? '');
   }
 
   /** Gives back everything still held; safe to call again. */

@@ -47,6 +47,10 @@ class PodIntake implements Intake {
     this.#name = name;
   }
 
+  get tenant(): string {
+    return this.#intake.tenant ?? '';
+  }
+
   get overload(): string {
     return this.#intake.overload ?? '';
   }

@@ -1,7 +1,9 @@
 import type { RefusalReason } from '../errors.ts';
+import type { RefusedReason } from '../model/refused.ts';
 import type { Access } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
+import type { Peer } from './peer.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import type { ReceiveStats } from './stats.ts';
 
@@ -11,6 +13,21 @@ export interface Endpoint {
   readonly port: number;
   /** Other threads of this process listen at the same address; connections are spread over them. Linux. */
   readonly reusePort?: boolean;
+}
+
+/** A request that was refused, or of which spans were rejected, and whose it was. */
+export interface Refused {
+  readonly reason: RefusedReason;
+  /** What the sender is told. */
+  readonly message: string;
+  /** As far as they were known; 0 where the request was taken. */
+  readonly bytes: number;
+  /** Of the request that was taken, those that were not; else 0. */
+  readonly spans: number;
+  /** Empty where it is not known, or there is one. */
+  readonly tenant: string;
+  /** To be asked at once, if at all: connections go. */
+  readonly peer: Peer | undefined;
 }
 
 /** What every receiver works with: whose a request is, whether there is room for it, and where refusals are counted. */
@@ -24,6 +41,8 @@ export interface Ports {
   readonly tls?: ServerCredentials | undefined;
   /** Told why a connection came to nothing, and from where it was; the reason is counted. */
   readonly onTurnedAway?: (reason: RefusalReason, why: string, address: string) => void;
+  /** Told of requests that were refused for good, and of those of which spans were rejected. */
+  readonly onRefused?: (refused: Refused) => void;
   /** Told of a fault of ours (the sender gets INTERNAL or 500), so that it reaches the log. */
   readonly onError?: (error: unknown) => void;
 }

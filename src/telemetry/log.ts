@@ -39,7 +39,7 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    output,
+    { write: (line: string) => output.write(escaped(line)) },
   );
   const at =
     (name: 'debug' | 'info' | 'warn' | 'error'): Write =>
@@ -55,6 +55,13 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
     lostLines: () => output.lostLines ?? 0,
   };
 }
+
+/** JSON leaves these as they are: a terminal obeys U+0080 to U+009F like escape sequences, and others turn a line around. */
+const commanding = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** The line as JSON that no stranger's text in it can make a terminal obey. */
+const escaped = (line: string): string =>
+  line.replace(commanding, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /**
  * The same log, in which one kind of warning or error (its event) is written at most once per `intervalMs`; the next

@@ -29,6 +29,7 @@ import type { FleetPart } from './fleet-part.ts';
 import { InTurn } from './in-turn.ts';
 import { unpack } from './packer.ts';
 import { Receivers } from './receivers.ts';
+import { type RefusedAt, sumRefusals } from './refusals.ts';
 import { SenderAccess } from './sender-access.ts';
 import type { ShardKafka } from './shard-kafka.ts';
 import { shardStats } from './shard-stats.ts';
@@ -94,6 +95,7 @@ export class LocalShard implements Shards {
   /** Where the boot file names a topic. */
   kafka: ShardKafka | undefined;
   readonly #self: number;
+  readonly #refusals: ReturnType<typeof sumRefusals>;
 
   /** `Fleet`: where the boot file names other gateways, since it need not be loaded else. */
   constructor(
@@ -123,6 +125,7 @@ export class LocalShard implements Shards {
     const podAt = config.enrich.kubernetes?.byConnection ? (ip: string) => this.#pods.nameOf(ip) : undefined;
     const more = { members: this.fleet?.members, podAt };
     this.senders = new SenderAccess(config, this.#intakes(), this.#shards, elsewhere, more);
+    this.#refusals = sumRefusals((sum) => events.refused(sum));
     this.receivers = new Receivers({
       senders: this.senders,
       admission: this.admission,
@@ -131,6 +134,7 @@ export class LocalShard implements Shards {
       tls: config.tls,
       word: () => this.fleet?.shard.word ?? new Uint8Array(0),
       events,
+      refused: (refused) => this.#refused(refused),
     });
     this.#deciding = new InTurn(this.tenants);
     const turns = new InTurn(this.tenants);
@@ -154,8 +158,13 @@ export class LocalShard implements Shards {
     if (this.#config.kafka === undefined) return;
     const { ShardKafka } = await import('./shard-kafka.ts');
     const { delivered, kafka: tell } = this.#events;
-    const place = { self: this.#self, shards: this.#shards, delivered, tell };
+    const refused = (it: RefusedAt) => this.#refused(it);
+    const place = { self: this.#self, shards: this.#shards, delivered, tell, refused };
     this.kafka = new ShardKafka(this.#config, this.#config.kafka, this.tenants[0].pipeline, place);
+  }
+
+  #refused(refused: RefusedAt): void {
+    this.#refusals.put(refused.reason, refused);
   }
 
   #joinFleet(Fleet: typeof FleetPart, config: FleetShardConfig, member: Membership | undefined): FleetPart {
@@ -246,6 +255,7 @@ export class LocalShard implements Shards {
   async stopReceiving(deadlineMs: number): Promise<void> {
     this.kafka?.stopReading();
     await this.receivers.stopReceiving(deadlineMs);
+    this.#refusals.flush();
     // What was cut but is still being unpacked would come to shards that have decided all they had.
     for (const { pipeline } of this.tenants) pipeline.close();
     await this.kafka?.closeWriting();

@@ -5,6 +5,7 @@ import type { Way } from '../model/brought-back.ts';
 import type { ExportRequest } from '../model/export-request.ts';
 import type { FleetView } from '../model/fleet.ts';
 import type { PodChanges } from '../model/pod.ts';
+import type { RefusedSum } from '../model/refused.ts';
 import type { OverloadStats } from '../model/stats.ts';
 import type { Tenant } from '../model/tenant.ts';
 import type { Endpoint } from '../receive/receiver.ts';
@@ -100,5 +101,5 @@ export type FromThread =
   | { readonly type: 'overload'; readonly stats: OverloadStats; readonly tenant: string }
   | { readonly type: 'conditionFault'; readonly told: Parameters<ShardEvents['conditionFault']> }
   | { readonly type: 'full'; readonly protocol: string }
-  | { readonly type: 'turnedAway'; readonly told: Parameters<ShardEvents['turnedAway']> }
+  | { readonly type: 'refused'; readonly sum: RefusedSum }
   | { readonly type: 'lost'; readonly reason: string; readonly spans: number };

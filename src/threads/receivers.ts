@@ -5,17 +5,15 @@ import { ConnectionLimit, type ConnectionStats } from '../receive/connection-lim
 import { createGrpcReceiver } from '../receive/grpc.ts';
 import { createHttpReceiver } from '../receive/http.ts';
 import { connectionsByOpenFiles } from '../receive/open-files.ts';
-import type { Endpoint, Receiver } from '../receive/receiver.ts';
+import type { Endpoint, Receiver, Refused } from '../receive/receiver.ts';
 import type { ServerCredentials } from '../receive/server-credentials.ts';
 import { ReceiveStats } from '../receive/stats.ts';
+import type { RefusedAt } from './refusals.ts';
 import type { SenderAccess } from './sender-access.ts';
 import type { Addresses, OfProtocols, Protocol, ShardConfig, ShardEvents } from './shards.ts';
 
 /** How often it is told that a listener is full. */
 const tellFullEveryMs = 60_000;
-
-/** How often it is told that connections came to nothing. */
-const tellTurnedAwayEveryMs = 10_000;
 
 const noConnections = (): ConnectionStats => ({ open: 0, sentAway: 0, refused: 0 });
 
@@ -29,7 +27,9 @@ interface ReceiversOptions {
   readonly tls: OfProtocols<ServerCredentials> | undefined;
   /** What this member of a fleet says of itself. */
   readonly word: () => Uint8Array;
-  readonly events: Pick<ShardEvents, 'fault' | 'full' | 'turnedAway' | 'heard'>;
+  readonly events: Pick<ShardEvents, 'fault' | 'full' | 'heard'>;
+  /** Told of each request that is refused for good, and of each connection that came to nothing. */
+  readonly refused: (refused: RefusedAt) => void;
 }
 
 /** The ports of one shard, with a receiver each. */
@@ -40,7 +40,6 @@ export class Receivers {
   readonly #tls: Partial<Record<Protocol, ServerCredentials>>;
   readonly #open = new Map<Protocol, Receiver>();
   readonly #tellFull: ShardEvents['full'];
-  readonly #tellTurnedAway: ShardEvents['turnedAway'];
   #stopping = false;
 
   constructor(options: ReceiversOptions) {
@@ -48,9 +47,6 @@ export class Receivers {
     this.#tls = { ...options.tls };
     const { events } = options;
     this.#tellFull = nowAndThen(tellFullEveryMs, (protocol: string) => events.full(protocol));
-    this.#tellTurnedAway = nowAndThen(tellTurnedAwayEveryMs, (...told: Parameters<ShardEvents['turnedAway']>) =>
-      events.turnedAway(...told),
-    );
   }
 
   /** Listens at the addresses given; `cluster`: where other gateways come in. */
@@ -92,15 +88,16 @@ export class Receivers {
   }
 
   #ports(protocol: Protocol) {
-    const { senders, admission, events } = this.#options;
+    const { senders, admission, events, refused } = this.#options;
     return {
       access: senders.of(protocol),
       admission,
       stats: this.refused,
       connections: this.#limitConnections(protocol),
       tls: this.#tls[protocol],
-      onTurnedAway: (reason: RefusalReason, why: string, address: string) =>
-        this.#tellTurnedAway(protocol, reason, why, address),
+      onTurnedAway: (reason: RefusalReason, message: string, address: string) =>
+        refused({ ...nothing, reason, message, peer: { address }, port: protocol, what: 'connection' }),
+      onRefused: (it: Refused) => refused({ ...it, port: protocol, what: 'request' }),
       onError: (error: unknown) => events.fault(error),
     };
   }
@@ -118,6 +115,9 @@ export class Receivers {
     return own();
   }
 }
+
+/** What has come of a request that never came. */
+const nothing = { bytes: 0, spans: 0, tenant: '' };
 
 /** Tells the first of what there is to tell in so long; what comes after it is not told. */
 function nowAndThen<T extends readonly unknown[]>(everyMs: number, tell: (...told: T) => void): (...told: T) => void {

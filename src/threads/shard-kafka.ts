@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../clock.ts';
+import { Refusal } from '../errors.ts';
 import { openConsumer, openWriter } from '../kafka/client.ts';
 import { DeadLetters } from '../kafka/dead-letters.ts';
 import type { KafkaConfig } from '../kafka/options.ts';
@@ -8,8 +9,10 @@ import { ProduceIntake } from '../kafka/produce-intake.ts';
 import { TopicReader } from '../kafka/read-topic.ts';
 import { type Poison, type SetAside, SetAsideFiles } from '../kafka/set-aside.ts';
 import { TraceSplitter } from '../kafka/split.ts';
+import type { Receipt } from '../model/intake.ts';
 import type { KafkaStats } from '../model/stats.ts';
 import type { Pipeline } from '../pipeline.ts';
+import type { RefusedAt } from './refusals.ts';
 import type { ShardConfig, ShardEvents } from './shards.ts';
 
 /** A shard's place among others, and whom it tells and asks. */
@@ -18,6 +21,7 @@ interface Place {
   readonly shards: number;
   readonly delivered: ShardEvents['delivered'];
   readonly tell: ShardEvents['kafka'];
+  readonly refused: (refused: RefusedAt) => void;
 }
 
 /** `oldest_early`: what waits for Kafka to be read loses nothing, what waits here would. */
@@ -108,7 +112,7 @@ function openReader(
   config: KafkaConfig,
   pipeline: Pipeline,
   setAside: SetAside,
-  { self, delivered, tell }: Place,
+  { self, delivered, tell, refused }: Place,
 ): TopicReader {
   const { buffer, overload } = pipeline.shard;
   const { segments } = buffer;
@@ -116,7 +120,7 @@ function openReader(
     config,
     open: () => openConsumer(config, `-${self}`),
     landing: {
-      take: (message) => pipeline.accept(message, 'kafka'),
+      take: (message) => toldOf(pipeline.accept(message, 'kafka'), config.topic, refused),
       get lastSequence() {
         return segments.lastSequence;
       },
@@ -133,4 +137,13 @@ function openReader(
     onTrouble: (why) => tell('warn', { topic: config.topic }, `reading is held up, and tried again: ${why}`),
     clock: systemClock,
   });
+}
+
+/** Whoever wrote a record to the topic hears nothing of spans that are left out of it: whoever runs the gateway does. */
+export function toldOf(answer: Receipt | Refusal, topic: string, tell: Place['refused']): Receipt | Refusal {
+  if (answer instanceof Refusal || answer.rejectedSpans === 0) return answer;
+  const { rejectedSpans: spans, message } = answer;
+  const where = { port: 'kafka', what: 'request', tenant: '', peer: undefined } as const;
+  tell({ reason: 'partial', message: `topic ${topic}: ${message}`, spans, bytes: 0, ...where });
+  return answer;
 }

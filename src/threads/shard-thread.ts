@@ -36,7 +36,7 @@ const shard = new LocalShard(
     full: (protocol) => tell({ type: 'full', protocol }),
     delivered: () => deliveries.ask((id) => tell({ type: 'delivered', id })),
     kafka: (...told) => tell({ type: 'kafka', told }),
-    turnedAway: (...told) => tell({ type: 'turnedAway', told }),
+    refused: (sum) => tell({ type: 'refused', sum }),
     heard: (word) => tell({ type: 'heard', word }),
     unreachable: (name) => tell({ type: 'unreachable', name }),
     overload: (_, stats, tenant) => tell({ type: 'overload', stats, tenant }),

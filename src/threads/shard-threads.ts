@@ -301,8 +301,8 @@ export class ShardThreads implements Shards {
       case 'conditionFault':
         this.#events.conditionFault(...message.told);
         return;
-      case 'turnedAway':
-        this.#events.turnedAway(...message.told);
+      case 'refused':
+        this.#events.refused(message.sum);
         return;
       case 'overload':
         this.#events.overload(from, message.stats, message.tenant);

@@ -1,7 +1,6 @@
 import type { Credentials } from '../access/credential.ts';
 import type { BootConfig } from '../config/schema.ts';
 import type { SharedNumbers } from '../decide/state.ts';
-import type { RefusalReason } from '../errors.ts';
 import type { Brought, KeepState, Way } from '../model/brought-back.ts';
 import type { ExportWhen } from '../model/destinations.ts';
 import type { Explanation } from '../model/explanation.ts';
@@ -9,6 +8,7 @@ import type { ExportRequest } from '../model/export-request.ts';
 import type { FleetView } from '../model/fleet.ts';
 import type { PastCandidates, PastTrace } from '../model/past-trace.ts';
 import type { PodChanges } from '../model/pod.ts';
+import type { RefusedSum } from '../model/refused.ts';
 import type { RulesDocument } from '../model/rules.ts';
 import type { ShardStats } from '../model/shard-stats.ts';
 import type { FaultNews, OverloadStats } from '../model/stats.ts';
@@ -85,8 +85,8 @@ export interface ShardEvents {
   lost(reason: string, spans: number): void;
   /** A listener has as many connections as it may have; told now and then. */
   full(protocol: string): void;
-  /** Connections came to nothing; told now and then, with the newest one's reason. */
-  turnedAway(port: Protocol, reason: RefusalReason, why: string, address: string): void;
+  /** Connections came to nothing, requests were refused for good, or spans of them rejected; told once a second for each reason at most. */
+  refused(sum: RefusedSum): void;
   /**
    * Resolves when all that was decided by now, in any shard, has left; false where some of what left since this shard
    * asked last is to be read again.

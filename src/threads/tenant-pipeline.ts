@@ -46,6 +46,7 @@ export class TenantPipeline {
     this.tenant = tenant;
     this.#events = events;
     this.pipeline = new Pipeline(options, rules, enrich, (request) => this.#emit(request), systemClock);
+    this.pipeline.tenant = tenant.name;
     const { compressAfterMs } = options;
     const { buffer, window } = this.pipeline.shard;
     if (compressAfterMs > 0) this.#packer = new Packer(buffer, compressAfterMs);

@@ -55,7 +55,7 @@ async function gateway({ onFull = 'refuse', maxBytes = MiB, ...limits }: Limits 
     full: () => {},
     heard: () => {},
     unreachable: () => {},
-    turnedAway: () => {},
+    refused: () => {},
     delivered: async () => true,
     kafka: () => {},
   };

@@ -42,6 +42,15 @@ describe('the log', () => {
     expect(lines.map(({ event }) => event)).toEqual(['c', 'd']);
   });
 
+  it('writes what strangers wrote so that no terminal obeys it, and that it reads the same as JSON', () => {
+    const printed: string[] = [];
+    const log = createLog('info', { write: (line) => printed.push(line) });
+    const hostile = '\u001b[2J \u009b31m \u007f\u202e\u2066\u200e\r\n"quoted"';
+    log.warn('refused', { path: hostile }, hostile);
+    expect(printed[0]).toMatch(/^[\x20-\x7e]*\n$/);
+    expect(JSON.parse(printed[0]!)).toMatchObject({ path: hostile, msg: hostile });
+  });
+
   it('says how many lines were lost, as soon as one can be written again', () => {
     const { lines, output } = memoryLog();
     output.onRegained?.(7);

@@ -43,7 +43,7 @@ it('spans that could not be written are told with their cause: once, however man
     full: () => {},
     heard: () => {},
     unreachable: () => {},
-    turnedAway: () => {},
+    refused: () => {},
     delivered: async () => true,
     kafka: () => {},
     lost: (reason: string, spans: number) => void told.push([reason, spans]),

@@ -167,7 +167,8 @@ export class ExportCall implements StreamHandler, Watched, Borrower {
 
   #refuse(refusal: Refusal): void {
     if (this.#done) return;
-    this.#inbound.refused(refusal, this.#length);
+    // Behind a flag that is none there is no length either.
+    this.#inbound.refused(refusal, this.#flag > 1 ? this.bodyBytes : this.#length);
     this.close();
     answerRefusal(this.#stream, refusal);
   }

@@ -14,6 +14,7 @@ import { cannotListen } from '../listen.ts';
 import { messageOf } from '../message.ts';
 import type { Peer } from '../peer.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
+import { refused } from '../refused.ts';
 import { type ServerCredentials, secureContextOf } from '../server-credentials.ts';
 import { subjectOf } from '../subject.ts';
 import { refusalMetadata } from './answer.ts';
@@ -109,14 +110,14 @@ export class GrpcJsReceiver implements GrpcReceiver {
   #admit(path: string, call: grpc.ServerInterceptingCallInterface): grpc.ServerInterceptingCall {
     const need = methodNeeds.get(path);
     if (need === 'nobody') return new grpc.ServerInterceptingCall(call);
-    const { access, stats } = this.#options;
+    const { access } = this.#options;
     const onReceiveMetadata = (metadata: grpc.Metadata, admit: (metadata: grpc.Metadata) => void): void => {
       const head = headOf(peerOf(call));
       head.authorization = headerOf(metadata, 'authorization');
       if (access.tenantHeader !== undefined) head.tenant = headerOf(metadata, access.tenantHeader);
       const intake = need === 'sender' ? access.admit(head) : access.refuses(head);
       if (intake instanceof Refusal) {
-        stats.refuse(intake.reason, 0);
+        refused(this.#options, intake, { peer: head.peer });
         call.sendStatus(statusOf(intake));
       } else {
         if (intake !== undefined) this.#intakes.set(metadata, intake);
@@ -131,7 +132,8 @@ export class GrpcJsReceiver implements GrpcReceiver {
     callback: grpc.sendUnaryData<Buffer>,
   ): Promise<void> => {
     // It holds nothing of ours when it comes here, and has its answer in the same turn.
-    const inbound = new Inbound(this.#options, 'grpc', { heldBytes: 0 }, this.#intakes.get(call.metadata) as Intake);
+    const sender = { heldBytes: 0, peer: { address: addressOf(call.getPeer()) } };
+    const inbound = new Inbound(this.#options, 'grpc', sender, this.#intakes.get(call.metadata) as Intake);
     const { length } = call.request;
     const answer = inbound.expect(length, true) ?? (await inbound.deliver(messageOf([call.request])));
     inbound.close();
@@ -152,8 +154,9 @@ export class GrpcJsReceiver implements GrpcReceiver {
 
   readonly #watch = (call: grpc.ServerWritableStream<Buffer, Buffer>): void => {
     if (this.#watchers.size >= maxWatches) {
-      this.#options.stats.refuse('calls_full', 0);
-      call.destroy({ code: grpc.status.RESOURCE_EXHAUSTED, details: `${maxWatches} watches already` } as never);
+      const refusal = new Refusal('calls_full', `${maxWatches} watches already`);
+      refused(this.#options, refusal, { peer: { address: addressOf(call.getPeer()) } });
+      call.destroy(statusOf(refusal) as never);
       return;
     }
     readOr(

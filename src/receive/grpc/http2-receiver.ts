@@ -14,10 +14,11 @@ import { ErrorCode } from '../http2/protocol.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import { listen } from '../listen.ts';
 import { Listener } from '../listener.ts';
-import { peerOf } from '../peer.ts';
+import { type Peer, peerOf } from '../peer.ts';
 import { createSocketServer, maxUnreadBytes, readSocket } from '../read-sockets.ts';
 import { ReadUnderWay } from '../read-under-way.ts';
 import type { Endpoint, GrpcReceiver, GrpcReceiverOptions } from '../receiver.ts';
+import { refused } from '../refused.ts';
 import type { ServerCredentials } from '../server-credentials.ts';
 import { turnedAway } from '../turned-away.ts';
 import { idleMs, maxRequestMs, Watch } from '../watch.ts';
@@ -38,6 +39,7 @@ type Caller = CallHost & CallKeeper & { readonly head: RequestHead };
 const nobody: StreamHandler = { data: () => {}, end: () => {}, close: () => {} };
 
 interface Opened extends Guest {
+  readonly peer: Peer;
   readonly connection: Connection;
   readonly openedAt: number;
   readonly renewAt: number;
@@ -107,7 +109,7 @@ export class Http2Receiver implements GrpcReceiver {
   }
 
   #opened(accepted: Socket): void {
-    const { connections, stats } = this.#options;
+    const { connections } = this.#options;
     const openedAt = systemClock.monotonicMs();
     const onBytes = (bytes: Buffer, length: number): boolean => {
       if (!connection.isOpen) isTlsHere ||= isTls(bytes);
@@ -117,27 +119,29 @@ export class Http2Receiver implements GrpcReceiver {
       return socket.writableLength <= maxUnreadBytes;
     };
     const socket = readSocket(accepted, onBytes, { flooded: this.#turnedAway });
+    const peer = peerOf(socket);
     let isTlsHere = false;
     const caller: Caller = {
       ports: this.#options,
       watch: this.#watch,
-      sender: { heldBytes: 0 },
+      sender: { heldBytes: 0, peer },
       read: this.#read,
       keptCalls: 0,
-      head: headOf(peerOf(socket)),
+      head: headOf(peer),
     };
     const connection = new Connection({
       serve: (stream, headers) => this.#serve(stream, headers, caller),
       send: (bytes) => void socket.write(bytes),
       finished: () => void socket.end(),
-      broken: () => {
+      broken: (why) => {
         if (isTlsHere) this.#turnedAway(tlsOnPlain.reason, tlsOnPlain.message, addressOf(socket));
-        else stats.refuse('malformed', 0);
+        else refused(this.#options, { reason: 'malformed', message: `HTTP/2: ${why}` }, { peer });
       },
       now: () => this.#watch.now,
     });
     const opened: Opened = {
       place: -1,
+      peer,
       connection,
       openedAt,
       renewAt: openedAt + maxConnectionAgeMs * (0.9 + Math.random() * 0.2),
@@ -178,7 +182,7 @@ export class Http2Receiver implements GrpcReceiver {
       // No request takes longer than that: what stays does so for its client's sake.
       if (connection.isGoingAway) opened.cutAt = Math.min(opened.cutAt, now + maxRequestMs);
       if (!connection.isGoingAway && this.#isStuck(opened, now)) {
-        this.#options.stats.refuse('timeout', 0);
+        refused(this.#options, stuck, opened);
         goAway(socket, connection);
       }
       const isMute = !connection.isOpen && now - opened.openedAt >= silentMs;
@@ -197,15 +201,15 @@ export class Http2Receiver implements GrpcReceiver {
 
   #serve(stream: Stream, headers: Headers, caller: Caller): StreamHandler {
     const path = headers[':path'] as string;
-    if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, 'wrong_method');
-    if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, 'unsupported_type');
+    if (headers[':method'] !== 'POST') return this.#notGrpc(stream, 405, wrongMethod, caller);
+    if (!isGrpc(headers['content-type'])) return this.#notGrpc(stream, 415, notGrpc(headers), caller);
     if (path === exportPath) return this.#export(stream, headers, caller);
     const isExchange = path === exchangePath && this.#options.exchange !== undefined;
     const need = isExchange ? 'caller' : methodNeeds.get(path);
-    if (need === undefined) return this.#refuse(stream, unknownMethod(path));
+    if (need === undefined) return this.#refuse(stream, unknownMethod(path), caller);
     const refusal = need === 'nobody' ? undefined : this.#options.access.refuses(headIn(caller, headers));
-    if (refusal !== undefined) return this.#refuse(stream, refusal);
-    return this.#sideCalls.open(path, stream, caller) ?? this.#refuse(stream, unknownMethod(path));
+    if (refusal !== undefined) return this.#refuse(stream, refusal, caller);
+    return this.#sideCalls.open(path, stream, caller) ?? this.#refuse(stream, unknownMethod(path), caller);
   }
 
   #export(stream: Stream, headers: Headers, caller: Caller): StreamHandler {
@@ -213,17 +217,18 @@ export class Http2Receiver implements GrpcReceiver {
     const head = headIn(caller, headers);
     head.tenant = access.tenantHeader === undefined ? undefined : headers[access.tenantHeader];
     const intake = access.admit(head, headers);
-    return intake instanceof Refusal ? this.#refuse(stream, intake) : new ExportCall(stream, headers, caller, intake);
+    if (intake instanceof Refusal) return this.#refuse(stream, intake, caller);
+    return new ExportCall(stream, headers, caller, intake);
   }
 
-  #notGrpc(stream: Stream, status: number, reason: 'wrong_method' | 'unsupported_type'): StreamHandler {
-    this.#options.stats.refuse(reason, 0);
+  #notGrpc(stream: Stream, status: number, refusal: Refusal, { sender }: Caller): StreamHandler {
+    refused(this.#options, refusal, sender);
     answerHttp(stream, status);
     return nobody;
   }
 
-  #refuse(stream: Stream, refusal: Refusal): StreamHandler {
-    this.#options.stats.refuse(refusal.reason, 0);
+  #refuse(stream: Stream, refusal: Refusal, { sender }: Caller): StreamHandler {
+    refused(this.#options, refusal, sender);
     answerRefusal(stream, refusal);
     return nobody;
   }
@@ -234,6 +239,13 @@ function headIn({ head }: Caller, headers: Headers): RequestHead {
   head.authorization = headers.authorization;
   return head;
 }
+
+const stuck = new Refusal('timeout', `part of an HTTP/2 frame, and no more of it for ${idleMs / 1000} s`);
+
+const wrongMethod = new Refusal('wrong_method', 'not gRPC: calls are sent by POST');
+
+const notGrpc = ({ 'content-type': type = 'missing' }: Headers): Refusal =>
+  new Refusal('unsupported_type', `content type ${type}: this port speaks gRPC`);
 
 const unknownMethod = (path: string): Refusal => new Refusal('not_found', `unknown method ${path}`);
 

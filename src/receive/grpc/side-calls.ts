@@ -1,10 +1,11 @@
 import { systemClock } from '../../clock.ts';
 import { Refusal } from '../../errors.ts';
 import { MalformedError } from '../../wire/reader.ts';
+import type { Sender } from '../admission.ts';
 import { ErrorCode } from '../http2/protocol.ts';
 import type { Stream, StreamHandler } from '../http2/stream.ts';
 import type { GrpcReceiverOptions } from '../receiver.ts';
-import type { ReceiveStats } from '../stats.ts';
+import { refused } from '../refused.ts';
 import { maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { answerOk, answerRefusal, answerStatus, endOk, frame, startMessages } from './answer.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -14,6 +15,11 @@ import { reflect } from './reflection.ts';
 import { exchangePath, healthCheckPath, healthWatchPath, reflectionPaths } from './services.ts';
 
 const NOT_FOUND = 5;
+
+type SideCallOptions = Pick<GrpcReceiverOptions, 'serving' | 'stats' | 'onRefused' | 'exchange'>;
+
+/** A connection that calls are kept for. */
+type Caller = CallKeeper & { readonly sender: Sender };
 
 /** What a method does: with a message, and with the end of a call that is not over yet. */
 interface Method {
@@ -25,16 +31,17 @@ interface Method {
 export class SideCalls {
   readonly #serving: () => boolean;
   readonly #watch: Watch;
-  readonly #stats: ReceiveStats;
+  readonly #ports: SideCallOptions;
   readonly #calls = new Set<SideCall>();
   readonly #kept = new KeptCalls();
   readonly #methods: Readonly<Record<string, Method>>;
 
   /** `exchange`: a member's word for another's, at the port where members come in. */
-  constructor({ serving, stats, exchange }: Pick<GrpcReceiverOptions, 'serving' | 'stats' | 'exchange'>, watch: Watch) {
+  constructor(options: SideCallOptions, watch: Watch) {
+    const { serving, exchange } = options;
     this.#serving = serving;
     this.#watch = watch;
-    this.#stats = stats;
+    this.#ports = options;
     const check: Method = { message: (call, request) => this.#check(call, request), end: () => {} };
     const watching: Method = { message: (call, request) => this.#startWatch(call, request), end: () => {} };
     const reflection: Method = {
@@ -50,7 +57,7 @@ export class SideCalls {
   }
 
   /** Takes the call if its method is one of ours. */
-  open(path: string, stream: Stream, connection: CallKeeper): StreamHandler | undefined {
+  open(path: string, stream: Stream, connection: Caller): StreamHandler | undefined {
     const method = Object.hasOwn(this.#methods, path) ? this.#methods[path] : undefined;
     if (method === undefined) return undefined;
     const call = new SideCall(stream, method, connection, this.#watch, this);
@@ -62,8 +69,8 @@ export class SideCalls {
     return this.#kept.keep(connection);
   }
 
-  refused(refusal: Refusal): void {
-    this.#stats.refuse(refusal.reason, 0);
+  refused(refusal: Refusal, { sender }: Caller): void {
+    refused(this.#ports, refusal, sender);
   }
 
   ended(call: SideCall, keptFor: CallKeeper | undefined): void {
@@ -124,12 +131,12 @@ class SideCall implements StreamHandler, Watched {
   told = 0;
   readonly #method: Method;
   readonly #frames = new FrameReader();
-  readonly #connection: CallKeeper;
+  readonly #connection: Caller;
   readonly #watch: Watch;
   readonly #calls: SideCalls;
   #isKept = false;
 
-  constructor(stream: Stream, method: Method, connection: CallKeeper, watch: Watch, calls: SideCalls) {
+  constructor(stream: Stream, method: Method, connection: Caller, watch: Watch, calls: SideCalls) {
     this.stream = stream;
     this.#method = method;
     this.#connection = connection;
@@ -189,7 +196,7 @@ class SideCall implements StreamHandler, Watched {
 
   #refuse(refusal: Refusal): void {
     if (this.stream.isOver) return;
-    this.#calls.refused(refusal);
+    this.#calls.refused(refusal, this.#connection);
     if (this.stream.headersSent) this.stream.reset(ErrorCode.CANCEL);
     else answerRefusal(this.stream, refusal);
   }

@@ -8,6 +8,7 @@ import { Inbound } from '../inbound.ts';
 import { messageOf } from '../message.ts';
 import type { Peer } from '../peer.ts';
 import type { Ports } from '../receiver.ts';
+import { refused } from '../refused.ts';
 import { idleMs, maxRequestMs, type Watch, type Watched } from '../watch.ts';
 import { receiptAnswer, refusalAnswer, writeAnswer, writeFullSuccess, writeRefusal } from './answer.ts';
 import { mayBePlain, plainRequest } from './plain-head.ts';
@@ -43,7 +44,7 @@ export class PlainConnection implements Watched {
   /** Of the body under way, and how much of it is still to come. */
   #inbound: Inbound | undefined = undefined;
   #isGzip = false;
-  readonly #sender: Sender = { heldBytes: 0 };
+  readonly #sender: Sender;
   readonly #requestHead: RequestHead;
   /** All of a body is there that is unpacked or taken in turns: what is sent on waits until it is answered. */
   #isAtWork = false;
@@ -62,6 +63,7 @@ export class PlainConnection implements Watched {
   constructor(ports: Ports, watch: Watch, peer: Peer, rim: PlainRim) {
     this.#ports = ports;
     this.#watch = watch;
+    this.#sender = { heldBytes: 0, peer };
     this.#requestHead = headOf(peer);
     this.#rim = rim;
     this.touchedAt = watch.now;
@@ -268,7 +270,7 @@ export class PlainConnection implements Watched {
 
   /** Nobody knows yet in which type the sender would like to be told. */
   #refuseHead(refusal: Refusal): void {
-    this.#ports.stats.refuse(refusal.reason, 0);
+    refused(this.#ports, refusal, this.#sender);
     this.#rim.send(writeAnswer(refusalAnswer(undefined, refusal), this.#watch.unixMs, true));
     this.#finished();
   }

@@ -32,7 +32,7 @@ interface ConnectionOptions {
   /** Nothing more will be sent: the socket is to be ended. */
   readonly finished: () => void;
   /** The client broke a rule, on the connection or on one of its streams. */
-  readonly broken?: () => void;
+  readonly broken?: (why: string) => void;
   /** Milliseconds of the monotonic clock, coarse. */
   readonly now: () => number;
 }
@@ -340,7 +340,7 @@ export class Connection implements FrameSink, StreamHost {
   /** The client broke a rule on this stream alone. */
   #resetFor(stream: Stream, code: ErrorCode): void {
     this.#charge(resetCost);
-    this.#options.broken?.();
+    this.#options.broken?.(`a request that breaks its rules (${errorName(code)})`);
     stream.reset(code);
   }
 
@@ -348,7 +348,8 @@ export class Connection implements FrameSink, StreamHost {
   #refuse(id: number, code: ErrorCode, ended: boolean): void {
     // What was on its way when we said that we go away is nobody's fault.
     if (!this.#goingAway) this.#charge(resetCost);
-    if (code !== ErrorCode.REFUSED_STREAM) this.#options.broken?.();
+    if (code === ErrorCode.ENHANCE_YOUR_CALM) this.#options.broken?.(`headers of more than ${maxListBytes} bytes`);
+    else if (code !== ErrorCode.REFUSED_STREAM) this.#options.broken?.('headers that it does not allow');
     this.writer.reset(id, code);
     if (!ended) this.#abandon(id);
   }
@@ -388,8 +389,13 @@ export class Connection implements FrameSink, StreamHost {
 
   #fail({ code, message }: ConnectionError): void {
     this.#goingAway = true;
-    this.#options.broken?.();
+    this.#options.broken?.(message);
     this.#sayGoAway(code, message);
     for (const stream of this.streams.all()) this.#forget(stream);
   }
+}
+
+/** As RFC 9113, 7 has it. */
+function errorName(code: ErrorCode): string {
+  return Object.entries(ErrorCode).find(([, value]) => value === code)?.[0] ?? String(code);
 }

@@ -27,6 +27,10 @@ export class LimitedIntake implements Intake {
     this.#at = clock.monotonicMs();
   }
 
+  get tenant(): string {
+    return this.#intake.tenant ?? '';
+  }
+
   get overload(): string {
     return this.#intake.overload ?? '';
   }

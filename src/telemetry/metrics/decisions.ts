@@ -10,7 +10,7 @@ export const decisionsMetrics: readonly Metric[] = [
     labels: ['outcome', 'policy'],
     help: 'Spans by how they left, and by the policy that decided.',
     advice:
-      'Anything in `lost` broke a promise: see docs/operations.md. `late_*` beyond a few per cent: a longer decision_wait. `invalid`: a sender of spans that are not valid OTLP (docs/otlp.md).',
+      'Anything in `lost` broke a promise: see docs/operations.md. `late_*` beyond a few per cent: a longer decision_wait. `invalid`: a sender of spans that are not valid OTLP (docs/otlp.md); `refused` in the log says which.',
     ...byTenant((stats) => outcomeRows(stats, 'spans')),
   },
   {

@@ -6,7 +6,7 @@ import { chunks } from '../../../src/receive/chunks.ts';
 import { ConnectionLimit } from '../../../src/receive/connection-limit.ts';
 import { createGrpcReceiver } from '../../../src/receive/grpc.ts';
 import { createHttpReceiver } from '../../../src/receive/http.ts';
-import type { Receiver } from '../../../src/receive/receiver.ts';
+import type { Receiver, Refused } from '../../../src/receive/receiver.ts';
 import type { ServerCredentials } from '../../../src/receive/server-credentials.ts';
 import { ReceiveStats } from '../../../src/receive/stats.ts';
 import { ParsingIntake } from './intake.ts';
@@ -24,6 +24,8 @@ export interface Started extends AsyncDisposable {
   readonly errors: unknown[];
   /** Connections that came to nothing, as `reason: why`. */
   readonly turnedAway: string[];
+  /** What was refused for good, as `reason (where known: spans, tenant) from address: why`. */
+  readonly refused: string[];
   serving: boolean;
 }
 
@@ -47,6 +49,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
   } = settings;
   const errors: unknown[] = [];
   const turnedAway: string[] = [];
+  const refused: string[] = [];
   const intake = new ParsingIntake();
   const ports = {
     endpoint: { host: '127.0.0.1', port: 0 },
@@ -57,6 +60,10 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     ...transport,
     ...(settings.tls && { tls: settings.tls }),
     onTurnedAway: (reason: string, why: string) => turnedAway.push(`${reason}: ${why}`),
+    onRefused: ({ reason, spans, tenant, peer, message }: Refused) => {
+      const of = [...(spans > 0 ? [`${spans} spans`] : []), ...(tenant === '' ? [] : [tenant])];
+      refused.push(`${[reason, ...of].join(' ')} from ${peer?.address}: ${message}`);
+    },
     onError: (error: unknown) => errors.push(error),
   };
   const receiver =
@@ -71,6 +78,7 @@ export async function start(kind: Kind, settings: Settings = {}): Promise<Starte
     receiver,
     errors,
     turnedAway,
+    refused,
     serving: true,
     [Symbol.asyncDispose]: async () => {
       await receiver.stopReceiving(systemClock.monotonicMs() + 2000);
