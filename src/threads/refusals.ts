@@ -1,4 +1,5 @@
 import { defaultRules } from '../enrich/default-rules.ts';
+import { mask } from '../enrich/rule.ts';
 import { textRules } from '../enrich/text-rules.ts';
 import { nameTenant, type RefusedExample, type RefusedSum } from '../model/refused.ts';
 import type { Refused } from '../receive/receiver.ts';
@@ -39,6 +40,8 @@ function add(sum: RefusedSum, { bytes, spans, tenant }: Pick<Refused, 'bytes' | 
 }
 
 const secretsInTexts = textRules(defaultRules);
+/** A key without any form that is known, where a header had it that should have a name: nobody needs it to find the sender. */
+const longWord = /\b(?=[A-Za-z_]*\d)[A-Za-z0-9_]{20,}\b/g;
 const quotedText = /"(?:[^"\\]|\\.)*"?/g;
 
 /**
@@ -48,5 +51,6 @@ const quotedText = /"(?:[^"\\]|\\.)*"?/g;
 export function sayable(message: string): string {
   let text = message.slice(0, maxSearchedChars).replace(quotedText, '"…"');
   for (const rule of secretsInTexts) text = rule.apply(text, () => {});
+  text = text.replace(longWord, mask);
   return text.length <= maxMessageChars ? text : `${text.slice(0, maxMessageChars)}…`;
 }
