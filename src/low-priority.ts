@@ -3,11 +3,12 @@ import { setPriority } from 'node:os';
 import { platform } from 'node:process';
 
 /**
- * A quarter of a core for what can wait, when the path wants all of it, and all that the path leaves. The scheduler's
- * weights are 335 and 1024 (sched(7), the nice value); more than that would be taken from an embedded store that must
- * keep up with 100 % kept.
+ * A tenth of a core for each thread that can wait, when the path wants all of it, and all that the path leaves. The
+ * scheduler's weights are 110 and 1024 (sched(7), the nice value). More of it (5: a quarter) doubles what an
+ * acknowledgement waits for beside a batch; less (19: a hundredth) and the embedded store stands still where everything
+ * is kept and senders want the whole core: docs/performance.md.
  */
-const niceness = 5;
+const niceness = 10;
 
 /**
  * Puts the calling thread behind the path's. On Linux alone, where a priority is a thread's; elsewhere it would be the
