@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { isReference, referenceBytes } from './body-reference.ts';
+import { isReference, lengthsOfReferences } from './body-reference.ts';
 import { Cutter, type Part } from './cut.ts';
 import { Damaged } from './damage.ts';
 import { joinedDigest } from './digest.ts';
@@ -103,7 +103,7 @@ const prepare = (db: DatabaseSync) => ({
   ),
   widen: db.prepare('UPDATE trace SET start_ms = ?, end_ms = ?, digest = ? WHERE id = ?'),
   addPart: db.prepare('INSERT INTO part (trace, body) VALUES (?, ?)'),
-  references: db.prepare(`SELECT body FROM (${newestParts}) WHERE length(body) = ${referenceBytes}`),
+  references: db.prepare(`SELECT body FROM (${newestParts}) WHERE length(body) IN (${lengthsOfReferences})`),
   /** Of format 1. */
   hasBody: db.prepare(`SELECT 1 FROM (${newestParts}) WHERE length(body) = ? AND body = ?`),
 });

@@ -1,20 +1,19 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { copyBytes } from '../wire/copy.ts';
+import { BlockReader } from './block-reader.ts';
+import { blockBytes, packBlock } from './body-block.ts';
 import { firstPlace, nextPlace, type Place } from './body-place.ts';
-import { BodyReader } from './body-reader.ts';
 import { readReference, referenceBytes, writeReference } from './body-reference.ts';
+import { OpenBlock } from './open-block.ts';
 import { bodyFile, bodyFiles } from './own-files.ts';
 
-/** Bodies are gathered to be written together; a larger one is written by itself. */
-const gatheredBytes = 512 * 1024;
 /** A file goes as a whole, so it is a small part of the store. */
 const mostFileBytes = 32 * 1024 * 1024;
 const filesPerStore = 64;
 
 /**
- * The bodies of parts, one behind the other in files beside the database: written once, where SQLite writes what is new
- * to its log and then to its pages. The rows say what is stored: bytes that no row refers to are none. A file goes when
+ * The bodies of parts, in compressed blocks one behind the other in files beside the database: written once, where SQLite
+ * writes what is new to its log and then to its pages. The rows say what is stored: bytes that no row refers to are none. A file goes when
  * the oldest trace lies in a later one.
  */
 export class BodyFiles {
@@ -23,14 +22,13 @@ export class BodyFiles {
   readonly #fileBytes: number;
   /** Bytes of each file, by its number. */
   #sizes = new Map<number, number>();
-  readonly #gathered = new Uint8Array(gatheredBytes);
-  #length = 0;
-  /** Where what is gathered belongs. */
+  readonly #block = new OpenBlock();
+  /** Where it belongs. */
   #at: Place = firstPlace;
   /** The end of what rows refer to. */
   #committed: Place = firstPlace;
   #writing = -1;
-  readonly #reader = new BodyReader();
+  readonly #reader = new BlockReader();
   readonly #reference = new Uint8Array(referenceBytes);
 
   /** `database`: its path. `maxBytes`: of the whole store. `endsOfRows`: of what its rows refer to. */
@@ -59,22 +57,21 @@ export class BodyFiles {
 
   /** Takes a body; the result says where it will lie, and is lent until the next call. Throws what `flush` throws. */
   add(body: Uint8Array): Uint8Array {
-    if (this.#length + body.length > gatheredBytes) this.flush();
-    if (this.#at.at + this.#length >= this.#fileBytes) this.#turn();
-    const start = this.#at.at + this.#length;
-    writeReference({ number: this.#at.number, start, bytes: body.length, crc: crc32(body) }, this.#reference);
-    if (body.length > gatheredBytes) this.#write(body);
-    else {
-      copyBytes(body, 0, body.length, this.#gathered, this.#length);
-      this.#length += body.length;
-    }
+    if (!this.#block.hasRoom(body)) this.flush();
+    if (this.#block.length === 0 && this.#at.at >= this.#fileBytes) this.#turn();
+    const { number, at: start } = this.#at;
+    const reference = { number, start, bytes: body.length, crc: crc32(body), at: this.#block.length };
+    writeReference(reference, this.#reference);
+    // A larger one is a block by itself.
+    if (body.length > blockBytes) this.#write(packBlock(body));
+    else this.#block.add(body);
     return this.#reference;
   }
 
   /** To be called before the rows that refer to what was added are committed. Throws what the system says. */
   flush(): void {
-    if (this.#length > 0) this.#write(this.#gathered.subarray(0, this.#length));
-    this.#length = 0;
+    if (this.#block.length > 0) this.#write(this.#block.pack());
+    this.#block.clear();
   }
 
   /** What was added has its rows. */
@@ -86,8 +83,9 @@ export class BodyFiles {
   undo(): void {
     const { number, at } = this.#committed;
     const wasTurned = this.#at.number !== number;
-    this.#length = 0;
+    this.#block.clear();
     this.#at = this.#committed;
+    this.#reader.close();
     try {
       if (wasTurned) this.#closeWriting();
       for (const later of [...this.#sizes.keys()].filter((each) => each > number)) this.#delete(later);
@@ -100,10 +98,11 @@ export class BodyFiles {
 
   /** The body; undefined where it is not, or not whole, what was written: a crash of the machine may have taken it. */
   read(reference: Uint8Array): Uint8Array | undefined {
-    const { number, start, bytes, crc } = readReference(reference);
-    if (number === this.#at.number && start + bytes > this.#at.at) this.flush();
-    const body = this.#reader.read(bodyFile(this.#database, number), start, bytes);
-    return body !== undefined && crc32(body) === crc ? body : undefined;
+    const wanted = readReference(reference);
+    const { number, start, bytes, at } = wanted;
+    const isOpen = at !== undefined && number === this.#at.number && start === this.#at.at;
+    if (isOpen && at + bytes <= this.#block.length) return this.#block.bodyAt(at, bytes);
+    return this.#reader.read(bodyFile(this.#database, number), wanted);
   }
 
   /** Whether it refers to a body of these bytes. */
@@ -112,6 +111,11 @@ export class BodyFiles {
     if (bytes !== body.length || crc !== crc32(body)) return false;
     const there = this.read(reference);
     return there !== undefined && Buffer.compare(there, body) === 0;
+  }
+
+  /** Lets go what is held of what was read: a file, and blocks. */
+  forgetRead(): void {
+    this.#reader.close();
   }
 
   /**

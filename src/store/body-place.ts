@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { isReference, readReference } from './body-reference.ts';
+import { isReference, leastEnd, readReference } from './body-reference.ts';
 import { mostFiles } from './own-files.ts';
 
 /** Where bodies end, in the files of a database. */
@@ -30,7 +30,7 @@ export function endsOfRows(db: DatabaseSync): () => Place[] {
     newest.flatMap((statement) => {
       const body = statement.get()?.body as Uint8Array | null | undefined;
       if (!body || !isReference(body)) return [];
-      const { number, start, bytes } = readReference(body);
-      return number < mostFiles ? [{ number, at: start + bytes }] : [];
+      const reference = readReference(body);
+      return reference.number < mostFiles ? [{ number: reference.number, at: leastEnd(reference) }] : [];
     });
 }

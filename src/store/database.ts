@@ -3,8 +3,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { Damaged } from './damage.ts';
 import { tightenFiles } from './own-files.ts';
 
-/** Since 2 bodies lie beside the database (body-files.ts), and ids are keys of trace-ids.ts; older rows stay as they are. */
-const formatVersion = 2;
+/**
+ * Since 2 bodies lie beside the database (body-files.ts), and ids are keys of trace-ids.ts; since 3 bodies are in blocks
+ * (body-block.ts). Older rows stay as they are.
+ */
+const formatVersion = 3;
 
 /**
  * trace: one row a trace, in the order of arrival; `digest` is what search reads before it touches any span
@@ -25,7 +28,7 @@ PRAGMA user_version = ${formatVersion};
 `;
 
 /** Of a row of format 1 all bodies are in `part`. */
-const fromFormat1 = `ALTER TABLE trace ADD COLUMN body BLOB; PRAGMA user_version = ${formatVersion};`;
+const newColumn = 'ALTER TABLE trace ADD COLUMN body BLOB;';
 
 /**
  * Opens the database, making it where absent, but not its directory. WAL with synchronous NORMAL: a crash of the machine may take the last
@@ -52,7 +55,8 @@ function prepare(db: DatabaseSync): void {
   db.exec('PRAGMA cache_size = -16384;');
   const version = Number(db.prepare('PRAGMA user_version').get()!.user_version);
   if (version === 0) db.exec(`BEGIN; ${schema} COMMIT`);
-  else if (version === 1) db.exec(`BEGIN; ${fromFormat1} COMMIT`);
+  else if (version === 1 || version === 2)
+    db.exec(`BEGIN; ${version === 1 ? newColumn : ''} PRAGMA user_version = ${formatVersion}; COMMIT`);
   else if (version !== formatVersion)
     throw new Damaged(`it has format ${version}, this version reads up to ${formatVersion}`);
   db.exec(

@@ -96,6 +96,7 @@ export class Retention {
   #dropBodies(): void {
     this.#inTransaction(() => {
       this.#bodies.begin();
+      this.#bodies.forgetRead();
       const oldest = this.#oldestBody();
       if (oldest !== undefined || this.stats().traces === 0) this.#bodies.deleteBefore(oldest);
     });

@@ -7,8 +7,8 @@ import { hour, start, temporaryDirectory } from './fixture.ts';
 import { bodiesIn, mebibyte, opened } from './open-parts.ts';
 
 const small = 16 * mebibyte;
-/** So long that three of them fill a file of bodies. */
-const padding = 100_000;
+/** So long that four of them fill a file of bodies. */
+const noise = 100_000;
 /** A span whose attribute does not end where it says: the request is refused when what stands before is stored. */
 const malformed: Told = { trace: 'malformed', unknown: Uint8Array.from([0x4a, 0x02, 0x0a, 0x05]) };
 
@@ -25,7 +25,7 @@ function afterEachTrace(db: DatabaseSync, meanwhile: () => void): void {
 function withoutFiles(directory: string, traces: number, isGone: (at: number, files: number) => boolean): void {
   {
     using store = opened(directory, small);
-    for (let i = 0; i < traces; i++) store.keep(start + i * hour, { trace: `t${i}`, name: `t${i}`, padding });
+    for (let i = 0; i < traces; i++) store.keep(start + i * hour, { trace: `t${i}`, name: `t${i}`, noise });
   }
   const files = bodiesIn(directory);
   for (const [at, name] of files.entries()) if (isGone(at, files.length)) rmSync(join(directory, name));
@@ -41,7 +41,7 @@ describe('where files are gone that rows refer to, what comes then is never take
     withoutFiles(home.path, 12, isGone);
     using store = opened(home.path, small);
     store.keep(start + 12 * hour, { trace: 'new', name: 'new' });
-    for (let i = 0; i < 12; i++) store.keep(start + 12 * hour, { trace: `newer ${i}`, name: 'newer', padding });
+    for (let i = 0; i < 12; i++) store.keep(start + 12 * hour, { trace: `newer ${i}`, name: 'newer', noise });
     for (let at = start + 24 * hour; at < start + 36 * hour; at += hour) {
       store.retain(at);
       expect([at, await store.times('new', 'new')]).toEqual([at, 1]);
@@ -50,15 +50,18 @@ describe('where files are gone that rows refer to, what comes then is never take
     expect(bodiesIn(home.path)).toEqual([]);
   });
 
-  it('nor where only the end of one is', async () => {
+  it.each([
+    ['behind what is left', 100_000, 1, ['new', 't0']],
+    ['in another file, where the last block is gone as a whole', 70_000, 2, ['new']],
+  ])('nor where only the end of one is: %s', async (_, bytesLeft, files, found) => {
     using home = temporaryDirectory();
     withoutFiles(home.path, 2, () => false);
     const [file] = bodiesIn(home.path);
-    truncateSync(join(home.path, file), 150_000);
+    truncateSync(join(home.path, file), bytesLeft);
     using store = opened(home.path, small);
-    store.keep(start + 12 * hour, { trace: 'new', name: 'new', padding });
-    expect(bodiesIn(home.path)).toHaveLength(2);
-    expect((await store.found('{}')).sort()).toEqual(['new', 't0']);
+    store.keep(start + 12 * hour, { trace: 'new', name: 'new', noise });
+    expect(bodiesIn(home.path)).toHaveLength(files);
+    expect((await store.found('{}')).sort()).toEqual(found);
   });
 });
 
@@ -68,7 +71,7 @@ it('files of other names are left alone', async () => {
   for (const name of others) writeFileSync(join(home.path, name), 'x'.repeat(2 * mebibyte));
   using store = opened(home.path, small);
   store.keep(start, { trace: 'one', name: 'one' });
-  store.keep(start, { trace: 'two', name: 'two', padding });
+  store.keep(start, { trace: 'two', name: 'two', noise });
   expect((await store.found('{}')).sort()).toEqual(['one', 'two']);
   expect(store.retention.stats().bytes).toBeLessThan(mebibyte);
   store.retain(start + 100 * hour);
@@ -86,7 +89,7 @@ it('a file that cannot be deleted when a request fails leaves the next ones alon
     rmSync(file, { recursive: true });
     mkdirSync(file);
   };
-  const good = Array.from({ length: 12 }, (_, i) => ({ trace: `t${i}`, padding: 300_000 }));
+  const good = Array.from({ length: 12 }, (_, i) => ({ trace: `t${i}`, noise: 300_000 }));
   afterEachTrace(store.db, swap);
   expect(() => store.keep(start, ...good, malformed)).toThrow();
   expect(store.db.isTransaction).toBe(false);
@@ -101,7 +104,10 @@ describe('a body that is damaged is said to be', () => {
     }
     const file = join(directory, bodiesIn(directory)[0]);
     const bytes = readFileSync(file);
-    for (const name of ['one', 'two']) bytes[bytes.indexOf(name)] ^= 1;
+    for (const name of ['one', 'two']) {
+      expect(bytes.includes(name)).toBe(true);
+      bytes[bytes.indexOf(name)] ^= 1;
+    }
     writeFileSync(file, bytes);
     return opened(directory);
   }
@@ -130,7 +136,7 @@ it('what cannot be read where a body lies hurts no other trace, nor those who wr
   using store = opened(home.path, small);
   const old = { trace: 'old', id: 'a', name: 'old' };
   store.keep(start, old);
-  store.keep(start, { trace: 'long', padding: 300_000 });
+  store.keep(start, { trace: 'long', noise: 400_000 });
   store.keep(start, { trace: 'next', name: 'next' });
   const [file] = bodiesIn(home.path);
   rmSync(join(home.path, file));
@@ -178,8 +184,8 @@ it('a store that is opened, written, read and closed leaves no descriptor open',
   const before = open();
   for (let i = 0; i < 20; i++) {
     using store = opened(home.path, small);
-    store.keep(start, { trace: `t${i}`, padding }, { trace: `u${i}`, padding });
-    expect(() => store.keep(start, { trace: `v${i}`, padding }, malformed)).toThrow();
+    store.keep(start, { trace: `t${i}`, noise }, { trace: `u${i}`, noise });
+    expect(() => store.keep(start, { trace: `v${i}`, noise }, malformed)).toThrow();
     await store.found('{}');
     store.retain(start);
   }

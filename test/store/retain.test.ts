@@ -40,7 +40,7 @@ describe('old traces go', () => {
     const maxBytes = 4 * mebibyte;
     using store = new Inside({ retentionMs: 24 * hour, maxBytes });
     for (let i = 0; i < 400; i++) {
-      store.keepBytes(requestBytes({ trace: `t${i}`, name: `n${i}`, startMs: start + i, padding: 40_000 }), start + i);
+      store.keepBytes(requestBytes({ trace: `t${i}`, name: `n${i}`, startMs: start + i, noise: 40_000 }), start + i);
       store.retain(start + i);
       expect(store.stats.bytes).toBeLessThanOrEqual(maxBytes);
     }
@@ -54,7 +54,7 @@ describe('old traces go', () => {
 
   it('and the file becomes small again', () => {
     using store = new Inside({ retentionMs: hour, maxBytes: 1024 * mebibyte });
-    for (let i = 0; i < 100; i++) store.keepBytes(requestBytes({ trace: `t${i}`, padding: 100_000 }), start);
+    for (let i = 0; i < 100; i++) store.keepBytes(requestBytes({ trace: `t${i}`, noise: 100_000 }), start);
     store.retain(start + 1);
     expect(store.fileBytes).toBeGreaterThan(5 * mebibyte);
     store.retain(start + hour + 1);

@@ -99,7 +99,7 @@ describe('what one tenant does to its store', () => {
     using directory = temporaryDirectory();
     const { store } = await open(directory.path, { tenants, maxBytes: 4 << 20 });
     offer(store, b, told(b, 1));
-    for (let n = 0; n < 120; n++) offer(store, a, { trace: `big ${n}`, padding: 60_000 });
+    for (let n = 0; n < 120; n++) offer(store, a, { trace: `big ${n}`, noise: 60_000 });
     await idle(store);
     await store.retain();
     expect(store.storage.bytes).toBeLessThan(3 << 20);

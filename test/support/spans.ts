@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Writer } from '../../src/wire/writer.ts';
 
 /** A span as a story tells it; what is left out is ordinary. */
@@ -29,6 +30,8 @@ export interface Told {
   unknown?: Uint8Array;
   /** Bytes of padding, as an attribute. */
   padding?: number;
+  /** The same, of a text that cannot be compressed to less than three quarters, another one for each trace. */
+  noise?: number;
 }
 
 /** Any text → bytes that look random and are always the same (FNV-1a, stretched). */
@@ -42,6 +45,9 @@ export function idOf(text: string, bytes: number): Uint8Array {
   }
   return out;
 }
+const noise = (text: string, bytes: number): string =>
+  createHash('shake256', { outputLength: bytes }).update(text).digest('base64').slice(0, bytes);
+
 export const traceIdHex = (text: string): string => Buffer.from(idOf(text, 16)).toString('hex');
 
 let unnamed = 0;
@@ -65,6 +71,7 @@ export function spanBytes(told: Told): Uint8Array {
   for (const more of [told.attributes, told.more])
     for (const [key, value] of Object.entries(more ?? {})) attributeField(w, 9, key, value);
   if (told.padding !== undefined) attributeField(w, 9, 'padding', 'x'.repeat(told.padding));
+  if (told.noise !== undefined) attributeField(w, 9, 'noise', noise(told.trace, told.noise));
   if (told.status !== undefined) {
     const status = w.open(15);
     w.tag(3, 0);
