@@ -2,16 +2,14 @@ import { randomInt } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { IdHash } from '../tables/id-hash.ts';
 import { Damaged } from './damage.ts';
+import { filterOf, GenerationFilters, generationsPerFilter } from './generation-filters.ts';
 
 /** Traces whose rows follow each other: those of one generation stand together in the index of ids. */
 const tracesPerGeneration = 8192;
-/** A bit for each generation in every byte of a filter. */
-const generationsPerFilter = 8;
-/** 16 for each trace of a generation, and 6 probes, let 1 in 1,000 that is not there through. */
-const bitsPerGeneration = 16 * tracesPerGeneration;
-const probes = 6;
 /** How many are read into the filters with one batch: about a millisecond each. */
 const readAtOnce = 16;
+/** And one more for so many looks into those that are not read yet, which take as long: a full store has hundreds. */
+const looksPerRead = 256;
 /** More traces than a disk holds: ids that are further apart are damaged. */
 const mostGenerations = 2 ** 17;
 
@@ -27,12 +25,14 @@ const keyBytes = idBytes + 4;
 export class TraceIds {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #hash = new IdHash(randomInt(2 ** 31));
-  /** By the number of their first generation / generationsPerFilter; those before `#readFrom` lack generations. */
-  readonly #filters = new Map<number, Uint8Array>();
+  /** They lack generations before `#readFrom`. */
+  readonly #filters = new GenerationFilters(tracesPerGeneration);
   readonly #key = Buffer.alloc(keyBytes);
   #first = 0;
   #last = 0;
   #readFrom = 0;
+  /** Into generations before that, since one of them was read for it. */
+  #looks = 0;
   /** Another one where another connection has written. */
   #version = -1;
   #nextId = 1;
@@ -48,24 +48,23 @@ export class TraceIds {
    * before a question.
    */
   refresh(): void {
-    this.#look();
+    this.#measure();
     const version = Number(this.#statements.version.get()!.data_version);
     if (version !== this.#version) this.#readFrom = this.#last + 1;
     this.#version = version;
-    for (const number of this.#filters.keys())
-      if (number < filterOf(this.#first) || number > filterOf(this.#last)) this.#filters.delete(number);
+    this.#filters.keep(this.#first, this.#last);
     for (let n = 0; n < readAtOnce && this.#readFrom > this.#first; n++) this.#read(--this.#readFrom);
   }
 
   /** The row of a trace, by the 16 bytes of its id; undefined where there is none. */
   find(traceId: Uint8Array): number | undefined {
+    if (this.#looks >= looksPerRead) this.#readForLooks();
     const hash = this.#hashOf(traceId);
-    for (let generation = this.#last; generation >= this.#first; ) {
-      const filter = filterOf(generation);
-      const mayHave = this.#mayHave(filter, hash);
-      for (; generation >= Math.max(this.#first, filter * generationsPerFilter); generation--) {
-        if (generation >= this.#readFrom && (mayHave & bitOf(generation)) === 0) continue;
-        const id = this.#rowOf(this.#keyOf(generation, traceId));
+    for (let filter = filterOf(this.#last); filter >= filterOf(this.#first); filter--) {
+      for (let bits = this.#filters.mayHave(filter, hash) | this.#unread(filter); bits !== 0; ) {
+        const newest = 31 - Math.clz32(bits);
+        bits &= ~(1 << newest);
+        const id = this.#look(filter * generationsPerFilter + newest, traceId);
         if (id !== undefined) return id;
       }
     }
@@ -76,17 +75,29 @@ export class TraceIds {
   next(traceId: Uint8Array): { readonly id: number; readonly key: Uint8Array } {
     const id = this.#nextId++;
     this.#last = generationOf(id);
-    this.#add(this.#last, this.#hashOf(traceId));
+    this.#filters.add(this.#last, this.#hashOf(traceId));
     return { id, key: this.#keyOf(this.#last, traceId) };
   }
 
-  #look(): void {
+  #measure(): void {
     const { first, last, format1 } = this.#statements.ends.get() as Record<'first' | 'last' | 'format1', number>;
     this.#nextId = last + 1;
     this.#first = generationOf(first);
     this.#last = generationOf(last);
     this.#hasFormat1 = format1 === 1;
     if (this.#first < 0 || this.#last - this.#first > mostGenerations) throw new Damaged('its rows have odd numbers');
+  }
+
+  /** Into one generation. */
+  #look(generation: number, traceId: Uint8Array): number | undefined {
+    if (generation < this.#first) return undefined;
+    if (generation < this.#readFrom) this.#looks++;
+    return this.#rowOf(this.#keyOf(generation, traceId));
+  }
+
+  #readForLooks(): void {
+    for (; this.#looks >= looksPerRead && this.#readFrom > this.#first; this.#looks -= looksPerRead)
+      this.#read(--this.#readFrom);
   }
 
   #rowOf(key: Uint8Array): number | undefined {
@@ -108,30 +119,17 @@ export class TraceIds {
     to.writeUInt32BE(generation + 1);
     const keys = Buffer.from(String(this.#statements.keys.get(from, to, keyBytes)!.keys ?? ''), 'hex');
     for (let at = keyBytes - idBytes; at < keys.length; at += keyBytes)
-      this.#add(generation, this.#hashOf(keys.subarray(at, at + idBytes)));
+      this.#filters.add(generation, this.#hashOf(keys.subarray(at, at + idBytes)));
   }
 
   #hashOf(id: Uint8Array): number {
     return this.#hash.of(word(id, 0), word(id, 4), word(id, 8), word(id, 12));
   }
 
-  #add(generation: number, hash: number): void {
-    const number = filterOf(generation);
-    let filter = this.#filters.get(number);
-    if (filter === undefined) this.#filters.set(number, (filter = new Uint8Array(bitsPerGeneration)));
-    const bit = bitOf(generation);
-    const step = stepOf(hash);
-    for (let i = 0, at = hash; i < probes; i++, at += step) filter[at & (bitsPerGeneration - 1)] |= bit;
-  }
-
-  /** A bit for each generation of the filter. */
-  #mayHave(number: number, hash: number): number {
-    const filter = this.#filters.get(number);
-    if (filter === undefined) return 0;
-    const step = stepOf(hash);
-    let bits = 0xff;
-    for (let i = 0, at = hash; i < probes && bits !== 0; i++, at += step) bits &= filter[at & (bitsPerGeneration - 1)];
-    return bits;
+  /** The bits of a filter's generations that are not in it yet. */
+  #unread(number: number): number {
+    const generations = this.#readFrom - number * generationsPerFilter;
+    return generations >= generationsPerFilter ? -1 : (1 << Math.max(0, generations)) - 1;
   }
 }
 
@@ -139,10 +137,6 @@ export class TraceIds {
 export const idIn = (key: Uint8Array): Uint8Array => key.subarray(-idBytes);
 
 const generationOf = (id: number): number => Math.floor(id / tracesPerGeneration);
-const filterOf = (generation: number): number => Math.floor(generation / generationsPerFilter);
-const bitOf = (generation: number): number => 1 << (generation % generationsPerFilter);
-/** The bits of the hash that do not say where it begins. */
-const stepOf = (hash: number): number => (hash >>> 17) | 1;
 const word = (b: Uint8Array, at: number): number => b[at] | (b[at + 1] << 8) | (b[at + 2] << 16) | (b[at + 3] << 24);
 
 const prepare = (db: DatabaseSync) => ({
