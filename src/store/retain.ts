@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { BodyFiles } from './body-files.ts';
 import { fileOf, isReference } from './body-reference.ts';
-import { retentionPlan, type StoreLimits } from './limits.ts';
+import { retentionPlan, type StoreLimits, spareRoom } from './limits.ts';
 
 export interface StorageStats {
   /** Bytes of bodies, and of the database in use; its freed pages, which the next traces take, are not among them. */
@@ -15,11 +15,13 @@ export interface StorageStats {
 }
 
 /**
- * Traces deleted in one transaction, and bytes given back to the file system after it: each step a few milliseconds.
+ * Traces deleted in one transaction, and bytes given back to the file system after it: each step a few milliseconds, or
+ * some 20 where very many small traces are too much.
  */
 const tracesPerStep = 200;
+const mostTracesPerStep = 4000;
 const bytesPerStep = 2 * 1024 * 1024;
-/** Free pages kept for the next traces rather than given back and taken again. */
+/** Of the pages, as many free ones are kept for the next traces, where there is room. */
 const spareShare = 0.1;
 
 /**
@@ -38,20 +40,30 @@ export class Retention {
     this.#statements = prepare(db);
   }
 
+  /**
+   * To be called before a request is stored: where others come without end, `step` has a turn for each at best. Two
+   * steps delete as many traces as a request has.
+   */
+  makeRoom(now: number): void {
+    for (let n = 0; n < 3 && this.#excessBytes(now) > 0; n++) this.step(now);
+  }
+
   /** True when something was done: then there may be more. */
   step(now: number): boolean {
     const plan = retentionPlan(now, this.#limits);
-    const deleted = this.#deleteBefore(plan.storedBefore) + this.#deleteExcess(this.#usedBytes() - plan.bytes);
+    const deleted = this.#deleteBefore(plan.storedBefore) + this.#deleteExcess(this.#excessBytes(now));
     this.#dropBodies();
     const shrunk = this.#shrink();
-    return deleted > 0 || shrunk;
+    const isDone = deleted === 0 && !shrunk;
+    if (isDone) this.#bodies.forgetRead();
+    return !isDone;
   }
 
   stats(): StorageStats {
     const { traces, oldest } = this.#statements.count.get() as { traces: number | null; oldest: number | null };
     const { maxBytes: limitBytes } = this.#limits;
     const bytes = this.#usedBytes();
-    const overLimit = bytes > retentionPlan(0, this.#limits).bytes;
+    const overLimit = this.#excessBytes(0) > 0;
     return { bytes, limitBytes, traces: traces ?? 0, oldestAt: oldest ?? 0, overLimit };
   }
 
@@ -61,16 +73,19 @@ export class Retention {
   }
 
   /**
-   * Those of the oldest file of bodies, which goes with the last of them; of format 1 as many as are so large on
-   * average: one by one each would be a transaction. All at once would be a long step.
+   * As many as are so large on average, but more than a few, as each step is a transaction; and none beyond the oldest
+   * file of bodies, which goes with the last of them. All of a file at once would be a long step.
    */
   #deleteExcess(bytes: number): number {
     if (bytes <= 0) return 0;
-    const oldest = this.#oldestBody();
-    if (oldest !== undefined) return this.#deleteUpTo(Number(this.#statements.lastInFile.get(fileOf(oldest))!.id));
-    const traceBytes = this.#usedBytes() / Math.max(1, this.stats().traces);
-    const last = this.#statements.oldest.get(Math.min(tracesPerStep, Math.ceil(bytes / traceBytes)))?.id;
-    return last === undefined || last === null ? 0 : this.#deleteUpTo(Number(last));
+    const { lastInFile, oldest } = this.#statements;
+    const traces = Math.ceil(bytes / (this.#usedBytes() / Math.max(1, this.stats().traces)));
+    const body = this.#oldestBody();
+    const last =
+      body === undefined
+        ? oldest.get(Math.min(tracesPerStep, traces))
+        : lastInFile.get(Math.min(mostTracesPerStep, Math.max(tracesPerStep, traces)), fileOf(body));
+    return last === undefined || last.id === null ? 0 : this.#deleteUpTo(Number(last.id));
   }
 
   #deleteUpTo(id: number): number {
@@ -96,7 +111,6 @@ export class Retention {
   #dropBodies(): void {
     this.#inTransaction(() => {
       this.#bodies.begin();
-      this.#bodies.forgetRead();
       const oldest = this.#oldestBody();
       if (oldest !== undefined || this.stats().traces === 0) this.#bodies.deleteBefore(oldest);
     });
@@ -113,6 +127,10 @@ export class Retention {
     return { all, free, size };
   }
 
+  #excessBytes(now: number): number {
+    return this.#usedBytes() - retentionPlan(now, this.#limits).bytes;
+  }
+
   #usedBytes(): number {
     const { all, free, size } = this.#pages();
     return (all - free) * size + this.#bodies.bytes;
@@ -120,7 +138,7 @@ export class Retention {
 
   #shrink(): boolean {
     const { all, free, size } = this.#pages();
-    const excess = free - Math.ceil(all * spareShare);
+    const excess = free - Math.ceil(Math.min(all * spareShare, spareRoom(this.#limits.maxBytes) / size));
     if (excess > 0) this.#db.exec(`PRAGMA incremental_vacuum(${Math.min(excess, Math.ceil(bytesPerStep / size))})`);
     return excess > 0 && this.#pages().free < free;
   }
@@ -132,7 +150,7 @@ const prepare = (db: DatabaseSync) => ({
   ),
   oldest: db.prepare('SELECT max(id) AS id FROM (SELECT id FROM trace ORDER BY id LIMIT ?)'),
   lastInFile: db.prepare(
-    `SELECT max(id) AS id FROM (SELECT id, body FROM trace ORDER BY id LIMIT ${tracesPerStep}) WHERE substr(body, 1, 5) <= ?`,
+    'SELECT max(id) AS id FROM (SELECT id, body FROM trace ORDER BY id LIMIT ?) WHERE substr(body, 1, 5) <= ?',
   ),
   oldestBody: db.prepare('SELECT body FROM trace ORDER BY id LIMIT 1'),
   deleteParts: db.prepare('DELETE FROM part WHERE trace IN (SELECT id FROM trace WHERE id <= ?)'),

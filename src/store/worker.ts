@@ -62,9 +62,10 @@ async function obey(command: Command): Promise<void> {
 async function carryOut(command: Command): Promise<Outcome> {
   switch (command.type) {
     case 'append': {
-      const refusedSpans = await databases.use(command.tenant, ({ appender }) =>
-        appender.append(command.body, command.now),
-      );
+      const refusedSpans = await databases.use(command.tenant, ({ appender, retention }) => {
+        retention.makeRoom(command.now);
+        return appender.append(command.body, command.now);
+      });
       return { storage: databases.storage, refusedSpans };
     }
     case 'retain':

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { requestBytes, type Told } from '../support/spans.ts';
 import { hour, start, temporaryDirectory } from './fixture.ts';
 import { writeFormat1 } from './format-1.ts';
 import { writeFormat2 } from './format-2.ts';
-import { bodiesIn, mebibyte, opened } from './open-parts.ts';
+import { bodiesIn, bytesIn, mebibyte, opened } from './open-parts.ts';
 
 describe('bodies lie in files beside the database', () => {
   it('which go one by one as traces do, and all of them with the last', () => {
@@ -51,8 +51,23 @@ describe('bodies lie in files beside the database', () => {
       store.keep(start, ...Array.from({ length: 20 }, (_, n) => ({ trace: `${i} ${n}`, attributes, noise: 3000 })));
       if (store.retention.stats().overLimit) store.retain(start);
     }
-    const sizes = readdirSync(home.path).map((name) => statSync(join(home.path, name)).size);
-    expect(sizes.reduce((sum, size) => sum + size, 0) / mebibyte).toBeLessThan(most);
+    expect(bytesIn(home.path) / mebibyte).toBeLessThan(most);
+  });
+
+  it('and stay within that where rows give way to large bodies', () => {
+    using home = temporaryDirectory();
+    using store = opened(home.path, 24 * mebibyte);
+    const keep = (...told: Told[]): void => {
+      store.keep(start, ...told);
+      store.retain(start);
+    };
+    for (let i = 0; i < 60; i++) keep(...Array.from({ length: 1500 }, (_, n) => ({ trace: `${i} ${n}` })));
+    let most = 0;
+    for (let i = 0; i < 60; i++) {
+      keep({ trace: `large ${i}`, noise: 500_000 });
+      most = Math.max(most, bytesIn(home.path));
+    }
+    expect(most / mebibyte).toBeLessThan(24);
   });
 
   it('of which nothing is left of a request that could not be stored', async () => {

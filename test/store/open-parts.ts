@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openParts } from '../../src/store/opened.ts';
 import { Pace, Turns } from '../../src/store/pace.ts';
@@ -37,3 +37,7 @@ export const bodiesIn = (directory: string): string[] =>
   readdirSync(directory)
     .filter((name) => name.includes('-bodies-'))
     .sort();
+
+/** Of all files of the store. */
+export const bytesIn = (directory: string): number =>
+  readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
