@@ -8,8 +8,8 @@ import { SumsByCause } from '../telemetry/sums-by-cause.ts';
 /** How often a shard tells of one reason. The log says it less often, of all shards together. */
 const tellEveryMs = 1_000;
 const maxMessageChars = 300;
-/** Beyond it no message is looked through for secrets. */
-const maxSearchedChars = 4_096;
+/** Beyond it no message is looked through for secrets: rules take up to the square of its length. */
+const maxSearchedChars = 1_024;
 
 /** With where it came in, or wanted to. */
 export type RefusedAt = Refused & Pick<RefusedExample, 'port'> & Pick<RefusedSum, 'what'>;
@@ -41,7 +41,7 @@ function add(sum: RefusedSum, { bytes, spans, tenant }: Pick<Refused, 'bytes' | 
 
 const secretsInTexts = textRules(defaultRules);
 /** A key without any form that is known, where a header had it that should have a name: nobody needs it to find the sender. */
-const longWord = /\b(?=[A-Za-z_]*\d)[A-Za-z0-9_]{20,}\b/g;
+const longWord = /\b(?=[A-Za-z_]*\d)(?=\d*[A-Za-z_])[A-Za-z0-9_]{20,}\b/g;
 const quotedText = /"(?:[^"\\]|\\.)*"?/g;
 
 /**
@@ -52,5 +52,7 @@ export function sayable(message: string): string {
   let text = message.slice(0, maxSearchedChars).replace(quotedText, '"…"');
   for (const rule of secretsInTexts) text = rule.apply(text, () => {});
   text = text.replace(longWord, mask);
-  return text.length <= maxMessageChars ? text : `${text.slice(0, maxMessageChars)}…`;
+  if (text.length > maxMessageChars) return `${text.slice(0, maxMessageChars)}…`;
+  // A secret that was cut in its middle matches no rule.
+  return message.length > maxSearchedChars ? text.replace(/\S*$/, '…') : text;
 }

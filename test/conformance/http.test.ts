@@ -180,7 +180,7 @@ describe('OTLP/HTTP', () => {
     expect(await message('{"resourceSpans": [}')).toBe('not JSON: expected a value or ] at byte 19, found "}"');
     const span = { ...spanJson('eee19b7ec3c1b174'), startTimeUnixNano: '-1' };
     expect(await message(JSON.stringify(requestJson([span])))).toMatch(
-      /^resourceSpans\[0\]\.scopeSpans\[0\]\.spans\[0\]\.startTimeUnixNano: -1 is out of range/,
+      /^resourceSpans\[0\]\.scopeSpans\[0\]\.spans\[0\]\.startTimeUnixNano: "-1" is out of range/,
     );
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { decodeJson } from '../../src/decode/json.ts';
 import { Refusal } from '../../src/errors.ts';
 import type { Receipt } from '../../src/model/intake.ts';
 import type { Refused } from '../../src/receive/receiver.ts';
@@ -159,6 +160,25 @@ describe('an example in the log', () => {
     expect(sayable('"hunter2')).toBe('"…"');
   });
 
+  it.each(['4111111111111111.5', '41111111111111111111', '4111111111111111e9999', '4111111111111111e99'])(
+    'quotes no number of a body either: %s',
+    (written) => {
+      const span = (value: object): string =>
+        JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ attributes: [{ key: 'card', value }] }] }] }] });
+      const text = span({ intValue: written });
+      expect(() => decodeJson(Buffer.from(text))).toThrow(
+        expect.toSatisfy(({ message }) => message.includes('intValue: ') && !sayable(message).includes('4111')),
+      );
+    },
+  );
+
+  it('shows no part of a secret that is longer than what is searched', () => {
+    for (let before = 900; before < 4_100; before++) {
+      const message = `content type "${'a'.repeat(before)}" ghp_abcdefghijklmnopqrstuvwxyz0123456789: use none`;
+      expect(sayable(message)).not.toContain('gh');
+    }
+  });
+
   it.each([
     ['content type Bearer 0123456789abcdef01: use application/x-protobuf', '0123456789abcdef01'],
     ['nothing at /v1/traces/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig: traces go to /v1/traces', 'eyJ'],
@@ -178,6 +198,7 @@ describe('an example in the log', () => {
       '1 spans are not valid OTLP and were not taken; the first: a resource of 70000 bytes; at most 65536 (receive.max_envelope_bytes)',
       'content encoding br: use gzip, deflate, zstd or none',
       'x-scope-orgid shop: not a tenant of this gateway (receive.tenants.allow)',
+      'startTimeUnixNano: "…" is out of range 0 … 18446744073709551615',
     ];
     for (const message of own) expect(sayable(message)).toBe(message);
     const { lines, refuse } = start();
@@ -188,7 +209,7 @@ describe('an example in the log', () => {
 
   it('is bounded, in length and in time', () => {
     const started = performance.now();
-    for (const piece of ['a', '"', '\\"', 'Bearer 1', 'eyJ', 'http://a:b@', '%20', 'a1', '_']) {
+    for (const piece of ['a', '"', '\\"', 'Bearer 1', 'eyJ', 'http://a:b@', 'a:b@', '%20', 'a1', '_']) {
       expect(sayable(piece.repeat(1_000_000)).length).toBeLessThanOrEqual(301);
     }
     expect(performance.now() - started).toBeLessThan(2_000);

@@ -55,7 +55,7 @@ const maxOf32 = 2n ** 32n - 1n;
 
 function readExactly(bytes: Buffer, start: number, end: number, { min, max }: Range): void {
   const integer = expand(bytes.toString('latin1', start, Math.min(end, start + 4 * maxDigits)));
-  if (integer < min || integer > max) throw new Problem(`${integer} is out of range ${min} … ${max}`);
+  if (integer < min || integer > max) throw new Problem(`"${integer}" is out of range ${min} … ${max}`);
   integerLow = Number(BigInt.asUintN(32, integer));
   integerHigh = Number(BigInt.asUintN(32, integer >> 32n));
 }
@@ -67,13 +67,13 @@ function expand(text: string): bigint {
   const [, sign, whole, fraction = '', exponent = '0'] = match;
   const shift = Number(exponent) - fraction.length;
   const digits = (whole + fraction).replace(/^0+(?=\d)/, '');
-  if (digits.length + shift > maxDigits && digits !== '0') throw new Problem(`${text} is out of range`);
+  if (digits.length + shift > maxDigits && digits !== '0') throw new Problem(`"${text}" is out of range`);
   return BigInt(sign + (shift >= 0 ? digits + '0'.repeat(Math.min(shift, maxDigits)) : cut(text, digits, -shift)));
 }
 
 /** Takes `count` digits off the end; they must be zeros. */
 function cut(text: string, digits: string, count: number): string {
   const kept = Math.max(0, digits.length - count);
-  if (/[1-9]/.test(digits.slice(kept))) throw new Problem(`${text} is not an integer`);
+  if (/[1-9]/.test(digits.slice(kept))) throw new Problem(`"${text}" is not an integer`);
   return digits.slice(0, kept) || '0';
 }

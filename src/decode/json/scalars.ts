@@ -170,7 +170,7 @@ function doubleIn({ bytes, start, stop }: Text): number {
 
 function finite(written: string): number {
   const value = Number(written);
-  if (!Number.isFinite(value)) throw new Problem(`${written.slice(0, maxNameBytes)} is out of range`);
+  if (!Number.isFinite(value)) throw new Problem(`"${written.slice(0, maxNameBytes)}" is out of range`);
   return value;
 }
 
