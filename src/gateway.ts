@@ -119,6 +119,11 @@ export async function startGateway(config: BootConfig, version: string, log: Log
 
     const { exporters, files, tempo, flushFailures, notReady: whyNoExporter } = await openExporters(config, log);
     liveFiles.push(...files);
+    const tellHeldBack = (): void => {
+      flushFailures();
+      refusals.flush();
+    };
+    void died.then(tellHeldBack);
     fanOut = new FanOut(exporters);
     delivered = deliveries(shards, fanOut);
     const tenants = tenantsOf(config.tenants);
@@ -210,8 +215,7 @@ export async function startGateway(config: BootConfig, version: string, log: Log
       await fleet?.leave(shards, config.shutdownTimeoutMs);
       const losses = await drain({ shards, fanOut, clock: systemClock }, endMs - now());
       await fleet?.stop();
-      flushFailures();
-      refusals.flush();
+      tellHeldBack();
       rules.stop();
       pods?.stop();
       stopFiles();

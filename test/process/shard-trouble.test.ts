@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { ownerOf } from '../../src/route/route.ts';
@@ -8,6 +9,7 @@ import { eventually, type GatewayProcess, startGatewayProcess } from '../support
 import { traceIdHex } from '../support/spans.ts';
 
 const hook = fileURLToPath(new URL('../support/trouble.mjs', import.meta.url));
+const protobuf = { 'content-type': 'application/x-protobuf' };
 const patienceMs = 60_000;
 
 /** A gateway of two shards; `trouble` comes over the second. */
@@ -28,6 +30,20 @@ it('a shard that dies ends the process, with one line that says which and why, a
   trouble('die');
   expect(await gateway.exited()).toBe(1);
   expect(gateway.events('shard_died')).toMatchObject([{ shard: 1, reason: 'a defect that nobody knew of' }]);
+  await gateway.kill();
+});
+
+it('a shard that dies leaves in the log what was refused until then', async () => {
+  const { gateway, trouble } = await start();
+  const post = async () =>
+    (await fetch(`http://${gateway.http}/v1/traces`, { method: 'POST', body: 'garbage', headers: protobuf })).status;
+  for (let i = 0; i < 20; i++) expect(await post()).toBe(400);
+  // Shards tell of a reason once a second; the log waits ten for what follows the first.
+  await sleep(1_500);
+  trouble('die');
+  expect(await gateway.exited()).toBe(1);
+  const told = gateway.events('refused') as unknown as { reason: string; requests: number }[];
+  expect(told.reduce((sum, { requests }) => sum + requests, 0)).toBe(20);
   await gateway.kill();
 });
 
