@@ -79,14 +79,14 @@ export class Appender {
   }
 
   #hasPart(id: number, first: Uint8Array | null, body: Uint8Array): boolean {
-    const { bodies } = this.#traces;
     const { references, hasBody } = this.#statements;
-    const isThere = (each: Uint8Array): boolean => isReference(each) && bodies.isOf(each, body);
-    if (first !== null && isThere(first)) return true;
-    if (references.all(id).some((row) => isThere(row.body as Uint8Array))) return true;
+    const stored = [first, ...references.all(id).map((row) => row.body as Uint8Array)];
+    if (this.#traces.bodies.hasBody(stored.filter(isOneReference), body)) return true;
     return hasBody.get(id, body.length, body) !== undefined;
   }
 }
+
+const isOneReference = (body: Uint8Array | null): body is Uint8Array => body !== null && isReference(body);
 
 /** What any request may take; some twenty times what a usual batch has. */
 const leastRoomBytes = 64 * 1024 * 1024;

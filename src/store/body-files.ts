@@ -89,8 +89,9 @@ export class BodyFiles {
     try {
       if (wasTurned) this.#closeWriting();
       for (const later of [...this.#sizes.keys()].filter((each) => each > number)) this.#delete(later);
-      if ((this.#sizes.get(number) ?? 0) > at) ftruncateSync(this.#descriptor(), at);
-      if (at > 0) this.#sizes.set(number, at);
+      if ((this.#sizes.get(number) ?? 0) <= at) return;
+      ftruncateSync(this.#descriptor(), at);
+      this.#sizes.set(number, at);
     } catch {
       // No row refers to what is left; the next bodies are written behind it.
     }
@@ -105,11 +106,17 @@ export class BodyFiles {
     return this.#reader.read(bodyFile(this.#database, number), wanted);
   }
 
-  /** Whether it refers to a body of these bytes. */
-  isOf(reference: Uint8Array, body: Uint8Array): boolean {
-    const { bytes, crc } = readReference(reference);
-    if (bytes !== body.length || crc !== crc32(body)) return false;
-    const there = this.read(reference);
+  /**
+   * Whether one of them refers to a body of these bytes. One is read, the first of this length and CRC-32: a sender may
+   * choose bodies that are alike in both, and each may lie in a block of its own.
+   */
+  hasBody(references: readonly Uint8Array[], body: Uint8Array): boolean {
+    const crc = crc32(body);
+    const alike = references.find((each) => {
+      const reference = readReference(each);
+      return reference.bytes === body.length && reference.crc === crc;
+    });
+    const there = alike && this.read(alike);
     return there !== undefined && Buffer.compare(there, body) === 0;
   }
 
@@ -139,12 +146,14 @@ export class BodyFiles {
   #look(files: ReturnType<typeof bodyFiles>): void {
     this.#closeWriting();
     const sizes = files.map(({ path, number }) => ({ number, at: statSync(path).size }));
-    this.#sizes = new Map(sizes.map(({ number, at }) => [number, at]));
     const last = sizes.reduce<Place | undefined>(
       (one, other) => (one && one.number > other.number ? one : other),
       undefined,
     );
-    this.#committed = this.#at = nextPlace(last, [...this.#endsOfRows(), this.#at]);
+    const place = nextPlace(last, [...this.#endsOfRows(), this.#at]);
+    // All or nothing: of what is known and behind `committed`, `undo` takes away the bytes.
+    this.#sizes = new Map(sizes.map(({ number, at }) => [number, at]));
+    this.#committed = this.#at = place;
   }
 
   #turn(): void {

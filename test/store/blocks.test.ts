@@ -1,7 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { BodyFiles } from '../../src/store/body-files.ts';
 import { requestBytes, type Told, traceIdHex } from '../support/spans.ts';
 import { start, temporaryDirectory } from './fixture.ts';
 import { bodiesIn, mebibyte, opened } from './open-parts.ts';
@@ -45,6 +47,19 @@ describe('bodies are compressed together', () => {
     store.keep(start, ...spans);
     expect(store.db.prepare('SELECT count(*) AS parts FROM part').get()).toEqual({ parts: 2 });
   });
+});
+
+it('of bodies that pretend to be one that came again, one is read: each may be in a block of its own', () => {
+  using home = temporaryDirectory();
+  const bodies = new BodyFiles(join(home.path, 'traces.db'), mebibyte, () => []);
+  bodies.begin();
+  const [other, body] = ['other', 'again'].map((text) => Buffer.from(text));
+  const pretended = bodies.add(other).slice();
+  new DataView(pretended.buffer).setUint32(13, crc32(body));
+  const reference = bodies.add(body).slice();
+  expect(bodies.hasBody([bodies.add(other).slice(), reference], body)).toBe(true);
+  expect(bodies.hasBody([pretended, reference], body)).toBe(false);
+  bodies.close();
 });
 
 describe('of a file that was altered', () => {

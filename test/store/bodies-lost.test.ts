@@ -2,6 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { BodyFiles } from '../../src/store/body-files.ts';
+import { endsOfRows } from '../../src/store/body-place.ts';
+import { openDatabase } from '../../src/store/database.ts';
 import { type Told, traceIdHex } from '../support/spans.ts';
 import { hour, start, temporaryDirectory } from './fixture.ts';
 import { bodiesIn, mebibyte, opened } from './open-parts.ts';
@@ -176,6 +179,23 @@ describe('another process that has the store open', () => {
     one.keep(start + 25 * hour, { trace: 'newer', name: 'newer' });
     for (const store of [one, other]) expect((await store.found('{}')).sort()).toEqual(['new', 'newer']);
   });
+});
+
+it('a request that fails before it knows what another process stored takes nothing of that away', async () => {
+  using home = temporaryDirectory();
+  using one = opened(home.path, small);
+  let isUnreadable = false;
+  using db = openDatabase(join(home.path, 'traces.db'));
+  const bodies = new BodyFiles(join(home.path, 'traces.db'), small, () => {
+    if (isUnreadable) throw new Error('disk I/O error');
+    return endsOfRows(db)();
+  });
+  for (let i = 0; i < 12; i++) one.keep(start, { trace: `t${i}`, name: `t${i}`, noise });
+  isUnreadable = true;
+  expect(() => bodies.begin()).toThrow('disk I/O error');
+  bodies.undo();
+  bodies.close();
+  expect(await one.found('{}')).toHaveLength(12);
 });
 
 it('a store that is opened, written, read and closed leaves no descriptor open', async () => {

@@ -85,6 +85,15 @@ describe('bodies lie in files beside the database', () => {
     expect((await store.found('{}')).sort()).toEqual(['after', 'before']);
   });
 
+  it('and nothing of it counts, where it was the first', () => {
+    using home = temporaryDirectory();
+    using store = opened(home.path, 16 * mebibyte);
+    const before = store.retention.stats().bytes;
+    const bad = { trace: 'bad', unknown: Uint8Array.from([0x4a, 0x02, 0x0a, 0x05]) };
+    expect(() => store.keep(start, { trace: 'good', noise: 2 * mebibyte }, bad)).toThrow();
+    expect(store.retention.stats().bytes).toBe(before);
+  });
+
   it('where one that is damaged is missing, alone', async () => {
     using home = temporaryDirectory();
     {
