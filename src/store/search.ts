@@ -37,6 +37,12 @@ interface Place {
   readonly traceId: Uint8Array;
 }
 
+/** A trace that may match; its digest, as of when its page was read, where that is not large. */
+interface Candidate {
+  readonly id: number;
+  readonly digest: Uint8Array | null;
+}
+
 interface Searching {
   readonly inspected: Inspected;
   readonly pace: Pace;
@@ -51,6 +57,8 @@ export interface StoredParts {
 }
 
 const rowsPerPage = 256;
+/** Of a digest that is read with its page; usual ones have some hundred bytes. */
+const mostPagedBytes = 1024;
 /** Of one trace, as much as is read; Tempo stores no more than 5 MB of one by default. */
 export const maxTraceBytes = 16 * 1024 * 1024;
 
@@ -82,9 +90,10 @@ export class TraceReader {
   constructor({ db, ids, bodies }: Traces) {
     this.#ids = ids;
     this.#bodies = bodies;
-    // All of it stands in the index: what is larger is read for one trace at a time.
-    this.#page = db.prepare(`SELECT id, start_ms FROM trace
-      WHERE (start_ms, id) < (?, ?) AND end_ms >= ? ORDER BY start_ms DESC, id DESC LIMIT ${rowsPerPage}`);
+    // A digest that is larger is read for one trace at a time.
+    this.#page =
+      db.prepare(`SELECT id, start_ms, CASE WHEN length(digest) <= ${mostPagedBytes} THEN digest END AS digest
+      FROM trace WHERE (start_ms, id) < (?, ?) AND end_ms >= ? ORDER BY start_ms DESC, id DESC LIMIT ${rowsPerPage}`);
     this.#row = db.prepare('SELECT trace_id, digest, body FROM trace WHERE id = ?');
     this.#part = db.prepare('SELECT id, body FROM part WHERE trace = ? AND id > ? ORDER BY id LIMIT 1');
   }
@@ -110,10 +119,12 @@ export class TraceReader {
     const mayMatch = compileMayMatch(spansets);
     const compiled = compileSpansets(spansets, select);
     const given = new Set<number>();
-    for await (const id of this.#candidates(window, inspected, pace)) {
+    for await (const { id, digest } of this.#candidates(window, inspected, pace)) {
+      if (digest !== null && !mayMatch(digest)) continue;
       const row = this.#row.get(id);
       // Deleted meanwhile; or met again, where a late span made it begin earlier.
-      if (row === undefined || given.has(id) || !mayMatch(row.digest as Uint8Array)) continue;
+      if (row === undefined || given.has(id)) continue;
+      if (digest === null && !mayMatch(row.digest as Uint8Array)) continue;
       if (inspected.bytes >= mostBytes) return;
       const trace = await this.#view({ id, traceId: idIn(row.trace_id as Uint8Array) }, inspected, pace);
       if (trace === undefined) continue;
@@ -140,13 +151,13 @@ export class TraceReader {
   }
 
   /** Keyset paging: no statement stays open while others write. */
-  async *#candidates(window: TimeWindow, inspected: Inspected, pace: Pace): AsyncGenerator<number> {
+  async *#candidates(window: TimeWindow, inspected: Inspected, pace: Pace): AsyncGenerator<Candidate> {
     let last = { start: window.toMs, id: Number.MAX_SAFE_INTEGER };
     for (;;) {
       const rows = this.#page.all(last.start, last.id, window.fromMs);
       for (const row of rows) {
         inspected.traces++;
-        yield Number(row.id);
+        yield { id: Number(row.id), digest: row.digest as Uint8Array | null };
         if (pace.isOver) await pace.next();
       }
       if (rows.length < rowsPerPage) return;
