@@ -11,6 +11,6 @@ export function refused(
   if (isTold(reason)) onRefused?.({ reason, message, bytes, spans: 0, tenant, peer });
 }
 
-/** Who is slow is slow again; a fault of ours is told as such. */
+/** A sender that timed out may try again, but will be as slow; `internal` is in the log as receive_error. */
 const isTold = (reason: Refusal['reason']): boolean =>
   reason === 'timeout' || (!refusals[reason].retryable && reason !== 'internal');

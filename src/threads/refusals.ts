@@ -40,7 +40,7 @@ function add(sum: RefusedSum, { bytes, spans, tenant }: Pick<Refused, 'bytes' | 
 }
 
 const secretsInTexts = textRules(defaultRules);
-/** A key without any form that is known, where a header had it that should have a name: nobody needs it to find the sender. */
+/** A key of no known form, in a header or path: nobody needs it to find the sender. Names of pods have dashes. */
 const longWord = /\b(?=[A-Za-z_]*\d)(?=\d*[A-Za-z_])[A-Za-z0-9_]{20,}\b/g;
 const quotedText = /"(?:[^"\\]|\\.)*"?/g;
 

@@ -85,7 +85,10 @@ export interface ShardEvents {
   lost(reason: string, spans: number): void;
   /** A listener has as many connections as it may have; told now and then. */
   full(protocol: string): void;
-  /** Connections came to nothing, requests were refused for good, or spans of them rejected; told once a second for each reason at most. */
+  /**
+   * Connections came to nothing, requests were refused for good, or spans of them rejected; told once a second at most
+   * for each reason.
+   */
   refused(sum: RefusedSum): void;
   /**
    * Resolves when all that was decided by now, in any shard, has left; false where some of what left since this shard
