@@ -344,12 +344,10 @@ function shardEvents(
   die: () => void,
 ): Omit<ShardEvents, 'emit' | 'delivered' | 'refused' | keyof typeof alone> {
   const limited = limitLog(log, logEveryMs, now);
-  // A record that was set aside is told however much else is wrong.
-  const ofKafka = { warn: limitLog(log, logEveryMs, now), error: limitLog(log, logEveryMs, now) };
   const faultLimit = new EventLimit(faultsEveryMs);
   return {
     fault: (error) => limited.error('receive_error', { err: error }),
-    kafka: (level, fields, message) => ofKafka[level][level]('kafka', fields, message),
+    kafka: (level, fields, message) => limited[level]('kafka', fields, message),
     // A shard says each reason as rarely as it should be read.
     lost: (reason, spans) => log.error('spans_lost', { reason, spans }, 'spans could not be written: a defect'),
     full: (protocol) =>

@@ -56,7 +56,7 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
   };
 }
 
-/** JSON leaves these as they are: a terminal obeys U+0080 to U+009F like escape sequences, and others turn a line around. */
+/** JSON leaves these as they are: a terminal obeys U+0080 to U+009F like escape sequences, others turn a line around. */
 const commanding = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** The line as JSON that no stranger's text in it can make a terminal obey. */
@@ -64,18 +64,19 @@ const escaped = (line: string): string =>
   line.replace(commanding, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /**
- * The same log, in which one kind of warning or error (its event) is written at most once per `intervalMs`; the next
- * line of that kind says in `suppressed` how many were left out. `now` gives milliseconds of the monotonic clock. Parts
- * that fail independently of each other, such as two exporters, get a limited log each.
+ * The same log, in which one kind of line (its event, of warnings and of errors) is written at most once per
+ * `intervalMs`; the next line of that kind says in `suppressed` how many were left out. `now` gives milliseconds of the
+ * monotonic clock. Parts that fail independently of each other, such as two exporters, get a limited log each.
  */
 export function limitLog(log: Log, intervalMs: number, now: () => number): Log {
-  const limit = new EventLimit(intervalMs);
-  const limited =
-    (write: Write): Write =>
-    (event, fields, message) => {
+  const limited = (write: Write): Write => {
+    // An error is told however many warnings there were.
+    const limit = new EventLimit(intervalMs);
+    return (event, fields, message) => {
       const suppressed = limit.admit(event, now());
       if (suppressed === undefined) return;
       write(event, suppressed > 0 ? { ...fields, suppressed } : fields, message);
     };
+  };
   return { ...log, warn: limited(log.warn), error: limited(log.error) };
 }

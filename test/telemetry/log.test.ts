@@ -74,4 +74,15 @@ describe('the limited log', () => {
     ]);
     expect(lines.filter(({ event }) => event === 'tick')).toHaveLength(5);
   });
+
+  it('writes an error however many warnings of its event there were', () => {
+    const { lines, log } = memoryLog();
+    const limited = limitLog(log, 10_000, () => 0);
+    for (const partition of [1, 2, 3]) limited.warn('kafka', { partition }, 'reading is held up');
+    limited.error('kafka', { partition: 4 }, 'a record was set aside');
+    expect(lines.map(({ level, partition }) => [level, partition])).toEqual([
+      ['warn', 1],
+      ['error', 4],
+    ]);
+  });
 });
