@@ -6,7 +6,7 @@ import type { Encoding } from './encodings.ts';
 import { type Inflated, inflate, maxBytesAtOnce } from './inflate.ts';
 import { type Payer, Pieces } from './pieces.ts';
 import type { Ports } from './receiver.ts';
-import { refused } from './refused.ts';
+import { leftOut, refused } from './refused.ts';
 import { turns } from './turns.ts';
 
 /**
@@ -152,16 +152,8 @@ export class Inbound implements Payer {
 
   /** Whoever runs the gateway is to hear of spans that were left out of a request. */
   #tellRejected(answer: Receipt | Refusal): Receipt | Refusal {
-    if (answer instanceof Refusal || answer.rejectedSpans === 0) return answer;
-    const { rejectedSpans: spans, message } = answer;
-    this.#ports.onRefused?.({
-      reason: 'partial',
-      message,
-      bytes: 0,
-      spans,
-      tenant: this.#tenant,
-      peer: this.#sender.peer,
-    });
+    const left = leftOut(answer);
+    if (left !== undefined) this.#ports.onRefused?.({ ...left, tenant: this.#tenant, peer: this.#sender.peer });
     return answer;
   }
 

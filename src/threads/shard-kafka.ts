@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../clock.ts';
-import { Refusal } from '../errors.ts';
+import type { Refusal } from '../errors.ts';
 import { openConsumer, openWriter } from '../kafka/client.ts';
 import { DeadLetters } from '../kafka/dead-letters.ts';
 import type { KafkaConfig } from '../kafka/options.ts';
@@ -12,6 +12,7 @@ import { TraceSplitter } from '../kafka/split.ts';
 import type { Receipt } from '../model/intake.ts';
 import type { KafkaStats } from '../model/stats.ts';
 import type { Pipeline } from '../pipeline.ts';
+import { leftOut } from '../receive/refused.ts';
 import type { RefusedAt } from './refusals.ts';
 import type { ShardConfig, ShardEvents } from './shards.ts';
 
@@ -141,9 +142,8 @@ function openReader(
 
 /** Whoever wrote a record to the topic hears nothing of spans that are left out of it: whoever runs the gateway does. */
 export function toldOf(answer: Receipt | Refusal, topic: string, tell: Place['refused']): Receipt | Refusal {
-  if (answer instanceof Refusal || answer.rejectedSpans === 0) return answer;
-  const { rejectedSpans: spans, message } = answer;
+  const left = leftOut(answer);
   const where = { port: 'kafka', what: 'request', tenant: '', peer: undefined } as const;
-  tell({ reason: 'partial', message: `topic ${topic}: ${message}`, spans, bytes: 0, ...where });
+  if (left !== undefined) tell({ ...left, message: `topic ${topic}: ${left.message}`, ...where });
   return answer;
 }
