@@ -12,9 +12,9 @@ const mostFileBytes = 32 * 1024 * 1024;
 const filesPerStore = 64;
 
 /**
- * The bodies of parts, in compressed blocks one behind the other in files beside the database: written once, where SQLite
- * writes what is new to its log and then to its pages. The rows say what is stored: bytes that no row refers to are none. A file goes when
- * the oldest trace lies in a later one.
+ * The bodies of parts, in compressed blocks one behind the other in files beside the database: written once, where
+ * SQLite writes what is new to its log and then to its pages. The rows say what is stored: bytes that no row refers to
+ * are none. A file goes when the oldest trace lies in a later one.
  */
 export class BodyFiles {
   readonly #database: string;

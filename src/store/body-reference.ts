@@ -12,7 +12,7 @@ export interface Reference {
 }
 
 /**
- * As rows have it: u8 1 | u32 number | u32 start | u32 bytes | u32 crc | u32 at, big-endian; of format 2 u8 0 and no `at`.
+ * As rows have it: u8 1 | u32 number | u32 start | u32 bytes | u32 crc | u32 at, big-endian; of format 2 u8 0, no `at`.
  * Rows of format 1 have the body itself there, which begins with a tag, and no tag is 0 or 1.
  */
 export const referenceBytes = 21;
