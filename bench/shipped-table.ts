@@ -48,7 +48,7 @@ function rowOf(name: ShippedName, runs: readonly ShippedRun[]): string[] {
     ),
     ratioTo('without store and gzip', name, runs, 2),
     ratioTo('Collector, tail_sampling', name, runs, 1),
-    spread(known(mine.map((run) => run.rateAtOnePercent && run.rate / run.rateAtOnePercent)), 2),
+    spread(known(mine.map((run) => run.ofOnePercent)), 2),
     spread(known(mine.map((run) => run.ackP99Ms)), 1, ' ms'),
     lost.length === 0 ? '' : String(lost.reduce((sum, n) => sum + n, 0)),
   ];

@@ -11,7 +11,7 @@ import { median } from './table.ts';
 
 /**
  * `make bench-shipped LOADGEN=PROGRAM`: what people start, under a load client that is not ours: the shipped
- * configuration with its store and gzip, the same without both, and the Collector, alternating. Nine minutes. --rounds
+ * configuration with its store and gzip, the same without both, and the Collector, alternating. Ten minutes. --rounds
  * 3 --seconds 8 --wait 7 --steady 15 (0 = no latencies) --subjects "as shipped,store alone" --one-percent false.
  */
 const { values } = parseArgs({
