@@ -8,20 +8,21 @@ const here = fileURLToPath(new URL('..', import.meta.url));
 
 interface Differences {
   readonly store: boolean;
-  readonly gzip: boolean;
+  /** The shipped file's `auto` is none here, where the sink is on the same machine. */
+  readonly compression: 'gzip' | 'none' | 'auto';
 }
 
 /**
- * bin/tailgate on config/gateway.yaml, as people start it, but for one core, the wait, room for what waits, and what
- * `differences` says.
+ * bin/tailgate on config/gateway.yaml, as people start it, but for one core, the wait, room for what waits, and the
+ * differences.
  */
-const shipped = ({ store, gzip }: Differences, root = here): SubjectKind => ({
+const shipped = ({ store, compression }: Differences, root = here): SubjectKind => ({
   decides: true,
   start: async ({ cpus, waitSeconds, sinkPort }) => {
     const directory = temporary();
     let boot = readFileSync(join(root, 'config/gateway.yaml'), 'utf8');
     if (!store) boot = without(boot, /^ {2}- name: store.*\n {4}store:.*\n/m, '');
-    if (!gzip) boot = without(boot, /compression: gzip/, 'compression: none');
+    boot = without(boot, /compression: auto/, `compression: ${compression}`);
     writeFileSync(join(directory, 'gateway.yaml'), boot);
     writeFileSync(join(directory, 'rules.yaml'), rules);
     const env = {
@@ -57,10 +58,11 @@ function without(text: string, what: RegExp, instead: string): string {
 }
 
 export const shippedSubjects = {
-  'without store and gzip': shipped({ store: false, gzip: false }),
-  'as shipped': shipped({ store: true, gzip: true }),
-  'store alone': shipped({ store: true, gzip: false }),
-  'gzip alone': shipped({ store: false, gzip: true }),
+  'without store and gzip': shipped({ store: false, compression: 'none' }),
+  'as shipped, gzip': shipped({ store: true, compression: 'gzip' }),
+  'as shipped, auto': shipped({ store: true, compression: 'auto' }),
+  'store alone': shipped({ store: true, compression: 'none' }),
+  'gzip alone': shipped({ store: false, compression: 'gzip' }),
   'Collector, tail_sampling': collector(true, collectorPolicies),
 } satisfies Record<string, SubjectKind>;
 

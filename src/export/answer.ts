@@ -23,10 +23,14 @@ export const Code = {
 } as const;
 const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
 
+/** How a request may be encoded, the best first. */
+export const encodings = ['zstd', 'gzip', 'none'] as const;
+export type Encoding = (typeof encodings)[number];
+
 /** What one attempt came to. */
 export type Answer = Outcome & {
-  /** Whether the far end reads gzip, where it says so. */
-  readonly readsGzip?: boolean;
+  /** What the far end reads beside what is not compressed, where it says so. */
+  readonly reads?: readonly Encoding[];
 };
 
 export type Outcome =
@@ -36,7 +40,7 @@ export type Outcome =
   | { readonly kind: 'retryable'; readonly waitMs: number; readonly message: string }
   /** Worth another try in smaller pieces only. */
   | { readonly kind: 'too_large'; readonly message: string }
-  /** It could not be read in its encoding, as it seems: worth another try without compression only. */
+  /** It could not be read in its encoding, as it seems: worth another try in another one only. */
   | { readonly kind: 'unreadable'; readonly message: string }
   /** Something in it is refused: never worth another try as it is, but a piece of it may be. */
   | { readonly kind: 'refused'; readonly message: string }
@@ -54,14 +58,14 @@ export interface Piece extends ExportRequest {
   readonly sinceMs: number;
 }
 
-/** A piece as it goes on the wire: compressed once, whatever the number of tries. */
+/** A piece as it goes on the wire: compressed once, whatever the number of tries, and anew where that is not read. */
 export interface Payload extends Piece {
-  readonly bytes: Uint8Array;
-  readonly encoding: 'gzip' | 'none';
+  bytes: Uint8Array;
+  encoding: Encoding;
 }
 
 /** One attempt: always answers, never throws; gives up early when `signal` aborts. */
-export type Attempt = (payload: Payload, signal: AbortSignal) => Promise<Answer>;
+export type Attempt = (payload: Readonly<Payload>, signal: AbortSignal) => Promise<Answer>;
 
 /** The far end of the chain. */
 export interface Client {
@@ -108,7 +112,7 @@ const sizeStatuses: ReadonlySet<number> = new Set([400, 429]);
  * How servers say that they cannot read a message as it is compressed: gRPC's by UNIMPLEMENTED or INTERNAL
  * (grpc/doc/compression.md), HTTP's by 415 (RFC 9110 §15.5.16) or 400.
  */
-const encodingComplaint = /compress|gzip|zlib|inflat|deflat|content.?encoding|grpc.?encoding/i;
+const encodingComplaint = /compress|gzip|zlib|zstd|inflat|deflat|content.?encoding|grpc.?encoding/i;
 
 /**
  * What a parser, a validator or a handler answers to one bad span; the others name the destination, not the message.

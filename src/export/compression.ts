@@ -1,114 +1,146 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { lowerPoolPriority } from '../low-priority.ts';
-import type { Answer, Attempt, Outcome, Payload, Piece, Result } from './answer.ts';
+import {
+  type Answer,
+  type Attempt,
+  type Encoding,
+  encodings,
+  type Outcome,
+  type Payload,
+  type Piece,
+  type Result,
+} from './answer.ts';
 import type { ExportClock } from './clock.ts';
+import { compress } from './compress.ts';
 
-const gzipAsync = promisify(gzip);
+/** So long an encoding is left out that a server could not read, or that is not in the list of what it reads. */
+const leftOutMs = 60 * 60_000;
 
-/**
- * Level 1 takes about a third of the default level's time (2.1 against 5.9 µs a span of 477 bytes), which counts for
- * more than the size. Each output chunk is a round trip between zlib's thread and the main loop, so the chunks are
- * large. The largest hash table (memLevel) takes a tenth less time for the same bytes.
- */
-const gzipOptions = { level: 1, memLevel: 9, chunkSize: 256 * 1024 };
-
-/** Zlib's threads exist from the first request on; from then on they give way to the path. */
-let isPoolLowered = false;
-
-async function compress(body: Uint8Array): Promise<Uint8Array> {
-  const bytes = await gzipAsync(body, gzipOptions);
-  if (!isPoolLowered) lowerPoolPriority();
-  isPoolLowered = true;
-  return bytes;
-}
-
-/** After what a server could not read compressed and could read plain: so long goes everything plain. */
-const plainForMs = 60 * 60_000;
-
-/** How requests to one destination are encoded: as configured, while the destination reads that. */
+/** How requests to one destination are encoded: as configured, or in the next encoding that the destination reads. */
 export class Compression {
-  readonly #wanted: Payload['encoding'];
+  /** What may be used, the best first; without compression is always among it. */
+  readonly #wanted: readonly Encoding[];
   readonly #clock: ExportClock;
-  readonly #onPlain: (message: string) => void;
+  readonly #onFallback: (message: string) => void;
   readonly #hold: (bytes: number) => void;
-  /** Something compressed was taken: from then on a refusal is about what it says it is about. */
-  #isProven = false;
-  #isDeclined = false;
-  #plainUntil = Number.NEGATIVE_INFINITY;
+  /** What was taken in them: from then on a refusal is about what it says it is about. */
+  readonly #proven = new Set<Encoding>();
+  readonly #refusedUntil = new Map<Encoding, number>();
+  /** What the server last said that it reads, and until when that counts. */
+  #listed: readonly Encoding[] = [];
+  #listedUntil = Number.NEGATIVE_INFINITY;
 
   /**
-   * `onPlain` is told, with the reason, when compression is given up though it was configured; `hold`, that so many
+   * `onFallback` is told, with the reason, when another encoding is used than was configured; `hold`, that so many
    * bytes more of compressed copies are held.
    */
   constructor(
-    wanted: Payload['encoding'],
+    wanted: Encoding,
     clock: ExportClock,
-    onPlain: (message: string) => void,
+    onFallback: (message: string) => void,
     hold: (bytes: number) => void = () => {},
   ) {
-    this.#hold = hold;
-    this.#wanted = wanted;
+    this.#wanted = encodings.slice(encodings.indexOf(wanted));
     this.#clock = clock;
-    this.#onPlain = onPlain;
+    this.#onFallback = onFallback;
+    this.#hold = hold;
   }
 
-  get encoding(): Payload['encoding'] {
-    return this.#isDeclined || this.#clock.monotonicMs() < this.#plainUntil ? 'none' : this.#wanted;
+  /** What the next request is sent in. */
+  get encoding(): Encoding {
+    return this.#wanted.find((encoding) => this.#isRead(encoding))!;
   }
 
   /** Compresses each request once, on zlib's threads, before the tries begin. */
   compressing(next: (payload: Payload) => Promise<Result>): (piece: Piece) => Promise<Result> {
     return async (piece) => {
-      const { encoding } = this;
-      if (encoding !== 'gzip') return next({ ...piece, bytes: piece.body, encoding });
-      const bytes = await compress(piece.body);
-      this.#hold(bytes.length);
-      return next({ ...piece, bytes, encoding }).finally(() => this.#hold(-bytes.length));
+      const payload: Payload = { ...piece, bytes: piece.body, encoding: 'none' };
+      await this.#encode(payload, this.encoding);
+      return next(payload).finally(() => this.#release(payload));
     };
   }
 
   /**
-   * One attempt in the encoding that the far end reads. What is refused because of its encoding, or may be since
-   * nothing compressed was ever taken, is tried once more without, at once.
+   * One attempt in an encoding that the far end reads, as far as is known. What is refused because of its encoding, or
+   * may be since nothing was ever taken in that, is tried once more in the next one, at once.
    */
   negotiating(next: Attempt): (payload: Payload, stop: AbortSignal) => Promise<Outcome> {
-    const attempt = async (payload: Payload, stop: AbortSignal): Promise<Answer> => {
-      const answer = await next(payload, stop);
-      this.#heed(answer, payload.encoding);
-      return answer;
-    };
     return async (payload, stop) => {
-      const isPlain = payload.encoding === 'none' || this.encoding === 'none';
-      const answer = await attempt(isPlain ? plain(payload) : payload, stop);
-      if (isPlain || !this.#mayBeItsEncoding(answer)) return answer;
-      const second = await attempt(plain(payload), stop);
-      if (second.kind === 'accepted') this.#giveUp(answer.message);
-      return second;
+      if (!this.#isRead(payload.encoding)) await this.#encode(payload, this.encoding);
+      const refused = new Map<Encoding, string>();
+      for (let sent = payload.encoding; ; ) {
+        // The copy stays where the last resort is to go without it: the next try may begin with it again.
+        const answer = await next(sent === 'none' ? plain(payload) : { ...payload }, stop);
+        this.#heed(answer, sent);
+        if (answer.kind === 'accepted') this.#leaveOut(refused);
+        if (!this.#mayBeItsEncoding(answer, sent)) return answer;
+        refused.set(sent, answer.message);
+        sent = this.#after(sent);
+        if (sent !== 'none') await this.#encode(payload, sent);
+      }
     };
+  }
+
+  #isRead(encoding: Encoding): boolean {
+    if (encoding === 'none') return true;
+    const now = this.#clock.monotonicMs();
+    if (now < this.#listedUntil && !this.#listed.includes(encoding)) return false;
+    return now >= (this.#refusedUntil.get(encoding) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  #after(encoding: Encoding): Encoding {
+    return this.#wanted.slice(this.#wanted.indexOf(encoding) + 1).find((other) => this.#isRead(other))!;
+  }
+
+  /** A copy gives way before the next one is made: there is one at a time. */
+  async #encode(payload: Payload, encoding: Encoding): Promise<void> {
+    this.#release(payload);
+    if (encoding === 'none') return;
+    const bytes = await compress(payload.body, encoding);
+    Object.assign(payload, { bytes, encoding });
+    this.#hold(bytes.length);
+  }
+
+  #release(payload: Payload): void {
+    if (payload.encoding !== 'none') this.#hold(-payload.bytes.length);
+    Object.assign(payload, plain(payload));
   }
 
   /**
    * Said in words, by the list of what is read (grpc/doc/compression.md: with UNIMPLEMENTED), or perhaps in other
    * words.
    */
-  #mayBeItsEncoding({ kind, readsGzip }: Answer): boolean {
-    if (kind === 'refused') return readsGzip === false || !this.#isProven;
-    return kind === 'unreadable' || (kind === 'rejected' && readsGzip === false);
+  #mayBeItsEncoding({ kind, reads }: Answer, encoding: Encoding): boolean {
+    if (encoding === 'none') return false;
+    const isUnlisted = reads !== undefined && !reads.includes(encoding);
+    if (kind === 'refused') return isUnlisted || !this.#proven.has(encoding);
+    return kind === 'unreadable' || (kind === 'rejected' && isUnlisted);
   }
 
-  #heed({ kind, readsGzip }: Answer, encoding: Payload['encoding']): void {
-    if (kind === 'accepted' && encoding === 'gzip') this.#isProven = true;
-    if (readsGzip === undefined || this.#wanted === 'none' || this.#isDeclined !== readsGzip) return;
-    this.#isDeclined = !readsGzip;
-    if (this.#isDeclined) this.#onPlain('requests go uncompressed: grpc-accept-encoding of the server has no gzip');
+  #heed({ kind, reads }: Answer, encoding: Encoding): void {
+    if (kind === 'accepted' && this.#isRead(encoding)) this.#proven.add(encoding);
+    if (reads === undefined) return;
+    const before = this.encoding;
+    this.#listed = reads;
+    this.#listedUntil = this.#clock.monotonicMs() + leftOutMs;
+    const now = this.encoding;
+    const missing = encodings.slice(encodings.indexOf(before), encodings.indexOf(now)).join(' and no ');
+    if (missing === '') return;
+    this.#onFallback(`requests go ${inWords(now)}: (grpc-)accept-encoding of the server has no ${missing}`);
   }
 
-  #giveUp(message: string): void {
-    this.#isProven = false;
-    this.#plainUntil = this.#clock.monotonicMs() + plainForMs;
-    this.#onPlain(`requests go uncompressed for an hour: taken so, but compressed refused with ${message}`);
+  /** What was refused while something after it was taken. */
+  #leaveOut(refused: ReadonlyMap<Encoding, string>): void {
+    const before = this.encoding;
+    for (const encoding of refused.keys()) {
+      this.#proven.delete(encoding);
+      this.#refusedUntil.set(encoding, this.#clock.monotonicMs() + leftOutMs);
+    }
+    const now = this.encoding;
+    if (now === before) return;
+    const [message] = refused.values();
+    this.#onFallback(`requests go ${inWords(now)} for an hour: taken so, but in ${before} refused with ${message}`);
   }
 }
 
 const plain = (payload: Payload): Payload => ({ ...payload, bytes: payload.body, encoding: 'none' });
+
+const inWords = (encoding: Encoding): string => (encoding === 'none' ? 'uncompressed' : `in ${encoding}`);

@@ -3,8 +3,9 @@ import { UsageError } from '../errors.ts';
 import type { Exporter, ExportRequest } from '../model/export-request.ts';
 import { QueueShares } from '../model/queue-shares.ts';
 import type { TenantPart } from '../model/tenant.ts';
+import { staysHere } from '../proxy.ts';
 import type { TlsClient } from '../tls-client/files.ts';
-import type { Attempt, Client } from './answer.ts';
+import type { Attempt, Client, Encoding } from './answer.ts';
 import { Books, type Reports } from './books.ts';
 import { type ExportClock, exportClock } from './clock.ts';
 import { Compression } from './compression.ts';
@@ -30,7 +31,7 @@ interface OtlpExporterDeps extends Partial<Reports> {
 
 /** What the chain round a client goes by. */
 interface ChainConfig extends Pick<OtlpExporterConfig, 'name' | 'queue' | 'retry'> {
-  readonly otlp: Pick<OtlpExporterConfig['otlp'], 'timeoutMs' | 'compression'>;
+  readonly otlp: { readonly timeoutMs: number; readonly compression: Encoding };
 }
 
 const defaultConsumers = 4;
@@ -40,7 +41,15 @@ const defaultConsumers = 4;
  * proxy that can never work.
  */
 export async function openOtlpExporter(config: OtlpExporterConfig, deps: OtlpExporterDeps = {}): Promise<Exporter> {
-  return createOtlpExporter(config, await connect(config, deps), deps);
+  const client = await connect(config, deps);
+  const otlp = { ...config.otlp, compression: encodingFor(config.otlp, deps.env ?? env) };
+  return createOtlpExporter({ ...config, otlp }, client, deps);
+}
+
+/** What stays on this machine costs no network. */
+function encodingFor({ endpoint, compression }: OtlpExporterConfig['otlp'], env: NodeJS.ProcessEnv): Encoding {
+  if (compression !== 'auto') return compression;
+  return staysHere(new URL(endpoint), env) ? 'none' : 'zstd';
 }
 
 /** The same round a client that is there already. */
@@ -54,8 +63,8 @@ export function createOtlpExporter(config: ChainConfig, client: Client, deps: Ot
   const givenUp = new WeakSet<Uint8Array>();
   const send: Attempt = (payload, signal) => client.send(payload, signal);
   const attempt = timingOut(send, otlp.timeoutMs, clock, ({ bytes }) => givenUp.add(bytes));
-  const onPlain = (message: string): void => books.error(message);
-  const compression = new Compression(otlp.compression, clock, onPlain, (bytes) => books.copied(bytes));
+  const onFallback = (message: string): void => books.error(message);
+  const compression = new Compression(otlp.compression, clock, onFallback, (bytes) => books.copied(bytes));
   const negotiated = compression.negotiating(attempt);
   const tries = retrying(negotiated, retry, clock, closing, (message) => books.retried(message));
   const compressed = compression.compressing(tries);

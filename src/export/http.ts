@@ -2,6 +2,7 @@ import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici'
 import { systemClock } from '../clock.ts';
 import { validateHeaderName, validateHeaderValue } from '../node-http.ts';
 import { hostOf, portOf, proxyFor } from '../proxy.ts';
+import { contentCodings } from './accept-encoding.ts';
 import {
   type Answer,
   type Client,
@@ -59,7 +60,7 @@ export class HttpClient implements Client {
     else this.#agent = new Agent({ ...pool, connect: { timeout: timeoutMs } });
   }
 
-  async send({ bytes, encoding, tenant }: Payload, signal: AbortSignal): Promise<Answer> {
+  async send({ bytes, encoding, tenant }: Readonly<Payload>, signal: AbortSignal): Promise<Answer> {
     const headers = {
       ...this.#headers,
       ...(encoding !== 'none' && { 'content-encoding': encoding }),
@@ -109,7 +110,9 @@ async function judge({ statusCode, headers, body }: Dispatcher.ResponseData): Pr
   const type = String(headers['content-type'] ?? '');
   if (statusCode >= 200 && statusCode < 300) return judgeSuccess(statusCode, type, bytes);
   const said = statusCode < 400 ? `moved to ${headers.location ?? 'nowhere'}` : complaint(type, bytes);
-  return judgeHttp(statusCode, said, parseRetryAfter(headers['retry-after']?.toString(), systemClock.unixMs()));
+  const answer = judgeHttp(statusCode, said, parseRetryAfter(headers['retry-after']?.toString(), systemClock.unixMs()));
+  const list = headers['accept-encoding'];
+  return statusCode === 415 && list !== undefined ? { ...answer, reads: contentCodings(String(list)) } : answer;
 }
 
 async function readCapped(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

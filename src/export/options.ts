@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type KafkaConnection, kafkaExportOptions } from '../kafka/options.ts';
 import { type ExportWhen, mostExporters } from '../model/destinations.ts';
 import { block, duration, expected, fields, list, mapOf, notYet, oneOf, ownNames, size, text } from '../options.ts';
+import type { Encoding } from './answer.ts';
 
 /** What is wrong may be a secret, and is not repeated. */
 const header = v.pipe(
@@ -47,7 +48,12 @@ const otlpKeys = block({
     v.description('URL of the receiver; an empty one leaves this exporter out'),
   ),
   protocol: v.pipe(v.optional(oneOf('grpc', 'http'), 'grpc'), v.description('OTLP/gRPC, or OTLP/HTTP with protobuf')),
-  compression: v.pipe(v.optional(oneOf('gzip', 'none'), 'gzip'), v.description('compression of the requests')),
+  compression: v.pipe(
+    v.optional(oneOf('gzip', 'zstd', 'auto', 'none'), 'gzip'),
+    v.description(
+      'of the requests; what the server does not read goes in gzip, or without. `auto`: without to this machine itself, else `zstd`',
+    ),
+  ),
   headers: v.pipe(
     v.optional(mapOf(header), {}),
     v.description('sent with every request, such as X-Scope-OrgID where there are no receive.tenants'),
@@ -180,7 +186,7 @@ export interface OtlpExporterConfig extends ExporterPlace {
   readonly otlp: {
     readonly endpoint: string;
     readonly protocol: 'grpc' | 'http';
-    readonly compression: 'gzip' | 'none';
+    readonly compression: Encoding | 'auto';
     readonly headers: Readonly<Record<string, string>>;
     readonly timeoutMs: number;
     /** Of an https: endpoint. */

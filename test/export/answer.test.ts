@@ -60,6 +60,9 @@ describe('a gRPC status', () => {
     ['INTERNAL', 'grpc: failed to decompress the received message: gzip: invalid header'],
     ['INTERNAL', 'Failed to decompress gzipped message'],
     ['UNIMPLEMENTED', 'grpc: Decompressor is not installed for grpc-encoding "gzip"'],
+    ['UNIMPLEMENTED', "Can't find decompressor for zstd"],
+    ['UNIMPLEMENTED', "Unsupported grpc-encoding value 'zstd'. Supported encodings: identity, gzip, deflate"],
+    ['INTERNAL', 'zstd: magic number mismatch'],
     ['INVALID_ARGUMENT', 'Compression algorithm gzip is disabled'],
     ['UNKNOWN', 'incorrect header check: zlib'],
   ] as const)('%s "%s" means: not in this encoding', (code, details) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Answer, Payload } from '../../src/export/answer.ts';
+import type { Answer, Encoding, Payload } from '../../src/export/answer.ts';
 import { createOtlpExporter } from '../../src/export/export.ts';
 import {
   accepted,
@@ -15,7 +15,7 @@ import {
 
 const hour = 3_600_000;
 
-function start(answers: (payload: Payload, attempt: number) => Answer, compression: 'gzip' | 'none' = 'gzip') {
+function start(answers: (payload: Payload, attempt: number) => Answer, compression: Encoding = 'gzip') {
   const clock = new ExportHandClock();
   const client = new FakeClient(clock, answers);
   const errors: string[] = [];
@@ -43,7 +43,7 @@ describe('a destination that cannot read what is compressed', () => {
     expect(encodings()).toEqual(['gzip', 'none', 'none']);
     expect(stats).toMatchObject({ exportedSpans: 6, retries: 0 });
     expect(errors).toEqual([
-      'requests go uncompressed for an hour: taken so, but compressed refused with INTERNAL: Compressed flag set',
+      'requests go uncompressed for an hour: taken so, but in gzip refused with INTERNAL: Compressed flag set',
     ]);
     clock.pass(hour);
     await deliver(3);
@@ -91,17 +91,20 @@ describe('a destination that cannot read what is compressed', () => {
 
 describe('a destination that says what it reads', () => {
   it('without gzip among it: nothing is compressed until it says otherwise', async () => {
-    const { deliver, encodings, errors } = start((_, attempt) => ({ ...accepted, readsGzip: attempt === 3 }));
+    const { deliver, encodings, errors } = start((_, attempt) => ({
+      ...accepted,
+      reads: attempt === 3 ? ['gzip'] : [],
+    }));
     for (let i = 0; i < 5; i++) await deliver();
     expect(encodings()).toEqual(['gzip', 'none', 'none', 'gzip', 'none']);
     expect(new Set(errors)).toEqual(
-      new Set(['requests go uncompressed: grpc-accept-encoding of the server has no gzip']),
+      new Set(['requests go uncompressed: (grpc-)accept-encoding of the server has no gzip']),
     );
   });
 
   it.each(['refused', 'rejected'] as const)('in a final answer (%s): it is sent without at once', async (kind) => {
     const { deliver, encodings, stats } = start(({ encoding }) =>
-      encoding === 'none' ? accepted : { kind, message: 'UNIMPLEMENTED: no', readsGzip: false },
+      encoding === 'none' ? accepted : { kind, message: 'UNIMPLEMENTED: no', reads: [] },
     );
     await deliver();
     expect(encodings()).toEqual(['gzip', 'none']);
@@ -109,15 +112,13 @@ describe('a destination that says what it reads', () => {
   });
 
   it('with an answer that asks to come again: the next try is without already', async () => {
-    const { deliver, encodings } = start((_, attempt) =>
-      attempt === 1 ? { ...unavailable(), readsGzip: false } : accepted,
-    );
+    const { deliver, encodings } = start((_, attempt) => (attempt === 1 ? { ...unavailable(), reads: [] } : accepted));
     await deliver();
     expect(encodings()).toEqual(['gzip', 'none']);
   });
 
   it('is not sent gzip because it could read it', async () => {
-    const { deliver, encodings } = start(() => ({ ...accepted, readsGzip: true }), 'none');
+    const { deliver, encodings } = start(() => ({ ...accepted, reads: ['gzip', 'zstd'] }), 'none');
     await deliver();
     await deliver();
     expect(encodings()).toEqual(['none', 'none']);

@@ -1,4 +1,4 @@
-import type { Answer, Client, Payload } from '../../src/export/answer.ts';
+import type { Answer, Client, Encoding, Payload } from '../../src/export/answer.ts';
 import type { ExportClock } from '../../src/export/clock.ts';
 import type { OtlpExporterConfig } from '../../src/export/options.ts';
 import type { ExporterStats, ExportRequest } from '../../src/model/export-request.ts';
@@ -91,9 +91,10 @@ export class FakeClient implements Client {
   }
 }
 
-type Overrides = Partial<OtlpExporterConfig['otlp'] & OtlpExporterConfig['retry'] & { name: string; maxBytes: number }>;
+type Otlp = OtlpExporterConfig['otlp'] & { readonly compression: Encoding };
+type Overrides = Partial<Otlp & OtlpExporterConfig['retry'] & { name: string; maxBytes: number }>;
 
-export function configOf(overrides: Overrides = {}): OtlpExporterConfig {
+export function configOf(overrides: Overrides = {}): OtlpExporterConfig & { readonly otlp: Otlp } {
   const of = {
     ...{ name: 'tempo', endpoint: 'http://127.0.0.1:1', protocol: 'grpc', compression: 'none', headers: {} },
     ...{ timeoutMs: 10_000, queueBytes: 1 << 20, initialMs: 1000, maxBytes: 1 << 20, giveUpAfterMs: 300_000 },

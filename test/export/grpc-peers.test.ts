@@ -1,12 +1,18 @@
-import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import {
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+  sensitiveHeaders,
+} from 'node:http2';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openOtlpExporter } from '../../src/export/export.ts';
 import type { Exporter } from '../../src/model/export-request.ts';
 import { configOf, spansOf, sumOf } from './fakes.ts';
 import { forwardProxy } from './forward-proxy.ts';
-import { partialSuccess, rpcStatus } from './servers.ts';
+import { partialSuccess, rpcStatus, unpacked } from './servers.ts';
 
 interface Call {
   readonly headers: IncomingHttpHeaders;
@@ -84,36 +90,60 @@ async function deliver(exporter: Exporter, spans = 1) {
   return exporter.stats;
 }
 
-const isGzip = ({ headers, frame }: Call): boolean => {
-  expect(headers['grpc-encoding']).toBe(frame[0] === 1 ? 'gzip' : undefined);
+const encodingOf = ({ headers, frame }: Call): string => {
+  const encoding = String(headers['grpc-encoding'] ?? 'none');
+  expect(frame[0]).toBe(encoding === 'none' ? 0 : 1);
   expect(frame.readUInt32BE(1)).toBe(frame.length - 5);
-  const message = frame.subarray(5);
-  expect(frame[0] === 1 ? gunzipSync(message) : message).toEqual(Buffer.from(spansOf(1).body));
-  return frame[0] === 1;
+  expect(unpacked(frame.subarray(5), encoding)).toEqual(Buffer.from(spansOf(1).body));
+  return encoding;
 };
 
 describe('what a server says it reads', () => {
   it.each([
-    ['identity, deflate, gzip', true],
-    ['gzip', true],
-    ['identity,gzip', true],
-    ['  GZip ,identity', true],
-    [' ', true],
-    ['identity', false],
-    ['identity, deflate', false],
-    ['identity, x-gzip', false],
-  ])('"%s": gzip %s, header and flag together, from the second call on', async (list, gzip) => {
+    ['gzip', 'identity, deflate, gzip', 'gzip'],
+    ['gzip', 'gzip', 'gzip'],
+    ['gzip', 'identity,gzip', 'gzip'],
+    ['gzip', '  GZip ,identity', 'gzip'],
+    ['gzip', ' ', 'gzip'],
+    ['gzip', 'identity', 'none'],
+    ['gzip', 'identity, deflate', 'none'],
+    ['gzip', 'identity, x-gzip', 'none'],
+    ['gzip', 'zstd', 'none'],
+    ['zstd', 'gzip,ZSTD', 'zstd'],
+    ['zstd', ' ', 'zstd'],
+    ['zstd', 'identity, deflate, gzip', 'gzip'],
+    ['zstd', 'identity', 'none'],
+  ] as const)('%s, "%s": %s, header and flag together, from the second call on', async (compression, list, then) => {
     const accepting = { 'grpc-accept-encoding': list };
     const { url, calls } = await bareServer((call) => respond(call, { 'grpc-status': '0' }, undefined, accepting));
-    const exporter = await exporterTo(url);
+    const exporter = await exporterTo(url, { compression });
     for (let i = 0; i < 3; i++) await deliver(exporter);
-    expect(calls.map(isGzip)).toEqual([true, gzip, gzip]);
+    expect(calls.map(encodingOf)).toEqual([compression, then, then]);
     expect(exporter.stats).toMatchObject({ exportedSpans: 3, retries: 0 });
+  });
+
+  it('and grpc-go, which does not say it, but which encoding it lacks: the next ones are tried at once', async () => {
+    const { url, calls } = await bareServer((call, nth) => {
+      const encoding = encodingOf(call);
+      if (encoding === 'none') return ok(call, nth);
+      const message = `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`;
+      trailersOnly(call, { 'grpc-status': '12', 'grpc-message': message });
+    });
+    const exporter = await exporterTo(url, { compression: 'zstd' });
+    for (let i = 0; i < 2; i++) await deliver(exporter);
+    expect(calls.map(encodingOf)).toEqual(['zstd', 'gzip', 'none', 'none']);
+    expect(exporter.stats).toMatchObject({ exportedSpans: 2, retries: 0 });
+  });
+
+  it('and an encoding it does not know, it need not keep: no other value of the name would do on the connection', async () => {
+    const { url, calls } = await bareServer(ok);
+    await deliver(await exporterTo(url, { compression: 'zstd' }));
+    expect(Reflect.get(calls[0].headers, sensitiveHeaders)).toEqual(['grpc-encoding']);
   });
 
   it('in a refusal without a message: it is sent again without compression at once', async () => {
     const { url, calls } = await bareServer((call) =>
-      isGzip(call)
+      encodingOf(call) === 'gzip'
         ? trailersOnly(call, {
             'grpc-status': '12',
             'grpc-message': 'no gzip here',
@@ -122,7 +152,7 @@ describe('what a server says it reads', () => {
         : ok(call, 0),
     );
     expect(await deliver(await exporterTo(url))).toMatchObject({ exportedSpans: 1, retries: 0 });
-    expect(calls.map(isGzip)).toEqual([true, false]);
+    expect(calls.map(encodingOf)).toEqual(['gzip', 'none']);
   });
 });
 
@@ -132,20 +162,26 @@ describe('an answer', () => {
     return deliver(await exporterTo(url, { compression: 'none', giveUpAfterMs: 50, ...overrides }));
   };
 
-  it('compressed as the request was is read', async () => {
-    const message = gzipSync(partialSuccess(1, 'too old'));
+  it.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ])('compressed as the request was is read (%s)', async (encoding, pack) => {
+    const message = pack(partialSuccess(1, 'too old'));
     const answer: Answer = (call) =>
-      respond(call, { 'grpc-status': '0' }, frameOf(message, 1), { 'grpc-encoding': 'gzip' });
+      respond(call, { 'grpc-status': '0' }, frameOf(message, 1), { 'grpc-encoding': encoding });
     expect(await outcome(answer)).toMatchObject({
       failedSpans: { partial: 1 },
       lastError: '1 of 1 spans rejected: too old',
     });
   });
 
-  it('that unpacks to more than 4 MiB is not', async () => {
-    const message = gzipSync(Buffer.alloc(5 << 20));
+  it.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ])('that unpacks to more than 4 MiB is not (%s)', async (encoding, pack) => {
+    const message = pack(Buffer.alloc(5 << 20));
     const answer: Answer = (call) =>
-      respond(call, { 'grpc-status': '0' }, frameOf(message, 1), { 'grpc-encoding': 'gzip' });
+      respond(call, { 'grpc-status': '0' }, frameOf(message, 1), { 'grpc-encoding': encoding });
     expect((await outcome(answer)).lastError).toMatch(/^OK, but not an OTLP response: /);
   });
 

@@ -23,18 +23,55 @@ async function deliver(exporter: Exporter, request = spansOf(5)) {
 }
 
 describe('an OTLP/HTTP server', () => {
-  it.each(['gzip', 'none'] as const)('gets the very bytes, with the headers (compression %s)', async (compression) => {
-    const server = await httpServer(ok);
-    const exporter = await exporterTo(server.url, { compression, headers: { 'X-Scope-OrgID': 'shop' } });
-    expect(await deliver(exporter, spansOf(200))).toMatchObject({ exportedSpans: 200, lastError: '', retries: 0 });
-    const [{ body, headers }] = server.received;
-    expect(body).toEqual(Buffer.from(spansOf(200).body));
-    expect(headers).toMatchObject({ 'x-scope-orgid': 'shop', 'user-agent': 'tailgate', ...protobuf });
-    expect(headers['content-encoding']).toBe(compression === 'gzip' ? 'gzip' : undefined);
-    const length = Number(headers['content-length']);
-    if (compression === 'gzip') expect(length).toBeLessThan(spansOf(200).body.length / 4);
-    else expect(length).toBe(spansOf(200).body.length);
+  it.each(['zstd', 'gzip', 'none'] as const)(
+    'gets the very bytes, with the headers (compression %s)',
+    async (compression) => {
+      const server = await httpServer(ok);
+      const exporter = await exporterTo(server.url, { compression, headers: { 'X-Scope-OrgID': 'shop' } });
+      expect(await deliver(exporter, spansOf(200))).toMatchObject({ exportedSpans: 200, lastError: '', retries: 0 });
+      const [{ body, headers }] = server.received;
+      expect(body).toEqual(Buffer.from(spansOf(200).body));
+      expect(headers).toMatchObject({ 'x-scope-orgid': 'shop', 'user-agent': 'tailgate', ...protobuf });
+      expect(headers['content-encoding']).toBe(compression === 'none' ? undefined : compression);
+      const length = Number(headers['content-length']);
+      if (compression !== 'none') expect(length).toBeLessThan(spansOf(200).body.length / 4);
+      else expect(length).toBe(spansOf(200).body.length);
+    },
+  );
+
+  it.each([
+    [415, { 'accept-encoding': 'gzip;q=0.9, identity' }, '', ['zstd', 'gzip', 'gzip']],
+    [415, { 'accept-encoding': 'X-GZIP ; Q=1, br' }, '', ['zstd', 'gzip', 'gzip']],
+    [415, { 'accept-encoding': '*;q=0' }, '', ['zstd', undefined, undefined]],
+    [415, { 'accept-encoding': '' }, '', ['zstd', undefined, undefined]],
+    [415, {}, 'not here', ['zstd', 'gzip', 'gzip']],
+    [400, {}, 'unsupported Content-Encoding: zstd', ['zstd', 'gzip', 'gzip']],
+    [400, {}, 'proto: cannot parse invalid wire-format data', ['zstd', 'gzip', 'gzip']],
+  ])('that answers zstd with %i, %j and "%s" gets %j', async (status, headers, said, tried) => {
+    const server = await httpServer(({ headers: asked }, response) => {
+      if (asked['content-encoding'] === 'zstd') response.writeHead(status, headers).end(said);
+      else response.writeHead(200, protobuf).end();
+    });
+    const exporter = await exporterTo(server.url, { compression: 'zstd' });
+    await deliver(exporter, spansOf(50));
+    exporter.offer(spansOf(50));
+    await vi.waitFor(() => expect(exporter.stats.exportedSpans).toBe(100), { timeout: 15_000 });
+    expect(server.received.map((each) => each.headers['content-encoding'])).toEqual(tried);
+    expect(server.received.map(({ body }) => body)).toEqual(tried.map(() => Buffer.from(spansOf(50).body)));
+    expect(exporter.stats).toMatchObject({ retries: 0, copiedBytes: 0 });
   });
+
+  it.each(['http://127.0.0.1', 'http://localhost'])(
+    'on this machine (%s) gets it without compression where that is left to us',
+    async (host) => {
+      const server = await httpServer(ok);
+      const config = configOf({ endpoint: `${host}:${server.port}`, protocol: 'http' });
+      const exporter = await openOtlpExporter({ ...config, otlp: { ...config.otlp, compression: 'auto' } });
+      onTestFinished(() => exporter.drain(0));
+      await deliver(exporter);
+      expect(server.received[0].headers['content-encoding']).toBeUndefined();
+    },
+  );
 
   it.each([
     ['', '/v1/traces'],

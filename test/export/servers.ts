@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import {
   Metadata,
   Server,
@@ -94,7 +94,13 @@ export async function grpcServer(answer: (received: Received, nth: number) => Gr
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse, received: Received) => void;
 
-/** A real HTTP server on the loopback that unpacks gzip; it ends with the test. */
+/** What came, without its compression. */
+export function unpacked(bytes: Buffer, encoding: unknown): Buffer {
+  if (encoding === 'zstd') return zstdDecompressSync(bytes);
+  return encoding === 'gzip' ? gunzipSync(bytes) : bytes;
+}
+
+/** A real HTTP server on the loopback that unpacks gzip and zstd; it ends with the test. */
 export async function httpServer(handler: HttpHandler, port = 0) {
   const received: Received[] = [];
   const requests: IncomingMessage[] = [];
@@ -103,7 +109,7 @@ export async function httpServer(handler: HttpHandler, port = 0) {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const raw = Buffer.concat(chunks);
-    const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw;
+    const body = unpacked(raw, request.headers['content-encoding']);
     received.push({ body, headers: request.headers });
     handler(request, response, received.at(-1)!);
   });

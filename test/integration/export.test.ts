@@ -104,9 +104,9 @@ describe.skipIf(python === undefined)("a server on grpc's C core", () => {
     expect(errors).toEqual([]);
   });
 
-  it('that reads nothing compressed gets it without', async () => {
+  it.each(['zstd', 'gzip'] as const)('that reads nothing compressed gets it without (%s)', async (compression) => {
     const { endpoint, received } = await pythonServer('identity');
-    const { send, stats, errors } = await exporterTo({ endpoint, protocol: 'grpc', compression: 'gzip' });
+    const { send, stats, errors } = await exporterTo({ endpoint, protocol: 'grpc', compression });
     const requests = Array.from({ length: 10 }, () => richRequest(20));
     await send(requests);
     expect(spansIn(received())).toEqual(spansIn(bodiesOf(requests)));
@@ -114,7 +114,18 @@ describe.skipIf(python === undefined)("a server on grpc's C core", () => {
     expect(errors[0]).toMatch(/^requests go uncompressed/);
   });
 
-  it.each(['gzip', 'none'] as const)('that cannot parse one span gets all others (%s)', async (compression) => {
+  it('that reads no zstd gets all of it in gzip, and the log says so once', async () => {
+    const { endpoint, received } = await pythonServer();
+    const { send, stats, errors } = await exporterTo({ endpoint, protocol: 'grpc', compression: 'zstd' });
+    const requests = Array.from({ length: 20 }, (_, i) => richRequest(1 + (i % 5) * 50));
+    await send(requests);
+    expect(spansIn(received())).toEqual(spansIn(bodiesOf(requests)));
+    expect(received()).toHaveLength(20);
+    expect(stats).toMatchObject({ retries: 0, exportedRequests: 20, copiedBytes: 0 });
+    expect(errors).toEqual([expect.stringMatching(/^requests go in gzip: .*has no zstd$/)]);
+  });
+
+  it.each(['zstd', 'gzip', 'none'] as const)('that cannot parse one span gets all others (%s)', async (compression) => {
     const { endpoint, received } = await pythonServer();
     const { send, stats, failures } = await exporterTo({ endpoint, protocol: 'grpc', compression });
     const good = richRequest(300);
@@ -157,8 +168,10 @@ service:
 
 describe('a Collector', () => {
   it.each([
+    ['grpc', 'zstd'],
     ['grpc', 'gzip'],
     ['grpc', 'none'],
+    ['http', 'zstd'],
     ['http', 'gzip'],
     ['http', 'none'],
   ] as const)('gets all of it (%s, compression %s)', async (protocol, compression) => {
@@ -176,13 +189,38 @@ describe('a Collector', () => {
   });
 });
 
+it.each([
+  ['[gzip, ""]', /^requests go in gzip for an hour: .*zstd refused with HTTP 400: unsupported Content-Encoding/],
+  ['[""]', /^requests go uncompressed for an hour: .*zstd refused with HTTP 400: unsupported Content-Encoding/],
+])('a Collector with compression_algorithms: %s gets all of it in what it reads', async (algorithms, told) => {
+  const folder = temporaryFolder();
+  const config = behind(folder).replace('http: {', `http: { compression_algorithms: ${algorithms},`);
+  const collector = await startCollector({ config });
+  onTestFinished(() => collector.stop());
+  const otlp = { endpoint: collector.otlpHttp, protocol: 'http', compression: 'zstd' } as const;
+  const { send, stats, errors } = await exporterTo(otlp);
+  const requests = Array.from({ length: 20 }, (_, i) => richRequest(1 + (i % 5) * 50));
+  await send(requests);
+  const expected = spansIn(bodiesOf(requests));
+  await eventually(async () => expect(spansIn(readRequestFile(join(folder, 'requests')))).toEqual(expected));
+  expect(stats).toMatchObject({ exportedRequests: 20, retries: 0, copiedBytes: 0 });
+  expect(errors).toEqual([expect.stringMatching(told)]);
+});
+
 const tempoServer = findServer('tempo');
 
 describe.skipIf('refused' in tempoServer)('a Tempo', () => {
-  it.each(['gzip', 'none'] as const)('gets every trace (compression %s)', async (compression) => {
+  it.each([
+    ['grpc', 'zstd'],
+    ['grpc', 'gzip'],
+    ['grpc', 'none'],
+    ['http', 'zstd'],
+    ['http', 'gzip'],
+  ] as const)('gets every trace (%s, compression %s)', async (protocol, compression) => {
     const tempo = await startTempo();
     onTestFinished(() => tempo.kill());
-    const { send, stats } = await exporterTo({ endpoint: `http://${tempo.otlpGrpc}`, protocol: 'grpc', compression });
+    const endpoint = protocol === 'grpc' ? `http://${tempo.otlpGrpc}` : tempo.otlpHttp;
+    const { send, stats } = await exporterTo({ endpoint, protocol, compression });
     const traces = Array.from({ length: 12 }, (_, i) => `${compression} ${i}`);
     await send(
       traces.map((trace) => {

@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
+import type { Encoding } from '../answer.ts';
 
 /** Names to values, as whoever speaks HTTP/2 has them. */
 export type ReplyHeaders = Readonly<Record<string, string | number | string[] | undefined>>;
@@ -24,7 +25,7 @@ export const prefixBytes = 5;
 interface Sending {
   /** One after the other they are the message. */
   readonly pieces: readonly Uint8Array[];
-  readonly encoding: 'gzip' | 'none';
+  readonly encoding: Encoding;
 }
 
 /**

@@ -1,6 +1,16 @@
+import { sensitiveHeaders } from 'node:http2';
 import { systemClock } from '../../clock.ts';
 import { proxyFor } from '../../proxy.ts';
-import { type Answer, type Client, Code, describe, judgeGrpc, type Payload, type Surroundings } from '../answer.ts';
+import {
+  type Answer,
+  type Client,
+  Code,
+  describe,
+  type Encoding,
+  judgeGrpc,
+  type Payload,
+  type Surroundings,
+} from '../answer.ts';
 import type { OtlpExporterConfig } from '../options.ts';
 import { shorten } from '../response.ts';
 import { call, type Reply } from './call.ts';
@@ -20,7 +30,7 @@ const closeLingerMs = 1_000;
  */
 export class GrpcClient implements Client {
   readonly #connections: Connections;
-  readonly #headers: Record<Payload['encoding'], Readonly<Record<string, string>>>;
+  readonly #headers: Record<Encoding, Readonly<Record<string, string>>>;
   readonly #tenantHeader: string | undefined;
 
   /** Throws for a header that gRPC does not allow, and for a variable that should name a proxy and does not. */
@@ -31,12 +41,18 @@ export class GrpcClient implements Client {
   ) {
     this.#tenantHeader = tenantHeader;
     const none = requestHeaders(endpoint, headers, timeoutMs);
-    this.#headers = { none, gzip: { ...none, 'grpc-encoding': 'gzip' } };
+    this.#headers = {
+      none,
+      gzip: { ...none, 'grpc-encoding': 'gzip' },
+      // Never indexed (RFC 7541 §6.2.3): on a connection that has indexed a value which grpc's C core does not know, it
+      // refuses any other value of that name too.
+      zstd: { ...none, 'grpc-encoding': 'zstd', [sensitiveHeaders]: ['grpc-encoding'] },
+    };
     const proxy = proxyFor(endpoint, env);
     this.#connections = new Connections({ endpoint, proxy, security, timeoutMs }, systemClock.monotonicMs);
   }
 
-  async send(payload: Payload, signal: AbortSignal): Promise<Answer> {
+  async send(payload: Readonly<Payload>, signal: AbortSignal): Promise<Answer> {
     try {
       let reply = await this.#call(payload, signal);
       for (let tries = 1; reply.isUnprocessed && tries < maxUnprocessed; tries++)
@@ -47,7 +63,7 @@ export class GrpcClient implements Client {
     }
   }
 
-  async #call(payload: Payload, signal: AbortSignal): Promise<Reply> {
+  async #call(payload: Readonly<Payload>, signal: AbortSignal): Promise<Reply> {
     const session = await this.#connections.take();
     signal.throwIfAborted();
     const reply = await call(
@@ -60,7 +76,7 @@ export class GrpcClient implements Client {
     return reply;
   }
 
-  #headersOf({ encoding, tenant }: Payload): Readonly<Record<string, string>> {
+  #headersOf({ encoding, tenant }: Readonly<Payload>): Readonly<Record<string, string>> {
     const headers = this.#headers[encoding];
     if (this.#tenantHeader === undefined || tenant === undefined) return headers;
     return { ...headers, [this.#tenantHeader]: tenant };

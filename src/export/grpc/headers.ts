@@ -24,7 +24,7 @@ export function requestHeaders(
     te: 'trailers',
     'content-type': 'application/grpc',
     'user-agent': 'tailgate',
-    'grpc-accept-encoding': 'identity,gzip',
+    'grpc-accept-encoding': 'identity,gzip,zstd',
     'grpc-timeout': `${Math.ceil(timeoutMs)}m`,
     ...Object.fromEntries(Object.entries(custom).map(([name, value]) => metadata(name, value))),
   };

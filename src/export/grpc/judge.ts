@@ -1,4 +1,5 @@
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { messageEncodings } from '../accept-encoding.ts';
 import { type Answer, Code, judgeGrpc } from '../answer.ts';
 import { readExportResponse, readRpcStatus, shorten } from '../response.ts';
 import type { Reply, ReplyHeaders } from './call.ts';
@@ -17,18 +18,18 @@ const codeOfHttpStatus: Readonly<Record<number, number>> = {
 
 const maxUnpackedBytes = 4 * 1024 * 1024;
 
-/** Judges a call, with what the far end says of gzip in grpc-accept-encoding. */
+const unpackings = new Map<string, typeof gunzipSync | typeof zstdDecompressSync>([
+  ['gzip', gunzipSync],
+  ['zstd', zstdDecompressSync],
+]);
+
+/** Judges a call, with what the far end says that it reads in grpc-accept-encoding. */
 export function judgeReply(reply: Reply): Answer {
-  const readsGzip = acceptsGzip(reply.head ?? {}) ?? acceptsGzip(reply.trailers ?? {});
-  return { ...judge(reply), ...(readsGzip !== undefined && { readsGzip }) };
+  const reads = listed(reply.head) ?? listed(reply.trailers);
+  return { ...judge(reply), ...(reads && { reads }) };
 }
 
-/** A list of names, in any case, with blanks or without (RFC 9110 §5.6.1); undefined where nothing is said. */
-function acceptsGzip(headers: ReplyHeaders): boolean | undefined {
-  const names = String(headers['grpc-accept-encoding'] ?? '').toLowerCase();
-  if (names.trim() === '') return undefined;
-  return names.split(',').some((name) => name.trim() === 'gzip');
-}
+const listed = (headers: ReplyHeaders | undefined) => messageEncodings(String(headers?.['grpc-accept-encoding'] ?? ''));
 
 function judge({ head, trailers, body, error }: Reply): Answer {
   const status = trailers?.['grpc-status'] === undefined ? head : trailers;
@@ -63,8 +64,9 @@ function unframed(body: Uint8Array, encoding: string): Uint8Array {
   const message = body.subarray(5, 5 + length);
   if (message.length < length) throw new Error('the message is cut short');
   if (body[0] === 0) return message;
-  if (encoding.trim().toLowerCase() !== 'gzip') throw new Error(`compressed as "${encoding}"`);
-  return gunzipSync(message, { maxOutputLength: maxUnpackedBytes });
+  const unpack = unpackings.get(encoding.trim().toLowerCase());
+  if (!unpack) throw new Error(`compressed as "${encoding}"`);
+  return unpack(message, { maxOutputLength: maxUnpackedBytes });
 }
 
 /** grpc-message is percent-encoded; what does not decode is shown as it is. */
