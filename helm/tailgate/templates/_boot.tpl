@@ -119,7 +119,7 @@ whatever is in it.
 {{- $v := .root.Values -}}
 {{- $export := list -}}
 {{- if $v.tempo.endpoint -}}
-{{- $otlp := dict "endpoint" $v.tempo.endpoint "protocol" $v.tempo.protocol "headers" $v.tempo.headers -}}
+{{- $otlp := dict "endpoint" $v.tempo.endpoint "protocol" $v.tempo.protocol "compression" $v.tempo.compression "headers" $v.tempo.headers -}}
 {{- with $v.tempo.tls -}}
 {{- $tls := dict -}}
 {{- if .existingSecret -}}{{- $_ := set $tls "ca_file" "/etc/tailgate/tls/tempo/ca.crt" -}}{{- end -}}
