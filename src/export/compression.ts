@@ -10,6 +10,7 @@ import {
 } from './answer.ts';
 import type { ExportClock } from './clock.ts';
 import { compress } from './compress.ts';
+import { Proof } from './proof.ts';
 
 /** So long an encoding is left out that a server could not read, or that is not in the list of what it reads. */
 const leftOutMs = 60 * 60_000;
@@ -21,8 +22,7 @@ export class Compression {
   readonly #clock: ExportClock;
   readonly #onFallback: (message: string) => void;
   readonly #hold: (bytes: number) => void;
-  /** What was taken in them: from then on a refusal is about what it says it is about. */
-  readonly #proven = new Set<Encoding>();
+  readonly #proof = new Proof();
   readonly #refusedUntil = new Map<Encoding, number>();
   /** What the server last said that it reads, and until when that counts. */
   #listed: readonly Encoding[] = [];
@@ -60,7 +60,7 @@ export class Compression {
 
   /**
    * One attempt in an encoding that the far end reads, as far as is known. What is refused because of its encoding, or
-   * may be since nothing was ever taken in that, is tried once more in the next one, at once.
+   * may be since nothing was taken in that (proof.ts), is tried once more in the next one, at once.
    */
   negotiating(next: Attempt): (payload: Payload, stop: AbortSignal) => Promise<Outcome> {
     return async (payload, stop) => {
@@ -71,7 +71,10 @@ export class Compression {
         const answer = await next(sent === 'none' ? plain(payload) : { ...payload }, stop);
         this.#heed(answer, sent);
         if (answer.kind === 'accepted') this.#leaveOut(refused);
-        if (!this.#mayBeItsEncoding(answer, sent)) return answer;
+        if (!this.#mayBeItsEncoding(answer, sent)) {
+          if (answer.kind === 'refused' || answer.kind === 'unreadable') this.#proof.restore(refused.keys());
+          return answer;
+        }
         refused.set(sent, answer.message);
         sent = this.#after(sent);
         if (sent !== 'none') await this.#encode(payload, sent);
@@ -111,12 +114,12 @@ export class Compression {
   #mayBeItsEncoding({ kind, reads }: Answer, encoding: Encoding): boolean {
     if (encoding === 'none') return false;
     const isUnlisted = reads !== undefined && !reads.includes(encoding);
-    if (kind === 'refused') return isUnlisted || !this.#proven.has(encoding);
+    if (kind === 'refused') return isUnlisted || this.#proof.isInDoubt(encoding);
     return kind === 'unreadable' || (kind === 'rejected' && isUnlisted);
   }
 
   #heed({ kind, reads }: Answer, encoding: Encoding): void {
-    if (kind === 'accepted' && this.#isRead(encoding)) this.#proven.add(encoding);
+    if (kind === 'accepted' && this.#isRead(encoding)) this.#proof.taken(encoding);
     if (reads === undefined) return;
     const before = this.encoding;
     this.#listed = reads;
@@ -131,7 +134,7 @@ export class Compression {
   #leaveOut(refused: ReadonlyMap<Encoding, string>): void {
     const before = this.encoding;
     for (const encoding of refused.keys()) {
-      this.#proven.delete(encoding);
+      this.#proof.withdraw(encoding);
       this.#refusedUntil.set(encoding, this.#clock.monotonicMs() + leftOutMs);
     }
     const now = this.encoding;

@@ -149,6 +149,41 @@ describe('a destination that reads zstd', () => {
   });
 });
 
+describe('a destination that read zstd, and was replaced by one that does not and says so in no words', () => {
+  const replaced = () => {
+    let isReplaced = false;
+    const story = start(({ encoding }) => (isReplaced && encoding === 'zstd' ? refused : accepted));
+    return { ...story, replace: () => (isReplaced = true) };
+  };
+
+  it('gets all of a batch in gzip, and what comes after it', async () => {
+    const { stats, deliver, encodings, errors, replace } = replaced();
+    await deliver(20);
+    replace();
+    await deliver(20);
+    await deliver(20);
+    expect(stats).toMatchObject({ exportedSpans: 60, failedSpans: { rejected: 0 }, copiedBytes: 0 });
+    expect(encodings().at(-1)).toBe('gzip');
+    expect(errors).toEqual([expect.stringMatching(/^requests go in gzip for an hour: .*in zstd refused with INVALID/)]);
+  });
+
+  it('loses four spans at most where each comes alone', async () => {
+    const { stats, deliver, replace } = replaced();
+    await deliver();
+    replace();
+    for (let i = 0; i < 10; i++) await deliver();
+    expect(stats).toMatchObject({ exportedSpans: 7, failedSpans: { rejected: 4 } });
+  });
+});
+
+it('a destination that took something once, and refuses all since, is asked in other encodings ever more rarely', async () => {
+  const { deliver, encodings, errors } = start((_, attempt) => (attempt === 1 ? accepted : refused));
+  for (let i = 0; i < 301; i++) await deliver();
+  expect(encodings().filter((encoding) => encoding === 'none')).toHaveLength(7);
+  expect(encodings().at(-1)).toBe('zstd');
+  expect(errors).toEqual([]);
+});
+
 describe('a destination that lists what it reads', () => {
   it.each([
     [['zstd', 'gzip'], 'zstd', undefined],
