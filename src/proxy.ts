@@ -27,11 +27,19 @@ export function proxyFor(url: URL, env: Variables): URL | null {
  * Whether what goes to `url` stays on this machine: a name or an address of its own, as its interfaces are now, and no
  * proxy on the way. Names are not looked up. Throws like `proxyFor`.
  */
-export function staysHere(url: URL, env: Variables, interfaces = networkInterfaces()): boolean {
+export function staysHere(url: URL, env: Variables, interfaces = networkInterfaces): boolean {
   const host = hostOf(url);
-  const own = Object.values(interfaces).flatMap((all) => all ?? []);
-  const isOwn = isOnThisMachine(host) || own.some(({ address }) => isSameAddress(host, address));
-  return isOwn && proxyFor(url, env) === null;
+  return (isOnThisMachine(host) || isOneOf(interfaces, host)) && proxyFor(url, env) === null;
+}
+
+function isOneOf(interfaces: typeof networkInterfaces, host: string): boolean {
+  try {
+    const own = Object.values(interfaces()).flatMap((all) => all ?? []);
+    return own.some(({ address }) => isSameAddress(host, address));
+  } catch {
+    // Where the system does not say, as without netlink sockets (systemd's RestrictAddressFamilies), nothing is known.
+    return false;
+  }
 }
 
 /** Proxy-Authorization (RFC 9110 §11.7.2) for the user and password in a proxy's URL; undefined where it has none. */

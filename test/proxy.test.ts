@@ -135,6 +135,16 @@ describe('what stays on this machine', () => {
     ['http://10.1.2.3:4317', { HTTP_PROXY: 'http://p:1', NO_PROXY: '10.0.0.0/8' }, true],
     ['http://tempo:4317', { HTTP_PROXY: 'http://127.0.0.1:1' }, false],
   ])('%s, by %j: %s', (url, env, stays) => {
-    expect(staysHere(new URL(url), env, interfaces)).toBe(stays);
+    expect(staysHere(new URL(url), env, () => interfaces)).toBe(stays);
+  });
+
+  it.each([
+    ['http://localhost:4317', true],
+    ['http://10.1.2.3:4317', false],
+  ])('%s, where the system does not tell its addresses: %s', (url, stays) => {
+    const untold = () => {
+      throw new Error('uv_interface_addresses returned Unknown system error 97');
+    };
+    expect(staysHere(new URL(url), {}, untold)).toBe(stays);
   });
 });
