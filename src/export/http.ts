@@ -7,6 +7,7 @@ import {
   type Answer,
   type Client,
   describe,
+  type Encoding,
   judgeHttp,
   type Payload,
   parseRetryAfter,
@@ -68,7 +69,7 @@ export class HttpClient implements Client {
     };
     const request = { origin: this.#origin, path: this.#path, method: 'POST', headers, body: bytes, signal } as const;
     try {
-      return await judge(await this.#agent.request(request));
+      return await judge(await this.#agent.request(request), encoding);
     } catch (error) {
       const explained = this.#security?.explained(error) ?? error;
       return { kind: 'retryable', waitMs: 0, message: shorten(describe(explained)) };
@@ -105,14 +106,17 @@ function lowerCased(headers: Readonly<Record<string, string>>): Record<string, s
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-async function judge({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer> {
+async function judge({ statusCode, headers, body }: Dispatcher.ResponseData, encoding: Encoding): Promise<Answer> {
   const bytes = await readCapped(body);
   const type = String(headers['content-type'] ?? '');
   if (statusCode >= 200 && statusCode < 300) return judgeSuccess(statusCode, type, bytes);
   const said = statusCode < 400 ? `moved to ${headers.location ?? 'nowhere'}` : complaint(type, bytes);
   const answer = judgeHttp(statusCode, said, parseRetryAfter(headers['retry-after']?.toString(), systemClock.unixMs()));
+  if (statusCode !== 415) return answer;
+  // Without compression it is about the media type (RFC 9110 §15.5.16), in which pieces would go as well.
+  if (encoding === 'none') return { kind: 'rejected', message: answer.message };
   const list = headers['accept-encoding'];
-  return statusCode === 415 && list !== undefined ? { ...answer, reads: contentCodings(String(list)) } : answer;
+  return list === undefined ? answer : { ...answer, reads: contentCodings(String(list)) };
 }
 
 async function readCapped(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

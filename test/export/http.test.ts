@@ -39,6 +39,16 @@ describe('an OTLP/HTTP server', () => {
     },
   );
 
+  it.each(['zstd', 'none'] as const)(
+    'that takes no such media type, in no encoding, is not sent the batch in pieces (compression %s)',
+    async (compression) => {
+      const server = await httpServer((_, response) => response.writeHead(415).end('JSON only'));
+      const stats = await deliver(await exporterTo(server.url, { compression }), spansOf(50));
+      expect(stats).toMatchObject({ failedSpans: { rejected: 50 }, lastError: 'HTTP 415: JSON only' });
+      expect(server.received).toHaveLength(compression === 'zstd' ? 3 : 1);
+    },
+  );
+
   it.each([
     [415, { 'accept-encoding': 'gzip;q=0.9, identity' }, '', ['zstd', 'gzip', 'gzip']],
     [415, { 'accept-encoding': 'X-GZIP ; Q=1, br' }, '', ['zstd', 'gzip', 'gzip']],
