@@ -31,6 +31,8 @@ export type Encoding = (typeof encodings)[number];
 export type Answer = Outcome & {
   /** What the far end reads beside what is not compressed, where it says so. */
   readonly reads?: readonly Encoding[];
+  /** By its code alone it may be that it does not read the encoding: UNIMPLEMENTED has two meanings. */
+  readonly mayBeEncoding?: boolean;
 };
 
 export type Outcome =
@@ -125,6 +127,9 @@ const refusalCodes: ReadonlySet<number> = new Set([
 ]);
 const refusalStatuses: ReadonlySet<number> = new Set([400, 422, 500]);
 
+/** The other meaning of UNIMPLEMENTED beside an encoding that is not read, as all servers say it. */
+const callComplaint = /method|service|HTTP status/i;
+
 const encodingCodes: ReadonlySet<number> = new Set([...refusalCodes, Code.UNIMPLEMENTED]);
 
 /** Judges a gRPC status other than OK. `retryInfoMs` is RetryInfo's delay, null where there was none. */
@@ -134,7 +139,9 @@ export function judgeGrpc(code: number, details: string, retryInfoMs: number | n
   if (encodingCodes.has(code) && encodingComplaint.test(details)) return { kind: 'unreadable', message };
   const retryable = code === Code.RESOURCE_EXHAUSTED ? retryInfoMs !== null : retryableCodes.has(code);
   if (retryable) return { kind: 'retryable', waitMs: retryInfoMs ?? 0, message };
-  return { kind: refusalCodes.has(code) ? 'refused' : 'rejected', message };
+  if (refusalCodes.has(code)) return { kind: 'refused', message };
+  const mayBeEncoding = code === Code.UNIMPLEMENTED && !callComplaint.test(details);
+  return { kind: 'rejected', message, ...(mayBeEncoding && { mayBeEncoding }) };
 }
 
 /** Judges an HTTP status other than 2xx. `retryAfterMs` is Retry-After as a wait, 0 where there was none. */

@@ -108,14 +108,15 @@ export class Compression {
   }
 
   /**
-   * Said in words, by the list of what is read (grpc/doc/compression.md: with UNIMPLEMENTED), or perhaps in other
-   * words.
+   * Said in words, by the list of what is read (grpc/doc/compression.md: with UNIMPLEMENTED), by that code alone, or
+   * perhaps in other words.
    */
-  #mayBeItsEncoding({ kind, reads }: Answer, encoding: Encoding): boolean {
+  #mayBeItsEncoding({ kind, reads, mayBeEncoding = false }: Answer, encoding: Encoding): boolean {
     if (encoding === 'none') return false;
     const isUnlisted = reads !== undefined && !reads.includes(encoding);
     if (kind === 'refused') return isUnlisted || this.#proof.isInDoubt(encoding);
-    return kind === 'unreadable' || (kind === 'rejected' && isUnlisted);
+    if (kind === 'rejected') return reads === undefined ? mayBeEncoding : isUnlisted;
+    return kind === 'unreadable';
   }
 
   #heed({ kind, reads }: Answer, encoding: Encoding): void {

@@ -141,6 +141,27 @@ describe('what a server says it reads', () => {
     expect(Reflect.get(calls[0].headers, sensitiveHeaders)).toEqual(['grpc-encoding']);
   });
 
+  it.each([
+    ['', ['zstd', 'gzip', 'gzip']],
+    ['no', ['zstd', 'gzip', 'gzip']],
+    ['unknown service opentelemetry.proto.collector.trace.v1.TraceService', ['zstd', 'zstd']],
+    ['Method not found!', ['zstd', 'zstd']],
+  ])('in the code that gRPC has for it, with "%s" beside it: %j', async (said, tried) => {
+    const { url, calls } = await bareServer((call, nth) =>
+      encodingOf(call) === 'zstd' ? trailersOnly(call, { 'grpc-status': '12', 'grpc-message': said }) : ok(call, nth),
+    );
+    const exporter = await exporterTo(url, { compression: 'zstd' });
+    for (let i = 0; i < 2; i++) await deliver(exporter);
+    expect(calls.map(encodingOf)).toEqual(tried);
+  });
+
+  it('in that code, to whatever it gets: each request goes once in each encoding, and never in pieces', async () => {
+    const { url, calls } = await bareServer((call) => trailersOnly(call, { 'grpc-status': '12' }));
+    const stats = await deliver(await exporterTo(url, { compression: 'zstd' }), 40);
+    expect(stats).toMatchObject({ failedSpans: { rejected: 40 }, lastError: 'UNIMPLEMENTED' });
+    expect(calls.map(({ headers }) => headers['grpc-encoding'])).toEqual(['zstd', 'gzip', undefined]);
+  });
+
   it('in a refusal without a message: it is sent again without compression at once', async () => {
     const { url, calls } = await bareServer((call) =>
       encodingOf(call) === 'gzip'
