@@ -32,5 +32,9 @@ export async function compress(body: Uint8Array, encoding: Exclude<Encoding, 'no
       : await gzipAsync(body, gzipOptions);
   if (!isPoolLowered) lowerPoolPriority();
   isPoolLowered = true;
-  return bytes;
+  return fitting(bytes);
 }
+
+/** What fills no chunk would hold one, unaccounted for, as long as it is tried. */
+const fitting = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer.byteLength > 2 * bytes.length ? new Uint8Array(bytes) : bytes;
