@@ -1,5 +1,4 @@
 import { BlockList, isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -21,25 +20,6 @@ export function proxyFor(url: URL, env: Variables): URL | null {
     throw new TypeError(`${name} is not a proxy's URL: expected http://host:port or https://host:port`);
   }
   return proxy;
-}
-
-/**
- * Whether what goes to `url` stays on this machine: a name or an address of its own, as its interfaces are now, and no
- * proxy on the way. Names are not looked up. Throws like `proxyFor`.
- */
-export function staysHere(url: URL, env: Variables, interfaces = networkInterfaces): boolean {
-  const host = hostOf(url);
-  return (isOnThisMachine(host) || isOneOf(interfaces, host)) && proxyFor(url, env) === null;
-}
-
-function isOneOf(interfaces: typeof networkInterfaces, host: string): boolean {
-  try {
-    const own = Object.values(interfaces()).flatMap((all) => all ?? []);
-    return own.some(({ address }) => isSameAddress(host, address));
-  } catch {
-    // Where the system does not say, as without netlink sockets (systemd's RestrictAddressFamilies), nothing is known.
-    return false;
-  }
 }
 
 /** Proxy-Authorization (RFC 9110 §11.7.2) for the user and password in a proxy's URL; undefined where it has none. */

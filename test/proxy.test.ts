@@ -1,6 +1,5 @@
-import type { NetworkInterfaceInfo } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { proxyAuthorization, proxyFor, staysHere } from '../src/proxy.ts';
+import { proxyAuthorization, proxyFor } from '../src/proxy.ts';
 
 const through = (url: string, env: Record<string, string>) => proxyFor(new URL(url), env)?.href ?? null;
 
@@ -113,38 +112,4 @@ it('a user and a password go to the proxy as Basic, percent-decoded', () => {
   expect(proxyAuthorization(new URL('http://p'))).toBeUndefined();
   expect(proxyAuthorization(new URL('http://jo:s%40fe@p'))).toBe(`Basic ${btoa('jo:s@fe')}`);
   expect(proxyAuthorization(new URL('http://jo@p'))).toBe(`Basic ${btoa('jo:')}`);
-});
-
-describe('what stays on this machine', () => {
-  const interfaces = {
-    lo: [{ address: '127.0.0.1' }, { address: '::1' }],
-    eth0: [{ address: '10.1.2.3' }, { address: '2001:db8::7' }],
-  } as unknown as Record<string, NetworkInterfaceInfo[]>;
-
-  it.each([
-    ['http://localhost:4317', {}, true],
-    ['https://127.3.2.1:4317', {}, true],
-    ['http://[::1]:4317', {}, true],
-    ['http://10.1.2.3:4317', {}, true],
-    ['http://[2001:DB8:0::7]:4317', {}, true],
-    ['http://10.1.2.4:4317', {}, false],
-    ['http://[2001:db8::8]:4317', {}, false],
-    ['http://tempo:4317', {}, false],
-    ['http://localhost:4317', { HTTP_PROXY: 'http://p:1' }, true],
-    ['http://10.1.2.3:4317', { HTTP_PROXY: 'http://p:1' }, false],
-    ['http://10.1.2.3:4317', { HTTP_PROXY: 'http://p:1', NO_PROXY: '10.0.0.0/8' }, true],
-    ['http://tempo:4317', { HTTP_PROXY: 'http://127.0.0.1:1' }, false],
-  ])('%s, by %j: %s', (url, env, stays) => {
-    expect(staysHere(new URL(url), env, () => interfaces)).toBe(stays);
-  });
-
-  it.each([
-    ['http://localhost:4317', true],
-    ['http://10.1.2.3:4317', false],
-  ])('%s, where the system does not tell its addresses: %s', (url, stays) => {
-    const untold = () => {
-      throw new Error('uv_interface_addresses returned Unknown system error 97');
-    };
-    expect(staysHere(new URL(url), {}, untold)).toBe(stays);
-  });
 });

@@ -3,7 +3,6 @@ import { UsageError } from '../errors.ts';
 import type { Exporter, ExportRequest } from '../model/export-request.ts';
 import { QueueShares } from '../model/queue-shares.ts';
 import type { TenantPart } from '../model/tenant.ts';
-import { staysHere } from '../proxy.ts';
 import type { TlsClient } from '../tls-client/files.ts';
 import type { Attempt, Client, Encoding } from './answer.ts';
 import { Books, type Reports } from './books.ts';
@@ -41,15 +40,7 @@ const defaultConsumers = 4;
  * proxy that can never work.
  */
 export async function openOtlpExporter(config: OtlpExporterConfig, deps: OtlpExporterDeps = {}): Promise<Exporter> {
-  const client = await connect(config, deps);
-  const otlp = { ...config.otlp, compression: encodingFor(config.otlp, deps.env ?? env) };
-  return createOtlpExporter({ ...config, otlp }, client, deps);
-}
-
-/** What stays on this machine costs no network. */
-function encodingFor({ endpoint, compression }: OtlpExporterConfig['otlp'], env: NodeJS.ProcessEnv): Encoding {
-  if (compression !== 'auto') return compression;
-  return staysHere(new URL(endpoint), env) ? 'none' : 'zstd';
+  return createOtlpExporter(config, await connect(config, deps), deps);
 }
 
 /** The same round a client that is there already. */

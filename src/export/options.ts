@@ -49,10 +49,8 @@ const otlpKeys = block({
   ),
   protocol: v.pipe(v.optional(oneOf('grpc', 'http'), 'grpc'), v.description('OTLP/gRPC, or OTLP/HTTP with protobuf')),
   compression: v.pipe(
-    v.optional(oneOf('gzip', 'zstd', 'auto', 'none'), 'gzip'),
-    v.description(
-      'of the requests; what the server does not read goes in gzip, or without. `auto`: without to this machine itself, else `zstd`',
-    ),
+    v.optional(oneOf('gzip', 'zstd', 'none'), 'gzip'),
+    v.description('of the requests; what the server does not read goes in gzip, or without'),
   ),
   headers: v.pipe(
     v.optional(mapOf(header), {}),
@@ -186,7 +184,7 @@ export interface OtlpExporterConfig extends ExporterPlace {
   readonly otlp: {
     readonly endpoint: string;
     readonly protocol: 'grpc' | 'http';
-    readonly compression: Encoding | 'auto';
+    readonly compression: Encoding;
     readonly headers: Readonly<Record<string, string>>;
     readonly timeoutMs: number;
     /** Of an https: endpoint. */

@@ -71,18 +71,6 @@ describe('an OTLP/HTTP server', () => {
     expect(exporter.stats).toMatchObject({ retries: 0, copiedBytes: 0 });
   });
 
-  it.each(['http://127.0.0.1', 'http://localhost'])(
-    'on this machine (%s) gets it without compression where that is left to us',
-    async (host) => {
-      const server = await httpServer(ok);
-      const config = configOf({ endpoint: `${host}:${server.port}`, protocol: 'http' });
-      const exporter = await openOtlpExporter({ ...config, otlp: { ...config.otlp, compression: 'auto' } });
-      onTestFinished(() => exporter.drain(0));
-      await deliver(exporter);
-      expect(server.received[0].headers['content-encoding']).toBeUndefined();
-    },
-  );
-
   it.each([
     ['', '/v1/traces'],
     ['/', '/v1/traces'],
