@@ -65,7 +65,7 @@ bench-memory: setup ## resident memory and the account of it while loads of seve
 bench-independent: setup ## our load client beside h2load and wrk (needs nghttp2-client and wrk)
 	@$(NODE) bench/independent.ts
 
-bench-shipped: setup ## the shipped configuration under a foreign load client: make bench-shipped LOADGEN=PROGRAM (10 min)
+bench-shipped: setup ## the shipped configuration under a foreign load client: make bench-shipped LOADGEN=PROGRAM (15 min)
 	@LOADGEN="$(LOADGEN)" $(NODE) bench/shipped.ts $(BENCH)
 
 bench-compare: setup ## this checkout against a commit: make bench-compare BASE=HEAD~1

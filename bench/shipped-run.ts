@@ -1,8 +1,8 @@
 import { type Admin, adminOf } from './admin.ts';
-import type { Loadgen, LoadgenResult, LoadgenSink } from './loadgen.ts';
+import { type Loadgen, type LoadgenResult, LoadgenSink } from './loadgen.ts';
 import { processorTicks } from './process.ts';
-import { type ShippedName, shippedSubjects } from './shipped-subjects.ts';
-import { gatewayCpu, type Subject } from './subjects.ts';
+import { type ShippedName, shippedSubjects, toCollector } from './shipped-subjects.ts';
+import { gatewayCpu, loadCpu, type Subject, subjects } from './subjects.ts';
 
 export interface ShippedPlan {
   readonly seconds: number;
@@ -39,9 +39,21 @@ interface Asked {
 /** Until the code is compiled, and memory grows no more. */
 const leastWarmSeconds = 25;
 
+/** Where exports go: what a Collector took nobody counts. */
+type Sink = LoadgenSink | { readonly port: number; readonly stop: () => Promise<void> };
+
+async function collectorSink(): Promise<Sink> {
+  const { process, grpcPort } = await subjects['Collector, to nowhere'].start({
+    cpus: loadCpu,
+    waitSeconds: 0,
+    sinkPort: 0,
+  });
+  return { port: grpcPort, stop: () => process.stop() };
+}
+
 /** One subject from its start to its end, under the load of a foreign client. */
 export async function measureShipped(loadgen: Loadgen, asked: Asked): Promise<ShippedRun> {
-  const sink = await loadgen.sink();
+  const sink = toCollector.has(asked.name) ? await collectorSink() : await loadgen.sink();
   const { waitSeconds } = asked.plan;
   const setting = { cpus: gatewayCpu, waitSeconds, sinkPort: sink.port };
   const subject = await shippedSubjects[asked.name].start(setting);
@@ -57,12 +69,12 @@ class ShippedMeasurement {
   readonly #loadgen: Loadgen;
   readonly #asked: Asked;
   readonly #subject: Subject;
-  readonly #sink: LoadgenSink;
+  readonly #sink: Sink;
   readonly #admin: Admin | undefined;
   #refused = 0;
   #mustKeep = 0;
 
-  constructor(loadgen: Loadgen, asked: Asked, subject: Subject, sink: LoadgenSink) {
+  constructor(loadgen: Loadgen, asked: Asked, subject: Subject, sink: Sink) {
     this.#loadgen = loadgen;
     this.#asked = asked;
     this.#subject = subject;
@@ -76,7 +88,9 @@ class ShippedMeasurement {
     const steady = plan.steadySeconds > 0 ? await this.#steady(steadyRate ?? hot.spansPerSecond / 2) : {};
     const one = onePercent ? await this.#onePercent() : {};
     // The Collector sends nothing that says when it is done, and forgets traces when it is behind: it is not counted.
-    const lost = this.#admin === undefined ? {} : { lost: this.#mustKeep - (await this.#arrived()) };
+    const sink = this.#sink;
+    const isCounted = this.#admin !== undefined && sink instanceof LoadgenSink;
+    const lost = isCounted ? { lost: this.#mustKeep - (await this.#arrived(sink)) } : {};
     return { subject: name, ...hot, ...steady, ...one, ...lost, refused: this.#refused };
   }
 
@@ -118,9 +132,9 @@ class ShippedMeasurement {
     return result;
   }
 
-  async #arrived(): Promise<number> {
+  async #arrived(sink: LoadgenSink): Promise<number> {
     while ((await this.#admin!.waitingSpans()) > 0) await new Promise((resolve) => setTimeout(resolve, 200));
-    const { must_keep, bad, over } = await this.#sink.settled();
+    const { must_keep, bad, over } = await sink.settled();
     if (bad + over > 0) throw new Error(`the sink could not read ${bad} requests, and ${over} traces came doubled`);
     return must_keep;
   }

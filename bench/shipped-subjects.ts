@@ -13,7 +13,7 @@ interface Differences {
 
 /**
  * bin/tailgate on config/gateway.yaml, as people start it, but for one core, the wait, room for what waits, and what
- * `differences` says. The sink reads no zstd, so what ships goes to it in gzip.
+ * `differences` says. The load client's sink reads no zstd, so what ships goes to it in gzip.
  */
 const shipped = ({ store, gzip }: Differences, root = here): SubjectKind => ({
   decides: true,
@@ -59,9 +59,13 @@ function without(text: string, what: RegExp, instead: string): string {
 export const shippedSubjects = {
   'without store and gzip': shipped({ store: false, gzip: false }),
   'as shipped': shipped({ store: true, gzip: true }),
+  'shipped, zstd to a Collector': shipped({ store: true, gzip: true }),
   'store alone': shipped({ store: true, gzip: false }),
   'gzip alone': shipped({ store: false, gzip: true }),
   'Collector, tail_sampling': collector(true, collectorPolicies),
 } satisfies Record<string, SubjectKind>;
 
 export type ShippedName = keyof typeof shippedSubjects;
+
+/** Those that do not send to the load client's sink, but to a server that reads zstd. */
+export const toCollector: ReadonlySet<ShippedName> = new Set(['shipped, zstd to a Collector']);

@@ -4,15 +4,16 @@ import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Loadgen } from './loadgen.ts';
 import { measureShipped, type ShippedPlan, type ShippedRun } from './shipped-run.ts';
-import { type ShippedName, shippedSubjects } from './shipped-subjects.ts';
+import { type ShippedName, shippedSubjects, toCollector } from './shipped-subjects.ts';
 import { type ShippedResults, shippedTable } from './shipped-table.ts';
 import { loadCpu } from './subjects.ts';
 import { median } from './table.ts';
 
 /**
  * `make bench-shipped LOADGEN=PROGRAM`: what people start, under a load client that is not ours: the shipped
- * configuration with its store and gzip (the sink reads no zstd), the same without both, and the Collector, alternating. Ten minutes. --rounds
- * 3 --seconds 8 --wait 7 --steady 15 (0 = no latencies) --subjects "as shipped,store alone" --one-percent false.
+ * configuration with its store, and gzip to that client's sink, which reads no zstd, or zstd to a Collector; the same
+ * without both; and the Collector, alternating. A quarter of an hour. --rounds 3 --seconds 8 --wait 7 --steady 15
+ * (0 = no latencies) --subjects "as shipped,store alone" --one-percent false.
  */
 const { values } = parseArgs({
   options: {
@@ -21,7 +22,10 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '8' },
     wait: { type: 'string', default: '7' },
     steady: { type: 'string', default: '15' },
-    subjects: { type: 'string', default: 'as shipped,without store and gzip,Collector, tail_sampling' },
+    subjects: {
+      type: 'string',
+      default: 'as shipped,shipped, zstd to a Collector,without store and gzip,Collector, tail_sampling',
+    },
     'one-percent': { type: 'string', default: 'true' },
   },
 });
@@ -52,7 +56,7 @@ async function measure(name: ShippedName, round: number): Promise<ShippedRun> {
   const run = await measureShipped(loadgen, {
     name,
     plan: isCollector ? { ...plan, steadySeconds: 0 } : plan,
-    onePercent: name === 'as shipped' && values['one-percent'] === 'true',
+    onePercent: (name === 'as shipped' || toCollector.has(name)) && values['one-percent'] === 'true',
     ...steadyRate,
   });
   console.error(`${round}/${rounds} ${name}: ${JSON.stringify(run)}`);
