@@ -94,7 +94,7 @@ class ShippedMeasurement {
     return { subject: name, ...hot, ...steady, ...one, ...lost, refused: this.#refused };
   }
 
-  /** With 3 % before it and behind it: a process becomes quicker for minutes, and that is not what 1 % saves. */
+  /** With 3 % before it and behind it: what a process gains or loses meanwhile is not what keeping costs. */
   async #onePercent(): Promise<Pick<ShippedRun, 'rateAtOnePercent' | 'ofOnePercent'>> {
     const decidedSeconds = this.#asked.plan.waitSeconds + 2;
     const before = await this.#hot(true, decidedSeconds);

@@ -61,6 +61,9 @@ function richRequest(spans: number): ExportRequest {
   return { body: encodeReference(requestJson(list)), spans, traces: spans };
 }
 
+/** Twenty of 1 to 201 spans each. */
+const requestsOfManySizes = (): ExportRequest[] => Array.from({ length: 20 }, (_, i) => richRequest(1 + (i % 5) * 50));
+
 /** Every span with all that it came in, in the order of their ids. */
 function spansOf(requests: readonly RequestObject[]): string[] {
   return requests
@@ -96,7 +99,7 @@ describe.skipIf(python === undefined)("a server on grpc's C core", () => {
   it.each(['gzip', 'none'] as const)('gets every batch, not the first alone (compression %s)', async (compression) => {
     const { endpoint, received } = await pythonServer();
     const { send, stats, errors } = await exporterTo({ endpoint, protocol: 'grpc', compression });
-    const requests = Array.from({ length: 20 }, (_, i) => richRequest(1 + (i % 5) * 50));
+    const requests = requestsOfManySizes();
     await send(requests);
     expect(spansIn(received())).toEqual(spansIn(bodiesOf(requests)));
     expect(received()).toHaveLength(20);
@@ -117,7 +120,7 @@ describe.skipIf(python === undefined)("a server on grpc's C core", () => {
   it('that reads no zstd gets all of it in gzip, and the log says so once', async () => {
     const { endpoint, received } = await pythonServer();
     const { send, stats, errors } = await exporterTo({ endpoint, protocol: 'grpc', compression: 'zstd' });
-    const requests = Array.from({ length: 20 }, (_, i) => richRequest(1 + (i % 5) * 50));
+    const requests = requestsOfManySizes();
     await send(requests);
     expect(spansIn(received())).toEqual(spansIn(bodiesOf(requests)));
     expect(received()).toHaveLength(20);
@@ -166,6 +169,12 @@ service:
     traces: { receivers: [otlp], exporters: [file] }
 `;
 
+/** Waits until the Collector has written the very spans of these requests, and no others. */
+async function allOfThemIn(folder: string, requests: readonly ExportRequest[]): Promise<void> {
+  const expected = spansIn(bodiesOf(requests));
+  await eventually(async () => expect(spansIn(readRequestFile(join(folder, 'requests')))).toEqual(expected));
+}
+
 describe('a Collector', () => {
   it.each([
     ['grpc', 'zstd'],
@@ -180,10 +189,9 @@ describe('a Collector', () => {
     onTestFinished(() => collector.stop());
     const endpoint = protocol === 'grpc' ? `http://${collector.otlpGrpc}` : collector.otlpHttp;
     const { send, stats, errors } = await exporterTo({ endpoint, protocol, compression });
-    const requests = Array.from({ length: 20 }, (_, i) => richRequest(1 + (i % 5) * 50));
+    const requests = requestsOfManySizes();
     await send(requests);
-    const expected = spansIn(bodiesOf(requests));
-    await eventually(async () => expect(spansIn(readRequestFile(join(folder, 'requests')))).toEqual(expected));
+    await allOfThemIn(folder, requests);
     expect(stats).toMatchObject({ lastError: '', retries: 0 });
     expect(errors).toEqual([]);
   });
@@ -199,10 +207,9 @@ it.each([
   onTestFinished(() => collector.stop());
   const otlp = { endpoint: collector.otlpHttp, protocol: 'http', compression: 'zstd' } as const;
   const { send, stats, errors } = await exporterTo(otlp);
-  const requests = Array.from({ length: 20 }, (_, i) => richRequest(1 + (i % 5) * 50));
+  const requests = requestsOfManySizes();
   await send(requests);
-  const expected = spansIn(bodiesOf(requests));
-  await eventually(async () => expect(spansIn(readRequestFile(join(folder, 'requests')))).toEqual(expected));
+  await allOfThemIn(folder, requests);
   expect(stats).toMatchObject({ exportedRequests: 20, retries: 0, copiedBytes: 0 });
   expect(errors).toEqual([expect.stringMatching(told)]);
 });

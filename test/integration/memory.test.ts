@@ -25,7 +25,8 @@ const floorOf = (shards: number): number => (16 + 16 * shards) << 20;
 /**
  * What malloc may keep of what was freed, which no account can know either: a thread's buffers of its sockets go when
  * 32 MiB of them have piled up (V8's Heap::AllocateExternalBackingStore: twice the default semi-space), and one that
- * lives on above them keeps the room; the threads of store and compressors leave gaps as well. It does not grow with the load.
+ * lives on above them keeps the room; the threads of store and compressors leave gaps as well. It does not grow with
+ * the load.
  */
 const keptOf = (shards: number): number => (24 + 32 * shards) << 20;
 
@@ -36,7 +37,7 @@ async function memoryOf(gateway: GatewayProcess): Promise<Memory> {
   return (JSON.parse(await gateway.get('/api/status')) as { memory: Memory }).memory;
 }
 
-/** Resident bytes of malloc's heaps: the main one, and the others, which begin at multiples of 64 MiB (glibc's HEAP_MAX_SIZE). */
+/** Resident bytes of malloc's heaps: the main one, and the others, at multiples of 64 MiB (glibc's HEAP_MAX_SIZE). */
 function mallocBytes(gateway: GatewayProcess): number {
   const maps = readFileSync(`/proc/${gateway.pid}/smaps`, 'utf8').matchAll(
     /^(\w+)-\w+ \S+ \S+ \S+ (\d+) *(.*)\n(?:Size.*\n|KernelPageSize.*\n|MMUPageSize.*\n)*Rss: +(\d+) kB/gm,
