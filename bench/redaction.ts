@@ -4,6 +4,7 @@ import { RequestScan } from '../src/decode/scan.ts';
 import type { Enricher } from '../src/enrich/enrich.ts';
 import { Slice, sliceWords } from '../src/model/slice.ts';
 import { emptyStamp } from '../src/model/stamp.ts';
+import { Reader } from '../src/wire/reader.ts';
 import { Writer } from '../src/wire/writer.ts';
 import { captureNames, capturesMissing, readMessages } from '../test/support/captures.ts';
 import { compiled } from './policies.ts';
@@ -11,11 +12,18 @@ import { median, requests, timed } from './turns.ts';
 
 /**
  * `bin/node bench/redaction.ts DIR…`: nanoseconds by kept span to enrich and redact with the default rules, this checkout beside
- * others (their folders), turn by turn; the bench's spans and the recorded ones.
+ * others (their folders), turn by turn; the bench's spans and the recorded ones. Those of the bench also with the
+ * tracestate of a sampler before it.
  */
 interface Spans {
   readonly name: string;
   readonly messages: readonly { readonly bytes: Uint8Array; readonly length: number }[];
+}
+
+/** Where spans lie. */
+interface Rows {
+  readonly bytes: Uint8Array;
+  readonly rows: Int32Array;
 }
 
 const stamp = {
@@ -38,7 +46,9 @@ const out = new Writer(1 << 20);
 
 const recorded =
   capturesMissing === '' ? captureNames.map((name) => ({ name, messages: readMessages(name).map(padded) })) : [];
-for (const spans of [{ name: 'bench', messages: requests }, ...recorded]) compare(spans);
+for (const { name, messages } of [{ name: 'bench', messages: requests }, ...recorded])
+  compare(name, messages.map(rowsOf));
+compare('bench, sampled before', requests.map(rowsOf).map(sampledBefore));
 
 async function load(root: URL): Promise<Enricher> {
   const { Enricher: Kind } = await import(new URL('src/enrich/enrich.ts', root).href);
@@ -46,12 +56,31 @@ async function load(root: URL): Promise<Enricher> {
   return new Kind({ resource: {}, set: {}, redact: defaultRules });
 }
 
-function compare({ name, messages }: Spans): void {
-  const rows = messages.map(({ bytes, length }) => {
-    const scan = new RequestScan();
-    scan.run(bytes, 0, length, set.conditions);
-    return { bytes, rows: scan.slices.slice(0, scan.count * sliceWords) };
-  });
+function rowsOf({ bytes, length }: Spans['messages'][number]): Rows {
+  const scan = new RequestScan();
+  scan.run(bytes, 0, length, set.conditions);
+  return { bytes, rows: scan.slices.slice(0, scan.count * sliceWords) };
+}
+
+/** The same spans as a gateway that keeps half of them sends them on. */
+function sampledBefore({ bytes, rows }: Rows): Rows {
+  const before = { ...stamp, thresholdHigh: 0x800000 };
+  const sent = new Writer(bytes.length);
+  const moved = rows.slice();
+  for (let row = 0; row < rows.length; row += sliceWords) {
+    const start = rows[row + Slice.start];
+    const at = sent.pos;
+    contenders[0].span(sent, bytes, start, start + rows[row + Slice.length], before, false);
+    const field = new Reader(sent.buf, at, sent.pos);
+    field.next();
+    const span = field.message();
+    moved[row + Slice.start] = span.pos;
+    moved[row + Slice.length] = span.end - span.pos;
+  }
+  return { bytes: padded(sent.finish()).bytes, rows: moved };
+}
+
+function compare(name: string, rows: readonly Rows[]): void {
   const times: number[][] = contenders.map(() => []);
   for (let round = -5; round < rounds; round++) {
     contenders.forEach((enricher, i) => {
@@ -66,7 +95,7 @@ function compare({ name, messages }: Spans): void {
 }
 
 /** All spans, as often as fits into a turn. */
-function turn(enricher: Enricher, all: readonly { bytes: Uint8Array; rows: Int32Array }[]): number {
+function turn(enricher: Enricher, all: readonly Rows[]): number {
   return timed(() => {
     let handled = 0;
     for (const until = performance.now() + turnMs; performance.now() < until; ) {
@@ -74,6 +103,7 @@ function turn(enricher: Enricher, all: readonly { bytes: Uint8Array; rows: Int32
         out.reset();
         for (let row = 0; row < rows.length; row += sliceWords) {
           const start = rows[row + Slice.start];
+          stamp.idLow = rows[row + Slice.traceIdD] >>> 0; // as for a trace of its own
           enricher.span(out, bytes, start, start + rows[row + Slice.length], stamp, false);
         }
         handled += rows.length / sliceWords;

@@ -8,7 +8,8 @@ import { Redactor } from './redactor.ts';
 import { ResourceAttributes, type ResourceOptions } from './resource.ts';
 import { mask, type RedactRule } from './rule.ts';
 import { scopeShape, spanShape } from './shapes.ts';
-import { thresholdFieldBytes, weighed, weighTraceState, writeThreshold } from './tracestate.ts';
+import { thresholdFieldBytes, writeThreshold } from './tracestate.ts';
+import { WeighedState } from './weighed-state.ts';
 
 export interface EnrichOptions extends ResourceOptions {
   readonly redact: readonly RedactRule[];
@@ -36,6 +37,8 @@ export class Enricher {
   readonly stats: EnrichStats;
   readonly #redactor: Redactor;
   readonly #marks = new Marks();
+  readonly #state = new WeighedState();
+  readonly #text = new Reader(nothing);
   readonly #resource: ResourceAttributes;
 
   constructor(options: EnrichOptions) {
@@ -75,10 +78,10 @@ export class Enricher {
   #write(out: Writer, buf: Uint8Array, start: number, end: number, stamp: Stamp, marked: boolean): void {
     // `mendText` has just looked these bytes through.
     const stateAt = lastTraceStateAt;
-    const plain =
-      stateAt < 0 && !this.#redactor.suspects(buf, start, end) && !(marked && this.#marks.among(buf, start, end));
-    if (plain) this.#append(out, buf, start, end, stamp, marked);
-    else this.#rewrite(out, new Reader(buf, start, end), stateAt, stamp, marked);
+    const isClean = !this.#redactor.suspects(buf, start, end) && !(marked && this.#marks.among(buf, start, end));
+    if (!isClean) this.#rewrite(out, new Reader(buf, start, end), stateAt, stamp, marked);
+    else if (stateAt < 0) this.#append(out, buf, start, end, stamp, marked);
+    else this.#reweigh(out, new Reader(buf, stateAt, end), start, stamp, marked);
   }
 
   /** Writes buf[start, end), a Span message, for whoever looks at it: redacted, and with nothing of a verdict. */
@@ -114,6 +117,18 @@ export class Enricher {
     out.raw(marks);
   }
 
+  /** One that was weighed before, at whose last tracestate `r` stands: around that as it came. */
+  #reweigh(out: Writer, r: Reader, start: number, stamp: Stamp, marked: boolean): void {
+    const span = out.open(ScopeSpans.spans);
+    const stateAt = r.pos;
+    out.raw(r.buf, start, stateAt);
+    r.next();
+    this.#traceState(out, r, stateAt, stamp);
+    out.raw(r.buf, r.pos, r.end);
+    if (marked) out.raw(this.#marks.of(stamp));
+    out.close(span);
+  }
+
   #rewrite(out: Writer, r: Reader, stateAt: number, stamp: Stamp, marked: boolean): void {
     const span = out.open(ScopeSpans.spans);
     this.#redactor.begin();
@@ -128,11 +143,12 @@ export class Enricher {
   }
 
   #traceState(out: Writer, r: Reader, from: number, stamp: Stamp): void {
-    const before = r.string();
-    const after = weighTraceState(before, stamp);
-    if (after === null) this.stats.malformedTraceStates++;
-    else if (weighed.isInconsistent) this.stats.inconsistentTraceStates++;
-    if (after === null || after === before) out.raw(r.buf, from, r.pos);
-    else if (after !== '') out.string(Span.traceState, after);
+    const state = this.#state;
+    const { pos, end } = this.#text.enter(r);
+    state.weigh(r.buf, pos, end, stamp);
+    if (state.isMalformed) this.stats.malformedTraceStates++;
+    if (state.isInconsistent) this.stats.inconsistentTraceStates++;
+    if (state.isUnchanged) out.raw(r.buf, from, r.pos);
+    else out.raw(state.field.buf, 0, state.field.pos);
   }
 }
