@@ -38,7 +38,6 @@ export class Enricher {
   readonly #redactor: Redactor;
   readonly #marks = new Marks();
   readonly #state = new WeighedState();
-  readonly #text = new Reader(nothing);
   readonly #resource: ResourceAttributes;
 
   constructor(options: EnrichOptions) {
@@ -144,11 +143,8 @@ export class Enricher {
 
   #traceState(out: Writer, r: Reader, from: number, stamp: Stamp): void {
     const state = this.#state;
-    const { pos, end } = this.#text.enter(r);
-    state.weigh(r.buf, pos, end, stamp);
+    state.write(out, r, from, stamp);
     if (state.isMalformed) this.stats.malformedTraceStates++;
     if (state.isInconsistent) this.stats.inconsistentTraceStates++;
-    if (state.isUnchanged) out.raw(r.buf, from, r.pos);
-    else out.raw(state.field.buf, 0, state.field.pos);
   }
 }

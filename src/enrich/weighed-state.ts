@@ -1,5 +1,7 @@
 import { emptyStamp, type Stamp } from '../model/stamp.ts';
+import { bodyEnd, open } from '../wire/cursor.ts';
 import { Span } from '../wire/otlp.ts';
+import type { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { weighed, weighTraceState } from './tracestate.ts';
 
@@ -18,26 +20,42 @@ export class WeighedState {
   /** Its `th` was not reached by its randomness, and was erased. */
   isInconsistent = false;
   /** It stays as it came. */
-  isUnchanged = false;
-  /** The field of a span to write instead, tag and length included; empty where nothing is left. Lent until the next `weigh`. */
-  readonly field = new Writer(64);
+  #isUnchanged = false;
+  /** The field of a span that stands there instead; empty where nothing is left. */
+  readonly #field = new Writer(64);
   readonly #state = new Uint8Array(mostBytes);
   /** -1: none is remembered. */
   #stateBytes = -1;
   readonly #stamp = emptyStamp();
 
-  /** buf[start, end) is the text of a tracestate. */
-  weigh(buf: Uint8Array, start: number, end: number, stamp: Stamp): void {
-    if (this.#isLast(buf, start, end) && isSameWeight(stamp, this.#stamp)) return;
-    const bytes = buf.subarray(start, end);
-    const before = utf8.decode(bytes);
+  /**
+   * Writes what becomes of the tracestate whose tag began at `from` and at whose length `r` stands, as a field of a span,
+   * and moves `r` past it.
+   */
+  write(out: Writer, r: Reader, from: number, stamp: Stamp): void {
+    const start = open(r.buf, r.pos, r.end);
+    r.pos = bodyEnd;
+    const isAnswered = this.#isLast(r.buf, start, r.pos) && isSameWeight(stamp, this.#stamp);
+    const long = isAnswered ? '' : this.#weigh(r.buf.subarray(start, r.pos), stamp);
+    if (this.#isUnchanged) out.raw(r.buf, from, r.pos);
+    else if (long !== '') out.string(Span.traceState, long);
+    else out.raw(this.#field.buf, 0, this.#field.pos);
+  }
+
+  /** Remembers what becomes of it; of a long one says it instead, so that nothing of its size stays here. */
+  #weigh(state: Uint8Array, stamp: Stamp): string {
+    this.#stateBytes = -1; // until all else belongs together: memory may be refused midway
+    const before = utf8.decode(state);
     const after = weighTraceState(before, stamp);
     this.isMalformed = after === null;
     this.isInconsistent = after !== null && weighed.isInconsistent;
-    this.isUnchanged = after === null || after === before;
-    this.field.reset();
-    if (!this.isUnchanged && after !== '') this.field.string(Span.traceState, after as string);
-    this.#remember(bytes, stamp);
+    this.#isUnchanged = after === null || after === before;
+    const text = this.#isUnchanged ? '' : (after as string);
+    this.#field.reset();
+    if (state.length > mostBytes) return text;
+    if (text !== '') this.#field.string(Span.traceState, text);
+    this.#remember(state, stamp);
+    return '';
   }
 
   #isLast(buf: Uint8Array, start: number, end: number): boolean {
@@ -47,10 +65,9 @@ export class WeighedState {
   }
 
   #remember(state: Uint8Array, stamp: Stamp): void {
-    this.#stateBytes = state.length <= mostBytes ? state.length : -1;
-    if (this.#stateBytes < 0) return;
     this.#state.set(state);
     Object.assign(this.#stamp, stamp);
+    this.#stateBytes = state.length;
   }
 }
 

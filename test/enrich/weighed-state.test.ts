@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { weighed, weighTraceState } from '../../src/enrich/tracestate.ts';
 import { WeighedState } from '../../src/enrich/weighed-state.ts';
 import { emptyStamp, type Stamp } from '../../src/model/stamp.ts';
+import { Span } from '../../src/wire/otlp.ts';
+import { Reader } from '../../src/wire/reader.ts';
+import { Writer } from '../../src/wire/writer.ts';
 import { spanArbitrary } from './arbitrary.ts';
 import { encodeSpan, enrichedBytes, enricher } from './messages.ts';
 
@@ -57,14 +60,25 @@ function afresh(state: string, stamp: Stamp): object {
   };
 }
 
-function remembered(by: WeighedState, state: string, stamp: Stamp): object {
-  const bytes = Buffer.from(`..${state}..`);
-  by.weigh(bytes, 2, bytes.length - 2, stamp);
-  bytes.fill(0); // it was lent
-  const { isMalformed, isInconsistent, isUnchanged, field } = by;
-  const written = Buffer.from(field.view());
-  const text = written.subarray(written.length < 130 ? 2 : 3).toString();
-  return { isMalformed, isInconsistent, isUnchanged, field: text };
+function remembered(by: WeighedState, state: string, stamp: Stamp, out = new Writer()): object {
+  const span = new Writer();
+  span.string(Span.traceState, state);
+  const r = new Reader(span.buf, 1, span.pos);
+  by.write(out, r, 0, stamp);
+  expect(r.pos).toBe(span.pos);
+  const isUnchanged = Buffer.compare(out.view(), span.view()) === 0;
+  span.buf.fill(0); // it was lent
+  const { isMalformed, isInconsistent } = by;
+  const left = new Reader(out.view());
+  const field = isUnchanged || !left.next() ? '' : left.string();
+  return { isMalformed, isInconsistent, isUnchanged, field };
+}
+
+/** A writer for which no memory is left beyond so many bytes. */
+class Full extends Writer {
+  override reserve(extra: number): void {
+    if (this.pos + extra > 64) throw new RangeError('Array buffer allocation failed');
+  }
 }
 
 describe('a tracestate that was weighed before is not weighed again', () => {
@@ -107,6 +121,16 @@ describe('a tracestate that was weighed before is not weighed again', () => {
       by.isMalformed = true; // which weighing would take back
       remembered(by, state, stamps[0]);
       expect(by.isMalformed, `${bytes} bytes`).toBe(isRemembered);
+    }
+  });
+
+  it('and is not mistaken for one for which no memory was left', () => {
+    const [, stamp] = stamps;
+    for (const state of states.filter((text) => text.length < 16)) {
+      const by = new WeighedState();
+      const first = remembered(by, state, stamp);
+      expect(() => remembered(by, `ot=th:8,a=${'1'.repeat(4096)}`, stamp, new Full(64))).toThrow(RangeError);
+      expect(remembered(by, state, stamp)).toEqual(first);
     }
   });
 
