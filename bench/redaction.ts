@@ -4,6 +4,7 @@ import { RequestScan } from '../src/decode/scan.ts';
 import type { Enricher } from '../src/enrich/enrich.ts';
 import { Slice, sliceWords } from '../src/model/slice.ts';
 import { emptyStamp } from '../src/model/stamp.ts';
+import { Span } from '../src/wire/otlp.ts';
 import { Reader } from '../src/wire/reader.ts';
 import { Writer } from '../src/wire/writer.ts';
 import { captureNames, capturesMissing, readMessages } from '../test/support/captures.ts';
@@ -13,7 +14,7 @@ import { median, requests, timed } from './turns.ts';
 /**
  * `bin/node bench/redaction.ts DIR…`: nanoseconds by kept span to enrich and redact with the default rules, this checkout beside
  * others (their folders), turn by turn; the bench's spans and the recorded ones. Those of the bench also with the
- * tracestate of a sampler before it.
+ * tracestates of samplers before it.
  */
 interface Spans {
   readonly name: string;
@@ -48,7 +49,15 @@ const recorded =
   capturesMissing === '' ? captureNames.map((name) => ({ name, messages: readMessages(name).map(padded) })) : [];
 for (const { name, messages } of [{ name: 'bench', messages: requests }, ...recorded])
   compare(name, messages.map(rowsOf));
-compare('bench, sampled before', requests.map(rowsOf).map(sampledBefore));
+const asIfFirst = requests.map(rowsOf);
+compare(
+  'bench, sampled before',
+  asIfFirst.map((rows) => sampledBefore(rows, false)),
+);
+compare(
+  'the same by a vendor',
+  asIfFirst.map((rows) => sampledBefore(rows, true)),
+);
 
 async function load(root: URL): Promise<Enricher> {
   const { Enricher: Kind } = await import(new URL('src/enrich/enrich.ts', root).href);
@@ -62,8 +71,11 @@ function rowsOf({ bytes, length }: Spans['messages'][number]): Rows {
   return { bytes, rows: scan.slices.slice(0, scan.count * sliceWords) };
 }
 
-/** The same spans as a gateway that keeps half of them sends them on. */
-function sampledBefore({ bytes, rows }: Rows): Rows {
+/**
+ * The same spans as a gateway that keeps half of them sends them on; or an SDK that also has a member of its own, another
+ * in each span: the last of two tracestates counts.
+ */
+function sampledBefore({ bytes, rows }: Rows, isByVendor: boolean): Rows {
   const before = { ...stamp, thresholdHigh: 0x800000 };
   const sent = new Writer(bytes.length);
   const moved = rows.slice();
@@ -75,7 +87,8 @@ function sampledBefore({ bytes, rows }: Rows): Rows {
     field.next();
     const span = field.message();
     moved[row + Slice.start] = span.pos;
-    moved[row + Slice.length] = span.end - span.pos;
+    if (isByVendor) sent.string(Span.traceState, `dd=s:1;p:${row.toString(16).padStart(16, '0')},ot=th:8`);
+    moved[row + Slice.length] = sent.pos - span.pos;
   }
   return { bytes: padded(sent.finish()).bytes, rows: moved };
 }

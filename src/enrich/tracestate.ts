@@ -4,8 +4,10 @@ import { parseThreshold, reaches, type Threshold, threshold, thresholdText } fro
 import { Span } from '../wire/otlp.ts';
 import { Writer } from '../wire/writer.ts';
 
-const maxMembers = 32;
-const maxValueChars = 256;
+/** W3C Trace Context 3.3.1.1. */
+export const maxMembers = 32;
+/** Of the `ot` member's ("TraceState Handling"). */
+export const maxValueChars = 256;
 const subKey = /^[a-z][a-z0-9]*$/;
 const subValue = /^[A-Za-z0-9._-]*$/;
 
@@ -58,10 +60,14 @@ export function weighTraceState(traceState: string, stamp: Stamp): string | null
   return [...(after === '' ? [] : [`ot=${after}`]), ...others].slice(0, maxMembers).join(',');
 }
 
-/** The value of the `ot` member with its `th` in its place; a new one comes first. */
-function weighedValue(value: string, stamp: Stamp): string | null {
+/**
+ * What becomes of the `ot` member's value, empty where there is none: `th` stands in its place, or comes first where it
+ * is new. Null where the value is malformed.
+ */
+export function weighedValue(value: string, stamp: Stamp): string | null {
+  if (value.length > maxValueChars) return null;
   const parts = value === '' ? [] : value.split(';').map((part) => splitOnce(part));
-  if (value.length > maxValueChars || !parts.every(isValid) || hasTwins(parts)) return null;
+  if (!parts.every(isValid) || hasTwins(parts)) return null;
   const own = new Map(parts);
   const th = own.get('th');
   const rv = own.get('rv');
