@@ -16,13 +16,8 @@ import { median, requests, timed } from './turns.ts';
  * others (their folders), turn by turn; the bench's spans and the recorded ones. Those of the bench also with the
  * tracestates of samplers before it.
  */
-interface Spans {
-  readonly name: string;
-  readonly messages: readonly { readonly bytes: Uint8Array; readonly length: number }[];
-}
-
-/** Where spans lie. */
 interface Rows {
+  /** Where the spans of the rows lie. */
   readonly bytes: Uint8Array;
   readonly rows: Int32Array;
 }
@@ -47,17 +42,14 @@ const out = new Writer(1 << 20);
 
 const recorded =
   capturesMissing === '' ? captureNames.map((name) => ({ name, messages: readMessages(name).map(padded) })) : [];
-for (const { name, messages } of [{ name: 'bench', messages: requests }, ...recorded])
-  compare(name, messages.map(rowsOf));
-const asIfFirst = requests.map(rowsOf);
-compare(
-  'bench, sampled before',
-  asIfFirst.map((rows) => sampledBefore(rows, false)),
-);
-compare(
-  'the same by a vendor',
-  asIfFirst.map((rows) => sampledBefore(rows, true)),
-);
+const unsampled = requests.map(rowsOf);
+const cases: readonly (readonly [string, readonly Rows[]])[] = [
+  ['bench', unsampled],
+  ...recorded.map(({ name, messages }) => [name, messages.map(rowsOf)] as const),
+  ['bench, sampled before', unsampled.map((rows) => sampledBefore(rows, false))],
+  ['the same by a vendor', unsampled.map((rows) => sampledBefore(rows, true))],
+];
+for (const [name, rows] of cases) compare(name, rows);
 
 async function load(root: URL): Promise<Enricher> {
   const { Enricher: Kind } = await import(new URL('src/enrich/enrich.ts', root).href);
@@ -65,7 +57,7 @@ async function load(root: URL): Promise<Enricher> {
   return new Kind({ resource: {}, set: {}, redact: defaultRules });
 }
 
-function rowsOf({ bytes, length }: Spans['messages'][number]): Rows {
+function rowsOf({ bytes, length }: ReturnType<typeof padded>): Rows {
   const scan = new RequestScan();
   scan.run(bytes, 0, length, set.conditions);
   return { bytes, rows: scan.slices.slice(0, scan.count * sliceWords) };

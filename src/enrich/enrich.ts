@@ -116,7 +116,7 @@ export class Enricher {
     out.raw(marks);
   }
 
-  /** One that was weighed before, at whose last tracestate `r` stands: around that as it came. */
+  /** One with a tracestate, at whose last `r` stands: as it came around that. */
   #reweigh(out: Writer, r: Reader, start: number, stamp: Stamp, marked: boolean): void {
     const span = out.open(ScopeSpans.spans);
     const stateAt = r.pos;

@@ -2,6 +2,7 @@ import { emptyStamp, type Stamp } from '../model/stamp.ts';
 import { bodyEnd, open } from '../wire/cursor.ts';
 import { Span } from '../wire/otlp.ts';
 import type { Reader } from '../wire/reader.ts';
+import { comma } from '../wire/tracestate.ts';
 import type { Writer } from '../wire/writer.ts';
 import { findMember, ot } from './ot-member.ts';
 import { maxValueChars, weighed, weighedValue, weighTraceState } from './tracestate.ts';
@@ -10,7 +11,7 @@ const utf8 = new TextEncoder();
 /** A mark at its beginning is a part of it. */
 const texts = new TextDecoder('utf-8', { ignoreBOM: true });
 const nothing = new Uint8Array(0);
-const comma = utf8.encode(',');
+const separator = Uint8Array.of(comma);
 
 /**
  * Writes what weighing (tracestate.ts) makes of tracestates. The spans of one trace mostly came with the same `ot`
@@ -65,8 +66,8 @@ export class WeighedState {
     const before = out.pos;
     const state = out.open(Span.traceState);
     out.raw(this.#member);
-    writeMembers(out, state, buf, start, ot.isThere ? Math.max(start, ot.at - comma.length) : end);
-    writeMembers(out, state, buf, Math.min(ot.end + comma.length, end), end);
+    writeMembers(out, state, buf, start, ot.at < end ? Math.max(start, ot.at - 1) : end);
+    writeMembers(out, state, buf, Math.min(ot.end + 1, end), end);
     if (out.pos > state) out.close(state);
     else out.pos = before;
   }
@@ -96,7 +97,7 @@ export class WeighedState {
 /** Behind what has been written of the tracestate that begins at `state`. */
 function writeMembers(out: Writer, state: number, buf: Uint8Array, start: number, end: number): void {
   if (start === end) return;
-  if (out.pos > state) out.raw(comma);
+  if (out.pos > state) out.raw(separator);
   out.raw(buf, start, end);
 }
 

@@ -13,14 +13,18 @@ export function parseRandomness(buf: Uint8Array, start: number, end: number): bo
   for (let at = start; at < end; ) {
     const next = until(comma, buf, at, end);
     const key = skipSpace(buf, at, next);
-    // "ot="
-    if (next - key > 3 && buf[key] === 0x6f && buf[key + 1] === 0x74 && buf[key + 2] === 0x3d) {
-      return randomnessOf(buf, key + 3, next);
-    }
+    if (next - key > otKeyBytes && isOtMember(buf, key, next)) return randomnessOf(buf, key + otKeyBytes, next);
     at = next + 1;
   }
   return false;
 }
+
+/** Of `ot=`. */
+export const otKeyBytes = 3;
+
+/** Whether the member buf[start, end) of a tracestate is OpenTelemetry's, without blanks before it. */
+export const isOtMember = (buf: Uint8Array, start: number, end: number): boolean =>
+  end - start >= otKeyBytes && buf[start] === 0x6f && buf[start + 1] === 0x74 && buf[start + 2] === 0x3d;
 
 function randomnessOf(buf: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; ) {

@@ -178,7 +178,7 @@ describe('an ot member that was weighed before is not weighed again', () => {
   });
 });
 
-describe('spans that were weighed before', () => {
+describe('spans that came with a tracestate', () => {
   it('leave the same whoever went before them', () => {
     const one = fc.tuple(spanArbitrary, fc.constantFrom(...states, ''), fc.constantFrom(...stamps), fc.boolean());
     fc.assert(
