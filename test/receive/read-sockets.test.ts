@@ -1,7 +1,9 @@
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { ReadRounds } from '../../src/receive/read-rounds.ts';
 import { createSocketServer, readSocket } from '../../src/receive/read-sockets.ts';
-import type { OnBytes } from '../../src/receive/reading.ts';
+import { type Lane, type OnBytes, senders } from '../../src/receive/reading.ts';
+import { WaitingReads } from '../../src/receive/waiting-reads.ts';
 import { until } from './support/receivers.ts';
 
 /** A connection as the server has it, and what came on it. */
@@ -25,9 +27,21 @@ interface Setting {
   readonly withoutBuffer: boolean;
   /** Whether to go on reading; always by default. */
   readonly goOn?: (read: Read) => boolean;
+  readonly lane?: Lane;
 }
 
-async function listen({ withoutBuffer, goOn = () => true }: Setting) {
+/** In which no time passes: no read has to wait for the next round, however busy the machine is. */
+const timeless = (): Lane => ({
+  rounds: new ReadRounds(
+    () => 0,
+    () => 0,
+    setImmediate,
+  ),
+  waiting: new WaitingReads(1024 * 1024),
+  readBytes: senders.readBytes,
+});
+
+async function listen({ withoutBuffer, goOn = () => true, lane = senders }: Setting) {
   const reads: Read[] = [];
   const server = createSocketServer((accepted) => {
     if (withoutBuffer) (accepted as unknown as Inside)._handle.useUserBuffer = undefined;
@@ -38,7 +52,7 @@ async function listen({ withoutBuffer, goOn = () => true }: Setting) {
       read.lengths.push(length);
       return goOn(read);
     };
-    read.socket = readSocket(accepted, onBytes);
+    read.socket = readSocket(accepted, onBytes, { lane });
     read.socket.on('error', () => {});
     read.socket.on('end', () => {
       read.ended = true;
@@ -83,7 +97,7 @@ describe.each([
   });
 
   it('keep what two connections send in turn apart', async () => {
-    await using listener = await listen({ withoutBuffer });
+    await using listener = await listen({ withoutBuffer, lane: timeless() });
     const [a, b] = [await listener.connect(), await listener.connect()];
     for (let i = 0; i < 50; i++) {
       a.write(`a${i} `);
