@@ -2,9 +2,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import { isReference, lengthsOfReferences } from './body-reference.ts';
 import { Cutter, type Part } from './cut.ts';
 import { Damaged } from './damage.ts';
-import { joinedDigest } from './digest.ts';
+import { joinedDigest, mayBegin } from './digest.ts';
 import { type StoreLimits, tagRoom } from './limits.ts';
 import { TagBook } from './tag-book.ts';
+import type { Known } from './trace-table.ts';
 import type { Traces } from './traces.ts';
 
 /** Stores requests, each in one transaction. Late spans join the trace that is there. */
@@ -29,7 +30,7 @@ export class Appender {
    * the spans whose number it gives: they would take many times the bytes that came.
    */
   append(request: Uint8Array, now: number): number {
-    const { db, ids, bodies } = this.#traces;
+    const { db, ids, bodies, table } = this.#traces;
     db.exec('BEGIN IMMEDIATE');
     try {
       this.#tags.begin(now);
@@ -37,10 +38,11 @@ export class Appender {
       bodies.begin();
       const mostBytes = Math.max(leastRoomBytes, 2 * request.length);
       for (const part of this.#cutter.cut(request, mostBytes)) this.#store(part, now);
-      bodies.flush();
+      this.#closeBlock(now);
       db.exec('COMMIT');
       bodies.commit();
     } catch (error) {
+      table.clear();
       bodies.undo();
       if (db.isTransaction) db.exec('ROLLBACK');
       this.#tags.load(now);
@@ -55,34 +57,59 @@ export class Appender {
   }
 
   #store(part: Part, now: number): void {
-    const { ids, bodies } = this.#traces;
+    const { ids, bodies, table } = this.#traces;
     const traceId = padded(part.traceId);
     const known = ids.find(traceId);
-    if (known !== undefined) this.#join(known, part);
-    else {
-      const { id, key } = ids.next(traceId);
-      this.#statements.insert.run(id, key, now, part.startMs, part.endMs, part.digest, bodies.add(part.body));
+    if (known !== undefined) {
+      this.#join(known, part, now);
+      return;
     }
+    this.#makeRoom(part.body, now);
+    table.add({ number: ids.next(traceId), traceId, at: bodies.add(part.body) }, part, now);
   }
 
   /** The trace is there already. */
-  #join(id: number, part: Part): void {
-    const { get, widen, addPart } = this.#statements;
-    const trace = get.get(id);
+  #join(number: number, part: Part, now: number): void {
+    const { bodies, table } = this.#traces;
+    if (bodies.hasLargeBody) this.#closeBlock(now);
+    const trace = table.known(number);
     if (trace === undefined) throw new Damaged('its index has a trace that is not there');
     // A batch offered again after the worker died may be stored already: the same bytes are the same part, of the newest.
-    if (this.#hasPart(id, trace.body as Uint8Array | null, part.body)) return;
-    const start = Math.min(Number(trace.start_ms) || part.startMs, part.startMs || Number(trace.start_ms));
-    const end = Math.max(Number(trace.end_ms), part.endMs);
-    widen.run(start, end, joinedDigest(trace.digest as Uint8Array, part.digest), id);
-    addPart.run(id, this.#traces.bodies.add(part.body));
+    if (this.#isFirst(trace, part) || (trace.hasRow && this.#hasPart(number, trace.body, part.body))) return;
+    const startMs = Math.min(trace.startMs || part.startMs, part.startMs || trace.startMs);
+    const endMs = Math.max(trace.endMs, part.endMs);
+    const joined = { traceId: trace.traceId, startMs, endMs, digest: joinedDigest(trace.digest, part.digest) };
+    if (trace.hasRow) table.widen(number, joined);
+    else table.addRow(number, joined, trace.storedMs);
+    this.#makeRoom(part.body, now);
+    this.#statements.addPart.run(number, bodies.refer(part.body));
   }
 
-  #hasPart(id: number, first: Uint8Array | null, body: Uint8Array): boolean {
+  #makeRoom(body: Uint8Array, now: number): void {
+    const { bodies, table } = this.#traces;
+    if (!bodies.hasRoom(body) || !table.hasRoom()) this.#closeBlock(now);
+  }
+
+  #closeBlock(now: number): void {
+    const { bodies, table } = this.#traces;
+    table.close(bodies.closeBlock(), now);
+  }
+
+  /** Whether a part is the one that came first. That one is read only where all that is known of it is alike. */
+  #isFirst({ first, block, digest }: Known, part: Part): boolean {
+    const { bodies } = this.#traces;
+    const { body } = part;
+    if (first?.bytes !== body.length || !mayBegin(digest, part.digest)) return false;
+    const there = block === undefined ? bodies.inOpenBlock(first) : bodies.readInBlock({ ...block, ...first });
+    return there !== undefined && Buffer.compare(there, body) === 0;
+  }
+
+  /** `first`: the one in its row, of formats before 4. */
+  #hasPart(number: number, first: Uint8Array | null, body: Uint8Array): boolean {
     const { references, hasBody } = this.#statements;
-    const stored = [first, ...references.all(id).map((row) => row.body as Uint8Array)];
+    const stored = [first, ...references.all(number).map((row) => row.body as Uint8Array)];
     if (this.#traces.bodies.hasBody(stored.filter(isOneReference), body)) return true;
-    return hasBody.get(id, body.length, body) !== undefined;
+    return hasBody.get(number, body.length, body) !== undefined;
   }
 }
 
@@ -97,11 +124,6 @@ const newestParts = `SELECT body FROM part WHERE trace = ? ORDER BY id DESC LIMI
 type Statements = ReturnType<typeof prepare>;
 
 const prepare = (db: DatabaseSync) => ({
-  get: db.prepare('SELECT start_ms, end_ms, digest, body FROM trace WHERE id = ?'),
-  insert: db.prepare(
-    'INSERT INTO trace (id, trace_id, stored_ms, start_ms, end_ms, digest, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
-  ),
-  widen: db.prepare('UPDATE trace SET start_ms = ?, end_ms = ?, digest = ? WHERE id = ?'),
   addPart: db.prepare('INSERT INTO part (trace, body) VALUES (?, ?)'),
   references: db.prepare(`SELECT body FROM (${newestParts}) WHERE length(body) IN (${lengthsOfReferences})`),
   /** Of format 1. */

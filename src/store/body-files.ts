@@ -1,11 +1,12 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BlockReader } from './block-reader.ts';
-import { blockBytes, packBlock } from './body-block.ts';
+import { blockBytes, headerBytes, packBlock } from './body-block.ts';
 import { firstPlace, nextPlace, type Place } from './body-place.ts';
 import { readReference, referenceBytes, writeReference } from './body-reference.ts';
 import { OpenBlock } from './open-block.ts';
 import { bodyFile, bodyFiles } from './own-files.ts';
+import type { BlockPlace, BodyInBlock } from './trace-table.ts';
 
 /** A file goes as a whole, so it is a small part of the store. */
 const mostFileBytes = 32 * 1024 * 1024;
@@ -23,6 +24,8 @@ export class BodyFiles {
   /** Bytes of each file, by its number. */
   #sizes = new Map<number, number>();
   readonly #block = new OpenBlock();
+  /** A block of one large body that was written and not asked for yet. */
+  #alone: BlockPlace | undefined;
   /** Where it belongs. */
   #at: Place = firstPlace;
   /** The end of what rows refer to. */
@@ -55,23 +58,42 @@ export class BodyFiles {
     return sum;
   }
 
-  /** Takes a body; the result says where it will lie, and is lent until the next call. Throws what `flush` throws. */
-  add(body: Uint8Array): Uint8Array {
-    if (!this.#block.hasRoom(body)) this.flush();
+  /** Whether the open block is a large body, which nothing else can join. */
+  get hasLargeBody(): boolean {
+    return this.#alone !== undefined;
+  }
+
+  /** Whether this one still belongs to the block that is open; where it does not, that is to be closed first. */
+  hasRoom(body: Uint8Array): boolean {
+    return this.#alone === undefined && (this.#block.length === 0 || this.#block.hasRoom(body));
+  }
+
+  /** Takes a body, for which there must be room, into the open block; where it begins there. Throws what the system says. */
+  add(body: Uint8Array): number {
+    if (this.#block.length === 0 && this.#at.at >= this.#fileBytes) this.#turn();
+    const at = this.#block.length;
+    // A larger one is a block by itself.
+    if (body.length > blockBytes) this.#alone = this.#write(packBlock(body));
+    else this.#block.add(body);
+    return at;
+  }
+
+  /** The same; the result refers to it, and is lent until the next call. */
+  refer(body: Uint8Array): Uint8Array {
     if (this.#block.length === 0 && this.#at.at >= this.#fileBytes) this.#turn();
     const { number, at: start } = this.#at;
-    const reference = { number, start, bytes: body.length, crc: crc32(body), at: this.#block.length };
-    writeReference(reference, this.#reference);
-    // A larger one is a block by itself.
-    if (body.length > blockBytes) this.#write(packBlock(body));
-    else this.#block.add(body);
+    writeReference({ number, start, bytes: body.length, crc: crc32(body), at: this.add(body) }, this.#reference);
     return this.#reference;
   }
 
-  /** To be called before the rows that refer to what was added are committed. Throws what the system says. */
-  flush(): void {
-    if (this.#block.length > 0) this.#write(this.#block.pack());
-    this.#block.clear();
+  /**
+   * Writes the open block; where it is, or undefined where nothing was added. To be called before the rows that say so are
+   * committed. Throws what the system says.
+   */
+  closeBlock(): BlockPlace | undefined {
+    const place = this.#block.length > 0 ? this.#write(this.#block.pack()) : this.#alone;
+    this.#forgetOpen();
+    return place;
   }
 
   /** What was added has its rows. */
@@ -83,7 +105,7 @@ export class BodyFiles {
   undo(): void {
     const { number, at } = this.#committed;
     const wasTurned = this.#at.number !== number;
-    this.#block.clear();
+    this.#forgetOpen();
     this.#at = this.#committed;
     this.#reader.close();
     try {
@@ -106,6 +128,16 @@ export class BodyFiles {
     return this.#reader.read(bodyFile(this.#database, number), wanted);
   }
 
+  /** A copy of what the open block has there. */
+  inOpenBlock({ at, bytes }: Pick<BodyInBlock, 'at' | 'bytes'>): Uint8Array {
+    return this.#block.bodyAt(at, bytes);
+  }
+
+  /** The same of a body in a block that is closed. */
+  readInBlock(wanted: BodyInBlock): Uint8Array | undefined {
+    return this.#reader.readInBlock(bodyFile(this.#database, wanted.file), wanted);
+  }
+
   /**
    * Whether one of them refers to a body of these bytes. One is read, the first of this length and CRC-32: a sender may
    * choose bodies that are alike in both, and each may lie in a block of its own.
@@ -126,12 +158,12 @@ export class BodyFiles {
   }
 
   /**
-   * Deletes the files before the one that this refers to; all of them where there is no trace any more. In a
-   * transaction: another process may be writing to them.
+   * Deletes the files before this one; all of them where there is no trace any more. In a transaction: another process
+   * may be writing to them.
    */
-  deleteBefore(oldest: Uint8Array | undefined): void {
-    const first = oldest === undefined ? Number.POSITIVE_INFINITY : readReference(oldest).number;
-    if (oldest !== undefined && first > this.#at.number) return;
+  deleteBefore(file: number | undefined): void {
+    const first = file ?? Number.POSITIVE_INFINITY;
+    if (file !== undefined && first > this.#at.number) return;
     for (const number of [...this.#sizes.keys()]) if (number < first) this.#delete(number);
     if (this.#at.number >= first || this.#at.at === 0) return;
     this.#closeWriting();
@@ -156,13 +188,17 @@ export class BodyFiles {
     this.#committed = this.#at = place;
   }
 
+  #forgetOpen(): void {
+    this.#block.clear();
+    this.#alone = undefined;
+  }
+
   #turn(): void {
-    this.flush();
     this.#closeWriting();
     this.#at = { number: this.#at.number + 1, at: 0 };
   }
 
-  #write(bytes: Uint8Array): void {
+  #write(bytes: Uint8Array): BlockPlace {
     const descriptor = this.#descriptor();
     const { number, at } = this.#at;
     try {
@@ -174,6 +210,7 @@ export class BodyFiles {
     }
     this.#at = { number, at: at + bytes.length };
     this.#sizes.set(number, this.#at.at);
+    return { file: number, start: at, crc: crc32(bytes.subarray(headerBytes)) };
   }
 
   /** Of the file that is written to. */

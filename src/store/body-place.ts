@@ -23,14 +23,23 @@ export function nextPlace(file: Place | undefined, ends: readonly Place[]): Plac
   return end === file || end.at === 0 ? end : { number: end.number + 1, at: 0 };
 }
 
-/** The ends of what rows refer to: the newest trace has the last body, or the newest part. */
+/** The ends of what rows refer to: the newest block, the newest part, or, of formats before 4, the newest trace. */
 export function endsOfRows(db: DatabaseSync): () => Place[] {
-  const newest = ['trace', 'part'].map((table) => db.prepare(`SELECT body FROM ${table} ORDER BY id DESC LIMIT 1`));
-  return () =>
-    newest.flatMap((statement) => {
-      const body = statement.get()?.body as Uint8Array | null | undefined;
-      if (!body || !isReference(body)) return [];
-      const reference = readReference(body);
-      return reference.number < mostFiles ? [{ number: reference.number, at: leastEnd(reference) }] : [];
-    });
+  const newest = ['trace_row', 'part'].map((table) => db.prepare(`SELECT body FROM ${table} ORDER BY id DESC LIMIT 1`));
+  const block = db.prepare('SELECT file, start FROM block ORDER BY id DESC LIMIT 1');
+  const endOfReference = (body: Uint8Array | null | undefined): Place[] => {
+    if (!body || !isReference(body)) return [];
+    const reference = readReference(body);
+    return [{ number: reference.number, at: leastEnd(reference) }];
+  };
+  const endOfBlock = ({ file, start }: Record<string, unknown>): Place => ({
+    number: Number(file),
+    at: Number(start) + 1,
+  });
+  return () => {
+    const last = block.get();
+    const ends = newest.flatMap((statement) => endOfReference(statement.get()?.body as Uint8Array | null | undefined));
+    if (last !== undefined) ends.push(endOfBlock(last));
+    return ends.filter(({ number }) => number < mostFiles);
+  };
 }

@@ -71,6 +71,13 @@ export function joinedDigest(trace: Uint8Array, part: Uint8Array): Uint8Array {
   return w.view();
 }
 
+/** Whether the first part of a trace may have this digest; of one that has any term nobody knows. */
+export function mayBegin(trace: Uint8Array, part: Uint8Array): boolean {
+  const view = new DataView(trace.buffer, trace.byteOffset, trace.length);
+  if (trace.length >= headerBytes + 4 && view.getUint32(headerBytes, true) === anyTerm) return true;
+  return Buffer.compare(trace.subarray(0, part.length), part) === 0;
+}
+
 /** What a search can ask of one part. */
 export interface Digest {
   readonly errors: number;

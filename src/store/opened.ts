@@ -12,6 +12,7 @@ import { makeDirectory } from './own-files.ts';
 import { Retention } from './retain.ts';
 import { dropOldestAside, notAFile, setAside, trimAsides } from './set-aside.ts';
 import { TraceIds } from './trace-ids.ts';
+import { TraceTable } from './trace-table.ts';
 
 /** An open database and those who work with it. */
 export interface Opened {
@@ -67,8 +68,9 @@ export function openParts(file: string, limits: StoreLimits): Opened {
   try {
     limitLog(db, logRoom(limits.maxBytes));
     const bodies = new BodyFiles(file, limits.maxBytes, endsOfRows(db));
-    const traces = { db, bodies, ids: new TraceIds(db) };
-    const retention = new Retention(db, bodies, limits);
+    const table = new TraceTable(db);
+    const traces = { db, bodies, table, ids: new TraceIds(db, table) };
+    const retention = new Retention(traces, limits);
     retention.stats();
     const close = (): void => {
       bodies.close();

@@ -1,7 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { BodyFiles } from './body-files.ts';
-import { fileOf, isReference } from './body-reference.ts';
+import { fileOf, isReference, readReference } from './body-reference.ts';
 import { retentionPlan, type StoreLimits, spareRoom } from './limits.ts';
+import type { TraceIds } from './trace-ids.ts';
+import { outOfOrder, rowsAlone, type TraceTable } from './trace-table.ts';
+import type { Traces } from './traces.ts';
 
 export interface StorageStats {
   /** Bytes of bodies, and of the database in use; its freed pages, which the next traces take, are not among them. */
@@ -29,12 +32,16 @@ const spareShare = 0.1;
  */
 export class Retention {
   readonly #db: DatabaseSync;
+  readonly #table: TraceTable;
+  readonly #ids: TraceIds;
   readonly #bodies: BodyFiles;
   readonly #limits: StoreLimits;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(db: DatabaseSync, bodies: BodyFiles, limits: StoreLimits) {
+  constructor({ db, table, ids, bodies }: Traces, limits: StoreLimits) {
     this.#db = db;
+    this.#table = table;
+    this.#ids = ids;
     this.#bodies = bodies;
     this.#limits = limits;
     this.#statements = prepare(db);
@@ -60,16 +67,18 @@ export class Retention {
   }
 
   stats(): StorageStats {
-    const { traces, oldest } = this.#statements.count.get() as { traces: number | null; oldest: number | null };
+    const { first, last } = this.#table.ends();
     const { maxBytes: limitBytes } = this.#limits;
     const bytes = this.#usedBytes();
     const overLimit = this.#excessBytes(0) > 0;
-    return { bytes, limitBytes, traces: traces ?? 0, oldestAt: oldest ?? 0, overLimit };
+    // Traces leave in the order of their numbers, which have no holes and need not be counted one by one.
+    return { bytes, limitBytes, traces: last - first + 1, oldestAt: this.#oldest()?.storedMs ?? 0, overLimit };
   }
 
   #deleteBefore(storedBefore: number): number {
-    const last = this.#statements.lastBefore.get(storedBefore)?.id;
-    return last === undefined || last === null ? 0 : this.#deleteUpTo(Number(last));
+    const { first } = this.#table.ends();
+    const last = this.#statements.lastBefore.get({ before: storedBefore, end: first + tracesPerStep })!.last;
+    return last === null ? 0 : this.#deleteUpTo(Number(last));
   }
 
   /**
@@ -77,22 +86,31 @@ export class Retention {
    * file of bodies, which goes with the last of them. All of a file at once would be a long step.
    */
   #deleteExcess(bytes: number): number {
-    if (bytes <= 0) return 0;
-    const { lastInFile, oldest } = this.#statements;
+    const oldest = this.#oldest();
+    if (bytes <= 0 || oldest === undefined) return 0;
     const traces = Math.ceil(bytes / (this.#usedBytes() / Math.max(1, this.stats().traces)));
-    const body = this.#oldestBody();
-    const last =
-      body === undefined
-        ? oldest.get(Math.min(tracesPerStep, traces))
-        : lastInFile.get(Math.min(mostTracesPerStep, Math.max(tracesPerStep, traces)), fileOf(body));
-    return last === undefined || last.id === null ? 0 : this.#deleteUpTo(Number(last.id));
+    const atLeast = Math.max(tracesPerStep, traces);
+    const { lastOfRows, lastInFile, lastInFileOfRows } = this.#statements;
+    const { first } = this.#table.ends();
+    const end = first + Math.min(mostTracesPerStep, atLeast);
+    const last = oldest.isInBlock
+      ? lastInFile.get({ end, file: oldest.file! })
+      : oldest.body === undefined
+        ? lastOfRows.get({ end: first + Math.min(tracesPerStep, traces) })
+        : lastInFileOfRows.get({ end, file: fileOf(oldest.body) });
+    return last === undefined || last.last === null ? 0 : this.#deleteUpTo(Number(last.last));
   }
 
-  #deleteUpTo(id: number): number {
-    return this.#inTransaction(() => {
-      this.#statements.deleteParts.run(id);
-      return Number(this.#statements.deleteTraces.run(id).changes);
+  /** Up to the last trace of a block, or to one before all blocks. */
+  #deleteUpTo(last: number): number {
+    const { deleteParts, deleteRows, deleteBlocks } = this.#statements;
+    const { first } = this.#table.ends();
+    if (last < first) throw outOfOrder();
+    this.#inTransaction(() => {
+      for (const statement of [deleteParts, deleteRows, deleteBlocks]) statement.run(last);
+      this.#ids.forgetBefore(last + 1);
     });
+    return last - first + 1;
   }
 
   #inTransaction<T>(work: () => T): T {
@@ -107,19 +125,23 @@ export class Retention {
     }
   }
 
-  /** Rows leave in the order they came, as their bodies lie; of format 1 are the oldest, while there are any. */
+  /** Traces leave in the order they came, as their bodies lie; of format 1 are the oldest, while there are any. */
   #dropBodies(): void {
     this.#inTransaction(() => {
       this.#bodies.begin();
-      const oldest = this.#oldestBody();
-      if (oldest !== undefined || this.stats().traces === 0) this.#bodies.deleteBefore(oldest);
+      const oldest = this.#oldest();
+      if (oldest === undefined || oldest.file !== undefined) this.#bodies.deleteBefore(oldest?.file);
     });
   }
 
-  /** A reference to the body of the oldest trace; undefined where there is none, or one of format 1. */
-  #oldestBody(): Uint8Array | undefined {
-    const body = this.#statements.oldestBody.get()?.body as Uint8Array | null | undefined;
-    return body && isReference(body) ? body : undefined;
+  #oldest(): Oldest | undefined {
+    const row = this.#statements.oldest.get();
+    if (row === undefined) return undefined;
+    const storedMs = Number(row.stored_ms);
+    if (row.file !== null) return { storedMs, isInBlock: true, file: Number(row.file) };
+    const body = row.body as Uint8Array | null;
+    if (body === null || !isReference(body)) return { storedMs, isInBlock: false };
+    return { storedMs, isInBlock: false, body, file: readReference(body).number };
   }
 
   #pages(): { all: number; free: number; size: number } {
@@ -144,20 +166,32 @@ export class Retention {
   }
 }
 
+/** The trace that came first. */
+interface Oldest {
+  readonly storedMs: number;
+  /** Whether a block lists it; those of formats before 4, which are the older ones, have rows alone. */
+  readonly isInBlock: boolean;
+  /** Of a row, where it is a reference. */
+  readonly body?: Uint8Array;
+  /** Where its first body is; undefined where that is in its row (format 1). */
+  readonly file?: number;
+}
+
 const prepare = (db: DatabaseSync) => ({
-  lastBefore: db.prepare(
-    `SELECT max(id) AS id FROM (SELECT id, stored_ms FROM trace ORDER BY id LIMIT ${tracesPerStep}) WHERE stored_ms < ?`,
+  lastBefore: db.prepare(`SELECT max(last) AS last FROM (
+    SELECT max(id) AS last FROM trace_row WHERE ${rowsAlone} AND id < :end AND stored_ms < :before
+    UNION ALL SELECT max(id + traces - 1) FROM block WHERE id < :end AND stored_ms < :before)`),
+  lastOfRows: db.prepare(`SELECT max(id) AS last FROM trace_row WHERE ${rowsAlone} AND id < :end`),
+  lastInFileOfRows: db.prepare(
+    `SELECT max(id) AS last FROM trace_row WHERE ${rowsAlone} AND id < :end AND substr(body, 1, 5) <= :file`,
   ),
-  oldest: db.prepare('SELECT max(id) AS id FROM (SELECT id FROM trace ORDER BY id LIMIT ?)'),
-  lastInFile: db.prepare(
-    'SELECT max(id) AS id FROM (SELECT id, body FROM trace ORDER BY id LIMIT ?) WHERE substr(body, 1, 5) <= ?',
-  ),
-  oldestBody: db.prepare('SELECT body FROM trace ORDER BY id LIMIT 1'),
-  deleteParts: db.prepare('DELETE FROM part WHERE trace IN (SELECT id FROM trace WHERE id <= ?)'),
-  deleteTraces: db.prepare('DELETE FROM trace WHERE id <= ?'),
-  // Rows leave at the low end only, so the ids have no holes and need not be counted one by one.
-  count: db.prepare(`SELECT (SELECT max(id) FROM trace) - (SELECT min(id) FROM trace) + 1 AS traces,
-    (SELECT stored_ms FROM trace ORDER BY id LIMIT 1) AS oldest`),
+  lastInFile: db.prepare('SELECT max(id + traces - 1) AS last FROM block WHERE id < :end AND file <= :file'),
+  oldest:
+    db.prepare(`SELECT * FROM (SELECT id, stored_ms, body, NULL AS file FROM trace_row WHERE ${rowsAlone} ORDER BY id LIMIT 1)
+    UNION ALL SELECT * FROM (SELECT id, stored_ms, NULL, file FROM block ORDER BY id LIMIT 1) LIMIT 1`),
+  deleteParts: db.prepare('DELETE FROM part WHERE trace IN (SELECT id FROM trace_row WHERE id <= ?)'),
+  deleteRows: db.prepare('DELETE FROM trace_row WHERE id <= ?'),
+  deleteBlocks: db.prepare('DELETE FROM block WHERE id <= ?'),
   pages: db.prepare(`SELECT page_count AS "all", freelist_count AS free, page_size AS size
     FROM pragma_page_count, pragma_freelist_count, pragma_page_size`),
 });

@@ -1,4 +1,5 @@
-import type { Inspected, Match } from './search.ts';
+import type { Inspected } from './candidates.ts';
+import type { Match } from './search.ts';
 import type { ShownField } from './shown-fields.ts';
 import { shownValue } from './shown-value.ts';
 import type { SpanView } from './span-view.ts';

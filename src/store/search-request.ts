@@ -4,9 +4,9 @@ import { parseDuration } from '../traceql/duration.ts';
 import { TraceQLError } from '../traceql/error.ts';
 import { parseQuery } from '../traceql/parse.ts';
 import { BadRequest } from './bad-request.ts';
+import type { TimeWindow } from './candidates.ts';
 import { parseLogfmt } from './logfmt.ts';
 import { plainTag } from './plain-tag.ts';
-import type { TimeWindow } from './search.ts';
 
 /** /api/search, parsed. Defaults and limits are Tempo's (pkg/api/http.go, modules/frontend). */
 interface SearchRequest {

@@ -2,10 +2,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AttributeScope, Field, Query } from '../traceql/ast.ts';
 import { kinds, statuses } from '../traceql/ast.ts';
 import { readScalar } from './any-value.ts';
+import type { TimeWindow } from './candidates.ts';
 import { Distinct, type Enough, mostListedBytes } from './distinct.ts';
 import { isNoted } from './noted-fields.ts';
 import type { Pace } from './pace.ts';
-import type { TimeWindow, TraceReader } from './search.ts';
+import type { TraceReader } from './search.ts';
 import { anyValuesOf, elementsOf, keysOf } from './span-attributes.ts';
 import type { SpanView } from './span-view.ts';
 

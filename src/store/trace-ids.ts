@@ -1,33 +1,33 @@
-import { randomInt } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { IdHash } from '../tables/id-hash.ts';
 import { Damaged } from './damage.ts';
 import { filterOf, GenerationFilters, generationsPerFilter } from './generation-filters.ts';
+import { IdHashes } from './id-hashes.ts';
+import { LastGeneration } from './last-generation.ts';
+import { generationOf, idBytes, keyBytes, keyOf, tracesPerGeneration } from './trace-key.ts';
+import type { TraceTable } from './trace-table.ts';
 
-/** Traces whose rows follow each other: those of one generation stand together in the index of ids. */
-const tracesPerGeneration = 8192;
 /** How many are read into the filters with one batch: about a millisecond each. */
 const readAtOnce = 16;
 /** And one more for so many looks into those that are not read yet, which take as long: a full store has hundreds. */
 const looksPerRead = 256;
-/** More traces than a disk holds: ids that are further apart are damaged. */
+/** More traces than a disk holds: numbers that are further apart are damaged. */
 const mostGenerations = 2 ** 17;
 
-const idBytes = 16;
-const keyBytes = idBytes + 4;
-
 /**
- * Which row a trace has. `trace.trace_id` is u32 the generation, big-endian | the id, so that new rows enter the index in
- * a few of its pages, where ids alone would touch all of them, each to be written anew. So a trace is looked for in each
- * generation, or in those that Bloom filters in memory, two bytes a trace, do not rule out. Rows of format 1 have
- * the id alone.
+ * Which number a trace has. It is looked for in each generation, or in those that Bloom filters in memory, two bytes a
+ * trace, do not rule out: of the last one the hashes of its ids are in memory, of those before in a table (id-hashes.ts). Of
+ * formats before 4 ids are in an index, each behind its generation, of format 1 alone.
  */
 export class TraceIds {
   readonly #statements: ReturnType<typeof prepare>;
-  readonly #hash = new IdHash(randomInt(2 ** 31));
+  readonly #table: TraceTable;
+  readonly #written: IdHashes;
+  readonly #hash: IdHash;
   /** They lack generations before `#readFrom`. */
   readonly #filters = new GenerationFilters(tracesPerGeneration);
-  readonly #key = Buffer.alloc(keyBytes);
+  /** What it has from `#next` on is of no trace. */
+  readonly #filling = new LastGeneration();
   #first = 0;
   #last = 0;
   #readFrom = 0;
@@ -35,28 +35,37 @@ export class TraceIds {
   #looks = 0;
   /** Another one where another connection has written. */
   #version = -1;
-  #nextId = 1;
+  #next = 1;
   #hasFormat1 = false;
+  /** Generations from here on have their hashes written, but for the last; those before are in the index. */
+  #firstWritten = 0;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, table: TraceTable) {
     this.#statements = prepare(db);
+    this.#table = table;
+    this.#written = new IdHashes(db);
+    this.#hash = new IdHash(this.#written.seed);
     this.refresh();
   }
 
   /**
-   * To be called before `find` where others may have changed the table since: before a batch, in its transaction, and
+   * To be called before `find` where others may have changed the tables since: before a batch, in its transaction, and
    * before a question.
    */
   refresh(): void {
-    this.#measure();
+    // What is measured behind it may be newer than this version, and is read again with the next one; not the reverse.
     const version = Number(this.#statements.version.get()!.data_version);
-    if (version !== this.#version) this.#readFrom = this.#last + 1;
+    this.#measure();
+    const isChanged = version !== this.#version;
+    if (isChanged || this.#readFrom > this.#last) this.#readFrom = this.#last + 1;
+    // A batch that was undone may have begun another generation.
+    if (isChanged || this.#filling.number !== this.#last) this.#fill();
     this.#version = version;
     this.#filters.keep(this.#first, this.#last);
     for (let n = 0; n < readAtOnce && this.#readFrom > this.#first; n++) this.#read(--this.#readFrom);
   }
 
-  /** The row of a trace, by the 16 bytes of its id; undefined where there is none. */
+  /** The number of a trace, by the 16 bytes of its id; undefined where there is none. */
   find(traceId: Uint8Array): number | undefined {
     if (this.#looks >= looksPerRead) this.#readForLooks();
     const hash = this.#hashOf(traceId);
@@ -64,35 +73,58 @@ export class TraceIds {
       for (let bits = this.#filters.mayHave(filter, hash) | this.#unread(filter); bits !== 0; ) {
         const newest = 31 - Math.clz32(bits);
         bits &= ~(1 << newest);
-        const id = this.#look(filter * generationsPerFilter + newest, traceId);
-        if (id !== undefined) return id;
+        const number = this.#look(filter * generationsPerFilter + newest, traceId, hash);
+        if (number !== undefined) return number;
       }
     }
     return this.#hasFormat1 ? this.#rowOf(traceId) : undefined;
   }
 
-  /** The row for a trace that has none, and its key, which is lent until the next call. */
-  next(traceId: Uint8Array): { readonly id: number; readonly key: Uint8Array } {
-    const id = this.#nextId++;
-    this.#last = generationOf(id);
-    this.#filters.add(this.#last, this.#hashOf(traceId));
-    return { id, key: this.#keyOf(this.#last, traceId) };
+  /** The number for a trace that has none. Within a transaction. */
+  next(traceId: Uint8Array): number {
+    const number = this.#next++;
+    if (generationOf(number) !== this.#last) this.#begin(generationOf(number));
+    const hash = this.#hashOf(traceId);
+    this.#filling.add(number, hash);
+    this.#filters.add(this.#last, hash);
+    return number;
+  }
+
+  /** Forgets what is written of generations before that of the first trace. Within a transaction. */
+  forgetBefore(first: number): void {
+    this.#written.deleteBefore(generationOf(first));
+  }
+
+  #begin(generation: number): void {
+    this.#written.write(this.#last, this.#filling.hashes);
+    this.#filling.begin((this.#last = generation));
   }
 
   #measure(): void {
-    const { first, last, format1 } = this.#statements.ends.get() as Record<'first' | 'last' | 'format1', number>;
-    this.#nextId = last + 1;
+    const { first, last } = this.#table.ends();
+    this.#next = last + 1;
     this.#first = generationOf(first);
     this.#last = generationOf(last);
-    this.#hasFormat1 = format1 === 1;
+    this.#firstWritten = this.#written.first() ?? this.#last;
+    this.#hasFormat1 = this.#statements.format1.get()?.format1 === 1;
     if (this.#first < 0 || this.#last - this.#first > mostGenerations) throw new Damaged('its rows have odd numbers');
   }
 
-  /** Into one generation. */
-  #look(generation: number, traceId: Uint8Array): number | undefined {
-    if (generation < this.#first) return undefined;
+  #fill(): void {
+    this.#filling.begin(this.#last);
+    const { first } = this.#filling;
+    for (const { number, traceId } of this.#table.traceIds(first, first + tracesPerGeneration))
+      this.#filling.add(number, this.#hashOf(traceId));
+  }
+
+  /** Into one generation; filters have more of them, where a batch was undone, or all traces were deleted. */
+  #look(generation: number, traceId: Uint8Array, hash: number): number | undefined {
+    if (generation < this.#first || generation > this.#last) return undefined;
     if (generation < this.#readFrom) this.#looks++;
-    return this.#rowOf(this.#keyOf(generation, traceId));
+    if (generation < this.#firstWritten) return this.#rowOf(keyOf(generation * tracesPerGeneration, traceId));
+    const isLast = generation === this.#last;
+    const numbers = isLast ? this.#filling.numbers(hash, this.#next) : this.#written.numbers(generation, hash);
+    return numbers.find((number) => isSame(this.#table.traceId(number), traceId));
   }
 
   #readForLooks(): void {
@@ -105,21 +137,25 @@ export class TraceIds {
     return row === undefined ? undefined : Number(row.id);
   }
 
-  #keyOf(generation: number, traceId: Uint8Array): Uint8Array {
-    this.#key.writeUInt32BE(generation);
-    this.#key.set(traceId, keyBytes - idBytes);
-    return this.#key;
+  /** Enters a generation that is there into its filter. */
+  #read(generation: number): void {
+    for (const hash of this.#hashesOf(generation)) this.#filters.add(generation, hash);
   }
 
-  /** Enters a generation that is there into its filter. All keys in one text take a tenth of the time of as many rows. */
-  #read(generation: number): void {
+  #hashesOf(generation: number): Iterable<number> {
+    if (generation < this.#firstWritten) return this.#hashesOfRows(generation);
+    return generation === this.#last ? this.#filling.hashes : this.#written.read(generation);
+  }
+
+  /** Of a format before 4. All keys in one text take a tenth of the time of as many rows. */
+  *#hashesOfRows(generation: number): Generator<number> {
     const from = Buffer.alloc(4);
     from.writeUInt32BE(generation);
     const to = Buffer.alloc(4);
     to.writeUInt32BE(generation + 1);
     const keys = Buffer.from(String(this.#statements.keys.get(from, to, keyBytes)!.keys ?? ''), 'hex');
     for (let at = keyBytes - idBytes; at < keys.length; at += keyBytes)
-      this.#filters.add(generation, this.#hashOf(keys.subarray(at, at + idBytes)));
+      yield this.#hashOf(keys.subarray(at, at + idBytes));
   }
 
   #hashOf(id: Uint8Array): number {
@@ -133,18 +169,16 @@ export class TraceIds {
   }
 }
 
-/** The id in a row's `trace_id`. */
-export const idIn = (key: Uint8Array): Uint8Array => key.subarray(-idBytes);
+const isSame = (one: Uint8Array | undefined, other: Uint8Array): boolean =>
+  one !== undefined && Buffer.compare(one, other) === 0;
 
-const generationOf = (id: number): number => Math.floor(id / tracesPerGeneration);
 const word = (b: Uint8Array, at: number): number => b[at] | (b[at + 1] << 8) | (b[at + 2] << 16) | (b[at + 3] << 24);
 
 const prepare = (db: DatabaseSync) => ({
   version: db.prepare('PRAGMA data_version'),
-  find: db.prepare('SELECT id FROM trace WHERE trace_id = ?'),
-  ends: db.prepare(`SELECT coalesce((SELECT min(id) FROM trace), 1) AS first, coalesce((SELECT max(id) FROM trace), 0) AS last,
-    coalesce((SELECT length(trace_id) = ${idBytes} FROM trace ORDER BY id LIMIT 1), 0) AS format1`),
+  find: db.prepare('SELECT id FROM trace_row WHERE trace_id = ?'),
+  format1: db.prepare(`SELECT length(trace_id) = ${idBytes} AS format1 FROM trace_row ORDER BY id LIMIT 1`),
   keys: db.prepare(
-    "SELECT group_concat(hex(trace_id), '') AS keys FROM trace WHERE trace_id >= ? AND trace_id < ? AND length(trace_id) = ?",
+    "SELECT group_concat(hex(trace_id), '') AS keys FROM trace_row WHERE trace_id >= ? AND trace_id < ? AND length(trace_id) = ?",
   ),
 });

@@ -21,7 +21,7 @@ function afterEachTrace(db: DatabaseSync, meanwhile: () => void): void {
     meanwhile();
     return null;
   });
-  db.exec('CREATE TEMP TRIGGER stored AFTER INSERT ON main.trace BEGIN SELECT meanwhile(); END');
+  db.exec('CREATE TEMP TRIGGER stored AFTER INSERT ON main.block BEGIN SELECT meanwhile(); END');
 }
 
 /** A store with a trace an hour, closed, of whose files these are gone: a crash of the machine, a copy without them. */
@@ -156,7 +156,7 @@ describe('another process that has the store open', () => {
     using other = opened(home.path);
     for (const store of [one, other]) store.keep(start, { trace: 'old' });
     other.db.exec('PRAGMA busy_timeout = 0');
-    other.db.exec('DELETE FROM trace');
+    other.db.exec('DELETE FROM block');
     const retain = (): void => expect(() => other.retain(start + hour)).toThrow('locked');
     afterEachTrace(one.db, retain);
     one.keep(start + hour, { trace: 'new', name: 'new' });

@@ -3,13 +3,18 @@ import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { requestBytes, type Told } from '../support/spans.ts';
 import { hour, start, temporaryDirectory } from './fixture.ts';
 import { writeFormat1 } from './format-1.ts';
 import { writeFormat2 } from './format-2.ts';
+import { writeFormat3 } from './format-3.ts';
 import { bodiesIn, bytesIn, mebibyte, opened } from './open-parts.ts';
+
+/** A span whose attribute does not end where it says. */
+const malformed: Told = { trace: 'malformed', unknown: Uint8Array.from([0x4a, 0x02, 0x0a, 0x05]) };
 
 describe('bodies lie in files beside the database', () => {
   it('which go one by one as traces do, and all of them with the last', () => {
@@ -169,6 +174,34 @@ describe('late spans join their trace', () => {
     expect(await store.times('other 9', 'more')).toBe(1);
   });
 
+  it('where a request failed that was the first of another generation, and comes again', async () => {
+    using home = temporaryDirectory();
+    using store = opened(home.path);
+    const traces = (from: number, to: number): Told[] =>
+      Array.from({ length: to - from }, (_, i) => ({ trace: `t${from + i}`, name: `n${from + i}` }));
+    store.keep(start, ...traces(0, 8185));
+    expect(() => store.keep(start, ...traces(8185, 8200), malformed)).toThrow();
+    expect(await store.times('t8199', 'n8199')).toBe(0);
+    store.keep(start, ...traces(8185, 8200));
+    expect(store.retention.stats().traces).toBe(8200);
+    for (const i of [0, 8184, 8185, 8191, 8192, 8199]) expect([i, await store.times(`t${i}`, `n${i}`)]).toEqual([i, 1]);
+  });
+
+  it('and not one that was deleted, with all others, and had a higher number than there is', async () => {
+    using home = temporaryDirectory();
+    using store = opened(home.path);
+    store.keep(start, ...Array.from({ length: 9000 }, (_, i) => ({ trace: `t${i}`, name: `n${i}` })));
+    store.retain(start + 25 * hour);
+    expect(await store.times('t8999', 'n8999')).toBe(0);
+    store.keep(
+      start + 25 * hour,
+      { trace: 't8999', id: 'late', name: 'late' },
+      { trace: 't1', id: 'late', name: 'late' },
+    );
+    expect([await store.times('t8999', 'late'), await store.times('t1', 'late')]).toEqual([1, 1]);
+    expect(store.retention.stats().traces).toBe(2);
+  });
+
   it('and are stored once, where the same batch is offered again', async () => {
     using home = temporaryDirectory();
     using store = opened(home.path);
@@ -183,6 +216,7 @@ describe('late spans join their trace', () => {
 describe.each([
   ['1', (directory: string, told: readonly Told[]) => writeFormat1(join(directory, 'traces.db'), told, start), 0],
   ['2', (directory: string, told: readonly Told[]) => writeFormat2(directory, told, start), 1],
+  ['3', (directory: string, told: readonly Told[]) => writeFormat3(directory, told, start), 1],
 ])('a store of format %s', (_, write, files) => {
   const told = Array.from({ length: 50 }, (_, i) => ({ trace: `old ${i}`, name: `old ${i}`, attributes: { n: i } }));
 
@@ -224,6 +258,48 @@ describe.each([
     store.keep(start, again);
     expect(store.db.prepare('SELECT count(*) AS parts FROM part').get()).toEqual({ parts: files === 0 ? 1 : 0 });
   });
+});
+
+it('an older version that has the store open when this one opens it writes no more, rather than under numbers of others', async () => {
+  using home = temporaryDirectory();
+  writeFormat3(home.path, [{ trace: 'old', name: 'old' }], start);
+  using older = new DatabaseSync(join(home.path, 'traces.db'));
+  const insert = older.prepare("INSERT INTO trace VALUES (?, ?, 0, 0, 0, x'', NULL)");
+  insert.run(2, Buffer.alloc(20, 1));
+  using store = opened(home.path);
+  store.keep(start, { trace: 'new', name: 'new' });
+  expect(() => insert.run(3, Buffer.alloc(20, 2))).toThrow('no such table');
+  expect(await store.times('new', 'new')).toBe(1);
+});
+
+it('a store of format 3 of several generations has them beside those to come, until they are too old', async () => {
+  using home = temporaryDirectory();
+  const traces = (from: number, to: number): Told[] =>
+    Array.from({ length: to - from }, (_, i) => ({ trace: `t${from + i}`, name: `n${from + i}` }));
+  const some = [0, 8000, 8190, 8191, 16_000, 16_999, 17_000, 17_001, 24_600, 29_999];
+  const late = (i: number): Told => ({ trace: `t${i}`, id: 'late', name: 'late', parent: 'x' });
+  const times = async (): Promise<number[]> => {
+    using store = opened(home.path);
+    const each = some.map(async (i) => [await store.times(`t${i}`, `n${i}`), await store.times(`t${i}`, 'late')]);
+    return (await Promise.all(each)).map(([own, late]) => own * late);
+  };
+  writeFormat3(home.path, traces(0, 17_000), start);
+  {
+    using store = opened(home.path);
+    store.keep(start + hour, ...traces(17_000, 25_000), ...some.slice(0, 5).map(late));
+  }
+  {
+    using store = opened(home.path);
+    store.keep(start + hour, ...traces(25_000, 30_000), ...some.slice(5).map(late));
+    expect(store.retention.stats().traces).toBe(30_000);
+  }
+  expect(await times()).toEqual(some.map(() => 1));
+  {
+    using store = opened(home.path);
+    store.retain(start + 24 * hour + 1);
+    expect(store.retention.stats().traces).toBe(13_000);
+  }
+  expect(await times()).toEqual(some.map((i) => (i < 17_000 ? 0 : 1)));
 });
 
 it('a store that is killed again and again has every trace whole that it said it had', async () => {

@@ -9,8 +9,8 @@ import { batch, close, get, idle, open } from './open-store.ts';
 
 const names = Array.from({ length: 60 }, (_, i) => `t${i}`);
 const search = '/api/search?q=%7B%7D&limit=1000';
-/** So many that the digests of sixty traces take several pages. */
-const attributes = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`n${i}`, i]));
+/** So many that each of sixty traces has a row of its own for its digest, and all take several pages. */
+const attributes = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`n${i}`, i]));
 
 /** A store of sixty traces, closed: its file. */
 async function filled(directory: string): Promise<string> {
@@ -53,8 +53,8 @@ const spoilt: [string, string, (directory: string) => unknown][] = [
   ['a missing table', 'no such table', async (d) => new DatabaseSync(await filled(d)).exec('DROP TABLE part')],
   [
     'a missing column',
-    'no such column',
-    async (d) => new DatabaseSync(await filled(d)).exec('ALTER TABLE trace DROP COLUMN stored_ms'),
+    'no column named stored_ms',
+    async (d) => new DatabaseSync(await filled(d)).exec('ALTER TABLE trace_row DROP COLUMN stored_ms'),
   ],
   [
     'a later format',
@@ -110,7 +110,7 @@ describe('a page that is damaged in the middle is found later', () => {
   function spoilMiddle(file: string): void {
     const db = new DatabaseSync(file);
     const leaves = db.prepare(
-      "SELECT pgoffset AS at, pgsize AS n FROM dbstat WHERE name = 'trace' AND pagetype = 'leaf' ORDER BY path",
+      "SELECT pgoffset AS at, pgsize AS n FROM dbstat WHERE name = 'trace_row' AND pagetype = 'leaf' ORDER BY path",
     );
     const pages = leaves.all();
     db.close();

@@ -4,15 +4,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { BodyFiles } from '../../src/store/body-files.ts';
 import type { Told } from '../support/spans.ts';
-import { bodiesIn, limits, opened } from './open-parts.ts';
+import { writeFormat3 } from './format-3.ts';
+import { bodiesIn, limits } from './open-parts.ts';
 
-/** Writes a store as versions up to format 2 made it: bodies as they are, one behind the other in one file. */
+/** Writes a store of format 2: bodies as they are, one behind the other in one file. */
 export function writeFormat2(directory: string, told: readonly Told[], now: number): void {
   const file = join(directory, 'traces.db');
-  {
-    using store = opened(directory);
-    for (const span of told) store.keep(now, span);
-  }
+  writeFormat3(directory, told, now);
   using db = new DatabaseSync(file);
   const bodies = new BodyFiles(file, limits.maxBytes, () => []);
   const plain = ['trace', 'part'].flatMap((table) =>

@@ -330,6 +330,26 @@ it('a trace whose late span makes it begin earlier while it is searched is found
   expect(new Set(ids).size).toBe(300);
 });
 
+it('traces to which late spans come while they are searched are all found, each once', async () => {
+  using store = new Inside();
+  const starts = Array.from({ length: 900 }, (_, i) => start + ((i * 7919) % 30_000));
+  for (let i = 0; i < starts.length; i += 30)
+    store.keep(...starts.slice(i, i + 30).map((startMs, n) => ({ trace: `t${i + n}`, startMs })));
+  let late = 0;
+  class Slow extends Pace {
+    override next(): Promise<void> {
+      const i = (late++ * 31) % starts.length;
+      store.keep({ trace: `t${i}`, id: `late ${late}`, startMs: starts[i] - (late % 2) * 3000, parent: 'x' });
+      return super.next();
+    }
+  }
+  const { body } = await store.get('/api/search', { q: '{}', limit: 1000 }, '', new Slow(new Turns(), 0));
+  const ids = (JSON.parse(body as string) as { traces: { traceID: string }[] }).traces.map(({ traceID }) => traceID);
+  expect(late).toBeGreaterThan(900);
+  expect(ids.length).toBe(900);
+  expect(new Set(ids).size).toBe(900);
+});
+
 it.each(['{ name = "a\ufffdb" }', '{ span.k = "\ufffd" }', '{ .k =~ "\ufffd" }'])(
   'what is no UTF-8 is found as it is shown: %s',
   async (q) => {

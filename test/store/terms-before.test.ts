@@ -3,6 +3,7 @@ import { Cutter } from '../../src/store/cut.ts';
 import { requestBytes, type Told } from '../support/spans.ts';
 import { digestBefore } from './digest-before.ts';
 import { hour, start, temporaryDirectory } from './fixture.ts';
+import { writeFormat3 } from './format-3.ts';
 import { opened } from './open-parts.ts';
 
 const noTags = { knows: () => true, note: () => {}, noteText: () => {}, noteKey: () => {} };
@@ -24,12 +25,11 @@ const queriesFor = (i: number): string[] => [
 
 /** A store as a version left it whose digests had the terms of before. */
 function leftBefore(path: string): void {
+  writeFormat3(path, told, start);
   using store = opened(path);
-  for (const span of told) {
-    const request = requestBytes(span);
-    store.appender.append(request, start);
-    const digest = digestBefore([...new Cutter(noTags).cut(request)][0]);
-    store.db.prepare('UPDATE trace SET digest = ? WHERE id = (SELECT max(id) FROM trace)').run(digest);
+  for (const [i, span] of told.entries()) {
+    const digest = digestBefore([...new Cutter(noTags).cut(requestBytes(span))][0]);
+    store.db.prepare('UPDATE trace_row SET digest = ? WHERE id = ?').run(digest, i + 1);
   }
 }
 
