@@ -153,7 +153,7 @@ export class TraceReader {
   /** In the order they came; undefined for one that is damaged. */
   *#bodiesOf(number: number): Generator<Uint8Array | undefined> {
     const inBlock = this.#table.body(number);
-    if (inBlock !== undefined) yield this.#bodies.readInBlock(inBlock);
+    if (inBlock !== undefined) yield inBlock === null ? undefined : this.#bodies.readInBlock(inBlock);
     const first = this.#table.row(number)?.body;
     if (first) yield this.#bodyOf(first);
     let last = 0;

@@ -112,8 +112,8 @@ export class TraceTable {
     return row && traceRow(row);
   }
 
-  /** Where its first body is, where a block lists it that is closed. */
-  body(number: number): BodyInBlock | undefined {
+  /** Where its first body is; undefined where no block lists it, null where what a block says of it is damaged. */
+  body(number: number): BodyInBlock | null | undefined {
     const block = this.#statements.entry.get(number, number);
     return block && bodyOf(number, block);
   }
@@ -127,13 +127,15 @@ export class TraceTable {
       return { ...said, hasRow: row !== undefined, first: entry, block: undefined };
     }
     const block = this.#read?.number === number ? this.#read.block : this.#statements.entry.get(number, number);
-    const first = block && bodyOf(number, block);
+    const body = block && bodyOf(number, block);
+    const first = body ?? undefined;
     const row = this.row(number);
     if (row !== undefined) return { ...row, hasRow: true, first, block: first };
-    if (first === undefined) return undefined;
+    if (body === undefined) return undefined;
     const { id, traces, directory, storedMs } = this.#statements.block.get(number)!;
     const entry = new Directory(Number(id), Number(traces), directory as Uint8Array).entry(number)!;
-    return { ...entry, storedMs: Number(storedMs), body: null, hasRow: false, first, block: first };
+    const said = body === null ? { traceId: entry.traceId, ...nothing } : entry;
+    return { ...said, storedMs: Number(storedMs), body: null, hasRow: false, first, block: first };
   }
 
   /** Undefined where there is no trace of this number. */
@@ -170,12 +172,16 @@ const traceRow = (row: Columns): TraceRow => ({
   body: row.body as Uint8Array | null,
 });
 
-/** Undefined where this block, the last that begins up to there, does not have the trace. */
-function bodyOf(number: number, block: Columns): BodyInBlock | undefined {
+/** Of a trace whose first part is lost. */
+const nothing = { startMs: 0, endMs: 0, digest: new Uint8Array(0) };
+
+/** Undefined where this block, the last that begins up to there, does not have the trace; null where that is damaged. */
+function bodyOf(number: number, block: Columns): BodyInBlock | null | undefined {
   const entry = block.entry as Uint8Array | null;
-  const body = number < Number(block.end) && entry !== null ? bodyIn(entry) : undefined;
+  if (number >= Number(block.end) || entry?.length !== entryBytes) return undefined;
+  const body = bodyIn(entry);
   const { file, start, crc } = block as unknown as BlockPlace;
-  return body && { file, start, crc, ...body };
+  return body === undefined ? null : { file, start, crc, ...body };
 }
 
 const idOf = (entry: Uint8Array | null): Uint8Array | undefined => entry?.subarray(0, idBytes);

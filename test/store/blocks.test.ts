@@ -96,6 +96,16 @@ describe('what a block says of its traces is checked', () => {
     expect((await store.found('{}')).sort()).toEqual([0, 1, 3, 4, 5, 6, 7, 8, 9].map((i) => `n${i}`));
   });
 
+  it('and it is said, and what comes later is found', async () => {
+    using home = temporaryDirectory();
+    using store = spoilt(home.path, (bytes) => bytes.setUint32(2 * 44 + 16, 0x7ff8_0000));
+    const asked = `/api/traces/${traceIdHex('t2')}`;
+    expect(await store.ask(asked)).toMatchObject({ status: 404, body: expect.stringContaining('damaged') });
+    store.keep(start, { trace: 't2', id: 'late', name: 'late', startMs: start + 5, attributes: { n: 1 } });
+    expect(await store.times('t2', 'late')).toBe(1);
+    expect(await store.found('{ span.n = 1 }')).toEqual(['late']);
+  });
+
   it('and a search ends, whatever times there are', async () => {
     using home = temporaryDirectory();
     using store = spoilt(home.path, (bytes) => bytes.setFloat64(2 * 44 + 16, Number.NaN));
